@@ -28,6 +28,8 @@ public enum Pooling {
     }
 
     /**
+     * The pooling of that spelling.
+     *
      * @throws InputException if {@code configName} is none of the known spellings, all of which its message names
      */
     public static Pooling parse(String configName) {
