@@ -1,0 +1,34 @@
+package dev.braid.batch;
+
+import java.util.List;
+
+/** What decoding one row of a feature table yields: sequences, or the reason why the row cannot be fused. */
+public sealed interface DecodedRow {
+
+    /** One sequence per modality, in the model's order. */
+    record Sequences(List<FeatureSequence> byModality) implements DecodedRow {
+
+        /** The tokens of all modalities together; an int, as a row longer than the budget is rejected before. */
+        public int tokens() {
+            int sum = 0;
+            for (FeatureSequence sequence : byModality) {
+                sum += sequence.tokens();
+            }
+            return sum;
+        }
+    }
+
+    /** A row that cannot be fused; {@code message} names the row's key, the column, what was expected and what was found. */
+    record Rejected(Reason reason, String message) implements DecodedRow {}
+
+    /** Why a row cannot be fused. */
+    enum Reason {
+        NULL_KEY,
+        NULL_SEQUENCE,
+        EMPTY_SEQUENCE,
+        NULL_VALUE,
+        WRONG_WIDTH,
+        NOT_FINITE,
+        TOO_LONG
+    }
+}
