@@ -8,8 +8,8 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Set;
-import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
@@ -176,8 +176,8 @@ final class ModelTensors {
     }
 
     /** The numbers of the layers in the file, of which the model may have fewer. */
-    private SortedSet<Integer> storedLayers() {
-        SortedSet<Integer> numbers = new TreeSet<>();
+    private NavigableSet<Integer> storedLayers() {
+        NavigableSet<Integer> numbers = new TreeSet<>();
         if (!encoder.stacked()) {
             numbers.add(0);
         }
@@ -188,13 +188,13 @@ final class ModelTensors {
         return numbers;
     }
 
-    private SortedSet<Integer> presentLayers() {
-        return storedLayers().headSet(config.layers());
+    private NavigableSet<Integer> presentLayers() {
+        return storedLayers().headSet(config.layers(), false);
     }
 
     /** A layer that is missing or too many altogether is one problem, not one per tensor. */
     private void checkLayerNumbers() {
-        SortedSet<Integer> stored = storedLayers();
+        NavigableSet<Integer> stored = storedLayers();
         if (stored.size() == config.layers() && stored.last() == config.layers() - 1) {
             return;
         }
