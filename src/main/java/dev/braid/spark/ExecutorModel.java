@@ -73,16 +73,20 @@ final class ExecutorModel {
         }
     }
 
-    /** Whether it was closed; no task can be about to use it then, as borrowing needs the lock that is held here. */
-    private synchronized boolean closeUnlessUsed() {
+    /** Whether it was closed. Borrowing needs the lock that the caller holds, and giving back comes before leaving. */
+    private boolean closeUnlessUsed() {
         if (users > 0) {
             return false;
         }
+        close();
+        return true;
+    }
+
+    private synchronized void close() {
         idle.forEach(FusionWorkspace::close);
         if (model != null) {
             model.close();
         }
-        return true;
     }
 
     /** A model and a workspace for one task, to be given back once. */

@@ -38,8 +38,13 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
     @Override
     public Iterator<Row> call(Iterator<InternalRow> rows) {
         ExecutorModel.Borrowed borrowed = ExecutorModel.borrow(id, checkpoint::value, config.maxTokens());
-        TaskCompletionListener giveBack = context -> borrowed.close();
+        FusedRows fused =
+                new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
+        TaskCompletionListener giveBack = context -> {
+            fused.close();
+            borrowed.close();
+        };
         TaskContext.get().addTaskCompletionListener(giveBack);
-        return new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
+        return fused;
     }
 }

@@ -18,8 +18,11 @@ import org.apache.spark.sql.catalyst.InternalRow;
 /**
  * Fused rows in the order of the rows they come from. Rows are read until a batch is full, fused together, and handed out
  * one by one; of the input no more than one row is held, of the output one batch.
+ *
+ * <p>A task may end while a thread beside it still reads here, such as one that feeds a Python worker: closing waits for
+ * the batch at work, and there are no rows afterwards, so that the workspace can go to another task.
  */
-final class FusedRows implements Iterator<Row> {
+final class FusedRows implements Iterator<Row>, AutoCloseable {
     private final Iterator<InternalRow> rows;
     private final RowDecoder decoder;
     private final CarriedColumns carried;
@@ -37,6 +40,7 @@ final class FusedRows implements Iterator<Row> {
     private final List<Object[]> values = new ArrayList<>();
 
     private int next;
+    private boolean closed;
 
     FusedRows(
             Iterator<InternalRow> rows,
@@ -57,7 +61,10 @@ final class FusedRows implements Iterator<Row> {
     }
 
     @Override
-    public boolean hasNext() {
+    public synchronized boolean hasNext() {
+        if (closed) {
+            return false;
+        }
         if (next == batch.rows()) {
             pack();
             model.fuse(workspace);
@@ -67,7 +74,7 @@ final class FusedRows implements Iterator<Row> {
     }
 
     @Override
-    public Row next() {
+    public synchronized Row next() {
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
@@ -82,6 +89,11 @@ final class FusedRows implements Iterator<Row> {
         }
         next++;
         return RowFactory.create(row);
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
     }
 
     /** Fills the batch with as many rows as fit. */
