@@ -14,6 +14,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.parquet.hadoop.ParquetFileReader;
+import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -232,7 +235,7 @@ class FeatureTablesTest {
 
     @Test
     void aFlippedBitInAPageIsFound() throws IOException {
-        String path = write("flipped", 1, "id", "array(float(id), rand()) as visual", FEATURES + " as text");
+        String path = write("flipped", 1, "id", "array(float(id), float(rand())) as visual", FEATURES + " as text");
         Path file;
         try (var files = Files.list(Path.of(path))) {
             file = files.filter(f -> f.toString().endsWith(".parquet"))
@@ -241,12 +244,27 @@ class FeatureTablesTest {
         }
         Files.delete(file.resolveSibling("." + file.getFileName() + ".crc"));
         byte[] bytes = Files.readAllBytes(file);
-        // Of the stored bytes of the first feature, near the start of the file; found by trying where the sum notices.
-        bytes[bytes.length / 4] ^= 1;
+        bytes[(int) lastByteOf("visual", file)] ^= 1;
         Files.write(file, bytes);
         FeatureTables tables = FeatureTables.paired(spark, path, columns("id"));
-        Dataset<Row> rows = tables.pair(OptionalInt.empty()).rows();
-        assertThatThrownBy(rows::collectAsList).hasStackTraceContaining("CRC checksum verification failed");
+        assertThat(tables.audit()).isEqualTo(10);
+        FusedTable output = FusedTable.at(directory + "/out", false, List.of(path), new Configuration());
+        assertThatThrownBy(() -> output.write(tables.pair(OptionalInt.empty()).rows(), 10))
+                .isInstanceOf(InputException.class)
+                .hasMessageStartingWith("Cannot read feature tables: expected intact Parquet files, got ")
+                .hasMessageContaining(file.getFileName().toString())
+                .hasMessageContaining("CRC checksum verification failed");
+    }
+
+    private static long lastByteOf(String column, Path file) throws IOException {
+        try (ParquetFileReader reader = ParquetFileReader.open(
+                HadoopInputFile.fromPath(new org.apache.hadoop.fs.Path(file.toString()), new Configuration()))) {
+            return reader.getFooter().getBlocks().get(0).getColumns().stream()
+                    .filter(chunk -> chunk.getPath().toArray()[0].equals(column))
+                    .mapToLong(chunk -> chunk.getStartingPos() + chunk.getTotalSize() - 1)
+                    .findFirst()
+                    .orElseThrow();
+        }
     }
 
     @Test
