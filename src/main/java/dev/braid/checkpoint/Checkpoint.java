@@ -1,0 +1,37 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import dev.braid.InputException;
+import java.io.Serializable;
+import org.apache.hadoop.conf.Configuration;
+
+/**
+ * A model: its architecture and its weights as stored, read once on the driver and broadcast.
+ *
+ * @param config the architecture
+ * @param weights the tensors that the architecture uses, none else
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record Checkpoint(ModelConfig config, ModelWeights weights) implements Serializable {
+
+    /**
+     * Reads {@code config.json} and {@code model.safetensors}.
+     *
+     * @param directory any path that Hadoop's file system knows: local, {@code hdfs://}, {@code s3a://}
+     * @throws InputException with all problems of the directory in one message
+     */
+    public static Checkpoint read(String directory, Configuration hadoop) {
+        return CheckpointReader.read(directory, hadoop);
+    }
+
+    /** The number of weights. */
+    public long parameters() {
+        return weights.tensors().mapToLong(tensor -> tensor.shape().elements()).sum();
+    }
+
+    /** The size of the stored weights. */
+    public long bytes() {
+        return weights.tensors().mapToLong(StoredTensor::bytes).sum();
+    }
+}

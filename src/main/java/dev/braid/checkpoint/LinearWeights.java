@@ -1,0 +1,21 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import java.io.Serializable;
+import java.util.Objects;
+import java.util.stream.Stream;
+
+/**
+ * A Linear, y = x W^T + b.
+ *
+ * @param weight [out, in]
+ * @param bias [out], or null where the layer has none
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record LinearWeights(StoredTensor weight, StoredTensor bias) implements Serializable {
+
+    Stream<StoredTensor> tensors() {
+        return Stream.of(weight, bias).filter(Objects::nonNull);
+    }
+}

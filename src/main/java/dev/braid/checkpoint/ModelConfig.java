@@ -1,0 +1,56 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import java.io.Serializable;
+import java.util.List;
+
+/**
+ * The architecture of a model, validated: what {@code config.json} says, its defaults filled in, and the intermediate
+ * size of the weights.
+ *
+ * @param modalities in token order, at least one
+ * @param hiddenSize size of a token inside the encoder and of a fused vector, a multiple of {@code heads}
+ * @param layers encoder layers, at least one
+ * @param heads attention heads
+ * @param intermediateSize size between the two Linears of a feed-forward
+ * @param activation between the two Linears of a feed-forward
+ * @param layerNormEps added to the variance in every LayerNorm
+ * @param attentionOutputProjection false where attention ends at the concatenated heads
+ * @param pooling from a row's fused tokens to one vector
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record ModelConfig(
+        List<ModalityConfig> modalities,
+        int hiddenSize,
+        int layers,
+        int heads,
+        int intermediateSize,
+        Activation activation,
+        float layerNormEps,
+        boolean attentionOutputProjection,
+        Pooling pooling)
+        implements Serializable {
+
+    public ModelConfig {
+        modalities = List.copyOf(modalities);
+    }
+
+    /** Size of one attention head. */
+    public int headSize() {
+        return hiddenSize / heads;
+    }
+
+    public ModelConfig withPooling(Pooling other) {
+        return new ModelConfig(
+                modalities,
+                hiddenSize,
+                layers,
+                heads,
+                intermediateSize,
+                activation,
+                layerNormEps,
+                attentionOutputProjection,
+                other);
+    }
+}

@@ -1,0 +1,141 @@
+package dev.braid.checkpoint;
+
+import dev.braid.tensor.Shape;
+import java.io.Serializable;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import java.nio.LongBuffer;
+import java.nio.ShortBuffer;
+
+/**
+ * One tensor as its file holds it: row-major little-endian bytes in chunks of at most {@value #CHUNK_BYTES} bytes.
+ * Immutable, and serialised as the chunks are.
+ */
+public final class StoredTensor implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    /** A multiple of every element size, so that no element lies across two chunks. */
+    static final int CHUNK_BYTES = 64 << 20;
+
+    private static final int STRIP = 4096;
+
+    private final String name;
+    private final DType dtype;
+    private final Shape shape;
+    private final byte[][] chunks;
+
+    /** Takes over {@code chunks}, which hold exactly the bytes of {@code shape}; all but the last are of one size. */
+    StoredTensor(String name, DType dtype, Shape shape, byte[][] chunks) {
+        this.name = name;
+        this.dtype = dtype;
+        this.shape = shape;
+        this.chunks = chunks;
+    }
+
+    /** The name in the file; of a part of a tensor with its rows, such as {@code in_proj_weight[256:512]}. */
+    public String name() {
+        return name;
+    }
+
+    public DType dtype() {
+        return dtype;
+    }
+
+    public Shape shape() {
+        return shape;
+    }
+
+    /** The size of the stored bytes. */
+    public long bytes() {
+        long bytes = 0;
+        for (byte[] chunk : chunks) {
+            bytes += chunk.length;
+        }
+        return bytes;
+    }
+
+    /**
+     * Puts all elements at {@code out}'s position, which moves behind them. F32, F16 and BF16 are converted exactly, F64
+     * to the nearest float32.
+     *
+     * @throws java.nio.BufferOverflowException if {@code out} has too little room
+     * @throws IllegalStateException if the tensor is not F32, F16, BF16 or F64
+     */
+    public void copyTo(FloatBuffer out) {
+        for (byte[] chunk : chunks) {
+            ByteBuffer bytes = ByteBuffer.wrap(chunk).order(ByteOrder.LITTLE_ENDIAN);
+            switch (dtype) {
+                case F32 -> out.put(bytes.asFloatBuffer());
+                case F16 -> putHalves(bytes.asShortBuffer(), out);
+                case BF16 -> putBrainFloats(bytes.asShortBuffer(), out);
+                case F64 -> putDoubles(bytes.asDoubleBuffer(), out);
+                default -> throw new IllegalStateException("tensor '" + name + "' holds no floats but " + dtype);
+            }
+        }
+    }
+
+    /**
+     * Puts all elements at {@code out}'s position, which moves behind them.
+     *
+     * @throws java.nio.BufferOverflowException if {@code out} has too little room
+     * @throws IllegalStateException if the tensor is not I64
+     */
+    public void copyTo(LongBuffer out) {
+        if (dtype != DType.I64) {
+            throw new IllegalStateException("tensor '" + name + "' holds no longs but " + dtype);
+        }
+        for (byte[] chunk : chunks) {
+            out.put(ByteBuffer.wrap(chunk).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer());
+        }
+    }
+
+    private static void putHalves(ShortBuffer in, FloatBuffer out) {
+        float[] strip = new float[STRIP];
+        while (in.hasRemaining()) {
+            int count = Math.min(STRIP, in.remaining());
+            for (int i = 0; i < count; i++) {
+                strip[i] = halfToFloat(in.get());
+            }
+            out.put(strip, 0, count);
+        }
+    }
+
+    private static void putBrainFloats(ShortBuffer in, FloatBuffer out) {
+        float[] strip = new float[STRIP];
+        while (in.hasRemaining()) {
+            int count = Math.min(STRIP, in.remaining());
+            for (int i = 0; i < count; i++) {
+                strip[i] = Float.intBitsToFloat(in.get() << 16);
+            }
+            out.put(strip, 0, count);
+        }
+    }
+
+    private static void putDoubles(DoubleBuffer in, FloatBuffer out) {
+        float[] strip = new float[STRIP];
+        while (in.hasRemaining()) {
+            int count = Math.min(STRIP, in.remaining());
+            for (int i = 0; i < count; i++) {
+                strip[i] = (float) in.get();
+            }
+            out.put(strip, 0, count);
+        }
+    }
+
+    /** IEEE 754 binary16 to binary32: the same bits under the wider exponent, times 2^112 for its larger bias. */
+    private static float halfToFloat(short half) {
+        int magnitude = (half & 0x7fff) << 13;
+        int sign = (half & 0x8000) << 16;
+        int bits = magnitude >= 0x7c00 << 13
+                ? magnitude | 0x7f800000
+                : Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) * 0x1p112f);
+        return Float.intBitsToFloat(sign | bits);
+    }
+
+    @Override
+    public String toString() {
+        return name + " " + dtype + " " + shape;
+    }
+}
