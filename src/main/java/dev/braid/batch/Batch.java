@@ -24,6 +24,8 @@ public final class Batch {
     private int rows;
 
     /**
+     * An empty batch over the buffers of one workspace.
+     *
      * @param features per modality a buffer of {@code maxTokens x featureSize} floats
      * @param maxTokens the token budget: no batch holds more tokens than this
      */

@@ -9,6 +9,8 @@ public final class BinarySequence implements FeatureSequence {
     private final int tokens;
 
     /**
+     * A view of one stored value.
+     *
      * @param bytes the stored value; not copied, and not changed while this sequence is in use
      * @param tokens its length in tokens: {@code bytes.length / (featureSize x type.bytes())}
      */

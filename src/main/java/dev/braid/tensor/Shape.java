@@ -18,6 +18,8 @@ public final class Shape implements Serializable {
     }
 
     /**
+     * The shape with these dimensions, outermost first.
+     *
      * @throws IllegalArgumentException if a dimension is negative
      */
     public static Shape of(long... dimensions) {
