@@ -67,7 +67,7 @@ public final class Braid {
     }
 
     /** The command line with what the file behind its {@code --options} adds to it, right behind the subcommand. */
-    private static String[] withOptionsFile(String[] arguments) {
+    static String[] withOptionsFile(String[] arguments) {
         ParseResult subcommand;
         try {
             subcommand = commandLine(new Braid()).parseArgs(arguments).subcommand();
@@ -83,13 +83,16 @@ public final class Braid {
         OptionsFile file = OptionsFile.read(fuse.optionsFile);
         file.checkKeys(subcommand.commandSpec());
         List<String> added = file.argumentsBeside(subcommand);
+        added.add(0, subcommand.commandSpec().name());
         try {
-            new CommandLine(new FuseCommand()).setExpandAtFiles(false).parseArgs(added.toArray(String[]::new));
+            commandLine(new Braid()).parseArgs(added.toArray(String[]::new));
         } catch (ParameterException e) {
             throw new UsageException(Failure.message(e, Optional.of(file.name())));
         }
         List<String> all = new ArrayList<>(Arrays.asList(arguments));
-        all.addAll(all.indexOf(subcommand.commandSpec().name()) + 1, added);
+        int command = all.indexOf(added.get(0));
+        all.remove(command);
+        all.addAll(command, added);
         return all.toArray(String[]::new);
     }
 

@@ -93,6 +93,11 @@ final class Failure {
             return message(
                     unmatched.getUnmatched().get(0), exception.getCommandLine().getCommandSpec());
         }
+        CommandSpec command = exception.getCommandLine().getCommandSpec();
+        if (!command.subcommands().isEmpty()) {
+            return "Cannot parse the command line: expected a command ("
+                    + String.join(", ", command.subcommands().keySet()) + "), got none";
+        }
         return "Cannot parse the command line: " + exception.getMessage();
     }
 

@@ -78,7 +78,7 @@ final class FuseOptions {
             paramLabel = "COL,...",
             split = ",",
             hideParamSyntax = true,
-            description = "Other columns to carry into the output Default: none.")
+            description = "Other columns to carry into the output. Default: none.")
     List<String> keep = new ArrayList<>();
 
     @Option(
