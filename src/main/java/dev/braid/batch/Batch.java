@@ -131,6 +131,15 @@ public final class Batch {
         return lengths[row * modalities + modality];
     }
 
+    /** The packed index of a row's first token of one modality. */
+    public int firstToken(int row, int modality) {
+        int first = firstTokens[row];
+        for (int m = 0; m < modality; m++) {
+            first += tokens(row, m);
+        }
+        return first;
+    }
+
     /** All rows' tokens of one modality: the height of its feature buffer in use. */
     public int modalityTokens(int modality) {
         return modalityTokens[modality];

@@ -1,0 +1,11 @@
+package dev.braid.kernel;
+
+/** What is applied to each output of a linear map. */
+public enum Activation {
+    /** {@code x}. */
+    NONE,
+    /** {@code max(x, 0)}. */
+    RELU,
+    /** {@code x / 2 * (1 + erf(x / sqrt 2))}, Hendrycks and Gimpel 2016 (arXiv 1606.08415), not its tanh approximation. */
+    GELU
+}

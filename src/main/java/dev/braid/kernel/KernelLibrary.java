@@ -1,0 +1,56 @@
+package dev.braid.kernel;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One form of the kernels: packs weights once per JVM and opens the kernels of each thread. Safe for all threads. */
+public interface KernelLibrary {
+
+    /**
+     * oneDNN's form; the portable one, with one warning that says why, where oneDNN's native library cannot be loaded.
+     */
+    static KernelLibrary best() {
+        return Best.LIBRARY;
+    }
+
+    /** The form that runs oneDNN primitives; throws {@link LinkageError} where its native library cannot be loaded. */
+    static KernelLibrary oneDnn() {
+        return new OneDnnLibrary();
+    }
+
+    /** The form that needs nothing but ND4J. */
+    static KernelLibrary portable() {
+        return new PortableLibrary();
+    }
+
+    /** Name and version, for the run report. */
+    String name();
+
+    /**
+     * Brings a linear map into this library's layout.
+     *
+     * @param weight [N, K], as PyTorch stores it; not kept
+     * @param bias [1, N]; not kept
+     */
+    PackedLinear pack(Matrix weight, Matrix bias);
+
+    /** Kernels for one thread at a time, to be closed by their owner. */
+    Kernels open();
+
+    /** Holds the choice of {@link #best}, made once per JVM. */
+    final class Best {
+        private static final Logger log = LoggerFactory.getLogger(KernelLibrary.class);
+        private static final KernelLibrary LIBRARY = choose();
+
+        private Best() {}
+
+        private static KernelLibrary choose() {
+            try {
+                return oneDnn();
+            } catch (LinkageError error) {
+                log.warn("oneDNN cannot be loaded, the slower portable kernels run instead: {}", error.toString());
+                return portable();
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+package dev.braid.kernel;
+
+/**
+ * The dense operations of a Transformer encoder, for one thread at a time. Outputs come first, then inputs, then weights.
+ * No operation allocates memory for tensors: the caller owns every matrix. Shapes must agree as written; an implementation
+ * may assume it. Matrices may be windows unless said otherwise; an output may share memory with an input only where it is
+ * said.
+ *
+ * <p>Numerics: float32 throughout, accumulated in float32. With {@link KernelLibrary#oneDnn()} a row's result of
+ * {@link #linear} and {@link #linearAdd} has the same bits whatever the other rows are, as long as M is a multiple of
+ * {@link #ROW_MULTIPLE}.
+ *
+ * <p>Proven against a scalar double reference by {@code KernelParityTest}.
+ */
+public interface Kernels extends AutoCloseable {
+
+    /** Heights of linear maps are multiples of this, so that a row's bits do not depend on its neighbours. */
+    int ROW_MULTIPLE = 16;
+
+    /** Binds the calling thread: its native operations run on this thread alone. Call before the others, on every change. */
+    void bindThread();
+
+    /** {@code out = activation(in W^T + b)}: out [M, N], in [M, K], weights [N, K]. */
+    void linear(Matrix out, Matrix in, PackedLinear weights, Activation activation);
+
+    /** {@code sum += in W^T + b}: sum [M, N], in [M, K], weights [N, K]. */
+    void linearAdd(Matrix sum, Matrix in, PackedLinear weights);
+
+    /**
+     * {@code out = (in - mean) / sqrt(variance + epsilon) * scale + shift} per row, with the biased variance: out and in
+     * [M, D], both dense, which may be the same matrix. Ba, Kiros and Hinton 2016 (arXiv 1607.06450), equation 4.
+     */
+    void layerNorm(Matrix out, Matrix in, Norm norm);
+
+    /** {@code sum += in}: both [M, D]. */
+    void add(Matrix sum, Matrix in);
+
+    /**
+     * Multi-head attention of one row: {@code softmax(query key^T) value} per head, heads side by side in the columns.
+     * The query already carries the factor {@code 1 / sqrt(D / H)}. Vaswani et al. 2017 (arXiv 1706.03762), equation 1.
+     *
+     * @param context [Q, D], written
+     * @param query [Q, D]
+     * @param key [S, D]
+     * @param value [S, D]
+     * @param scores scratch, dense, of at least H * Q * S floats
+     * @param heads H, a divisor of D
+     */
+    void attention(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores, int heads);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,60 @@
+package dev.braid.kernel;
+
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_primitive_attr;
+import org.bytedeco.dnnl.dnnl_primitive_desc;
+
+/** oneDNN's C interface with its statuses checked: descriptors of float tensors and attributes. */
+final class OneDnn {
+    private OneDnn() {}
+
+    static void check(int status, String call) {
+        if (status != dnnl_success) {
+            throw new IllegalStateException("oneDNN's " + call + " failed with status " + status);
+        }
+    }
+
+    /** A float tensor of these dimensions, with strides in floats. */
+    static dnnl_memory_desc strided(long[] dimensions, long... strides) {
+        dnnl_memory_desc descriptor = new dnnl_memory_desc();
+        check(
+                dnnl_memory_desc_create_with_strides(descriptor, dimensions.length, dimensions, dnnl_f32, strides),
+                "memory_desc_create_with_strides");
+        return descriptor;
+    }
+
+    static dnnl_memory_desc strided(Matrix matrix) {
+        return strided(new long[] {matrix.rows(), matrix.columns()}, matrix.stride(), 1);
+    }
+
+    /** A float matrix whose layout the primitive that takes it may choose. */
+    static dnnl_memory_desc anyLayout(long rows, long columns) {
+        dnnl_memory_desc descriptor = new dnnl_memory_desc();
+        check(
+                dnnl_memory_desc_create_with_tag(
+                        descriptor, 2, new long[] {rows, columns}, dnnl_f32, dnnl_format_tag_any),
+                "memory_desc_create_with_tag");
+        return descriptor;
+    }
+
+    /** Attributes of every primitive here: repeatable results, and scratch memory that the caller brings. */
+    static dnnl_primitive_attr attributes() {
+        dnnl_primitive_attr attributes = new dnnl_primitive_attr();
+        check(dnnl_primitive_attr_create(attributes), "primitive_attr_create");
+        check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "set_scratchpad_mode");
+        check(dnnl_primitive_attr_set_deterministic(attributes, 1), "set_deterministic");
+        return attributes;
+    }
+
+    static long scratchBytes(dnnl_primitive_desc descriptor) {
+        return dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0));
+    }
+
+    static void destroy(dnnl_memory_desc... descriptors) {
+        for (dnnl_memory_desc descriptor : descriptors) {
+            check(dnnl_memory_desc_destroy(descriptor), "memory_desc_destroy");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package dev.braid.kernel;
+
+import static dev.braid.kernel.OneDnn.check;
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.dnnl.dnnl_engine;
+import org.bytedeco.dnnl.dnnl_exec_arg_t;
+import org.bytedeco.dnnl.dnnl_memory;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_primitive;
+import org.bytedeco.dnnl.dnnl_primitive_desc;
+import org.bytedeco.dnnl.dnnl_stream;
+import org.bytedeco.javacpp.Pointer;
+
+/** One compiled oneDNN primitive of one thread with the memory objects of its arguments, which are bound at each run. */
+final class OneDnnPrimitive implements AutoCloseable {
+
+    /** One argument: oneDNN's {@code DNNL_ARG_} number and the tensor's descriptor. */
+    record Argument(int number, dnnl_memory_desc descriptor) {}
+
+    private final dnnl_primitive primitive = new dnnl_primitive();
+    private final List<dnnl_memory> memories = new ArrayList<>();
+    private final dnnl_exec_arg_t arguments;
+    private final long scratchBytes;
+
+    /** Compiles and takes over {@code descriptor}; the last memory is the scratch memory. */
+    OneDnnPrimitive(dnnl_engine engine, dnnl_primitive_desc descriptor, Argument... arguments) {
+        check(dnnl_primitive_create(primitive, descriptor), "primitive_create");
+        dnnl_memory_desc scratch = dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0);
+        this.scratchBytes = dnnl_memory_desc_get_size(scratch);
+        this.arguments = new dnnl_exec_arg_t(arguments.length + 1L);
+        for (Argument argument : arguments) {
+            append(engine, argument);
+        }
+        append(engine, new Argument(DNNL_ARG_SCRATCHPAD, scratch));
+        check(dnnl_primitive_desc_destroy(descriptor), "primitive_desc_destroy");
+    }
+
+    private void append(dnnl_engine engine, Argument argument) {
+        dnnl_memory memory = new dnnl_memory();
+        check(dnnl_memory_create(memory, argument.descriptor(), engine, null), "memory_create");
+        arguments.position(memories.size()).arg(argument.number()).memory(memory);
+        arguments.position(0);
+        memories.add(memory);
+    }
+
+    long scratchBytes() {
+        return scratchBytes;
+    }
+
+    /** Runs on these addresses, in the order of the constructor's arguments, scratch memory last. */
+    void run(dnnl_stream stream, Pointer... addresses) {
+        for (int i = 0; i < addresses.length; i++) {
+            check(dnnl_memory_set_data_handle(memories.get(i), addresses[i]), "memory_set_data_handle");
+        }
+        check(dnnl_primitive_execute(primitive, stream, memories.size(), arguments), "primitive_execute");
+    }
+
+    @Override
+    public void close() {
+        memories.forEach(memory -> check(dnnl_memory_destroy(memory), "memory_destroy"));
+        arguments.close();
+        check(dnnl_primitive_destroy(primitive), "primitive_destroy");
+    }
+}

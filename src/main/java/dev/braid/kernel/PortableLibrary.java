@@ -1,0 +1,54 @@
+package dev.braid.kernel;
+
+import org.nd4j.linalg.factory.Nd4j;
+
+/** ND4J alone: weights stay as PyTorch stores them. */
+final class PortableLibrary implements KernelLibrary {
+
+    @Override
+    public String name() {
+        return "ND4J " + Nd4j.getBackend().getClass().getSimpleName();
+    }
+
+    @Override
+    public PackedLinear pack(Matrix weight, Matrix bias) {
+        Matrix ownWeight = Matrix.allocate(weight.rows(), weight.columns());
+        for (int row = 0; row < weight.rows(); row++) {
+            ownWeight.rows(row, 1).buffer().put(weight.rows(row, 1).buffer());
+        }
+        Matrix ownBias = Matrix.allocate(1, weight.rows());
+        ownBias.buffer().put(bias.buffer());
+        return new Unpacked(ownWeight, ownBias);
+    }
+
+    @Override
+    public Kernels open() {
+        return new PortableKernels();
+    }
+
+    /** Weight [N, K] and bias [1, N], both dense. */
+    static final class Unpacked extends PackedLinear {
+        private final Matrix weight;
+        private final Matrix bias;
+
+        Unpacked(Matrix weight, Matrix bias) {
+            super(weight.columns(), weight.rows());
+            this.weight = weight;
+            this.bias = bias;
+        }
+
+        Matrix weight() {
+            return weight;
+        }
+
+        Matrix bias() {
+            return bias;
+        }
+
+        @Override
+        public void close() {
+            weight.close();
+            bias.close();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package dev.braid.model;
+
+import dev.braid.kernel.Kernels;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A run of packed tokens that goes through the linear maps together: small enough for what lies between two maps to stay
+ * in the cache.
+ *
+ * @param first index of its first token
+ * @param tokens how many there are
+ * @param height the rows that are computed: {@code tokens} rounded up to {@link Kernels#ROW_MULTIPLE}, so that a token's
+ *     bits do not depend on its neighbours; the rows beyond hold leftovers that nobody reads
+ */
+record Block(int first, int tokens, int height) {
+    static final int MAX_TOKENS = 128;
+
+    static List<Block> split(int tokens) {
+        List<Block> blocks = new ArrayList<>(tokens / MAX_TOKENS + 1);
+        for (int first = 0; first < tokens; first += MAX_TOKENS) {
+            int count = Math.min(MAX_TOKENS, tokens - first);
+            blocks.add(new Block(first, count, roundUp(count)));
+        }
+        return blocks;
+    }
+
+    static int roundUp(int tokens) {
+        return (tokens + Kernels.ROW_MULTIPLE - 1) / Kernels.ROW_MULTIPLE * Kernels.ROW_MULTIPLE;
+    }
+}

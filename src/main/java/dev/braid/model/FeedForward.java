@@ -1,0 +1,47 @@
+package dev.braid.model;
+
+import dev.braid.batch.Batch;
+import dev.braid.checkpoint.LayerWeights;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.kernel.Activation;
+import dev.braid.kernel.Matrix;
+import dev.braid.kernel.PackedLinear;
+
+/** Two linear maps with an activation between them: Vaswani et al. 2017 (arXiv 1706.03762), equation 2. */
+final class FeedForward implements AutoCloseable {
+    private final PackedLinear linear1;
+    private final Activation activation;
+    private final PackedLinear linear2;
+
+    private FeedForward(PackedLinear linear1, Activation activation, PackedLinear linear2) {
+        this.linear1 = linear1;
+        this.activation = activation;
+        this.linear2 = linear2;
+    }
+
+    static FeedForward load(LayerWeights weights, ModelConfig config, WeightPacker packer) {
+        Activation activation = switch (config.activation()) {
+            case RELU -> Activation.RELU;
+            case GELU -> Activation.GELU;
+        };
+        return new FeedForward(
+                packer.linear(weights.feedForward1()), activation, packer.linear(weights.feedForward2()));
+    }
+
+    /** {@code hidden += linear2(activation(linear1(hidden)))} for one block of tokens. */
+    void add(Matrix hidden, FusionWorkspace workspace) {
+        Matrix intermediate = workspace.intermediate().rows(0, hidden.rows());
+        workspace.kernels().linear(intermediate, hidden, linear1, activation);
+        workspace.kernels().linearAdd(hidden, intermediate, linear2);
+    }
+
+    long multiplyAdds(Batch batch) {
+        return 2L * batch.tokens() * linear1.inputs() * linear1.outputs();
+    }
+
+    @Override
+    public void close() {
+        linear1.close();
+        linear2.close();
+    }
+}

@@ -1,0 +1,97 @@
+package dev.braid.model;
+
+import dev.braid.batch.Batch;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.kernel.KernelLibrary;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
+ * threads. A single-stream encoder as in Vaswani et al. 2017 (arXiv 1706.03762, section 3.1) over the concatenated
+ * modalities; the numbers are those of {@code torch.nn.TransformerEncoder} (proven by {@code GoldenParityTest}).
+ */
+public final class FusionModel implements AutoCloseable {
+    private final ModelConfig config;
+    private final KernelLibrary library;
+    private final List<Projector> projectors;
+    private final List<EncoderLayer> layers;
+
+    private FusionModel(
+            ModelConfig config, KernelLibrary library, List<Projector> projectors, List<EncoderLayer> layers) {
+        this.config = config;
+        this.library = library;
+        this.projectors = List.copyOf(projectors);
+        this.layers = List.copyOf(layers);
+    }
+
+    /** Packs the weights of a checkpoint for the best kernels that this machine can load. */
+    public static FusionModel load(Checkpoint checkpoint) {
+        return load(checkpoint, KernelLibrary.best());
+    }
+
+    /** Packs the weights of a checkpoint for one form of the kernels. */
+    public static FusionModel load(Checkpoint checkpoint, KernelLibrary library) {
+        ModelConfig config = checkpoint.config();
+        WeightPacker packer = new WeightPacker(library, config);
+        List<Projector> projectors = new ArrayList<>();
+        for (int m = 0; m < config.modalities().size(); m++) {
+            projectors.add(Projector.load(m, checkpoint.weights().projections().get(m), packer));
+        }
+        List<EncoderLayer> layers = checkpoint.weights().layers().stream()
+                .map(layer -> EncoderLayer.load(layer, config, packer))
+                .toList();
+        return new FusionModel(config, library, projectors, layers);
+    }
+
+    public ModelConfig config() {
+        return config;
+    }
+
+    /** The kernels' name and version, for the run report. */
+    public String kernels() {
+        return library.name();
+    }
+
+    /**
+     * Every buffer of one thread, for batches of up to {@code maxTokens} tokens.
+     *
+     * @throws dev.braid.InputException if a buffer would pass what one allocation can hold
+     */
+    public FusionWorkspace workspace(int maxTokens) {
+        return new FusionWorkspace(config, library, maxTokens);
+    }
+
+    /** Fuses the rows of the workspace's batch; their tokens and pooled vectors are then there to be read. */
+    public void fuse(FusionWorkspace workspace) {
+        if (workspace.batch().isEmpty()) {
+            return;
+        }
+        workspace.kernels().bindThread();
+        for (Projector projector : projectors) {
+            projector.project(workspace);
+        }
+        for (EncoderLayer layer : layers) {
+            layer.forward(workspace);
+        }
+    }
+
+    /** Multiply-adds that {@link #fuse} spends on a batch in matrix products; a flop count is twice that. */
+    public long multiplyAdds(Batch batch) {
+        long sum = 0;
+        for (Projector projector : projectors) {
+            sum += projector.multiplyAdds(batch);
+        }
+        for (EncoderLayer layer : layers) {
+            sum += layer.multiplyAdds(batch);
+        }
+        return sum;
+    }
+
+    @Override
+    public void close() {
+        projectors.forEach(Projector::close);
+        layers.forEach(EncoderLayer::close);
+    }
+}

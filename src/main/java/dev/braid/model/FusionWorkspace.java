@@ -1,0 +1,144 @@
+package dev.braid.model;
+
+import dev.braid.InputException;
+import dev.braid.batch.Batch;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.kernel.KernelLibrary;
+import dev.braid.kernel.Kernels;
+import dev.braid.kernel.Matrix;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Every buffer of one thread, sized once for a budget of N tokens: rows are packed into {@link #batch}, {@link
+ * FusionModel#fuse} runs, and {@link #pooled} and {@link #tokens} read the result until the next row is packed. Used by
+ * one thread at a time.
+ *
+ * <p>Held, in floats (N rounded up to a multiple of 16, K feature sizes, D hidden, F intermediate size, H heads): features
+ * N x sum of K, hidden N x D, queries, keys and values N x 3 D, context N x D, scores H x min(N, 128) x N, and 128 x (D +
+ * F) between two linear maps.
+ */
+public final class FusionWorkspace implements AutoCloseable {
+    /** Queries of a row that are attended together. */
+    static final int MAX_QUERIES = 128;
+
+    private final ModelConfig config;
+    private final List<Matrix> buffers = new ArrayList<>();
+    private final List<Matrix> features = new ArrayList<>();
+    private final Matrix projected;
+    private final Matrix hidden;
+    private final Matrix queryKeyValue;
+    private final Matrix context;
+    private final Matrix scores;
+    private final Matrix intermediate;
+    private final Kernels kernels;
+    private final Batch batch;
+    private final FloatBuffer fused;
+
+    FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens) {
+        this.config = config;
+        int height = Block.roundUp(maxTokens);
+        int blockHeight = Math.min(height, Block.MAX_TOKENS);
+        int hiddenSize = config.hiddenSize();
+        List<FloatBuffer> featureBuffers = new ArrayList<>();
+        for (var modality : config.modalities()) {
+            Matrix matrix = allocate(maxTokens, height, modality.featureSize());
+            features.add(matrix);
+            featureBuffers.add(matrix.rows(0, maxTokens).buffer());
+        }
+        this.projected = allocate(maxTokens, blockHeight, hiddenSize);
+        this.hidden = allocate(maxTokens, height, hiddenSize);
+        this.queryKeyValue = allocate(maxTokens, height, 3 * hiddenSize);
+        this.context = allocate(maxTokens, height, hiddenSize);
+        this.scores = allocate(maxTokens, config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
+        this.intermediate = allocate(maxTokens, blockHeight, config.intermediateSize());
+        this.kernels = library.open();
+        this.batch = new Batch(featureBuffers, maxTokens);
+        this.fused = hidden.buffer();
+    }
+
+    private Matrix allocate(int maxTokens, int rows, int columns) {
+        if (Matrix.bytes(rows, columns) > Integer.MAX_VALUE) {
+            buffers.forEach(Matrix::close);
+            throw new InputException("Cannot size a workspace for " + maxTokens
+                    + " tokens: expected no buffer over 2 GiB, got [" + rows + ", " + columns
+                    + "] floats; lower --max-tokens");
+        }
+        Matrix matrix = Matrix.allocate(rows, columns);
+        buffers.add(matrix);
+        return matrix;
+    }
+
+    /** The rows to fuse, in order. */
+    public Batch batch() {
+        return batch;
+    }
+
+    /** Off-heap bytes held, without the kernels' own scratch memory. */
+    public long bytes() {
+        return buffers.stream()
+                .mapToLong(buffer -> Matrix.bytes(buffer.rows(), buffer.columns()))
+                .sum();
+    }
+
+    /** A row's fused tokens pooled to one vector [D], a fresh array. */
+    public float[] pooled(int row) {
+        return Pooler.pool(config.pooling(), fused, batch.firstToken(row), batch.tokens(row), config.hiddenSize());
+    }
+
+    /** A row's fused tokens [tokens][D] in the model's token order, fresh arrays. */
+    public float[][] tokens(int row) {
+        float[][] tokens = new float[batch.tokens(row)][config.hiddenSize()];
+        int first = batch.firstToken(row);
+        for (int t = 0; t < tokens.length; t++) {
+            fused.get((first + t) * config.hiddenSize(), tokens[t]);
+        }
+        return tokens;
+    }
+
+    Kernels kernels() {
+        return kernels;
+    }
+
+    /** [N, K] of one modality. */
+    Matrix features(int modality) {
+        return features.get(modality);
+    }
+
+    /** [128, D]: a block of projected tokens of one modality. */
+    Matrix projected() {
+        return projected;
+    }
+
+    /** [N, D]: the packed tokens, from the projection on. */
+    Matrix hidden() {
+        return hidden;
+    }
+
+    /** [N, 3 D]: queries, keys and values side by side. */
+    Matrix queryKeyValue() {
+        return queryKeyValue;
+    }
+
+    /** [N, D]: what attention found, heads side by side. */
+    Matrix context() {
+        return context;
+    }
+
+    /** Scratch of H x 128 x N floats. */
+    Matrix scores() {
+        return scores;
+    }
+
+    /** [128, F]. */
+    Matrix intermediate() {
+        return intermediate;
+    }
+
+    @Override
+    public void close() {
+        kernels.close();
+        buffers.forEach(Matrix::close);
+    }
+}

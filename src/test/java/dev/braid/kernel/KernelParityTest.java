@@ -1,0 +1,241 @@
+package dev.braid.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.FloatBuffer;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every kernel in both forms against a scalar double reference, over odd sizes, dense and in windows; memory beside the
+ * output must stay as it was.
+ */
+class KernelParityTest {
+    /** Float32 sums of up to 2048 products of unit normals over the square root of their number; the worst seen is 4e-6. */
+    private static final double TOLERANCE = 2e-5;
+
+    private static final float GUARD = 12345.5f;
+    private final Random random = new Random(7);
+
+    static Stream<KernelLibrary> libraries() {
+        return Stream.of(KernelLibrary.oneDnn(), KernelLibrary.portable());
+    }
+
+    static Stream<Arguments> linearSizes() {
+        int[][] sizes = {
+            {1, 1, 1}, {3, 7, 13}, {16, 13, 81}, {81, 207, 3}, {128, 768, 207}, {207, 81, 768}, {48, 2048, 256}
+        };
+        return libraries()
+                .flatMap(library -> Stream.of(sizes)
+                        .flatMap(size -> Stream.of(Activation.values())
+                                .map(activation -> Arguments.of(library, size[0], size[1], size[2], activation))));
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}] -> {3} {4}")
+    @MethodSource("linearSizes")
+    void linearEqualsTheReference(KernelLibrary library, int rows, int inputs, int outputs, Activation activation) {
+        double[][] x = normal(rows, inputs, 1);
+        double[][] w = normal(outputs, inputs, 1 / Math.sqrt(inputs));
+        double[][] b = normal(1, outputs, 1);
+        Window out = new Window(rows, outputs);
+        try (Kernels kernels = open(library);
+                PackedLinear packed = library.pack(dense(w), dense(b))) {
+            kernels.linear(out.matrix, window(x), packed, activation);
+        }
+        double[][] expected = ScalarReference.linear(x, w, b[0]);
+        for (double[] row : expected) {
+            for (int c = 0; c < outputs; c++) {
+                row[c] = ScalarReference.activate(row[c], activation);
+            }
+        }
+        out.assertHolds(expected);
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}] -> {3} {4}")
+    @MethodSource("linearSizes")
+    void linearAddEqualsTheReference(KernelLibrary library, int rows, int inputs, int outputs) {
+        double[][] x = normal(rows, inputs, 1);
+        double[][] w = normal(outputs, inputs, 1 / Math.sqrt(inputs));
+        double[][] b = normal(1, outputs, 1);
+        double[][] residual = normal(rows, outputs, 1);
+        Window sum = new Window(residual);
+        try (Kernels kernels = open(library);
+                PackedLinear packed = library.pack(dense(w), dense(b))) {
+            kernels.linearAdd(sum.matrix, window(x), packed);
+        }
+        sum.assertHolds(ScalarReference.add(residual, ScalarReference.linear(x, w, b[0])));
+    }
+
+    static Stream<Arguments> normSizes() {
+        int[][] sizes = {{1, 1}, {3, 7}, {13, 81}, {81, 207}, {128, 768}};
+        return libraries().flatMap(library -> Stream.of(sizes).map(size -> Arguments.of(library, size[0], size[1])));
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}]")
+    @MethodSource("normSizes")
+    void layerNormEqualsTheReferenceAlsoInPlace(KernelLibrary library, int rows, int columns) {
+        double[][] x = normal(rows, columns, 3);
+        double[][] scale = normal(1, columns, 1);
+        double[][] shift = normal(1, columns, 1);
+        double[][] expected = ScalarReference.layerNorm(x, scale[0], shift[0], 1e-5);
+        Window out = new Window(rows, columns, 0);
+        Window inPlace = new Window(rows, columns, 0);
+        fill(inPlace.matrix, x);
+        try (Kernels kernels = open(library)) {
+            Norm norm = new Norm(dense(scale), dense(shift), 1e-5f);
+            kernels.layerNorm(out.matrix, dense(x), norm);
+            kernels.layerNorm(inPlace.matrix, inPlace.matrix, norm);
+        }
+        out.assertHolds(expected);
+        inPlace.assertHolds(expected);
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}]")
+    @MethodSource("normSizes")
+    void addEqualsTheReference(KernelLibrary library, int rows, int columns) {
+        double[][] a = normal(rows, columns, 1);
+        double[][] b = normal(rows, columns, 1);
+        Window sum = new Window(a);
+        try (Kernels kernels = open(library)) {
+            kernels.add(sum.matrix, window(b));
+        }
+        sum.assertHolds(ScalarReference.add(a, b));
+    }
+
+    static Stream<Arguments> attentionSizes() {
+        int[][] sizes = {{1, 1, 1, 1}, {3, 3, 1, 7}, {7, 13, 3, 13}, {81, 81, 8, 32}, {13, 207, 4, 5}, {87, 261, 12, 64}
+        };
+        return libraries()
+                .flatMap(library ->
+                        Stream.of(sizes).map(size -> Arguments.of(library, size[0], size[1], size[2], size[3])));
+    }
+
+    @ParameterizedTest(name = "{0} {1} queries, {2} keys, {3} heads of {4}")
+    @MethodSource("attentionSizes")
+    void attentionEqualsTheReference(KernelLibrary library, int queries, int keys, int heads, int headSize) {
+        int columns = heads * headSize;
+        double[][] query = normal(queries, columns, 1);
+        double[][] key = normal(keys, columns, 1);
+        double[][] value = normal(keys, columns, 1);
+        Window context = new Window(queries, columns);
+        try (Kernels kernels = open(library);
+                Matrix scores = Matrix.allocate(heads * queries, keys)) {
+            kernels.attention(context.matrix, window(query), window(key), window(value), scores, heads);
+        }
+        context.assertHolds(ScalarReference.attention(query, key, value, heads));
+    }
+
+    @ParameterizedTest
+    @MethodSource("libraries")
+    void attentionSurvivesLogitsWhoseExponentialOverflows(KernelLibrary library) {
+        double[][] query = {{40}, {-40}};
+        double[][] key = {{40}, {-40}, {10}};
+        double[][] value = {{1}, {2}, {3}};
+        Window context = new Window(2, 1);
+        try (Kernels kernels = open(library);
+                Matrix scores = Matrix.allocate(2, 3)) {
+            kernels.attention(context.matrix, window(query), window(key), window(value), scores, 1);
+        }
+        context.assertHolds(new double[][] {{1}, {2}});
+    }
+
+    @ParameterizedTest
+    @MethodSource("libraries")
+    void moreAttentionSizesThanAreKeptStillGiveTheReference(KernelLibrary library) {
+        double[][] x = normal(300, 4, 1);
+        try (Kernels kernels = open(library);
+                Matrix scores = Matrix.allocate(2 * 300, 300)) {
+            IntStream.concat(IntStream.rangeClosed(1, 300), IntStream.of(1, 150, 300))
+                    .forEach(length -> {
+                        double[][] row = java.util.Arrays.copyOf(x, length);
+                        Window context = new Window(length, 4);
+                        kernels.attention(context.matrix, window(row), window(row), window(row), scores, 2);
+                        context.assertHolds(ScalarReference.attention(row, row, row, 2));
+                    });
+        }
+    }
+
+    private static Kernels open(KernelLibrary library) {
+        Kernels kernels = library.open();
+        kernels.bindThread();
+        return kernels;
+    }
+
+    private double[][] normal(int rows, int columns, double deviation) {
+        double[][] values = new double[rows][columns];
+        for (double[] row : values) {
+            for (int c = 0; c < columns; c++) {
+                row[c] = (float) (random.nextGaussian() * deviation);
+            }
+        }
+        return values;
+    }
+
+    private static Matrix dense(double[][] values) {
+        Matrix matrix = Matrix.allocate(values.length, values[0].length);
+        fill(matrix, values);
+        return matrix;
+    }
+
+    private static Matrix window(double[][] values) {
+        return new Window(values).matrix;
+    }
+
+    private static void fill(Matrix matrix, double[][] values) {
+        FloatBuffer buffer = matrix.buffer();
+        for (int r = 0; r < values.length; r++) {
+            for (int c = 0; c < values[r].length; c++) {
+                buffer.put(r * matrix.stride() + c, (float) values[r][c]);
+            }
+        }
+    }
+
+    /** A matrix in the middle of a larger one that is filled with guards. */
+    private static final class Window {
+        private static final int MARGIN = 5;
+
+        private final Matrix all;
+        private final Matrix matrix;
+        private final int margin;
+
+        Window(int rows, int columns) {
+            this(rows, columns, MARGIN);
+        }
+
+        /** With so many guards beside each row; there are always some above and below. */
+        Window(int rows, int columns, int margin) {
+            this.margin = margin;
+            all = Matrix.allocate(rows + 2 * MARGIN, columns + 2 * margin);
+            FloatBuffer buffer = all.buffer();
+            for (int i = 0; i < buffer.capacity(); i++) {
+                buffer.put(i, GUARD);
+            }
+            matrix = all.rows(MARGIN, rows).columns(margin, columns);
+        }
+
+        Window(double[][] values) {
+            this(values.length, values[0].length);
+            fill(matrix, values);
+        }
+
+        void assertHolds(double[][] expected) {
+            FloatBuffer buffer = all.buffer();
+            for (int i = 0; i < buffer.capacity(); i++) {
+                int row = i / all.columns() - MARGIN;
+                int column = i % all.columns() - margin;
+                boolean inside = row >= 0 && row < matrix.rows() && column >= 0 && column < matrix.columns();
+                double want = inside ? expected[row][column] : GUARD;
+                double limit = inside ? TOLERANCE * Math.max(1, Math.abs(want)) : 0;
+                if (!(Math.abs(buffer.get(i) - want) <= limit)) {
+                    assertThat((double) buffer.get(i))
+                            .as("element (%d, %d) of %s", row, column, matrix)
+                            .isEqualTo(want);
+                }
+            }
+        }
+    }
+}

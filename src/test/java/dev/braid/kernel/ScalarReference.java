@@ -1,0 +1,101 @@
+package dev.braid.kernel;
+
+/** The encoder's operations in double precision, one number at a time: what every kernel is held against. */
+public final class ScalarReference {
+    private ScalarReference() {}
+
+    /** {@code x W^T + b}; b may be null. */
+    public static double[][] linear(double[][] x, double[][] weight, double[] bias) {
+        double[][] out = new double[x.length][weight.length];
+        for (int r = 0; r < x.length; r++) {
+            for (int n = 0; n < weight.length; n++) {
+                double sum = bias == null ? 0 : bias[n];
+                for (int k = 0; k < x[r].length; k++) {
+                    sum += x[r][k] * weight[n][k];
+                }
+                out[r][n] = sum;
+            }
+        }
+        return out;
+    }
+
+    public static double activate(double x, Activation activation) {
+        return switch (activation) {
+            case NONE -> x;
+            case RELU -> Math.max(x, 0);
+            case GELU -> x * normalDistribution(x);
+        };
+    }
+
+    /** Phi(x), by Simpson's rule on its density: independent of every approximation of erf. */
+    private static double normalDistribution(double x) {
+        int steps = 200;
+        double width = x / steps;
+        double sum = density(0) + density(x);
+        for (int i = 1; i < steps; i++) {
+            sum += (i % 2 == 0 ? 2 : 4) * density(i * width);
+        }
+        return 0.5 + sum * width / 3;
+    }
+
+    private static double density(double t) {
+        return Math.exp(-t * t / 2) / Math.sqrt(2 * Math.PI);
+    }
+
+    public static double[][] add(double[][] a, double[][] b) {
+        double[][] out = new double[a.length][a[0].length];
+        for (int r = 0; r < a.length; r++) {
+            for (int c = 0; c < a[r].length; c++) {
+                out[r][c] = a[r][c] + b[r][c];
+            }
+        }
+        return out;
+    }
+
+    public static double[][] layerNorm(double[][] x, double[] scale, double[] shift, double epsilon) {
+        double[][] out = new double[x.length][x[0].length];
+        for (int r = 0; r < x.length; r++) {
+            double mean = 0;
+            for (double value : x[r]) {
+                mean += value / x[r].length;
+            }
+            double variance = 0;
+            for (double value : x[r]) {
+                variance += (value - mean) * (value - mean) / x[r].length;
+            }
+            for (int c = 0; c < x[r].length; c++) {
+                out[r][c] = (x[r][c] - mean) / Math.sqrt(variance + epsilon) * scale[c] + shift[c];
+            }
+        }
+        return out;
+    }
+
+    /** Softmax over {@code query key^T} per head, times value; the query is scaled already. */
+    public static double[][] attention(double[][] query, double[][] key, double[][] value, int heads) {
+        int headSize = query[0].length / heads;
+        double[][] out = new double[query.length][query[0].length];
+        for (int h = 0; h < heads; h++) {
+            for (int q = 0; q < query.length; q++) {
+                double[] weights = new double[key.length];
+                double largest = Double.NEGATIVE_INFINITY;
+                for (int s = 0; s < key.length; s++) {
+                    for (int c = h * headSize; c < (h + 1) * headSize; c++) {
+                        weights[s] += query[q][c] * key[s][c];
+                    }
+                    largest = Math.max(largest, weights[s]);
+                }
+                double sum = 0;
+                for (int s = 0; s < key.length; s++) {
+                    weights[s] = Math.exp(weights[s] - largest);
+                    sum += weights[s];
+                }
+                for (int s = 0; s < key.length; s++) {
+                    for (int c = h * headSize; c < (h + 1) * headSize; c++) {
+                        out[q][c] += weights[s] / sum * value[s][c];
+                    }
+                }
+            }
+        }
+        return out;
+    }
+}
