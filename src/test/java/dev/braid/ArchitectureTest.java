@@ -36,13 +36,14 @@ class ArchitectureTest {
             "batch", Set.of("tensor"),
             "model", Set.of("tensor", "kernel", "checkpoint", "batch"),
             "spark", Set.of("tensor", "checkpoint", "batch", "model"),
-            "job", Set.of("checkpoint", "spark", "model"));
+            "job", Set.of("checkpoint", "batch", "spark", "model"));
 
     /** The rooms that may use a library, by the root of its packages. */
     private static final Map<String, Set<String>> LIBRARIES = Map.of(
             "org.nd4j", Set.of("kernel"),
             "org.bytedeco", Set.of("kernel"),
             "com.fasterxml.jackson", Set.of("checkpoint"),
+            "com.esotericsoftware.kryo", Set.of("checkpoint", "spark"),
             "org.apache.hadoop", Set.of("checkpoint", "spark", "job"),
             "org.apache.parquet", Set.of("spark"),
             "org.apache.spark", Set.of("spark", "job"),

@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
+import dev.braid.spark.OutputExistsException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,7 +40,7 @@ final class Failure {
         }
         List<Throwable> causes = causes(failure);
         for (Throwable cause : causes) {
-            if (cause instanceof UsageException) {
+            if (cause instanceof UsageException || cause instanceof OutputExistsException) {
                 error.println(cause.getMessage());
                 return ExitCode.USAGE;
             }

@@ -1,7 +1,19 @@
 package dev.braid.job;
 
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusedTable;
+import dev.braid.spark.Fusion;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.FusionProgress;
+import dev.braid.spark.PairedTable;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.time.Duration;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -9,7 +21,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code braid fuse}: feature tables in, a table of fused representations out. */
+/**
+ * {@code braid fuse}: feature tables in, a table of fused representations out. {@link #call()} is the run, a line per
+ * step; the fusing itself goes on at {@link Fusion#fuse}.
+ */
 @Command(
         name = "fuse",
         description = "Fuses the modalities of every row with a Transformer and writes one table of representations.",
@@ -47,10 +62,29 @@ final class FuseCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Override
+    @SuppressWarnings("try") // the progress line works by being open
     public Integer call() throws IOException {
         options.check();
         try (SparkSession spark = Session.start("fuse")) {
-            spec.commandLine().getOut().println(spark.version());
+            Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+            FusedTable output = FusedTable.at(options.output, options.overwrite, options.inputs(), hadoop);
+            Checkpoint checkpoint = options.repooled(Checkpoint.read(options.model, hadoop));
+            FusionConfig config = options.config(checkpoint.config());
+
+            FeatureTables tables = options.open(spark, config.columns());
+            long rows = tables.audit();
+            FusionProgress progress = FusionProgress.start(spark.sparkContext());
+            PrintWriter error = spec.commandLine().getErr();
+            long start = System.nanoTime();
+            try (ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
+                PairedTable paired = tables.pair(options.partitions());
+                Dataset<Row> fused = Fusion.fuse(paired, checkpoint, config, progress);
+                output.write(fused, rows);
+            }
+
+            Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
+            PrintWriter out = spec.commandLine().getOut();
+            out.println(new RunReport(rows, progress.tokens(), progress.multiplyAdds(), elapsed, output.path()));
             return ExitCode.DONE;
         }
     }

@@ -1,9 +1,20 @@
 package dev.braid.job;
 
+import dev.braid.batch.ElementType;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.TableColumns;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -39,7 +50,7 @@ final class FuseOptions {
     @Option(
             names = "--dtype",
             paramLabel = "M=TYPE",
-            converter = Assignment.Converter.class,
+            converter = DtypeName.class,
             description = "The numbers in a binary feature column of modality M, little-endian: float32, float16 or"
                     + " bfloat16. Default: float32.")
     List<Assignment> dtypes = new ArrayList<>();
@@ -58,6 +69,7 @@ final class FuseOptions {
 
     @Option(
             names = "--emit",
+            converter = Emitted.class,
             paramLabel = "WHAT,...",
             split = ",",
             hideParamSyntax = true,
@@ -68,10 +80,11 @@ final class FuseOptions {
 
     @Option(
             names = "--pooling",
+            converter = PoolingName.class,
             paramLabel = "HOW",
             description = "How a row's tokens become one vector: mean, max, last, cls or none. Default: what the"
                     + " model's config.json says.")
-    String pooling;
+    Pooling pooling;
 
     @Option(
             names = "--keep",
@@ -136,8 +149,54 @@ final class FuseOptions {
         return value == null || value.isBlank();
     }
 
+    /** The paths that are read. */
+    List<String> inputs() {
+        List<String> inputs = new ArrayList<>(List.of(model));
+        if (isMissing(paired)) {
+            features.forEach(table -> inputs.add(table.value()));
+        } else {
+            inputs.add(paired);
+        }
+        return inputs;
+    }
+
+    /** The model with the pooling asked for, or its own. */
+    Checkpoint repooled(Checkpoint checkpoint) {
+        return pooling == null
+                ? checkpoint
+                : new Checkpoint(checkpoint.config().withPooling(pooling), checkpoint.weights());
+    }
+
+    /**
+     * What to read and to write for {@code model}.
+     *
+     * @throws dev.braid.InputException if an option names a modality that the model lacks
+     */
+    FusionConfig config(ModelConfig model) {
+        Map<String, ElementType> dtypeByModality = new LinkedHashMap<>();
+        byModality("--dtype", dtypes)
+                .forEach((modality, dtype) ->
+                        dtypeByModality.put(modality, ElementType.parse(dtype).orElseThrow()));
+        TableColumns read = TableColumns.of(model, key, keep, byModality("--column", columns), dtypeByModality);
+        if (maxTokens < model.modalities().size()) {
+            throw new UsageException("Cannot parse option '--max-tokens': expected at least "
+                    + model.modalities().size() + " (a token per modality of the model), got " + maxTokens);
+        }
+        return new FusionConfig(read, maxTokens, emit.contains("pooled"), emit.contains("tokens"));
+    }
+
+    FeatureTables open(SparkSession spark, TableColumns columns) {
+        return isMissing(paired)
+                ? FeatureTables.perModality(spark, byModality("--features", features), columns)
+                : FeatureTables.paired(spark, paired, columns);
+    }
+
+    OptionalInt partitions() {
+        return partitions == null ? OptionalInt.empty() : OptionalInt.of(partitions);
+    }
+
     /** The values of an option that is given once per modality, in the order given. */
-    static Map<String, String> byModality(String option, List<Assignment> assignments) {
+    private static Map<String, String> byModality(String option, List<Assignment> assignments) {
         Map<String, String> values = new LinkedHashMap<>();
         for (Assignment assignment : assignments) {
             String before = values.put(assignment.modality(), assignment.value());
@@ -147,6 +206,43 @@ final class FuseOptions {
             }
         }
         return values;
+    }
+
+    static final class DtypeName implements ITypeConverter<Assignment> {
+        @Override
+        public Assignment convert(String text) {
+            Assignment assignment = new Assignment.Converter().convert(text);
+            if (ElementType.parse(assignment.value()).isEmpty()) {
+                throw new TypeConversionException(
+                        "expected float32, float16 or bfloat16, got '" + assignment.value() + "'");
+            }
+            return assignment;
+        }
+    }
+
+    static final class PoolingName implements ITypeConverter<Pooling> {
+        @Override
+        public Pooling convert(String text) {
+            return Arrays.stream(Pooling.values())
+                    .filter(pooling -> pooling.configName().equals(text))
+                    .findFirst()
+                    .orElseThrow(() -> new TypeConversionException("expected "
+                            + Arrays.stream(Pooling.values())
+                                    .map(Pooling::configName)
+                                    .collect(Collectors.joining(", "))
+                            + ", got '" + text + "'"));
+        }
+    }
+
+    static final class Emitted implements ITypeConverter<String> {
+        @Override
+        public String convert(String text) {
+            String what = text.strip();
+            if (!List.of("pooled", "tokens").contains(what)) {
+                throw new TypeConversionException("expected pooled, tokens or pooled,tokens, got '" + text + "'");
+            }
+            return what;
+        }
     }
 
     static final class AtLeastOne implements ITypeConverter<Integer> {

@@ -31,6 +31,9 @@ class CommandLineTest {
             --overwrite=perhaps  | Cannot parse option '--overwrite': expected true or false, got 'perhaps'
             --column visual      | Cannot parse option '--column': expected MODALITY=VALUE, got 'visual'
             --column =v          | Cannot parse option '--column': expected MODALITY=VALUE, got '=v'
+            --dtype text=int8    | Cannot parse option '--dtype': expected float32, float16 or bfloat16, got 'int8'
+            --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, got 'sum'
+            --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens or pooled,tokens, got 'all'
             --dtype text=        | Cannot parse option '--dtype': expected MODALITY=VALUE, got 'text='
             """)
     void saysWhatIsWrongWithAnOptionAndHowToSeeThemAll(String mistake, String message) {
