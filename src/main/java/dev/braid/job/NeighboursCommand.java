@@ -84,8 +84,7 @@ final class NeighboursCommand implements Callable<Integer> {
         try (SparkSession spark = Session.start("neighbours")) {
             List<Entry> entries = read(spark);
             PrintWriter out = spec.commandLine().getOut();
-            for (String wanted : of) {
-                Entry entry = find(wanted, entries);
+            for (Entry entry : of.stream().map(wanted -> find(wanted, entries)).toList()) {
                 out.println(entry.label());
                 for (Neighbour neighbour : nearest(entry, entries, count)) {
                     out.printf(
