@@ -16,7 +16,7 @@ public final class FusionProgress implements Serializable {
     private final LongAccumulator tokens;
     private final LongAccumulator multiplyAdds;
 
-    private FusionProgress(LongAccumulator rows, LongAccumulator tokens, LongAccumulator multiplyAdds) {
+    FusionProgress(LongAccumulator rows, LongAccumulator tokens, LongAccumulator multiplyAdds) {
         this.rows = rows;
         this.tokens = tokens;
         this.multiplyAdds = multiplyAdds;
