@@ -8,7 +8,8 @@ import org.apache.spark.sql.types.DataType;
 
 /**
  * The key and the kept columns, the first of a paired row. Spark's own converters turn them into the values of a {@code
- * Row}, so that every type it knows comes through.
+ * Row}, so that every type it knows comes through; of dates, all but 5 to 14 October 1582, which {@code java.sql.Date} does
+ * not have.
  */
 final class CarriedColumns implements Serializable {
     private static final long serialVersionUID = 1L;

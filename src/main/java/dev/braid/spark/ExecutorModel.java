@@ -111,7 +111,6 @@ final class ExecutorModel {
 
         @Override
         public void close() {
-            workspace.batch().clear();
             owner.giveBack(workspace);
             owner.release();
         }

@@ -114,7 +114,7 @@ public final class FeatureTables {
         } catch (InputException problem) {
             throw problem;
         } catch (Exception failure) { // Spark and Hadoop throw checked exceptions that they do not declare
-            throw new InputException("expected Parquet files, got " + SparkFailure.firstLine(failure), failure);
+            throw new InputException("expected Parquet files, got " + SparkFailure.reason(failure), failure);
         }
     }
 

@@ -28,18 +28,29 @@ final class Footers {
         return rows;
     }
 
-    /** The mean size of one row of a file, uncompressed, over the given top-level columns; 0 if the file has no row. */
+    /**
+     * The mean size of one row of a file, decoded, over the given top-level columns; 0 if the file has no row. Pages of a
+     * dictionary's indices are smaller than the numbers they stand for, so numbers are counted.
+     */
     static long rowBytes(Path file, Set<String> columns, Configuration hadoop) throws IOException {
         try (ParquetFileReader reader = ParquetFileReader.open(HadoopInputFile.fromPath(file, hadoop))) {
             long bytes = 0;
             for (BlockMetaData block : reader.getFooter().getBlocks()) {
                 for (ColumnChunkMetaData chunk : block.getColumns()) {
                     if (columns.contains(chunk.getPath().toArray()[0])) {
-                        bytes += chunk.getTotalUncompressedSize();
+                        bytes += Math.max(chunk.getTotalUncompressedSize(), chunk.getValueCount() * width(chunk));
                     }
                 }
             }
             return reader.getRecordCount() == 0 ? 0 : bytes / reader.getRecordCount();
         }
+    }
+
+    private static int width(ColumnChunkMetaData chunk) {
+        return switch (chunk.getPrimitiveType().getPrimitiveTypeName()) {
+            case DOUBLE, INT64 -> Long.BYTES;
+            case FLOAT, INT32 -> Integer.BYTES;
+            default -> 1;
+        };
     }
 }

@@ -39,6 +39,9 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     /** Per row of the batch an output row's values, the carried ones filled in. */
     private final List<Object[]> values = new ArrayList<>();
 
+    /** Rows of the batch that are fused, and how many of them have been handed out. */
+    private int ready;
+
     private int next;
     private boolean closed;
 
@@ -65,12 +68,15 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         if (closed) {
             return false;
         }
-        if (next == batch.rows()) {
+        if (next == ready) {
+            ready = 0;
+            next = 0;
             pack();
             model.fuse(workspace);
             progress.add(batch.rows(), batch.tokens(), model.multiplyAdds(batch));
+            ready = batch.rows();
         }
-        return next < batch.rows();
+        return next < ready;
     }
 
     @Override
@@ -100,7 +106,6 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     private void pack() {
         batch.clear();
         values.clear();
-        next = 0;
         while (pending != null || read()) {
             if (!batch.fits(pending.tokens())) {
                 return;

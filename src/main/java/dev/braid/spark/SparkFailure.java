@@ -17,25 +17,39 @@ final class SparkFailure {
             if (cause instanceof InputException input) {
                 return input;
             }
-            String message = String.valueOf(cause.getMessage());
-            if (UNREADABLE.stream().anyMatch(message::contains)) {
-                return new InputException(
-                        "Cannot read feature tables: expected intact Parquet files, got " + reason(cause), failure);
-            }
+        }
+        if (unreadable(failure) != null) {
+            return new InputException(
+                    "Cannot read feature tables: expected intact Parquet files, got " + reason(failure), failure);
         }
         return failure instanceof RuntimeException unchecked
                 ? unchecked
                 : new IllegalStateException(firstLine(failure), failure);
     }
 
-    /** The first line of a message and of the root of its causes. */
-    private static String reason(Throwable failure) {
-        Throwable root = failure;
+    /** What Spark says of a file that it cannot read, and why; of any other failure its first line. */
+    static String reason(Throwable failure) {
+        Throwable unreadable = unreadable(failure);
+        if (unreadable == null) {
+            return firstLine(failure);
+        }
+        Throwable root = unreadable;
         while (root.getCause() != null) {
             root = root.getCause();
         }
-        String first = firstLine(failure);
-        return root == failure ? first : first + ": " + firstLine(root);
+        return root == unreadable ? firstLine(root) : firstLine(unreadable) + " " + firstLine(root);
+    }
+
+    /** The innermost failure to read a file, as the outer ones quote it with all their surroundings; null if there is none. */
+    private static Throwable unreadable(Throwable failure) {
+        Throwable innermost = null;
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            String message = String.valueOf(cause.getMessage());
+            if (UNREADABLE.stream().anyMatch(message::contains)) {
+                innermost = cause;
+            }
+        }
+        return innermost;
     }
 
     static String firstLine(Throwable failure) {

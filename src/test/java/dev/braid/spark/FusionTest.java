@@ -152,9 +152,9 @@ class FusionTest {
         unchanged(
                 modern,
                 List.of(
-                        "date '1582-10-10' as id",
+                        "date '1215-06-15' as id",
                         "timestamp '0001-01-01 00:00:00 UTC' as at",
-                        "array(date '1582-10-10') as days",
+                        "array(date '1582-10-04', date '1582-10-15') as days",
                         "visual",
                         "text"));
     }
