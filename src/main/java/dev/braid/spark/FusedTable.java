@@ -66,12 +66,13 @@ public final class FusedTable {
      * Computes, writes, audits and publishes.
      *
      * @param rows how many rows there must be
-     * @throws InputException if a row cannot be fused; nothing is published then, and what was at the path stays
+     * @throws InputException if a row cannot be fused, or nothing can be written beside the path; nothing is published
+     *     then, and what was at the path stays
      */
     public void write(Dataset<Row> fused, long rows) {
         Path staging = sibling("staging");
+        create(staging);
         try {
-            files.deleteOnExit(staging);
             writeParquet(fused, staging);
             long written = Footers.rows(staging, hadoop);
             if (written != rows) {
@@ -85,9 +86,22 @@ public final class FusedTable {
         }
     }
 
+    /** Creates the staging directory; should the JVM end early, its shutdown deletes it. */
+    private void create(Path staging) {
+        String failed = "Cannot write '" + output + "': expected a directory that can be created beside it, got ";
+        try {
+            if (!files.mkdirs(staging)) {
+                throw new InputException(failed + "none");
+            }
+            files.deleteOnExit(staging);
+        } catch (IOException failure) {
+            throw new InputException(failed + SparkFailure.firstLine(failure), failure);
+        }
+    }
+
     private static void writeParquet(Dataset<Row> fused, Path staging) {
         DataFrameWriter<Row> writer = fused.write()
-                .mode(SaveMode.ErrorIfExists)
+                .mode(SaveMode.Append) // to the empty directory that is there
                 .option("compression", "zstd")
                 .option("parquet.block.size", ROW_GROUP_BYTES)
                 .option("mapreduce.fileoutputcommitter.algorithm.version", 1)

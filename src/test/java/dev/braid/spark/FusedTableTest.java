@@ -153,6 +153,14 @@ class FusedTableTest {
     }
 
     @Test
+    void aPlaceWhereNothingCanBeCreatedIsNamed() throws IOException {
+        Files.writeString(directory.resolve("file"), "no directory");
+        assertThatThrownBy(() -> at("file/out", false).write(rows(1), 1))
+                .isInstanceOf(InputException.class)
+                .hasMessageStartingWith("Cannot write 'file:" + directory.resolve("file/out") + "': ");
+    }
+
+    @Test
     void aTableWithoutRowsHasItsSchema() {
         at("out", false).write(rows(0), 0);
         Dataset<Row> written = spark.read().parquet(directory + "/out");

@@ -1,0 +1,76 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.model.FusionModel;
+import dev.braid.model.FusionWorkspace;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import org.apache.spark.SparkConf;
+import org.apache.spark.serializer.JavaSerializer;
+import org.apache.spark.serializer.KryoSerializer;
+import org.apache.spark.serializer.Serializer;
+import org.apache.spark.serializer.SerializerInstance;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.util.LongAccumulator;
+import org.junit.jupiter.api.Test;
+
+/** What travels to executors, through the serializers that Spark can be set to use; local mode hands it over unserialised. */
+class SerializationTest {
+    private static final GoldenTable GOLDEN = GoldenTable.read("odd-sizes");
+
+    @Test
+    void aPartitionFusesTheSameBehindJavaAndKryo() {
+        List<String> before = fuse(GOLDEN.checkpoint(), config(), decoder());
+        for (Serializer serializer :
+                List.of(new JavaSerializer(new SparkConf()), new KryoSerializer(new SparkConf()))) {
+            // Spark broadcasts with the serializer that is set, and sends functions with Java's.
+            Checkpoint checkpoint = roundTrip(serializer, GOLDEN.checkpoint());
+            Serializer java = new JavaSerializer(new SparkConf());
+            assertThat(fuse(checkpoint, roundTrip(java, config()), roundTrip(java, decoder())))
+                    .isEqualTo(before);
+        }
+    }
+
+    private static <T> T roundTrip(Serializer serializer, T value) {
+        SerializerInstance instance = serializer.newInstance();
+        T copy = instance.deserialize(instance.serialize(value, null), null);
+        assertThat(copy).isNotSameAs(value);
+        return copy;
+    }
+
+    private static FusionConfig config() {
+        return new FusionConfig(GOLDEN.columns(), 40, true, true);
+    }
+
+    private static RowDecoder decoder() {
+        return PairedRows.decoder(GOLDEN.columns(), 40, GoldenTable.FLAT, GoldenTable.FLAT);
+    }
+
+    private static List<String> fuse(Checkpoint checkpoint, FusionConfig config, RowDecoder decoder) {
+        List<InternalRow> rows = new ArrayList<>();
+        for (int r = 0; r < GOLDEN.rows(); r++) {
+            rows.add(PairedRows.generic(
+                    "p-" + r,
+                    GoldenTable.stored(GOLDEN.sequence(0, r), GoldenTable.FLAT),
+                    GoldenTable.stored(GOLDEN.sequence(1, r), GoldenTable.FLAT)));
+        }
+        FusionProgress progress =
+                new FusionProgress(new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+        List<String> fused = new ArrayList<>();
+        try (FusionModel model = FusionModel.load(checkpoint);
+                FusionWorkspace workspace = model.workspace(config.maxTokens())) {
+            Iterator<Row> result =
+                    new FusedRows(rows.iterator(), decoder, PairedRows.key(), model, workspace, config, progress);
+            while (result.hasNext()) {
+                Row row = result.next();
+                fused.add(row.get(0) + Arrays.toString((float[]) row.get(1)) + row.get(3));
+            }
+        }
+        return fused;
+    }
+}
