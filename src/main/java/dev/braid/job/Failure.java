@@ -62,12 +62,15 @@ final class Failure {
         return causes;
     }
 
+    /** Type and message, without what follows the first line or its full stop. */
     private static String firstLine(Throwable failure) {
         String message = failure.getMessage();
         String type = failure.getClass().getName();
-        return message == null || message.isBlank()
-                ? type
-                : type + ": " + message.strip().lines().findFirst().orElseThrow();
+        if (message == null || message.isBlank()) {
+            return type;
+        }
+        String line = message.strip().lines().findFirst().orElseThrow();
+        return type + ": " + (line.endsWith(".") ? line.substring(0, line.length() - 1) : line);
     }
 
     /** What picocli found, in the words of this program. */

@@ -6,12 +6,8 @@ import dev.braid.InputException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.util.List;
 import java.util.concurrent.ExecutionException;
 import org.apache.spark.SparkException;
-import org.apache.spark.api.java.function.MapFunction;
-import org.apache.spark.sql.Encoders;
-import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 
 class FailureTest {
@@ -35,37 +31,10 @@ class FailureTest {
     }
 
     @Test
-    void badInputThatATaskFoundIsReportedAsIfTheDriverHad() {
-        Throwable thrown = null;
-        try (SparkSession spark = SparkSession.builder()
-                .master("local[2]")
-                .config("spark.ui.enabled", false)
-                .config("spark.sql.warehouse.dir", "target/spark-warehouse")
-                .getOrCreate()) {
-            spark.createDataset(List.of(1, 2, 3), Encoders.INT())
-                    .map((MapFunction<Integer, Integer>) FailureTest::refuseThree, Encoders.INT())
-                    .collectAsList();
-        } catch (Exception e) {
-            thrown = e;
-        }
-
-        assertThat(thrown).isNotNull().isNotInstanceOf(InputException.class);
-        assertThat(failure.report(thrown, "fuse", false)).isEqualTo(ExitCode.INPUT);
-        assertThat(error).hasToString("Cannot decode row '3': expected less, got 3\n");
-    }
-
-    private static int refuseThree(int value) {
-        if (value == 3) {
-            throw new InputException("Cannot decode row '3': expected less, got 3");
-        }
-        return value;
-    }
-
-    @Test
     void anyOtherFailureIsTheFirstLineOfItsLastCause() {
         Throwable thrown = new SparkException(
                 "Job aborted due to stage failure",
-                new IOException("No space left on device\nDriver stacktrace:\n  at x"));
+                new IOException("No space left on device.\nDriver stacktrace:\n  at x"));
 
         assertThat(failure.report(thrown, "fuse", false)).isEqualTo(ExitCode.FAILED);
         assertThat(error)

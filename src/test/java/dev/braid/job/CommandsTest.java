@@ -1,0 +1,133 @@
+package dev.braid.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands on the demo data, each in a JVM of its own, as they are started. */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class CommandsTest {
+    private static final Path DEMO = Path.of("src/demo").toAbsolutePath();
+
+    @TempDir
+    static Path directory;
+
+    private record Outcome(int code, String out, String error) {}
+
+    @Test
+    @Order(1)
+    void fuseWritesTheTableReportsAndLeavesNothingElse() throws Exception {
+        Outcome outcome = fuse("--keep", "label", "--output", "fused");
+
+        assertThat(outcome.error()).isEmpty();
+        assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
+        assertThat(outcome.out())
+                .matches("rows      390\ntokens    [0-9,]+\nseconds   [0-9.]+\ntokens/s  [0-9,]+\nGFLOP/s   [0-9.]+\n"
+                        + "output    file:" + directory.toRealPath() + "/fused\n");
+        assertThat(directory.resolve("fused/_SUCCESS")).exists();
+        assertThat(names()).containsExactlyInAnyOrder("fused", "out", "error");
+    }
+
+    @Test
+    @Order(2)
+    void anOutputThatExistsIsRefused() throws Exception {
+        Outcome outcome = fuse("--output", "fused");
+
+        assertThat(outcome.code()).isEqualTo(ExitCode.USAGE);
+        assertThat(outcome.error()).startsWith("Cannot write 'file:").hasLineCount(1);
+    }
+
+    @Test
+    @Order(3)
+    void aRowThatATaskRefusesIsOneMessageAndNoOutput() throws Exception {
+        Outcome outcome = fuse("--max-tokens", "5", "--output", "refused");
+
+        assertThat(outcome.error()).startsWith("Cannot decode row '").hasLineCount(1);
+        assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
+        assertThat(outcome.out()).isEmpty();
+        assertThat(names()).containsExactlyInAnyOrder("fused", "out", "error");
+    }
+
+    @Test
+    @Order(4)
+    void neighboursOfAnAnimalAreAnimals() throws Exception {
+        Outcome outcome = start(
+                "neighbours",
+                "--table",
+                "fused",
+                "--key",
+                "codepoints",
+                "--label",
+                "label",
+                "--of",
+                "1F431",
+                "--count",
+                "2");
+
+        assertThat(outcome.error()).isEmpty();
+        assertThat(outcome.out()).matches("cat face\n   0\\.\\d{3}  [a-z ]+ face\n   0\\.\\d{3}  [a-z ]+ face\n");
+    }
+
+    private static Outcome fuse(String... arguments) throws IOException, InterruptedException {
+        List<String> all = new ArrayList<>(List.of(
+                "fuse",
+                "--model=" + DEMO.resolve("model"),
+                "--features=visual=" + DEMO.resolve("visual.parquet"),
+                "--features=text=" + DEMO.resolve("text.parquet"),
+                "--dtype=visual=float16",
+                "--dtype=text=float16",
+                "--key=codepoints"));
+        all.addAll(List.of(arguments));
+        return start(all.toArray(String[]::new));
+    }
+
+    private static Outcome start(String... arguments) throws IOException, InterruptedException {
+        Path conf = Path.of("conf").toAbsolutePath();
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                "@" + conf.resolve("jvm.options"),
+                "-Dlog4j2.configurationFile="
+                        + conf.resolve("log4j2.properties").toUri(),
+                "-Dspark.master=local[2]",
+                "-Dspark.ui.enabled=false",
+                "-Dspark.driver.host=localhost",
+                "-Dspark.driver.bindAddress=127.0.0.1",
+                "-cp",
+                absolute(System.getProperty("java.class.path")),
+                Braid.class.getName()));
+        command.addAll(List.of(arguments));
+        Path out = directory.resolve("out");
+        Path error = directory.resolve("error");
+        int code = new ProcessBuilder(command)
+                .directory(directory.toFile())
+                .redirectOutput(out.toFile())
+                .redirectError(error.toFile())
+                .start()
+                .waitFor();
+        String withoutProgress = Files.readString(error).replaceAll("Fusing: .*\n", "");
+        return new Outcome(code, Files.readString(out), withoutProgress);
+    }
+
+    private static String absolute(String classPath) {
+        return Stream.of(classPath.split(":"))
+                .map(entry -> Path.of(entry).toAbsolutePath().toString())
+                .reduce((one, next) -> one + ":" + next)
+                .orElseThrow();
+    }
+
+    private static List<String> names() throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.map(file -> file.getFileName().toString()).toList();
+        }
+    }
+}
