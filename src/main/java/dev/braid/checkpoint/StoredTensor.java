@@ -8,6 +8,7 @@ import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.nio.ShortBuffer;
+import java.util.Optional;
 
 /**
  * One tensor as its file holds it: row-major little-endian bytes in chunks of at most {@value #CHUNK_BYTES} bytes.
@@ -65,14 +66,17 @@ public final class StoredTensor implements Serializable {
      */
     public void copyTo(FloatBuffer out) {
         for (byte[] chunk : chunks) {
-            ByteBuffer bytes = ByteBuffer.wrap(chunk).order(ByteOrder.LITTLE_ENDIAN);
-            switch (dtype) {
-                case F32 -> out.put(bytes.asFloatBuffer());
-                case F16 -> putHalves(bytes.asShortBuffer(), out);
-                case BF16 -> putBrainFloats(bytes.asShortBuffer(), out);
-                case F64 -> putDoubles(bytes.asDoubleBuffer(), out);
-                default -> throw new IllegalStateException("tensor '" + name + "' holds no floats but " + dtype);
-            }
+            convert(ByteBuffer.wrap(chunk).order(ByteOrder.LITTLE_ENDIAN), out);
+        }
+    }
+
+    private void convert(ByteBuffer in, FloatBuffer out) {
+        switch (dtype) {
+            case F32 -> out.put(in.asFloatBuffer());
+            case F16 -> putHalves(in.asShortBuffer(), out);
+            case BF16 -> putBrainFloats(in.asShortBuffer(), out);
+            case F64 -> putDoubles(in.asDoubleBuffer(), out);
+            default -> throw new IllegalStateException("tensor '" + name + "' holds no floats but " + dtype);
         }
     }
 
@@ -89,6 +93,37 @@ public final class StoredTensor implements Serializable {
         for (byte[] chunk : chunks) {
             out.put(ByteBuffer.wrap(chunk).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer());
         }
+    }
+
+    /** The first element that is no finite float32, as {@code NaN at [3, 17]}; empty if there is none. */
+    Optional<String> firstNotFinite() {
+        FloatBuffer strip = FloatBuffer.allocate(STRIP);
+        long index = 0;
+        for (byte[] chunk : chunks) {
+            int step = STRIP * dtype.bits() / 8;
+            for (int from = 0; from < chunk.length; from += step) {
+                int length = Math.min(step, chunk.length - from);
+                convert(ByteBuffer.wrap(chunk, from, length).order(ByteOrder.LITTLE_ENDIAN), strip.clear());
+                float[] values = strip.array();
+                for (int i = 0; i < strip.position(); i++) {
+                    if (!Float.isFinite(values[i])) {
+                        return Optional.of(values[i] + " at " + position(index + i));
+                    }
+                }
+                index += strip.position();
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Shape position(long index) {
+        long[] position = new long[shape.rank()];
+        long rest = index;
+        for (int axis = position.length - 1; axis >= 0; axis--) {
+            position[axis] = rest % shape.dimension(axis);
+            rest /= shape.dimension(axis);
+        }
+        return Shape.of(position);
     }
 
     private static void putHalves(ShortBuffer in, FloatBuffer out) {

@@ -1,0 +1,46 @@
+package dev.braid.checkpoint;
+
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.Optional;
+import org.apache.commons.text.similarity.LevenshteinDistance;
+
+/** Names and values from a file as an error message shows them, and the nearest of those that would have done. */
+final class Quote {
+    private static final int LONGEST = 200;
+
+    private Quote() {}
+
+    /** In quotes, on one line, cut at {@value #LONGEST} characters. */
+    static String of(String text) {
+        StringBuilder shown = new StringBuilder("'");
+        text.chars().limit(LONGEST).forEach(c -> {
+            if (Character.isISOControl(c) || Character.isSurrogate((char) c) || c == '\u2028' || c == '\u2029') {
+                shown.append(String.format("\\u%04x", c));
+            } else {
+                shown.append((char) c);
+            }
+        });
+        return shown.append(text.length() > LONGEST ? "..." : "").append("'").toString();
+    }
+
+    /** A failure by its kind and the first line of its message. */
+    static String of(Exception failure) {
+        String message = failure.getMessage() == null ? "" : failure.getMessage();
+        return failure.getClass().getSimpleName()
+                + message.lines().findFirst().map(line -> ": " + cut(line)).orElse("");
+    }
+
+    /** Without quotes, cut at {@value #LONGEST} characters. */
+    static String cut(String text) {
+        return text.length() > LONGEST ? text.substring(0, LONGEST) + "..." : text;
+    }
+
+    /** The candidate with the fewest edits from {@code text}, the first of several; none is near an endless text. */
+    static Optional<String> nearest(String text, Collection<String> candidates) {
+        LevenshteinDistance edits = LevenshteinDistance.getDefaultInstance();
+        return candidates.stream()
+                .filter(candidate -> candidate.length() <= LONGEST && text.length() <= LONGEST)
+                .min(Comparator.comparingInt(candidate -> edits.apply(text, candidate)));
+    }
+}

@@ -1,0 +1,17 @@
+package dev.braid.checkpoint;
+
+import dev.braid.tensor.Shape;
+
+/**
+ * A tensor as the header of a safetensors file lists it.
+ *
+ * @param begin first byte, counted from the end of the header
+ * @param end behind the last byte
+ */
+public record TensorEntry(String name, DType dtype, Shape shape, long begin, long end) {
+
+    /** As an error message shows it: {@code F32 [3, 4]}. */
+    String describe() {
+        return dtype + " " + shape;
+    }
+}
