@@ -32,8 +32,9 @@ final class Contenders {
             case ND4J -> List.of(new BraidContender(checkpoint, KernelLibrary.portable()));
             case LIBTORCH -> all(TorchLinear.Form.values(), form -> new LibTorch(checkpoint, form));
             case ONNX_RUNTIME -> all(OnnxEncoder.Form.values(), form -> new OnnxRuntime(checkpoint, form));
-            default -> throw new IllegalArgumentException("Cannot run contender '" + name + "': expected one of "
-                    + Stream.of(BRAID, ND4J, LIBTORCH, ONNX_RUNTIME).toList());
+            default ->
+                throw new IllegalArgumentException("Cannot run contender '" + name + "': expected one of "
+                        + Stream.of(BRAID, ND4J, LIBTORCH, ONNX_RUNTIME).toList());
         };
     }
 

@@ -1,12 +1,13 @@
 package dev.braid.bench;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.openjdk.jmh.results.Result;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -28,8 +29,8 @@ public final class EncoderBenchReport {
     public static void main(String[] args) throws CommandLineOptionException, RunnerException {
         Options options = new CommandLineOptions(args);
         List<String> rows = new ArrayList<>();
-        List<String> contenders = chosen(
-                options, CONTENDER, List.of(Contenders.BRAID, Contenders.LIBTORCH, Contenders.ONNX_RUNTIME));
+        List<String> contenders =
+                chosen(options, CONTENDER, List.of(Contenders.BRAID, Contenders.LIBTORCH, Contenders.ONNX_RUNTIME));
         for (String shape : chosen(options, "shape", names(EncoderShape.values()))) {
             for (String text : chosen(options, "text", names(TextLength.values()))) {
                 Collection<RunResult> results = new Runner(new OptionsBuilder()
@@ -47,13 +48,14 @@ public final class EncoderBenchReport {
         System.out.println();
         System.out.println("Real tokens per second, one thread, with JMH's 99.9 % interval:");
         System.out.println();
-        System.out.println("| shape | text | " + String.join(" | ", contenders) + " | braid / best other | braid rows/s |");
+        System.out.println(
+                "| shape | text | " + String.join(" | ", contenders) + " | braid / best other | braid rows/s |");
         System.out.println("|---|---|" + "---|".repeat(contenders.size() + 2));
         rows.forEach(System.out::println);
     }
 
     private static List<String> names(Enum<?>[] values) {
-        return java.util.Arrays.stream(values).map(Enum::name).toList();
+        return Arrays.stream(values).map(Enum::name).toList();
     }
 
     private static List<String> chosen(Options options, String parameter, List<String> all) {
@@ -63,28 +65,29 @@ public final class EncoderBenchReport {
     }
 
     private static String row(String shape, String text, List<String> contenders, Collection<RunResult> results) {
-        Map<String, Map<String, Result>> byContender = new HashMap<>();
-        for (RunResult result : results) {
-            byContender.put(result.getParams().getParam(CONTENDER), result.getSecondaryResults());
-        }
-        StringBuilder row = new StringBuilder("| (" + shape.toLowerCase(Locale.ROOT) + ") | "
-                + text.toLowerCase(Locale.ROOT) + " |");
+        Map<String, RunResult> byContender = results.stream()
+                .collect(Collectors.toMap(result -> result.getParams().getParam(CONTENDER), Function.identity()));
+        StringBuilder row = new StringBuilder();
+        row.append(String.format("| (%s) | %s |", shape.toLowerCase(Locale.ROOT), text.toLowerCase(Locale.ROOT)));
         double bestOther = 0;
         for (String contender : contenders) {
-            Result tokens = byContender.get(contender).get("tokens");
-            row.append(String.format(" %,.0f ± %,.0f |", tokens.getScore(), tokens.getScoreError()));
+            RunResult result = byContender.get(contender);
+            double tokens = rate(result, "tokens");
+            double error = result.getSecondaryResults().get("tokens").getScoreError();
+            row.append(String.format(" %,.0f ± %,.0f |", tokens, error));
             if (!contender.equals(Contenders.BRAID)) {
-                bestOther = Math.max(bestOther, tokens.getScore());
+                bestOther = Math.max(bestOther, tokens);
             }
         }
-        Map<String, Result> braid = byContender.get(Contenders.BRAID);
+        RunResult braid = byContender.get(Contenders.BRAID);
         if (braid == null || bestOther == 0) {
             return row.append(" | |").toString();
         }
-        return row.append(String.format(
-                        " %.2f | %,.1f |",
-                        braid.get("tokens").getScore() / bestOther,
-                        braid.get("rows").getScore()))
+        return row.append(String.format(" %.2f | %,.1f |", rate(braid, "tokens") / bestOther, rate(braid, "rows")))
                 .toString();
+    }
+
+    private static double rate(RunResult result, String counter) {
+        return result.getSecondaryResults().get(counter).getScore();
     }
 }

@@ -17,7 +17,9 @@ public enum EncoderShape {
     /** The size of a BERT base of 6 layers. */
     IV(768, 12, 6, 3072, Activation.GELU, true, 197, 768, 64, 768, 32, 1);
 
+    @SuppressWarnings("ImmutableEnumChecker") // a record of numbers and of an unmodifiable list
     private final ModelConfig config;
+
     private final int visualTokens;
     private final int textTokens;
     private final int denseRows;

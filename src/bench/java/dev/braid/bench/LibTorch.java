@@ -8,6 +8,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.NormWeights;
 import java.nio.FloatBuffer;
 import java.util.List;
+import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.DoubleOptional;
@@ -41,9 +42,11 @@ final class LibTorch implements Contender {
         openblas.blas_set_num_threads(1);
         try (PointerScope scope = new PointerScope()) {
             this.weights = scope.extend();
-            this.projections =
-                    checkpoint.weights().projections().stream().map(this::linear).toList();
-            this.layers = checkpoint.weights().layers().stream().map(this::layer).toList();
+            this.projections = checkpoint.weights().projections().stream()
+                    .map(this::linear)
+                    .toList();
+            this.layers =
+                    checkpoint.weights().layers().stream().map(this::layer).toList();
         }
     }
 
@@ -64,7 +67,6 @@ final class LibTorch implements Contender {
     private LayerNorm norm(NormWeights norm) {
         long size = norm.weight().shape().elements();
         return new LayerNorm(
-                new long[] {size},
                 new TensorOptional(TorchLinear.tensor(StoredFloats.of(norm.weight()), size)),
                 new TensorOptional(TorchLinear.tensor(StoredFloats.of(norm.bias()), size)),
                 config.layerNormEps());
@@ -110,18 +112,23 @@ final class LibTorch implements Contender {
 
         @Override
         public void run() {
-            try (PointerScope scope = new PointerScope();
-                    InferenceMode mode = new InferenceMode(true)) {
-                fuse(features, mask);
-            }
+            inference(() -> fuse(features, mask));
         }
 
         @Override
         public float[] tokens() {
-            try (PointerScope scope = new PointerScope();
-                    InferenceMode mode = new InferenceMode(true)) {
+            return inference(() -> {
                 FloatBuffer fused = fuse(features, mask).contiguous().createBuffer();
                 return rows.realTokens(fused, config.hiddenSize());
+            });
+        }
+
+        /** Frees every tensor that {@code forward} makes. */
+        @SuppressWarnings("try")
+        private static <T> T inference(Supplier<T> forward) {
+            try (PointerScope scope = new PointerScope();
+                    InferenceMode mode = new InferenceMode(true)) {
+                return forward.get();
             }
         }
 
@@ -143,9 +150,9 @@ final class LibTorch implements Contender {
         return hidden;
     }
 
-    private record LayerNorm(long[] sizes, TensorOptional weight, TensorOptional bias, double epsilon) {
+    private record LayerNorm(TensorOptional weight, TensorOptional bias, double epsilon) {
         Tensor apply(Tensor x) {
-            return torch.layer_norm(x, sizes, weight, bias, epsilon, false);
+            return torch.layer_norm(x, new long[] {x.size(2)}, weight, bias, epsilon, false);
         }
     }
 

@@ -17,8 +17,8 @@ final class OneThread {
     static void require() {
         String coreType = System.getenv("OPENBLAS_CORETYPE");
         if (coreType != null) {
-            throw new IllegalStateException("Cannot start the benchmark: expected OPENBLAS_CORETYPE unset, got '" + coreType
-                    + "'; unset it, OpenBLAS detects the processor itself");
+            throw new IllegalStateException("Cannot start the benchmark: expected OPENBLAS_CORETYPE unset, got '"
+                    + coreType + "'; unset it, OpenBLAS detects the processor itself");
         }
     }
 

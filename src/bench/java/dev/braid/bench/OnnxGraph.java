@@ -66,8 +66,7 @@ final class OnnxGraph {
     }
 
     /** A node with several outputs, which are given. */
-    List<String> node(
-            String domain, String operator, int outputs, List<String> inputs, ProtoMessage... attributes) {
+    List<String> node(String domain, String operator, int outputs, List<String> inputs, ProtoMessage... attributes) {
         ProtoMessage node = new ProtoMessage();
         inputs.forEach(input -> node.put(1, input));
         List<String> names = new ArrayList<>();

@@ -89,8 +89,8 @@ final class OnnxRuntime implements Contender {
 
         @Override
         public void run() {
-            try (OrtSession.Result result = session.run(inputs)) {
-                // The outputs lie in memory of ONNX Runtime until here.
+            try {
+                session.run(inputs).close();
             } catch (OrtException e) {
                 throw new IllegalStateException(e);
             }

@@ -13,8 +13,8 @@ final class Parity {
      */
     static void check(String name, float[] fused, float[] expected) {
         if (fused.length != expected.length) {
-            throw new IllegalStateException("Cannot compare " + name + ": expected " + expected.length
-                    + " fused values, got " + fused.length);
+            throw new IllegalStateException(
+                    "Cannot compare " + name + ": expected " + expected.length + " fused values, got " + fused.length);
         }
         double largest = 0;
         for (int i = 0; i < fused.length; i++) {
@@ -23,8 +23,9 @@ final class Parity {
         }
         System.out.printf("# parity: %s, largest error %.1e%n", name, largest);
         if (largest > TOLERANCE) {
-            throw new IllegalStateException("Cannot time " + name + ": expected the tokens of the portable kernels within "
-                    + TOLERANCE + ", got an error of " + largest);
+            throw new IllegalStateException(
+                    "Cannot time " + name + ": expected the tokens of the portable kernels within " + TOLERANCE
+                            + ", got an error of " + largest);
         }
     }
 }

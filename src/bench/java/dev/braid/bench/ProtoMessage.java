@@ -18,13 +18,13 @@ final class ProtoMessage {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
     ProtoMessage put(int field, long value) {
-        putVarint((long) field << 3 | VARINT);
+        putVarint(((long) field << 3) | VARINT);
         putVarint(value);
         return this;
     }
 
     ProtoMessage put(int field, float value) {
-        putVarint((long) field << 3 | FIXED_32);
+        putVarint(((long) field << 3) | FIXED_32);
         out.writeBytes(ByteBuffer.allocate(Float.BYTES)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putFloat(value)
@@ -33,7 +33,7 @@ final class ProtoMessage {
     }
 
     ProtoMessage put(int field, byte[] value) {
-        putVarint((long) field << 3 | LENGTH_DELIMITED);
+        putVarint(((long) field << 3) | LENGTH_DELIMITED);
         putVarint(value.length);
         out.writeBytes(value);
         return this;
@@ -54,7 +54,7 @@ final class ProtoMessage {
     private void putVarint(long value) {
         long rest = value;
         while ((rest & ~0x7fL) != 0) {
-            out.write((int) (rest & 0x7f | 0x80));
+            out.write((int) ((rest & 0x7f) | 0x80));
             rest >>>= 7;
         }
         out.write((int) rest);

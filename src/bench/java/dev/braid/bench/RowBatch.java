@@ -71,8 +71,7 @@ final class RowBatch {
     List<FeatureSequence> sequences(int row) {
         List<FeatureSequence> sequences = new ArrayList<>();
         for (int m = 0; m < modalities(); m++) {
-            sequences.add(
-                    new BinarySequence(features.get(row)[m], ElementType.FLOAT32, lengths.get(row)[m]));
+            sequences.add(new BinarySequence(features.get(row)[m], ElementType.FLOAT32, lengths.get(row)[m]));
         }
         return sequences;
     }

@@ -93,7 +93,12 @@ sealed interface TorchLinear {
         @Override
         public Tensor added(Tensor x, Tensor residual) {
             return call(
-                    BINARY, new IValue(x), new IValue(residual), new IValue(weight), new IValue(bias), new IValue("add"));
+                    BINARY,
+                    new IValue(x),
+                    new IValue(residual),
+                    new IValue(weight),
+                    new IValue(bias),
+                    new IValue("add"));
         }
 
         private Tensor pointwise(Tensor x, String operation, String algorithm) {
@@ -108,7 +113,8 @@ sealed interface TorchLinear {
         }
 
         private static GenericList noScalars() {
-            var scalars = torch.parseSchema("f(Scalar?[] s) -> Tensor").arguments().real_type();
+            var scalars =
+                    torch.parseSchema("f(Scalar?[] s) -> Tensor").arguments().real_type();
             return new GenericList(scalars.get().containedType(0)).retainReference();
         }
 
