@@ -17,10 +17,12 @@ final class OnnxEncoder {
     static final String MASK = "mask";
     static final String FUSED = "fused";
 
-    /** How attention is written. */
+    /** How the encoder is written. */
     enum Form {
         /** Standard operators: products, a softmax and transpositions, which the optimiser fuses where it can. */
         STANDARD,
+        /** As {@link #STANDARD}, with each Linear a {@code Gemm} over all tokens, which takes its bias along. */
+        GEMM,
         /** {@code com.microsoft.MultiHeadAttention} on separate query, key and value. */
         MULTI_HEAD_ATTENTION,
         /** {@code com.microsoft.Attention}, which does the query, key and value projection too. */
@@ -31,6 +33,8 @@ final class OnnxEncoder {
     private final ModelConfig config;
     private final Form form;
     private final String mask;
+    /** In the form of {@link Form#GEMM}, where hidden is [rows x tokens, hidden size]: (rows, tokens). */
+    private String rowsAndTokens = "";
 
     private OnnxEncoder(ModelConfig config, Form form, boolean masked) {
         this.config = config;
@@ -40,7 +44,7 @@ final class OnnxEncoder {
 
     /** ONNX Runtime's own operators take 1 for a real token and 0 for padding. */
     private String mask(String added) {
-        if (form == Form.STANDARD) {
+        if (!isFused()) {
             return added;
         }
         String real = graph.node("Not", List.of(graph.node("IsInf", List.of(added))));
@@ -61,18 +65,44 @@ final class OnnxEncoder {
         for (int m = 0; m < config.modalities().size(); m++) {
             var modality = config.modalities().get(m);
             String features = graph.input(modality.name(), "rows", modality.name() + "Tokens", modality.featureSize());
-            projected.add(linear(features, checkpoint.weights().projections().get(m)));
+            LinearWeights linear = checkpoint.weights().projections().get(m);
+            projected.add(
+                    form == Form.GEMM
+                            ? flatLinear(features, modality.featureSize(), linear)
+                            : linear(features, linear));
         }
         String hidden = graph.node("Concat", projected, attribute("axis", 1));
+        if (form == Form.GEMM) {
+            rowsAndTokens = graph.node("Shape", List.of(hidden), attribute("end", 2));
+            hidden = graph.node("Reshape", List.of(hidden, graph.constant(-1, config.hiddenSize())));
+        }
         for (LayerWeights layer : checkpoint.weights().layers()) {
             hidden = layer(hidden, layer);
+        }
+        if (form == Form.GEMM) {
+            hidden = reshape(hidden, rowsAndTokens, config.hiddenSize());
         }
         graph.output(hidden, "rows", "tokens", config.hiddenSize());
         return graph.model();
     }
 
+    private boolean isFused() {
+        return form == Form.MULTI_HEAD_ATTENTION || form == Form.ATTENTION;
+    }
+
+    private String flatLinear(String features, int featureSize, LinearWeights linear) {
+        String leading = graph.node("Shape", List.of(features), attribute("end", 2));
+        String flat = graph.node("Reshape", List.of(features, graph.constant(-1, featureSize)));
+        return reshape(linear(flat, linear), leading, config.hiddenSize());
+    }
+
+    private String reshape(String x, String leading, long... trailing) {
+        String shape = graph.node("Concat", List.of(leading, graph.constant(trailing)), attribute("axis", 0));
+        return graph.node("Reshape", List.of(x, shape));
+    }
+
     private String layer(String hidden, LayerWeights layer) {
-        String context = form == Form.STANDARD ? attention(hidden, layer) : fusedAttention(hidden, layer);
+        String context = isFused() ? fusedAttention(hidden, layer) : attention(hidden, layer);
         String output = layer.output() == null ? context : linear(context, layer.output());
         String attended = norm(graph.node("Add", List.of(output, hidden)), layer.norm1());
         String inner = linear(attended, layer.feedForward1());
@@ -90,12 +120,15 @@ final class OnnxEncoder {
         String weights = graph.node("Softmax", List.of(masked), attribute("axis", -1));
         String context = graph.node("MatMul", List.of(weights, value));
         String rows = graph.node("Transpose", List.of(context), attribute("perm", new long[] {0, 2, 1, 3}));
-        return graph.node("Reshape", List.of(rows, graph.constant(0, 0, config.hiddenSize())));
+        String merged =
+                form == Form.GEMM ? graph.constant(-1, config.hiddenSize()) : graph.constant(0, 0, config.hiddenSize());
+        return graph.node("Reshape", List.of(rows, merged));
     }
 
     private String heads(String x, long... permutation) {
-        String split = graph.constant(0, 0, config.heads(), config.headSize());
-        String heads = graph.node("Reshape", List.of(x, split));
+        String heads = form == Form.GEMM
+                ? reshape(x, rowsAndTokens, config.heads(), config.headSize())
+                : graph.node("Reshape", List.of(x, graph.constant(0, 0, config.heads(), config.headSize())));
         return graph.node("Transpose", List.of(heads), attribute("perm", permutation));
     }
 
@@ -121,9 +154,13 @@ final class OnnxEncoder {
     private String linear(String x, LinearWeights linear) {
         int outputs = Math.toIntExact(linear.weight().shape().dimension(0));
         int inputs = Math.toIntExact(linear.weight().shape().dimension(1));
+        String bias = graph.constant(StoredFloats.of(linear.bias()), outputs);
+        if (form == Form.GEMM) {
+            String weight = graph.constant(StoredFloats.of(linear.weight()), outputs, inputs);
+            return graph.node("Gemm", List.of(x, weight, bias), attribute("transB", 1));
+        }
         String weight = transposed(StoredFloats.of(linear.weight()), outputs, inputs);
-        String product = graph.node("MatMul", List.of(x, weight));
-        return graph.node("Add", List.of(product, graph.constant(StoredFloats.of(linear.bias()), outputs)));
+        return graph.node("Add", List.of(graph.node("MatMul", List.of(x, weight)), bias));
     }
 
     private String transposed(FloatBuffer weight, int outputs, int inputs) {

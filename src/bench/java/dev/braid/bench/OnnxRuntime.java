@@ -14,15 +14,24 @@ import java.util.Map;
  * ONNX Runtime on its CPU provider: one thread, every graph optimisation, inputs made once.
  *
  * <p>The graph comes in the forms of {@link OnnxEncoder.Form}; the benchmark takes the one that is fastest here.
+ *
+ * <p>{@code ORT_DISABLE_TELEMETRY=1} must be in the environment: 1.29.0 can crash on Linux when its telemetry starts.
+ *
+ * @see <a href="https://github.com/microsoft/onnxruntime/issues/32173">microsoft/onnxruntime issue 32173</a>
  */
 final class OnnxRuntime implements Contender {
-    private static final OrtEnvironment ENVIRONMENT = OrtEnvironment.getEnvironment();
-
+    private final OrtEnvironment environment;
     private final Checkpoint checkpoint;
     private final OnnxEncoder.Form form;
     private final Map<Boolean, OrtSession> sessionsByMasked = new HashMap<>();
 
     OnnxRuntime(Checkpoint checkpoint, OnnxEncoder.Form form) {
+        if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {
+            throw new IllegalStateException(
+                    "Cannot load ONNX Runtime: expected ORT_DISABLE_TELEMETRY=1 in the environment"
+                            + " (telemetry can crash 1.29.0 on Linux), got it unset");
+        }
+        this.environment = OrtEnvironment.getEnvironment();
         this.checkpoint = checkpoint;
         this.form = form;
     }
@@ -33,7 +42,7 @@ final class OnnxRuntime implements Contender {
                 options.setIntraOpNumThreads(1);
                 options.setInterOpNumThreads(1);
                 options.setOptimizationLevel(OptLevel.ALL_OPT);
-                return ENVIRONMENT.createSession(OnnxEncoder.write(checkpoint, form, key), options);
+                return environment.createSession(OnnxEncoder.write(checkpoint, form, key), options);
             } catch (OrtException e) {
                 throw new IllegalStateException(e);
             }
@@ -42,7 +51,7 @@ final class OnnxRuntime implements Contender {
 
     @Override
     public String name() {
-        return "ONNX Runtime " + ENVIRONMENT.getVersion() + ", attention as " + form;
+        return "ONNX Runtime " + environment.getVersion() + ", written as " + form;
     }
 
     @Override
@@ -81,7 +90,7 @@ final class OnnxRuntime implements Contender {
 
         private void put(String name, FloatBuffer values, long... sizes) {
             try {
-                inputs.put(name, OnnxTensor.createTensor(ENVIRONMENT, values, sizes));
+                inputs.put(name, OnnxTensor.createTensor(environment, values, sizes));
             } catch (OrtException e) {
                 throw new IllegalStateException(e);
             }
