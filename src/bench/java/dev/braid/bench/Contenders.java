@@ -14,7 +14,7 @@ final class Contenders {
     static final String LIBTORCH = "libtorch";
     static final String ONNX_RUNTIME = "onnxruntime";
 
-    private static final int TRIALS = 5;
+    private static final int TRIALS = 3;
 
     private Contenders() {}
 

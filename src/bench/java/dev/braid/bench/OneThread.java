@@ -6,6 +6,7 @@ import java.lang.management.ManagementFactory;
 /** Holds what makes the contenders comparable: one core each, and a BLAS that chose its own kernels. */
 final class OneThread {
     private static final double MOST_CORES = 1.3;
+    private static final int RUNS = 10;
 
     private OneThread() {}
 
@@ -23,21 +24,27 @@ final class OneThread {
     }
 
     /**
-     * Runs a batch twice and checks the processor time of the second.
+     * Runs a batch a few times and checks the processor time of the leanest run, in which the JVM compiled the least.
      *
-     * @throws IllegalStateException if it took more than one core
+     * @throws IllegalStateException if even that took more than one core
      */
     static void require(String name, Contender.Fusing batch) {
+        double fewest = Double.MAX_VALUE;
+        for (int run = 0; run < RUNS && fewest > MOST_CORES; run++) {
+            fewest = Math.min(fewest, cores(batch));
+        }
+        if (fewest > MOST_CORES) {
+            throw new IllegalStateException(
+                    String.format("Cannot time %s: expected one core, got %.1f in use", name, fewest));
+        }
+    }
+
+    private static double cores(Contender.Fusing batch) {
         var system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
         var threads = ManagementFactory.getThreadMXBean();
-        batch.run();
         long process = system.getProcessCpuTime();
         long thread = threads.getCurrentThreadCpuTime();
         batch.run();
-        double cores = (double) (system.getProcessCpuTime() - process) / (threads.getCurrentThreadCpuTime() - thread);
-        if (cores > MOST_CORES) {
-            throw new IllegalStateException(
-                    "Cannot time " + name + ": expected one core, got " + String.format("%.1f", cores) + " in use");
-        }
+        return (double) (system.getProcessCpuTime() - process) / (threads.getCurrentThreadCpuTime() - thread);
     }
 }

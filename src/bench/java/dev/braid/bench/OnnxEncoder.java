@@ -17,14 +17,10 @@ final class OnnxEncoder {
     static final String MASK = "mask";
     static final String FUSED = "fused";
 
-    /** How the encoder is written. */
+    /** How attention is written. */
     enum Form {
         /** Standard operators: products, a softmax and transpositions, which the optimiser fuses where it can. */
         STANDARD,
-        /** As {@link #STANDARD}, with each Linear a {@code Gemm} over all tokens, which takes its bias along. */
-        GEMM,
-        /** {@code com.microsoft.MultiHeadAttention} on separate query, key and value. */
-        MULTI_HEAD_ATTENTION,
         /** {@code com.microsoft.Attention}, which does the query, key and value projection too. */
         ATTENTION
     }
@@ -33,8 +29,6 @@ final class OnnxEncoder {
     private final ModelConfig config;
     private final Form form;
     private final String mask;
-    /** In the form of {@link Form#GEMM}, where hidden is [rows x tokens, hidden size]: (rows, tokens). */
-    private String rowsAndTokens = "";
 
     private OnnxEncoder(ModelConfig config, Form form, boolean masked) {
         this.config = config;
@@ -44,7 +38,7 @@ final class OnnxEncoder {
 
     /** ONNX Runtime's own operators take 1 for a real token and 0 for padding. */
     private String mask(String added) {
-        if (!isFused()) {
+        if (form == Form.STANDARD) {
             return added;
         }
         String real = graph.node("Not", List.of(graph.node("IsInf", List.of(added))));
@@ -65,44 +59,18 @@ final class OnnxEncoder {
         for (int m = 0; m < config.modalities().size(); m++) {
             var modality = config.modalities().get(m);
             String features = graph.input(modality.name(), "rows", modality.name() + "Tokens", modality.featureSize());
-            LinearWeights linear = checkpoint.weights().projections().get(m);
-            projected.add(
-                    form == Form.GEMM
-                            ? flatLinear(features, modality.featureSize(), linear)
-                            : linear(features, linear));
+            projected.add(linear(features, checkpoint.weights().projections().get(m)));
         }
         String hidden = graph.node("Concat", projected, attribute("axis", 1));
-        if (form == Form.GEMM) {
-            rowsAndTokens = graph.node("Shape", List.of(hidden), attribute("end", 2));
-            hidden = graph.node("Reshape", List.of(hidden, graph.constant(-1, config.hiddenSize())));
-        }
         for (LayerWeights layer : checkpoint.weights().layers()) {
             hidden = layer(hidden, layer);
-        }
-        if (form == Form.GEMM) {
-            hidden = reshape(hidden, rowsAndTokens, config.hiddenSize());
         }
         graph.output(hidden, "rows", "tokens", config.hiddenSize());
         return graph.model();
     }
 
-    private boolean isFused() {
-        return form == Form.MULTI_HEAD_ATTENTION || form == Form.ATTENTION;
-    }
-
-    private String flatLinear(String features, int featureSize, LinearWeights linear) {
-        String leading = graph.node("Shape", List.of(features), attribute("end", 2));
-        String flat = graph.node("Reshape", List.of(features, graph.constant(-1, featureSize)));
-        return reshape(linear(flat, linear), leading, config.hiddenSize());
-    }
-
-    private String reshape(String x, String leading, long... trailing) {
-        String shape = graph.node("Concat", List.of(leading, graph.constant(trailing)), attribute("axis", 0));
-        return graph.node("Reshape", List.of(x, shape));
-    }
-
     private String layer(String hidden, LayerWeights layer) {
-        String context = isFused() ? fusedAttention(hidden, layer) : attention(hidden, layer);
+        String context = form == Form.STANDARD ? attention(hidden, layer) : fusedAttention(hidden, layer);
         String output = layer.output() == null ? context : linear(context, layer.output());
         String attended = norm(graph.node("Add", List.of(output, hidden)), layer.norm1());
         String inner = linear(attended, layer.feedForward1());
@@ -120,45 +88,27 @@ final class OnnxEncoder {
         String weights = graph.node("Softmax", List.of(masked), attribute("axis", -1));
         String context = graph.node("MatMul", List.of(weights, value));
         String rows = graph.node("Transpose", List.of(context), attribute("perm", new long[] {0, 2, 1, 3}));
-        String merged =
-                form == Form.GEMM ? graph.constant(-1, config.hiddenSize()) : graph.constant(0, 0, config.hiddenSize());
-        return graph.node("Reshape", List.of(rows, merged));
+        return graph.node("Reshape", List.of(rows, graph.constant(0, 0, config.hiddenSize())));
     }
 
     private String heads(String x, long... permutation) {
-        String heads = form == Form.GEMM
-                ? reshape(x, rowsAndTokens, config.heads(), config.headSize())
-                : graph.node("Reshape", List.of(x, graph.constant(0, 0, config.heads(), config.headSize())));
+        String split = graph.constant(0, 0, config.heads(), config.headSize());
+        String heads = graph.node("Reshape", List.of(x, split));
         return graph.node("Transpose", List.of(heads), attribute("perm", permutation));
     }
 
     private String fusedAttention(String hidden, LayerWeights layer) {
-        ProtoMessage heads = attribute("num_heads", config.heads());
-        if (form == Form.ATTENTION) {
-            int hiddenSize = config.hiddenSize();
-            String weight = transposed(StoredFloats.queryKeyValueWeight(layer), 3 * hiddenSize, hiddenSize);
-            String bias = graph.constant(StoredFloats.queryKeyValueBias(layer), 3L * hiddenSize);
-            return graph.microsoft("Attention", List.of(hidden, weight, bias, mask), heads);
-        }
+        int hiddenSize = config.hiddenSize();
+        String weight = transposed(StoredFloats.queryKeyValueWeight(layer), 3 * hiddenSize, hiddenSize);
+        String bias = graph.constant(StoredFloats.queryKeyValueBias(layer), 3L * hiddenSize);
         return graph.microsoft(
-                "MultiHeadAttention",
-                List.of(
-                        linear(hidden, layer.query()),
-                        linear(hidden, layer.key()),
-                        linear(hidden, layer.value()),
-                        "",
-                        mask),
-                heads);
+                "Attention", List.of(hidden, weight, bias, mask), attribute("num_heads", config.heads()));
     }
 
     private String linear(String x, LinearWeights linear) {
         int outputs = Math.toIntExact(linear.weight().shape().dimension(0));
         int inputs = Math.toIntExact(linear.weight().shape().dimension(1));
         String bias = graph.constant(StoredFloats.of(linear.bias()), outputs);
-        if (form == Form.GEMM) {
-            String weight = graph.constant(StoredFloats.of(linear.weight()), outputs, inputs);
-            return graph.node("Gemm", List.of(x, weight, bias), attribute("transB", 1));
-        }
         String weight = transposed(StoredFloats.of(linear.weight()), outputs, inputs);
         return graph.node("Add", List.of(graph.node("MatMul", List.of(x, weight)), bias));
     }

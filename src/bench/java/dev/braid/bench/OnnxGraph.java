@@ -3,11 +3,11 @@ package dev.braid.bench;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An ONNX model under construction: nodes are put in the order they run, and each gives the name of its output.
+ * An ONNX model under construction: nodes are put in the order they run, and each gives the name of
+ * its one output.
  *
  * @see <a href="https://github.com/onnx/onnx/blob/main/onnx/onnx.proto">onnx.proto, which numbers the fields</a>
  */
@@ -55,31 +55,26 @@ final class OnnxGraph {
         return name;
     }
 
-    /** A node with one output, which is given. */
+    /** A standard operator. */
     String node(String operator, List<String> inputs, ProtoMessage... attributes) {
-        return node("", operator, 1, inputs, attributes).get(0);
+        return node("", operator, inputs, attributes);
     }
 
-    /** A node of ONNX Runtime's own operators, with one output, which is given. */
+    /** One of ONNX Runtime's own operators. */
     String microsoft(String operator, List<String> inputs, ProtoMessage... attributes) {
-        return node("com.microsoft", operator, 1, inputs, attributes).get(0);
+        return node("com.microsoft", operator, inputs, attributes);
     }
 
-    /** A node with several outputs, which are given. */
-    List<String> node(String domain, String operator, int outputs, List<String> inputs, ProtoMessage... attributes) {
+    private String node(String domain, String operator, List<String> inputs, ProtoMessage... attributes) {
+        String output = "value" + names++;
         ProtoMessage node = new ProtoMessage();
         inputs.forEach(input -> node.put(1, input));
-        List<String> names = new ArrayList<>();
-        for (int i = 0; i < outputs; i++) {
-            names.add("value" + this.names++);
-            node.put(2, names.get(i));
-        }
-        node.put(4, operator);
+        node.put(2, output).put(4, operator);
         for (ProtoMessage attribute : attributes) {
             node.put(5, attribute);
         }
         graph.put(1, node.put(7, domain));
-        return names;
+        return output;
     }
 
     static ProtoMessage attribute(String name, long value) {

@@ -59,11 +59,6 @@ final class RowBatch {
         return lengths.stream().mapToInt(row -> Arrays.stream(row).sum()).sum();
     }
 
-    /** Multiply-adds of attention are quadratic in this. */
-    int tokens(int row) {
-        return Arrays.stream(lengths.get(row)).sum();
-    }
-
     int modalities() {
         return featureSizes.length;
     }

@@ -18,6 +18,7 @@ record Workload(Checkpoint checkpoint, List<RowBatch> batches) {
     private static final int SHORTEST_TEXT = 4;
     private static final int LONGEST_TEXT = 64;
     private static final int RAGGED_ROWS = 32;
+    private static final int SAMPLE_TOKENS = 1024;
 
     static Workload of(EncoderShape shape, TextLength text) {
         int[] featureSizes = shape.config().modalities().stream()
@@ -43,8 +44,9 @@ record Workload(Checkpoint checkpoint, List<RowBatch> batches) {
         return lengths;
     }
 
-    /** The rows on which the contenders must agree before anything is timed. */
+    /** The first rows, about a thousand tokens: here the contenders must agree before anything is timed. */
     RowBatch sample() {
-        return batches.get(0).first(8);
+        RowBatch rows = batches.get(0);
+        return rows.first(Math.max(4, SAMPLE_TOKENS / rows.paddedTokens()));
     }
 }
