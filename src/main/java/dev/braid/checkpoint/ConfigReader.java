@@ -80,10 +80,7 @@ final class ConfigReader {
         try {
             root = JSON.readTree(file);
         } catch (JsonProcessingException e) {
-            problems.add("Cannot read config.json: expected JSON, got an error in line "
-                    + e.getLocation().getLineNr() + ", column "
-                    + e.getLocation().getColumnNr() + " ("
-                    + e.getOriginalMessage().lines().findFirst().orElse("") + ")");
+            problems.add("Cannot read config.json: expected JSON, got " + Quote.of(e));
             return Optional.empty();
         } catch (IOException e) {
             problems.add("Cannot read config.json: expected JSON, got " + Quote.of(e));
@@ -106,16 +103,17 @@ final class ConfigReader {
         }
         checkKeys(root, "", KEYS);
         LATER.keySet().stream().sorted().forEach(this::checkLater);
+        List<ModalityConfig> modalities = modalities();
         Integer hiddenSize = size(root, "", "hidden_size");
+        Integer layers = size(root, "", "num_hidden_layers");
         Integer heads = size(root, "", "num_attention_heads");
         if (hiddenSize != null && heads != null && hiddenSize % heads != 0) {
             bad("hidden_size", "a multiple of " + heads + " (num_attention_heads)", hiddenSize.toString());
         }
-        List<ModalityConfig> modalities = modalities();
         return Optional.of(new WrittenConfig(
                 modalities,
                 hiddenSize,
-                size(root, "", "num_hidden_layers"),
+                layers,
                 heads,
                 root.has("intermediate_size") ? size(root, "", "intermediate_size") : null,
                 choice("hidden_act", Activation.RELU, Activation.values(), Activation::configName),

@@ -12,6 +12,7 @@ import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * The tensors of one model: a single walk over its parts says every name and expected shape. Taken once to fill the
@@ -35,7 +36,13 @@ final class ModelTensors {
     private String intermediateSource;
 
     /** What one tensor has to be; a tensor that is not required may be absent. */
-    private record Expected(String name, Shape shape, String source, boolean required, String nextStep) {}
+    private record Expected(String name, Shape shape, String source, boolean required, String nextStep) {
+
+        /** Whether the intermediate size, where the shape has it, is known. */
+        boolean sized() {
+            return IntStream.range(0, shape.rank()).noneMatch(axis -> shape.dimension(axis) == UNKNOWN);
+        }
+    }
 
     /** What a walk does with each tensor of the model. */
     private interface Visitor {
@@ -60,7 +67,9 @@ final class ModelTensors {
         encoder = findEncoder();
         if (encoder != null) {
             checkLayerNumbers();
-            findIntermediateSize();
+            if (!presentLayers().isEmpty()) {
+                findIntermediateSize();
+            }
             checkNoOutputProjection();
         }
         Set<Expected> registry = new LinkedHashSet<>();
@@ -258,7 +267,7 @@ final class ModelTensors {
 
     private void check(Expected expected) {
         TensorEntry entry = entries.get(expected.name());
-        boolean sized = expected.shape().elements() != UNKNOWN;
+        boolean sized = expected.sized();
         String object = "Cannot load tensor " + Quote.of(expected.name()) + " from " + FILE + ": ";
         if (entry == null) {
             if (expected.required() && sized) {

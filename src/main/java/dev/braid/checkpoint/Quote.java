@@ -1,5 +1,7 @@
 package dev.braid.checkpoint;
 
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Optional;
@@ -29,6 +31,15 @@ final class Quote {
         String message = failure.getMessage() == null ? "" : failure.getMessage();
         return failure.getClass().getSimpleName()
                 + message.lines().findFirst().map(line -> ": " + cut(line)).orElse("");
+    }
+
+    /** Where a text ceases to be JSON, and why. */
+    static String of(JsonProcessingException failure) {
+        JsonLocation location = failure.getLocation();
+        String place =
+                location == null ? "" : " in line " + location.getLineNr() + ", column " + location.getColumnNr();
+        return "an error" + place + " ("
+                + cut(failure.getOriginalMessage().lines().findFirst().orElse("")) + ")";
     }
 
     /** Without quotes, cut at {@value #LONGEST} characters. */

@@ -65,18 +65,11 @@ final class SafetensorsHeader {
                 new InputStreamReader(new ByteArrayInputStream(header), StandardCharsets.UTF_8.newDecoder()))) {
             return new SafetensorsHeader(file, dataBytes, json).read();
         } catch (JsonProcessingException e) {
-            throw new InputException(
-                    "Cannot read the header of " + file + ": expected JSON, got an error at character "
-                            + e.getLocation().getCharOffset() + " (" + firstLine(e.getOriginalMessage()) + ")",
-                    e);
+            throw new InputException("Cannot read the header of " + file + ": expected JSON, got " + Quote.of(e), e);
         } catch (IOException e) {
             throw new InputException(
                     "Cannot read the header of " + file + ": expected JSON in UTF-8, got other bytes", e);
         }
-    }
-
-    private static String firstLine(String message) {
-        return message.lines().findFirst().orElse("");
     }
 
     private Map<String, TensorEntry> read() throws IOException {
@@ -229,7 +222,7 @@ final class SafetensorsHeader {
             before = "tensor " + Quote.of(entry.name());
         }
         if (covered != dataBytes) {
-            throw bad(file, covered + " bytes of data (the end of " + before + ")", Long.toString(dataBytes));
+            throw bad(file, covered + " bytes of data (all tensors together)", Long.toString(dataBytes));
         }
     }
 

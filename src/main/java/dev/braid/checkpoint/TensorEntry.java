@@ -12,6 +12,6 @@ public record TensorEntry(String name, DType dtype, Shape shape, long begin, lon
 
     /** As an error message shows it: {@code F32 [3, 4]}. */
     String describe() {
-        return dtype + " " + shape;
+        return dtype + " " + Quote.cut(shape.toString());
     }
 }

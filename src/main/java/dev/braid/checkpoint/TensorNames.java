@@ -40,8 +40,10 @@ final class TensorNames {
     /** Projections of modalities whose word in the seed module is not their name. */
     private static final Map<String, String> PROJECTION_WORDS = Map.of("text", "textual");
 
-    /** Prefix and number of a layer in a stack. */
-    private static final Pattern NUMBERED = Pattern.compile("((?:.*\\.)?)layers\\.(\\d{1,9})\\.", Pattern.DOTALL);
+    private static final Pattern NUMBER = Pattern.compile("layers\\.(\\d{1,9})\\.");
+
+    /** What stands before a layer's parts where it is one of a stack. */
+    private static final Pattern NUMBERED = Pattern.compile("((?:.*\\.)?)" + NUMBER, Pattern.DOTALL);
 
     private TensorNames() {}
 
@@ -96,13 +98,11 @@ final class TensorNames {
 
         /** The number of the layer that a tensor belongs to, or -1. */
         int layerOf(String tensor) {
-            if (!tensor.startsWith(prefix)) {
+            if (!stacked || !tensor.startsWith(prefix)) {
                 return -1;
             }
-            Matcher numbered = NUMBERED.matcher(tensor.substring(prefix.length()));
-            return stacked && numbered.lookingAt() && numbered.group(1).isEmpty()
-                    ? Integer.parseInt(numbered.group(2))
-                    : -1;
+            Matcher number = NUMBER.matcher(tensor).region(prefix.length(), tensor.length());
+            return number.lookingAt() ? Integer.parseInt(number.group(1)) : -1;
         }
     }
 

@@ -152,7 +152,7 @@ class SafetensorsFileTest {
                         a + "data from byte 0 on (behind the start of the data), got a gap: data from byte 4 on"),
                 Arguments.of(
                         entry("F32", "[1]", "[0,4]"),
-                        "Cannot read x.safetensors: expected 4 bytes of data (the end of tensor 'a'), got 8"),
+                        "Cannot read x.safetensors: expected 4 bytes of data (all tensors together), got 8"),
                 Arguments.of(
                         two("[0,4]", "[8,12]", 12),
                         "Cannot read tensor 'b' from x.safetensors: expected data from byte 4 on (behind tensor 'a'),"
@@ -167,7 +167,7 @@ class SafetensorsFileTest {
                                 + " got an overlap: data from byte 0 on"),
                 Arguments.of(
                         SafetensorsWriter.file("{}", new byte[3]),
-                        "Cannot read x.safetensors: expected 0 bytes of data (the end of the start of the data), got 3"));
+                        "Cannot read x.safetensors: expected 0 bytes of data (all tensors together), got 3"));
     }
 
     @ParameterizedTest
@@ -184,7 +184,18 @@ class SafetensorsFileTest {
                     .as(header)
                     .isInstanceOf(InputException.class)
                     .hasMessageStartingWith(
-                            "Cannot read the header of x.safetensors: expected JSON, got an error at character ");
+                            "Cannot read the header of x.safetensors: expected JSON, got an error in line ");
+        }
+    }
+
+    @Test
+    void anEndlessNumberOrNameIsRefused() {
+        for (String header :
+                new String[] {"{\"a\":{\"shape\":[" + "1".repeat(100_000) + "]}}", "{\"" + "a".repeat(100_000) + "\":1}"
+                }) {
+            assertThatThrownBy(() -> open(SafetensorsWriter.file(header, new byte[0])))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageStartingWith("Cannot read the header of x.safetensors: expected JSON, got an error (");
         }
     }
 

@@ -1,0 +1,91 @@
+package dev.braid.job;
+
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusedTable;
+import dev.braid.spark.Fusion;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.FusionProgress;
+import dev.braid.spark.PairedTable;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code braid fuse}: feature tables in, a table of fused representations out. {@link #call()} is the run, a line per
+ * step; the fusing itself goes on at {@link Fusion#fuse}.
+ */
+@Command(
+        name = "fuse",
+        description = "Fuses the modalities of every row with a Transformer and writes one table of representations.",
+        customSynopsis = {
+            "braid fuse --model DIR --paired PATH --key COL --output PATH [OPTION]...",
+            "       braid fuse --model DIR --features M=PATH... --key COL --output PATH [OPTION]..."
+        },
+        sortOptions = false,
+        footerHeading = "%nExit codes:%n",
+        footer = {
+            "  0  done",
+            "  1  failed",
+            "  2  the command line or the options file cannot be parsed, or the output exists",
+            "  3  a path, a table or the model lacks or holds something that it should not",
+            "",
+            "Examples:",
+            "  jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused",
+            "  jobs/fuse.sh --model model --features visual=images.parquet --features text=captions.parquet \\",
+            "      --dtype visual=float16 --key id --keep label --emit pooled,tokens --output fused",
+            "  jobs/fuse.sh --master yarn --num-executors 8 -- --model hdfs:///model --paired hdfs:///pairs \\",
+            "      --key id --output hdfs:///fused"
+        })
+final class FuseCommand implements Callable<Integer> {
+    @Mixin
+    private FuseOptions options;
+
+    @Option(
+            names = "--options",
+            paramLabel = "FILE",
+            description = "File with any of these options, as 'max-tokens = 4096' or 'features.visual = PATH'; the"
+                    + " command line wins. Default: conf/braid.properties, when started by jobs/fuse.sh.")
+    String optionsFile;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    @SuppressWarnings("try") // the progress line works by being open
+    public Integer call() throws IOException {
+        options.check();
+        try (SparkSession spark = Session.start("fuse")) {
+            Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+            FusedTable output = FusedTable.at(options.output, options.overwrite, options.inputs(), hadoop);
+            Checkpoint checkpoint = options.repooled(Checkpoint.read(options.model, hadoop));
+            FusionConfig config = options.config(checkpoint.config());
+
+            FeatureTables tables = options.open(spark, config.columns());
+            long rows = tables.audit();
+            FusionProgress progress = FusionProgress.start(spark.sparkContext());
+            PrintWriter error = spec.commandLine().getErr();
+            long start = System.nanoTime();
+            try (ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
+                PairedTable paired = tables.pair(options.partitions());
+                Dataset<Row> fused = Fusion.fuse(paired, checkpoint, config, progress);
+                output.write(fused, rows);
+            }
+
+            Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
+            PrintWriter out = spec.commandLine().getOut();
+            out.println(new RunReport(rows, progress.tokens(), progress.multiplyAdds(), elapsed, output.path()));
+            return ExitCode.DONE;
+        }
+    }
+}

@@ -1,0 +1,177 @@
+package dev.braid.job;
+
+import dev.braid.InputException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/**
+ * Prints the nearest neighbours of a few rows of a fused table, by the cosine of their {@code fused} vectors. It
+ * compares with every row and holds them all in memory: a look at a small table, not a search engine.
+ */
+@Command(
+        name = "neighbours",
+        description = "Shows the rows that lie nearest to a few others in a fused table, by cosine.",
+        sortOptions = false,
+        footer = {
+            "",
+            "Reads at most " + NeighboursCommand.MOST_ROWS + " rows. Exit codes as those of 'braid fuse'.",
+            "",
+            "Example:",
+            "  jobs/braid neighbours --table fused --key id --label name --of 17,42 --count 3"
+        })
+final class NeighboursCommand implements Callable<Integer> {
+    static final int MOST_ROWS = 20_000;
+
+    @Option(names = "--table", required = true, paramLabel = "PATH", description = "A table that braid fuse wrote.")
+    private String table;
+
+    @Option(names = "--key", required = true, paramLabel = "COL", description = "Its key column.")
+    private String key;
+
+    @Option(
+            names = "--label",
+            paramLabel = "COL,...",
+            split = ",",
+            hideParamSyntax = true,
+            description = "Columns to print for a row Default: the key.")
+    private List<String> labels = new ArrayList<>();
+
+    @Option(
+            names = "--of",
+            required = true,
+            paramLabel = "KEY,...",
+            split = ",",
+            hideParamSyntax = true,
+            description = "Keys of the rows whose neighbours to show")
+    private List<String> of;
+
+    @Option(
+            names = "--count",
+            paramLabel = "N",
+            converter = FuseOptions.AtLeastOne.class,
+            defaultValue = "5",
+            description = "Neighbours of each. Default: ${DEFAULT-VALUE}.")
+    private int count;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** One row of the table, its vector of length 1. */
+    private record Entry(String key, String label, FloatBuffer direction) {}
+
+    /** A row and its cosine with the one asked about. */
+    private record Neighbour(Entry entry, double cosine) {}
+
+    @Override
+    public Integer call() throws IOException {
+        try (SparkSession spark = Session.start("neighbours")) {
+            List<Entry> entries = read(spark);
+            PrintWriter out = spec.commandLine().getOut();
+            for (Entry entry : of.stream().map(wanted -> find(wanted, entries)).toList()) {
+                out.println(entry.label());
+                for (Neighbour neighbour : nearest(entry, entries, count)) {
+                    out.printf(
+                            Locale.ROOT,
+                            "  %6.3f  %s%n",
+                            neighbour.cosine(),
+                            neighbour.entry().label());
+                }
+            }
+            return ExitCode.DONE;
+        }
+    }
+
+    private List<Entry> read(SparkSession spark) throws IOException {
+        Path path = new Path(table);
+        if (!path.getFileSystem(spark.sparkContext().hadoopConfiguration()).exists(path)) {
+            throw new InputException("Cannot read fused table '" + table + "': expected a directory, got none");
+        }
+        Dataset<Row> rows = spark.read().parquet(table);
+        List<String> wanted = new ArrayList<>(List.of(key, "fused"));
+        wanted.addAll(labels);
+        List<String> columns = Arrays.asList(rows.columns());
+        for (String column : wanted) {
+            if (!columns.contains(column)) {
+                throw new InputException("Cannot read fused table '" + table + "': expected column '" + column
+                        + "', got " + columns.stream().collect(Collectors.joining("', '", "'", "'")));
+            }
+        }
+        List<Row> found = rows.select(wanted.stream()
+                        .map(column -> {
+                            var quoted = functions.col("`" + column.replace("`", "``") + "`");
+                            return column.equals("fused") ? quoted.cast("array<float>") : quoted.cast("string");
+                        })
+                        .toArray(org.apache.spark.sql.Column[]::new))
+                .limit(MOST_ROWS + 1)
+                .collectAsList();
+        if (found.size() > MOST_ROWS) {
+            throw new InputException("Cannot show neighbours in '" + table + "': expected at most " + MOST_ROWS
+                    + " rows (all are held in memory), got more");
+        }
+        return found.stream().map(this::entry).toList();
+    }
+
+    private Entry entry(Row row) {
+        List<Float> fused = row.getList(1);
+        float[] direction = new float[fused.size()];
+        double squares = 0;
+        for (int i = 0; i < direction.length; i++) {
+            direction[i] = fused.get(i);
+            squares += (double) direction[i] * direction[i];
+        }
+        double length = Math.sqrt(squares);
+        for (int i = 0; i < direction.length; i++) {
+            direction[i] = (float) (direction[i] / length);
+        }
+        List<String> words = new ArrayList<>();
+        for (int i = 0; i < labels.size(); i++) {
+            words.add(row.getString(2 + i));
+        }
+        return new Entry(
+                row.getString(0),
+                labels.isEmpty() ? row.getString(0) : String.join("  ", words),
+                FloatBuffer.wrap(direction));
+    }
+
+    private Entry find(String wanted, List<Entry> entries) {
+        return entries.stream()
+                .filter(entry -> entry.key().equals(wanted))
+                .findFirst()
+                .orElseThrow(() -> new InputException("Cannot show neighbours of '" + wanted
+                        + "': expected a value of column '" + key + "' in '" + table + "', got none such"));
+    }
+
+    private static List<Neighbour> nearest(Entry entry, List<Entry> entries, int count) {
+        return entries.stream()
+                .filter(other -> !other.key().equals(entry.key()))
+                .map(other -> new Neighbour(other, cosine(entry.direction(), other.direction())))
+                .sorted(Comparator.comparingDouble(Neighbour::cosine).reversed())
+                .limit(count)
+                .toList();
+    }
+
+    private static double cosine(FloatBuffer one, FloatBuffer other) {
+        double sum = 0;
+        for (int i = 0; i < one.capacity(); i++) {
+            sum += (double) one.get(i) * other.get(i);
+        }
+        return sum;
+    }
+}

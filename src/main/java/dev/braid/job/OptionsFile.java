@@ -1,0 +1,193 @@
+package dev.braid.job;
+
+import dev.braid.InputException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.Reader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeMap;
+import org.apache.commons.text.similarity.LevenshteinDistance;
+import org.apache.hadoop.conf.Configuration;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * Options from a properties file: the keys are the option names without dashes ({@code max-tokens = 4096}), with a
+ * modality behind a dot where an option is given once per modality ({@code features.visual = PATH}). An empty value is
+ * no value.
+ *
+ * @param name the path as the user gave it
+ * @param values key to value, neither empty
+ */
+record OptionsFile(String name, Map<String, String> values) {
+
+    /**
+     * Reads a local file, or one of a Hadoop file system where the path names its scheme.
+     *
+     * @throws InputException if there is none or it cannot be read
+     * @throws UsageException if it is no properties file or has a key twice
+     */
+    static OptionsFile read(String name) {
+        OnceOnly properties = new OnceOnly();
+        try (Reader reader = new InputStreamReader(open(name), StandardCharsets.UTF_8)) {
+            properties.load(reader);
+        } catch (NoSuchFileException | java.io.FileNotFoundException e) {
+            throw new InputException("Cannot read options file '" + name + "': expected a file, got none", e);
+        } catch (IOException e) {
+            throw new InputException("Cannot read options file '" + name + "': " + e.getMessage(), e);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException("Cannot read options file '" + name
+                    + "': expected a properties file in UTF-8, got a malformed escape after a backslash");
+        }
+        if (!properties.repeated.isEmpty()) {
+            throw new UsageException("Cannot read options file '" + name + "': expected each key once, got '"
+                    + String.join("', '", properties.repeated) + "' twice");
+        }
+        Map<String, String> values = new TreeMap<>();
+        properties.forEach((key, value) -> {
+            String text = ((String) value).strip();
+            if (!text.isEmpty()) {
+                values.put((String) key, text);
+            }
+        });
+        return new OptionsFile(name, values);
+    }
+
+    /**
+     * Names the keys that are no option of {@code command}, each with the nearest that is.
+     *
+     * @throws UsageException if there is one
+     */
+    void checkKeys(CommandSpec command) {
+        List<String> unknown = new ArrayList<>();
+        for (String key : values.keySet()) {
+            if (option(command, key) == null) {
+                unknown.add("'" + key + "' (the nearest is '" + nearest(key, command) + "')");
+            }
+        }
+        if (!unknown.isEmpty()) {
+            throw new UsageException("Cannot read options file '" + name + "': expected options of 'braid "
+                    + command.name() + "' without their dashes, got " + String.join(", ", unknown));
+        }
+    }
+
+    /**
+     * The arguments to add to a command line: what the file says and the command line does not. An option that is given
+     * once per modality is asked for each modality alone; either of {@code --paired} and {@code --features} on the
+     * command line drops the other one of the file.
+     */
+    List<String> argumentsBeside(ParseResult commandLine) {
+        CommandSpec command = commandLine.commandSpec();
+        List<String> arguments = new ArrayList<>();
+        values.forEach((key, value) -> {
+            OptionSpec option = option(command, key);
+            if (!saidBy(commandLine, option, modality(key))) {
+                String assigned = modality(key).isEmpty() ? value : modality(key) + "=" + value;
+                arguments.add(option.longestName() + "=" + assigned);
+            }
+        });
+        return arguments;
+    }
+
+    private static boolean saidBy(ParseResult commandLine, OptionSpec option, String modality) {
+        String rival = switch (option.longestName()) {
+            case "--features" -> "--paired";
+            case "--paired" -> "--features";
+            default -> option.longestName();
+        };
+        if (!rival.equals(option.longestName()) && commandLine.hasMatchedOption(rival)) {
+            return true;
+        }
+        if (!commandLine.hasMatchedOption(option)) {
+            return false;
+        }
+        if (modality.isEmpty()) {
+            return true;
+        }
+        List<Assignment> said = commandLine.matchedOptionValue(option.longestName(), List.of());
+        return said.stream().anyMatch(assignment -> assignment.modality().equals(modality));
+    }
+
+    /** The option that a key of a file names, or null. */
+    static OptionSpec option(CommandSpec command, String key) {
+        boolean perModality = key.indexOf('.') > 0;
+        OptionSpec option = command.findOption("--" + (perModality ? key.substring(0, key.indexOf('.')) : key));
+        if (option == null || !inFile(option) || perModality != isPerModality(option)) {
+            return null;
+        }
+        return perModality && modality(key).isEmpty() ? null : option;
+    }
+
+    /** Whether a file may hold {@code option}: all but the informing ones and {@code --options} itself. */
+    static boolean inFile(OptionSpec option) {
+        return !option.usageHelp()
+                && !option.versionHelp()
+                && !option.longestName().equals("--options");
+    }
+
+    static boolean isPerModality(OptionSpec option) {
+        return option.auxiliaryTypes()[0] == Assignment.class;
+    }
+
+    private static String modality(String key) {
+        int dot = key.indexOf('.');
+        return dot < 0 ? "" : key.substring(dot + 1);
+    }
+
+    private static String nearest(String key, CommandSpec command) {
+        int dot = key.indexOf('.');
+        Map<String, String> known = new LinkedHashMap<>();
+        for (OptionSpec option : command.options()) {
+            if (inFile(option)) {
+                String bare = option.longestName().substring(2);
+                known.put(bare, isPerModality(option) ? bare + "." + (dot < 0 ? "MODALITY" : modality(key)) : bare);
+            }
+        }
+        return known.get(nearest(dot < 0 ? key : key.substring(0, dot), known.keySet()));
+    }
+
+    /** The candidate with the fewest edits from {@code word}. */
+    static String nearest(String word, Iterable<String> candidates) {
+        List<String> all = new ArrayList<>();
+        candidates.forEach(all::add);
+        LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
+        return all.stream()
+                .min(Comparator.comparing(candidate -> distance.apply(word, candidate)))
+                .orElseThrow();
+    }
+
+    private static InputStream open(String name) throws IOException {
+        if (name.matches("[A-Za-z][A-Za-z0-9+.-]+:/.*")) {
+            var path = new org.apache.hadoop.fs.Path(name);
+            return path.getFileSystem(new Configuration()).open(path);
+        }
+        return Files.newInputStream(Path.of(name));
+    }
+
+    /** {@link Properties} let the last of two equal keys win in silence. */
+    private static final class OnceOnly extends Properties {
+        private static final long serialVersionUID = 1L;
+
+        private final transient List<String> repeated = new ArrayList<>();
+
+        @Override
+        public synchronized Object put(Object key, Object value) {
+            Object before = super.put(key, value);
+            if (before != null) {
+                repeated.add((String) key);
+            }
+            return before;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+package dev.braid.job;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+
+/**
+ * Says on standard error how far a run has come, from start to close: one line rewritten in place on a terminal, a line
+ * of its own every ten seconds elsewhere. The counts move when a task ends.
+ */
+final class ProgressLine implements AutoCloseable {
+    private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(500);
+    private static final Duration LOG_INTERVAL = Duration.ofSeconds(10);
+    private static final String CLEAR_LINE = "\r\u001b[K";
+
+    private final PrintWriter out;
+    private final boolean terminal;
+    private final long totalRows;
+    private final LongSupplier rows;
+    private final LongSupplier tokens;
+    private final long startNanos = System.nanoTime();
+    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "progress");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    private ProgressLine(PrintWriter out, boolean terminal, long totalRows, LongSupplier rows, LongSupplier tokens) {
+        this.out = out;
+        this.terminal = terminal;
+        this.totalRows = totalRows;
+        this.rows = rows;
+        this.tokens = tokens;
+    }
+
+    /** Starts reporting; {@code rows} and {@code tokens} are asked from another thread. */
+    static ProgressLine start(PrintWriter out, long totalRows, LongSupplier rows, LongSupplier tokens) {
+        boolean terminal = errorIsTerminal();
+        return start(out, terminal, terminal ? TERMINAL_INTERVAL : LOG_INTERVAL, totalRows, rows, tokens);
+    }
+
+    static ProgressLine start(
+            PrintWriter out,
+            boolean terminal,
+            Duration interval,
+            long totalRows,
+            LongSupplier rows,
+            LongSupplier tokens) {
+        ProgressLine line = new ProgressLine(out, terminal, totalRows, rows, tokens);
+        var unused = line.clock.scheduleAtFixedRate(
+                line::print, interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
+        return line;
+    }
+
+    /** Stops and leaves no half line behind. */
+    @Override
+    public void close() {
+        clock.shutdownNow();
+        try {
+            clock.awaitTermination(1, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        if (terminal) {
+            out.print(CLEAR_LINE);
+            out.flush();
+        }
+    }
+
+    private void print() {
+        Duration elapsed = Duration.ofNanos(System.nanoTime() - startNanos);
+        String text = text(rows.getAsLong(), totalRows, tokens.getAsLong(), elapsed);
+        if (terminal) {
+            out.print(CLEAR_LINE + text);
+        } else {
+            out.println(text);
+        }
+        out.flush();
+    }
+
+    /** The line for these counts. The remaining time is left out until the first rows are done. */
+    static String text(long rows, long totalRows, long tokens, Duration elapsed) {
+        double seconds = Math.max(elapsed.toMillis() / 1e3, 1e-3);
+        StringBuilder text = new StringBuilder(String.format(
+                Locale.ROOT, "Fusing: %,d of %,d rows (%d %%)", rows, totalRows, 100 * rows / Math.max(totalRows, 1)));
+        if (rows == 0) {
+            return text.append(", ").append(words(elapsed)).toString();
+        }
+        text.append(String.format(Locale.ROOT, ", %,d tokens, %,.0f tokens/s", tokens, tokens / seconds));
+        if (rows < totalRows) {
+            long left = Math.round(seconds * (totalRows - rows) / rows);
+            text.append(", ").append(words(Duration.ofSeconds(left))).append(" left");
+        } else {
+            text.append(", finishing the output");
+        }
+        return text.toString();
+    }
+
+    private static String words(Duration duration) {
+        long seconds = duration.toSeconds();
+        if (seconds < 60) {
+            return seconds + " s";
+        }
+        if (seconds < 3600) {
+            return seconds / 60 + " min " + seconds % 60 + " s";
+        }
+        return seconds / 3600 + " h " + seconds % 3600 / 60 + " min";
+    }
+
+    /** {@link System#console()} asks for standard input and output; this asks where standard error goes, on Linux. */
+    private static boolean errorIsTerminal() {
+        try {
+            String device = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
+            return device.startsWith("/dev/pts/") || device.startsWith("/dev/tty");
+        } catch (IOException | UnsupportedOperationException e) {
+            return false;
+        }
+    }
+}

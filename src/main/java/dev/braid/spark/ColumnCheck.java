@@ -1,0 +1,147 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.expressions.RowOrdering;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
+
+/**
+ * Finds the named columns in the opened tables, on their schemas alone, and cuts the tables down to them. All problems
+ * of all tables are collected before one of them is raised.
+ */
+final class ColumnCheck {
+    /** Columns of the output beside the key and the kept ones. */
+    private static final List<String> OUTPUT = List.of(FusedSchema.POOLED, FusedSchema.TOKENS, FusedSchema.LENGTHS);
+
+    private final List<SourceTable> tables;
+    private final TableColumns columns;
+    private final List<String> problems;
+    /** A kept column may be in a table that could not be opened. */
+    private final boolean allOpen;
+
+    private final List<List<Column>> selected = new ArrayList<>();
+    private DataType keyType;
+    private String keyTable;
+
+    /**
+     * A check that adds to {@code problems}.
+     *
+     * @param problems may hold what went wrong when the tables were opened
+     */
+    ColumnCheck(List<SourceTable> tables, TableColumns columns, List<String> problems) {
+        this.tables = tables;
+        this.columns = columns;
+        this.problems = problems;
+        this.allOpen = problems.isEmpty();
+    }
+
+    /**
+     * Each table's own columns under the names of {@link PairedTable}: the key, its kept columns, its features.
+     *
+     * @throws InputException with all problems in one message
+     */
+    List<Dataset<Row>> select() {
+        tables.forEach(table -> selected.add(new ArrayList<>()));
+        for (int t = 0; t < tables.size(); t++) {
+            key(tables.get(t), selected.get(t));
+        }
+        outputNames();
+        for (int k = 0; k < columns.keep().size(); k++) {
+            kept(k);
+        }
+        for (int t = 0; t < tables.size(); t++) {
+            for (FeatureColumn feature : tables.get(t).features()) {
+                feature(tables.get(t), feature, selected.get(t));
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot open feature tables", problems);
+        }
+        List<Dataset<Row>> result = new ArrayList<>();
+        for (int t = 0; t < tables.size(); t++) {
+            result.add(tables.get(t).data().select(selected.get(t).toArray(Column[]::new)));
+        }
+        return result;
+    }
+
+    private void key(SourceTable table, List<Column> own) {
+        Optional<StructField> found = table.find(columns.key(), "key", problems);
+        if (found.isEmpty()) {
+            return;
+        }
+        DataType type = found.get().dataType();
+        String place = "table '" + table.name() + "': expected key '" + columns.key() + "' ";
+        if (!RowOrdering.isOrderable(type)) {
+            problems.add(place + "of a type that has an order, got " + type.catalogString());
+        } else if (keyType == null) {
+            keyType = type;
+            keyTable = table.name();
+        } else if (!keyType.catalogString().equals(type.catalogString())) {
+            problems.add(place + "of type " + keyType.catalogString() + " (table '" + keyTable + "'), got "
+                    + type.catalogString());
+        }
+        own.add(table.column(found.get()).as(PairedTable.KEY));
+    }
+
+    /** No two columns of the output may have one name. */
+    private void outputNames() {
+        List<String> taken = new ArrayList<>(OUTPUT);
+        List<String> carried = new ArrayList<>(List.of(columns.key()));
+        carried.addAll(columns.keep());
+        for (String name : carried) {
+            boolean caseSensitive = !tables.isEmpty() && tables.get(0).caseSensitive();
+            if (taken.stream().anyMatch(other -> caseSensitive ? other.equals(name) : other.equalsIgnoreCase(name))) {
+                problems.add("output column '" + name + "': expected one column of that name among the key, the kept"
+                        + " columns and " + String.join(", ", OUTPUT) + ", got two");
+            }
+            taken.add(name);
+        }
+    }
+
+    private void kept(int index) {
+        String name = columns.keep().get(index);
+        List<SourceTable> holders = tables.stream().filter(t -> t.has(name)).toList();
+        if (holders.size() == 1) {
+            SourceTable table = holders.get(0);
+            table.find(name, "kept", problems)
+                    .ifPresent(field -> selected.get(tables.indexOf(table))
+                            .add(table.column(field).as(PairedTable.kept(index))));
+        } else if (holders.size() > 1) {
+            problems.add("kept column '" + name + "': expected it in one table, got it in "
+                    + holders.stream().map(t -> "'" + t.name() + "'").collect(Collectors.joining(", ")));
+        } else if (allOpen) {
+            List<String> known = tables.stream()
+                    .flatMap(t -> Arrays.stream(t.data().schema().fieldNames()))
+                    .toList();
+            problems.add("kept column '" + name + "': expected it in one table, got none of that name"
+                    + SourceTable.nearest(name, known));
+        }
+    }
+
+    private void feature(SourceTable table, FeatureColumn feature, List<Column> own) {
+        String role = "features of '" + feature.modality().name() + "'";
+        Optional<StructField> found = table.find(feature.column(), role, problems);
+        if (found.isEmpty()) {
+            return;
+        }
+        DataType type = found.get().dataType();
+        Optional<FeatureType> known = FeatureType.of(type);
+        String place = "table '" + table.name() + "': expected column '" + feature.column() + "' of ";
+        if (known.isEmpty()) {
+            problems.add(place + FeatureType.EXPECTED + " (" + role + "), got " + type.catalogString());
+        } else if (feature.dtype() != null && known.get() != FeatureType.BINARY) {
+            problems.add(place + "binary (dtype " + feature.dtype().configName() + " of '"
+                    + feature.modality().name() + "'), got " + type.catalogString());
+        }
+        own.add(table.column(found.get())
+                .as(PairedTable.feature(columns.features().indexOf(feature))));
+    }
+}

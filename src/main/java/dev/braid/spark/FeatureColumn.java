@@ -1,0 +1,20 @@
+package dev.braid.spark;
+
+import dev.braid.batch.ElementType;
+import dev.braid.checkpoint.ModalityConfig;
+import java.io.Serializable;
+
+/**
+ * The column that holds one modality's features.
+ *
+ * @param modality whose features they are, and the width of a token
+ * @param column the column's name as it stands in the table; dots and backticks have no meaning in it
+ * @param dtype how the numbers of a binary column are stored; null where nothing was said, which means float32
+ */
+public record FeatureColumn(ModalityConfig modality, String column, ElementType dtype) implements Serializable {
+
+    /** The storage of a binary column. */
+    ElementType elementType() {
+        return dtype == null ? ElementType.FLOAT32 : dtype;
+    }
+}

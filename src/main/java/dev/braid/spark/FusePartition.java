@@ -1,0 +1,50 @@
+package dev.braid.spark;
+
+import dev.braid.checkpoint.Checkpoint;
+import java.io.Serializable;
+import java.util.Iterator;
+import java.util.UUID;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.function.FlatMapFunction;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.util.TaskCompletionListener;
+
+/** The function that every partition runs: borrow the executor's model, then {@link FusedRows}. */
+final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>, Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private final UUID id = UUID.randomUUID();
+    private final Broadcast<Checkpoint> checkpoint;
+    private final FusionConfig config;
+    private final CarriedColumns carried;
+    private final RowDecoder decoder;
+    private final FusionProgress progress;
+
+    FusePartition(
+            Broadcast<Checkpoint> checkpoint,
+            FusionConfig config,
+            CarriedColumns carried,
+            RowDecoder decoder,
+            FusionProgress progress) {
+        this.checkpoint = checkpoint;
+        this.config = config;
+        this.carried = carried;
+        this.decoder = decoder;
+        this.progress = progress;
+    }
+
+    @Override
+    public Iterator<Row> call(Iterator<InternalRow> rows) {
+        ExecutorModel.Borrowed borrowed = ExecutorModel.borrow(id, checkpoint::value, config.maxTokens());
+        FusedRows fused =
+                new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
+        TaskCompletionListener giveBack = context -> {
+            fused.close();
+            borrowed.close();
+        };
+        TaskContext.get().addTaskCompletionListener(giveBack);
+        return fused;
+    }
+}

@@ -1,0 +1,71 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.Pooling;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
+
+/**
+ * Fusing: a function from a paired table to a fused one, row for row and in order. The work is in {@link FusePartition};
+ * nothing runs before the result is asked for, and each time it is asked for it runs again.
+ */
+public final class Fusion {
+    private Fusion() {}
+
+    /**
+     * Fuses a table that holds every modality, whatever else it holds.
+     *
+     * @return the key, the kept columns, and then, as {@code config} says, {@code fused} (array of hidden size floats),
+     *     {@code fused_tokens} (an array of those, in the model's token order) and {@code fused_lengths} (a struct that
+     *     counts each modality's tokens, in token order)
+     * @throws InputException if the table lacks a column, or one has the wrong type. A row that cannot be fused fails
+     *     the job that computes the result, with an {@code InputException} as the cause
+     */
+    public static Dataset<Row> fuse(
+            Dataset<Row> paired, Checkpoint checkpoint, FusionConfig config, FusionProgress progress) {
+        return fuse(PairedTable.of(paired, config.columns()), checkpoint, config, progress);
+    }
+
+    /** As above, on columns that are chosen already. */
+    public static Dataset<Row> fuse(
+            PairedTable paired, Checkpoint checkpoint, FusionConfig config, FusionProgress progress) {
+        check(paired, checkpoint, config);
+        SparkSession session = paired.rows().sparkSession();
+        JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
+        DataType[] types = Arrays.stream(paired.rows().schema().fields())
+                .map(StructField::dataType)
+                .toArray(DataType[]::new);
+        int carriedColumns = 1 + config.columns().keep().size();
+        CarriedColumns carried = new CarriedColumns(Arrays.copyOf(types, carriedColumns));
+        DataType[] features = Arrays.copyOfRange(types, carriedColumns, types.length);
+        RowDecoder decoder = new RowDecoder(config.columns(), carried, features, config.maxTokens());
+        FusePartition function = new FusePartition(spark.broadcast(checkpoint), config, carried, decoder, progress);
+        JavaRDD<InternalRow> rows = paired.rows().queryExecution().toRdd().toJavaRDD();
+        return session.createDataFrame(rows.mapPartitions(function), FusedSchema.of(paired, config));
+    }
+
+    private static void check(PairedTable paired, Checkpoint checkpoint, FusionConfig config) {
+        List<ModalityConfig> given = config.columns().features().stream()
+                .map(FeatureColumn::modality)
+                .toList();
+        List<ModalityConfig> expected = checkpoint.config().modalities();
+        if (!given.equals(expected) || !paired.columns().equals(config.columns())) {
+            throw new IllegalArgumentException("expected one set of columns, for modalities " + expected + ", got "
+                    + config.columns() + " and " + paired.columns());
+        }
+        if (config.pooled() && checkpoint.config().pooling() == Pooling.NONE) {
+            throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"
+                    + " 'none'; name one, or emit tokens");
+        }
+    }
+}

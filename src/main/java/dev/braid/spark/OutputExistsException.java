@@ -1,0 +1,10 @@
+package dev.braid.spark;
+
+/** The output is there already and nothing said that it may be replaced. */
+public final class OutputExistsException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    OutputExistsException(String message) {
+        super(message);
+    }
+}

@@ -1,0 +1,52 @@
+package dev.braid.spark;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+
+/**
+ * A table that holds every modality of a row side by side, its columns checked.
+ *
+ * @param rows the key, the kept columns, a feature column per modality, in this order and under names of their own
+ * @param columns what the columns are called outside
+ */
+public record PairedTable(Dataset<Row> rows, TableColumns columns) {
+    static final String KEY = "key";
+
+    /**
+     * Checks and chooses the columns of a table that is paired already. Keys are not looked at.
+     *
+     * @throws dev.braid.InputException if a column is missing, ambiguous or of a type that cannot be fused
+     */
+    public static PairedTable of(Dataset<Row> table, TableColumns columns) {
+        SourceTable source = new SourceTable("paired", table, columns.features());
+        return joined(new ColumnCheck(List.of(source), columns, new ArrayList<>()).select(), columns);
+    }
+
+    /** Joins what {@link ColumnCheck} selected; one shuffle per table, none for a single one. */
+    static PairedTable joined(List<Dataset<Row>> tables, TableColumns columns) {
+        Dataset<Row> rows = tables.get(0);
+        for (Dataset<Row> table : tables.subList(1, tables.size())) {
+            rows = rows.hint("merge").join(table.hint("merge"), KEY);
+        }
+        Stream<String> names = Stream.of(
+                        Stream.of(KEY),
+                        IntStream.range(0, columns.keep().size()).mapToObj(PairedTable::kept),
+                        IntStream.range(0, columns.features().size()).mapToObj(PairedTable::feature))
+                .flatMap(name -> name);
+        return new PairedTable(rows.select(names.map(functions::col).toArray(Column[]::new)), columns);
+    }
+
+    static String kept(int index) {
+        return "keep" + index;
+    }
+
+    static String feature(int index) {
+        return "feature" + index;
+    }
+}

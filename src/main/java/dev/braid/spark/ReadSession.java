@@ -1,0 +1,50 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.util.List;
+import org.apache.spark.sql.SparkSession;
+
+/** The settings under which wide feature columns are read and paired, in a session of their own. */
+final class ReadSession {
+    private static final long BATCH_BYTES = 64L << 20;
+    private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
+    /** Settings that a caller may have changed on the session alone, and that names and paths depend on. */
+    private static final List<String> INHERITED =
+            List.of("spark.sql.caseSensitive", "spark.sql.session.timeZone", "spark.sql.datetime.java8API.enabled");
+
+    private ReadSession() {}
+
+    /**
+     * A session beside {@code spark}, on the same context.
+     *
+     * @throws InputException if Spark is set to leave out files that it cannot read
+     */
+    static SparkSession of(SparkSession spark) {
+        for (String setting : List.of("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")) {
+            if (Boolean.parseBoolean(spark.conf().get(setting, "false"))) {
+                throw new InputException("Cannot read feature tables: expected '" + setting
+                        + "' to be false (rows would be lost silently), got true; set it to false");
+            }
+        }
+        SparkSession session = spark.newSession();
+        for (String setting : INHERITED) {
+            session.conf().set(setting, spark.conf().get(setting));
+        }
+        // A shuffle keeps the number of tasks it was given: adaptive execution would merge them by size, and the
+        // encoder's work is not the bytes of its input.
+        session.conf().set("spark.sql.adaptive.enabled", false);
+        session.conf().set("spark.sql.files.maxPartitionBytes", 32L << 20);
+        return session;
+    }
+
+    /** Sets how many rows the Parquet reader holds at a time: 64 MiB of them, between 8 and 4096. */
+    static void batchRows(SparkSession session, long rowBytes) {
+        long rows = Math.max(8, Math.min(4096, BATCH_BYTES / Math.max(1, rowBytes)));
+        session.conf().set("spark.sql.parquet.columnarReaderBatchSize", rows);
+    }
+
+    /** Sets the number of tasks behind every shuffle of the session. */
+    static void shufflePartitions(SparkSession session, int partitions) {
+        session.conf().set(SHUFFLE_PARTITIONS, partitions);
+    }
+}

@@ -1,0 +1,66 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import dev.braid.batch.ElementType;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * Which columns of the feature tables are read.
+ *
+ * @param key the column that identifies a row
+ * @param keep further columns that the output carries, unchanged and in this order
+ * @param features a column per modality, in the model's order
+ */
+public record TableColumns(String key, List<String> keep, List<FeatureColumn> features) implements Serializable {
+
+    public TableColumns {
+        keep = List.copyOf(keep);
+        features = List.copyOf(features);
+    }
+
+    /**
+     * The columns of a model's modalities.
+     *
+     * @param columns names by modality; a modality that is not named has a column of its own name
+     * @param dtypes storage by modality of binary columns; float32 where a modality is not named
+     * @throws InputException if {@code columns} or {@code dtypes} name a modality that the model lacks
+     */
+    public static TableColumns of(
+            ModelConfig model,
+            String key,
+            List<String> keep,
+            Map<String, String> columns,
+            Map<String, ElementType> dtypes) {
+        List<String> names =
+                model.modalities().stream().map(ModalityConfig::name).toList();
+        List<String> problems = new ArrayList<>();
+        unknown("column", columns, names, problems);
+        unknown("dtype", dtypes, names, problems);
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot choose feature columns", problems);
+        }
+        List<FeatureColumn> features = model.modalities().stream()
+                .map(modality -> new FeatureColumn(
+                        modality, columns.getOrDefault(modality.name(), modality.name()), dtypes.get(modality.name())))
+                .toList();
+        return new TableColumns(key, keep, features);
+    }
+
+    /** A problem for each modality named in {@code given} that is none of {@code known}. */
+    static void unknown(String what, Map<String, ?> given, List<String> known, List<String> problems) {
+        for (String name : new TreeSet<>(given.keySet())) {
+            if (!known.contains(name)) {
+                problems.add("a " + what + " for modality '" + name + "': expected "
+                        + known.stream().map(k -> "'" + k + "'").collect(Collectors.joining(", "))
+                        + " (modalities in config.json)");
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+package dev.braid;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The rooms of the house and the one way through them. */
+class ArchitectureTest {
+    private static final Path SOURCES = Path.of("src/main/java/dev/braid");
+    private static final int MOST_LINES = 600;
+
+    /** What a room may import beside itself and the root package. */
+    private static final Map<String, Set<String>> ROOMS = Map.of(
+            "tensor", Set.of(),
+            "kernel", Set.of("tensor"),
+            "checkpoint", Set.of("tensor"),
+            "batch", Set.of("tensor"),
+            "model", Set.of("tensor", "kernel", "checkpoint", "batch"),
+            "spark", Set.of("tensor", "checkpoint", "batch", "model"),
+            "job", Set.of("checkpoint", "batch", "spark", "model"));
+
+    /** The rooms that may use a library, by the root of its packages. */
+    private static final Map<String, Set<String>> LIBRARIES = Map.of(
+            "org.nd4j", Set.of("kernel"),
+            "org.bytedeco", Set.of("kernel"),
+            "com.fasterxml.jackson", Set.of("checkpoint"),
+            "com.esotericsoftware.kryo", Set.of("checkpoint", "spark"),
+            "org.apache.hadoop", Set.of("checkpoint", "spark", "job"),
+            "org.apache.parquet", Set.of("spark"),
+            "org.apache.spark", Set.of("spark", "job"),
+            "org.apache.commons.text", Set.of("checkpoint", "spark", "job"),
+            "org.slf4j", Set.of("kernel", "model", "spark"),
+            "picocli", Set.of("job"));
+
+    private static final JavaClasses MAIN = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("dev.braid");
+
+    static Set<String> rooms() {
+        return new TreeSet<>(ROOMS.keySet());
+    }
+
+    @Test
+    void everyPackageIsARoom() {
+        Set<String> packages = MAIN.stream()
+                .map(JavaClass::getPackageName)
+                .filter(name -> !name.equals("dev.braid"))
+                .map(name -> name.substring("dev.braid.".length()))
+                .collect(Collectors.toCollection(TreeSet::new));
+
+        assertThat(packages).isNotEmpty().isSubsetOf(ROOMS.keySet());
+    }
+
+    @ParameterizedTest
+    @MethodSource("rooms")
+    void aRoomImportsOnlyWhatItsLineNames(String room) {
+        Set<String> allowed = new TreeSet<>(Set.of("dev.braid", "dev.braid." + room));
+        ROOMS.get(room).forEach(other -> allowed.add("dev.braid." + other));
+
+        noClasses()
+                .that()
+                .resideInAPackage("dev.braid." + room)
+                .should()
+                .dependOnClassesThat(DescribedPredicate.describe(
+                        "lie in a room other than " + allowed,
+                        used -> used.getPackageName().startsWith("dev.braid")
+                                && !allowed.contains(used.getPackageName())))
+                .allowEmptyShould(true)
+                .check(MAIN);
+    }
+
+    @ParameterizedTest
+    @MethodSource("rooms")
+    void aRoomUsesOnlyItsOwnLibraries(String room) {
+        Set<String> allowed = LIBRARIES.entrySet().stream()
+                .filter(library -> library.getValue().contains(room))
+                .map(Map.Entry::getKey)
+                .collect(Collectors.toCollection(TreeSet::new));
+
+        noClasses()
+                .that()
+                .resideInAPackage("dev.braid." + room)
+                .should()
+                .dependOnClassesThat(DescribedPredicate.describe(
+                        "belong to no library of this room: " + allowed, used -> isForeign(used, allowed)))
+                .allowEmptyShould(true)
+                .check(MAIN);
+    }
+
+    private static boolean isForeign(JavaClass used, Set<String> allowed) {
+        JavaClass type = used.getBaseComponentType();
+        String name = type.getName();
+        return !type.isPrimitive()
+                && !name.startsWith("java.")
+                && !name.startsWith("dev.braid.")
+                && allowed.stream().noneMatch(library -> name.startsWith(library + "."));
+    }
+
+    @Test
+    void theRoomsFormNoCycle() {
+        slices().matching("dev.braid.(*)..").should().beFreeOfCycles().check(MAIN);
+    }
+
+    @Test
+    void nothingTouchesScala() {
+        noClasses().should().dependOnClassesThat().resideInAPackage("scala..").check(MAIN);
+    }
+
+    @Test
+    void theRootPackageHoldsOnlyTheErrorOfEveryRoom() {
+        classes()
+                .that()
+                .resideInAPackage("dev.braid")
+                .should()
+                .haveSimpleName("InputException")
+                .orShould()
+                .haveSimpleName("package-info")
+                .check(MAIN);
+    }
+
+    @Test
+    void everyRoomSaysWhatLivesThere() throws IOException {
+        for (Path file : sources()) {
+            assertThat(file.resolveSibling("package-info.java")).exists();
+        }
+    }
+
+    @Test
+    void noFileIsTooLongToReadInOneGo() throws IOException {
+        for (Path file : sources()) {
+            assertThat(Files.readAllLines(file)).as(file.toString()).hasSizeLessThanOrEqualTo(MOST_LINES);
+        }
+    }
+
+    private static List<Path> sources() throws IOException {
+        try (Stream<Path> files = Files.walk(SOURCES)) {
+            return files.filter(Files::isRegularFile).toList();
+        }
+    }
+}

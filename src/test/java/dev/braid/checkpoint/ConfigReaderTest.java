@@ -1,0 +1,215 @@
+package dev.braid.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ConfigReaderTest {
+    private final List<String> problems = new ArrayList<>();
+
+    private Optional<WrittenConfig> read(String json) {
+        return ConfigReader.read(json.getBytes(StandardCharsets.UTF_8), problems);
+    }
+
+    private static String modalities(String list) {
+        return """
+                {"model_type": "fusion_encoder", "modalities": %s, "hidden_size": 8, "num_hidden_layers": 2,
+                 "num_attention_heads": 2}
+                """.formatted(list);
+    }
+
+    private static String replaced(String key, String value) {
+        String json = ModelDirectory.CONFIG
+                .formatted("")
+                .replaceFirst("\"" + key + "\": [^,}\\s]+", "\"" + key + "\": " + value);
+        assertThat(json).contains("\"" + key + "\": " + value);
+        return json;
+    }
+
+    @Test
+    void absentKeysTakeTheirDefaults() {
+        assertThat(read(ModelDirectory.CONFIG.formatted("")))
+                .hasValue(new WrittenConfig(
+                        List.of(new ModalityConfig("visual", 6), new ModalityConfig("text", 9)),
+                        8,
+                        2,
+                        2,
+                        null,
+                        Activation.RELU,
+                        1e-5f,
+                        true,
+                        Pooling.MEAN,
+                        Map.of()));
+        assertThat(problems).isEmpty();
+    }
+
+    @Test
+    void everyKeyIsRead() {
+        String keys = """
+                , "intermediate_size": 12, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "norm_first": false,
+                "final_layer_norm": false, "cls_token": false, "modality_embeddings": false,
+                "position_embeddings": false, "embedding_layer_norm": false, "attention_output_projection": false,
+                "pooling": "none", "tensor_prefixes": {"text": "t.u", "encoder": ""}
+                """;
+        WrittenConfig config = read(ModelDirectory.CONFIG.formatted(keys)).orElseThrow();
+        assertThat(problems).isEmpty();
+        assertThat(config.intermediateSize()).isEqualTo(12);
+        assertThat(config.activation()).isEqualTo(Activation.GELU);
+        assertThat(config.layerNormEps()).isEqualTo(1e-12f);
+        assertThat(config.attentionOutputProjection()).isFalse();
+        assertThat(config.pooling()).isEqualTo(Pooling.NONE);
+        assertThat(config.tensorPrefixes()).isEqualTo(Map.of("text", "t.u", "encoder", ""));
+    }
+
+    static Stream<Arguments> brokenConfigs() {
+        String size = "a whole number from 1 to 2147483647";
+        String name = "a name of letters a-z, digits and underscores, not beginning with a digit";
+        return Stream.of(
+                Arguments.of("[]", "Cannot read config.json: expected a JSON object, got []"),
+                Arguments.of("", "Cannot read config.json: expected a JSON object, got an empty file"),
+                Arguments.of(
+                        replaced("model_type", "\"flava\""),
+                        bad("model_type", "'fusion_encoder' (this version supports no other)", "'flava'")),
+                Arguments.of(
+                        replaced("model_type", "1"),
+                        bad("model_type", "'fusion_encoder' (this version supports no other)", "1")),
+                Arguments.of(replaced("hidden_size", "8.0"), bad("hidden_size", size, "8.0")),
+                Arguments.of(replaced("hidden_size", "-8"), bad("hidden_size", size, "-8")),
+                Arguments.of(replaced("hidden_size", "0"), bad("hidden_size", size, "0")),
+                Arguments.of(replaced("hidden_size", "\"8\""), bad("hidden_size", size, "'8'")),
+                Arguments.of(replaced("hidden_size", "null"), bad("hidden_size", size, "null")),
+                Arguments.of(replaced("hidden_size", "2147483648"), bad("hidden_size", size, "2147483648")),
+                Arguments.of(
+                        replaced("hidden_size", "9"), bad("hidden_size", "a multiple of 2 (num_attention_heads)", "9")),
+                Arguments.of(replaced("num_hidden_layers", "true"), bad("num_hidden_layers", size, "true")),
+                Arguments.of(replaced("num_attention_heads", "[2]"), bad("num_attention_heads", size, "[2]")),
+                Arguments.of(keys("\"intermediate_size\": null"), bad("intermediate_size", size, "null")),
+                Arguments.of(
+                        keys("\"hidden_act\": \"gelu_new\""),
+                        bad("hidden_act", "one of relu, gelu (this version supports no other)", "'gelu_new'")),
+                Arguments.of(
+                        keys("\"pooling\": \"pooler\""),
+                        bad(
+                                "pooling",
+                                "one of none, cls, mean, max, last (this version supports no other)",
+                                "'pooler'")),
+                Arguments.of(
+                        keys("\"pooling\": null"),
+                        bad("pooling", "one of none, cls, mean, max, last (this version supports no other)", "null")),
+                Arguments.of(keys("\"layer_norm_eps\": 0"), bad("layer_norm_eps", "a positive float32", "0")),
+                Arguments.of(keys("\"layer_norm_eps\": 1e-60"), bad("layer_norm_eps", "a positive float32", "1.0E-60")),
+                Arguments.of(keys("\"layer_norm_eps\": 1e60"), bad("layer_norm_eps", "a positive float32", "1.0E60")),
+                Arguments.of(
+                        keys("\"layer_norm_eps\": \"1e-5\""), bad("layer_norm_eps", "a positive float32", "'1e-5'")),
+                Arguments.of(
+                        keys("\"attention_output_projection\": 0"),
+                        bad("attention_output_projection", "true or false", "0")),
+                later("norm_first", "pre-norm layers are"),
+                later("final_layer_norm", "a LayerNorm after the last layer is"),
+                later("cls_token", "a learned CLS token is"),
+                later("modality_embeddings", "modality embeddings are"),
+                later("position_embeddings", "position embeddings are"),
+                later("embedding_layer_norm", "a LayerNorm before the first layer is"),
+                Arguments.of(keys("\"norm_first\": 0"), bad("norm_first", "true or false", "0")),
+                Arguments.of(
+                        keys("\"hiden_act\": \"relu\""),
+                        "Cannot use 'hiden_act' in config.json: expected a known key, got 'hiden_act'; the nearest is"
+                                + " 'hidden_act'"),
+                Arguments.of(keys("\"tensor_prefixes\": []"), bad("tensor_prefixes", "an object of strings", "[]")),
+                Arguments.of(keys("\"tensor_prefixes\": {\"text\": 1}"), bad("tensor_prefixes.text", "a string", "1")),
+                Arguments.of(
+                        keys("\"tensor_prefixes\": {\"texts\": \"x\"}"),
+                        "Cannot use 'tensor_prefixes.texts' in config.json: expected a known key, got 'texts'; the"
+                                + " nearest is 'text'"),
+                Arguments.of(
+                        modalities("[]"),
+                        bad("modalities", "a list of one or more {\"name\", \"feature_size\"}", "[]")),
+                Arguments.of(
+                        modalities("{}"),
+                        bad("modalities", "a list of one or more {\"name\", \"feature_size\"}", "{}")),
+                Arguments.of(
+                        modalities("[\"visual\"]"),
+                        bad("modalities[0]", "an object of name and feature_size", "'visual'")),
+                Arguments.of(
+                        modalities("[{\"name\": \"a\", \"feature_size\": 1}, {\"name\": \"A\", \"feature_size\": 1}]"),
+                        bad("modalities[1].name", "a name of its own (columns ignore case)", "'A' again")),
+                Arguments.of(
+                        modalities("[{\"name\": \"a b\", \"feature_size\": 1}]"),
+                        bad("modalities[0].name", name, "'a b'")),
+                Arguments.of(
+                        modalities("[{\"name\": \"\", \"feature_size\": 1}]"), bad("modalities[0].name", name, "''")),
+                Arguments.of(modalities("[{\"feature_size\": 1}]"), bad("modalities[0].name", name, "no such key")),
+                Arguments.of(
+                        modalities("[{\"name\": \"cls\", \"feature_size\": 1}]"),
+                        bad("modalities[0].name", "a name other than those of the model's parts", "'cls'")),
+                Arguments.of(
+                        modalities("[{\"name\": \"a\", \"feature_size\": 1.5}]"),
+                        bad("modalities[0].feature_size", size, "1.5")),
+                Arguments.of(
+                        modalities("[{\"name\": \"a\", \"feature_size\": 1, \"size\": 2}]"),
+                        "Cannot use 'modalities[0].size' in config.json: expected a known key, got 'size'; the nearest"
+                                + " is 'name'"));
+    }
+
+    private static String keys(String keys) {
+        return ModelDirectory.CONFIG.formatted(", " + keys);
+    }
+
+    private static Arguments later(String key, String what) {
+        return Arguments.of(
+                keys("\"" + key + "\": true"), bad(key, "false (" + what + " not supported by this version)", "true"));
+    }
+
+    private static String bad(String key, String expected, String got) {
+        return "Cannot read '" + key + "' in config.json: expected " + expected + ", got " + got;
+    }
+
+    @ParameterizedTest
+    @MethodSource("brokenConfigs")
+    void aBrokenConfigIsReportedKeyByKey(String json, String problem) {
+        read(json);
+        assertThat(problems).containsExactly(problem);
+    }
+
+    @Test
+    void brokenJsonIsReportedWithItsPlace() {
+        for (String json :
+                new String[] {"{", "{\"a\": 1,}", "{} {}", "{\"a\": 1, \"a\": 2}", "{\"a\": NaN}", "{'a': 1}", "x"}) {
+            problems.clear();
+            assertThat(read(json)).isEmpty();
+            assertThat(problems).as(json).hasSize(1);
+            assertThat(problems.get(0))
+                    .startsWith("Cannot read config.json: expected JSON, got an error in line 1, column ");
+        }
+    }
+
+    @Test
+    void nestingWithoutEndIsReported() {
+        assertThat(read("{\"a\":" + "[".repeat(100_000))).isEmpty();
+        assertThat(problems).hasSize(1);
+    }
+
+    @Test
+    void allProblemsOfAConfigAreReportedTogether() {
+        read("{\"hidden_size\": 0, \"pooling\": \"sum\", \"hidden_sizes\": 1}");
+        assertThat(problems)
+                .containsExactly(
+                        bad("model_type", "'fusion_encoder' (this version supports no other)", "no such key"),
+                        "Cannot use 'hidden_sizes' in config.json: expected a known key, got 'hidden_sizes'; the nearest is"
+                                + " 'hidden_size'",
+                        bad("modalities", "a list of one or more {\"name\", \"feature_size\"}", "no such key"),
+                        bad("hidden_size", "a whole number from 1 to 2147483647", "0"),
+                        bad("num_hidden_layers", "a whole number from 1 to 2147483647", "no such key"),
+                        bad("num_attention_heads", "a whole number from 1 to 2147483647", "no such key"),
+                        bad("pooling", "one of none, cls, mean, max, last (this version supports no other)", "'sum'"));
+    }
+}

@@ -1,0 +1,129 @@
+package dev.braid.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.esotericsoftware.kryo.Kryo;
+import com.esotericsoftware.kryo.io.Input;
+import com.esotericsoftware.kryo.io.Output;
+import dev.braid.tensor.Shape;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.spark.SparkConf;
+import org.apache.spark.serializer.KryoSerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** All that is broadcast, under both serializers that Spark has. */
+class SerializationTest {
+    @TempDir
+    Path directory;
+
+    private static byte[] javaBytes(Object value) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+            out.writeObject(value);
+        }
+        return bytes.toByteArray();
+    }
+
+    private static Object java(Object value) throws IOException, ClassNotFoundException {
+        try (ObjectInputStream in = new ObjectInputStream(new ByteArrayInputStream(javaBytes(value)))) {
+            return in.readObject();
+        }
+    }
+
+    private static Object kryo(Object value) {
+        Kryo kryo = new KryoSerializer(new SparkConf(false)).newKryo();
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (Output out = new Output(bytes)) {
+            kryo.writeClassAndObject(out, value);
+        }
+        try (Input in = new Input(bytes.toByteArray())) {
+            return kryo.readClassAndObject(in);
+        }
+    }
+
+    private static List<Object> bothWays(Object value) throws IOException, ClassNotFoundException {
+        return List.of(java(value), kryo(value));
+    }
+
+    @Test
+    void aCheckpointComesBackAsItWas() throws IOException, ClassNotFoundException {
+        Checkpoint checkpoint = ModelDirectory.seed(directory).read();
+        for (Object back : bothWays(checkpoint)) {
+            assertSame((Checkpoint) back, checkpoint);
+        }
+    }
+
+    @Test
+    void aCheckpointWithoutOptionalPartsComesBackAsItWas() throws IOException, ClassNotFoundException {
+        ModelDirectory model = new ModelDirectory(directory);
+        model.ownLayer("", "self_attention", "key_proj");
+        model.tensors().without("norm1.bias").without("self_attention.value_proj.bias");
+        Checkpoint checkpoint = model.config("""
+                        {"model_type": "fusion_encoder", "modalities": [{"name": "visual", "feature_size": 8}],
+                         "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+                         "attention_output_projection": false}
+                        """).read();
+        for (Object back : bothWays(checkpoint)) {
+            assertSame((Checkpoint) back, checkpoint);
+            assertThat(((Checkpoint) back).weights().projections()).containsExactly((LinearWeights) null);
+        }
+    }
+
+    @Test
+    void everyPartComesBackOnItsOwn() throws IOException, ClassNotFoundException {
+        Checkpoint checkpoint = ModelDirectory.seed(directory).read();
+        LayerWeights layer = checkpoint.weights().layers().get(1);
+        Stream.of(
+                        checkpoint.config(),
+                        checkpoint.config().modalities().get(0),
+                        checkpoint.weights(),
+                        layer,
+                        layer.query(),
+                        layer.norm1(),
+                        layer.query().weight(),
+                        Shape.of(2, 3))
+                .forEach(part -> {
+                    try {
+                        for (Object back : bothWays(part)) {
+                            assertThat(back).usingRecursiveComparison().isEqualTo(part);
+                        }
+                    } catch (IOException | ClassNotFoundException e) {
+                        throw new AssertionError(e);
+                    }
+                });
+    }
+
+    @Test
+    void weightsAreSerialisedAsTheBytesThatAreStored() throws IOException {
+        StoredTensor tensor = new StoredTensor(
+                "x", DType.F32, Shape.of(1, 3 << 20), new byte[][] {new byte[8 << 20], new byte[4 << 20]});
+        assertThat(javaBytes(tensor)).hasSizeBetween(12 << 20, (12 << 20) + 1000);
+    }
+
+    private static void assertSame(Checkpoint actual, Checkpoint expected) {
+        assertThat(actual.config()).isEqualTo(expected.config());
+        assertThat(actual.parameters()).isEqualTo(expected.parameters());
+        List<StoredTensor> tensors = actual.weights().tensors().toList();
+        List<StoredTensor> expectedTensors = expected.weights().tensors().toList();
+        assertThat(tensors).hasSameSizeAs(expectedTensors);
+        for (int i = 0; i < tensors.size(); i++) {
+            assertThat(tensors.get(i)).hasToString(expectedTensors.get(i).toString());
+            assertThat(floats(tensors.get(i))).isEqualTo(floats(expectedTensors.get(i)));
+        }
+    }
+
+    private static float[] floats(StoredTensor tensor) {
+        FloatBuffer out = FloatBuffer.allocate((int) tensor.shape().elements());
+        tensor.copyTo(out);
+        return out.array();
+    }
+}

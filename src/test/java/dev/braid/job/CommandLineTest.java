@@ -1,0 +1,110 @@
+package dev.braid.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class CommandLineTest {
+    private static final String[] GOOD = {"fuse", "--model", "m", "--paired", "p", "--key", "k", "--output", "o"};
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter error = new StringWriter();
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            --modle x            | Cannot parse option '--modle': expected an option of 'braid fuse', got an unknown one; the nearest is '--model'
+            --overwite=true      | Cannot parse option '--overwite': expected an option of 'braid fuse', got an unknown one; the nearest is '--overwrite'
+            stray                | Cannot parse argument 'stray': expected options alone
+            --key other          | Cannot parse option '--key': expected it once, got it twice
+            --max-tokens many    | Cannot parse option '--max-tokens': expected a whole number from 1 to 2147483647, got 'many'
+            --max-tokens 0       | Cannot parse option '--max-tokens': expected a whole number from 1 to 2147483647, got '0'
+            --partitions 3e9     | Cannot parse option '--partitions': expected a whole number from 1 to 2147483647, got '3e9'
+            --partitions         | Cannot parse option '--partitions': expected N, got nothing
+            --options --verbose  | Cannot parse option '--options': expected FILE, got nothing
+            --overwrite=perhaps  | Cannot parse option '--overwrite': expected true or false, got 'perhaps'
+            --column visual      | Cannot parse option '--column': expected MODALITY=VALUE, got 'visual'
+            --column =v          | Cannot parse option '--column': expected MODALITY=VALUE, got '=v'
+            --dtype text=int8    | Cannot parse option '--dtype': expected float32, float16 or bfloat16, got 'int8'
+            --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, got 'sum'
+            --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens or pooled,tokens, got 'all'
+            --dtype text=        | Cannot parse option '--dtype': expected MODALITY=VALUE, got 'text='
+            """)
+    void saysWhatIsWrongWithAnOptionAndHowToSeeThemAll(String mistake, String message) {
+        List<String> arguments = new ArrayList<>(Arrays.asList(GOOD));
+        arguments.addAll(Arrays.asList(mistake.split(" ")));
+
+        assertThat(run(arguments.toArray(String[]::new))).isEqualTo(ExitCode.USAGE);
+        assertThat(error).hasToString(message + "\nSee 'braid fuse --help'\n");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            --paired p                                                 | Cannot fuse: expected '--model', '--key', '--output' (required), got none
+            --paired p --key k --output o --model=                     | Cannot fuse: expected '--model' (required), got none
+            --model m --key k --output o                               | Cannot fuse: expected '--paired' (one table) or '--features' (a table per modality), got neither
+            --model m --key k --output o --paired p --features a=b     | Cannot fuse: expected '--paired' (one table) or '--features' (a table per modality), got both
+            --model m --key k --output o --features a=b --features a=c | Cannot parse option '--features': expected modality 'a' once, got 'b' and 'c'
+            --model m --key k --output o --paired p --column a=b --column a=b | Cannot parse option '--column': expected modality 'a' once, got 'b' and 'b'
+            --model m --key k --output o --paired p --dtype a=float32 --dtype a=float16 | Cannot parse option '--dtype': expected modality 'a' once, got 'float32' and 'float16'
+            """)
+    void saysWhichOptionsAreMissingOrExcludeEachOther(String arguments, String message) {
+        assertThat(run(("fuse " + arguments).split(" "))).isEqualTo(ExitCode.USAGE);
+        assertThat(error).hasToString(message + "\n");
+    }
+
+    @Test
+    void namesTheCommandsWhereNoneOrAnUnknownOneIsGiven() {
+        assertThat(run()).isEqualTo(ExitCode.USAGE);
+        assertThat(error.toString().lines())
+                .containsExactly(
+                        "Cannot parse the command line: expected a command (fuse, neighbours), got none",
+                        "See 'braid --help'");
+
+        error.getBuffer().setLength(0);
+        assertThat(run("fues")).isEqualTo(ExitCode.USAGE);
+        assertThat(error.toString().lines())
+                .containsExactly(
+                        "Cannot parse command 'fues': expected one of fuse, neighbours; the nearest is 'fuse'",
+                        "See 'braid --help'");
+    }
+
+    @Test
+    void helpListsOptionsDefaultsExitCodesAndExamplesOnStandardOutput() {
+        assertThat(run("fuse", "--help")).isEqualTo(ExitCode.DONE);
+        assertThat(out.toString())
+                .startsWith("Usage: braid fuse --model DIR --paired PATH")
+                .contains("Default: 4096.", "Default: pooled.", "Exit codes:", "  3  a path, a table or the model")
+                .contains("Examples:", "jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused")
+                .doesNotContain("${");
+        assertThat(out.toString().lines()).allMatch(line -> line.length() <= 100);
+        assertThat(error.toString()).isEmpty();
+    }
+
+    @Test
+    void helpAndVersionAreAnsweredByTheCommandItselfToo() {
+        assertThat(run("--help")).isEqualTo(ExitCode.DONE);
+        assertThat(out.toString()).contains("fuse", "neighbours");
+        assertThat(run("--version")).isEqualTo(ExitCode.DONE);
+        assertThat(out.toString()).contains("braid (not packaged)");
+    }
+
+    @Test
+    void anArgumentThatStartsWithAnAtSignIsNoFileOfArguments() {
+        var parsed =
+                Braid.commandLine(new Braid()).parseArgs("fuse", "--key", "@k").subcommand();
+
+        assertThat(parsed.matchedOptionValue("--key", "")).isEqualTo("@k");
+    }
+
+    private int run(String... arguments) {
+        return Braid.run(arguments, new PrintWriter(out, true), new PrintWriter(error, true));
+    }
+}

@@ -1,0 +1,111 @@
+package dev.braid.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Properties;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+
+/** {@code conf/braid.properties} beside what {@code braid fuse --help} lists. */
+class ConfTest {
+    private static final Path FILE = Path.of("conf/braid.properties");
+    private static final CommandSpec FUSE =
+            Braid.commandLine(new Braid()).getSubcommands().get("fuse").getCommandSpec();
+
+    @Test
+    void theFileListsExactlyTheOptionsOfHelp() throws IOException {
+        Set<String> inHelp = new TreeSet<>();
+        for (OptionSpec option : FUSE.options()) {
+            if (OptionsFile.inFile(option)) {
+                inHelp.add(option.longestName().substring(2));
+            }
+        }
+        Set<String> inFile = new TreeSet<>();
+        for (String key : properties().stringPropertyNames()) {
+            assertThat(OptionsFile.option(FUSE, key)).as(key).isNotNull();
+            inFile.add(key.replaceFirst("\\..*", ""));
+        }
+
+        assertThat(inFile).isEqualTo(inHelp).hasSizeGreaterThan(10);
+    }
+
+    @Test
+    void theFileGivesTheTrueDefaults() throws IOException {
+        Properties properties = properties();
+        for (String key : properties.stringPropertyNames()) {
+            OptionSpec option = OptionsFile.option(FUSE, key);
+            String ofOption = option.defaultValue() != null
+                    ? option.defaultValue()
+                    : option.arity().max() == 0 ? "false" : "";
+
+            assertThat(properties.getProperty(key)).as(key).isEqualTo(ofOption);
+        }
+    }
+
+    @Test
+    void aCommentStandsAboveEveryOption() throws IOException {
+        List<String> lines = Files.readAllLines(FILE);
+        String before = "";
+        for (int i = 1; i < lines.size(); i++) {
+            if (lines.get(i).contains(" =") && !lines.get(i).startsWith("#")) {
+                String option = lines.get(i).replaceFirst("[. ].*", "");
+                assertThat(lines.get(i - 1).startsWith("# ") || option.equals(before))
+                        .as(lines.get(i))
+                        .isTrue();
+                before = option;
+            }
+        }
+    }
+
+    @Test
+    void everyOptionSaysItsDefaultOrThatItIsRequired() {
+        for (OptionSpec option : FUSE.options()) {
+            if (OptionsFile.inFile(option) && !option.longestName().equals("--features")) {
+                assertThat(String.join(" ", option.description()))
+                        .as(option.longestName())
+                        .containsAnyOf("Required", "Default: ");
+            }
+        }
+    }
+
+    @Test
+    void theFileAsItIsChangesNothing() {
+        String[] arguments = {"fuse", "--options", FILE.toString(), "--model", "m"};
+
+        CommandLine given = Braid.commandLine(new Braid());
+        given.parseArgs("fuse", "--model", "m");
+        CommandLine withFile = Braid.commandLine(new Braid());
+        withFile.parseArgs(Braid.withOptionsFile(arguments));
+
+        for (OptionSpec option : FUSE.options()) {
+            if (OptionsFile.inFile(option)) {
+                assertThat(value(withFile, option)).as(option.longestName()).isEqualTo(value(given, option));
+            }
+        }
+    }
+
+    private static Object value(CommandLine commandLine, OptionSpec option) {
+        return commandLine
+                .getSubcommands()
+                .get("fuse")
+                .getCommandSpec()
+                .findOption(option.longestName())
+                .getValue();
+    }
+
+    private static Properties properties() throws IOException {
+        Properties properties = new Properties();
+        try (var reader = Files.newBufferedReader(FILE)) {
+            properties.load(reader);
+        }
+        return properties;
+    }
+}

@@ -1,0 +1,272 @@
+package dev.braid.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code jobs/braid} in a house whose path has a space, among programs that only say how they were called. */
+class LauncherTest {
+    private static final List<String> SYSTEM =
+            List.of("bash", "env", "dirname", "readlink", "find", "sed", "head", "mkdir", "touch", "cat");
+
+    private static final Set<PosixFilePermission> EXECUTABLE = PosixFilePermissions.fromString("rwxr-xr-x");
+
+    @TempDir
+    Path directory;
+
+    private Path home;
+    private Path programs;
+    private Path jar;
+    private final Map<String, String> environment = new HashMap<>();
+
+    private record Outcome(int code, List<String> out, String error) {}
+
+    @BeforeEach
+    void build() throws IOException, InterruptedException {
+        home = Files.createDirectories(directory.resolve("a house"));
+        programs = Files.createDirectories(directory.resolve("bin"));
+        for (String program : SYSTEM) {
+            Path found = List.of("/usr/bin", "/bin").stream()
+                    .map(bin -> Path.of(bin, program))
+                    .filter(Files::isExecutable)
+                    .findFirst()
+                    .orElseThrow();
+            Files.writeString(programs.resolve(program), "#!/bin/sh\nexec " + found + " \"$@\"\n");
+            Files.setPosixFilePermissions(programs.resolve(program), EXECUTABLE);
+        }
+        for (String file : List.of("jobs/braid", "jobs/fuse.sh", "conf/braid.properties", "conf/jvm.options")) {
+            Files.createDirectories(home.resolve(file).getParent());
+            Files.copy(Path.of(file), home.resolve(file), StandardCopyOption.COPY_ATTRIBUTES);
+        }
+        Files.createDirectories(home.resolve("src/main"));
+        Files.createDirectories(home.resolve("target"));
+        Files.writeString(home.resolve("pom.xml"), "<project/>");
+        jar = Files.writeString(home.resolve("target/braid.jar"), "a jar");
+        Files.writeString(home.resolve("target/spark.classpath"), "spark-a.jar:spark-b.jar");
+        FileTime before = FileTime.from(Instant.now().minusSeconds(60));
+        for (String source : List.of("pom.xml", "src/main")) {
+            Files.setLastModifiedTime(home.resolve(source), before);
+        }
+        program(
+                "java",
+                "[ \"$1\" = -version ] && echo 'openjdk version \"17.0.15\"' >&2 && exit\n" + saysItsArguments());
+        program("javac", "");
+    }
+
+    @Test
+    void withoutSparkStartsTheOneThatMavenResolved() throws Exception {
+        Outcome outcome = start("jobs/fuse.sh", "--model", "a model", "--key", "k");
+
+        assertThat(outcome.error()).isEmpty();
+        assertThat(outcome.out())
+                .containsExactly(
+                        "java",
+                        "@" + home + "/conf/jvm.options",
+                        "-XX:MaxRAMPercentage=50",
+                        "-Dlog4j2.configurationFile=" + quoted("/conf/log4j2.properties"),
+                        "-cp",
+                        home + "/conf:spark-a.jar:spark-b.jar",
+                        "org.apache.spark.deploy.SparkSubmit",
+                        "--class",
+                        "dev.braid.job.Braid",
+                        "--master",
+                        "local[*]",
+                        "--conf",
+                        "spark.driver.host=localhost",
+                        "--conf",
+                        "spark.driver.bindAddress=127.0.0.1",
+                        jar.toString(),
+                        "fuse",
+                        "--options=" + home + "/conf/braid.properties",
+                        "--model",
+                        "a model",
+                        "--key",
+                        "k",
+                        "SPARK_CONF_DIR=" + home + "/conf",
+                        "SPARK_SUBMIT_OPTS=");
+    }
+
+    @Test
+    void theEmbeddedSparkTakesAMasterAndTheSizeOfTheHeap() throws Exception {
+        Outcome outcome = start("jobs/fuse.sh", "--master", "local[2]", "--driver-memory", "3g", "--", "--key", "k");
+
+        assertThat(outcome.out()).contains("-Xmx3g").doesNotContain("local[*]", "--");
+        assertThat(outcome.out()).containsSubsequence("--master", "local[2]", jar.toString(), "fuse", "--key", "k");
+    }
+
+    @Test
+    void goesThroughSparkSubmitOnThePath() throws Exception {
+        program("spark-submit", saysItsArguments());
+
+        assertThat(start("jobs/fuse.sh", "--key", "k").out())
+                .containsExactly(
+                        "spark-submit",
+                        "--class",
+                        "dev.braid.job.Braid",
+                        jar.toString(),
+                        "fuse",
+                        "--options=" + home + "/conf/braid.properties",
+                        "--key",
+                        "k",
+                        "SPARK_CONF_DIR=",
+                        "SPARK_SUBMIT_OPTS=-Dlog4j2.configurationFile=" + quoted("/conf/log4j2.properties") + " ");
+    }
+
+    @Test
+    void sparkHomeGoesBeforeThePath() throws Exception {
+        program("spark-submit", "exit 9");
+        Path spark = Files.createDirectories(directory.resolve("my spark/bin"));
+        executable(spark.resolve("spark-submit"), saysItsArguments());
+        environment.put("SPARK_HOME", spark.getParent().toString());
+
+        assertThat(start("jobs/fuse.sh", "--key", "k").out()).startsWith("spark-submit", "--class");
+    }
+
+    @Test
+    void aSparkHomeWithoutSparkIsAnError() throws Exception {
+        environment.put("SPARK_HOME", "/absent");
+
+        Outcome outcome = start("jobs/fuse.sh");
+
+        assertThat(outcome.code()).isEqualTo(1);
+        assertThat(outcome.error())
+                .isEqualTo("Cannot start Braid: expected '/absent/bin/spark-submit' (SPARK_HOME), got no such program;"
+                        + " unset SPARK_HOME to use the Spark that Maven resolved\n");
+    }
+
+    @Test
+    void sparksOwnOptionsStandBeforeALoneDoubleDash() throws Exception {
+        program("spark-submit", saysItsArguments());
+
+        assertThat(start("jobs/braid", "fuse", "--master", "yarn", "--conf", "a=b c", "--", "--key", "k")
+                        .out())
+                .containsSubsequence("--master", "yarn", "--conf", "a=b c", jar.toString(), "fuse", "--key", "k")
+                .doesNotContain("--");
+    }
+
+    @Test
+    void anOptionsFileThatTheUserNamesIsTheOnlyOne() throws Exception {
+        program("spark-submit", saysItsArguments());
+
+        assertThat(start("jobs/fuse.sh", "--options", "mine").out())
+                .containsSubsequence("fuse", "--options", "mine")
+                .noneMatch(argument -> argument.startsWith("--options="));
+        assertThat(start("jobs/fuse.sh", "--options=mine").out())
+                .filteredOn(argument -> argument.startsWith("--options="))
+                .containsExactly("--options=mine");
+        assertThat(start("jobs/braid", "neighbours", "--table", "t").out())
+                .noneMatch(argument -> argument.startsWith("--options"));
+    }
+
+    @Test
+    void aDriverOnTheClusterIsShippedTheOptionsFile() throws Exception {
+        program("spark-submit", saysItsArguments());
+
+        assertThat(start("jobs/fuse.sh", "--deploy-mode", "cluster", "--", "--key", "k")
+                        .out())
+                .containsSubsequence("--files", home + "/conf/braid.properties", jar.toString())
+                .contains("--options=braid.properties");
+    }
+
+    @Test
+    void worksFromAnywhereAndThroughALink() throws Exception {
+        Path link = Files.createSymbolicLink(directory.resolve("fuse"), home.resolve("jobs/fuse.sh"));
+
+        assertThat(start(link.toString(), "--key", "k").out()).contains(jar.toString());
+    }
+
+    @Test
+    void buildsAJarThatIsOlderThanTheSources() throws Exception {
+        program("mvn", "echo \"mvn in $PWD: $*\" >> \"" + directory + "/built\"");
+        Files.setLastModifiedTime(jar, FileTime.from(Instant.now().minusSeconds(600)));
+
+        Outcome outcome = start("jobs/fuse.sh");
+        assertThat(outcome.error())
+                .isEqualTo("Building " + jar
+                        + " (the first time Maven also downloads its libraries, which takes minutes)\n");
+        assertThat(outcome.out()).startsWith("java");
+        start("jobs/fuse.sh");
+        assertThat(Files.readAllLines(directory.resolve("built")))
+                .containsExactly(
+                        "mvn in " + home + ": -B -ntp -Dmaven.test.skip=true -Dspotless.check.skip=true package");
+    }
+
+    @Test
+    void aBuildThatFailsShowsWhatMavenSaid() throws Exception {
+        program("mvn", "echo \"[ERROR] it is broken\"; exit 7");
+        Files.delete(jar);
+
+        Outcome outcome = start("jobs/fuse.sh");
+
+        assertThat(outcome.code()).isEqualTo(1);
+        assertThat(outcome.out()).isEmpty();
+        assertThat(outcome.error())
+                .endsWith("[ERROR] it is broken\nCannot build " + jar + ": Maven failed, its output stands above\n");
+    }
+
+    @Test
+    void saysWhichProgramIsMissing() throws Exception {
+        Files.delete(jar);
+        assertThat(start("jobs/fuse.sh").error())
+                .isEqualTo("Cannot build " + jar + ": expected Maven 3.6.3 or newer ('mvn') on the PATH, got none\n");
+
+        Files.delete(programs.resolve("javac"));
+        assertThat(start("jobs/fuse.sh").error())
+                .isEqualTo("Cannot start Braid: expected 'javac' of a JDK, version 17 or newer, got none;"
+                        + " install one or set JAVA_HOME\n");
+
+        program("java", "echo 'openjdk version \"1.8.0_402\"' >&2");
+        assertThat(start("jobs/fuse.sh").error())
+                .isEqualTo("Cannot start Braid: expected Java 17 or newer, got '8' from '" + programs
+                        + "/java'; set JAVA_HOME\n");
+    }
+
+    private static String saysItsArguments() {
+        return "echo \"${0##*/}\"; printf '%s\\n' \"$@\" \"SPARK_CONF_DIR=${SPARK_CONF_DIR:-}\""
+                + " \"SPARK_SUBMIT_OPTS=${SPARK_SUBMIT_OPTS:-}\"\n";
+    }
+
+    private String quoted(String path) {
+        return "file://" + (home + path).replace(" ", "%20");
+    }
+
+    private void program(String name, String body) throws IOException {
+        executable(programs.resolve(name), body);
+    }
+
+    private static void executable(Path path, String body) throws IOException {
+        Files.writeString(path, "#!/usr/bin/env bash\n" + body);
+        Files.setPosixFilePermissions(path, EXECUTABLE);
+    }
+
+    private Outcome start(String script, String... arguments) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(home.resolve(script).toString()));
+        command.addAll(List.of(arguments));
+        Path out = directory.resolve("out");
+        Path error = directory.resolve("error");
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(directory.toFile())
+                .redirectOutput(out.toFile())
+                .redirectError(error.toFile());
+        builder.environment().clear();
+        builder.environment().putAll(environment);
+        builder.environment().put("PATH", programs.toString());
+        int code = builder.start().waitFor();
+        return new Outcome(code, Files.readAllLines(out), Files.readString(error));
+    }
+}

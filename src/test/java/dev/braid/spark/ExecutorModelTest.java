@@ -1,0 +1,76 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.model.FusionModel;
+import dev.braid.model.FusionWorkspace;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+class ExecutorModelTest {
+    private static final GoldenTable GOLDEN = GoldenTable.read("tokens-only");
+
+    private final AtomicInteger loads = new AtomicInteger();
+
+    @Test
+    void concurrentTasksLoadOneModelAndShareItWithAWorkspaceEach() throws Exception {
+        UUID id = UUID.randomUUID();
+        ExecutorService tasks = Executors.newFixedThreadPool(8);
+        try {
+            List<Future<ExecutorModel.Borrowed>> futures = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                futures.add(tasks.submit(() -> borrow(id)));
+            }
+            Set<FusionModel> models = new HashSet<>();
+            Set<FusionWorkspace> workspaces = new HashSet<>();
+            for (Future<ExecutorModel.Borrowed> future : futures) {
+                models.add(future.get().model());
+                workspaces.add(future.get().workspace());
+            }
+            assertThat(loads).hasValue(1);
+            assertThat(models).hasSize(1);
+            assertThat(workspaces).hasSize(8);
+            for (Future<ExecutorModel.Borrowed> future : futures) {
+                future.get().close();
+            }
+            try (ExecutorModel.Borrowed again = borrow(id)) {
+                assertThat(workspaces).contains(again.workspace());
+            }
+            assertThat(loads).hasValue(1);
+        } finally {
+            tasks.shutdown();
+        }
+    }
+
+    @Test
+    void aModelIsReleasedWhenAnotherComesAndNobodyUsesIt() {
+        UUID first = UUID.randomUUID();
+        ExecutorModel.Borrowed used = borrow(first);
+        borrow(UUID.randomUUID()).close();
+        assertThat(ExecutorModel.held()).isEqualTo(2);
+        assertThat(used.model().config().layers()).isEqualTo(1);
+        used.close();
+        borrow(UUID.randomUUID()).close();
+        assertThat(ExecutorModel.held()).isEqualTo(1);
+        borrow(first).close();
+        assertThat(loads).hasValue(4);
+    }
+
+    private ExecutorModel.Borrowed borrow(UUID id) {
+        return ExecutorModel.borrow(id, this::load, 8);
+    }
+
+    private Checkpoint load() {
+        loads.incrementAndGet();
+        return GOLDEN.checkpoint();
+    }
+}

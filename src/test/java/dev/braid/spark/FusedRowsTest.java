@@ -1,0 +1,167 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.braid.InputException;
+import dev.braid.model.FusionModel;
+import dev.braid.model.FusionWorkspace;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.stream.IntStream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
+import org.apache.spark.util.LongAccumulator;
+import org.junit.jupiter.api.Test;
+
+class FusedRowsTest {
+    private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
+    private static final FusionModel MODEL = FusionModel.load(GOLDEN.checkpoint());
+
+    private final FusionProgress progress =
+            new FusionProgress(new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+    private int read;
+
+    @Property(tries = 30)
+    void packedEqualsOneByOneInTheSameOrder(
+            @ForAll @Size(min = 1, max = 12) List<@IntRange(max = 3) Integer> rows,
+            @ForAll @IntRange(max = 60) int spare) {
+        List<String> packed = fuse(rows, GOLDEN.largestRow() + spare);
+        List<String> alone = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            String row = fuse(List.of(rows.get(i)), GOLDEN.largestRow()).get(0);
+            alone.add(row.replaceFirst("k0", "k" + i));
+        }
+        assertThat(packed).isEqualTo(alone);
+    }
+
+    @Test
+    void rowsAreThoseOfPyTorchAndCounted() {
+        try (FusionWorkspace workspace = MODEL.workspace(30)) {
+            int row = 0;
+            for (Iterator<Row> fused = rows(indices(4), workspace, 30); fused.hasNext(); row++) {
+                Row next = fused.next();
+                assertThat(next.get(0)).isEqualTo("k" + row);
+                float[][] tokens = (float[][]) next.get(2);
+                for (int t = 0; t < tokens.length; t++) {
+                    assertThat(GoldenTable.error(GOLDEN.fused(row)[t], List.of(boxed(tokens[t]))))
+                            .isLessThan(2e-5);
+                }
+            }
+            assertThat(row).isEqualTo(4);
+            assertThat(progress.rows()).isEqualTo(4);
+            assertThat(progress.tokens()).isEqualTo(54);
+        }
+    }
+
+    @Test
+    void noMoreThanOneRowIsReadBeyondTheBatch() {
+        int first = GOLDEN.fused(0).length;
+        int budget = GOLDEN.largestRow();
+        int fit = 0;
+        for (int tokens = 0; fit < 4 && tokens + GOLDEN.fused(fit).length <= budget; fit++) {
+            tokens += GOLDEN.fused(fit).length;
+        }
+        assertThat(first).isLessThanOrEqualTo(budget);
+        try (FusionWorkspace workspace = MODEL.workspace(budget)) {
+            Iterator<Row> fused = rows(indices(4), workspace, budget);
+            assertThat(read).isZero();
+            fused.next();
+            assertThat(read).isEqualTo(fit + 1).isLessThan(4);
+        }
+    }
+
+    @Test
+    void aRejectedRowStopsTheRunWithItsMessage() {
+        try (FusionWorkspace workspace = MODEL.workspace(4096)) {
+            InternalRow bad = PairedRows.generic(
+                    "bad", GOLDEN.sequence(0, 0), GOLDEN.sequence(1, 0).clone());
+            float[][] nan = {GOLDEN.sequence(1, 0)[0].clone()};
+            nan[0][7] = Float.NaN;
+            InternalRow notFinite = PairedRows.generic("nan", GOLDEN.sequence(0, 0), nan);
+            Iterator<Row> fused = fusedRows(List.of(bad, notFinite).iterator(), workspace, 4096);
+            assertThatThrownBy(fused::hasNext)
+                    .isInstanceOf(InputException.class)
+                    .hasMessage("Cannot decode row 'nan': column 'text' holds NaN at token 0, expected finite float32"
+                            + " numbers");
+            Iterator<Row> none = fusedRows(
+                    List.of(PairedRows.generic("p-9", GOLDEN.sequence(0, 0), null))
+                            .iterator(),
+                    workspace,
+                    4096);
+            assertThatThrownBy(none::hasNext)
+                    .isInstanceOf(InputException.class)
+                    .hasMessage("Cannot decode row 'p-9': column 'text' is null, expected a sequence of features");
+        }
+    }
+
+    @Test
+    void thereAreNoRowsOnceItIsClosed() {
+        try (FusionWorkspace workspace = MODEL.workspace(4096)) {
+            FusedRows fused = rows(indices(4), workspace, 4096);
+            fused.next();
+            fused.close();
+            assertThat(fused.hasNext()).isFalse();
+        }
+    }
+
+    private List<String> fuse(List<Integer> indices, int maxTokens) {
+        try (FusionWorkspace workspace = MODEL.workspace(maxTokens)) {
+            List<String> result = new ArrayList<>();
+            Iterator<Row> fused = rows(indices, workspace, maxTokens);
+            while (fused.hasNext()) {
+                Row row = fused.next();
+                String pooled = Arrays.toString((float[]) row.get(1));
+                String tokens = Arrays.deepToString((float[][]) row.get(2));
+                result.add(row.get(0) + pooled + tokens + row.get(3));
+            }
+            return result;
+        }
+    }
+
+    private FusedRows rows(List<Integer> indices, FusionWorkspace workspace, int maxTokens) {
+        UnsafeProjection reused = PairedRows.unsafe(GoldenTable.NESTED, GoldenTable.NESTED);
+        Iterator<Integer> positions = indices(indices.size()).iterator();
+        return fusedRows(
+                new Iterator<>() {
+                    @Override
+                    public boolean hasNext() {
+                        return positions.hasNext();
+                    }
+
+                    @Override
+                    public InternalRow next() {
+                        read++;
+                        int position = positions.next();
+                        int row = indices.get(position);
+                        return reused.apply(
+                                PairedRows.generic("k" + position, GOLDEN.sequence(0, row), GOLDEN.sequence(1, row)));
+                    }
+                },
+                workspace,
+                maxTokens);
+    }
+
+    private FusedRows fusedRows(Iterator<InternalRow> rows, FusionWorkspace workspace, int maxTokens) {
+        FusionConfig config = new FusionConfig(GOLDEN.columns(), maxTokens, true, true);
+        RowDecoder decoder = PairedRows.decoder(config.columns(), maxTokens, GoldenTable.NESTED, GoldenTable.NESTED);
+        return new FusedRows(rows, decoder, PairedRows.key(), MODEL, workspace, config, progress);
+    }
+
+    private static List<Integer> indices(int count) {
+        return IntStream.range(0, count).boxed().toList();
+    }
+
+    private static Float[] boxed(float[] values) {
+        Float[] boxed = new Float[values.length];
+        Arrays.setAll(boxed, i -> values[i]);
+        return boxed;
+    }
+}

@@ -1,0 +1,78 @@
+package dev.braid.spark;
+
+import dev.braid.batch.ElementType;
+import dev.braid.checkpoint.ModalityConfig;
+import java.util.List;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.catalyst.util.GenericArrayData;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.types.UTF8String;
+
+/** Paired rows as Spark holds them, made without a session. */
+final class PairedRows {
+    private PairedRows() {}
+
+    /** A row [key, feature columns]; features as {@link GoldenTable#stored} gives them, or null, or arrays with nulls. */
+    static InternalRow generic(String key, Object... features) {
+        Object[] values = new Object[1 + features.length];
+        values[0] = key == null ? null : UTF8String.fromString(key);
+        for (int m = 0; m < features.length; m++) {
+            values[1 + m] = value(features[m]);
+        }
+        return new GenericInternalRow(values);
+    }
+
+    private static Object value(Object stored) {
+        if (stored instanceof Object[] array) {
+            Object[] values = new Object[array.length];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = value(array[i]);
+            }
+            return new GenericArrayData(values);
+        }
+        if (stored instanceof float[] array) {
+            return new GenericArrayData(array);
+        }
+        return stored instanceof double[] array ? new GenericArrayData(array) : stored;
+    }
+
+    /** The same as Spark's own projections lay it out; each call reuses the projection's buffer. */
+    static UnsafeProjection unsafe(DataType... features) {
+        StructType schema = new StructType().add("key", DataTypes.StringType);
+        for (int m = 0; m < features.length; m++) {
+            schema = schema.add("feature" + m, features[m]);
+        }
+        return UnsafeProjection.create(schema);
+    }
+
+    /** The same bytes in an array of longs, as Spark's memory pages are. */
+    static UnsafeRow inPage(UnsafeRow row) {
+        long[] page = new long[row.getSizeInBytes() / Long.BYTES + 1];
+        Platform.copyMemory(
+                row.getBaseObject(), row.getBaseOffset(), page, Platform.LONG_ARRAY_OFFSET, row.getSizeInBytes());
+        UnsafeRow copy = new UnsafeRow(row.numFields());
+        copy.pointTo(page, Platform.LONG_ARRAY_OFFSET, row.getSizeInBytes());
+        return copy;
+    }
+
+    static CarriedColumns key() {
+        return new CarriedColumns(new DataType[] {DataTypes.StringType});
+    }
+
+    static RowDecoder decoder(TableColumns columns, int maxTokens, DataType... features) {
+        return new RowDecoder(columns, key(), features, maxTokens);
+    }
+
+    static TableColumns visual(int featureSize, ElementType dtype) {
+        return new TableColumns(
+                "id",
+                List.of(),
+                List.of(new FeatureColumn(new ModalityConfig("visual", featureSize), "pixels", dtype)));
+    }
+}
