@@ -1,0 +1,80 @@
+package dev.braid.bench;
+
+import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import java.util.List;
+
+/** The models that are measured, and the rows they are fed. All are post-norm and fuse visual and text tokens. */
+public enum EncoderShape {
+    /** The seed model: hidden size 256, 8 heads, 2 layers, PyTorch's default feed-forward. */
+    I(256, 8, 2, 2048, Activation.RELU, true, 49, 2048, 32, 768, 32, 4),
+    /** The seed model with a feed-forward of 4 times the hidden size. */
+    II(256, 8, 2, 1024, Activation.RELU, true, 49, 2048, 32, 768, 32, 4),
+    /** The seed's own layer, without an output projection, at hidden size 512 and 20 tokens. */
+    III(512, 8, 1, 2048, Activation.RELU, false, 10, 512, 10, 512, 256, 1),
+    /** The size of a BERT base of 6 layers. */
+    IV(768, 12, 6, 3072, Activation.GELU, true, 197, 768, 64, 768, 32, 1);
+
+    @SuppressWarnings("ImmutableEnumChecker") // a record of numbers and of an unmodifiable list
+    private final ModelConfig config;
+
+    private final int visualTokens;
+    private final int textTokens;
+    private final int denseRows;
+    private final int batches;
+
+    EncoderShape(
+            int hiddenSize,
+            int heads,
+            int layers,
+            int intermediateSize,
+            Activation activation,
+            boolean attentionOutputProjection,
+            int visualTokens,
+            int visualSize,
+            int textTokens,
+            int textSize,
+            int denseRows,
+            int batches) {
+        this.config = new ModelConfig(
+                List.of(new ModalityConfig("visual", visualSize), new ModalityConfig("text", textSize)),
+                hiddenSize,
+                layers,
+                heads,
+                intermediateSize,
+                activation,
+                1e-5f,
+                attentionOutputProjection,
+                Pooling.NONE);
+        this.visualTokens = visualTokens;
+        this.textTokens = textTokens;
+        this.denseRows = denseRows;
+        this.batches = batches;
+    }
+
+    ModelConfig config() {
+        return config;
+    }
+
+    /** Visual tokens of every row. */
+    int visualTokens() {
+        return visualTokens;
+    }
+
+    /** Text tokens of every row where texts are {@link TextLength#DENSE}. */
+    int textTokens() {
+        return textTokens;
+    }
+
+    /** Rows of a batch where texts are {@link TextLength#DENSE}. */
+    int denseRows() {
+        return denseRows;
+    }
+
+    /** Different batches that are fused in turn. */
+    int batches() {
+        return batches;
+    }
+}

@@ -1,0 +1,137 @@
+package dev.braid.bench;
+
+import static dev.braid.bench.OnnxGraph.attribute;
+
+import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerWeights;
+import dev.braid.checkpoint.LinearWeights;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.NormWeights;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Writes a checkpoint's encoder as an ONNX model, which ONNX Runtime then optimises for itself. */
+final class OnnxEncoder {
+    static final String MASK = "mask";
+    static final String FUSED = "fused";
+
+    /** How attention is written. */
+    enum Form {
+        /** Standard operators: products, a softmax and transpositions, which the optimiser fuses where it can. */
+        STANDARD,
+        /** {@code com.microsoft.Attention}, which does the query, key and value projection too. */
+        ATTENTION
+    }
+
+    private final OnnxGraph graph = new OnnxGraph();
+    private final ModelConfig config;
+    private final Form form;
+    private final String mask;
+
+    private OnnxEncoder(ModelConfig config, Form form, boolean masked) {
+        this.config = config;
+        this.form = form;
+        this.mask = masked ? mask(graph.input(MASK, "rows", 1, 1, "tokens")) : "";
+    }
+
+    /** ONNX Runtime's own operators take 1 for a real token and 0 for padding. */
+    private String mask(String added) {
+        if (form == Form.STANDARD) {
+            return added;
+        }
+        String real = graph.node("Not", List.of(graph.node("IsInf", List.of(added))));
+        String keep = graph.node("Cast", List.of(real), attribute("to", OnnxGraph.INT32));
+        return graph.node("Reshape", List.of(keep, graph.constant(0, -1)));
+    }
+
+    /**
+     * The model: an input per modality, [rows, tokens, feature size] under the modality's name, and with {@code masked} the
+     * mask that is added to the scores, [rows, 1, 1, tokens].
+     */
+    static byte[] write(Checkpoint checkpoint, Form form, boolean masked) {
+        return new OnnxEncoder(checkpoint.config(), form, masked).model(checkpoint);
+    }
+
+    private byte[] model(Checkpoint checkpoint) {
+        List<String> projected = new ArrayList<>();
+        for (int m = 0; m < config.modalities().size(); m++) {
+            var modality = config.modalities().get(m);
+            String features = graph.input(modality.name(), "rows", modality.name() + "Tokens", modality.featureSize());
+            projected.add(linear(features, checkpoint.weights().projections().get(m)));
+        }
+        String hidden = graph.node("Concat", projected, attribute("axis", 1));
+        for (LayerWeights layer : checkpoint.weights().layers()) {
+            hidden = layer(hidden, layer);
+        }
+        graph.output(hidden, "rows", "tokens", config.hiddenSize());
+        return graph.model();
+    }
+
+    private String layer(String hidden, LayerWeights layer) {
+        String context = form == Form.STANDARD ? attention(hidden, layer) : fusedAttention(hidden, layer);
+        String output = layer.output() == null ? context : linear(context, layer.output());
+        String attended = norm(graph.node("Add", List.of(output, hidden)), layer.norm1());
+        String inner = linear(attended, layer.feedForward1());
+        String activated = graph.node(config.activation() == Activation.RELU ? "Relu" : "Gelu", List.of(inner));
+        return norm(graph.node("Add", List.of(linear(activated, layer.feedForward2()), attended)), layer.norm2());
+    }
+
+    private String attention(String hidden, LayerWeights layer) {
+        String query = heads(linear(hidden, layer.query()), 0, 2, 1, 3);
+        String key = heads(linear(hidden, layer.key()), 0, 2, 3, 1);
+        String value = heads(linear(hidden, layer.value()), 0, 2, 1, 3);
+        String scale = graph.constant(FloatBuffer.wrap(new float[] {(float) (1 / Math.sqrt(config.headSize()))}));
+        String scores = graph.node("Mul", List.of(graph.node("MatMul", List.of(query, key)), scale));
+        String masked = mask.isEmpty() ? scores : graph.node("Add", List.of(scores, mask));
+        String weights = graph.node("Softmax", List.of(masked), attribute("axis", -1));
+        String context = graph.node("MatMul", List.of(weights, value));
+        String rows = graph.node("Transpose", List.of(context), attribute("perm", new long[] {0, 2, 1, 3}));
+        return graph.node("Reshape", List.of(rows, graph.constant(0, 0, config.hiddenSize())));
+    }
+
+    private String heads(String x, long... permutation) {
+        String split = graph.constant(0, 0, config.heads(), config.headSize());
+        String heads = graph.node("Reshape", List.of(x, split));
+        return graph.node("Transpose", List.of(heads), attribute("perm", permutation));
+    }
+
+    private String fusedAttention(String hidden, LayerWeights layer) {
+        int hiddenSize = config.hiddenSize();
+        String weight = transposed(StoredFloats.queryKeyValueWeight(layer), 3 * hiddenSize, hiddenSize);
+        String bias = graph.constant(StoredFloats.queryKeyValueBias(layer), 3L * hiddenSize);
+        return graph.microsoft(
+                "Attention", List.of(hidden, weight, bias, mask), attribute("num_heads", config.heads()));
+    }
+
+    private String linear(String x, LinearWeights linear) {
+        int outputs = Math.toIntExact(linear.weight().shape().dimension(0));
+        int inputs = Math.toIntExact(linear.weight().shape().dimension(1));
+        String bias = graph.constant(StoredFloats.of(linear.bias()), outputs);
+        String weight = transposed(StoredFloats.of(linear.weight()), outputs, inputs);
+        return graph.node("Add", List.of(graph.node("MatMul", List.of(x, weight)), bias));
+    }
+
+    private String transposed(FloatBuffer weight, int outputs, int inputs) {
+        float[] transposed = new float[outputs * inputs];
+        for (int o = 0; o < outputs; o++) {
+            for (int i = 0; i < inputs; i++) {
+                transposed[i * outputs + o] = weight.get(o * inputs + i);
+            }
+        }
+        return graph.constant(FloatBuffer.wrap(transposed), inputs, outputs);
+    }
+
+    private String norm(String x, NormWeights norm) {
+        long size = config.hiddenSize();
+        return graph.node(
+                "LayerNormalization",
+                List.of(
+                        x,
+                        graph.constant(StoredFloats.of(norm.weight()), size),
+                        graph.constant(StoredFloats.of(norm.bias()), size)),
+                attribute("axis", -1),
+                attribute("epsilon", config.layerNormEps()));
+    }
+}
