@@ -52,8 +52,9 @@ class DemoTest {
         Dataset<Row> fused = spark.read().parquet(output.toString());
         assertThat(fused.columns()).containsExactly("codepoints", "label", "fused");
         assertThat(rows).isEqualTo(390).isEqualTo(progress.rows()).isEqualTo(fused.count());
-        Dataset<Row> expected =
-                spark.read().parquet("src/test/resources/demo/expected_fused.parquet").withColumnRenamed("fused", "expected");
+        Dataset<Row> expected = spark.read()
+                .parquet("src/test/resources/demo/expected_fused.parquet")
+                .withColumnRenamed("fused", "expected");
         List<Row> both = fused.join(expected, "codepoints").collectAsList();
         assertThat(both).hasSize(390);
         for (Row row : both) {
