@@ -99,10 +99,6 @@ public final class Batch {
         return modalities;
     }
 
-    public int maxTokens() {
-        return maxTokens;
-    }
-
     public int rows() {
         return rows;
     }

@@ -31,6 +31,9 @@ final class SafetensorsHeader {
     /** The format's own limit. */
     static final int MAX_BYTES = 100_000_000;
 
+    /** More dimensions than any framework's tensors have: a header of zeros must not become gigabytes of shape. */
+    private static final int MAX_RANK = 64;
+
     private static final String METADATA = "__metadata__";
 
     private static final JsonFactory JSON = JsonFactory.builder()
@@ -160,7 +163,7 @@ final class SafetensorsHeader {
         if (json.currentToken() != JsonToken.START_ARRAY) {
             throw bad(tensor(name), "a list of whole numbers as " + key, shown());
         }
-        long[] sizes = new long[4];
+        long[] sizes = new long[MAX_RANK];
         int count = 0;
         while (json.nextToken() != JsonToken.END_ARRAY) {
             if (json.currentToken() != JsonToken.VALUE_NUMBER_INT
@@ -168,8 +171,8 @@ final class SafetensorsHeader {
                     || json.getText().startsWith("-")) {
                 throw bad(tensor(name), "whole numbers from 0 to 2^63 - 1 in " + key, shown());
             }
-            if (count == sizes.length) {
-                sizes = Arrays.copyOf(sizes, 2 * count);
+            if (count == MAX_RANK) {
+                throw bad(tensor(name), "at most " + MAX_RANK + " numbers in " + key, "more");
             }
             sizes[count++] = json.getLongValue();
         }

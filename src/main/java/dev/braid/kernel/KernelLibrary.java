@@ -23,7 +23,7 @@ public interface KernelLibrary {
         return new PortableLibrary();
     }
 
-    /** Name and version, for the run report. */
+    /** Name and version. */
     String name();
 
     /**
@@ -46,7 +46,9 @@ public interface KernelLibrary {
 
         private static KernelLibrary choose() {
             try {
-                return oneDnn();
+                KernelLibrary library = oneDnn();
+                log.info("Kernels: {}", library.name());
+                return library;
             } catch (LinkageError error) {
                 log.warn("oneDNN cannot be loaded, the slower portable kernels run instead: {}", error.toString());
                 return portable();

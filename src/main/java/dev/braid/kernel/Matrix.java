@@ -11,8 +11,12 @@ import org.nd4j.linalg.factory.Nd4j;
  * rows, or of its columns, on the same memory. Element (r, c) lies {@code r * stride + c} floats behind the first one.
  */
 public final class Matrix implements AutoCloseable {
-    /** Elements whose bytes a Java buffer can span. */
-    private static final int MAX_ELEMENTS = Integer.MAX_VALUE / Float.BYTES;
+    /** The most elements that one matrix holds: those whose bytes a Java buffer can span. */
+    public static final int MAX_ELEMENTS = Integer.MAX_VALUE / Float.BYTES;
+
+    static {
+        NativeMemory.unguard();
+    }
 
     private final INDArray owner;
     private final FloatPointer base;
@@ -33,11 +37,6 @@ public final class Matrix implements AutoCloseable {
         this.rows = rows;
         this.columns = columns;
         this.stride = stride;
-    }
-
-    /** The bytes that {@link #allocate} takes for this shape. */
-    public static long bytes(int rows, int columns) {
-        return (long) rows * columns * Float.BYTES;
     }
 
     /**
@@ -86,10 +85,6 @@ public final class Matrix implements AutoCloseable {
     /** Floats from one row to the next; equals the columns where the matrix is dense. */
     public int stride() {
         return stride;
-    }
-
-    public boolean isDense() {
-        return stride == columns || rows == 1;
     }
 
     /** The same memory, from this matrix's first element to its last. */

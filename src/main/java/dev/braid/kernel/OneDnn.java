@@ -4,7 +4,6 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
-import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /** oneDNN's C interface with its statuses checked: descriptors of float tensors and attributes. */
 final class OneDnn {
@@ -46,10 +45,6 @@ final class OneDnn {
         check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "set_scratchpad_mode");
         check(dnnl_primitive_attr_set_deterministic(attributes, 1), "set_deterministic");
         return attributes;
-    }
-
-    static long scratchBytes(dnnl_primitive_desc descriptor) {
-        return dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0));
     }
 
     static void destroy(dnnl_memory_desc... descriptors) {

@@ -9,6 +9,9 @@ import org.bytedeco.javacpp.Loader;
 
 /** oneDNN: weights in the layout that its matmul prefers on this processor. */
 final class OneDnnLibrary implements KernelLibrary {
+    static {
+        NativeMemory.unguard();
+    }
 
     OneDnnLibrary() {
         Loader.load(dnnl.class);

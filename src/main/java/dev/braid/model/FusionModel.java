@@ -1,9 +1,13 @@
 package dev.braid.model;
 
+import dev.braid.InputException;
 import dev.braid.batch.Batch;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.kernel.KernelLibrary;
+import dev.braid.kernel.Kernels;
+import dev.braid.kernel.Matrix;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -49,15 +53,35 @@ public final class FusionModel implements AutoCloseable {
         return config;
     }
 
-    /** The kernels' name and version, for the run report. */
-    public String kernels() {
-        return library.name();
+    /**
+     * Whether the weights and the buffers of a thread can be held, before anything is read or allocated.
+     *
+     * @throws InputException if a weight or a buffer would pass what one allocation can hold
+     */
+    public static void check(ModelConfig config, int maxTokens) {
+        long hiddenSize = config.hiddenSize();
+        long widest = 3 * hiddenSize;
+        for (ModalityConfig modality : config.modalities()) {
+            widest = Math.max(widest, modality.featureSize());
+        }
+        long highestWeight = Math.max(widest, config.intermediateSize());
+        if (highestWeight * hiddenSize > Matrix.MAX_ELEMENTS) {
+            throw new InputException("Cannot run the model: expected no weight over " + Matrix.MAX_ELEMENTS
+                    + " numbers, got [" + highestWeight + ", " + hiddenSize + "]");
+        }
+        long tokens = ((long) maxTokens + Kernels.ROW_MULTIPLE) * widest;
+        long scores = (long) config.heads() * Math.min(maxTokens, FusionWorkspace.MAX_QUERIES) * maxTokens;
+        if (Math.max(tokens, scores) > Matrix.MAX_ELEMENTS) {
+            throw new InputException("Cannot size the buffers of a task: expected none over " + Matrix.MAX_ELEMENTS
+                    + " numbers, got " + Math.max(tokens, scores) + " for " + maxTokens
+                    + " tokens; lower --max-tokens");
+        }
     }
 
     /**
      * Every buffer of one thread, for batches of up to {@code maxTokens} tokens.
      *
-     * @throws dev.braid.InputException if a buffer would pass what one allocation can hold
+     * @throws InputException as {@link #check} says
      */
     public FusionWorkspace workspace(int maxTokens) {
         return new FusionWorkspace(config, library, maxTokens);

@@ -1,6 +1,5 @@
 package dev.braid.model;
 
-import dev.braid.InputException;
 import dev.braid.batch.Batch;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.kernel.KernelLibrary;
@@ -37,34 +36,29 @@ public final class FusionWorkspace implements AutoCloseable {
     private final FloatBuffer fused;
 
     FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens) {
+        FusionModel.check(config, maxTokens);
         this.config = config;
         int height = Block.roundUp(maxTokens);
         int blockHeight = Math.min(height, Block.MAX_TOKENS);
         int hiddenSize = config.hiddenSize();
         List<FloatBuffer> featureBuffers = new ArrayList<>();
         for (var modality : config.modalities()) {
-            Matrix matrix = allocate(maxTokens, height, modality.featureSize());
+            Matrix matrix = allocate(height, modality.featureSize());
             features.add(matrix);
             featureBuffers.add(matrix.rows(0, maxTokens).buffer());
         }
-        this.projected = allocate(maxTokens, blockHeight, hiddenSize);
-        this.hidden = allocate(maxTokens, height, hiddenSize);
-        this.queryKeyValue = allocate(maxTokens, height, 3 * hiddenSize);
-        this.context = allocate(maxTokens, height, hiddenSize);
-        this.scores = allocate(maxTokens, config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
-        this.intermediate = allocate(maxTokens, blockHeight, config.intermediateSize());
+        this.projected = allocate(blockHeight, hiddenSize);
+        this.hidden = allocate(height, hiddenSize);
+        this.queryKeyValue = allocate(height, 3 * hiddenSize);
+        this.context = allocate(height, hiddenSize);
+        this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
+        this.intermediate = allocate(blockHeight, config.intermediateSize());
         this.kernels = library.open();
         this.batch = new Batch(featureBuffers, maxTokens);
         this.fused = hidden.buffer();
     }
 
-    private Matrix allocate(int maxTokens, int rows, int columns) {
-        if (Matrix.bytes(rows, columns) > Integer.MAX_VALUE) {
-            buffers.forEach(Matrix::close);
-            throw new InputException("Cannot size a workspace for " + maxTokens
-                    + " tokens: expected no buffer over 2 GiB, got [" + rows + ", " + columns
-                    + "] floats; lower --max-tokens");
-        }
+    private Matrix allocate(int rows, int columns) {
         Matrix matrix = Matrix.allocate(rows, columns);
         buffers.add(matrix);
         return matrix;
@@ -73,13 +67,6 @@ public final class FusionWorkspace implements AutoCloseable {
     /** The rows to fuse, in order. */
     public Batch batch() {
         return batch;
-    }
-
-    /** Off-heap bytes held, without the kernels' own scratch memory. */
-    public long bytes() {
-        return buffers.stream()
-                .mapToLong(buffer -> Matrix.bytes(buffer.rows(), buffer.columns()))
-                .sum();
     }
 
     /** A row's fused tokens pooled to one vector [D], a fresh array. */

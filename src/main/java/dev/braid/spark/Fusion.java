@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.model.FusionModel;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
@@ -40,6 +41,7 @@ public final class Fusion {
     public static Dataset<Row> fuse(
             PairedTable paired, Checkpoint checkpoint, FusionConfig config, FusionProgress progress) {
         check(paired, checkpoint, config);
+        FusionModel.check(checkpoint.config(), config.maxTokens());
         SparkSession session = paired.rows().sparkSession();
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
         DataType[] types = Arrays.stream(paired.rows().schema().fields())

@@ -106,10 +106,21 @@ class PackingTest {
 
     @Example
     void aBudgetThatNoBufferCanHoldIsRefusedWithTheOptionToChange() {
-        Assertions.assertThatThrownBy(() -> oneDnn.workspace(1 << 20))
+        for (int maxTokens : List.of(1 << 20, Integer.MAX_VALUE)) {
+            Assertions.assertThatThrownBy(() -> oneDnn.workspace(maxTokens))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageStartingWith("Cannot size the buffers of a task: expected none over 536870911 numbers")
+                    .hasMessageEndingWith(" for " + maxTokens + " tokens; lower --max-tokens");
+        }
+    }
+
+    @Example
+    void aModelWhoseWeightsNoMatrixCanHoldIsRefused() {
+        ModelConfig config = new ModelConfig(
+                List.of(new ModalityConfig("visual", 8)), 14000, 1, 1, 8, Activation.RELU, 1e-5f, true, Pooling.MEAN);
+        Assertions.assertThatThrownBy(() -> FusionModel.check(config, 1))
                 .isInstanceOf(InputException.class)
-                .hasMessage("Cannot size a workspace for 1048576 tokens: expected no buffer over 2 GiB, got"
-                        + " [1048576, 2048] floats; lower --max-tokens");
+                .hasMessage("Cannot run the model: expected no weight over 536870911 numbers, got [42000, 14000]");
     }
 
     private static List<float[][]> packed(FusionModel model, List<List<FeatureSequence>> rows) {
