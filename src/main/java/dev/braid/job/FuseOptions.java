@@ -4,6 +4,7 @@ import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.model.FusionModel;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.TableColumns;
@@ -88,6 +89,7 @@ final class FuseOptions {
 
     @Option(
             names = "--keep",
+            converter = ColumnName.class,
             paramLabel = "COL,...",
             split = ",",
             hideParamSyntax = true,
@@ -107,7 +109,8 @@ final class FuseOptions {
             names = "--partitions",
             paramLabel = "N",
             converter = AtLeastOne.class,
-            description = "Number of tasks that fuse. Default: as the tables are split.")
+            description = "Number of tasks that fuse. Default: as one table is split; for a join one per 64 MiB, and"
+                    + " no fewer than Spark's default parallelism.")
     Integer partitions;
 
     @Option(
@@ -182,6 +185,12 @@ final class FuseOptions {
             throw new UsageException("Cannot parse option '--max-tokens': expected at least "
                     + model.modalities().size() + " (a token per modality of the model), got " + maxTokens);
         }
+        if (pooling == Pooling.NONE && emit.contains("pooled")) {
+            throw new UsageException(
+                    "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
+                            + " and pooled vectors to write");
+        }
+        FusionModel.check(model, maxTokens);
         return new FusionConfig(read, maxTokens, emit.contains("pooled"), emit.contains("tokens"));
     }
 
@@ -231,6 +240,14 @@ final class FuseOptions {
                                     .map(Pooling::configName)
                                     .collect(Collectors.joining(", "))
                             + ", got '" + text + "'"));
+        }
+    }
+
+    /** A column in a list; blanks around the commas are no part of its name. */
+    static final class ColumnName implements ITypeConverter<String> {
+        @Override
+        public String convert(String text) {
+            return text.strip();
         }
     }
 

@@ -16,6 +16,8 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -50,7 +52,7 @@ final class NeighboursCommand implements Callable<Integer> {
             paramLabel = "COL,...",
             split = ",",
             hideParamSyntax = true,
-            description = "Columns to print for a row Default: the key.")
+            description = "Columns to print for a row. Default: the key.")
     private List<String> labels = new ArrayList<>();
 
     @Option(
@@ -103,7 +105,13 @@ final class NeighboursCommand implements Callable<Integer> {
         if (!path.getFileSystem(spark.sparkContext().hadoopConfiguration()).exists(path)) {
             throw new InputException("Cannot read fused table '" + table + "': expected a directory, got none");
         }
-        Dataset<Row> rows = spark.read().parquet(table);
+        Dataset<Row> rows;
+        try {
+            rows = spark.read().parquet(table);
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            throw new InputException(
+                    "Cannot read fused table '" + table + "': expected Parquet files, got none", failure);
+        }
         List<String> wanted = new ArrayList<>(List.of(key, "fused"));
         wanted.addAll(labels);
         List<String> columns = Arrays.asList(rows.columns());
@@ -112,6 +120,11 @@ final class NeighboursCommand implements Callable<Integer> {
                 throw new InputException("Cannot read fused table '" + table + "': expected column '" + column
                         + "', got " + columns.stream().collect(Collectors.joining("', '", "'", "'")));
             }
+        }
+        DataType fusedType = rows.schema().apply("fused").dataType();
+        if (!(fusedType instanceof ArrayType)) {
+            throw new InputException("Cannot read fused table '" + table
+                    + "': expected column 'fused' of type array<float>," + " got " + fusedType.simpleString());
         }
         List<Row> found = rows.select(wanted.stream()
                         .map(column -> {

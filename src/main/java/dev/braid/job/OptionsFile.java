@@ -169,8 +169,12 @@ record OptionsFile(String name, Map<String, String> values) {
 
     private static InputStream open(String name) throws IOException {
         if (name.matches("[A-Za-z][A-Za-z0-9+.-]+:/.*")) {
-            var path = new org.apache.hadoop.fs.Path(name);
-            return path.getFileSystem(new Configuration()).open(path);
+            try {
+                var path = new org.apache.hadoop.fs.Path(name);
+                return path.getFileSystem(new Configuration()).open(path);
+            } catch (IllegalArgumentException e) { // a host or a path that Hadoop does not take
+                throw new IOException(e.getMessage(), e);
+            }
         }
         return Files.newInputStream(Path.of(name));
     }

@@ -8,8 +8,8 @@ import org.apache.spark.sql.types.DataType;
 
 /**
  * The key and the kept columns, the first of a paired row. Spark's own converters turn them into the values of a {@code
- * Row}, so that every type it knows comes through; of dates, all but 5 to 14 October 1582, which {@code java.sql.Date} does
- * not have.
+ * Row}, so that every type it knows comes through. Where the session's dates are {@code java.sql.Date}s, 5 to 14 October
+ * 1582 shift, which that type does not have; {@link FeatureTables} reads in a session where they are not.
  */
 final class CarriedColumns implements Serializable {
     private static final long serialVersionUID = 1L;

@@ -98,7 +98,6 @@ public final class FeatureTables {
         List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
         FeatureTables opened = new FeatureTables(session, columns, sources, tables);
         ReadSession.batchRows(session, opened.rowBytes());
-        ReadSession.shufflePartitions(session, opened.joinPartitions());
         return opened;
     }
 
@@ -143,7 +142,9 @@ public final class FeatureTables {
      *     Spark's default parallelism
      */
     public PairedTable pair(OptionalInt partitions) {
-        partitions.ifPresent(number -> ReadSession.shufflePartitions(session, number));
+        if (tables.size() > 1 || partitions.isPresent()) {
+            ReadSession.shufflePartitions(session, partitions.orElseGet(this::joinPartitions));
+        }
         PairedTable paired = PairedTable.joined(tables, columns);
         if (tables.size() > 1 || partitions.isEmpty()) {
             return paired;

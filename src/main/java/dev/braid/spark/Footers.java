@@ -1,6 +1,8 @@
 package dev.braid.spark;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Arrays;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -18,14 +20,23 @@ final class Footers {
     /** The rows in all part files of a directory that Spark wrote. */
     static long rows(Path directory, Configuration hadoop) throws IOException {
         FileSystem files = directory.getFileSystem(hadoop);
-        long rows = 0;
-        for (FileStatus file :
-                files.listStatus(directory, path -> path.getName().startsWith("part-"))) {
-            try (ParquetFileReader reader = ParquetFileReader.open(HadoopInputFile.fromStatus(file, hadoop))) {
-                rows += reader.getRecordCount();
-            }
+        FileStatus[] parts = files.listStatus(directory, path -> path.getName().startsWith("part-"));
+        try {
+            return Arrays.stream(parts)
+                    .parallel()
+                    .mapToLong(part -> rows(part, hadoop))
+                    .sum();
+        } catch (UncheckedIOException failure) {
+            throw failure.getCause();
         }
-        return rows;
+    }
+
+    private static long rows(FileStatus file, Configuration hadoop) {
+        try (ParquetFileReader reader = ParquetFileReader.open(HadoopInputFile.fromStatus(file, hadoop))) {
+            return reader.getRecordCount();
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
     }
 
     /**

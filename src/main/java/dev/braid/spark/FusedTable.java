@@ -14,6 +14,8 @@ import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SaveMode;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A directory of Parquet files that appears at once and whole, or not at all: written beside its place, under a hidden
@@ -21,6 +23,8 @@ import org.apache.spark.sql.SaveMode;
  */
 public final class FusedTable {
     private static final long ROW_GROUP_BYTES = 64L << 20;
+
+    private static final Logger log = LoggerFactory.getLogger(FusedTable.class);
 
     private final Path output;
     private final boolean overwrite;
@@ -47,7 +51,7 @@ public final class FusedTable {
         try {
             Path path = qualified(new Path(output), hadoop);
             for (String input : inputs) {
-                refuseOverlap(path, new Path(input), hadoop);
+                refuseOverlap(path, input, hadoop);
             }
             FusedTable table = new FusedTable(path, overwrite, path.getFileSystem(hadoop), hadoop);
             table.refuseExisting();
@@ -127,7 +131,18 @@ public final class FusedTable {
             rename(replaced, output);
             throw failure;
         }
-        files.delete(replaced, true);
+        deleteReplaced(replaced);
+    }
+
+    /** The new table is in place: what goes wrong here is not the run's failure. */
+    private void deleteReplaced(Path replaced) {
+        try {
+            if (!files.delete(replaced, true)) {
+                log.warn("The replaced table is still at '{}'", replaced);
+            }
+        } catch (IOException failure) {
+            log.warn("The replaced table is still at '{}'", replaced, failure);
+        }
     }
 
     private void refuseExisting() throws IOException {
@@ -138,8 +153,9 @@ public final class FusedTable {
         }
     }
 
+    /** A rename onto a directory would move into it: another run may have published meanwhile. */
     private void rename(Path from, Path to) throws IOException {
-        if (!files.rename(from, to)) {
+        if (files.exists(to) || !files.rename(from, to)) {
             throw new IOException("Cannot rename '" + from + "' to '" + to + "'");
         }
     }
@@ -157,19 +173,29 @@ public final class FusedTable {
         return new Path(output.getParent(), "." + output.getName() + "." + purpose + "-" + UUID.randomUUID());
     }
 
-    private static void refuseOverlap(Path output, Path input, Configuration hadoop) throws IOException {
-        List<Path> inputs = new ArrayList<>(List.of(input));
-        FileStatus[] found = input.getFileSystem(hadoop).globStatus(input);
-        for (FileStatus status : found == null ? new FileStatus[0] : found) {
-            inputs.add(status.getPath());
-        }
-        for (Path path : inputs) {
-            Path qualified = qualified(path, hadoop);
-            if (holds(qualified, output) || holds(output, qualified)) {
+    private static void refuseOverlap(Path output, String input, Configuration hadoop) {
+        for (Path path : resolved(input, hadoop)) {
+            if (holds(path, output) || holds(output, path)) {
                 throw new InputException("Cannot write '" + output
                         + "': expected a path apart from the input, got input '" + path + "'");
             }
         }
+    }
+
+    /** The path and what its pattern matches; nothing where it cannot be resolved, which opening it will report. */
+    private static List<Path> resolved(String input, Configuration hadoop) {
+        List<Path> paths = new ArrayList<>();
+        try {
+            Path path = new Path(input);
+            paths.add(qualified(path, hadoop));
+            FileStatus[] found = path.getFileSystem(hadoop).globStatus(path);
+            for (FileStatus status : found == null ? new FileStatus[0] : found) {
+                paths.add(qualified(status.getPath(), hadoop));
+            }
+        } catch (IOException | IllegalArgumentException unresolved) {
+            log.debug("Cannot resolve '{}'", input, unresolved);
+        }
+        return paths;
     }
 
     private static boolean holds(Path directory, Path path) {

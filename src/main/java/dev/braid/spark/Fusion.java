@@ -17,8 +17,9 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * Fusing: a function from a paired table to a fused one, row for row and in order. The work is in {@link FusePartition};
- * nothing runs before the result is asked for, and each time it is asked for it runs again.
+ * Fusing: a function from a paired table to a fused one, row for row and in order. The work is in {@link FusePartition},
+ * which runs when the result is asked for, each time anew; only shuffles that the paired table itself needs may run at
+ * once, where the session executes adaptively.
  */
 public final class Fusion {
     private Fusion() {}

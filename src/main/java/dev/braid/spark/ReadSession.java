@@ -9,8 +9,7 @@ final class ReadSession {
     private static final long BATCH_BYTES = 64L << 20;
     private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
     /** Settings that a caller may have changed on the session alone, and that names and paths depend on. */
-    private static final List<String> INHERITED =
-            List.of("spark.sql.caseSensitive", "spark.sql.session.timeZone", "spark.sql.datetime.java8API.enabled");
+    private static final List<String> INHERITED = List.of("spark.sql.caseSensitive", "spark.sql.session.timeZone");
 
     private ReadSession() {}
 
@@ -30,6 +29,11 @@ final class ReadSession {
         for (String setting : INHERITED) {
             session.conf().set(setting, spark.conf().get(setting));
         }
+        // Dates travel as a type that has every day, and old ones are written as they are, which 3.5 refuses unasked.
+        for (String kind : List.of("datetime", "int96")) {
+            session.conf().set("spark.sql.parquet." + kind + "RebaseModeInWrite", "CORRECTED");
+        }
+        session.conf().set("spark.sql.datetime.java8API.enabled", true);
         // A shuffle keeps the number of tasks it was given: adaptive execution would merge them by size, and the
         // encoder's work is not the bytes of its input.
         session.conf().set("spark.sql.adaptive.enabled", false);

@@ -1,13 +1,19 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import java.io.InterruptedIOException;
+import java.net.SocketException;
+import java.net.UnknownHostException;
 import java.util.List;
 
 /** Finds the cause of a failed Spark job that its user can act on. */
 final class SparkFailure {
     /** What Spark's messages about a file that cannot be read have in common, by version. */
-    private static final List<String> UNREADABLE =
-            List.of("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "Encountered error while reading file");
+    private static final List<String> UNREADABLE = List.of(
+            "FAILED_READ_FILE",
+            "CANNOT_READ_FILE_FOOTER",
+            "Encountered error while reading file",
+            "Parquet column cannot be converted");
 
     private SparkFailure() {}
 
@@ -18,13 +24,25 @@ final class SparkFailure {
                 return input;
             }
         }
-        if (unreadable(failure) != null) {
+        if (unreadable(failure) != null && !isNetwork(failure)) {
             return new InputException(
                     "Cannot read feature tables: expected intact Parquet files, got " + reason(failure), failure);
         }
         return failure instanceof RuntimeException unchecked
                 ? unchecked
                 : new IllegalStateException(firstLine(failure), failure);
+    }
+
+    /** A storage that does not answer is no fault of the files; trying again may help. */
+    private static boolean isNetwork(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof SocketException
+                    || cause instanceof UnknownHostException
+                    || cause instanceof InterruptedIOException) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** What Spark says of a file that it cannot read, and why; of any other failure its first line. */

@@ -95,6 +95,9 @@ class SafetensorsFileTest {
                 Arguments.of(
                         SafetensorsWriter.file("{\"__metadata__\":{\"k\":\"\",\"k\":\"\"}}", new byte[0]),
                         metadata + "one 'k', got two"),
+                Arguments.of(
+                        entry("{\"dtype\":\"F32\",\"shape\":[" + "0,".repeat(64) + "0],\"data_offsets\":[0,0]}"),
+                        a + "at most 64 numbers in shape, got more"),
                 Arguments.of(entry("[1]"), a + "an object of dtype, shape and data_offsets, got a list"),
                 Arguments.of(entry("null"), a + "an object of dtype, shape and data_offsets, got null"),
                 Arguments.of(

@@ -18,6 +18,8 @@ import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code jobs/braid} in a house whose path has a space, among programs that only say how they were called. */
 class LauncherTest {
@@ -173,13 +175,17 @@ class LauncherTest {
                 .noneMatch(argument -> argument.startsWith("--options"));
     }
 
-    @Test
-    void aDriverOnTheClusterIsShippedTheOptionsFile() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"--deploy-mode cluster", "--deploy-mode=cluster", "--conf spark.submit.deployMode=cluster"})
+    void aDriverOnTheClusterIsShippedTheOptionsFile(String mode) throws Exception {
         program("spark-submit", saysItsArguments());
 
-        assertThat(start("jobs/fuse.sh", "--deploy-mode", "cluster", "--", "--key", "k")
-                        .out())
+        assertThat(start("jobs/fuse.sh", (mode + " -- --key k").split(" ")).out())
                 .containsSubsequence("--files", home + "/conf/braid.properties", jar.toString())
+                .contains("--options=braid.properties");
+        assertThat(start("jobs/fuse.sh", ("--files a.xml " + mode + " -- --key k").split(" "))
+                        .out())
+                .containsSubsequence("--files", "a.xml," + home + "/conf/braid.properties", jar.toString())
                 .contains("--options=braid.properties");
     }
 
