@@ -47,7 +47,7 @@ class ArchitectureTest {
             "org.apache.hadoop", Set.of("checkpoint", "spark", "job"),
             "org.apache.parquet", Set.of("spark"),
             "org.apache.spark", Set.of("spark", "job"),
-            "org.apache.commons.text", Set.of("checkpoint", "spark", "job"),
+            "org.apache.commons.text", Set.of("checkpoint"),
             "org.slf4j", Set.of("kernel", "model", "spark"),
             "picocli", Set.of("job"));
 

@@ -128,7 +128,7 @@ final class ConfigReader {
             if (!known.contains(key)) {
                 problems.add("Cannot use " + Quote.of(path + key) + " in config.json: expected a known key, got "
                         + Quote.of(key)
-                        + Quote.nearest(key, known)
+                        + NearestName.of(key, known)
                                 .map(nearest -> "; the nearest is '" + nearest + "'")
                                 .orElse(""));
             }

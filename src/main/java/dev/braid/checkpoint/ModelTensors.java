@@ -289,7 +289,7 @@ final class ModelTensors {
                 .filter(entry -> entry.shape().equals(missing.shape()) && !used.contains(entry.name()))
                 .map(TensorEntry::name)
                 .toList();
-        return Quote.nearest(missing.name(), sameShape)
+        return NearestName.of(missing.name(), sameShape)
                 .map(nearest -> "; the nearest unused one of this shape is " + Quote.of(nearest))
                 .orElse(missing.nextStep());
     }

@@ -2,12 +2,8 @@ package dev.braid.checkpoint;
 
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import java.util.Collection;
-import java.util.Comparator;
-import java.util.Optional;
-import org.apache.commons.text.similarity.LevenshteinDistance;
 
-/** Names and values from a file as an error message shows them, and the nearest of those that would have done. */
+/** Names and values from a file as an error message shows them. */
 final class Quote {
     private static final int LONGEST = 200;
 
@@ -45,13 +41,5 @@ final class Quote {
     /** Without quotes, cut at {@value #LONGEST} characters. */
     static String cut(String text) {
         return text.length() > LONGEST ? text.substring(0, LONGEST) + "..." : text;
-    }
-
-    /** The candidate with the fewest edits from {@code text}, the first of several; none is near an endless text. */
-    static Optional<String> nearest(String text, Collection<String> candidates) {
-        LevenshteinDistance edits = LevenshteinDistance.getDefaultInstance();
-        return candidates.stream()
-                .filter(candidate -> candidate.length() <= LONGEST && text.length() <= LONGEST)
-                .min(Comparator.comparingInt(candidate -> edits.apply(text, candidate)));
     }
 }

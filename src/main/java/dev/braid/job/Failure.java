@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
+import dev.braid.checkpoint.NearestName;
 import dev.braid.spark.OutputExistsException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -111,14 +112,14 @@ final class Failure {
             List<String> known = new ArrayList<>();
             command.options().forEach(option -> known.add(option.longestName()));
             return "Cannot parse option '" + name + "': expected an option of '" + command.qualifiedName()
-                    + "', got an unknown one; the nearest is '" + OptionsFile.nearest(name, known) + "'";
+                    + "', got an unknown one" + NearestName.hint(name, known);
         }
         if (command.subcommands().isEmpty()) {
             return "Cannot parse argument '" + unknown + "': expected options alone";
         }
         return "Cannot parse command '" + unknown + "': expected one of "
-                + String.join(", ", command.subcommands().keySet()) + "; the nearest is '"
-                + OptionsFile.nearest(unknown, command.subcommands().keySet()) + "'";
+                + String.join(", ", command.subcommands().keySet())
+                + NearestName.hint(unknown, command.subcommands().keySet());
     }
 
     private static String name(OptionSpec option, Optional<String> file) {

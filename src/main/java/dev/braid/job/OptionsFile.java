@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
+import dev.braid.checkpoint.NearestName;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -10,13 +11,11 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
-import org.apache.commons.text.similarity.LevenshteinDistance;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -73,7 +72,7 @@ record OptionsFile(String name, Map<String, String> values) {
         List<String> unknown = new ArrayList<>();
         for (String key : values.keySet()) {
             if (option(command, key) == null) {
-                unknown.add("'" + key + "' (the nearest is '" + nearest(key, command) + "')");
+                unknown.add("'" + key + "'" + nearest(key, command));
             }
         }
         if (!unknown.isEmpty()) {
@@ -145,6 +144,7 @@ record OptionsFile(String name, Map<String, String> values) {
         return dot < 0 ? "" : key.substring(dot + 1);
     }
 
+    /** What to say behind an unknown key. */
     private static String nearest(String key, CommandSpec command) {
         int dot = key.indexOf('.');
         Map<String, String> known = new LinkedHashMap<>();
@@ -154,17 +154,9 @@ record OptionsFile(String name, Map<String, String> values) {
                 known.put(bare, isPerModality(option) ? bare + "." + (dot < 0 ? "MODALITY" : modality(key)) : bare);
             }
         }
-        return known.get(nearest(dot < 0 ? key : key.substring(0, dot), known.keySet()));
-    }
-
-    /** The candidate with the fewest edits from {@code word}. */
-    static String nearest(String word, Iterable<String> candidates) {
-        List<String> all = new ArrayList<>();
-        candidates.forEach(all::add);
-        LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
-        return all.stream()
-                .min(Comparator.comparing(candidate -> distance.apply(word, candidate)))
-                .orElseThrow();
+        return NearestName.of(dot < 0 ? key : key.substring(0, dot), known.keySet())
+                .map(bare -> " (the nearest is '" + known.get(bare) + "')")
+                .orElse("");
     }
 
     private static InputStream open(String name) throws IOException {

@@ -39,32 +39,19 @@ final class OneDnnLibrary implements KernelLibrary {
     /** A weight in oneDNN's layout, with the descriptor that says which, and a copy of the bias. */
     static final class Packed extends PackedLinear {
         private final dnnl_memory_desc layout;
-        private final Matrix weight;
-        private final Matrix bias;
 
         Packed(int inputs, int outputs, dnnl_memory_desc layout, Matrix weight, Matrix bias) {
-            super(inputs, outputs);
+            super(inputs, outputs, weight, bias);
             this.layout = layout;
-            this.weight = weight;
-            this.bias = bias;
         }
 
         dnnl_memory_desc layout() {
             return layout;
         }
 
-        Matrix weight() {
-            return weight;
-        }
-
-        Matrix bias() {
-            return bias;
-        }
-
         @Override
         public void close() {
-            weight.close();
-            bias.close();
+            super.close();
             OneDnn.destroy(layout);
         }
     }

@@ -7,10 +7,15 @@ package dev.braid.kernel;
 public abstract class PackedLinear implements AutoCloseable {
     private final int inputs;
     private final int outputs;
+    private final Matrix weight;
+    private final Matrix bias;
 
-    PackedLinear(int inputs, int outputs) {
+    /** Takes over both matrices; the weight may be in any layout. */
+    PackedLinear(int inputs, int outputs, Matrix weight, Matrix bias) {
         this.inputs = inputs;
         this.outputs = outputs;
+        this.weight = weight;
+        this.bias = bias;
     }
 
     /** K. */
@@ -23,6 +28,17 @@ public abstract class PackedLinear implements AutoCloseable {
         return outputs;
     }
 
+    final Matrix weight() {
+        return weight;
+    }
+
+    final Matrix bias() {
+        return bias;
+    }
+
     @Override
-    public abstract void close();
+    public void close() {
+        weight.close();
+        bias.close();
+    }
 }

@@ -28,27 +28,8 @@ final class PortableLibrary implements KernelLibrary {
 
     /** Weight [N, K] and bias [1, N], both dense. */
     static final class Unpacked extends PackedLinear {
-        private final Matrix weight;
-        private final Matrix bias;
-
         Unpacked(Matrix weight, Matrix bias) {
-            super(weight.columns(), weight.rows());
-            this.weight = weight;
-            this.bias = bias;
-        }
-
-        Matrix weight() {
-            return weight;
-        }
-
-        Matrix bias() {
-            return bias;
-        }
-
-        @Override
-        public void close() {
-            weight.close();
-            bias.close();
+            super(weight.columns(), weight.rows(), weight, bias);
         }
     }
 }

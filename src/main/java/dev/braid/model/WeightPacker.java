@@ -46,8 +46,10 @@ final class WeightPacker {
                 row = weightBuffer.position() / inputs;
             }
             int firstRows = Math.toIntExact(parts.get(0).weight().shape().dimension(0));
-            scale(weight.rows(0, firstRows).buffer(), scaleOfFirst);
-            scale(bias.columns(0, firstRows).buffer(), scaleOfFirst);
+            if (scaleOfFirst != 1f) {
+                scale(weight.rows(0, firstRows).buffer(), scaleOfFirst);
+                scale(bias.columns(0, firstRows).buffer(), scaleOfFirst);
+            }
             return library.pack(weight, bias);
         }
     }

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.checkpoint.NearestName;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -122,7 +123,7 @@ final class ColumnCheck {
                     .flatMap(t -> Arrays.stream(t.data().schema().fieldNames()))
                     .toList();
             problems.add("kept column '" + name + "': expected it in one table, got none of that name"
-                    + SourceTable.nearest(name, known));
+                    + NearestName.hint(name, known));
         }
     }
 

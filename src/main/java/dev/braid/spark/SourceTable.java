@@ -1,10 +1,9 @@
 package dev.braid.spark;
 
+import dev.braid.checkpoint.NearestName;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import org.apache.commons.text.similarity.LevenshteinDistance;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -42,7 +41,7 @@ record SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features,
         String expected = "table '" + name + "': expected column '" + column + "' (" + role + "), got ";
         if (found.isEmpty()) {
             problems.add(expected + "none of that name"
-                    + nearest(column, List.of(data.schema().fieldNames())));
+                    + NearestName.hint(column, List.of(data.schema().fieldNames())));
         } else {
             problems.add(expected + found.size() + " columns that differ in case only");
         }
@@ -62,14 +61,5 @@ record SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features,
         return Arrays.stream(data.schema().fields())
                 .filter(field -> same(field.name(), column))
                 .toList();
-    }
-
-    /** The end of a message about a column that is none of {@code known}. */
-    static String nearest(String column, List<String> known) {
-        LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
-        return known.stream()
-                .min(Comparator.comparingInt(name -> distance.apply(name, column)))
-                .map(name -> "; the nearest is '" + name + "'")
-                .orElse("");
     }
 }
