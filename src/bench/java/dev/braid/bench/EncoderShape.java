@@ -45,8 +45,10 @@ public enum EncoderShape {
                 heads,
                 intermediateSize,
                 activation,
+                false,
                 1e-5f,
                 attentionOutputProjection,
+                false,
                 Pooling.NONE);
         this.visualTokens = visualTokens;
         this.textTokens = textTokens;

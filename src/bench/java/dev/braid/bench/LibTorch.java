@@ -42,8 +42,8 @@ final class LibTorch implements Contender {
         openblas.blas_set_num_threads(1);
         try (PointerScope scope = new PointerScope()) {
             this.weights = scope.extend();
-            this.projections = checkpoint.weights().projections().stream()
-                    .map(this::linear)
+            this.projections = checkpoint.weights().modalities().stream()
+                    .map(modality -> linear(modality.projection()))
                     .toList();
             this.layers =
                     checkpoint.weights().layers().stream().map(this::layer).toList();

@@ -9,16 +9,20 @@ import java.util.List;
  *
  * <p>Each modality's features lie densely in a buffer of their own, [modalityTokens, featureSize], row after row. The
  * packed token order, which everything after the projection uses, is row after row as well and, within a row, modality
- * after modality in the model's order.
+ * after modality in the model's order, behind the tokens that the model itself puts first.
  */
 public final class Batch {
     private final int modalities;
+    private final int leadingTokens;
     private final int maxTokens;
     private final List<FloatBuffer> features;
     /** Index of a row's first packed token; one more entry than rows. */
     private final int[] firstTokens;
     /** Tokens of row r in modality m, at [r * modalities + m]. */
     private final int[] lengths;
+
+    /** Per modality the original position of each token in its feature buffer. */
+    private final int[][] positions;
 
     private final int[] modalityTokens;
     private int rows;
@@ -27,20 +31,23 @@ public final class Batch {
      * An empty batch over the buffers of one workspace.
      *
      * @param features per modality a buffer of {@code maxTokens x featureSize} floats
+     * @param leadingTokens tokens that the model puts before a row's own, such as CLS
      * @param maxTokens the token budget: no batch holds more tokens than this
      */
-    public Batch(List<FloatBuffer> features, int maxTokens) {
+    public Batch(List<FloatBuffer> features, int leadingTokens, int maxTokens) {
         this.modalities = features.size();
+        this.leadingTokens = leadingTokens;
         this.maxTokens = maxTokens;
         this.features = List.copyOf(features);
         this.firstTokens = new int[maxTokens / modalities + 1];
         this.lengths = new int[maxTokens];
+        this.positions = new int[modalities][maxTokens];
         this.modalityTokens = new int[modalities];
     }
 
-    /** Whether a row of so many tokens can still be added. */
+    /** Whether a row can still be added whose modalities have so many tokens together. */
     public boolean fits(int tokens) {
-        return tokens <= maxTokens - tokens();
+        return tokens <= maxTokens - tokens() - leadingTokens;
     }
 
     /**
@@ -54,7 +61,7 @@ public final class Batch {
         if (byModality.size() != modalities) {
             throw new IllegalArgumentException("expected " + modalities + " sequences, got " + byModality.size());
         }
-        int end = tokens();
+        int end = tokens() + leadingTokens;
         for (int m = 0; m < modalities; m++) {
             int length = byModality.get(m).tokens();
             if (length < 1 || length > maxTokens - end) {
@@ -67,7 +74,8 @@ public final class Batch {
         for (int m = 0; m < modalities; m++) {
             FloatBuffer buffer = features.get(m);
             int start = buffer.position();
-            if (!byModality.get(m).copyTo(buffer)) {
+            FeatureSequence sequence = byModality.get(m);
+            if (!sequence.copyTo(buffer, 0, sequence.tokens())) {
                 buffer.position(start);
                 for (int before = 0; before < m; before++) {
                     rewind(before, byModality.get(before).tokens());
@@ -76,7 +84,11 @@ public final class Batch {
             }
         }
         for (int m = 0; m < modalities; m++) {
-            modalityTokens[m] += byModality.get(m).tokens();
+            FeatureSequence sequence = byModality.get(m);
+            for (int t = 0; t < sequence.tokens(); t++) {
+                positions[m][modalityTokens[m] + t] = sequence.position(t);
+            }
+            modalityTokens[m] += sequence.tokens();
         }
         rows++;
         firstTokens[rows] = end;
@@ -112,12 +124,17 @@ public final class Batch {
         return firstTokens[rows];
     }
 
-    /** The packed index of a row's first token. */
+    /** Tokens that the model puts before a row's own. */
+    public int leadingTokens() {
+        return leadingTokens;
+    }
+
+    /** The packed index of a row's first token, a leading one where the model has them. */
     public int firstToken(int row) {
         return firstTokens[row];
     }
 
-    /** A row's tokens of all modalities. */
+    /** A row's tokens: the leading ones and those of all modalities. */
     public int tokens(int row) {
         return firstTokens[row + 1] - firstTokens[row];
     }
@@ -129,11 +146,16 @@ public final class Batch {
 
     /** The packed index of a row's first token of one modality. */
     public int firstToken(int row, int modality) {
-        int first = firstTokens[row];
+        int first = firstTokens[row] + leadingTokens;
         for (int m = 0; m < modality; m++) {
             first += tokens(row, m);
         }
         return first;
+    }
+
+    /** The original position of a token of one modality, counted through all rows as its feature buffer is. */
+    public int position(int modality, int token) {
+        return positions[modality][token];
     }
 
     /** All rows' tokens of one modality: the height of its feature buffer in use. */

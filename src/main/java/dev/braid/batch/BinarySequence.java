@@ -26,7 +26,8 @@ public final class BinarySequence implements FeatureSequence {
     }
 
     @Override
-    public boolean copyTo(FloatBuffer out) {
-        return type.copy(bytes, out);
+    public boolean copyTo(FloatBuffer out, int first, int count) {
+        int width = bytes.length / tokens / type.bytes();
+        return type.copy(bytes, first * width, count * width, out);
     }
 }

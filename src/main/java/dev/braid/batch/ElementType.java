@@ -11,9 +11,11 @@ public enum ElementType {
     /** IEEE 754 binary32. */
     FLOAT32(4) {
         @Override
-        boolean copy(byte[] bytes, FloatBuffer out) {
+        boolean copy(byte[] bytes, int first, int count, FloatBuffer out) {
             int start = out.position();
-            out.put(ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer());
+            out.put(ByteBuffer.wrap(bytes, first * Float.BYTES, count * Float.BYTES)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .asFloatBuffer());
             return Finite.between(out, start, out.position());
         }
     },
@@ -21,18 +23,15 @@ public enum ElementType {
     /** IEEE 754 binary16. */
     FLOAT16(2) {
         @Override
-        boolean copy(byte[] bytes, FloatBuffer out) {
+        boolean copy(byte[] bytes, int first, int count, FloatBuffer out) {
             int start = out.position();
-            int count = bytes.length / 2;
             int largest = 0;
             for (int i = 0; i < count; i++) {
-                int half = (bytes[2 * i] & 0xff) | (bytes[2 * i + 1] << 8);
+                int half = (bytes[2 * (first + i)] & 0xff) | (bytes[2 * (first + i) + 1] << 8);
                 int magnitude = half & 0x7fff;
                 largest = Math.max(largest, magnitude);
-                // Moving exponent and fraction up by 13 bits leaves the exponent's bias 112 too small; the product
-                // mends
-                // it and normalises subnormals, exactly. NaN and infinity come out finite here and are told by
-                // `largest`.
+                // Moved up by 13 bits, the exponent lacks 112 of its bias; the product mends that and normalises
+                // subnormals, exactly. NaN and infinity come out finite here and are told by `largest`.
                 float scaled = Float.intBitsToFloat(magnitude << 13) * 0x1p112f;
                 out.put(start + i, (half & 0x8000) == 0 ? scaled : -scaled);
             }
@@ -44,12 +43,11 @@ public enum ElementType {
     /** The upper half of an IEEE 754 binary32. */
     BFLOAT16(2) {
         @Override
-        boolean copy(byte[] bytes, FloatBuffer out) {
+        boolean copy(byte[] bytes, int first, int count, FloatBuffer out) {
             int start = out.position();
-            int count = bytes.length / 2;
             int largest = 0;
             for (int i = 0; i < count; i++) {
-                int upper = (bytes[2 * i] & 0xff) | (bytes[2 * i + 1] << 8);
+                int upper = (bytes[2 * (first + i)] & 0xff) | (bytes[2 * (first + i) + 1] << 8);
                 largest = Math.max(largest, upper & 0x7fff);
                 out.put(start + i, Float.intBitsToFloat(upper << 16));
             }
@@ -83,6 +81,6 @@ public enum ElementType {
         return Optional.empty();
     }
 
-    /** Converts all of {@code bytes} exactly; false if a value is NaN or infinite. */
-    abstract boolean copy(byte[] bytes, FloatBuffer out);
+    /** Converts {@code count} numbers from number {@code first} on exactly; false if a value is NaN or infinite. */
+    abstract boolean copy(byte[] bytes, int first, int count, FloatBuffer out);
 }

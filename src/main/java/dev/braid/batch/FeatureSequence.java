@@ -2,16 +2,22 @@ package dev.braid.batch;
 
 import java.nio.FloatBuffer;
 
-/** The features of one modality in one row: {@code tokens} vectors of the modality's feature size, as they were stored. */
+/** The features of one modality of one row: a view of where they are stored, until they are packed. */
 public interface FeatureSequence {
 
-    /** At least 1. */
+    /** Length in tokens, at least one. */
     int tokens();
 
+    /** Where token {@code token} stood in the sequence as it was extracted: its row of a position table. */
+    default int position(int token) {
+        return token;
+    }
+
     /**
-     * Puts {@code tokens x featureSize} floats, row-major, at the position of {@code out} and advances it.
+     * Puts {@code count * featureSize} floats at {@code out}'s position, the tokens from {@code first} on, token after
+     * token.
      *
-     * @return false if one of the values is NaN or infinite as a float; what was put then is undefined
+     * @return false if a value is NaN or infinite
      */
-    boolean copyTo(FloatBuffer out);
+    boolean copyTo(FloatBuffer out, int first, int count);
 }

@@ -4,8 +4,10 @@ package dev.braid.checkpoint;
 public enum Activation {
     /** max(0, x). */
     RELU("relu"),
-    /** x * (1 + erf(x / sqrt 2)) / 2, torch's default form, neither the tanh nor the sigmoid approximation. */
-    GELU("gelu");
+    /** x * (1 + erf(x / sqrt 2)) / 2, torch's default form. */
+    GELU("gelu"),
+    /** x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2, the tanh approximation. */
+    GELU_NEW("gelu_new");
 
     private final String configName;
 

@@ -25,6 +25,20 @@ public record Checkpoint(ModelConfig config, ModelWeights weights) implements Se
         return CheckpointReader.read(directory, hadoop);
     }
 
+    /**
+     * The same model, pooling as asked for.
+     *
+     * @throws InputException for {@link Pooling#POOLER} where the model stores none
+     */
+    public Checkpoint withPooling(Pooling pooling) {
+        if (pooling == Pooling.POOLER && weights.pooler() == null) {
+            throw new InputException(
+                    "Cannot pool with 'pooler': expected a model that stores 'pooler.dense.weight', got"
+                            + " none; use mean, max, cls or last");
+        }
+        return new Checkpoint(config.withPooling(pooling), weights);
+    }
+
     /** The number of weights. */
     public long parameters() {
         return weights.tensors().mapToLong(tensor -> tensor.shape().elements()).sum();

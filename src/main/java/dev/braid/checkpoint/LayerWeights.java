@@ -15,8 +15,8 @@ import java.util.stream.Stream;
  * @param output [D, D], or null in a model without attention output projection
  * @param feedForward1 [F, D]
  * @param feedForward2 [D, F]
- * @param norm1 after the attention's residual
- * @param norm2 after the feed-forward's residual
+ * @param norm1 before attention in a pre-norm model, else after its residual
+ * @param norm2 before the feed-forward in a pre-norm model, else after its residual
  */
 @DefaultSerializer(JavaSerializer.class)
 public record LayerWeights(

@@ -15,8 +15,10 @@ import java.util.List;
  * @param heads attention heads
  * @param intermediateSize size between the two Linears of a feed-forward
  * @param activation between the two Linears of a feed-forward
+ * @param normFirst whether a layer normalises what enters attention and feed-forward (pre-norm), not what leaves them
  * @param layerNormEps added to the variance in every LayerNorm
  * @param attentionOutputProjection false where attention ends at the concatenated heads
+ * @param clsToken whether a learned token stands before every row's own
  * @param pooling from a row's fused tokens to one vector
  */
 @DefaultSerializer(JavaSerializer.class)
@@ -27,8 +29,10 @@ public record ModelConfig(
         int heads,
         int intermediateSize,
         Activation activation,
+        boolean normFirst,
         float layerNormEps,
         boolean attentionOutputProjection,
+        boolean clsToken,
         Pooling pooling)
         implements Serializable {
 
@@ -41,6 +45,11 @@ public record ModelConfig(
         return hiddenSize / heads;
     }
 
+    /** Tokens that every row has before those of its modalities: 1 with a CLS token, else 0. */
+    public int leadingTokens() {
+        return clsToken ? 1 : 0;
+    }
+
     public ModelConfig withPooling(Pooling other) {
         return new ModelConfig(
                 modalities,
@@ -49,8 +58,10 @@ public record ModelConfig(
                 heads,
                 intermediateSize,
                 activation,
+                normFirst,
                 layerNormEps,
                 attentionOutputProjection,
+                clsToken,
                 other);
     }
 }

@@ -100,9 +100,9 @@ final class ModelTensors {
     }
 
     private ModelWeights walk(Visitor visitor) {
-        List<LinearWeights> projections = new ArrayList<>();
+        List<ModalityWeights> modalities = new ArrayList<>();
         for (ModalityConfig modality : config.modalities()) {
-            projections.add(projection(visitor, modality));
+            modalities.add(ModalityWeights.of(projection(visitor, modality)));
         }
         List<LayerWeights> layers = new ArrayList<>();
         if (encoder != null) {
@@ -110,7 +110,7 @@ final class ModelTensors {
                 layers.add(layer(visitor, encoder.layer(layer)));
             }
         }
-        return new ModelWeights(projections, layers);
+        return new ModelWeights(null, modalities, null, layers, null, null);
     }
 
     private LinearWeights projection(Visitor visitor, ModalityConfig modality) {

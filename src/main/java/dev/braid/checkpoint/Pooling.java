@@ -8,14 +8,16 @@ import java.util.stream.Collectors;
 public enum Pooling {
     /** No pooled vector. */
     NONE("none"),
-    /** The token at position 0. */
+    /** The token at position 0: the CLS token where the model adds one. */
     CLS("cls"),
-    /** The mean over all tokens of the row. */
+    /** The mean over all tokens of the row, CLS too. */
     MEAN("mean"),
-    /** The largest value of each dimension over all tokens of the row. */
+    /** The largest value of each dimension over all tokens of the row, CLS too. */
     MAX("max"),
     /** The last token of the row. */
-    LAST("last");
+    LAST("last"),
+    /** The tanh of a Linear on the token at position 0, for models that store one. */
+    POOLER("pooler");
 
     private final String configName;
 

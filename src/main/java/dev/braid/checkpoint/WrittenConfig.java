@@ -42,8 +42,10 @@ record WrittenConfig(
                 heads,
                 weightsIntermediateSize,
                 activation,
+                false,
                 layerNormEps,
                 attentionOutputProjection,
+                false,
                 pooling);
     }
 }

@@ -165,9 +165,7 @@ final class FuseOptions {
 
     /** The model with the pooling asked for, or its own. */
     Checkpoint repooled(Checkpoint checkpoint) {
-        return pooling == null
-                ? checkpoint
-                : new Checkpoint(checkpoint.config().withPooling(pooling), checkpoint.weights());
+        return pooling == null ? checkpoint : checkpoint.withPooling(pooling);
     }
 
     /**

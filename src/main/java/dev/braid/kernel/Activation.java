@@ -6,6 +6,8 @@ public enum Activation {
     NONE,
     /** {@code max(x, 0)}. */
     RELU,
-    /** {@code x / 2 * (1 + erf(x / sqrt 2))}, Hendrycks and Gimpel 2016 (arXiv 1606.08415), not its tanh approximation. */
-    GELU
+    /** {@code x / 2 * (1 + erf(x / sqrt 2))}, Hendrycks and Gimpel 2016 (arXiv 1606.08415). */
+    GELU,
+    /** {@code x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))}, its approximation of the same paper. */
+    GELU_TANH
 }

@@ -152,6 +152,8 @@ final class OneDnnKernels implements Kernels {
             case NONE -> {}
             case RELU -> check(dnnl_post_ops_append_eltwise(postOps, dnnl_eltwise_relu, 0f, 0f), "append_eltwise");
             case GELU -> check(dnnl_post_ops_append_eltwise(postOps, dnnl_eltwise_gelu_erf, 0f, 0f), "append_eltwise");
+            case GELU_TANH ->
+                check(dnnl_post_ops_append_eltwise(postOps, dnnl_eltwise_gelu_tanh, 0f, 0f), "append_eltwise");
         }
         check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
         check(dnnl_post_ops_destroy(postOps), "post_ops_destroy");

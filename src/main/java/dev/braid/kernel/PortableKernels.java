@@ -15,6 +15,7 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  * the cross-check of {@link OneDnnKernels}, and what runs where oneDNN cannot be loaded.
  */
 final class PortableKernels implements Kernels {
+    private static final double SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
     @Override
     public void bindThread() {
@@ -56,6 +57,7 @@ final class PortableKernels implements Kernels {
             case NONE -> x;
             case RELU -> Math.max(x, 0f);
             case GELU -> (float) (0.5 * x * (1 + erf(x * Math.sqrt(0.5))));
+            case GELU_TANH -> (float) (0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x))));
         };
     }
 

@@ -23,6 +23,7 @@ final class FeedForward implements AutoCloseable {
         Activation activation = switch (config.activation()) {
             case RELU -> Activation.RELU;
             case GELU -> Activation.GELU;
+            case GELU_NEW -> Activation.GELU_TANH;
         };
         return new FeedForward(
                 packer.linear(weights.feedForward1()), activation, packer.linear(weights.feedForward2()));

@@ -41,7 +41,8 @@ public final class FusionModel implements AutoCloseable {
         WeightPacker packer = new WeightPacker(library, config);
         List<Projector> projectors = new ArrayList<>();
         for (int m = 0; m < config.modalities().size(); m++) {
-            projectors.add(Projector.load(m, checkpoint.weights().projections().get(m), packer));
+            projectors.add(
+                    Projector.load(m, checkpoint.weights().modalities().get(m).projection(), packer));
         }
         List<EncoderLayer> layers = checkpoint.weights().layers().stream()
                 .map(layer -> EncoderLayer.load(layer, config, packer))

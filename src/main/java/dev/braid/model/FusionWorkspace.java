@@ -54,7 +54,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
         this.intermediate = allocate(blockHeight, config.intermediateSize());
         this.kernels = library.open();
-        this.batch = new Batch(featureBuffers, maxTokens);
+        this.batch = new Batch(featureBuffers, config.leadingTokens(), maxTokens);
         this.fused = hidden.buffer();
     }
 

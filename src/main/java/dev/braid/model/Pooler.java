@@ -15,7 +15,8 @@ final class Pooler {
      */
     static float[] pool(Pooling pooling, FloatBuffer hidden, int first, int tokens, int size) {
         return switch (pooling) {
-            case NONE -> throw new IllegalArgumentException("pooling 'none' gives no vector");
+            case NONE, POOLER ->
+                throw new IllegalArgumentException("pooling '" + pooling.configName() + "' gives no vector");
             case CLS -> token(hidden, first, size);
             case LAST -> token(hidden, first + tokens - 1, size);
             case MEAN -> mean(hidden, first, tokens, size);

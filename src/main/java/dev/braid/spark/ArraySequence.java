@@ -35,31 +35,33 @@ final class ArraySequence implements FeatureSequence {
     }
 
     @Override
-    public boolean copyTo(FloatBuffer out) {
+    public boolean copyTo(FloatBuffer out, int first, int count) {
         int start = out.position();
         if (!type.isNested()) {
-            put(array, out);
+            int width = array.numElements() / tokens;
+            put(array, first * width, count * width, out);
         } else {
-            for (int token = 0; token < tokens; token++) {
-                put(array.getArray(token), out);
+            for (int token = first; token < first + count; token++) {
+                ArrayData numbers = array.getArray(token);
+                put(numbers, 0, numbers.numElements(), out);
             }
         }
         return Finite.between(out, start, out.position());
     }
 
-    private void put(ArrayData numbers, FloatBuffer out) {
+    private void put(ArrayData numbers, int from, int count, FloatBuffer out) {
         if (type.isDouble()) {
-            for (int i = 0; i < numbers.numElements(); i++) {
+            for (int i = from; i < from + count; i++) {
                 out.put((float) numbers.getDouble(i));
             }
         } else if (numbers instanceof UnsafeArrayData unsafe && unsafe.getBaseObject() instanceof byte[] bytes) {
             int header = UnsafeArrayData.calculateHeaderPortionInBytes(unsafe.numElements());
             int first = Math.toIntExact(unsafe.getBaseOffset() - Platform.BYTE_ARRAY_OFFSET) + header;
-            out.put(ByteBuffer.wrap(bytes, first, unsafe.numElements() * Float.BYTES)
+            out.put(ByteBuffer.wrap(bytes, first + from * Float.BYTES, count * Float.BYTES)
                     .order(ByteOrder.nativeOrder())
                     .asFloatBuffer());
         } else {
-            for (int i = 0; i < numbers.numElements(); i++) {
+            for (int i = from; i < from + count; i++) {
                 out.put(numbers.getFloat(i));
             }
         }

@@ -73,7 +73,7 @@ final class RowDecoder implements Serializable {
             FeatureSequence sequence = decoded.byModality().get(m);
             int width = columns.features().get(m).modality().featureSize();
             FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(sequence.tokens(), width));
-            sequence.copyTo(values);
+            sequence.copyTo(values, 0, sequence.tokens());
             for (int i = 0; i < values.capacity(); i++) {
                 if (!Float.isFinite(values.get(i))) {
                     return rejected(

@@ -38,8 +38,9 @@ class BatchTest {
             }
 
             @Override
-            public boolean copyTo(FloatBuffer out) {
-                for (int i = 0; i < tokens * FEATURE_SIZES[modality]; i++) {
+            public boolean copyTo(FloatBuffer out, int first, int count) {
+                int width = FEATURE_SIZES[modality];
+                for (int i = first * width; i < (first + count) * width; i++) {
                     out.put(value(row, modality, i));
                 }
                 return true;
@@ -55,7 +56,7 @@ class BatchTest {
     void rowsLieInOrderAndTheBudgetIsNeverPassed(
             @ForAll("rows") List<int[]> lengths, @ForAll @IntRange(min = 24, max = 100) int maxTokens) {
         List<FloatBuffer> buffers = buffers(maxTokens);
-        Batch batch = new Batch(buffers, maxTokens);
+        Batch batch = new Batch(buffers, 0, maxTokens);
         List<Integer> packed = new ArrayList<>();
         for (int row = 0; row < lengths.size(); row++) {
             int visual = lengths.get(row)[0];
@@ -99,7 +100,7 @@ class BatchTest {
     @Example
     void aRowThatIsNotFiniteLeavesTheBatchAsItWas() {
         List<FloatBuffer> buffers = buffers(20);
-        Batch batch = new Batch(buffers, 20);
+        Batch batch = new Batch(buffers, 0, 20);
         FeatureSequence broken = new BinarySequence(new byte[] {0, 0x7e, 0, 0}, ElementType.FLOAT16, 1);
         batch.add(List.of(sequence(0, 0, 2), sequence(0, 1, 3)));
         assertThat(batch.add(List.of(sequence(1, 0, 4), broken))).isFalse();
@@ -109,7 +110,7 @@ class BatchTest {
 
     @Example
     void whatDoesNotFitIsRefused() {
-        Batch batch = new Batch(buffers(5), 5);
+        Batch batch = new Batch(buffers(5), 0, 5);
         assertThat(batch.fits(5)).isTrue();
         assertThat(batch.fits(6)).isFalse();
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3), sequence(0, 1, 3))))

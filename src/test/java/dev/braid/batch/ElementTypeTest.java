@@ -23,7 +23,7 @@ class ElementTypeTest {
     void everyFiniteHalfConvertsExactlyAndEveryOtherIsRefused() {
         for (int bits = 0; bits < 1 << 16; bits++) {
             FloatBuffer out = FloatBuffer.allocate(1);
-            boolean finite = ElementType.FLOAT16.copy(littleEndian(2, bits), out);
+            boolean finite = ElementType.FLOAT16.copy(littleEndian(2, bits), 0, 1, out);
             assertThat(finite).as("half %04x", bits).isEqualTo((bits & 0x7c00) != 0x7c00);
             if (finite) {
                 assertThat(Float.floatToRawIntBits(out.get(0)))
@@ -37,7 +37,7 @@ class ElementTypeTest {
     void everyFiniteBrainFloatConvertsExactlyAndEveryOtherIsRefused() {
         for (int bits = 0; bits < 1 << 16; bits++) {
             FloatBuffer out = FloatBuffer.allocate(1);
-            boolean finite = ElementType.BFLOAT16.copy(littleEndian(2, bits), out);
+            boolean finite = ElementType.BFLOAT16.copy(littleEndian(2, bits), 0, 1, out);
             float expected = Float.intBitsToFloat(bits << 16);
             assertThat(finite).as("bfloat %04x", bits).isEqualTo(Float.isFinite(expected));
             if (finite) {
@@ -49,13 +49,14 @@ class ElementTypeTest {
     @Test
     void float32IsReadLittleEndianAndNotANumberIsRefused() {
         FloatBuffer out = FloatBuffer.allocate(3);
-        assertThat(ElementType.FLOAT32.copy(new byte[] {0, 0, -128, 63, 0, 0, 0, -64}, out))
+        assertThat(ElementType.FLOAT32.copy(new byte[] {0, 0, -128, 63, 0, 0, 0, -64}, 0, 2, out))
                 .isTrue();
         assertThat(out.position()).isEqualTo(2);
         assertThat(out.get(0)).isEqualTo(1f);
         assertThat(out.get(1)).isEqualTo(-2f);
         for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
-            assertThat(ElementType.FLOAT32.copy(littleEndian(4, Float.floatToRawIntBits(bad)), FloatBuffer.allocate(1)))
+            assertThat(ElementType.FLOAT32.copy(
+                            littleEndian(4, Float.floatToRawIntBits(bad)), 0, 1, FloatBuffer.allocate(1)))
                     .isFalse();
         }
     }
@@ -66,7 +67,7 @@ class ElementTypeTest {
         FloatBuffer out = FloatBuffer.allocate(8);
         out.put(5f).put(6f);
         BinarySequence sequence = new BinarySequence(new byte[3 * type.bytes()], type, 3);
-        assertThat(sequence.copyTo(out)).isTrue();
+        assertThat(sequence.copyTo(out, 0, 3)).isTrue();
         assertThat(out.position()).isEqualTo(5);
         assertThat(out.array()).containsExactly(5, 6, 0, 0, 0, 0, 0, 0);
     }

@@ -74,8 +74,10 @@ class CheckpointTest {
                         2,
                         12,
                         Activation.RELU,
+                        false,
                         0.5f,
                         true,
+                        false,
                         Pooling.MAX));
         assertThat(checkpoint.config().headSize()).isEqualTo(4);
         LayerWeights layer = checkpoint.weights().layers().get(1);
@@ -96,7 +98,13 @@ class CheckpointTest {
         }
         assertThat(layer.feedForward1().weight().name()).isEqualTo("transformer_encoder.layers.1.linear1.weight");
         assertThat(layer.norm2().bias().name()).isEqualTo("transformer_encoder.layers.1.norm2.bias");
-        assertThat(checkpoint.weights().projections().get(1).weight().name())
+        assertThat(checkpoint
+                        .weights()
+                        .modalities()
+                        .get(1)
+                        .projection()
+                        .weight()
+                        .name())
                 .isEqualTo("textual_extractor.model_net.weight");
         long parameters = 8 * 7 + 8 * 10 + 2 * (24 * 9 + 8 * 9 + 12 * 9 + 8 * 13 + 4 * 8);
         assertThat(checkpoint.parameters()).isEqualTo(parameters);
@@ -156,7 +164,7 @@ class CheckpointTest {
         assertThat(weights.layers().get(0).norm1().bias()).isNull();
         assertThat(weights.layers().get(0).feedForward2().bias()).isNull();
         assertThat(weights.layers().get(1).query().bias()).isNotNull();
-        assertThat(weights.projections().get(0).bias()).isNull();
+        assertThat(weights.modalities().get(0).projection().bias()).isNull();
     }
 
     @Test
@@ -173,8 +181,8 @@ class CheckpointTest {
         assertThat(model.config(asItIs.replace("_size\": 9", "_size\": 8"))
                         .read()
                         .weights()
-                        .projections())
-                .containsExactly(null, null);
+                        .modalities())
+                .containsExactly(ModalityWeights.of(null), ModalityWeights.of(null));
         assertProblems(
                 model.config(asItIs.replace("_size\": 9", "_size\": 8")
                         .replace("\": 2}", "\": 2, \"tensor_prefixes\": {\"text\": \"t\"}}"))::read,

@@ -29,7 +29,7 @@ class GoldenDirectoriesTest {
         Checkpoint checkpoint = Checkpoint.read(directory.toString(), new Configuration());
         ModelConfig config = checkpoint.config();
         assertThat(checkpoint.weights().layers()).hasSize(config.layers());
-        assertThat(checkpoint.weights().projections()).hasSameSizeAs(config.modalities());
+        assertThat(checkpoint.weights().modalities()).hasSameSizeAs(config.modalities());
         Path golden = directory.resolve("golden.safetensors");
         try (SafetensorsFile file =
                 SafetensorsFile.open(new org.apache.hadoop.fs.Path(golden.toUri()), new Configuration())) {

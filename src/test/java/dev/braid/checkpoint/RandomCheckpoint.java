@@ -24,13 +24,13 @@ public final class RandomCheckpoint {
     }
 
     private Checkpoint checkpoint(ModelConfig config) {
-        var projections = config.modalities().stream()
-                .map(modality -> linear(config.hiddenSize(), modality.featureSize()))
+        var modalities = config.modalities().stream()
+                .map(modality -> ModalityWeights.of(linear(config.hiddenSize(), modality.featureSize())))
                 .toList();
         var layers = IntStream.range(0, config.layers())
                 .mapToObj(layer -> layer(config))
                 .toList();
-        return new Checkpoint(config, new ModelWeights(projections, layers));
+        return new Checkpoint(config, new ModelWeights(null, modalities, null, layers, null, null));
     }
 
     private LayerWeights layer(ModelConfig config) {

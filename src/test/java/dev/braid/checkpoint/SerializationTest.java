@@ -74,7 +74,7 @@ class SerializationTest {
                         """).read();
         for (Object back : bothWays(checkpoint)) {
             assertSame((Checkpoint) back, checkpoint);
-            assertThat(((Checkpoint) back).weights().projections()).containsExactly((LinearWeights) null);
+            assertThat(((Checkpoint) back).weights().modalities()).containsExactly(ModalityWeights.of(null));
         }
     }
 

@@ -99,8 +99,9 @@ final class GoldenData {
         }
 
         @Override
-        public boolean copyTo(FloatBuffer out) {
-            out.put(values);
+        public boolean copyTo(FloatBuffer out, int first, int count) {
+            int width = values.length / tokens;
+            out.put(values, first * width, count * width);
             return true;
         }
     }

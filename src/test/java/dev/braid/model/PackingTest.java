@@ -38,8 +38,10 @@ class PackingTest {
                 3,
                 37,
                 Activation.GELU,
+                false,
                 1e-5f,
                 true,
+                false,
                 Pooling.MEAN);
         Checkpoint checkpoint = RandomCheckpoint.of(config, 1);
         oneDnn = FusionModel.load(checkpoint, KernelLibrary.oneDnn());
@@ -117,7 +119,17 @@ class PackingTest {
     @Example
     void aModelWhoseWeightsNoMatrixCanHoldIsRefused() {
         ModelConfig config = new ModelConfig(
-                List.of(new ModalityConfig("visual", 8)), 14000, 1, 1, 8, Activation.RELU, 1e-5f, true, Pooling.MEAN);
+                List.of(new ModalityConfig("visual", 8)),
+                14000,
+                1,
+                1,
+                8,
+                Activation.RELU,
+                false,
+                1e-5f,
+                true,
+                false,
+                Pooling.MEAN);
         Assertions.assertThatThrownBy(() -> FusionModel.check(config, 1))
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot run the model: expected no weight over 536870911 numbers, got [42000, 14000]");

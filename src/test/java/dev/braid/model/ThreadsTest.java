@@ -29,7 +29,17 @@ class ThreadsTest {
     @Test
     void fusingStartsNoThreadsWhicheverThreadHasTheWorkspace() throws Exception {
         ModelConfig config = new ModelConfig(
-                List.of(new ModalityConfig("text", 1024)), 512, 1, 8, 2048, Activation.RELU, 1e-5f, true, Pooling.MEAN);
+                List.of(new ModalityConfig("text", 1024)),
+                512,
+                1,
+                8,
+                2048,
+                Activation.RELU,
+                false,
+                1e-5f,
+                true,
+                false,
+                Pooling.MEAN);
         try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, 1), KernelLibrary.oneDnn());
                 FusionWorkspace workspace = model.workspace(512)) {
             workspace.batch().add(List.of(new GoldenData.ArraySequence(new float[512 * 1024], 512)));

@@ -37,7 +37,7 @@ class RowDecoderTest {
             FeatureSequence sequence = decoded.byModality().get(0);
             FloatBuffer out = FloatBuffer.allocate(8);
             out.position(1);
-            assertThat(sequence.copyTo(out)).isTrue();
+            assertThat(sequence.copyTo(out, 0, 2)).isTrue();
             assertThat(out.array()).containsExactly(0, 1, -2, 3, 0.5f, Float.MIN_VALUE, Float.MAX_VALUE, 0);
         }
     }
@@ -49,7 +49,7 @@ class RowDecoderTest {
             Object stored = GoldenTable.stored(new float[][] {{1, 2, 3}, {4, bad, 6}}, type);
             InternalRow row = PairedRows.unsafe(type).apply(PairedRows.generic("p-1", stored));
             Sequences decoded = (Sequences) decode(row, type, 2);
-            assertThat(decoded.byModality().get(0).copyTo(FloatBuffer.allocate(6)))
+            assertThat(decoded.byModality().get(0).copyTo(FloatBuffer.allocate(6), 0, 2))
                     .isFalse();
             rejected(
                     decoder(type, 2).notFinite(row, decoded),
