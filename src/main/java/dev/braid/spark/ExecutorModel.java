@@ -28,10 +28,10 @@ final class ExecutorModel {
     /**
      * Borrows a workspace of the model. Blocks while another task loads it.
      *
-     * @param id of one fusion: every borrower of an id brings the same checkpoint and budget
+     * @param id of one fusion: every borrower of an id brings the same checkpoint, budget and wish for attention
      * @param checkpoint asked for in the first borrower's thread only
      */
-    static Borrowed borrow(UUID id, Supplier<Checkpoint> checkpoint, int maxTokens) {
+    static Borrowed borrow(UUID id, Supplier<Checkpoint> checkpoint, int maxTokens, boolean attention) {
         ExecutorModel executorModel;
         synchronized (MODELS) {
             MODELS.entrySet()
@@ -41,7 +41,7 @@ final class ExecutorModel {
             executorModel.users++;
         }
         try {
-            return executorModel.open(checkpoint, maxTokens);
+            return executorModel.open(checkpoint, maxTokens, attention);
         } catch (RuntimeException | Error failure) {
             executorModel.release();
             throw failure;
@@ -55,12 +55,12 @@ final class ExecutorModel {
         }
     }
 
-    private synchronized Borrowed open(Supplier<Checkpoint> checkpoint, int maxTokens) {
+    private synchronized Borrowed open(Supplier<Checkpoint> checkpoint, int maxTokens, boolean attention) {
         if (model == null) {
             model = FusionModel.load(checkpoint.get());
         }
         FusionWorkspace workspace = idle.poll();
-        return new Borrowed(this, model, workspace == null ? model.workspace(maxTokens) : workspace);
+        return new Borrowed(this, model, workspace == null ? model.workspace(maxTokens, attention) : workspace);
     }
 
     private synchronized void giveBack(FusionWorkspace workspace) {

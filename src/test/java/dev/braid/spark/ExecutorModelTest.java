@@ -66,7 +66,7 @@ class ExecutorModelTest {
     }
 
     private ExecutorModel.Borrowed borrow(UUID id) {
-        return ExecutorModel.borrow(id, this::load, 8);
+        return ExecutorModel.borrow(id, this::load, 8, false);
     }
 
     private Checkpoint load() {

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -25,8 +26,8 @@ class FusedRowsTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
     private static final FusionModel MODEL = FusionModel.load(GOLDEN.checkpoint());
 
-    private final FusionProgress progress =
-            new FusionProgress(new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+    private final FusionProgress progress = new FusionProgress(
+            new LongAccumulator(), new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
     private int read;
 
     @Property(tries = 30)
@@ -150,8 +151,9 @@ class FusedRowsTest {
     }
 
     private FusedRows fusedRows(Iterator<InternalRow> rows, FusionWorkspace workspace, int maxTokens) {
-        FusionConfig config = new FusionConfig(GOLDEN.columns(), maxTokens, true, true);
-        RowDecoder decoder = PairedRows.decoder(config.columns(), maxTokens, GoldenTable.NESTED, GoldenTable.NESTED);
+        FusionConfig config =
+                new FusionConfig(GOLDEN.columns(), maxTokens, false, Set.of(Emitted.POOLED, Emitted.TOKENS));
+        RowDecoder decoder = PairedRows.decoder(config, MODEL.config(), GoldenTable.NESTED, GoldenTable.NESTED);
         return new FusedRows(rows, decoder, PairedRows.key(), MODEL, workspace, config, progress);
     }
 

@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith(SharedSpark.class)
 class FusionTest {
     private static final double TOLERANCE = 2e-5;
+    private static final Set<Emitted> BOTH = Set.of(Emitted.POOLED, Emitted.TOKENS);
 
     private final SparkSession spark;
 
@@ -60,7 +62,7 @@ class FusionTest {
         assertThat(tables.audit()).isEqualTo(golden.rows());
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
-        FusionConfig config = new FusionConfig(golden.columns("label"), 64, true, true);
+        FusionConfig config = new FusionConfig(golden.columns("label"), 64, false, BOTH);
         Dataset<Row> fused = Fusion.fuse(paired, golden.checkpoint(), config, progress);
         assertThat(fused.toJavaRDD().getNumPartitions()).isEqualTo(partitions);
         check(golden, fused);
@@ -86,19 +88,19 @@ class FusionTest {
     void outputColumnsAreTheKeyTheKeptOnesAndWhatIsEmitted() {
         GoldenTable golden = GoldenTable.read("three-modalities");
         Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT);
-        assertThat(emit(golden, table, true, false).schema().toDDL())
+        assertThat(emit(golden, table, Emitted.POOLED).schema().toDDL())
                 .isEqualTo("id STRING,label STRING,fused ARRAY<FLOAT> NOT NULL");
-        assertThat(emit(golden, table, false, true).schema().toDDL())
+        assertThat(emit(golden, table, Emitted.TOKENS).schema().toDDL())
                 .isEqualTo("id STRING,label STRING,fused_tokens ARRAY<ARRAY<FLOAT>> NOT NULL,fused_lengths"
                         + " STRUCT<text: INT NOT NULL, visual: INT NOT NULL, audio: INT NOT NULL> NOT NULL");
-        Row lengths = emit(golden, table, false, true).first().getStruct(3);
+        Row lengths = emit(golden, table, Emitted.TOKENS).first().getStruct(3);
         for (int m = 0; m < 3; m++) {
             assertThat(lengths.getInt(m)).isEqualTo(golden.sequence(m, 0).length);
         }
     }
 
-    private Dataset<Row> emit(GoldenTable golden, Dataset<Row> table, boolean pooled, boolean tokens) {
-        FusionConfig config = new FusionConfig(golden.columns("label"), 512, pooled, tokens);
+    private Dataset<Row> emit(GoldenTable golden, Dataset<Row> table, Emitted... emitted) {
+        FusionConfig config = new FusionConfig(golden.columns("label"), 512, false, Set.of(emitted));
         return Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(spark.sparkContext()));
     }
 
@@ -165,7 +167,7 @@ class FusionTest {
         Dataset<Row> table =
                 golden.paired(session, GoldenTable.FLAT).limit(1).selectExpr(select.toArray(String[]::new));
         String[] kept = table.drop("id", "visual", "text").columns();
-        FusionConfig config = new FusionConfig(golden.columns(kept), 64, false, true);
+        FusionConfig config = new FusionConfig(golden.columns(kept), 64, false, Set.of(Emitted.TOKENS));
         Dataset<Row> fused =
                 Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(session.sparkContext()));
         Dataset<Row> before = kept.length == 0 ? table.select("id") : table.select("id", kept);
@@ -183,7 +185,7 @@ class FusionTest {
         GoldenTable golden = GoldenTable.read("tokens-only");
         Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT)
                 .withColumn("text", functions.when(functions.col("id").notEqual("p-1"), functions.col("text")));
-        assertThatThrownBy(() -> emit(golden, table, false, true).collectAsList())
+        assertThatThrownBy(() -> emit(golden, table, Emitted.TOKENS).collectAsList())
                 .rootCause()
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot decode row 'p-1': column 'text' is null, expected a sequence of features");
@@ -193,11 +195,11 @@ class FusionTest {
     void pooledOutputNeedsAPooling() {
         GoldenTable golden = GoldenTable.read("tokens-only");
         Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT);
-        assertThatThrownBy(() -> emit(golden, table, true, false))
+        assertThatThrownBy(() -> emit(golden, table, Emitted.POOLED))
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got 'none';"
                         + " name one, or emit tokens");
-        FusionConfig config = new FusionConfig(golden.columns(), 64, true, false);
+        FusionConfig config = new FusionConfig(golden.columns(), 64, false, Set.of(Emitted.POOLED));
         Checkpoint pooling = new Checkpoint(
                 golden.checkpoint().config().withPooling(Pooling.CLS),
                 golden.checkpoint().weights());
@@ -216,7 +218,7 @@ class FusionTest {
     }
 
     private Dataset<Row> fused(GoldenTable golden, Dataset<Row> table, int maxTokens) {
-        FusionConfig config = new FusionConfig(golden.columns("label"), maxTokens, true, true);
+        FusionConfig config = new FusionConfig(golden.columns("label"), maxTokens, false, BOTH);
         return Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(spark.sparkContext()));
     }
 

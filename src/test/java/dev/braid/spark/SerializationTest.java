@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Set;
 import org.apache.spark.SparkConf;
 import org.apache.spark.serializer.JavaSerializer;
 import org.apache.spark.serializer.KryoSerializer;
@@ -44,11 +45,11 @@ class SerializationTest {
     }
 
     private static FusionConfig config() {
-        return new FusionConfig(GOLDEN.columns(), 40, true, true);
+        return new FusionConfig(GOLDEN.columns(), 40, false, Set.of(Emitted.POOLED, Emitted.TOKENS));
     }
 
     private static RowDecoder decoder() {
-        return PairedRows.decoder(GOLDEN.columns(), 40, GoldenTable.FLAT, GoldenTable.FLAT);
+        return PairedRows.decoder(config(), GOLDEN.checkpoint().config(), GoldenTable.FLAT, GoldenTable.FLAT);
     }
 
     private static List<String> fuse(Checkpoint checkpoint, FusionConfig config, RowDecoder decoder) {
@@ -59,8 +60,8 @@ class SerializationTest {
                     GoldenTable.stored(GOLDEN.sequence(0, r), GoldenTable.FLAT),
                     GoldenTable.stored(GOLDEN.sequence(1, r), GoldenTable.FLAT)));
         }
-        FusionProgress progress =
-                new FusionProgress(new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+        FusionProgress progress = new FusionProgress(
+                new LongAccumulator(), new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
         List<String> fused = new ArrayList<>();
         try (FusionModel model = FusionModel.load(checkpoint);
                 FusionWorkspace workspace = model.workspace(config.maxTokens())) {
