@@ -2,14 +2,18 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.spark.sql.Dataset;
@@ -29,7 +33,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith(SharedSpark.class)
 class FusionTest {
     private static final double TOLERANCE = 2e-5;
-    private static final Set<Emitted> BOTH = Set.of(Emitted.POOLED, Emitted.TOKENS);
+    private static final Set<Emitted> ALL = EnumSet.allOf(Emitted.class);
+    private static final List<DataType> TYPES = List.of(
+            GoldenTable.NESTED,
+            GoldenTable.NESTED_DOUBLE,
+            GoldenTable.FLAT,
+            GoldenTable.FLAT_DOUBLE,
+            GoldenTable.BINARY);
 
     private final SparkSession spark;
 
@@ -44,36 +54,58 @@ class FusionTest {
     @ValueSource(strings = {"seed-small", "odd-sizes", "three-modalities", "one-token", "hundreds-of-tokens"})
     void aPairedTableGivesTheNumbersOfPyTorch(String name) {
         GoldenTable golden = GoldenTable.read(name);
-        for (DataType type : List.of(
-                GoldenTable.NESTED,
-                GoldenTable.NESTED_DOUBLE,
-                GoldenTable.FLAT,
-                GoldenTable.FLAT_DOUBLE,
-                GoldenTable.BINARY)) {
+        for (DataType type : TYPES) {
             check(golden, fused(golden, golden.paired(spark, type).coalesce(1), golden.largestRow()));
         }
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"odd-sizes", "three-modalities"})
+    void tokensThatAMaskDropsMightAsWellNotBeThere(String name) {
+        GoldenTable golden = GoldenTable.read(name).padded();
+        for (DataType type : TYPES) {
+            check(golden, fused(golden, golden.paired(spark, type).coalesce(1), golden.largestRow()));
+        }
+    }
+
+    @Test
+    void aLengthKeepsTheFirstTokens() {
+        GoldenTable golden = GoldenTable.read("odd-sizes");
+        Dataset<Row> table = golden.paired(spark, GoldenTable.NESTED)
+                .withColumn("n", functions.expr("cast(size(text) as smallint)"))
+                .withColumn("text", functions.expr("concat(text, array(text[0], text[0]))"));
+        TableColumns columns = TableColumns.of(
+                golden.checkpoint().config(),
+                "id",
+                List.of("label"),
+                Map.of(),
+                Map.of(),
+                Map.of("text", SelectionColumn.length("n")));
+        FusionConfig config = new FusionConfig(columns, 64, false, ALL);
+        check(golden, fuse(table, golden.checkpoint(), config));
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {1, 7})
     void joinedTablesGiveTheNumbersOfPyTorchInAnyNumberOfPartitions(int partitions) {
-        GoldenTable golden = GoldenTable.read("odd-sizes");
+        GoldenTable golden = GoldenTable.read("odd-sizes").padded();
         FeatureTables tables = joined(golden);
         assertThat(tables.audit()).isEqualTo(golden.rows());
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
-        FusionConfig config = new FusionConfig(golden.columns("label"), 64, false, BOTH);
-        Dataset<Row> fused = Fusion.fuse(paired, golden.checkpoint(), config, progress);
+        FusionConfig config = new FusionConfig(golden.columns("label"), 64, false, ALL);
+        Dataset<Row> fused = Fusion.fuse(paired, golden.checkpoint(), Optional.empty(), config, progress);
         assertThat(fused.toJavaRDD().getNumPartitions()).isEqualTo(partitions);
         check(golden, fused);
         assertThat(progress.rows()).isEqualTo(9);
         assertThat(progress.tokens()).isEqualTo(90);
         assertThat(progress.multiplyAdds()).isPositive();
+        assertThat(progress.truncated()).isZero();
     }
 
     @Test
     void theNumberOfPartitionsAndTheTokenBudgetChangeNoBit() {
-        GoldenTable golden = GoldenTable.read("odd-sizes");
+        GoldenTable golden = GoldenTable.read("odd-sizes").padded();
         List<String> one =
                 bits(fused(golden, golden.paired(spark, GoldenTable.NESTED).coalesce(1), 4096));
         List<String> seven =
@@ -101,7 +133,7 @@ class FusionTest {
 
     private Dataset<Row> emit(GoldenTable golden, Dataset<Row> table, Emitted... emitted) {
         FusionConfig config = new FusionConfig(golden.columns("label"), 512, false, Set.of(emitted));
-        return Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(spark.sparkContext()));
+        return fuse(table, golden.checkpoint(), config);
     }
 
     private static final List<String> VALUES = List.of(
@@ -168,8 +200,7 @@ class FusionTest {
                 golden.paired(session, GoldenTable.FLAT).limit(1).selectExpr(select.toArray(String[]::new));
         String[] kept = table.drop("id", "visual", "text").columns();
         FusionConfig config = new FusionConfig(golden.columns(kept), 64, false, Set.of(Emitted.TOKENS));
-        Dataset<Row> fused =
-                Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(session.sparkContext()));
+        Dataset<Row> fused = fuse(table, golden.checkpoint(), config);
         Dataset<Row> before = kept.length == 0 ? table.select("id") : table.select("id", kept);
         Dataset<Row> after = kept.length == 0 ? fused.select("id") : fused.select("id", kept);
         assertThat(after.schema()).isEqualTo(before.schema());
@@ -203,8 +234,7 @@ class FusionTest {
         Checkpoint pooling = new Checkpoint(
                 golden.checkpoint().config().withPooling(Pooling.CLS),
                 golden.checkpoint().weights());
-        Row first = Fusion.fuse(table.coalesce(1), pooling, config, FusionProgress.start(spark.sparkContext()))
-                .first();
+        Row first = fuse(table.coalesce(1), pooling, config).first();
         assertThat(GoldenTable.error(golden.fused(0)[0], first.getList(1))).isLessThan(TOLERANCE);
     }
 
@@ -212,14 +242,19 @@ class FusionTest {
         Dataset<Row> table = golden.paired(spark, GoldenTable.NESTED);
         String visual = directory.resolve("visual").toString();
         String text = directory.resolve("text").toString();
-        table.select("id", "visual").write().parquet(visual);
-        table.select("id", "label", "text").write().parquet(text);
+        table.select("id", "visual", "visual_mask").write().parquet(visual);
+        table.select("id", "label", "text", "text_mask").write().parquet(text);
         return FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), golden.columns("label"));
     }
 
     private Dataset<Row> fused(GoldenTable golden, Dataset<Row> table, int maxTokens) {
-        FusionConfig config = new FusionConfig(golden.columns("label"), maxTokens, false, BOTH);
-        return Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(spark.sparkContext()));
+        FusionConfig config = new FusionConfig(golden.columns("label"), maxTokens, false, ALL);
+        return fuse(table, golden.checkpoint(), config);
+    }
+
+    private static Dataset<Row> fuse(Dataset<Row> table, Checkpoint checkpoint, FusionConfig config) {
+        FusionProgress progress = FusionProgress.start(table.sparkSession().sparkContext());
+        return Fusion.fuse(table, checkpoint, Optional.empty(), config, progress);
     }
 
     private static void check(GoldenTable golden, Dataset<Row> fused) {
@@ -228,12 +263,42 @@ class FusionTest {
         for (Row row : rows) {
             int r = Integer.parseInt(row.getString(0).substring(2));
             assertThat(row.getString(1)).isEqualTo("label of " + r);
-            assertThat(GoldenTable.error(golden.pooled(r), row.getList(2))).isLessThan(TOLERANCE);
-            List<Object> tokens = row.getList(3);
+            assertThat(GoldenTable.error(golden.pooled(r), row.getList(row.fieldIndex("fused"))))
+                    .isLessThan(TOLERANCE);
+            List<Object> tokens = row.getList(row.fieldIndex("fused_tokens"));
             assertThat(tokens).hasSameSizeAs(golden.fused(r));
             for (int t = 0; t < tokens.size(); t++) {
                 assertThat(GoldenTable.error(golden.fused(r)[t], floats(tokens.get(t))))
                         .isLessThan(TOLERANCE);
+            }
+            checkGroups(golden, r, row);
+        }
+    }
+
+    /** The lengths, and the shares of attention where the golden file has them. */
+    private static void checkGroups(GoldenTable golden, int r, Row row) {
+        ModelConfig model = golden.checkpoint().config();
+        Row lengths = row.getStruct(row.fieldIndex("fused_lengths"));
+        if (model.clsToken()) {
+            assertThat(lengths.getInt(0)).isEqualTo(1);
+        }
+        for (int m = 0; m < model.modalities().size(); m++) {
+            assertThat(lengths.getInt(model.leadingTokens() + m)).isEqualTo(golden.kept(m, r));
+        }
+        Row attention = row.getStruct(row.fieldIndex("attention"));
+        List<Row> layers = row.getList(row.fieldIndex("attention_by_layer"));
+        assertThat(layers).hasSize(model.layers());
+        assertThat(attention.size()).isEqualTo(lengths.size());
+        for (int g = 0; g < attention.size(); g++) {
+            int group = g;
+            assertThat(layers.stream()
+                            .mapToDouble(layer -> layer.getFloat(group))
+                            .average()
+                            .orElseThrow())
+                    .isCloseTo(attention.getFloat(g), within(1e-6));
+            for (int l = 0; l < layers.size(); l++) {
+                assertThat(layers.get(l).getFloat(g))
+                        .isCloseTo(golden.attentionByLayer(r)[l * attention.size() + g], within((float) TOLERANCE));
             }
         }
     }

@@ -2,23 +2,21 @@ package dev.braid.spark;
 
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.GoldenInput;
+import dev.braid.checkpoint.GoldenOutput;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
-import dev.braid.checkpoint.Pooling;
-import dev.braid.checkpoint.SafetensorsFile;
-import dev.braid.checkpoint.StoredTensor;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -67,79 +65,57 @@ final class GoldenTable {
         String directory = "src/test/resources/golden/" + name;
         Checkpoint checkpoint = Checkpoint.read(directory, new Configuration());
         ModelConfig config = checkpoint.config();
-        try (SafetensorsFile file =
-                SafetensorsFile.open(new Path(directory, "golden.safetensors"), new Configuration())) {
-            List<ModalityConfig> modalities = config.modalities();
-            float[][][][] features = new float[modalities.size()][][][];
-            int[][][] masks = new int[modalities.size()][][];
-            for (int m = 0; m < features.length; m++) {
-                features[m] = sequences(file, modalities.get(m));
-                masks[m] = masks(file, modalities.get(m).name(), features[m]);
-            }
-            float[][] tokens = matrix(file.read("fused"));
-            float[][][] fused = new float[features[0].length][][];
-            int from = 0;
-            for (int r = 0; r < fused.length; r++) {
-                int to = from + config.leadingTokens();
-                for (int m = 0; m < features.length; m++) {
-                    to += masks[m] == null ? features[m][r].length : Arrays.stream(masks[m][r]).sum();
+        Golden golden = Golden.read(directory, config, new Configuration()).orElseThrow();
+        int modalities = config.modalities().size();
+        float[][][][] features = new float[modalities][golden.rows()][][];
+        int[][][] masks = new int[modalities][golden.rows()][];
+        for (int m = 0; m < modalities; m++) {
+            GoldenInput input = golden.inputs().get(m);
+            boolean prefixes = true;
+            for (int r = 0; r < golden.rows(); r++) {
+                int[] kept = input.kept(r);
+                prefixes &= kept[kept.length - 1] == kept.length - 1;
+                masks[m][r] = new int[input.tokens()];
+                for (int token : kept) {
+                    masks[m][r][token] = 1;
                 }
-                fused[r] = Arrays.copyOfRange(tokens, from, to);
-                from = to;
             }
-            boolean pools = config.pooling() != Pooling.NONE;
-            return new GoldenTable(
-                    checkpoint,
-                    features,
-                    masks,
-                    fused,
-                    pools ? matrix(file.read("pooled")) : null,
-                    holds(file, "attention_by_layer") ? matrix(file.read("attention_by_layer")) : null);
-        } catch (IOException failure) {
-            throw new IllegalStateException(failure);
+            for (int r = 0; r < golden.rows(); r++) {
+                int stored = prefixes ? input.kept(r).length : input.tokens();
+                features[m][r] = tokens(input, r, stored, config.modalities().get(m));
+            }
+            masks[m] = prefixes ? null : masks[m];
         }
-    }
-
-    private static boolean holds(SafetensorsFile file, String tensor) {
-        return file.entries().containsKey(tensor);
-    }
-
-    private static float[][][] sequences(SafetensorsFile file, ModalityConfig modality) {
-        StoredTensor padded = file.read(modality.name() + ".features");
-        FloatBuffer values = FloatBuffer.allocate((int) padded.shape().elements());
-        padded.copyTo(values);
-        int longest = (int) padded.shape().dimension(1);
-        long[] lengths = new long[(int) padded.shape().dimension(0)];
-        Arrays.fill(lengths, longest);
-        if (holds(file, modality.name() + ".lengths")) {
-            file.read(modality.name() + ".lengths").copyTo(LongBuffer.wrap(lengths));
-        }
-        float[][][] sequences = new float[lengths.length][][];
-        for (int r = 0; r < lengths.length; r++) {
-            sequences[r] = new float[(int) lengths[r]][modality.featureSize()];
-            for (int t = 0; t < sequences[r].length; t++) {
-                values.get((r * longest + t) * modality.featureSize(), sequences[r][t]);
+        float[][][] fused = new float[golden.rows()][][];
+        int token = 0;
+        for (int r = 0; r < fused.length; r++) {
+            int tokens = config.leadingTokens();
+            for (GoldenInput input : golden.inputs()) {
+                tokens += input.kept(r).length;
+            }
+            fused[r] = new float[tokens][];
+            for (int t = 0; t < tokens; t++) {
+                fused[r][t] = golden.fused().row(token++);
             }
         }
-        return sequences;
+        return new GoldenTable(
+                checkpoint, features, masks, fused, rows(golden.pooled()), rows(golden.attentionByLayer()));
     }
 
-    private static int[][] masks(SafetensorsFile file, String modality, float[][][] sequences) {
-        if (!holds(file, modality + ".mask")) {
-            return null;
+    private static float[][] tokens(GoldenInput input, int row, int tokens, ModalityConfig modality) {
+        FloatBuffer values = FloatBuffer.allocate(tokens * modality.featureSize());
+        input.copyTo(values, row, 0, tokens);
+        float[][] sequence = new float[tokens][modality.featureSize()];
+        for (int t = 0; t < tokens; t++) {
+            values.get(t * modality.featureSize(), sequence[t]);
         }
-        StoredTensor stored = file.read(modality + ".mask");
-        long[] entries = new long[(int) stored.shape().elements()];
-        stored.copyTo(LongBuffer.wrap(entries));
-        int longest = (int) stored.shape().dimension(1);
-        int[][] masks = new int[sequences.length][];
-        for (int r = 0; r < masks.length; r++) {
-            masks[r] = new int[sequences[r].length];
-            for (int t = 0; t < masks[r].length; t++) {
-                masks[r][t] = (int) entries[r * longest + t];
-            }
-        }
-        return masks;
+        return sequence;
+    }
+
+    private static float[][] rows(GoldenOutput output) {
+        return output == null
+                ? null
+                : IntStream.range(0, output.rows()).mapToObj(output::row).toArray(float[][]::new);
     }
 
     /** The same, with tokens of NaN put before, among and behind the others, and masks that drop them. */
@@ -167,17 +143,6 @@ final class GoldenTable {
             }
         }
         return new GoldenTable(checkpoint, padded, kept, fused, pooled, attentionByLayer);
-    }
-
-    private static float[][] matrix(StoredTensor tensor) {
-        FloatBuffer values = FloatBuffer.allocate((int) tensor.shape().elements());
-        tensor.copyTo(values);
-        int rows = (int) tensor.shape().dimension(0);
-        float[][] matrix = new float[rows][values.capacity() / rows];
-        for (int r = 0; r < matrix.length; r++) {
-            values.get(r * matrix[r].length, matrix[r]);
-        }
-        return matrix;
     }
 
     Checkpoint checkpoint() {
