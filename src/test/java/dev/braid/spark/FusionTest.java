@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.braid.InputException;
+import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.RandomCheckpoint;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;
@@ -134,6 +137,70 @@ class FusionTest {
     private Dataset<Row> emit(GoldenTable golden, Dataset<Row> table, Emitted... emitted) {
         FusionConfig config = new FusionConfig(golden.columns("label"), 512, false, Set.of(emitted));
         return fuse(table, golden.checkpoint(), config);
+    }
+
+    @Test
+    void structsHaveAFieldForEveryModalityAndOneForClsFirstWhereTheModelHasIt() {
+        Dataset<Row> table = GoldenTable.read("odd-sizes").paired(spark, GoldenTable.FLAT);
+        String groups = "visual: FLOAT NOT NULL, text: FLOAT NOT NULL> NOT NULL";
+        assertThat(fuse(table, limited(false), limitedConfig(false)).schema().toDDL())
+                .contains("fused_lengths STRUCT<visual: INT NOT NULL, text: INT NOT NULL> NOT NULL")
+                .endsWith("attention STRUCT<" + groups + ",attention_by_layer ARRAY<STRUCT<"
+                        + groups.replace("> NOT NULL", ">> NOT NULL"));
+        assertThat(fuse(table, limited(true), limitedConfig(false)).schema().toDDL())
+                .contains("fused_lengths STRUCT<cls: INT NOT NULL, visual: INT NOT NULL, text: INT NOT NULL> NOT NULL")
+                .endsWith("attention STRUCT<cls: FLOAT NOT NULL, " + groups
+                        + ",attention_by_layer ARRAY<STRUCT<cls: FLOAT NOT NULL, "
+                        + groups.replace("> NOT NULL", ">> NOT NULL"));
+    }
+
+    @Test
+    void cutRowsFuseAsIfTheyWereShorterAndAreCountedOnceEach() {
+        GoldenTable golden = GoldenTable.read("odd-sizes");
+        Dataset<Row> table = golden.paired(spark, GoldenTable.NESTED).repartition(3);
+        Dataset<Row> shorter = table.withColumn("visual", functions.expr("slice(visual, 1, 3)"))
+                .withColumn("text", functions.expr("slice(text, 1, 4)"));
+        FusionProgress progress = FusionProgress.start(spark.sparkContext());
+        String output = directory.resolve("cut").toString();
+        FusedTable.at(output, false, List.of(), spark.sparkContext().hadoopConfiguration())
+                .write(
+                        Fusion.fuse(table, limited(true), Optional.empty(), limitedConfig(true), progress),
+                        golden.rows());
+        assertThat(progress.truncated())
+                .isEqualTo(table.filter("size(visual) > 3 or size(text) > 4").count())
+                .isPositive()
+                .isLessThan(golden.rows());
+        Dataset<Row> fused = fuse(shorter, limited(true), limitedConfig(false));
+        assertThat(bits(spark.read().parquet(output))).isEqualTo(bits(fused));
+        for (Row row : fused.collectAsList()) {
+            List<Object> tokens = row.getList(row.fieldIndex("fused_tokens"));
+            Row lengths = row.getStruct(row.fieldIndex("fused_lengths"));
+            assertThat(lengths.getInt(0)).isEqualTo(1);
+            assertThat(tokens).hasSize(1 + lengths.getInt(1) + lengths.getInt(2));
+        }
+        assertThatThrownBy(
+                        () -> fuse(table, limited(true), limitedConfig(false)).collectAsList())
+                .rootCause()
+                .isInstanceOf(InputException.class)
+                .hasMessageEndingWith("; --truncate would cut it");
+    }
+
+    /** A random model over the tables of odd-sizes that has 3 positions for visual and 4 for text. */
+    private static Checkpoint limited(boolean clsToken) {
+        List<ModalityConfig> stored =
+                GoldenTable.read("odd-sizes").checkpoint().config().modalities();
+        List<ModalityConfig> modalities = List.of(
+                new ModalityConfig("visual", stored.get(0).featureSize(), 3),
+                new ModalityConfig("text", stored.get(1).featureSize(), 4));
+        return RandomCheckpoint.of(
+                new ModelConfig(modalities, 24, 2, 3, 20, Activation.GELU, true, 1e-6f, true, clsToken, Pooling.POOLER),
+                1);
+    }
+
+    private static FusionConfig limitedConfig(boolean truncate) {
+        ModelConfig model = limited(true).config();
+        TableColumns columns = TableColumns.of(model, "id", List.of(), Map.of(), Map.of());
+        return new FusionConfig(columns, 64, truncate, ALL);
     }
 
     private static final List<String> VALUES = List.of(
