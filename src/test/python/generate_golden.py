@@ -24,10 +24,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers.utils.logging import disable_progress_bar
 
 from fusion_cases import FUSION_CASES
 from fusion_module import FusionModule, split_heads
 from golden_case import Case, FusionCase
+from huggingface import HuggingFaceCase, huggingface_reference
+from huggingface_cases import HUGGINGFACE_CASES
 from reference import Reference, error, run_alone, run_batch
 from seed_cases import SEED_CASES
 from traps import measure
@@ -38,13 +41,15 @@ GOLDEN = Path(__file__).resolve().parents[1] / "resources" / "golden"
 #: unpadded and padded ones. A quarter of the 2e-5 that the parity tests allow Braid.
 TOLERANCE = 5e-6
 
-CASES: tuple[Case, ...] = (*SEED_CASES, *FUSION_CASES)
+CASES: tuple[Case, ...] = (*SEED_CASES, *FUSION_CASES, *HUGGINGFACE_CASES)
 
 
 def reference_of(case: Case) -> Reference:
     match case:
         case FusionCase():
             return FusionModule(case)
+        case HuggingFaceCase():
+            return huggingface_reference(case)
     raise TypeError(f"Cannot build case '{case.name}': expected a known kind, got {type(case).__name__}")
 
 
@@ -162,6 +167,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.backends.mha.set_fastpath_enabled(False)
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):
         lines = [generate(case) for case in CASES]
     readme = GOLDEN / "README.md"

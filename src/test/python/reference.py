@@ -36,6 +36,8 @@ class Reference(nn.Module, ABC):
         super().__init__()
         self.case = case
         self.leading = leading
+        #: What follows the last LayerNorm of unimodal encoders, where the features are what stands before it.
+        self.normalised: list[Tensor] = []
 
     @abstractmethod
     def run(self, features: list[Tensor], keep: list[Tensor] | None = None) -> Run:

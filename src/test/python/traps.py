@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,27 +21,34 @@ LEAST_ERROR = 1e-3
 LEAST_GELU_ERROR = 1e-4
 
 
-def parameters(module: nn.Module, pattern: str) -> list[Tensor]:
-    """Returns the parameters whose names hold the pattern, at least one."""
-    found: list[Tensor] = [tensor for name, tensor in module.named_parameters() if re.search(pattern, name)]
-    assert found, pattern
-    return found
+def parameters(module: nn.Module, patterns: tuple[str, ...]) -> list[Tensor]:
+    """Returns the parameters whose names hold the first of the patterns that any name holds."""
+    named = list(module.named_parameters())
+    for pattern in patterns:
+        found: list[Tensor] = [tensor for name, tensor in named if re.search(pattern, name)]
+        if found:
+            return found
+    raise AssertionError(f"Cannot make a mistake: expected a parameter like {patterns}, got {[n for n, _ in named]}")
 
 
-def zero(pattern: str) -> Change:
+def zero(patterns: tuple[str, ...]) -> Change:
     def change(module: Reference) -> None:
-        for tensor in parameters(module, pattern):
+        for tensor in parameters(module, patterns):
             tensor.zero_()
 
     return change
 
 
-def reorder_rows(pattern: str, reorder: Callable[[Tensor], Tensor]) -> Change:
+def reorder_rows(patterns: tuple[str, ...], reorder: Callable[[Tensor], Tensor]) -> Change:
     def change(module: Reference) -> None:
-        for tensor in parameters(module, pattern):
+        for tensor in parameters(module, patterns):
             tensor.copy_(reorder(tensor.clone()))
 
     return change
+
+
+def next_row(rows: Tensor) -> Tensor:
+    return rows.roll(-1, 0)
 
 
 def swap_query_and_key(module: Reference) -> None:
@@ -70,15 +75,14 @@ def transpose_square_matrices(module: Reference) -> None:
 
 def other_gelu(module: Reference) -> None:
     """Puts tanh GELU in the place of erf GELU, and the other way round."""
-    tanh = module.case.hidden_act == "gelu"
-    function: Any = partial(F.gelu, approximate="tanh" if tanh else "none")
+    approximate = "tanh" if module.case.hidden_act == "gelu" else "none"
     for part in module.modules():
         if isinstance(part, nn.TransformerEncoderLayer):
-            part.activation = function
+            part.activation = nn.GELU(approximate)
         elif isinstance(part, nn.GELU):
-            part.approximate = "tanh" if tanh else "none"
+            part.approximate = approximate
         elif hasattr(part, "intermediate_act_fn"):
-            part.intermediate_act_fn = function
+            part.intermediate_act_fn = nn.GELU(approximate)
 
 
 def other_norm_order(module: Reference) -> None:
@@ -108,14 +112,22 @@ def keep_cls_from_norm(module: Reference) -> None:
     module.embedding_layer_norm = NormBehindFirst(module.get_submodule("embedding_layer_norm"))
 
 
-def add_to_cls(pattern: str) -> Change:
-    """Gives the CLS token the first row of the first table that the pattern finds."""
+def add_to_cls(patterns: tuple[str, ...]) -> Change:
+    """Gives the CLS token the first row of a table."""
 
     def change(module: Reference) -> None:
-        parameters(module, r"^cls_token$")[0].add_(parameters(module, pattern)[0][0])
+        parameters(module, CLS)[0].add_(parameters(module, patterns)[0][0])
 
     return change
 
+
+#: Where the model kinds keep the same things; the first pattern that finds a tensor counts.
+CLS = (r"^cls_token$", r"multimodal_model\.cls_token", r"mm_encoder\.cls_token")
+POSITIONS = (r"^position_embeddings", r"text_embeddings\.position_embeddings", r"\bembeddings\.position_embeddings")
+MODALITIES = (r"^modality_embeddings", r"\bembeddings\.token_type")
+TEXT_TYPES = (r"text_embeddings\.token_type", r"\bembeddings\.token_type")
+VISUAL_POSITIONS = (r"visual_position_embeddings",)
+VISUAL_TYPES = (r"visual_token_type_embeddings",)
 
 #: Changes to a copy of the model, by the name of the mistake.
 CHANGES: dict[str, Change] = {
@@ -124,17 +136,20 @@ CHANGES: dict[str, Change] = {
     "the other GELU": other_gelu,
     "the other norm order": other_norm_order,
     "epsilon 1e-12": usual_epsilon,
-    "CLS token forgotten": zero("cls_token$"),
-    "modality rows forgotten": zero("^modality_embeddings"),
-    "modality rows swapped": reorder_rows("^modality_embeddings", lambda rows: rows.flip(0)),
-    "positions forgotten": zero(r"^position_embeddings|text_embeddings.position|[^_]embeddings\.position_embeddings"),
-    "positions counted from 1": reorder_rows(
-        r"^position_embeddings|text_embeddings.position|[^_]embeddings\.position_embeddings.weight",
-        lambda rows: rows.roll(-1, 0),
-    ),
+    "CLS token forgotten": zero(CLS),
+    "modality rows forgotten": zero(MODALITIES),
+    "modality rows swapped": reorder_rows(MODALITIES, torch.flipud),
+    "positions forgotten": zero(POSITIONS),
+    "positions counted from 1": reorder_rows(POSITIONS, next_row),
+    "text type row forgotten": zero(TEXT_TYPES),
+    "text type row 1 for 0": reorder_rows(TEXT_TYPES, torch.flipud),
+    "visual position row forgotten": zero(VISUAL_POSITIONS),
+    "visual position row 1 for 0": reorder_rows(VISUAL_POSITIONS, next_row),
+    "visual type row forgotten": zero(VISUAL_TYPES),
+    "visual type row 0 for 1": reorder_rows(VISUAL_TYPES, torch.flipud),
     "CLS left out of the embedding norm": keep_cls_from_norm,
-    "modality row added to CLS": add_to_cls("^modality_embeddings"),
-    "position row added to CLS": add_to_cls("^position_embeddings"),
+    "modality row added to CLS": add_to_cls(MODALITIES),
+    "position row added to CLS": add_to_cls(POSITIONS),
 }
 
 
@@ -160,6 +175,8 @@ def wrong_outputs(
     match name:
         case "final norm forgotten":
             return {"fused": results[f"layers.{reference.case.layers - 1}"]}
+        case "features after the encoders' LayerNorm":
+            return run(reference, reference.normalised, keep)
         case "positions recounted":
             return run_alone(reference, features, keep)
         case "mask ignored":
