@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileStatus;
@@ -19,7 +20,9 @@ final class CheckpointReader {
 
     private static final int MAX_CONFIG_BYTES = 1 << 20;
     private static final int MAX_INDEX_BYTES = 32 << 20;
-    private static final int MOST_PROBLEMS = 100;
+
+    /** More say nothing that these do not. */
+    static final int MOST_PROBLEMS = 100;
 
     private static final String PYTORCH = "pytorch_model.bin";
 
@@ -184,10 +187,10 @@ final class CheckpointReader {
     }
 
     private InputException failure() {
-        List<String> shown = new ArrayList<>(problems.subList(0, Math.min(MOST_PROBLEMS, problems.size())));
-        if (problems.size() > MOST_PROBLEMS) {
-            shown.add("and " + (problems.size() - MOST_PROBLEMS) + " more");
-        }
+        List<String> shown = problems.size() <= MOST_PROBLEMS
+                ? problems
+                : Stream.concat(problems.stream().limit(MOST_PROBLEMS), Stream.of("and more"))
+                        .toList();
         return InputException.of("Cannot read model " + Quote.of(directory), shown);
     }
 }

@@ -12,7 +12,7 @@ import java.util.Set;
 /** What the files hold against what the model needs: every tensor that is missing, of another shape or type, or not its. */
 final class TensorCheck {
     /** Of so many missing tensors the nearest candidate is looked for; a model that lacks more is another model. */
-    private static final int MOST_HINTS = 20;
+    private static final int MOST_HINTS = 10;
 
     private final WeightFiles files;
     private final Map<String, TensorEntry> entries;
@@ -50,11 +50,15 @@ final class TensorCheck {
         if (strict) {
             entries.keySet().stream()
                     .filter(name -> !named.contains(name) && !encoder.isOfAnotherLayer(name))
+                    .limit(CheckpointReader.MOST_PROBLEMS + 1L)
                     .forEach(name -> problems.add(unplaced(name, "only tensors of the model in config.json")));
         }
     }
 
     private void check(ExpectedTensor expected) {
+        if (problems.size() > CheckpointReader.MOST_PROBLEMS) {
+            return;
+        }
         TensorEntry entry = entries.get(expected.name());
         String object =
                 "Cannot load tensor " + Quote.of(expected.name()) + " from " + files.file(expected.name()) + ": ";

@@ -120,6 +120,10 @@ final class ModelDirectory {
         return this;
     }
 
+    String config() {
+        return config;
+    }
+
     Checkpoint read() {
         return inspect().checkpoint();
     }
