@@ -149,7 +149,11 @@ def extras(
         tensors["modality_embeddings.weight"] = weight[: len(names)]
     if named.position_embeddings is not None:
         positions = named.position_embeddings
-        by_name = positions if isinstance(positions, Mapping) else {name: positions for name in names}
+        by_name: dict[str, Table]
+        if isinstance(positions, (nn.Embedding, Tensor)):
+            by_name = {name: positions for name in names}
+        else:  # a mapping, or nn.ModuleDict and nn.ParameterDict, which are none
+            by_name = dict(positions.items())
         if set(by_name) != set(names):
             raise ExportError(subject, f"a table for each of {quoted(names)} (position_embeddings=)", quoted(by_name))
         for name, value in by_name.items():

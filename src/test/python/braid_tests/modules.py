@@ -165,14 +165,13 @@ class Embedded(Fusion):
         super().__init__()
         self.cls = nn.Parameter(torch.zeros(1, 1, HIDDEN))
         self.kinds = nn.Embedding(2, HIDDEN)
-        self.register_buffer("positions", torch.randn(1, 12, HIDDEN))
-        self.text_positions = nn.Embedding(9, HIDDEN)
+        self.positions = nn.ParameterDict({"img": torch.randn(1, 12, HIDDEN), "txt": torch.randn(9, HIDDEN)})
         self.norm = nn.LayerNorm(HIDDEN)
         self.dense = nn.Linear(HIDDEN, HIDDEN)
 
     def forward(self, img: Tensor, txt: Tensor) -> Tensor:
-        text = self.txt(txt) + self.kinds.weight[0] + self.text_positions.weight[: txt.shape[1]]
-        visual = self.img(img) + self.kinds.weight[1] + self.positions[:, : img.shape[1]]
+        text = self.txt(txt) + self.kinds.weight[0] + self.positions["txt"][: txt.shape[1]]
+        visual = self.img(img) + self.kinds.weight[1] + self.positions["img"][:, : img.shape[1]]
         fused = self.mixer(self.norm(torch.cat([self.cls, text, visual], dim=1)))
         return torch.tanh(self.dense(fused[:, 0]))
 
@@ -181,7 +180,7 @@ def named_embeddings(module: Any) -> dict[str, Any]:
     return {
         "cls_token": module.cls,
         "modality_embeddings": module.kinds,
-        "position_embeddings": {"img": module.positions, "txt": module.text_positions},
+        "position_embeddings": module.positions,
         "embedding_layer_norm": module.norm,
         "pooler": module.dense,
     }
