@@ -127,9 +127,7 @@ def projections(
     return found
 
 
-def extras(
-    subject: str, encoder: Encoder, names: list[str], named: Named
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The config keys and tensors of what the caller names beside projections and encoder."""
     tensors: dict[str, Tensor] = {}
     hidden = encoder.config["hidden_size"]
@@ -218,10 +216,14 @@ def prove(subject: str, encoder: Encoder, reference: Reference, rows: list[Row],
                 wanted = f"{name} within {TOLERANCE:.0e} of what the layer's parts compute"
                 hint = "attention masks and a layer's own operations cannot be described"
                 raise ExportError(subject, wanted, f"{apart:.1e} apart in row {i}", hint)
-        tokens = [x for x in found.returned if x.dim() > 1 and x.numel() == found.fused.numel() and len(found.fused) > 1]
+        tokens = [
+            x for x in found.returned if x.dim() > 1 and x.numel() == found.fused.numel() and len(found.fused) > 1
+        ]
         tokens = [x.reshape(found.fused.shape).float() for x in tokens if x.shape[-1] == found.fused.shape[-1]]
         if tokens and not any(error(x, found.fused) <= TOLERANCE for x in tokens):
-            hint = "name a LayerNorm behind the layers, final_layer_norm=, or let call= return None to export the encoder"
+            hint = (
+                "name a LayerNorm behind the layers, final_layer_norm=, or let call= return None to export the encoder"
+            )
             apart = min(error(x, found.fused) for x in tokens)
             wanted = f"the tokens that the module returns to be those of '{encoder.path}'"
             raise ExportError(subject, wanted, f"others, {apart:.1e} apart in row {i}", hint)

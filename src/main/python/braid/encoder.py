@@ -51,7 +51,7 @@ def find_encoder(
         expected = "one stack of nn.TransformerEncoderLayer" + (f" in '{below}' (encoder=)" if below else "")
         hint = f"pass encoder=, such as encoder=module.{next(iter(stacks))}" if stacks else hint_for(module)
         raise ExportError(subject, expected, f"{len(stacks)} ({quoted(stacks)})" if stacks else "none", hint)
-    (path, layers), = stacks.items()
+    ((path, layers),) = stacks.items()
     if isinstance(parts[path], nn.TransformerEncoder) and final_norm is None:
         norm_path = joined(path, "norm") if parts[path].norm is not None else None
     else:
@@ -102,7 +102,9 @@ def path_of(module: nn.Module, part: nn.Module, argument: str) -> str:
     for path, candidate in module.named_modules():
         if candidate is part:
             return str(path)
-    raise ExportError(f"'{type(module).__name__}'", f"a part of the module ({argument}=)", f"another {type(part).__name__}")
+    raise ExportError(
+        f"'{type(module).__name__}'", f"a part of the module ({argument}=)", f"another {type(part).__name__}"
+    )
 
 
 def hint_for(module: nn.Module) -> str:

@@ -9,7 +9,9 @@ class ExportError(ValueError):
     """What stands in the way of an export: `Cannot export SUBJECT: expected EXPECTED, got GOT; NEXT_STEP`."""
 
     def __init__(self, subject: str, expected: str, got: str, next_step: str = "") -> None:
-        super().__init__(f"Cannot export {subject}: expected {expected}, got {got}" + (f"; {next_step}" if next_step else ""))
+        super().__init__(
+            f"Cannot export {subject}: expected {expected}, got {got}" + (f"; {next_step}" if next_step else "")
+        )
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -86,7 +86,9 @@ def export(
     else:
         superfluous = [name for name, value in vars(named).items() if value is not None]
         if superfluous:
-            raise ExportError(f"'{type(module).__name__}'", "no named part of a Hugging Face model", quoted(superfluous))
+            raise ExportError(
+                f"'{type(module).__name__}'", "no named part of a Hugging Face model", quoted(superfluous)
+            )
         golden = golden_tensors(rows, huggingface.run(module, kind, rows))
         check_finite(golden)
         huggingface.write(module, target)

@@ -97,7 +97,9 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
         hint = "pass encoder= where another is meant, and call= where the given module needs other inputs to reach it"
         raise ExportError(f"'{type(module).__name__}'", expected, got, hint)
     layers = tokens[1 : len(encoder.layers) + 1]
-    return Trace(tokens[0], layers, tokens[-1], {name: list(dict.fromkeys(paths)) for name, paths in readers.items()}, returned)
+    return Trace(
+        tokens[0], layers, tokens[-1], {name: list(dict.fromkeys(paths)) for name, paths in readers.items()}, returned
+    )
 
 
 def row_tokens(x: Tensor, encoder: Encoder, path: str) -> Tensor:

@@ -59,9 +59,21 @@ def test_layers_are_those_before_the_final_norm(tmp_path: Path) -> None:
     ("module", "sizes", "message"),
     [
         (lambda: vilt("ViltModel"), (16, 24), "expected a sample of feature sizes {'visual': 24, 'text': 24}, got"),
-        (lambda: vilt("ViltModel", hidden_act="silu"), (24, 24), "hidden_act to be one of 'relu', 'gelu', 'gelu_new', got 'silu'"),
-        (lambda: visual_bert("VisualBertModel", bypass_transformer=True), (14, 24), "bypass_transformer false, got true"),
-        (lambda: flava("FlavaModel").multimodal_model, (24, 24), "expected one stack of nn.TransformerEncoderLayer, got none"),
+        (
+            lambda: vilt("ViltModel", hidden_act="silu"),
+            (24, 24),
+            "hidden_act to be one of 'relu', 'gelu', 'gelu_new', got 'silu'",
+        ),
+        (
+            lambda: visual_bert("VisualBertModel", bypass_transformer=True),
+            (14, 24),
+            "bypass_transformer false, got true",
+        ),
+        (
+            lambda: flava("FlavaModel").multimodal_model,
+            (24, 24),
+            "expected one stack of nn.TransformerEncoderLayer, got none",
+        ),
         (lambda: torch.nn.Sequential(flava("FlavaModel")), (16, 20), "pass the Hugging Face model itself, module.0"),
     ],
 )

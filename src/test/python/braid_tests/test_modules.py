@@ -129,7 +129,9 @@ def test_a_modality_without_projection_has_no_prefix(tmp_path: Path) -> None:
 
 def test_tensors_of_embeddings_have_canonical_names_and_shapes(tmp_path: Path) -> None:
     _, tensors, _ = export("embeddings", tmp_path)
-    shapes = {name: list(tensor.shape) for name, tensor in tensors.items() if not name.startswith(("mixer", "img", "txt"))}
+    shapes = {
+        name: list(tensor.shape) for name, tensor in tensors.items() if not name.startswith(("mixer", "img", "txt"))
+    }
     assert shapes == {
         "cls_token": [1, 1, HIDDEN],
         "modality_embeddings.weight": [2, HIDDEN],
@@ -157,7 +159,9 @@ def test_parts_that_running_cannot_find_are_named(tmp_path: Path) -> None:
     class Functional(Fusion):
         def tokens(self, img: Tensor, txt: Tensor) -> Tensor:
             linear: Any = self.img[0]
-            return torch.cat([nn.functional.linear(txt, self.txt.weight), nn.functional.linear(img, linear.weight, linear.bias)], 1)
+            return torch.cat(
+                [nn.functional.linear(txt, self.txt.weight), nn.functional.linear(img, linear.weight, linear.bias)], 1
+            )
 
     module: Any = randomised(Functional())
     with pytest.raises(braid.ExportError, match=r"projections=\{'img': module.<its Linear>\}"):

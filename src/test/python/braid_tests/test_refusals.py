@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 import torch
-from modules import HIDDEN, TEXT, VISUAL, Embedded, Fusion, Seed, Three, encoder, images_and_texts, pair, randomised, sample
+from modules import (
+    HIDDEN,
+    TEXT,
+    VISUAL,
+    Embedded,
+    Fusion,
+    Seed,
+    Three,
+    encoder,
+    images_and_texts,
+    named_embeddings,
+    pair,
+)
+from modules import randomised, sample
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,7 +31,9 @@ class Scaled(Seed):
     """Multiplies the tokens between projection and encoder."""
 
     def forward(self, visual: Tensor, text: Tensor) -> Tensor:
-        return self.transformer_encoder(1.5 * torch.cat([self.visual_extractor(visual), self.textual_extractor(text)], 1))
+        return self.transformer_encoder(
+            1.5 * torch.cat([self.visual_extractor(visual), self.textual_extractor(text)], 1)
+        )
 
 
 class WithToken(Seed):
@@ -123,18 +138,38 @@ def thrice() -> Any:
         (Twice, pair, {}, "'transformer_encoder.layers.1' to run once each, in this order"),
         (OwnVector, pair, {}, "pass pooling=, by which Braid is to pool"),
         (Between, thrice, {}, "expected the output of the layer before as its input, got another tensor"),
-        (two_kinds_of_layers, thrice, {}, "Cannot export layer 'blocks.1': expected num_attention_heads 3 as in 'blocks.0', got 2"),
-        (lambda: Fusion(activation=F.silu), images_and_texts, {}, "an activation that computes 'relu', 'gelu', 'gelu_new', got 'silu'"),
+        (
+            two_kinds_of_layers,
+            thrice,
+            {},
+            "Cannot export layer 'blocks.1': expected num_attention_heads 3 as in 'blocks.0', got 2",
+        ),
+        (
+            lambda: Fusion(activation=F.silu),
+            images_and_texts,
+            {},
+            "an activation that computes 'relu', 'gelu', 'gelu_new', got 'silu'",
+        ),
         (lambda: Fusion(activation=nn.PReLU(1)), images_and_texts, {}, "got 'PReLU'"),
         (lambda: nn.Linear(VISUAL, HIDDEN), pair, {}, "expected one stack of nn.TransformerEncoderLayer, got none"),
         (lambda: encoder(), pair, {}, "pass call="),
         (Seed, pair, {"pooling": "sum"}, "expected one of 'mean', 'max', 'cls', 'last', 'none' (pooling=), got 'sum'"),
         (Seed, pair, {"pooling": "pooler"}, "pass pooler=, its Linear"),
         (Seed, pair, {"encoder": nn.Linear(2, 2)}, "expected a part of the module (encoder=), got another Linear"),
-        (Seed, pair, {"projections": {"image": None}}, "modalities of the sample, 'visual', 'text' (projections=), got 'image'"),
+        (
+            Seed,
+            pair,
+            {"projections": {"image": None}},
+            "modalities of the sample, 'visual', 'text' (projections=), got 'image'",
+        ),
         (Seed, pair, {"projections": {"visual": None}}, "a Linear(10, 24) that reads the features of 'visual'"),
         (Seed, pair, {"cls_token": torch.zeros(HIDDEN)}, "got 7 tokens, not 8, in row 0"),
-        (Seed, pair, {"modality_embeddings": torch.zeros(2, 5)}, "rows of 24 numbers (modality_embeddings=), got [2, 5]"),
+        (
+            Seed,
+            pair,
+            {"modality_embeddings": torch.zeros(2, 5)},
+            "rows of 24 numbers (modality_embeddings=), got [2, 5]",
+        ),
     ],
 )
 def test_a_module_is_refused(build: Any, make_sample: Any, parts: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -171,3 +206,12 @@ def test_a_sample_is_refused(broken: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(braid.ExportError) as refusal:
         braid.export(Seed(), tmp_path / "model", broken)
     assert message in str(refusal.value)
+
+
+def test_rows_that_no_sample_reached_are_finite_too(tmp_path: Path) -> None:
+    module: Any = randomised(Embedded())
+    with torch.no_grad():
+        module.positions["img"][0, 11, 0] = float("inf")
+    with pytest.raises(braid.ExportError, match="tensor 'position_embeddings.img.weight': expected finite numbers"):
+        braid.export(module, tmp_path / "model", images_and_texts(), **named_embeddings(module))
+    assert not (tmp_path / "model").exists()
