@@ -1,4 +1,4 @@
-"""python_export.py export MODELS, then compare MODELS FUSED: a model of each kind, and whether Braid's tables are PyTorch's."""
+"""python_export.py export MODELS, then compare MODELS FUSED: a model of each kind; are Braid's tables PyTorch's?"""
 
 import sys
 from pathlib import Path

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping, NoReturn, Union
+from typing import Any, NoReturn, Union
 
 import torch
 from torch import Tensor, nn
@@ -149,7 +150,7 @@ def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tu
         positions = named.position_embeddings
         by_name: dict[str, Table]
         if isinstance(positions, (nn.Embedding, Tensor)):
-            by_name = {name: positions for name in names}
+            by_name = dict.fromkeys(names, positions)
         else:  # a mapping, or nn.ModuleDict and nn.ParameterDict, which are none
             by_name = dict(positions.items())
         if set(by_name) != set(names):

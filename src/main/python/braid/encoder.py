@@ -7,7 +7,7 @@ Two kinds of layer are known: `torch.nn.TransformerEncoderLayer`, and a layer wr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from braid.errors import ExportError, quoted
 from braid.reference import ACTIVATIONS, joined
 
 #: What a config says of a layer, and the layer's tensors by their canonical names.
-Layer = Tuple[Dict[str, Any], Dict[str, Tensor]]
+Layer = tuple[dict[str, Any], dict[str, Tensor]]
 
 #: Spellings of the parts of an attention written from scratch, as attributes.
 _ATTENTION = ("self_attention", "self_attntion")
@@ -166,7 +166,7 @@ def own_layer(
     output = getattr(attention, "out_proj", None)
     if output is not None:
         linears["self_attention.out_proj"] = output
-    network = getattr(layer, "feed_forward_network")
+    network = layer.feed_forward_network
     steps = [step for step in network.children() if not isinstance(step, (nn.Dropout, nn.Identity))]
     if len(steps) != 3 or not isinstance(steps[0], nn.Linear) or not isinstance(steps[2], nn.Linear):
         expected = "feed_forward_network to be Linear, activation, Linear"

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Mapping, Sequence, Union
+from typing import Any, Callable, Union
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +23,7 @@ from braid.errors import ExportError, quoted
 Sample = Mapping[str, Sequence[Union[Tensor, "np.ndarray[Any, Any]"]]]
 
 #: One row: per modality its features [S, K], float32.
-Row = Dict[str, Tensor]
+Row = dict[str, Tensor]
 
 #: A modality's name is that of a column, and stands before = on a command line.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

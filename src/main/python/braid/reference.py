@@ -7,7 +7,8 @@ row, unpadded. Dimension letters: S tokens of the row, D hidden size.
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Mapping
+from collections.abc import Mapping
+from typing import Any, Callable
 
 import torch
 from torch import Tensor

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator
+from functools import partial
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ def trace_rows(module: nn.Module, encoder: Encoder, rows: list[Row], call: Call 
     failures: list[Exception] = []
     for axis in (0,) if encoder.batch_first else (1, 0):
         try:
-            return [trace(module, encoder, row, lambda m, r: default_call(m, r, axis)) for row in rows]
+            return [trace(module, encoder, row, partial(default_call, batch_axis=axis)) for row in rows]
         except Exception as failure:  # whatever the module raises is what the caller has to see
             failures.append(failure)
     if isinstance(failures[-1], ExportError):

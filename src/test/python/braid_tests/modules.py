@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 VISUAL, TEXT, AUDIO, HIDDEN = 10, 20, 6, 24
 
-Sample = Dict[str, List[Tensor]]
+Sample = dict[str, list[Tensor]]
 
 
 def sample(seed: int = 7, **sizes: int) -> Sample:
@@ -114,7 +114,7 @@ class Fusion(nn.Module):
         self.unused(img)
         return torch.cat([self.txt(txt), self.img(img)], dim=1)
 
-    def forward(self, img: Tensor, txt: Tensor) -> Dict[str, Tensor]:
+    def forward(self, img: Tensor, txt: Tensor) -> dict[str, Tensor]:
         pooled = self.mixer(self.tokens(img, txt)).amax(dim=1)
         return {"vector": pooled, "logits": self.head(pooled)}
 

@@ -19,8 +19,9 @@ from modules import (
     images_and_texts,
     named_embeddings,
     pair,
+    randomised,
+    sample,
 )
-from modules import randomised, sample
 from torch import Tensor, nn
 from torch.nn import functional as F
 
