@@ -166,7 +166,7 @@ def own_layer(
     output = getattr(attention, "out_proj", None)
     if output is not None:
         linears["self_attention.out_proj"] = output
-    network = layer.feed_forward_network
+    network: Any = layer.feed_forward_network
     steps = [step for step in network.children() if not isinstance(step, (nn.Dropout, nn.Identity))]
     if len(steps) != 3 or not isinstance(steps[0], nn.Linear) or not isinstance(steps[2], nn.Linear):
         expected = "feed_forward_network to be Linear, activation, Linear"

@@ -38,9 +38,9 @@ def export(
     """Writes config.json, model.safetensors, golden.safetensors and pairs.parquet into `directory`.
 
     `module` is a Hugging Face FLAVA, VisualBERT or ViLT model, or any module that projects each modality by a Linear
-    (or not at all), concatenates them and runs one stack of encoder layers over them. A module of one's own is run on the
-    sample in float32, row by row, unpadded, on a copy; its parts are found by what they read and compute. The directory
-    is written only where its description, run by itself, gives the module's numbers.
+    (or not at all), concatenates them and runs one stack of encoder layers over them. A module of one's own is run on
+    the sample in float32, row by row, unpadded, on a copy; its parts are found by what they read and compute. The
+    directory is written only where its description, run by itself, gives the module's numbers.
 
     `sample` holds a few rows: per modality a sequence of [tokens, feature size] each, {"visual": [...], "text": [...]}.
     Rows of a padded batch are cut first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths prove most.
@@ -48,7 +48,7 @@ def export(
     What running does not find can be named, in the words of config.json; none of it applies to Hugging Face models:
 
     call: runs the module on one row, `call(module, row)`, where `forward` does not take [1, tokens, feature size] of
-        each modality by name or in the sample's order. What it returns is compared: tokens must be the encoder's output.
+        each modality by name or in the sample's order. Tokens that it returns must be the encoder's output.
     encoder: the stack to export, where there are several.
     final_layer_norm: the LayerNorm behind layers that stand in no nn.TransformerEncoder.
     heads: of layers written from scratch that do not tell.
