@@ -67,11 +67,12 @@ final class FuseCommand implements Callable<Integer> {
         options.check();
         try (SparkSession spark = Session.start("fuse")) {
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-            FusedTable output = FusedTable.at(options.output, options.overwrite, options.inputs(), hadoop);
-            Checkpoint checkpoint = options.repooled(Checkpoint.read(options.model, hadoop));
+            FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
+            Checkpoint checkpoint = options.repooled(Checkpoint.read(options.input.model, hadoop));
             FusionConfig config = options.config(checkpoint.config());
 
-            FeatureTables tables = options.open(spark, config.columns());
+            FeatureTables tables =
+                    FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             long rows = tables.audit();
             FusionProgress progress = FusionProgress.start(spark.sparkContext());
             PrintWriter error = spec.commandLine().getErr();

@@ -1,11 +1,9 @@
 package dev.braid.job;
 
-import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
-import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.TableColumns;
 import java.util.ArrayList;
@@ -15,52 +13,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
-import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** The options of {@code braid fuse}. {@code conf/braid.properties} lists the same ones; a test holds them together. */
+/** The options of {@code braid fuse}, beside those of its input. {@code conf/braid.properties} lists the same ones; a test holds them together. */
 final class FuseOptions {
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            description = "Directory of the model: config.json and model.safetensors. Required.")
-    String model;
-
-    @Option(
-            names = "--paired",
-            paramLabel = "PATH",
-            description = "One Parquet table that holds every modality. Required, unless --features is given.")
-    String paired;
-
-    @Option(
-            names = "--features",
-            paramLabel = "M=PATH",
-            converter = Assignment.Converter.class,
-            description = "The Parquet table of modality M, once per modality; the tables are joined on the key.")
-    List<Assignment> features = new ArrayList<>();
-
-    @Option(
-            names = "--column",
-            paramLabel = "M=NAME",
-            converter = Assignment.Converter.class,
-            description = "The feature column of modality M. Default: the modality's name.")
-    List<Assignment> columns = new ArrayList<>();
-
-    @Option(
-            names = "--dtype",
-            paramLabel = "M=TYPE",
-            converter = DtypeName.class,
-            description = "The numbers in a binary feature column of modality M, little-endian: float32, float16 or"
-                    + " bfloat16. Default: float32.")
-    List<Assignment> dtypes = new ArrayList<>();
-
-    @Option(
-            names = "--key",
-            paramLabel = "COL",
-            description = "The column that names a row, unique and never null; it keeps its type. Required.")
-    String key;
+    @Mixin
+    InputOptions input;
 
     @Option(
             names = "--output",
@@ -97,18 +58,9 @@ final class FuseOptions {
     List<String> keep = new ArrayList<>();
 
     @Option(
-            names = "--max-tokens",
-            paramLabel = "N",
-            converter = AtLeastOne.class,
-            defaultValue = "4096",
-            description = "Token budget of one batch, which sizes the buffers of a task; no row may be longer."
-                    + " Default: ${DEFAULT-VALUE}.")
-    int maxTokens;
-
-    @Option(
             names = "--partitions",
             paramLabel = "N",
-            converter = AtLeastOne.class,
+            converter = InputOptions.AtLeastOne.class,
             description = "Number of tasks that fuse. Default: as one table is split; for a join one per 64 MiB, and"
                     + " no fewer than Spark's default parallelism.")
     Integer partitions;
@@ -120,47 +72,28 @@ final class FuseOptions {
 
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
-     * --features}, and that no modality is named twice.
+     * --features}, and what {@link InputOptions#check} says.
      *
      * @throws UsageException naming the first of these that is wrong
      */
     void check() {
         List<String> missing = new ArrayList<>();
         Map<String, String> required = new LinkedHashMap<>();
-        required.put("--model", model);
-        required.put("--key", key);
+        required.put("--model", input.model);
+        required.put("--key", input.key);
         required.put("--output", output);
         required.forEach((option, value) -> {
-            if (isMissing(value)) {
+            if (InputOptions.isMissing(value)) {
                 missing.add("'" + option + "'");
             }
         });
         if (!missing.isEmpty()) {
             throw new UsageException("Cannot fuse: expected " + String.join(", ", missing) + " (required), got none");
         }
-        if (isMissing(paired) == features.isEmpty()) {
-            throw new UsageException(
-                    "Cannot fuse: expected '--paired' (one table) or '--features' (a table per modality)," + " got "
-                            + (features.isEmpty() ? "neither" : "both"));
+        input.check("fuse");
+        if (!input.hasTables()) {
+            throw InputOptions.oneOfBoth("fuse", "neither");
         }
-        byModality("--features", features);
-        byModality("--column", columns);
-        byModality("--dtype", dtypes);
-    }
-
-    private static boolean isMissing(String value) {
-        return value == null || value.isBlank();
-    }
-
-    /** The paths that are read. */
-    List<String> inputs() {
-        List<String> inputs = new ArrayList<>(List.of(model));
-        if (isMissing(paired)) {
-            features.forEach(table -> inputs.add(table.value()));
-        } else {
-            inputs.add(paired);
-        }
-        return inputs;
     }
 
     /** The model with the pooling asked for, or its own. */
@@ -174,57 +107,22 @@ final class FuseOptions {
      * @throws dev.braid.InputException if an option names a modality that the model lacks
      */
     FusionConfig config(ModelConfig model) {
-        Map<String, ElementType> dtypeByModality = new LinkedHashMap<>();
-        byModality("--dtype", dtypes)
-                .forEach((modality, dtype) ->
-                        dtypeByModality.put(modality, ElementType.parse(dtype).orElseThrow()));
-        TableColumns read = TableColumns.of(model, key, keep, byModality("--column", columns), dtypeByModality);
-        if (maxTokens < model.modalities().size()) {
+        TableColumns read = input.columns(model, keep);
+        if (input.maxTokens < model.modalities().size()) {
             throw new UsageException("Cannot parse option '--max-tokens': expected at least "
-                    + model.modalities().size() + " (a token per modality of the model), got " + maxTokens);
+                    + model.modalities().size() + " (a token per modality of the model), got " + input.maxTokens);
         }
         if (pooling == Pooling.NONE && emit.contains("pooled")) {
             throw new UsageException(
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
-        FusionModel.check(model, maxTokens);
-        return new FusionConfig(read, maxTokens, emit.contains("pooled"), emit.contains("tokens"));
-    }
-
-    FeatureTables open(SparkSession spark, TableColumns columns) {
-        return isMissing(paired)
-                ? FeatureTables.perModality(spark, byModality("--features", features), columns)
-                : FeatureTables.paired(spark, paired, columns);
+        FusionModel.check(model, input.maxTokens);
+        return new FusionConfig(read, input.maxTokens, emit.contains("pooled"), emit.contains("tokens"));
     }
 
     OptionalInt partitions() {
         return partitions == null ? OptionalInt.empty() : OptionalInt.of(partitions);
-    }
-
-    /** The values of an option that is given once per modality, in the order given. */
-    private static Map<String, String> byModality(String option, List<Assignment> assignments) {
-        Map<String, String> values = new LinkedHashMap<>();
-        for (Assignment assignment : assignments) {
-            String before = values.put(assignment.modality(), assignment.value());
-            if (before != null) {
-                throw new UsageException("Cannot parse option '" + option + "': expected modality '"
-                        + assignment.modality() + "' once, got '" + before + "' and '" + assignment.value() + "'");
-            }
-        }
-        return values;
-    }
-
-    static final class DtypeName implements ITypeConverter<Assignment> {
-        @Override
-        public Assignment convert(String text) {
-            Assignment assignment = new Assignment.Converter().convert(text);
-            if (ElementType.parse(assignment.value()).isEmpty()) {
-                throw new TypeConversionException(
-                        "expected float32, float16 or bfloat16, got '" + assignment.value() + "'");
-            }
-            return assignment;
-        }
     }
 
     static final class PoolingName implements ITypeConverter<Pooling> {
@@ -257,22 +155,6 @@ final class FuseOptions {
                 throw new TypeConversionException("expected pooled, tokens or pooled,tokens, got '" + text + "'");
             }
             return what;
-        }
-    }
-
-    static final class AtLeastOne implements ITypeConverter<Integer> {
-        @Override
-        public Integer convert(String text) {
-            try {
-                int number = Integer.parseInt(text.strip());
-                if (number >= 1) {
-                    return number;
-                }
-            } catch (NumberFormatException e) {
-                // Said below, in our words.
-            }
-            throw new TypeConversionException(
-                    "expected a whole number from 1 to " + Integer.MAX_VALUE + ", got '" + text + "'");
         }
     }
 }

@@ -32,7 +32,7 @@ class CommandLineTest {
             --column visual      | Cannot parse option '--column': expected MODALITY=VALUE, got 'visual'
             --column =v          | Cannot parse option '--column': expected MODALITY=VALUE, got '=v'
             --dtype text=int8    | Cannot parse option '--dtype': expected float32, float16 or bfloat16, got 'int8'
-            --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, got 'sum'
+            --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, pooler, got 'sum'
             --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens or pooled,tokens, got 'all'
             --dtype text=        | Cannot parse option '--dtype': expected MODALITY=VALUE, got 'text='
             """)
