@@ -9,5 +9,7 @@ public enum Activation {
     /** {@code x / 2 * (1 + erf(x / sqrt 2))}, Hendrycks and Gimpel 2016 (arXiv 1606.08415). */
     GELU,
     /** {@code x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))}, its approximation of the same paper. */
-    GELU_TANH
+    GELU_TANH,
+    /** {@code tanh(x)}. */
+    TANH
 }

@@ -43,7 +43,7 @@ public interface Kernels extends AutoCloseable {
      * @param query [Q, D]
      * @param key [S, D]
      * @param value [S, D]
-     * @param scores scratch, dense, of at least H * Q * S floats
+     * @param scores at least H * Q * S floats, written: the softmax of each head, [H, Q, S], dense
      * @param heads H, a divisor of D
      */
     void attention(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores, int heads);

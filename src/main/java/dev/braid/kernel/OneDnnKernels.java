@@ -148,12 +148,15 @@ final class OneDnnKernels implements Kernels {
         if (sum) {
             check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
         }
-        switch (activation) {
-            case NONE -> {}
-            case RELU -> check(dnnl_post_ops_append_eltwise(postOps, dnnl_eltwise_relu, 0f, 0f), "append_eltwise");
-            case GELU -> check(dnnl_post_ops_append_eltwise(postOps, dnnl_eltwise_gelu_erf, 0f, 0f), "append_eltwise");
-            case GELU_TANH ->
-                check(dnnl_post_ops_append_eltwise(postOps, dnnl_eltwise_gelu_tanh, 0f, 0f), "append_eltwise");
+        int algorithm = switch (activation) {
+            case NONE -> dnnl_alg_kind_undef;
+            case RELU -> dnnl_eltwise_relu;
+            case GELU -> dnnl_eltwise_gelu_erf;
+            case GELU_TANH -> dnnl_eltwise_gelu_tanh;
+            case TANH -> dnnl_eltwise_tanh;
+        };
+        if (activation != Activation.NONE) {
+            check(dnnl_post_ops_append_eltwise(postOps, algorithm, 0f, 0f), "post_ops_append_eltwise");
         }
         check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
         check(dnnl_post_ops_destroy(postOps), "post_ops_destroy");

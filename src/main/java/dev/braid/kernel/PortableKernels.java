@@ -8,6 +8,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
 
 import dev.braid.kernel.PortableLibrary.Unpacked;
 import java.nio.FloatBuffer;
+import org.bytedeco.javacpp.FloatPointer;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
@@ -58,6 +59,7 @@ final class PortableKernels implements Kernels {
             case RELU -> Math.max(x, 0f);
             case GELU -> (float) (0.5 * x * (1 + erf(x * Math.sqrt(0.5))));
             case GELU_TANH -> (float) (0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x))));
+            case TANH -> (float) Math.tanh(x);
         };
     }
 
@@ -117,6 +119,8 @@ final class PortableKernels implements Kernels {
         FloatBuffer weights = scores.buffer();
         for (int head = 0; head < heads; head++) {
             int first = head * headSize;
+            int firstScore = head * queries * keys;
+            FloatPointer ofHead = scores.pointer().getPointer(firstScore);
             cblas_sgemm(
                     CblasRowMajor,
                     CblasNoTrans,
@@ -130,10 +134,10 @@ final class PortableKernels implements Kernels {
                     key.columns(first, headSize).pointer(),
                     key.stride(),
                     0f,
-                    scores.pointer(),
+                    ofHead,
                     keys);
             for (int row = 0; row < queries; row++) {
-                softmax(weights, row * keys, keys);
+                softmax(weights, firstScore + row * keys, keys);
             }
             cblas_sgemm(
                     CblasRowMajor,
@@ -143,7 +147,7 @@ final class PortableKernels implements Kernels {
                     headSize,
                     keys,
                     1f,
-                    scores.pointer(),
+                    ofHead,
                     keys,
                     value.columns(first, headSize).pointer(),
                     value.stride(),

@@ -8,25 +8,29 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 
 /**
- * One post-norm encoder layer, in place on the hidden tokens: {@code x = norm1(x + attention(x))}, then
- * {@code x = norm2(x + feedForward(x))}; Vaswani et al. 2017 (arXiv 1706.03762), section 3.1.
+ * One encoder layer, in place on the hidden tokens. Post-norm, as in Vaswani et al. 2017 (arXiv 1706.03762, section 3.1):
+ * {@code x = norm1(x + attention(x))}, then {@code x = norm2(x + feedForward(x))}. Pre-norm, as in Xiong et al. 2020 (arXiv
+ * 2002.04745, figure 1b): {@code x = x + attention(norm1(x))}, then {@code x = x + feedForward(norm2(x))}.
  */
 final class EncoderLayer implements AutoCloseable {
+    private final boolean normFirst;
     private final SelfAttention attention;
     private final Norm norm1;
     private final FeedForward feedForward;
     private final Norm norm2;
 
-    private EncoderLayer(SelfAttention attention, Norm norm1, FeedForward feedForward, Norm norm2) {
+    private EncoderLayer(boolean normFirst, SelfAttention attention, Norm norm1, FeedForward feedForward, Norm norm2) {
+        this.normFirst = normFirst;
         this.attention = attention;
         this.norm1 = norm1;
         this.feedForward = feedForward;
         this.norm2 = norm2;
     }
 
-    static EncoderLayer load(LayerWeights weights, ModelConfig config, WeightPacker packer) {
+    static EncoderLayer load(int layer, LayerWeights weights, ModelConfig config, WeightPacker packer) {
         return new EncoderLayer(
-                SelfAttention.load(weights, config, packer),
+                config.normFirst(),
+                SelfAttention.load(layer, weights, config, packer),
                 packer.norm(weights.norm1()),
                 FeedForward.load(weights, config, packer),
                 packer.norm(weights.norm2()));
@@ -34,14 +38,29 @@ final class EncoderLayer implements AutoCloseable {
 
     void forward(FusionWorkspace workspace) {
         Kernels kernels = workspace.kernels();
-        attention.attend(workspace);
-        for (Block block : Block.split(workspace.batch().tokens())) {
-            Matrix hidden = workspace.hidden().rows(block.first(), block.height());
-            attention.addOutput(hidden, workspace, block);
-            kernels.layerNorm(hidden, hidden, norm1);
-            feedForward.add(hidden, workspace);
-            kernels.layerNorm(hidden, hidden, norm2);
+        int tokens = workspace.batch().tokens();
+        for (Block block : Block.split(tokens)) {
+            Matrix hidden = workspace.hidden(block);
+            attention.project(normFirst ? normed(hidden, norm1, workspace) : hidden, workspace, block);
         }
+        attention.attend(workspace);
+        for (Block block : Block.split(tokens)) {
+            Matrix hidden = workspace.hidden(block);
+            attention.addOutput(hidden, workspace, block);
+            if (normFirst) {
+                feedForward.add(hidden, normed(hidden, norm2, workspace), workspace);
+            } else {
+                kernels.layerNorm(hidden, hidden, norm1);
+                feedForward.add(hidden, hidden, workspace);
+                kernels.layerNorm(hidden, hidden, norm2);
+            }
+        }
+    }
+
+    private static Matrix normed(Matrix hidden, Norm norm, FusionWorkspace workspace) {
+        Matrix normed = workspace.normed().rows(0, hidden.rows());
+        workspace.kernels().layerNorm(normed, hidden, norm);
+        return normed;
     }
 
     long multiplyAdds(Batch batch) {

@@ -29,11 +29,11 @@ final class FeedForward implements AutoCloseable {
                 packer.linear(weights.feedForward1()), activation, packer.linear(weights.feedForward2()));
     }
 
-    /** {@code hidden += linear2(activation(linear1(hidden)))} for one block of tokens. */
-    void add(Matrix hidden, FusionWorkspace workspace) {
-        Matrix intermediate = workspace.intermediate().rows(0, hidden.rows());
-        workspace.kernels().linear(intermediate, hidden, linear1, activation);
-        workspace.kernels().linearAdd(hidden, intermediate, linear2);
+    /** {@code residual += linear2(activation(linear1(in)))} for one block of tokens; {@code in} may be the residual. */
+    void add(Matrix residual, Matrix in, FusionWorkspace workspace) {
+        Matrix intermediate = workspace.intermediate().rows(0, in.rows());
+        workspace.kernels().linear(intermediate, in, linear1, activation);
+        workspace.kernels().linearAdd(residual, intermediate, linear2);
     }
 
     long multiplyAdds(Batch batch) {

@@ -5,29 +5,48 @@ import dev.braid.batch.Batch;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.ModelWeights;
+import dev.braid.checkpoint.Pooling;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
-import java.util.ArrayList;
+import dev.braid.kernel.Norm;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
  * threads. A single-stream encoder as in Vaswani et al. 2017 (arXiv 1706.03762, section 3.1) over the concatenated
- * modalities; the numbers are those of {@code torch.nn.TransformerEncoder} (proven by {@code GoldenParityTest}).
+ * modalities; the numbers are those of PyTorch, for every kind of model (proven by {@code GoldenParityTest}).
  */
 public final class FusionModel implements AutoCloseable {
     private final ModelConfig config;
     private final KernelLibrary library;
     private final List<Projector> projectors;
+    private final Optional<ClsToken> clsToken;
+    private final Optional<Norm> embeddingNorm;
     private final List<EncoderLayer> layers;
+    private final Optional<Norm> finalNorm;
+    private final Optional<TanhPooler> pooler;
 
-    private FusionModel(
-            ModelConfig config, KernelLibrary library, List<Projector> projectors, List<EncoderLayer> layers) {
+    private FusionModel(ModelConfig config, ModelWeights weights, KernelLibrary library) {
+        WeightPacker packer = new WeightPacker(library, config);
         this.config = config;
         this.library = library;
-        this.projectors = List.copyOf(projectors);
-        this.layers = List.copyOf(layers);
+        this.projectors = IntStream.range(0, config.modalities().size())
+                .mapToObj(m -> Projector.load(m, weights.modalities().get(m), packer))
+                .toList();
+        this.clsToken = Optional.ofNullable(weights.clsToken()).map(token -> new ClsToken(packer.row(token)));
+        this.embeddingNorm = Optional.ofNullable(weights.embeddingNorm()).map(packer::norm);
+        this.layers = IntStream.range(0, config.layers())
+                .mapToObj(layer -> EncoderLayer.load(layer, weights.layers().get(layer), config, packer))
+                .toList();
+        this.finalNorm = Optional.ofNullable(weights.finalNorm()).map(packer::norm);
+        this.pooler = config.pooling() == Pooling.POOLER
+                ? Optional.of(new TanhPooler(packer.linear(weights.pooler())))
+                : Optional.empty();
     }
 
     /** Packs the weights of a checkpoint for the best kernels that this machine can load. */
@@ -37,17 +56,7 @@ public final class FusionModel implements AutoCloseable {
 
     /** Packs the weights of a checkpoint for one form of the kernels. */
     public static FusionModel load(Checkpoint checkpoint, KernelLibrary library) {
-        ModelConfig config = checkpoint.config();
-        WeightPacker packer = new WeightPacker(library, config);
-        List<Projector> projectors = new ArrayList<>();
-        for (int m = 0; m < config.modalities().size(); m++) {
-            projectors.add(
-                    Projector.load(m, checkpoint.weights().modalities().get(m).projection(), packer));
-        }
-        List<EncoderLayer> layers = checkpoint.weights().layers().stream()
-                .map(layer -> EncoderLayer.load(layer, config, packer))
-                .toList();
-        return new FusionModel(config, library, projectors, layers);
+        return new FusionModel(checkpoint.config(), checkpoint.weights(), library);
     }
 
     public ModelConfig config() {
@@ -66,6 +75,11 @@ public final class FusionModel implements AutoCloseable {
             widest = Math.max(widest, modality.featureSize());
         }
         long highestWeight = Math.max(widest, config.intermediateSize());
+        for (ModalityConfig modality : config.modalities()) {
+            if (modality.maxPositions() != ModalityConfig.UNLIMITED) {
+                highestWeight = Math.max(highestWeight, modality.maxPositions());
+            }
+        }
         if (highestWeight * hiddenSize > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot run the model: expected no weight over " + Matrix.MAX_ELEMENTS
                     + " numbers, got [" + highestWeight + ", " + hiddenSize + "]");
@@ -85,20 +99,46 @@ public final class FusionModel implements AutoCloseable {
      * @throws InputException as {@link #check} says
      */
     public FusionWorkspace workspace(int maxTokens) {
-        return new FusionWorkspace(config, library, maxTokens);
+        return workspace(maxTokens, false);
+    }
+
+    /**
+     * As {@link #workspace(int)}.
+     *
+     * @param attention whether {@link FusionWorkspace#attention} will be asked for
+     */
+    public FusionWorkspace workspace(int maxTokens, boolean attention) {
+        return new FusionWorkspace(config, library, maxTokens, attention);
     }
 
     /** Fuses the rows of the workspace's batch; their tokens and pooled vectors are then there to be read. */
     public void fuse(FusionWorkspace workspace) {
+        fuse(workspace, layer -> {});
+    }
+
+    /** As above; {@code afterLayer} is called behind each layer, whose output the hidden tokens then are. */
+    void fuse(FusionWorkspace workspace, IntConsumer afterLayer) {
         if (workspace.batch().isEmpty()) {
             return;
         }
-        workspace.kernels().bindThread();
+        workspace.begin();
         for (Projector projector : projectors) {
             projector.project(workspace);
         }
-        for (EncoderLayer layer : layers) {
-            layer.forward(workspace);
+        clsToken.ifPresent(token -> token.place(workspace));
+        embeddingNorm.ifPresent(norm -> normalise(workspace, norm));
+        for (int layer = 0; layer < layers.size(); layer++) {
+            layers.get(layer).forward(workspace);
+            afterLayer.accept(layer);
+        }
+        finalNorm.ifPresent(norm -> normalise(workspace, norm));
+        pooler.ifPresent(pooling -> pooling.pool(workspace));
+    }
+
+    private static void normalise(FusionWorkspace workspace, Norm norm) {
+        for (Block block : Block.split(workspace.batch().tokens())) {
+            Matrix hidden = workspace.hidden(block);
+            workspace.kernels().layerNorm(hidden, hidden, norm);
         }
     }
 
@@ -111,12 +151,16 @@ public final class FusionModel implements AutoCloseable {
         for (EncoderLayer layer : layers) {
             sum += layer.multiplyAdds(batch);
         }
-        return sum;
+        return sum + pooler.map(pooling -> pooling.multiplyAdds(batch)).orElse(0L);
     }
 
     @Override
     public void close() {
         projectors.forEach(Projector::close);
+        clsToken.ifPresent(ClsToken::close);
+        embeddingNorm.ifPresent(Norm::close);
         layers.forEach(EncoderLayer::close);
+        finalNorm.ifPresent(Norm::close);
+        pooler.ifPresent(TanhPooler::close);
     }
 }

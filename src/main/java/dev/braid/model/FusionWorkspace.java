@@ -2,6 +2,7 @@ package dev.braid.model;
 
 import dev.braid.batch.Batch;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
@@ -15,7 +16,7 @@ import java.util.List;
  * one thread at a time.
  *
  * <p>Held, in floats (N rounded up to a multiple of 16, K feature sizes, D hidden, F intermediate size, H heads): features
- * N x sum of K, hidden N x D, queries, keys and values N x 3 D, context N x D, scores H x min(N, 128) x N, and 128 x (D +
+ * N x sum of K, hidden N x D, queries, keys and values N x 3 D, context N x D, scores H x min(N, 128) x N, and 128 x (2 D +
  * F) between two linear maps.
  */
 public final class FusionWorkspace implements AutoCloseable {
@@ -27,6 +28,7 @@ public final class FusionWorkspace implements AutoCloseable {
     private final List<Matrix> features = new ArrayList<>();
     private final Matrix projected;
     private final Matrix hidden;
+    private final Matrix normed;
     private final Matrix queryKeyValue;
     private final Matrix context;
     private final Matrix scores;
@@ -34,8 +36,10 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Kernels kernels;
     private final Batch batch;
     private final FloatBuffer fused;
+    /** Null where nobody asks for it. */
+    private final AttentionShares attentionShares;
 
-    FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens) {
+    FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens, boolean attention) {
         FusionModel.check(config, maxTokens);
         this.config = config;
         int height = Block.roundUp(maxTokens);
@@ -49,6 +53,7 @@ public final class FusionWorkspace implements AutoCloseable {
         }
         this.projected = allocate(blockHeight, hiddenSize);
         this.hidden = allocate(height, hiddenSize);
+        this.normed = allocate(blockHeight, hiddenSize);
         this.queryKeyValue = allocate(height, 3 * hiddenSize);
         this.context = allocate(height, hiddenSize);
         this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
@@ -56,6 +61,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.kernels = library.open();
         this.batch = new Batch(featureBuffers, config.leadingTokens(), maxTokens);
         this.fused = hidden.buffer();
+        this.attentionShares = attention ? new AttentionShares(config, batch, maxTokens) : null;
     }
 
     private Matrix allocate(int rows, int columns) {
@@ -71,7 +77,24 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** A row's fused tokens pooled to one vector [D], a fresh array. */
     public float[] pooled(int row) {
+        if (config.pooling() == Pooling.POOLER) {
+            return Pooler.token(context.buffer(), row, config.hiddenSize());
+        }
         return Pooler.pool(config.pooling(), fused, batch.firstToken(row), batch.tokens(row), config.hiddenSize());
+    }
+
+    /**
+     * The share of a row's attention that each group of its tokens receives, the mean over layers, heads and the row's
+     * tokens as queries: first CLS, where the model has that token, then the modalities in token order; their sum is 1. Only
+     * in a workspace that was made for it.
+     */
+    public float[] attention(int row) {
+        return attentionShares.overall(row);
+    }
+
+    /** As {@link #attention}, each layer by itself: [layers][groups]. */
+    public float[][] attentionByLayer(int row) {
+        return attentionShares.byLayer(row);
     }
 
     /** A row's fused tokens [tokens][D] in the model's token order, fresh arrays. */
@@ -82,6 +105,14 @@ public final class FusionWorkspace implements AutoCloseable {
             fused.get((first + t) * config.hiddenSize(), tokens[t]);
         }
         return tokens;
+    }
+
+    /** Before the batch is fused: by the thread that will do it. */
+    void begin() {
+        kernels.bindThread();
+        if (attentionShares != null) {
+            attentionShares.clear();
+        }
     }
 
     Kernels kernels() {
@@ -103,19 +134,34 @@ public final class FusionWorkspace implements AutoCloseable {
         return hidden;
     }
 
+    /** [up to 128, D]: a block of them. */
+    Matrix hidden(Block block) {
+        return hidden.rows(block.first(), block.height());
+    }
+
+    /** [128, D]: a block of tokens as a pre-norm layer reads it. */
+    Matrix normed() {
+        return normed;
+    }
+
     /** [N, 3 D]: queries, keys and values side by side. */
     Matrix queryKeyValue() {
         return queryKeyValue;
     }
 
-    /** [N, D]: what attention found, heads side by side. */
+    /** [N, D]: what attention found, heads side by side; behind the last layer the pooler's vectors, row after row. */
     Matrix context() {
         return context;
     }
 
-    /** Scratch of H x 128 x N floats. */
+    /** The softmax of a part of a row's queries, [H, up to 128, the row's tokens], dense, in the first of H x 128 x N floats. */
     Matrix scores() {
         return scores;
+    }
+
+    /** Null where nobody asks for attention. */
+    AttentionShares attentionShares() {
+        return attentionShares;
     }
 
     /** [128, F]. */

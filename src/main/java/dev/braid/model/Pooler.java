@@ -11,7 +11,7 @@ final class Pooler {
      * One vector for the tokens from {@code first} on.
      *
      * @param hidden packed tokens, dense, [.., size]
-     * @throws IllegalArgumentException for {@link Pooling#NONE}
+     * @throws IllegalArgumentException for {@link Pooling#NONE}, and for {@link Pooling#POOLER}, a part of the model
      */
     static float[] pool(Pooling pooling, FloatBuffer hidden, int first, int tokens, int size) {
         return switch (pooling) {
@@ -24,7 +24,7 @@ final class Pooler {
         };
     }
 
-    private static float[] token(FloatBuffer hidden, int index, int size) {
+    static float[] token(FloatBuffer hidden, int index, int size) {
         float[] token = new float[size];
         hidden.get(index * size, token);
         return token;

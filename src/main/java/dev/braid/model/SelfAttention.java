@@ -14,66 +14,65 @@ import java.util.List;
  * weights when they are loaded.
  */
 final class SelfAttention implements AutoCloseable {
+    private final int layer;
     private final int heads;
     private final int hiddenSize;
     private final PackedLinear queryKeyValue;
     /** Null where attention ends at the concatenated heads. */
     private final PackedLinear output;
 
-    private SelfAttention(int heads, int hiddenSize, PackedLinear queryKeyValue, PackedLinear output) {
+    private SelfAttention(int layer, int heads, int hiddenSize, PackedLinear queryKeyValue, PackedLinear output) {
+        this.layer = layer;
         this.heads = heads;
         this.hiddenSize = hiddenSize;
         this.queryKeyValue = queryKeyValue;
         this.output = output;
     }
 
-    static SelfAttention load(LayerWeights weights, ModelConfig config, WeightPacker packer) {
+    static SelfAttention load(int layer, LayerWeights weights, ModelConfig config, WeightPacker packer) {
         float scale = (float) (1 / Math.sqrt(config.headSize()));
         return new SelfAttention(
+                layer,
                 config.heads(),
                 config.hiddenSize(),
                 packer.stacked(List.of(weights.query(), weights.key(), weights.value()), scale),
                 weights.output() == null ? null : packer.linear(weights.output()));
     }
 
-    /** Reads the hidden tokens and writes the context of every row. */
+    /** Queries, keys and values of one block of tokens. */
+    void project(Matrix in, FusionWorkspace workspace, Block block) {
+        Matrix projected = workspace.queryKeyValue().rows(block.first(), block.height());
+        workspace.kernels().linear(projected, in, queryKeyValue, Activation.NONE);
+    }
+
+    /** Every row's tokens attend to each other. */
     void attend(FusionWorkspace workspace) {
-        Matrix projected = workspace.queryKeyValue();
-        for (Block block : Block.split(workspace.batch().tokens())) {
-            workspace
-                    .kernels()
-                    .linear(
-                            projected.rows(block.first(), block.height()),
-                            workspace.hidden().rows(block.first(), block.height()),
-                            queryKeyValue,
-                            Activation.NONE);
-        }
-        Matrix query = projected.columns(0, hiddenSize);
-        Matrix key = projected.columns(hiddenSize, hiddenSize);
-        Matrix value = projected.columns(2 * hiddenSize, hiddenSize);
         Batch batch = workspace.batch();
         for (int row = 0; row < batch.rows(); row++) {
-            int first = batch.firstToken(row);
-            int tokens = batch.tokens(row);
-            Matrix rowKey = key.rows(first, tokens);
-            Matrix rowValue = value.rows(first, tokens);
+            Range tokens = new Range(batch.firstToken(row), batch.tokens(row));
             // Long rows go a part of their queries at a time: the scores then grow with the length, not with its
             // square.
-            int parts = (tokens + FusionWorkspace.MAX_QUERIES - 1) / FusionWorkspace.MAX_QUERIES;
-            for (int part = 0; part < parts; part++) {
-                int from = (int) ((long) tokens * part / parts);
-                int to = (int) ((long) tokens * (part + 1) / parts);
-                workspace
-                        .kernels()
-                        .attention(
-                                workspace.context().rows(first + from, to - from),
-                                query.rows(first + from, to - from),
-                                rowKey,
-                                rowValue,
-                                workspace.scores(),
-                                heads);
+            for (Range queries : tokens.parts(FusionWorkspace.MAX_QUERIES)) {
+                attend(workspace, queries, tokens);
+                if (workspace.attentionShares() != null) {
+                    workspace.attentionShares().add(row, layer, queries.count(), workspace.scores());
+                }
             }
         }
+    }
+
+    /** The context of the packed tokens {@code queries}, which attend to the packed tokens {@code keys}. */
+    private void attend(FusionWorkspace workspace, Range queries, Range keys) {
+        Matrix projected = workspace.queryKeyValue();
+        workspace
+                .kernels()
+                .attention(
+                        workspace.context().rows(queries.first(), queries.count()),
+                        projected.columns(0, hiddenSize).rows(queries.first(), queries.count()),
+                        projected.columns(hiddenSize, hiddenSize).rows(keys.first(), keys.count()),
+                        projected.columns(2 * hiddenSize, hiddenSize).rows(keys.first(), keys.count()),
+                        workspace.scores(),
+                        heads);
     }
 
     /** Adds what attention found for a block of tokens to their residual. */

@@ -22,7 +22,12 @@ final class WeightPacker {
     }
 
     PackedLinear linear(LinearWeights weights) {
-        return stacked(List.of(weights), 1f);
+        return stacked(List.of(weights), 1f, List.of());
+    }
+
+    /** A map whose every output has {@code rows}, [1, N] each, added. */
+    PackedLinear linear(LinearWeights weights, List<StoredTensor> rows) {
+        return stacked(List.of(weights), 1f, rows);
     }
 
     /**
@@ -30,6 +35,10 @@ final class WeightPacker {
      * {@code scaleOfFirst}, weight and bias.
      */
     PackedLinear stacked(List<LinearWeights> parts, float scaleOfFirst) {
+        return stacked(parts, scaleOfFirst, List.of());
+    }
+
+    private PackedLinear stacked(List<LinearWeights> parts, float scaleOfFirst, List<StoredTensor> added) {
         int inputs = Math.toIntExact(parts.get(0).weight().shape().dimension(1));
         int outputs = parts.stream()
                 .mapToInt(part -> Math.toIntExact(part.weight().shape().dimension(0)))
@@ -50,6 +59,7 @@ final class WeightPacker {
                 scale(weight.rows(0, firstRows).buffer(), scaleOfFirst);
                 scale(bias.columns(0, firstRows).buffer(), scaleOfFirst);
             }
+            addToEveryRow(bias, added);
             return library.pack(weight, bias);
         }
     }
@@ -61,11 +71,36 @@ final class WeightPacker {
     }
 
     Norm norm(NormWeights weights) {
-        return new Norm(row(weights.weight()), row(weights.bias()), config.layerNormEps());
+        return norm(weights, List.of());
+    }
+
+    /** A LayerNorm whose every output has {@code rows}, [1, D] each, added. */
+    Norm norm(NormWeights weights, List<StoredTensor> rows) {
+        Matrix shift = row(weights.bias());
+        addToEveryRow(shift, rows);
+        return new Norm(row(weights.weight()), shift, config.layerNormEps());
+    }
+
+    /** A table of rows of hidden size. */
+    Matrix table(StoredTensor tensor) {
+        Matrix table = Matrix.allocate(Math.toIntExact(tensor.shape().dimension(0)), config.hiddenSize());
+        tensor.copyTo(table.buffer());
+        return table;
+    }
+
+    void addToEveryRow(Matrix matrix, List<StoredTensor> rows) {
+        FloatBuffer values = matrix.buffer();
+        for (StoredTensor row : rows) {
+            FloatBuffer added = FloatBuffer.allocate(matrix.columns());
+            row.copyTo(added);
+            for (int i = 0; i < values.capacity(); i++) {
+                values.put(i, values.get(i) + added.get(i % matrix.columns()));
+            }
+        }
     }
 
     /** A row of hidden size; zeros where there is no tensor. */
-    private Matrix row(StoredTensor tensor) {
+    Matrix row(StoredTensor tensor) {
         Matrix row = Matrix.allocate(1, config.hiddenSize());
         if (tensor != null) {
             tensor.copyTo(row.buffer());

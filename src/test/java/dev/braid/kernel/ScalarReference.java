@@ -24,6 +24,7 @@ public final class ScalarReference {
             case NONE -> x;
             case RELU -> Math.max(x, 0);
             case GELU -> x * normalDistribution(x);
+            case TANH -> Math.tanh(x);
             case GELU_TANH -> x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * Math.pow(x, 3))));
         };
     }

@@ -1,0 +1,90 @@
+package dev.braid.model;
+
+import dev.braid.batch.Batch;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.kernel.Matrix;
+import java.nio.FloatBuffer;
+import java.util.Arrays;
+
+/**
+ * What each group of a row's tokens receives of the row's attention: the softmax weights of all heads and queries, summed
+ * over the group's keys. A group is the CLS token, where the model has one, or a modality, in token order. One layer is
+ * written after the other, and each batch from scratch.
+ */
+final class AttentionShares {
+    private final Batch batch;
+    private final int layers;
+    private final int heads;
+    private final int groups;
+    /** Sum of row r, layer l, group g, at [(r * layers + l) * groups + g]. */
+    private final double[] sums;
+
+    private final float[] weights;
+
+    AttentionShares(ModelConfig config, Batch batch, int maxTokens) {
+        this.batch = batch;
+        this.layers = config.layers();
+        this.heads = config.heads();
+        this.groups = config.leadingTokens() + config.modalities().size();
+        int rowTokens = Math.max(1, groups);
+        this.sums = new double[Math.multiplyExact(maxTokens / rowTokens + 1, layers * groups)];
+        this.weights = new float[maxTokens];
+    }
+
+    /** Forgets what the last batch received. */
+    void clear() {
+        Arrays.fill(sums, 0, batch.rows() * layers * groups, 0);
+    }
+
+    /** Adds the softmax [heads, queries, the row's tokens] of some of a row's queries. */
+    void add(int row, int layer, int queries, Matrix softmax) {
+        int keys = batch.tokens(row);
+        FloatBuffer buffer = softmax.buffer();
+        int start = (row * layers + layer) * groups;
+        for (int query = 0; query < heads * queries; query++) {
+            buffer.get(query * keys, weights, 0, keys);
+            int key = 0;
+            for (int group = 0; group < groups; group++) {
+                int end = key + tokens(row, group);
+                double sum = 0;
+                for (; key < end; key++) {
+                    sum += weights[key];
+                }
+                sums[start + group] += sum;
+            }
+        }
+    }
+
+    private int tokens(int row, int group) {
+        int modality = group - batch.leadingTokens();
+        return modality < 0 ? 1 : batch.tokens(row, modality);
+    }
+
+    /** [layers][groups]: the mean over heads and queries. */
+    float[][] byLayer(int row) {
+        float[][] shares = new float[layers][groups];
+        for (int layer = 0; layer < layers; layer++) {
+            for (int group = 0; group < groups; group++) {
+                shares[layer][group] = (float) (sums[(row * layers + layer) * groups + group] / queries(row));
+            }
+        }
+        return shares;
+    }
+
+    /** [groups]: the mean over layers, heads and queries. */
+    float[] overall(int row) {
+        float[] shares = new float[groups];
+        for (int group = 0; group < groups; group++) {
+            double sum = 0;
+            for (int layer = 0; layer < layers; layer++) {
+                sum += sums[(row * layers + layer) * groups + group];
+            }
+            shares[group] = (float) (sum / queries(row) / layers);
+        }
+        return shares;
+    }
+
+    private double queries(int row) {
+        return (double) heads * batch.tokens(row);
+    }
+}
