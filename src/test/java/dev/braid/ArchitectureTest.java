@@ -43,7 +43,7 @@ class ArchitectureTest {
             "org.nd4j", Set.of("kernel"),
             "org.bytedeco", Set.of("kernel"),
             "com.fasterxml.jackson", Set.of("checkpoint"),
-            "com.esotericsoftware.kryo", Set.of("checkpoint", "spark"),
+            "com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark"),
             "org.apache.hadoop", Set.of("checkpoint", "spark", "job"),
             "org.apache.parquet", Set.of("spark"),
             "org.apache.spark", Set.of("spark", "job"),

@@ -10,6 +10,7 @@ import dev.braid.spark.PairedTable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
@@ -79,7 +80,7 @@ final class FuseCommand implements Callable<Integer> {
             long start = System.nanoTime();
             try (ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
                 PairedTable paired = tables.pair(options.partitions());
-                Dataset<Row> fused = Fusion.fuse(paired, checkpoint, config, progress);
+                Dataset<Row> fused = Fusion.fuse(paired, checkpoint, Optional.empty(), config, progress);
                 output.write(fused, rows);
             }
 

@@ -1,6 +1,5 @@
 package dev.braid.spark;
 
-import dev.braid.checkpoint.Checkpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import java.util.ArrayDeque;
@@ -8,6 +7,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -29,9 +29,10 @@ final class ExecutorModel {
      * Borrows a workspace of the model. Blocks while another task loads it.
      *
      * @param id of one fusion: every borrower of an id brings the same checkpoint and budget
-     * @param checkpoint asked for in the first borrower's thread only
+     * @param load called in the first borrower's thread only
+     * @param open called where no workspace is idle
      */
-    static Borrowed borrow(UUID id, Supplier<Checkpoint> checkpoint, int maxTokens) {
+    static Borrowed borrow(UUID id, Supplier<FusionModel> load, Function<FusionModel, FusionWorkspace> open) {
         ExecutorModel executorModel;
         synchronized (MODELS) {
             MODELS.entrySet()
@@ -41,7 +42,7 @@ final class ExecutorModel {
             executorModel.users++;
         }
         try {
-            return executorModel.open(checkpoint, maxTokens);
+            return executorModel.open(load, open);
         } catch (RuntimeException | Error failure) {
             executorModel.release();
             throw failure;
@@ -55,12 +56,12 @@ final class ExecutorModel {
         }
     }
 
-    private synchronized Borrowed open(Supplier<Checkpoint> checkpoint, int maxTokens) {
+    private synchronized Borrowed open(Supplier<FusionModel> load, Function<FusionModel, FusionWorkspace> open) {
         if (model == null) {
-            model = FusionModel.load(checkpoint.get());
+            model = load.get();
         }
         FusionWorkspace workspace = idle.poll();
-        return new Borrowed(this, model, workspace == null ? model.workspace(maxTokens) : workspace);
+        return new Borrowed(this, model, workspace == null ? open.apply(model) : workspace);
     }
 
     private synchronized void giveBack(FusionWorkspace workspace) {

@@ -1,6 +1,8 @@
 package dev.braid.spark;
 
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.model.FusionModel;
+import dev.braid.model.Proof;
 import java.io.Serializable;
 import java.util.Iterator;
 import java.util.UUID;
@@ -17,6 +19,9 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
 
     private final UUID id = UUID.randomUUID();
     private final Broadcast<Checkpoint> checkpoint;
+    /** Null where nothing is to be proven. */
+    private final Broadcast<Proof> proof;
+
     private final FusionConfig config;
     private final CarriedColumns carried;
     private final RowDecoder decoder;
@@ -24,11 +29,13 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
 
     FusePartition(
             Broadcast<Checkpoint> checkpoint,
+            Broadcast<Proof> proof,
             FusionConfig config,
             CarriedColumns carried,
             RowDecoder decoder,
             FusionProgress progress) {
         this.checkpoint = checkpoint;
+        this.proof = proof;
         this.config = config;
         this.carried = carried;
         this.decoder = decoder;
@@ -37,7 +44,8 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
 
     @Override
     public Iterator<Row> call(Iterator<InternalRow> rows) {
-        ExecutorModel.Borrowed borrowed = ExecutorModel.borrow(id, checkpoint::value, config.maxTokens());
+        ExecutorModel.Borrowed borrowed =
+                ExecutorModel.borrow(id, this::load, model -> model.workspace(config.maxTokens()));
         FusedRows fused =
                 new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
         TaskCompletionListener giveBack = context -> {
@@ -46,5 +54,19 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
         };
         TaskContext.get().addTaskCompletionListener(giveBack);
         return fused;
+    }
+
+    /** Once per JVM: the model, proven before its first row. */
+    private FusionModel load() {
+        FusionModel model = FusionModel.load(checkpoint.value());
+        if (proof != null) {
+            try {
+                proof.value().verify(model);
+            } catch (RuntimeException | Error failure) {
+                model.close();
+                throw failure;
+            }
+        }
+        return model;
     }
 }

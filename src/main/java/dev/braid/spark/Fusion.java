@@ -5,8 +5,10 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
+import dev.braid.model.Proof;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
@@ -27,6 +29,7 @@ public final class Fusion {
     /**
      * Fuses a table that holds every modality, whatever else it holds.
      *
+     * @param proof replayed in every executor JVM before its first row, if there is one
      * @return the key, the kept columns, and then, as {@code config} says, {@code fused} (array of hidden size floats),
      *     {@code fused_tokens} (an array of those, in the model's token order) and {@code fused_lengths} (a struct that
      *     counts each modality's tokens, in token order)
@@ -34,13 +37,21 @@ public final class Fusion {
      *     the job that computes the result, with an {@code InputException} as the cause
      */
     public static Dataset<Row> fuse(
-            Dataset<Row> paired, Checkpoint checkpoint, FusionConfig config, FusionProgress progress) {
-        return fuse(PairedTable.of(paired, config.columns()), checkpoint, config, progress);
+            Dataset<Row> paired,
+            Checkpoint checkpoint,
+            Optional<Proof> proof,
+            FusionConfig config,
+            FusionProgress progress) {
+        return fuse(PairedTable.of(paired, config.columns()), checkpoint, proof, config, progress);
     }
 
     /** As above, on columns that are chosen already. */
     public static Dataset<Row> fuse(
-            PairedTable paired, Checkpoint checkpoint, FusionConfig config, FusionProgress progress) {
+            PairedTable paired,
+            Checkpoint checkpoint,
+            Optional<Proof> proof,
+            FusionConfig config,
+            FusionProgress progress) {
         check(paired, checkpoint, config);
         FusionModel.check(checkpoint.config(), config.maxTokens());
         SparkSession session = paired.rows().sparkSession();
@@ -52,7 +63,13 @@ public final class Fusion {
         CarriedColumns carried = new CarriedColumns(Arrays.copyOf(types, carriedColumns));
         DataType[] features = Arrays.copyOfRange(types, carriedColumns, types.length);
         RowDecoder decoder = new RowDecoder(config.columns(), carried, features, config.maxTokens());
-        FusePartition function = new FusePartition(spark.broadcast(checkpoint), config, carried, decoder, progress);
+        FusePartition function = new FusePartition(
+                spark.broadcast(checkpoint),
+                proof.map(spark::broadcast).orElse(null),
+                config,
+                carried,
+                decoder,
+                progress);
         JavaRDD<InternalRow> rows = paired.rows().queryExecution().toRdd().toJavaRDD();
         return session.createDataFrame(rows.mapPartitions(function), FusedSchema.of(paired, config));
     }

@@ -1,6 +1,7 @@
 package dev.braid.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.nio.FloatBuffer;
 import java.util.Random;
@@ -131,6 +132,11 @@ class KernelParityTest {
         try (Kernels kernels = open(library);
                 Matrix scores = Matrix.allocate(heads * queries, keys)) {
             kernels.attention(context.matrix, window(query), window(key), window(value), scores, heads);
+            double[][] softmax = ScalarReference.softmax(query, key, heads);
+            FloatBuffer written = scores.buffer();
+            for (int i = 0; i < heads * queries * keys; i++) {
+                assertThat((double) written.get(i)).isCloseTo(softmax[i / keys][i % keys], within(1e-6));
+            }
         }
         context.assertHolds(ScalarReference.attention(query, key, value, heads));
     }

@@ -1,5 +1,7 @@
 package dev.braid.kernel;
 
+import java.util.Arrays;
+
 /** The encoder's operations in double precision, one number at a time: what every kernel is held against. */
 public final class ScalarReference {
     private ScalarReference() {}
@@ -72,29 +74,36 @@ public final class ScalarReference {
         return out;
     }
 
-    /** Softmax over {@code query key^T} per head, times value; the query is scaled already. */
-    public static double[][] attention(double[][] query, double[][] key, double[][] value, int heads) {
+    /** Softmax over {@code query key^T} per head, [heads * queries][keys]; the query is scaled already. */
+    public static double[][] softmax(double[][] query, double[][] key, int heads) {
         int headSize = query[0].length / heads;
-        double[][] out = new double[query.length][query[0].length];
+        double[][] weights = new double[heads * query.length][key.length];
         for (int h = 0; h < heads; h++) {
             for (int q = 0; q < query.length; q++) {
-                double[] weights = new double[key.length];
-                double largest = Double.NEGATIVE_INFINITY;
+                double[] row = weights[h * query.length + q];
                 for (int s = 0; s < key.length; s++) {
                     for (int c = h * headSize; c < (h + 1) * headSize; c++) {
-                        weights[s] += query[q][c] * key[s][c];
+                        row[s] += query[q][c] * key[s][c];
                     }
-                    largest = Math.max(largest, weights[s]);
                 }
-                double sum = 0;
+                double largest = Arrays.stream(row).max().orElseThrow();
+                Arrays.setAll(row, s -> Math.exp(row[s] - largest));
+                double sum = Arrays.stream(row).sum();
+                Arrays.setAll(row, s -> row[s] / sum);
+            }
+        }
+        return weights;
+    }
+
+    /** The softmax of each head times value, heads side by side. */
+    public static double[][] attention(double[][] query, double[][] key, double[][] value, int heads) {
+        int headSize = query[0].length / heads;
+        double[][] weights = softmax(query, key, heads);
+        double[][] out = new double[query.length][query[0].length];
+        for (int q = 0; q < query.length; q++) {
+            for (int c = 0; c < out[q].length; c++) {
                 for (int s = 0; s < key.length; s++) {
-                    weights[s] = Math.exp(weights[s] - largest);
-                    sum += weights[s];
-                }
-                for (int s = 0; s < key.length; s++) {
-                    for (int c = h * headSize; c < (h + 1) * headSize; c++) {
-                        out[q][c] += weights[s] / sum * value[s][c];
-                    }
+                    out[q][c] += weights[c / headSize * query.length + q][s] * value[s][c];
                 }
             }
         }

@@ -96,9 +96,8 @@ class PackingTest {
     @Example
     void multiplyAddsAreCountedFromTheSizes() {
         try (FusionWorkspace workspace = oneDnn.workspace(MAX_TOKENS)) {
-            List<FeatureSequence> row = List.of(
-                    new GoldenData.ArraySequence(new float[3 * 2048], 3),
-                    new GoldenData.ArraySequence(new float[2 * 13], 2));
+            List<FeatureSequence> row =
+                    List.of(new StoredFloats(new float[3 * 2048], 3), new StoredFloats(new float[2 * 13], 2));
             workspace.batch().add(row);
             long projection = 3 * 2048 * 39 + 2 * 13 * 39;
             long layer = 5 * 4 * 39 * 39 + 2 * 5 * 5 * 39 + 5 * 2 * 39 * 37;
@@ -180,7 +179,7 @@ class PackingTest {
                 for (int i = 0; i < values.length; i++) {
                     values[i] = (float) random.nextGaussian();
                 }
-                sequences.add(new GoldenData.ArraySequence(values, tokens));
+                sequences.add(new StoredFloats(values, tokens));
             }
             all.add(sequences);
         }

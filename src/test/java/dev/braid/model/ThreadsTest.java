@@ -42,7 +42,7 @@ class ThreadsTest {
                 Pooling.MEAN);
         try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, 1), KernelLibrary.oneDnn());
                 FusionWorkspace workspace = model.workspace(512)) {
-            workspace.batch().add(List.of(new GoldenData.ArraySequence(new float[512 * 1024], 512)));
+            workspace.batch().add(List.of(new StoredFloats(new float[512 * 1024], 512)));
             for (int turn = 0; turn < 2; turn++) {
                 String name = "t" + turn + "-" + System.nanoTime() % 1_000_000_000L;
                 ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));

@@ -8,6 +8,7 @@ import dev.braid.checkpoint.Checkpoint;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
@@ -47,7 +48,7 @@ class DemoTest {
         long rows = tables.audit();
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         FusedTable.at(output.toString(), false, paths.values(), hadoop)
-                .write(Fusion.fuse(paired, checkpoint, config, progress), rows);
+                .write(Fusion.fuse(paired, checkpoint, Optional.empty(), config, progress), rows);
 
         Dataset<Row> fused = spark.read().parquet(output.toString());
         assertThat(fused.columns()).containsExactly("codepoints", "label", "fused");

@@ -2,7 +2,6 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.checkpoint.Checkpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import java.util.ArrayList;
@@ -66,11 +65,11 @@ class ExecutorModelTest {
     }
 
     private ExecutorModel.Borrowed borrow(UUID id) {
-        return ExecutorModel.borrow(id, this::load, 8);
+        return ExecutorModel.borrow(id, this::load, model -> model.workspace(8));
     }
 
-    private Checkpoint load() {
+    private FusionModel load() {
         loads.incrementAndGet();
-        return GOLDEN.checkpoint();
+        return FusionModel.load(GOLDEN.checkpoint());
     }
 }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -61,7 +62,7 @@ class FusionTest {
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         FusionConfig config = new FusionConfig(golden.columns("label"), 64, true, true);
-        Dataset<Row> fused = Fusion.fuse(paired, golden.checkpoint(), config, progress);
+        Dataset<Row> fused = Fusion.fuse(paired, golden.checkpoint(), Optional.empty(), config, progress);
         assertThat(fused.toJavaRDD().getNumPartitions()).isEqualTo(partitions);
         check(golden, fused);
         assertThat(progress.rows()).isEqualTo(9);
@@ -99,7 +100,8 @@ class FusionTest {
 
     private Dataset<Row> emit(GoldenTable golden, Dataset<Row> table, boolean pooled, boolean tokens) {
         FusionConfig config = new FusionConfig(golden.columns("label"), 512, pooled, tokens);
-        return Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(spark.sparkContext()));
+        return Fusion.fuse(
+                table, golden.checkpoint(), Optional.empty(), config, FusionProgress.start(spark.sparkContext()));
     }
 
     private static final List<String> VALUES = List.of(
@@ -166,8 +168,8 @@ class FusionTest {
                 golden.paired(session, GoldenTable.FLAT).limit(1).selectExpr(select.toArray(String[]::new));
         String[] kept = table.drop("id", "visual", "text").columns();
         FusionConfig config = new FusionConfig(golden.columns(kept), 64, false, true);
-        Dataset<Row> fused =
-                Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(session.sparkContext()));
+        Dataset<Row> fused = Fusion.fuse(
+                table, golden.checkpoint(), Optional.empty(), config, FusionProgress.start(session.sparkContext()));
         Dataset<Row> before = kept.length == 0 ? table.select("id") : table.select("id", kept);
         Dataset<Row> after = kept.length == 0 ? fused.select("id") : fused.select("id", kept);
         assertThat(after.schema()).isEqualTo(before.schema());
@@ -201,7 +203,12 @@ class FusionTest {
         Checkpoint pooling = new Checkpoint(
                 golden.checkpoint().config().withPooling(Pooling.CLS),
                 golden.checkpoint().weights());
-        Row first = Fusion.fuse(table.coalesce(1), pooling, config, FusionProgress.start(spark.sparkContext()))
+        Row first = Fusion.fuse(
+                        table.coalesce(1),
+                        pooling,
+                        Optional.empty(),
+                        config,
+                        FusionProgress.start(spark.sparkContext()))
                 .first();
         assertThat(GoldenTable.error(golden.fused(0)[0], first.getList(1))).isLessThan(TOLERANCE);
     }
@@ -217,7 +224,8 @@ class FusionTest {
 
     private Dataset<Row> fused(GoldenTable golden, Dataset<Row> table, int maxTokens) {
         FusionConfig config = new FusionConfig(golden.columns("label"), maxTokens, true, true);
-        return Fusion.fuse(table, golden.checkpoint(), config, FusionProgress.start(spark.sparkContext()));
+        return Fusion.fuse(
+                table, golden.checkpoint(), Optional.empty(), config, FusionProgress.start(spark.sparkContext()));
     }
 
     private static void check(GoldenTable golden, Dataset<Row> fused) {

@@ -1,0 +1,60 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import dev.braid.InputException;
+import java.io.Serializable;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+
+/**
+ * Rows of features and what PyTorch made of them: {@code golden.safetensors} of a model directory (P rows of N tokens in all,
+ * D hidden size, L layers, G groups: CLS, where the model has it, and the modalities).
+ *
+ * @param inputs one per modality, in the model's order
+ * @param layers what left layer i, [N, D]: those layers that the file holds
+ * @param fused [N, D]: every token of every row, one row after the other
+ * @param pooling what {@code pooled} was pooled with
+ * @param pooled [P, D], or null where the model does not pool
+ * @param attention shares of attention, [P, G], or null
+ * @param attentionByLayer the same per layer, [P, L G], or null
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record Golden(
+        List<GoldenInput> inputs,
+        Map<Integer, GoldenOutput> layers,
+        GoldenOutput fused,
+        Pooling pooling,
+        GoldenOutput pooled,
+        GoldenOutput attention,
+        GoldenOutput attentionByLayer)
+        implements Serializable {
+    /** Its name in a model directory. */
+    public static final String FILE = "golden.safetensors";
+
+    public Golden {
+        inputs = List.copyOf(inputs);
+        layers = Map.copyOf(layers);
+    }
+
+    /**
+     * Reads the golden file of a model, if the directory has one.
+     *
+     * @throws InputException with everything that is missing in it or does not fit {@code config}
+     */
+    public static Optional<Golden> read(String directory, ModelConfig config, Configuration hadoop) {
+        return GoldenReader.read(directory, config, hadoop);
+    }
+
+    /** P. */
+    public int rows() {
+        return inputs.get(0).rows();
+    }
+
+    /** N: the real tokens of all rows, CLS too. */
+    public int tokens() {
+        return fused.rows();
+    }
+}

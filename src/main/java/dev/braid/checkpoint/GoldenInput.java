@@ -1,0 +1,43 @@
+package dev.braid.checkpoint;
+
+import java.io.Serializable;
+import java.nio.FloatBuffer;
+
+/** The features of one modality in a golden file, padded: P rows of up to S tokens, of which some are kept. */
+public final class GoldenInput implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private final int featureSize;
+    private final int longest;
+    /** [P, S, feature size]. */
+    private final float[] features;
+    /** Per row the indices of its kept tokens, rising. */
+    private final int[][] kept;
+
+    GoldenInput(int featureSize, int longest, float[] features, int[][] kept) {
+        this.featureSize = featureSize;
+        this.longest = longest;
+        this.features = features;
+        this.kept = kept;
+    }
+
+    /** P. */
+    public int rows() {
+        return kept.length;
+    }
+
+    /** S. */
+    public int tokens() {
+        return longest;
+    }
+
+    /** The indices of a row's kept tokens, rising. */
+    public int[] kept(int row) {
+        return kept[row].clone();
+    }
+
+    /** Puts {@code count} stored tokens of a row at {@code out}'s position, from token {@code first} on. */
+    public void copyTo(FloatBuffer out, int row, int first, int count) {
+        out.put(features, (row * longest + first) * featureSize, count * featureSize);
+    }
+}

@@ -1,0 +1,228 @@
+package dev.braid.checkpoint;
+
+import dev.braid.InputException;
+import dev.braid.tensor.Shape;
+import java.io.IOException;
+import java.nio.FloatBuffer;
+import java.nio.LongBuffer;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * One reading of a golden file, strict: {@code <modality>.features} [P, S, feature size] with {@code <modality>.lengths} I64
+ * [P] (the first so many tokens are kept) or {@code <modality>.mask} I64 [P, S] (1 keeps), and the outputs that
+ * {@link Golden} names.
+ */
+final class GoldenReader {
+    /** Far beyond what a check needs, and far below what one array can hold. */
+    private static final long MOST_ELEMENTS = 1L << 28;
+
+    private final ModelConfig config;
+    private final SafetensorsFile file;
+    private final List<String> problems = new ArrayList<>();
+    private final Set<String> used = new HashSet<>();
+    private long rows = -1;
+    private long tokens;
+
+    private GoldenReader(ModelConfig config, SafetensorsFile file) {
+        this.config = config;
+        this.file = file;
+    }
+
+    static Optional<Golden> read(String directory, ModelConfig config, Configuration hadoop) {
+        Path path = new Path(directory, Golden.FILE);
+        try {
+            FileSystem files = path.getFileSystem(hadoop);
+            if (!files.exists(path)) {
+                return Optional.empty();
+            }
+            try (SafetensorsFile file = SafetensorsFile.open(path, hadoop)) {
+                return Optional.of(new GoldenReader(config, file).read());
+            }
+        } catch (IOException e) {
+            throw new InputException(
+                    "Cannot read " + Golden.FILE + " of model " + Quote.of(directory)
+                            + ": expected a readable file, got " + Quote.of(e),
+                    e);
+        }
+    }
+
+    private Golden read() {
+        List<GoldenInput> inputs = new ArrayList<>();
+        for (ModalityConfig modality : config.modalities()) {
+            inputs.add(input(modality));
+        }
+        failOnProblems();
+        tokens += rows * config.leadingTokens();
+        long groups = (long) config.leadingTokens() + config.modalities().size();
+        Map<Integer, GoldenOutput> layers = new TreeMap<>();
+        for (int layer = 0; layer < config.layers(); layer++) {
+            GoldenOutput output = output("layers." + layer, tokens, config.hiddenSize());
+            if (output != null) {
+                layers.put(layer, output);
+            }
+        }
+        GoldenOutput fused = required("fused", tokens, config.hiddenSize());
+        GoldenOutput pooled = config.pooling() == Pooling.NONE ? null : required("pooled", rows, config.hiddenSize());
+        GoldenOutput attention = output("attention", rows, groups);
+        GoldenOutput attentionByLayer = output("attention_by_layer", rows, config.layers(), groups);
+        checkUnused();
+        failOnProblems();
+        return new Golden(inputs, layers, fused, config.pooling(), pooled, attention, attentionByLayer);
+    }
+
+    private GoldenInput input(ModalityConfig modality) {
+        String features = modality.name() + ".features";
+        TensorEntry entry = entry(features);
+        if (entry == null) {
+            missing(features, "[rows, tokens, " + modality.featureSize() + "]");
+            return null;
+        }
+        Shape shape = entry.shape();
+        if (shape.rank() != 3
+                || shape.dimension(0) < 1
+                || shape.dimension(1) < 1
+                || shape.dimension(2) != modality.featureSize()
+                || (rows >= 0 && shape.dimension(0) != rows)) {
+            bad(
+                    entry,
+                    "[" + (rows < 0 ? "rows" : rows) + ", tokens, " + modality.featureSize() + "] (feature_size of '"
+                            + modality.name() + "' in config.json)");
+            return null;
+        }
+        rows = shape.dimension(0);
+        float[] values = floats(entry);
+        int[][] kept = kept(modality, shape.dimension(1));
+        if (values == null || kept == null) {
+            return null;
+        }
+        for (int[] ofRow : kept) {
+            tokens += ofRow.length;
+        }
+        return new GoldenInput(modality.featureSize(), Math.toIntExact(shape.dimension(1)), values, kept);
+    }
+
+    /** Per row the kept tokens, from the mask where there is one, else from the lengths. */
+    private int[][] kept(ModalityConfig modality, long longest) {
+        String mask = modality.name() + ".mask";
+        String lengths = modality.name() + ".lengths";
+        boolean masked = file.entries().containsKey(mask);
+        boolean counted = file.entries().containsKey(lengths);
+        if (!masked && !counted) {
+            missing(lengths, Shape.of(rows).toString());
+            return null;
+        }
+        long[] count = counted ? longs(entry(lengths), Shape.of(rows)) : null;
+        long[] keeps = masked ? longs(entry(mask), Shape.of(rows, longest)) : null;
+        if ((counted && count == null) || (masked && keeps == null)) {
+            return null;
+        }
+        int[][] kept = new int[Math.toIntExact(rows)][];
+        for (int row = 0; row < kept.length; row++) {
+            long limit = counted ? count[row] : longest;
+            if (limit < 1 || limit > longest) {
+                problems.add("tensor '" + lengths + "': expected 1 to " + longest + " (tokens of '" + modality.name()
+                        + ".features'), got " + limit + " at [" + row + "]");
+                return null;
+            }
+            int start = row * (int) longest;
+            kept[row] = IntStream.range(0, (int) limit)
+                    .filter(token -> keeps == null || keeps[start + token] == 1)
+                    .toArray();
+            if (kept[row].length == 0) {
+                problems.add("tensor '" + mask + "': expected a kept token (1) in every row, got none in row " + row);
+                return null;
+            }
+        }
+        return kept;
+    }
+
+    private GoldenOutput required(String name, long height, long width) {
+        if (!file.entries().containsKey(name)) {
+            missing(name, Shape.of(height, width).toString());
+        }
+        return output(name, height, width);
+    }
+
+    /** The output of that name, or null where there is none. */
+    private GoldenOutput output(String name, long... dimensions) {
+        TensorEntry entry = entry(name);
+        if (entry == null) {
+            return null;
+        }
+        Shape expected = Shape.of(dimensions);
+        if (!entry.shape().equals(expected)) {
+            bad(entry, expected + " (the rows and tokens of the features, and config.json)");
+            return null;
+        }
+        float[] values = floats(entry);
+        return values == null ? null : new GoldenOutput(name, values.length / Math.toIntExact(dimensions[0]), values);
+    }
+
+    private TensorEntry entry(String name) {
+        used.add(name);
+        return file.entries().get(name);
+    }
+
+    private float[] floats(TensorEntry entry) {
+        if (!entry.dtype().isWeight()) {
+            bad(entry, "F32");
+            return null;
+        }
+        if (entry.shape().elements() > MOST_ELEMENTS) {
+            bad(entry, "at most " + MOST_ELEMENTS + " numbers");
+            return null;
+        }
+        StoredTensor tensor = file.read(entry.name());
+        Optional<String> notFinite = tensor.firstNotFinite();
+        if (notFinite.isPresent()) {
+            problems.add("tensor " + Quote.of(entry.name()) + ": expected finite numbers, got " + notFinite.get());
+            return null;
+        }
+        float[] values = new float[Math.toIntExact(entry.shape().elements())];
+        tensor.copyTo(FloatBuffer.wrap(values));
+        return values;
+    }
+
+    private long[] longs(TensorEntry entry, Shape expected) {
+        if (entry.dtype() != DType.I64 || !entry.shape().equals(expected)) {
+            bad(entry, "I64 " + expected);
+            return null;
+        }
+        long[] values = new long[Math.toIntExact(expected.elements())];
+        file.read(entry.name()).copyTo(LongBuffer.wrap(values));
+        return values;
+    }
+
+    private void missing(String name, String expected) {
+        problems.add("tensor '" + name + "': expected " + expected + ", got no such tensor");
+    }
+
+    private void bad(TensorEntry entry, String expected) {
+        problems.add("tensor " + Quote.of(entry.name()) + ": expected " + expected + ", got " + entry.describe());
+    }
+
+    private void checkUnused() {
+        for (TensorEntry entry : file.entries().values()) {
+            if (!used.contains(entry.name())) {
+                problems.add("tensor " + Quote.of(entry.name()) + ": expected only features, lengths, mask, layers.{i},"
+                        + " fused, pooled, attention and attention_by_layer, got " + entry.describe());
+            }
+        }
+    }
+
+    private void failOnProblems() {
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot read " + Golden.FILE, problems);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+package dev.braid.model;
+
+import dev.braid.checkpoint.GoldenOutput;
+
+/**
+ * How far one number of a model is from PyTorch's.
+ *
+ * @param tensor the output's name in the golden file
+ * @param row the row of the golden file
+ * @param token the row's token, or -1 where the output is one per row
+ * @param element index into the vector
+ * @param expected PyTorch's number
+ * @param got this model's
+ * @param error {@code |got - expected| / max(1, |expected|)}, infinite where {@code got} is not a number
+ */
+public record Deviation(String tensor, int row, int token, int element, float expected, float got, double error) {
+    static final Deviation NONE = new Deviation("", 0, -1, 0, 0, 0, -1);
+
+    /** The largest deviation between two vectors. */
+    static Deviation of(GoldenOutput output, int index, int row, int token, float[] got) {
+        float[] expected = output.row(index);
+        Deviation largest = NONE;
+        for (int i = 0; i < expected.length; i++) {
+            double error = Math.abs((double) got[i] - expected[i]) / Math.max(1, Math.abs(expected[i]));
+            if (Double.isNaN(error)) {
+                error = Double.POSITIVE_INFINITY;
+            }
+            if (error > largest.error) {
+                largest = new Deviation(output.name(), row, token, i, expected[i], got[i], error);
+            }
+        }
+        return largest;
+    }
+
+    Deviation larger(Deviation other) {
+        return other.error > error ? other : this;
+    }
+
+    /** Where it is and what stands there: {@code 'fused', row 2, token 5, element 17: 0.25 instead of 1.5}. */
+    @Override
+    public String toString() {
+        return "'" + tensor + "', row " + row + (token < 0 ? "" : ", token " + token) + ", element " + element + ": "
+                + got + " instead of " + expected;
+    }
+}

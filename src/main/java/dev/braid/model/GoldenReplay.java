@@ -1,0 +1,137 @@
+package dev.braid.model;
+
+import dev.braid.batch.Batch;
+import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.KeptTokens;
+import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.GoldenInput;
+import dev.braid.checkpoint.GoldenOutput;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** One run of a model over the rows of its golden file, every number compared. */
+final class GoldenReplay {
+    /** Rows are packed up to so many tokens, or one by one where they are longer. */
+    private static final int MAX_TOKENS = 1024;
+
+    private final FusionModel model;
+    private final Golden golden;
+    private final Map<Integer, Deviation> layers = new TreeMap<>();
+    private Deviation largest = Deviation.NONE;
+    private Batch batch;
+    /** The first row of the batch, and its first token, counted over all rows. */
+    private int firstRow;
+
+    private int firstToken;
+
+    private GoldenReplay(FusionModel model, Golden golden) {
+        this.model = model;
+        this.golden = golden;
+    }
+
+    static GoldenResult run(FusionModel model, Golden golden) {
+        return new GoldenReplay(model, golden).run();
+    }
+
+    private GoldenResult run() {
+        List<List<FeatureSequence>> rows = new ArrayList<>();
+        int longest = 0;
+        for (int row = 0; row < golden.rows(); row++) {
+            List<FeatureSequence> sequences = sequences(row);
+            rows.add(sequences);
+            longest = Math.max(longest, model.config().leadingTokens() + tokens(sequences));
+        }
+        boolean attention = golden.attention() != null || golden.attentionByLayer() != null;
+        try (FusionWorkspace workspace = model.workspace(Math.max(longest, MAX_TOKENS), attention)) {
+            batch = workspace.batch();
+            for (List<FeatureSequence> row : rows) {
+                if (!batch.fits(tokens(row))) {
+                    compareBatch(workspace);
+                }
+                batch.add(row);
+            }
+            compareBatch(workspace);
+        }
+        return new GoldenResult(golden.rows(), golden.tokens(), largest, List.copyOf(layers.values()));
+    }
+
+    private static int tokens(List<FeatureSequence> row) {
+        return row.stream().mapToInt(FeatureSequence::tokens).sum();
+    }
+
+    private List<FeatureSequence> sequences(int row) {
+        List<FeatureSequence> sequences = new ArrayList<>();
+        for (GoldenInput input : golden.inputs()) {
+            int[] kept = input.kept(row);
+            sequences.add(new KeptTokens(new StoredRow(input, row), kept, kept.length));
+        }
+        return sequences;
+    }
+
+    private void compareBatch(FusionWorkspace workspace) {
+        model.fuse(workspace, layer -> {
+            GoldenOutput expected = golden.layers().get(layer);
+            if (expected != null) {
+                Deviation deviation = compareTokens(expected, workspace);
+                layers.merge(layer, deviation, Deviation::larger);
+                largest = largest.larger(deviation);
+            }
+        });
+        largest = largest.larger(compareTokens(golden.fused(), workspace));
+        for (int row = 0; row < batch.rows(); row++) {
+            if (golden.pooled() != null && golden.pooling() == model.config().pooling()) {
+                compare(golden.pooled(), row, workspace.pooled(row));
+            }
+            if (golden.attention() != null) {
+                compare(golden.attention(), row, workspace.attention(row));
+            }
+            if (golden.attentionByLayer() != null) {
+                compare(golden.attentionByLayer(), row, flat(workspace.attentionByLayer(row)));
+            }
+        }
+        firstRow += batch.rows();
+        firstToken += batch.tokens();
+        batch.clear();
+    }
+
+    private void compare(GoldenOutput expected, int row, float[] got) {
+        largest = largest.larger(Deviation.of(expected, firstRow + row, firstRow + row, -1, got));
+    }
+
+    private Deviation compareTokens(GoldenOutput expected, FusionWorkspace workspace) {
+        Deviation worst = Deviation.NONE;
+        for (int row = 0; row < batch.rows(); row++) {
+            float[][] tokens = workspace.tokens(row);
+            for (int token = 0; token < tokens.length; token++) {
+                int index = firstToken + batch.firstToken(row) + token;
+                worst = worst.larger(Deviation.of(expected, index, firstRow + row, token, tokens[token]));
+            }
+        }
+        return worst;
+    }
+
+    private static float[] flat(float[][] rows) {
+        FloatBuffer all = FloatBuffer.allocate(rows.length * rows[0].length);
+        for (float[] row : rows) {
+            all.put(row);
+        }
+        return all.array();
+    }
+
+    /** All stored tokens of one row of an input. */
+    private record StoredRow(GoldenInput input, int row) implements FeatureSequence {
+        @Override
+        public int tokens() {
+            return input.tokens();
+        }
+
+        @Override
+        public boolean copyTo(FloatBuffer out, int first, int count) {
+            input.copyTo(out, row, first, count);
+            return true;
+        }
+    }
+}

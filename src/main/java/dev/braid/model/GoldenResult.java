@@ -1,0 +1,29 @@
+package dev.braid.model;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What came of replaying a golden file.
+ *
+ * @param rows how many were replayed
+ * @param tokens of all rows
+ * @param largest the largest deviation of all
+ * @param layers the largest deviation behind each layer that the file holds, in order
+ */
+public record GoldenResult(int rows, long tokens, Deviation largest, List<Deviation> layers) {
+
+    public GoldenResult {
+        layers = List.copyOf(layers);
+    }
+
+    /** Whether every number is within {@code tolerance} of PyTorch's, relative to max(1, |x|). */
+    public boolean within(double tolerance) {
+        return largest.error() <= tolerance;
+    }
+
+    /** The first layer whose output is further off than {@code tolerance}. */
+    public Optional<Deviation> firstBeyond(double tolerance) {
+        return layers.stream().filter(layer -> layer.error() > tolerance).findFirst();
+    }
+}

@@ -1,0 +1,46 @@
+package dev.braid.model;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import dev.braid.InputException;
+import dev.braid.checkpoint.Golden;
+import java.io.Serializable;
+import java.util.Locale;
+
+/**
+ * The proof that this machine gives PyTorch's numbers: a golden file and how near they have to be.
+ *
+ * @param golden the model's golden file
+ * @param tolerance the largest error allowed, relative to max(1, |x|)
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record Proof(Golden golden, double tolerance) implements Serializable {
+
+    /**
+     * Replays the golden file on this machine's kernels.
+     *
+     * @throws InputException if a number is too far off, with the largest error, its row and the first layer that differs
+     */
+    public GoldenResult verify(FusionModel model) {
+        GoldenResult result = GoldenReplay.run(model, golden);
+        if (!result.within(tolerance)) {
+            throw new InputException(message(result));
+        }
+        return result;
+    }
+
+    private String message(GoldenResult result) {
+        String layer = result.firstBeyond(tolerance)
+                .map(first -> "; the first layer that differs is " + first.tensor())
+                .orElse(result.layers().isEmpty() ? "" : "; every layer that the file holds agrees");
+        return String.format(
+                Locale.ROOT,
+                "Cannot reproduce %s: expected every number within %.3g of PyTorch's (--tolerance, relative to max(1, |x|)),"
+                        + " got an error of %.3g (%s)%s; compare config.json with the trained model, or export it again",
+                Golden.FILE,
+                tolerance,
+                result.largest().error(),
+                result.largest(),
+                layer);
+    }
+}
