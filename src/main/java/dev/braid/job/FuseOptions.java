@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
+import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -70,6 +71,15 @@ final class FuseOptions {
             description = "Replace an existing output, once the new one is complete. Default: refuse.")
     boolean overwrite;
 
+    @Mixin
+    ToleranceOption tolerance;
+
+    @Option(
+            names = "--no-verify",
+            description = "Do not replay the model's golden.safetensors before the run. Default: replay it, where there"
+                    + " is one.")
+    boolean noVerify;
+
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
      * --features}, and what {@link InputOptions#check} says.
@@ -119,6 +129,11 @@ final class FuseOptions {
         }
         FusionModel.check(model, input.maxTokens);
         return new FusionConfig(read, input.maxTokens, emit.contains("pooled"), emit.contains("tokens"));
+    }
+
+    /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */
+    Verification verify(Checkpoint stored, Configuration hadoop) {
+        return noVerify ? Verification.skipped() : Verification.of(input.model, stored, tolerance.tolerance, hadoop);
     }
 
     OptionalInt partitions() {

@@ -34,6 +34,8 @@ class CommandLineTest {
             --dtype text=int8    | Cannot parse option '--dtype': expected float32, float16 or bfloat16, got 'int8'
             --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, pooler, got 'sum'
             --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens or pooled,tokens, got 'all'
+            --tolerance 0        | Cannot parse option '--tolerance': expected a positive number, got '0'
+            --tolerance close    | Cannot parse option '--tolerance': expected a positive number, got 'close'
             --dtype text=        | Cannot parse option '--dtype': expected MODALITY=VALUE, got 'text='
             """)
     void saysWhatIsWrongWithAnOptionAndHowToSeeThemAll(String mistake, String message) {
@@ -65,14 +67,14 @@ class CommandLineTest {
         assertThat(run()).isEqualTo(ExitCode.USAGE);
         assertThat(error.toString().lines())
                 .containsExactly(
-                        "Cannot parse the command line: expected a command (fuse, neighbours), got none",
+                        "Cannot parse the command line: expected a command (fuse, verify, neighbours), got none",
                         "See 'braid --help'");
 
         error.getBuffer().setLength(0);
         assertThat(run("fues")).isEqualTo(ExitCode.USAGE);
         assertThat(error.toString().lines())
                 .containsExactly(
-                        "Cannot parse command 'fues': expected one of fuse, neighbours; the nearest is 'fuse'",
+                        "Cannot parse command 'fues': expected one of fuse, verify, neighbours; the nearest is 'fuse'",
                         "See 'braid --help'");
     }
 

@@ -32,8 +32,9 @@ class CommandsTest {
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
         assertThat(outcome.out())
-                .matches("rows      390\ntokens    [0-9,]+\nseconds   [0-9.]+\ntokens/s  [0-9,]+\nGFLOP/s   [0-9.]+\n"
-                        + "output    file:" + directory.toRealPath() + "/fused\n");
+                .matches(
+                        "verified  4 rows, largest error [0-9]\\.[0-9]e-0[5-9]\nrows      390\ntokens    [0-9,]+\nseconds   [0-9.]+\ntokens/s  [0-9,]+\nGFLOP/s   [0-9.]+\n"
+                                + "output    file:" + directory.toRealPath() + "/fused\n");
         assertThat(directory.resolve("fused/_SUCCESS")).exists();
         assertThat(names()).containsExactlyInAnyOrder("fused", "out", "error");
     }
