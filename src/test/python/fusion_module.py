@@ -1,20 +1,33 @@
-"""The seed's fusion model in PyTorch, with torch's encoder layer or the seed's own. Start at `FusionModule`.
+"""The project's own model kind in PyTorch, with torch's encoder layer or the seed's own. Start at `FusionModule`.
 
-Dimension letters: P rows, S tokens of a row, D hidden size.
+Dimension letters: P rows, S tokens of a row, M tokens of one modality, D hidden size.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from typing import cast
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from golden_cases import Case
+from golden_case import FusionCase
+from reference import Reference, Run
 
 #: The seed module names its extractors after these words; any other modality uses its own name.
 EXTRACTOR_WORDS = {"text": "textual"}
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "gelu_new": partial(F.gelu, approximate="tanh"),
+}
 
 
 class Extractor(nn.Module):
@@ -39,15 +52,19 @@ class SelfAttention(nn.Module):
         self.key_proj = nn.Linear(hidden_size, hidden_size)
         self.value_proj = nn.Linear(hidden_size, hidden_size)
 
-    def forward(self, x: Tensor, padding: Tensor | None) -> Tensor:
-        """Maps x [P, S, D] to [P, S, D]; `padding` [P, S] is true where a position is to be ignored."""
+    def weights(self, x: Tensor, padding: Tensor | None) -> Tensor:
+        """Maps x [P, S, D] to attention weights [P, heads, S, S]; `padding` is true at positions to be ignored."""
         query = split_heads(self.query_proj(x), self.heads)
         key = split_heads(self.key_proj(x), self.heads)
-        value = split_heads(self.value_proj(x), self.heads)
         logits = query @ key.transpose(-2, -1) * self.scale
         if padding is not None:
             logits = logits.masked_fill(padding[:, None, None, :], -math.inf)
-        return (torch.softmax(logits, dim=-1) @ value).transpose(1, 2).flatten(2)
+        return torch.softmax(logits, dim=-1)
+
+    def forward(self, x: Tensor, padding: Tensor | None) -> Tensor:
+        """Maps x [P, S, D] to [P, S, D]."""
+        value = split_heads(self.value_proj(x), self.heads)
+        return (self.weights(x, padding) @ value).transpose(1, 2).flatten(2)
 
 
 class SeedLayer(nn.Module):
@@ -75,17 +92,40 @@ class SeedEncoder(nn.Module):
         self.layers = nn.ModuleList(layers)
 
 
-class FusionModule(nn.Module):
-    """The seed's fusion model: a Linear per modality, concatenation in the config's order, one shared encoder."""
+class Pooler(nn.Module):
+    """Tanh of a Linear on the first token."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, hidden_size: int) -> None:
         super().__init__()
-        self.names = [modality.name for modality in case.modalities]
-        if case.projected:
-            for modality in case.modalities:
-                extractor = Extractor(modality.feature_size, case.hidden_size, modality.bias)
+        self.dense = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, fused: Tensor) -> Tensor:
+        return torch.tanh(self.dense(fused[:, 0]))
+
+
+class FusionModule(Reference):
+    """A Linear per modality, its embeddings, concatenation in the config's order, one shared encoder."""
+
+    def __init__(self, case: FusionCase) -> None:
+        super().__init__(case, leading=int(case.cls_token))
+        self.fusion = case
+        hidden_size = case.hidden_size
+        for modality in case.modalities:
+            if modality.projected:
+                extractor = Extractor(modality.feature_size, hidden_size, modality.bias)
                 self.add_module(extractor_name(modality.name), extractor)
         self.transformer_encoder = build_encoder(case)
+        if case.cls_token:
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, hidden_size))
+        if case.modality_embeddings:
+            self.modality_embeddings = nn.Embedding(len(case.modalities), hidden_size)
+        if case.position_embeddings:
+            tables = {m.name: nn.Embedding(m.positions, hidden_size) for m in case.modalities}
+            self.position_embeddings = nn.ModuleDict(tables)
+        if case.embedding_norm:
+            self.embedding_layer_norm = nn.LayerNorm(hidden_size, case.layer_norm_eps)
+        if case.pooling == "pooler":
+            self.pooler = Pooler(hidden_size)
 
     @property
     def layers(self) -> list[nn.Module]:
@@ -93,19 +133,38 @@ class FusionModule(nn.Module):
         return [encoder] if isinstance(encoder, SeedLayer) else list(cast(nn.ModuleList, encoder.layers))
 
     def tokens(self, features: list[Tensor]) -> Tensor:
-        """Projects the features, each [P, S of the modality, feature size], and concatenates them to [P, S, D]."""
-        extractors = dict(self.named_children())
-        projections = [extractors.get(extractor_name(name), nn.Identity()) for name in self.names]
-        return torch.cat([projection(x) for projection, x in zip(projections, features, strict=True)], dim=1)
+        """Embeds the features, each [P, M, feature size], and concatenates them behind CLS to [P, S, D]."""
+        case = self.fusion
+        parts = [self.cls_token.expand(len(features[0]), 1, -1)] if case.cls_token else []
+        for i, (modality, x) in enumerate(zip(case.modalities, features, strict=True)):
+            if modality.projected:
+                x = self.get_submodule(extractor_name(modality.name))(x)
+            if case.modality_embeddings:
+                x = x + self.modality_embeddings.weight[i]
+            if case.position_embeddings:
+                x = x + self.position_embeddings[modality.name](torch.arange(x.shape[1]))
+            parts.append(x)
+        tokens = torch.cat(parts, dim=1)
+        return self.embedding_layer_norm(tokens) if case.embedding_norm else tokens
 
-    def forward(self, features: list[Tensor], padding: Tensor | None = None) -> list[Tensor]:
-        """Returns the output of every layer, each [P, S, D]; the last is the fused representation."""
-        x = self.tokens(features)
-        outputs = []
+    def run(self, features: list[Tensor], keep: list[Tensor] | None = None) -> Run:
+        padding = None if keep is None else ~self.with_leading(keep)
+        tokens = x = self.tokens(features)
+        outputs, attention = [], []
         for layer in self.layers:
+            attention.append(attention_weights(layer, x, padding))
             x = layer(x, src_key_padding_mask=padding)
             outputs.append(x)
-        return outputs
+        encoder = self.transformer_encoder
+        if isinstance(encoder, nn.TransformerEncoder):
+            x = x if encoder.norm is None else encoder.norm(x)
+            assert torch.equal(x, encoder(tokens, src_key_padding_mask=padding))
+        return Run(outputs, x, attention, self.pooler(x) if self.fusion.pooling == "pooler" else None)
+
+    def save(self, directory: Path, weights: dict[str, Tensor]) -> None:
+        (directory / "config.json").write_text(json.dumps(config(self.fusion), indent=2) + "\n", encoding="utf-8")
+        named = {stored_name(self.fusion, name): tensor for name, tensor in weights.items()}
+        save_file(named, directory / "model.safetensors", metadata={"format": "pt"})
 
 
 def extractor_name(modality: str) -> str:
@@ -117,7 +176,17 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     return x.reshape(*x.shape[:-1], heads, -1).transpose(-3, -2)
 
 
-def build_encoder(case: Case) -> nn.Module:
+def attention_weights(layer: nn.Module, x: Tensor, padding: Tensor | None) -> Tensor:
+    """Returns the weights [P, heads, S, S] of a layer whose input is x [P, S, D], as its attention module gives them."""
+    if isinstance(layer, SeedLayer):
+        return layer.self_attention.weights(x, padding)
+    assert isinstance(layer, nn.TransformerEncoderLayer)
+    x = layer.norm1(x) if layer.norm_first else x
+    _, weights = layer.self_attn(x, x, x, key_padding_mask=padding, average_attn_weights=False)
+    return cast(Tensor, weights)
+
+
+def build_encoder(case: FusionCase) -> nn.Module:
     if case.own_layer:
         own = [SeedLayer(case.hidden_size, case.heads, case.layer_norm_eps) for _ in range(case.layers)]
         return own[0] if case.single_layer else SeedEncoder(own)
@@ -125,9 +194,45 @@ def build_encoder(case: Case) -> nn.Module:
         case.hidden_size,
         case.heads,
         dim_feedforward=case.intermediate_size,
-        activation=case.hidden_act,
+        activation=ACTIVATIONS[case.hidden_act],
         layer_norm_eps=case.layer_norm_eps,
         batch_first=True,
+        norm_first=case.norm_first,
         bias=case.layer_bias,
     )
-    return nn.TransformerEncoder(layer, case.layers, enable_nested_tensor=False)
+    final = nn.LayerNorm(case.hidden_size, case.layer_norm_eps, bias=case.layer_bias) if case.final_norm else None
+    return nn.TransformerEncoder(layer, case.layers, norm=final, enable_nested_tensor=False)
+
+
+def config(case: FusionCase) -> dict[str, Any]:
+    keys: dict[str, Any] = {
+        "model_type": "fusion_encoder",
+        "modalities": [{"name": m.name, "feature_size": m.feature_size} for m in case.modalities],
+        "hidden_size": case.hidden_size,
+        "num_hidden_layers": case.layers,
+        "num_attention_heads": case.heads,
+        "intermediate_size": case.intermediate_size,
+        "hidden_act": case.hidden_act,
+        "layer_norm_eps": case.layer_norm_eps,
+        "pooling": case.pooling,
+    }
+    flags = {
+        "norm_first": case.norm_first,
+        "final_layer_norm": case.final_norm,
+        "cls_token": case.cls_token,
+        "modality_embeddings": case.modality_embeddings,
+        "position_embeddings": case.position_embeddings,
+        "embedding_layer_norm": case.embedding_norm,
+    }
+    keys |= {key: True for key, value in flags.items() if value}
+    if case.own_layer:
+        keys["attention_output_projection"] = False
+    if case.tensor_prefixes:
+        keys["tensor_prefixes"] = dict(case.tensor_prefixes)
+    return {key: value for key, value in keys.items() if key not in case.config_omits}
+
+
+def stored_name(case: FusionCase, name: str) -> str:
+    for old, new in case.renames:
+        name = name.replace(old, new)
+    return name

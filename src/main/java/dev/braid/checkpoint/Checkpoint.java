@@ -16,13 +16,13 @@ import org.apache.hadoop.conf.Configuration;
 public record Checkpoint(ModelConfig config, ModelWeights weights) implements Serializable {
 
     /**
-     * Reads {@code config.json} and {@code model.safetensors}.
+     * Reads {@code config.json} and the weights that it needs; {@link Inspection#read} says more of them.
      *
      * @param directory any path that Hadoop's file system knows: local, {@code hdfs://}, {@code s3a://}
      * @throws InputException with all problems of the directory in one message
      */
     public static Checkpoint read(String directory, Configuration hadoop) {
-        return CheckpointReader.read(directory, hadoop);
+        return Inspection.read(directory, hadoop).checkpoint();
     }
 
     /**

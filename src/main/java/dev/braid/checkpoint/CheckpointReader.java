@@ -3,19 +3,37 @@ package dev.braid.checkpoint;
 import dev.braid.InputException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /** One reading of a model directory: config, then header, then what both say of the tensors, then the tensors. */
 final class CheckpointReader {
     static final String CONFIG = "config.json";
-    static final String WEIGHTS = "model.safetensors";
 
     private static final int MAX_CONFIG_BYTES = 1 << 20;
+    private static final int MAX_INDEX_BYTES = 32 << 20;
+    private static final int MOST_PROBLEMS = 100;
+
+    private static final String PYTORCH = "pytorch_model.bin";
+
+    /** Files of torch.save, which only Python reads. */
+    private static final List<String> PICKLED = List.of(".bin", ".pt", ".pth");
+
+    private static final String SHARDS_CONVERSION = "python -c \"from transformers import AutoModel;"
+            + " AutoModel.from_pretrained('.').save_pretrained('.')\"";
+
+    /** Copies every tensor, since safetensors holds none twice. */
+    private static final String CONVERSION =
+            "python -c \"import torch; from safetensors.torch import save_file; save_file("
+                    + "{k: v.detach().clone().contiguous() for k, v in torch.load('%s', map_location='cpu', weights_only=True)"
+                    + ".items()}, 'model.safetensors')\"";
 
     private final String directory;
     private final Path path;
@@ -30,7 +48,7 @@ final class CheckpointReader {
         this.files = files;
     }
 
-    static Checkpoint read(String directory, Configuration hadoop) {
+    static Inspection read(String directory, Configuration hadoop) {
         FileSystem files;
         Path path;
         try {
@@ -41,7 +59,7 @@ final class CheckpointReader {
                         ? "a file; give the directory that holds it"
                         : "nothing there; check the path";
                 throw new InputException("Cannot read model " + Quote.of(directory) + ": expected a directory with "
-                        + CONFIG + " and " + WEIGHTS + ", got " + got);
+                        + CONFIG + " and " + WeightFiles.ONE + ", got " + got);
             }
         } catch (InputException e) {
             throw e;
@@ -55,35 +73,52 @@ final class CheckpointReader {
         return new CheckpointReader(directory, path, hadoop, files).read();
     }
 
-    private Checkpoint read() {
-        Optional<WrittenConfig> config = readConfig();
-        if (!isFile(WEIGHTS)) {
-            problems.add(missingWeights());
-            throw failure();
-        }
-        try (SafetensorsFile weights = openWeights()) {
-            Optional<ModelTensors> tensors = config.filter(WrittenConfig::namesTensors)
-                    .map(written -> new ModelTensors(written, weights, problems));
-            tensors.ifPresent(ModelTensors::check);
-            failOnProblems();
-            ModelTensors checked = tensors.orElseThrow();
-            ModelConfig architecture = config.orElseThrow().toModelConfig(checked.intermediateSize());
-            ModelWeights read = checked.read();
-            failOnProblems();
-            return new Checkpoint(architecture, read);
+    private Inspection read() {
+        boolean described = isFile(CONFIG);
+        Optional<WrittenConfig> config = described ? readConfig() : Optional.empty();
+        try (WeightFiles weights = openWeights(described)) {
+            if (!described) {
+                problems.add(OpenKeys.message(weights));
+            }
+            if (config.filter(WrittenConfig::namesTensors).isEmpty()) {
+                throw failure();
+            }
+            return read(config.get(), weights);
         } catch (IOException e) {
-            problems.add("Cannot read " + WEIGHTS + ": expected a readable file, got " + Quote.of(e));
+            problems.add("Cannot read " + WeightFiles.ONE + ": expected a readable file, got " + Quote.of(e));
             throw failure();
         }
     }
 
-    private SafetensorsFile openWeights() {
+    private Inspection read(WrittenConfig config, WeightFiles weights) {
+        StoredEncoder encoder = StoredEncoder.find(config, weights, problems);
+        ModelTensors tensors = new ModelTensors(config, encoder, weights.entries());
+        TensorCheck check = new TensorCheck(weights, problems);
+        check.check(tensors, encoder);
+        failOnProblems();
+        Checkpoint checkpoint = new Checkpoint(tensors.config(), tensors.walk(new TensorReading(weights, problems)));
+        failOnProblems();
+        return new Inspection(checkpoint, encoder.encoder().dialect().title(), check.placed(), check.unused());
+    }
+
+    private WeightFiles openWeights(boolean described) {
+        String problem;
         try {
-            return SafetensorsFile.open(new Path(path, WEIGHTS), hadoop);
+            if (isFile(WeightFiles.ONE)) {
+                return WeightFiles.openOne(path, hadoop);
+            }
+            if (isFile(WeightFiles.INDEX)) {
+                return WeightFiles.openShards(path, readFile(WeightFiles.INDEX, MAX_INDEX_BYTES), hadoop);
+            }
+            problem = missingWeights();
         } catch (InputException e) {
-            problems.add(e.getMessage());
-            throw failure();
+            problem = e.getMessage();
         }
+        if (!described) {
+            problems.add(OpenKeys.ALL);
+        }
+        problems.add(problem);
+        throw failure();
     }
 
     private void failOnProblems() {
@@ -93,35 +128,47 @@ final class CheckpointReader {
     }
 
     private Optional<WrittenConfig> readConfig() {
-        Path file = new Path(path, CONFIG);
-        if (!isFile(CONFIG)) {
-            problems.add("Cannot read " + CONFIG + ": expected model_type, modalities, hidden_size, num_hidden_layers,"
-                    + " num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file; write one"
-                    + " (a state dict does not tell heads, norm_first, activation or eps)");
-            return Optional.empty();
-        }
-        try (FSDataInputStream in = files.open(file)) {
-            byte[] bytes = in.readNBytes(MAX_CONFIG_BYTES + 1);
-            if (bytes.length > MAX_CONFIG_BYTES) {
-                problems.add("Cannot read " + CONFIG + ": expected at most " + MAX_CONFIG_BYTES + " bytes, got more");
-                return Optional.empty();
-            }
-            return ConfigReader.read(bytes, problems);
-        } catch (IOException e) {
-            problems.add("Cannot read " + CONFIG + ": expected a readable file, got " + Quote.of(e));
+        try {
+            return ConfigReader.read(readFile(CONFIG, MAX_CONFIG_BYTES), problems);
+        } catch (InputException e) {
+            problems.add(e.getMessage());
             return Optional.empty();
         }
     }
 
+    private byte[] readFile(String name, int mostBytes) {
+        try (FSDataInputStream in = files.open(new Path(path, name))) {
+            byte[] bytes = in.readNBytes(mostBytes + 1);
+            if (bytes.length > mostBytes) {
+                throw new InputException(
+                        "Cannot read " + name + ": expected at most " + mostBytes + " bytes, got more");
+            }
+            return bytes;
+        } catch (IOException e) {
+            throw new InputException("Cannot read " + name + ": expected a readable file, got " + Quote.of(e), e);
+        }
+    }
+
     private String missingWeights() {
-        String object = "Cannot read " + WEIGHTS + ": expected the state dict in this one file, got ";
-        if (isFile(WEIGHTS + ".index.json")) {
-            return object + WEIGHTS + ".index.json (shards are not supported by this version); save it unsharded";
+        String object = "Cannot read " + WeightFiles.ONE + ": expected the state dict in it, or in the shards of "
+                + WeightFiles.INDEX + ", got ";
+        if (isFile(PYTORCH + ".index.json")) {
+            return object + "shards of " + PYTORCH + "; convert them in their directory with " + SHARDS_CONVERSION;
         }
-        if (isFile("pytorch_model.bin")) {
-            return object + "pytorch_model.bin; convert it with safetensors.torch.save_file";
+        try {
+            return object
+                    + Arrays.stream(files.listStatus(path))
+                            .filter(FileStatus::isFile)
+                            .map(file -> file.getPath().getName())
+                            .filter(name -> PICKLED.stream().anyMatch(name::endsWith))
+                            .min(Comparator.comparing((String name) -> !name.equals(PYTORCH))
+                                    .thenComparing(Comparator.naturalOrder()))
+                            .map(name ->
+                                    Quote.of(name) + "; convert it in its directory with " + CONVERSION.formatted(name))
+                            .orElse("no such file");
+        } catch (IOException e) {
+            return object + Quote.of(e);
         }
-        return object + "no such file";
     }
 
     private boolean isFile(String name) {
@@ -137,6 +184,10 @@ final class CheckpointReader {
     }
 
     private InputException failure() {
-        return InputException.of("Cannot read model " + Quote.of(directory), problems);
+        List<String> shown = new ArrayList<>(problems.subList(0, Math.min(MOST_PROBLEMS, problems.size())));
+        if (problems.size() > MOST_PROBLEMS) {
+            shown.add("and " + (problems.size() - MOST_PROBLEMS) + " more");
+        }
+        return InputException.of("Cannot read model " + Quote.of(directory), shown);
     }
 }

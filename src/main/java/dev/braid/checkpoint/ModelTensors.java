@@ -1,318 +1,329 @@
 package dev.braid.checkpoint;
 
-import dev.braid.checkpoint.TensorNames.Encoder;
-import dev.braid.checkpoint.TensorNames.LayerNames.Part;
+import dev.braid.checkpoint.ExpectedTensor.Fit;
+import dev.braid.checkpoint.ModalityNames.Row;
+import dev.braid.checkpoint.ModalityNames.Table;
 import dev.braid.tensor.Shape;
 import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableSet;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
- * The tensors of one model: a single walk over its parts says every name and expected shape. Taken once to fill the
- * registry that is checked against the file's header, and once more to read, so that what is checked is what is read.
+ * The tensors of one model: a single walk over its parts says every name, role and expected shape. Taken once to fill the
+ * registry that is checked against the files' headers, and once more to read, so that what is checked is what is read.
  */
 final class ModelTensors {
-    private static final String FILE = CheckpointReader.WEIGHTS;
-    private static final String HIDDEN = "hidden_size in config.json";
-
-    /** Stands in a shape where the intermediate size is not known, which is a problem of its own. */
-    private static final int UNKNOWN = 0;
-
     private final WrittenConfig config;
-    private final SafetensorsFile file;
+    private final StoredEncoder stored;
+    private final Encoder encoder;
+    private final Dialect dialect;
     private final Map<String, TensorEntry> entries;
-    private final List<String> problems;
-    private final Set<String> used = new HashSet<>();
-
-    private Encoder encoder;
-    private int intermediateSize = UNKNOWN;
-    private String intermediateSource;
-
-    /** What one tensor has to be; a tensor that is not required may be absent. */
-    private record Expected(String name, Shape shape, String source, boolean required, String nextStep) {
-
-        /** Whether the intermediate size, where the shape has it, is known. */
-        boolean sized() {
-            return IntStream.range(0, shape.rank()).noneMatch(axis -> shape.dimension(axis) == UNKNOWN);
-        }
-    }
+    private final Set<String> names;
+    private final String hidden;
 
     /** What a walk does with each tensor of the model. */
-    private interface Visitor {
+    interface Visitor {
         /** Part {@code slice} of {@code slices} of the tensor's rows, or null. */
-        StoredTensor visit(Expected expected, int slice, int slices);
+        StoredTensor visit(ExpectedTensor expected, int slice, int slices);
     }
 
-    ModelTensors(WrittenConfig config, SafetensorsFile file, List<String> problems) {
+    ModelTensors(WrittenConfig config, StoredEncoder stored, Map<String, TensorEntry> entries) {
         this.config = config;
-        this.file = file;
-        this.entries = file.entries();
-        this.problems = problems;
+        this.stored = stored;
+        this.encoder = stored.encoder();
+        this.dialect = encoder.dialect();
+        this.entries = entries;
+        this.names = entries.keySet();
+        this.hidden = config.source("hidden_size");
     }
 
-    /** The size between the two Linears of a feed-forward, as the weights have it; known after a check. */
-    int intermediateSize() {
-        return intermediateSize;
-    }
-
-    /** Reports every tensor that is missing, of another shape or type, or not the model's. */
-    void check() {
-        encoder = findEncoder();
-        if (encoder != null) {
-            checkLayerNumbers();
-            if (!presentLayers().isEmpty()) {
-                findIntermediateSize();
-            }
-            checkNoOutputProjection();
-        }
-        Set<Expected> registry = new LinkedHashSet<>();
-        walk((expected, slice, slices) -> {
-            registry.add(expected);
-            return null;
-        });
-        registry.forEach(expected -> used.add(expected.name()));
-        registry.forEach(this::check);
-        if (encoder != null) {
-            checkUnused();
-        }
-    }
-
-    /** Reads all tensors of a model that was checked without finding a problem; reports values that are not finite. */
-    ModelWeights read() {
-        return walk((expected, slice, slices) -> {
-            TensorEntry entry = entries.get(expected.name());
-            if (entry == null) {
-                return null;
-            }
-            StoredTensor tensor = slices == 1 ? file.read(entry.name()) : file.readRows(entry, slice, slices);
-            tensor.firstNotFinite()
-                    .ifPresent(found -> problems.add("Cannot load tensor " + Quote.of(tensor.name()) + " from " + FILE
-                            + ": expected finite float32 values, got " + found));
-            return tensor;
-        });
-    }
-
-    private ModelWeights walk(Visitor visitor) {
+    ModelWeights walk(Visitor visitor) {
+        Dialect.ModelNames model = dialect.model();
+        StoredTensor clsToken = has(OptionalPart.CLS_TOKEN) ? clsToken(visitor) : null;
         List<ModalityWeights> modalities = new ArrayList<>();
-        for (ModalityConfig modality : config.modalities()) {
-            modalities.add(ModalityWeights.of(projection(visitor, modality)));
+        for (int i = 0; i < config.modalities().size(); i++) {
+            modalities.add(modality(visitor, i));
         }
+        NormWeights embeddingNorm = has(OptionalPart.EMBEDDING_LAYER_NORM)
+                ? norm(visitor, around(model.embeddingNorm()), "embedding norm", OptionalPart.EMBEDDING_LAYER_NORM)
+                : null;
         List<LayerWeights> layers = new ArrayList<>();
-        if (encoder != null) {
-            for (int layer : presentLayers()) {
-                layers.add(layer(visitor, encoder.layer(layer)));
-            }
+        for (int layer : stored.layers()) {
+            layers.add(layer(visitor, layer));
         }
-        return new ModelWeights(null, modalities, null, layers, null, null);
+        NormWeights finalNorm = has(OptionalPart.FINAL_LAYER_NORM)
+                ? norm(visitor, finalNorm(), "final norm", OptionalPart.FINAL_LAYER_NORM)
+                : null;
+        return new ModelWeights(clsToken, modalities, embeddingNorm, layers, finalNorm, pooler(visitor));
     }
 
-    private LinearWeights projection(Visitor visitor, ModalityConfig modality) {
-        String prefix = config.tensorPrefixes().get(modality.name());
-        String name = prefix == null ? TensorNames.projection(modality.name()) : join(prefix, "*");
-        boolean stored = entries.containsKey(TensorNames.weight(name)) || entries.containsKey(TensorNames.bias(name));
-        if (!stored && prefix == null && modality.featureSize() == config.hiddenSize()) {
+    /** Whether the model has a part: as the config says, else as the weights do, else as is usual. */
+    private boolean has(OptionalPart part) {
+        Boolean written = config.parts().get(part);
+        if (written != null) {
+            return written;
+        }
+        return switch (part) {
+            case ATTENTION_OUTPUT_PROJECTION -> true;
+            case FINAL_LAYER_NORM -> Part.isStored(finalNorm(), names);
+            case CLS_TOKEN -> dialect.published() && names.contains(clsTokenName());
+            default -> false;
+        };
+    }
+
+    private StoredTensor clsToken(Visitor visitor) {
+        return visitor.visit(
+                new ExpectedTensor(
+                        clsTokenName(),
+                        "CLS token",
+                        Shape.of(config.hiddenSize()),
+                        Fit.ELEMENTS,
+                        hidden,
+                        true,
+                        falseIfNone(OptionalPart.CLS_TOKEN)),
+                0,
+                1);
+    }
+
+    private String clsTokenName() {
+        return around(dialect.model().clsToken());
+    }
+
+    private ModalityNames modalityNames(int index) {
+        String name = config.modalities().get(index).name();
+        ModalityNames usual = dialect.model().modality(name);
+        ModalityNames withRow =
+                has(OptionalPart.MODALITY_EMBEDDINGS) ? usual.withRow(ModalityNames.modalityRow(index)) : usual;
+        return has(OptionalPart.POSITION_EMBEDDINGS) ? withRow.withPositions(ModalityNames.positions(name)) : withRow;
+    }
+
+    private ModalityWeights modality(Visitor visitor, int index) {
+        ModalityConfig modality = config.modalities().get(index);
+        ModalityNames parts = modalityNames(index);
+        return new ModalityWeights(
+                projection(visitor, modality, parts.projection()),
+                parts.rows().stream().map(row -> row(visitor, row)).toList(),
+                parts.positions() == null ? null : positions(visitor, parts.positions()),
+                parts.norm() == null
+                        ? null
+                        : norm(visitor, around(parts.norm()), "norm of '" + modality.name() + "'", null),
+                parts.rowsAfterNorm().stream().map(row -> row(visitor, row)).toList());
+    }
+
+    private LinearWeights projection(Visitor visitor, ModalityConfig modality, Part usual) {
+        if (usual == null) {
             return null;
         }
-        String source = "hidden_size and feature_size of '" + modality.name() + "' in config.json";
-        String nextStep = prefix != null ? "" : "; say where it is in tensor_prefixes." + modality.name();
-        return linear(visitor, new Part(name), "", config.hiddenSize(), modality.featureSize(), source, nextStep);
+        String prefix = config.tensorPrefixes().get(modality.name());
+        String name = prefix == null ? around(usual) : prefix.isEmpty() ? "*" : prefix + ".*";
+        boolean mayLack = config.model() == null && prefix == null && modality.featureSize() == config.hiddenSize();
+        if (mayLack && !Part.isStored(name, names)) {
+            return null;
+        }
+        String source = config.projectionSource(modality.name());
+        String nextStep = prefix != null || config.model() != null
+                ? ""
+                : "; say where it is in tensor_prefixes." + modality.name();
+        Linear sizes = new Linear(config.hiddenSize(), modality.featureSize(), source, null, nextStep);
+        return linear(visitor, Part.of(name), "", "projection of '" + modality.name() + "'", sizes);
     }
 
-    private LayerWeights layer(Visitor visitor, String prefix) {
+    private StoredTensor row(Visitor visitor, Row row) {
+        String name = around(Part.of(row.table().name()));
+        boolean published = config.model() != null;
+        long rows = published ? row.row() + 1 : config.modalities().size();
+        ExpectedTensor table = new ExpectedTensor(
+                name,
+                row.table().role(),
+                Shape.of(rows, config.hiddenSize()),
+                published ? Fit.ROWS : Fit.EXACT,
+                published ? hidden : "modalities and " + hidden,
+                true,
+                published ? "" : falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
+        return visitor.visit(table, row.row(), rowsOf(name));
+    }
+
+    private int rowsOf(String table) {
+        TensorEntry entry = entries.get(table);
+        return entry == null || entry.shape().rank() == 0
+                ? 1
+                : (int) Math.min(Integer.MAX_VALUE - 1, entry.shape().dimension(0));
+    }
+
+    private StoredTensor positions(Visitor visitor, Table table) {
+        ExpectedTensor expected = new ExpectedTensor(
+                around(Part.of(table.name())),
+                table.role(),
+                Shape.of(1, config.hiddenSize()),
+                Fit.ROWS,
+                hidden,
+                true,
+                config.model() != null ? "" : falseIfNone(OptionalPart.POSITION_EMBEDDINGS));
+        return visitor.visit(expected, 0, 1);
+    }
+
+    private LayerWeights layer(Visitor visitor, int number) {
         int d = config.hiddenSize();
-        int f = intermediateSize;
-        TensorNames.LayerNames names = encoder.names();
-        String fed = intermediateSource + " and " + HIDDEN;
-        String noOutput = "; set attention_output_projection to false where layers have none";
+        int f = stored.intermediateSize();
+        LayerNames parts = dialect.layer();
+        String prefix = encoder.layer(number);
+        String role = "layer " + number + " ";
+        Boolean qkvBias = config.parts().get(OptionalPart.QKV_BIAS);
+        boolean fused = parts.query().slices() > 1;
+        Linear attention = new Linear(d, d, hidden, qkvBias, "");
+        Linear output = new Linear(d, d, hidden, null, falseIfNone(OptionalPart.ATTENTION_OUTPUT_PROJECTION));
+        String fed = stored.intermediateSource() + " and " + hidden;
         return new LayerWeights(
-                linear(visitor, names.query(), prefix, d, d, HIDDEN, ""),
-                linear(visitor, names.key(), prefix, d, d, HIDDEN, ""),
-                linear(visitor, names.value(), prefix, d, d, HIDDEN, ""),
-                config.attentionOutputProjection()
-                        ? linear(visitor, names.output(), prefix, d, d, HIDDEN, noOutput)
+                linear(visitor, parts.query(), prefix, role + (fused ? "query, key and value" : "query"), attention),
+                linear(visitor, parts.key(), prefix, role + (fused ? "query, key and value" : "key"), attention),
+                linear(visitor, parts.value(), prefix, role + (fused ? "query, key and value" : "value"), attention),
+                has(OptionalPart.ATTENTION_OUTPUT_PROJECTION)
+                        ? linear(visitor, parts.output(), prefix, role + "attention output", output)
                         : null,
-                linear(visitor, names.feedForward1(), prefix, f, d, fed, ""),
-                linear(visitor, names.feedForward2(), prefix, d, f, fed, ""),
-                norm(visitor, names.norm1(), prefix),
-                norm(visitor, names.norm2(), prefix));
+                linear(visitor, parts.feedForward1(), prefix, role + "feed-forward 1", new Linear(f, d, fed, null, "")),
+                linear(visitor, parts.feedForward2(), prefix, role + "feed-forward 2", new Linear(d, f, fed, null, "")),
+                norm(visitor, parts.norm1().in(names, prefix), role + "attention norm", null),
+                norm(visitor, parts.norm2().in(names, prefix), role + "feed-forward norm", null));
     }
 
-    private LinearWeights linear(
-            Visitor visitor, Part part, String prefix, long out, long in, String source, String nextStep) {
-        String name = part.in(entries.keySet(), prefix);
-        long rows = out * part.slices();
-        Expected weight = new Expected(TensorNames.weight(name), Shape.of(rows, in), source, true, nextStep);
-        Expected bias = new Expected(TensorNames.bias(name), Shape.of(rows), source, false, nextStep);
+    /** The pooler is the model's wherever it is stored, since {@code --pooling} may choose it. */
+    private LinearWeights pooler(Visitor visitor) {
+        String name = around(dialect.model().pooler());
+        if (config.pooling() != Pooling.POOLER && !Part.isStored(name, names)) {
+            return null;
+        }
+        Linear sizes = new Linear(
+                config.hiddenSize(),
+                config.hiddenSize(),
+                hidden,
+                null,
+                "; choose another 'pooling' where the model has none");
+        return linear(visitor, Part.of(name), "", "pooler", sizes);
+    }
+
+    /**
+     * A Linear of certain sizes.
+     *
+     * @param bias whether it has a bias, or null where the weights say that
+     */
+    private record Linear(long out, long in, String source, Boolean bias, String nextStep) {}
+
+    private LinearWeights linear(Visitor visitor, Part part, String prefix, String role, Linear linear) {
+        String name = part.in(names, prefix);
+        long rows = linear.out() * part.slices();
+        ExpectedTensor weight = new ExpectedTensor(
+                Part.weight(name),
+                role + " weight",
+                Shape.of(rows, linear.in()),
+                Fit.EXACT,
+                linear.source(),
+                true,
+                linear.nextStep());
         return new LinearWeights(
-                visitor.visit(weight, part.slice(), part.slices()), visitor.visit(bias, part.slice(), part.slices()));
+                visitor.visit(weight, part.slice(), part.slices()),
+                Boolean.FALSE.equals(linear.bias())
+                        ? null
+                        : visitor.visit(
+                                bias(name, role, Shape.of(rows), linear.source()), part.slice(), part.slices()));
     }
 
-    private NormWeights norm(Visitor visitor, Part part, String prefix) {
-        String name = part.in(entries.keySet(), prefix);
+    private NormWeights norm(Visitor visitor, String name, String role, OptionalPart part) {
         Shape shape = Shape.of(config.hiddenSize());
+        String nextStep = part == null || config.model() != null ? "" : falseIfNone(part);
         return new NormWeights(
-                visitor.visit(new Expected(TensorNames.weight(name), shape, HIDDEN, true, ""), 0, 1),
-                visitor.visit(new Expected(TensorNames.bias(name), shape, HIDDEN, false, ""), 0, 1));
+                visitor.visit(
+                        new ExpectedTensor(
+                                Part.weight(name), role + " weight", shape, Fit.EXACT, hidden, true, nextStep),
+                        0,
+                        1),
+                visitor.visit(bias(name, role, shape, hidden), 0, 1));
     }
 
-    private Encoder findEncoder() {
-        String prefix = config.tensorPrefixes().get(WrittenConfig.ENCODER);
-        Map<Encoder, String> found = TensorNames.encoders(entries.keySet());
-        if (prefix != null) {
-            found.keySet().removeIf(candidate -> !candidate.prefix().equals(join(prefix, "")));
-        }
-        if (found.size() == 1) {
-            return found.keySet().iterator().next();
-        }
-        String where = prefix == null ? "" : " under '" + prefix + "' (tensor_prefixes.encoder in config.json)";
-        if (found.isEmpty()) {
-            problems.add("Cannot find the encoder in " + FILE + ": expected tensors such as "
-                    + TensorNames.encoderExamples() + (prefix == null ? " behind any prefix" : where) + ", got none");
-        } else {
-            problems.add(
-                    "Cannot find the encoder in " + FILE + ": expected one" + where + ", got " + found.size() + " ("
-                            + found.values().stream().limit(10).map(Quote::of).collect(Collectors.joining(", "))
-                            + "); say which in tensor_prefixes.encoder");
-        }
-        return null;
+    /** A bias may be absent where a module can be made without one. */
+    private ExpectedTensor bias(String name, String role, Shape shape, String source) {
+        return new ExpectedTensor(
+                Part.bias(name), role + " bias", shape, Fit.EXACT, source, config.model() != null, "");
     }
 
-    /** The numbers of the layers in the file, of which the model may have fewer. */
-    private NavigableSet<Integer> storedLayers() {
-        NavigableSet<Integer> numbers = new TreeSet<>();
-        if (!encoder.stacked()) {
-            numbers.add(0);
-        }
-        entries.keySet().stream()
-                .map(encoder::layerOf)
-                .filter(layer -> layer >= 0)
-                .forEach(numbers::add);
-        return numbers;
+    private String around(Part part) {
+        return encoder.around(part, names);
     }
 
-    private NavigableSet<Integer> presentLayers() {
-        return storedLayers().headSet(config.layers(), false);
+    private String finalNorm() {
+        return dialect.model().finalNorm().in(names, encoder.prefix());
     }
 
-    /** A layer that is missing or too many altogether is one problem, not one per tensor. */
-    private void checkLayerNumbers() {
-        NavigableSet<Integer> stored = storedLayers();
-        if (stored.size() == config.layers() && stored.last() == config.layers() - 1) {
-            return;
-        }
-        String numbers = stored.stream().limit(20).map(String::valueOf).collect(Collectors.joining(", "));
-        problems.add("Cannot load the encoder from " + FILE + ": expected " + config.layers()
-                + " layers (num_hidden_layers in config.json), got " + stored.size()
-                + (encoder.stacked()
-                        ? " (" + Quote.of(encoder.prefix() + "layers.{i}") + " with i = " + numbers + ")"
-                        : " without a number"));
-        entries.keySet().stream()
-                .filter(name -> encoder.layerOf(name) >= config.layers())
-                .forEach(used::add);
+    private static String falseIfNone(OptionalPart part) {
+        return "; set " + part.configName() + " to false where the model has none";
     }
 
-    private void findIntermediateSize() {
-        Part part = encoder.names().feedForward1();
-        String looked = "";
-        for (int layer : presentLayers()) {
-            String name = TensorNames.weight(part.in(entries.keySet(), encoder.layer(layer)));
-            looked = looked.isEmpty() ? name : looked;
-            TensorEntry entry = entries.get(name);
-            if (entry != null
-                    && entry.shape().rank() == 2
-                    && isSize(entry.shape().dimension(0))) {
-                intermediateSize = (int) entry.shape().dimension(0);
-                intermediateSource = "rows of " + Quote.of(name);
-                break;
-            }
-        }
-        Integer written = config.intermediateSize();
-        if (intermediateSize == UNKNOWN) {
-            TensorEntry entry = entries.get(looked);
-            problems.add("Cannot read the intermediate size from tensor " + Quote.of(looked) + " of " + FILE
-                    + ": expected [intermediate size, " + config.hiddenSize() + "], got "
-                    + (entry == null
-                            ? "no such tensor"
-                            : Quote.cut(entry.shape().toString())));
-        } else if (written != null && written != intermediateSize) {
-            problems.add("Cannot use 'intermediate_size' in config.json: expected " + intermediateSize + " ("
-                    + intermediateSource + "), got " + written);
-        }
+    /** Whether the config itself says that the model lacks a part. */
+    boolean saysItLacks(OptionalPart part) {
+        return config.model() == null && Boolean.FALSE.equals(config.parts().get(part));
     }
 
-    private static boolean isSize(long dimension) {
-        return dimension > 0 && dimension <= Integer.MAX_VALUE;
+    /** The stored tensors of a part that the model lacks, though a model of this dialect would have them there. */
+    Stream<String> storedThoughLacking(OptionalPart part) {
+        if (has(part) || config.model() != null) {
+            return Stream.empty();
+        }
+        Dialect.ModelNames model = dialect.model();
+        Stream<String> parts = switch (part) {
+            case ATTENTION_OUTPUT_PROJECTION ->
+                stored.layers().stream().map(layer -> dialect.layer().output().in(names, encoder.layer(layer)));
+            case CLS_TOKEN -> Stream.of(clsTokenName());
+            case MODALITY_EMBEDDINGS ->
+                Stream.of(around(Part.of(ModalityNames.modalityRow(0).table().name())));
+            case POSITION_EMBEDDINGS ->
+                config.modalities().stream()
+                        .map(modality -> around(
+                                Part.of(ModalityNames.positions(modality.name()).name())));
+            case EMBEDDING_LAYER_NORM -> Stream.of(around(model.embeddingNorm()));
+            case FINAL_LAYER_NORM -> Stream.of(finalNorm());
+            case QKV_BIAS -> Stream.empty();
+        };
+        return parts.flatMap(name -> Stream.of(Part.weight(name), Part.bias(name)))
+                .distinct()
+                .filter(names::contains);
     }
 
-    private void checkNoOutputProjection() {
-        if (config.attentionOutputProjection()) {
-            return;
+    /** The architecture, once nothing is broken. */
+    ModelConfig config() {
+        List<ModalityConfig> modalities = new ArrayList<>();
+        for (int i = 0; i < config.modalities().size(); i++) {
+            ModalityConfig modality = config.modalities().get(i);
+            Table positions = modalityNames(i).positions();
+            modalities.add(
+                    positions == null
+                            ? modality
+                            : new ModalityConfig(
+                                    modality.name(),
+                                    modality.featureSize(),
+                                    rowsOf(around(Part.of(positions.name())))));
         }
-        for (int layer : presentLayers()) {
-            String name = encoder.names().output().in(entries.keySet(), encoder.layer(layer));
-            for (String tensor : List.of(TensorNames.weight(name), TensorNames.bias(name))) {
-                if (entries.containsKey(tensor) && used.add(tensor)) {
-                    problems.add(unplaced(tensor, "none (attention_output_projection in config.json is false)"));
-                }
-            }
-        }
+        return new ModelConfig(
+                modalities,
+                config.hiddenSize(),
+                config.layers(),
+                config.heads(),
+                stored.intermediateSize(),
+                config.activation(),
+                config.normFirst(),
+                config.layerNormEps(),
+                has(OptionalPart.ATTENTION_OUTPUT_PROJECTION),
+                has(OptionalPart.CLS_TOKEN),
+                pooling());
     }
 
-    private void check(Expected expected) {
-        TensorEntry entry = entries.get(expected.name());
-        boolean sized = expected.sized();
-        String object = "Cannot load tensor " + Quote.of(expected.name()) + " from " + FILE + ": ";
-        if (entry == null) {
-            if (expected.required() && sized) {
-                problems.add(object + "expected " + expected.shape() + " (" + expected.source()
-                        + "), got no such tensor" + nextStep(expected));
-            }
-            return;
+    private Pooling pooling() {
+        if (config.pooling() != null) {
+            return config.pooling();
         }
-        if (sized && !entry.shape().equals(expected.shape())) {
-            problems.add(object + Shape.mismatch(expected.shape(), expected.source(), entry.shape()));
+        if (!dialect.published()) {
+            return Pooling.MEAN;
         }
-        if (!entry.dtype().isWeight()) {
-            problems.add(object + "expected F32, F16, BF16 or F64, got " + entry.dtype());
-        }
-    }
-
-    private String nextStep(Expected missing) {
-        List<String> sameShape = entries.values().stream()
-                .filter(entry -> entry.shape().equals(missing.shape()) && !used.contains(entry.name()))
-                .map(TensorEntry::name)
-                .toList();
-        return NearestName.of(missing.name(), sameShape)
-                .map(nearest -> "; the nearest unused one of this shape is " + Quote.of(nearest))
-                .orElse(missing.nextStep());
-    }
-
-    private void checkUnused() {
-        String finalNorm = encoder.prefix() + "norm.";
-        for (String name : entries.keySet()) {
-            if (!used.contains(name)) {
-                problems.add(unplaced(
-                        name,
-                        encoder.stacked() && name.startsWith(finalNorm)
-                                ? "none (a LayerNorm after the last layer is not supported by this version)"
-                                : "only tensors of the model in config.json"));
-            }
-        }
-    }
-
-    private String unplaced(String name, String expected) {
-        return "Cannot place tensor " + Quote.of(name) + " from " + FILE + ": expected " + expected + ", got "
-                + entries.get(name).describe();
-    }
-
-    private static String join(String prefix, String rest) {
-        return prefix.isEmpty() ? rest : prefix + "." + rest;
+        return Part.isStored(around(dialect.model().pooler()), names) ? Pooling.POOLER : Pooling.CLS;
     }
 }

@@ -72,6 +72,11 @@ public final class SafetensorsFile implements Closeable {
         return new SafetensorsFile(name, in, dataStart, SafetensorsHeader.parse(name, header, fileBytes - dataStart));
     }
 
+    /** The file's name without its directory. */
+    String name() {
+        return name;
+    }
+
     /** All tensors by name, in the header's order. */
     public Map<String, TensorEntry> entries() {
         return entries;

@@ -10,6 +10,11 @@ import dev.braid.tensor.Shape;
  */
 public record TensorEntry(String name, DType dtype, Shape shape, long begin, long end) {
 
+    /** The size of the stored bytes. */
+    public long bytes() {
+        return end - begin;
+    }
+
     /** As an error message shows it: {@code F32 [3, 4]}. */
     String describe() {
         return dtype + " " + Quote.cut(shape.toString());

@@ -1,70 +1,13 @@
-"""The golden cases: what `generate_golden.py` writes, as data. Start at `CASES`."""
+"""Cases of the seed's fusion model: its sizes, layers, tensor names and stored types. Start at `SEED_CASES`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
+from golden_case import SMALL, FusionCase, Modality, visual_and_text
 
-@dataclass(frozen=True)
-class Modality:
-    """One modality of a case: `lengths` holds its token count in each row; `bias` is the projection's."""
-
-    name: str
-    feature_size: int
-    lengths: tuple[int, ...]
-    bias: bool = True
-
-
-@dataclass(frozen=True)
-class Case:
-    """One golden directory. `hazard` says what a wrong implementation gets wrong here."""
-
-    name: str
-    hazard: str
-    seed: int
-    modalities: tuple[Modality, ...]
-    hidden_size: int
-    heads: int
-    layers: int
-    intermediate_size: int
-    pooling: str = "mean"
-    hidden_act: str = "relu"
-    layer_norm_eps: float = 1e-5
-    #: False leaves out every bias of the encoder layers.
-    layer_bias: bool = True
-    #: False feeds the features to the encoder as they are.
-    projected: bool = True
-    #: True takes the seed's own layer in place of torch's.
-    own_layer: bool = False
-    #: True makes `transformer_encoder` the one layer itself, not a stack.
-    single_layer: bool = False
-    stored_dtype: torch.dtype = torch.float32
-    #: Text replaced, in this order, in the stored tensor names.
-    renames: tuple[tuple[str, str], ...] = ()
-    tensor_prefixes: tuple[tuple[str, str], ...] = ()
-    #: Keys that config.json leaves to their defaults.
-    config_omits: tuple[str, ...] = ()
-    #: Factors on the random values of a tensor, by its name in the module, or of `<modality>.features`.
-    scales: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def rows(self) -> int:
-        return len(self.modalities[0].lengths)
-
-
-def visual_and_text(
-    visual: tuple[int, tuple[int, ...]], text: tuple[int, tuple[int, ...]], text_bias: bool = True
-) -> tuple[Modality, ...]:
-    """Pairs (feature size, lengths) of the visual and the text modality, in the seed's token order."""
-    return Modality("visual", *visual), Modality("text", *text, bias=text_bias)
-
-
-SMALL = visual_and_text((6, (3, 1, 5)), (9, (2, 6, 1)))
-
-CASES = (
-    Case(
+SEED_CASES = (
+    FusionCase(
         "seed-small",
         "the seed's shape and feature sizes",
         seed=1,
@@ -74,7 +17,7 @@ CASES = (
         layers=2,
         intermediate_size=128,
     ),
-    Case(
+    FusionCase(
         "odd-sizes",
         "no size is a multiple of a vector width; every length from 1 to 9",
         seed=2,
@@ -85,7 +28,7 @@ CASES = (
         intermediate_size=37,
         pooling="max",
     ),
-    Case(
+    FusionCase(
         "one-token",
         "one modality, one token in every row: softmax over a single value",
         seed=3,
@@ -94,8 +37,9 @@ CASES = (
         heads=4,
         layers=2,
         intermediate_size=40,
+        blind_to=("q and k swapped",),
     ),
-    Case(
+    FusionCase(
         "one-row",
         "a table of one row; one head",
         seed=4,
@@ -106,7 +50,7 @@ CASES = (
         intermediate_size=44,
         pooling="last",
     ),
-    Case(
+    FusionCase(
         "hundreds-of-tokens",
         "a row of 500 tokens between rows of 2 and a few: sums and softmax over long sequences",
         seed=5,
@@ -116,7 +60,7 @@ CASES = (
         layers=2,
         intermediate_size=48,
     ),
-    Case(
+    FusionCase(
         "three-modalities",
         "text first, then visual and audio; text and audio share a feature size, so no shape tells them apart",
         seed=6,
@@ -131,7 +75,7 @@ CASES = (
         intermediate_size=40,
         pooling="max",
     ),
-    Case(
+    FusionCase(
         "gelu",
         "erf GELU, not its tanh or sigmoid approximation",
         seed=7,
@@ -142,8 +86,9 @@ CASES = (
         intermediate_size=56,
         pooling="cls",
         hidden_act="gelu",
+        traps=("the other GELU",),
     ),
-    Case(
+    FusionCase(
         "no-bias",
         "layers without any bias, LayerNorm included; the text projection without, the visual one with",
         seed=8,
@@ -155,7 +100,7 @@ CASES = (
         pooling="last",
         layer_bias=False,
     ),
-    Case(
+    FusionCase(
         "tokens-only",
         "pooling none: golden.safetensors holds no pooled tensor",
         seed=9,
@@ -166,7 +111,7 @@ CASES = (
         intermediate_size=24,
         pooling="none",
     ),
-    Case(
+    FusionCase(
         "norm-epsilon",
         "an epsilon large enough to be seen",
         seed=10,
@@ -176,8 +121,9 @@ CASES = (
         layers=2,
         intermediate_size=24,
         layer_norm_eps=0.05,
+        traps=("epsilon 1e-12",),
     ),
-    Case(
+    FusionCase(
         "weights-f16",
         "weights stored as F16; the visual projection's are subnormal and its features large",
         seed=11,
@@ -189,7 +135,7 @@ CASES = (
         stored_dtype=torch.float16,
         scales=(("visual_extractor.model_net.weight", 3e-5), ("visual.features", 3e4)),
     ),
-    Case(
+    FusionCase(
         "weights-bf16",
         "weights stored as BF16",
         seed=12,
@@ -200,7 +146,7 @@ CASES = (
         intermediate_size=24,
         stored_dtype=torch.bfloat16,
     ),
-    Case(
+    FusionCase(
         "weights-f64",
         "weights stored as F64 that float32 cannot hold: rounded to nearest at load",
         seed=13,
@@ -211,7 +157,7 @@ CASES = (
         intermediate_size=24,
         stored_dtype=torch.float64,
     ),
-    Case(
+    FusionCase(
         "custom-prefixes",
         "tensor_prefixes names every part; one prefix begins with another's text",
         seed=14,
@@ -231,7 +177,7 @@ CASES = (
             ("encoder", "fusion.backbone.stack"),
         ),
     ),
-    Case(
+    FusionCase(
         "ff-default",
         "config.json holds the required keys alone: intermediate size from the weights, the rest from the defaults",
         seed=15,
@@ -242,20 +188,22 @@ CASES = (
         intermediate_size=27,
         config_omits=("intermediate_size", "hidden_act", "layer_norm_eps", "pooling"),
     ),
-    Case(
+    FusionCase(
         "plain-encoder",
         "the state dict of a bare `nn.TransformerEncoder`: no projections, no prefix",
         seed=16,
-        modalities=visual_and_text((16, (3, 1, 5)), (16, (2, 6, 1))),
+        modalities=(
+            Modality("visual", 16, (3, 1, 5), projected=False),
+            Modality("text", 16, (2, 6, 1), projected=False),
+        ),
         hidden_size=16,
         heads=2,
         layers=2,
         intermediate_size=24,
         pooling="last",
-        projected=False,
         renames=(("transformer_encoder.", ""),),
     ),
-    Case(
+    FusionCase(
         "own-layer",
         "the seed's own layer: no output projection",
         seed=17,
@@ -266,7 +214,7 @@ CASES = (
         intermediate_size=96,
         own_layer=True,
     ),
-    Case(
+    FusionCase(
         "own-layer-printed-names",
         "the same layer under the names of the seed's listing, misspellings included",
         seed=18,
@@ -279,7 +227,7 @@ CASES = (
         own_layer=True,
         renames=(("self_attention.", "self_attntion."), ("key_proj", "ke_proj")),
     ),
-    Case(
+    FusionCase(
         "own-layer-single",
         "the encoder is one such layer: no `layers.{i}` in its names",
         seed=19,
@@ -292,7 +240,7 @@ CASES = (
         own_layer=True,
         single_layer=True,
     ),
-    Case(
+    FusionCase(
         "extreme-values",
         "large features; logits whose exp overflows float32; attention nearly one-hot",
         # A seed without two nearly equal logits: there float32 itself, torch's too, is far from float64.

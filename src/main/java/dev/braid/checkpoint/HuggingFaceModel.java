@@ -1,0 +1,141 @@
+package dev.braid.checkpoint;
+
+import static dev.braid.checkpoint.OptionalPart.ATTENTION_OUTPUT_PROJECTION;
+import static dev.braid.checkpoint.OptionalPart.CLS_TOKEN;
+import static dev.braid.checkpoint.OptionalPart.EMBEDDING_LAYER_NORM;
+import static dev.braid.checkpoint.OptionalPart.FINAL_LAYER_NORM;
+import static dev.braid.checkpoint.OptionalPart.QKV_BIAS;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A model of Hugging Face's transformers whose {@code config.json} is read as {@code save_pretrained} writes it. Keys that
+ * say nothing of the encoder are passed over; absent ones have the defaults of the model's own config class.
+ * @param section the object of the config that describes the encoder, or empty for the whole
+ * @param layers the default of {@code num_hidden_layers}
+ * @param parts what all such models have or lack
+ * @param partKeys the keys of what they have unless these say otherwise
+ * @param modalities in token order
+ * @see <a
+ *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models">transformers/models/{flava,vilt,visual_bert}</a>
+ */
+record HuggingFaceModel(
+        String modelType,
+        Dialect dialect,
+        String section,
+        int layers,
+        boolean normFirst,
+        Map<OptionalPart, Boolean> parts,
+        Map<OptionalPart, String> partKeys,
+        List<Modality> modalities) {
+
+    static final List<HuggingFaceModel> ALL = List.of(
+            new HuggingFaceModel(
+                    "flava",
+                    Dialect.FLAVA,
+                    "multimodal_config",
+                    6,
+                    true,
+                    Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, true),
+                    Map.of(QKV_BIAS, "qkv_bias", CLS_TOKEN, "use_cls_token"),
+                    List.of(
+                            new Modality("visual", "image_config", "hidden_size", 768),
+                            new Modality("text", "text_config", "hidden_size", 768))),
+            new HuggingFaceModel(
+                    "vilt",
+                    Dialect.VILT,
+                    "",
+                    12,
+                    true,
+                    Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, true, CLS_TOKEN, false),
+                    Map.of(QKV_BIAS, "qkv_bias"),
+                    List.of(
+                            new Modality("text", "", "hidden_size", 768),
+                            new Modality("visual", "", "hidden_size", 768))),
+            new HuggingFaceModel(
+                    "visual_bert",
+                    Dialect.VISUAL_BERT,
+                    "",
+                    12,
+                    false,
+                    Map.of(EMBEDDING_LAYER_NORM, true, FINAL_LAYER_NORM, false, CLS_TOKEN, false, QKV_BIAS, true),
+                    Map.of(),
+                    List.of(
+                            new Modality("text", "", "hidden_size", 768),
+                            new Modality("visual", "", "visual_embedding_dim", 512))));
+
+    private static final int HIDDEN_SIZE = 768;
+    private static final int HEADS = 12;
+    private static final int INTERMEDIATE_SIZE = 3072;
+    private static final float LAYER_NORM_EPS = 1e-12f;
+
+    /** A modality, and the key of its feature size in an object of the config. */
+    record Modality(String name, String section, String key, int byDefault) {}
+
+    /** What stands before the encoder's keys in messages. */
+    String path() {
+        return section().isEmpty() ? "" : section() + ".";
+    }
+
+    /** The key of a modality's feature size as messages name it. */
+    String featureSizeKey(String modality) {
+        return modalities().stream()
+                .filter(candidate -> candidate.name().equals(modality))
+                .map(found -> (found.section().isEmpty() ? "" : found.section() + ".") + found.key())
+                .findFirst()
+                .orElseThrow();
+    }
+
+    WrittenConfig read(ConfigObject root) {
+        ConfigObject encoder = section(root, section());
+        if (Boolean.TRUE.equals(encoder.flag("bypass_transformer", false))) {
+            encoder.bad("bypass_transformer", "false (visual tokens go through every layer)", "true");
+        }
+        Map<OptionalPart, Boolean> has = new EnumMap<>(parts());
+        has.put(ATTENTION_OUTPUT_PROJECTION, true);
+        partKeys().forEach((part, key) -> has.put(part, encoder.flag(key, true)));
+        List<ModalityConfig> sized = modalities().stream()
+                .map(modality -> featureSize(root, modality))
+                .toList();
+        return new WrittenConfig(
+                this,
+                sized.stream().anyMatch(modality -> modality.featureSize() == 0) ? null : sized,
+                encoder.size("hidden_size", HIDDEN_SIZE),
+                encoder.size("num_hidden_layers", layers()),
+                encoder.size("num_attention_heads", HEADS),
+                encoder.size("intermediate_size", INTERMEDIATE_SIZE),
+                encoder.choice("hidden_act", Activation.GELU, activations()),
+                normFirst,
+                encoder.positive("layer_norm_eps", LAYER_NORM_EPS),
+                has,
+                null,
+                Map.of());
+    }
+
+    private static ModalityConfig featureSize(ConfigObject root, Modality modality) {
+        Integer size = section(root, modality.section()).size(modality.key(), modality.byDefault());
+        return new ModalityConfig(modality.name(), size == null ? 0 : size);
+    }
+
+    /** An object of the config; written also as {@code {section}_dict} by old versions, which then is the one that holds. */
+    private static ConfigObject section(ConfigObject root, String section) {
+        if (section.isEmpty()) {
+            return root;
+        }
+        JsonNode old = root.value(section + "_dict");
+        return root.object(old != null && old.isObject() ? section + "_dict" : section);
+    }
+
+    private static Map<String, Activation> activations() {
+        Map<String, Activation> activations = new LinkedHashMap<>();
+        for (Activation activation : Activation.values()) {
+            activations.put(activation.configName(), activation);
+        }
+        activations.put("gelu_pytorch_tanh", Activation.GELU_NEW);
+        return activations;
+    }
+}

@@ -1,0 +1,53 @@
+package dev.braid.checkpoint;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The names of what makes tokens of the encoder out of one modality's features, as in {@link ModalityWeights}.
+ *
+ * @param projection null where features enter as they are
+ * @param positions the table of position embeddings, or null
+ * @param norm or null
+ */
+record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm, List<Row> rowsAfterNorm) {
+    /** Projections of modalities whose word in a module is not their name. */
+    private static final Map<String, String> WORDS = Map.of("text", "textual");
+
+    /** A table of embeddings, a row each, and what it is. */
+    record Table(String name, String role) {
+        Row row(int row) {
+            return new Row(this, row);
+        }
+    }
+
+    /** One row of a table, which all tokens of a modality share. */
+    record Row(Table table, int row) {}
+
+    static ModalityNames projection(Part projection) {
+        return new ModalityNames(projection, List.of(), null, null, List.of());
+    }
+
+    /** The projection alone, where a dialect has no name of its own for it. */
+    static ModalityNames usual(String modality) {
+        return projection(Part.of(WORDS.getOrDefault(modality, modality) + "_extractor.model_net.*"));
+    }
+
+    /** The row of modality {@code index} where each has one. */
+    static Row modalityRow(int index) {
+        return new Table("modality_embeddings.weight", "modality embeddings").row(index);
+    }
+
+    /** The table of a row per position within a modality, where a dialect has no name of its own for it. */
+    static Table positions(String modality) {
+        return new Table("position_embeddings." + modality + ".weight", "position embeddings of '" + modality + "'");
+    }
+
+    ModalityNames withRow(Row row) {
+        return new ModalityNames(projection, List.of(row), positions, norm, rowsAfterNorm);
+    }
+
+    ModalityNames withPositions(Table table) {
+        return new ModalityNames(projection, rows, table, norm, rowsAfterNorm);
+    }
+}

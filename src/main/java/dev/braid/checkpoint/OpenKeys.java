@@ -1,0 +1,143 @@
+package dev.braid.checkpoint;
+
+import dev.braid.tensor.Shape;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/** What a directory without config.json is told: the keys that its weights leave open, and what they already tell. */
+final class OpenKeys {
+    /** Where the weights are not there either, or tell nothing. */
+    static final String ALL =
+            "Cannot read config.json: expected model_type, modalities, hidden_size, num_hidden_layers,"
+                    + " num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file; write one (a state"
+                    + " dict does not tell heads, norm_first, activation or eps)";
+
+    private static final Pattern PROJECTION =
+            Pattern.compile("(?:.*\\.)?(?:(\\w{1,100})_extractor\\.model_net|(image|text)_to_mm_projection)\\.weight");
+
+    /** Modalities whose word in a tensor's name is not their own. */
+    private static final Map<String, String> WORDS = Map.of("textual", "text", "image", "visual");
+
+    private static final int MOST_DIVISORS = 10;
+    private static final int MOST_MODALITIES = 10;
+
+    private final Map<String, TensorEntry> entries;
+    private final StoredEncoder stored;
+    private final List<ModalityConfig> modalities;
+    private final long hiddenSize;
+
+    private OpenKeys(Map<String, TensorEntry> entries, StoredEncoder stored, long hiddenSize) {
+        this.entries = entries;
+        this.stored = stored;
+        this.hiddenSize = hiddenSize;
+        this.modalities = projected();
+    }
+
+    static String message(WeightFiles files) {
+        Map<String, TensorEntry> entries = files.entries();
+        for (HuggingFaceModel model : HuggingFaceModel.ALL) {
+            if (!Encoder.find(entries.keySet(), List.of(model.dialect())).isEmpty()) {
+                return ALL
+                        + "; these tensors have Hugging Face's names, and save_pretrained writes a config.json beside"
+                        + " them";
+            }
+        }
+        StoredEncoder stored = StoredEncoder.find(config(List.of()), files, new ArrayList<>());
+        if (!stored.isFound() || stored.intermediateSize() == StoredEncoder.UNKNOWN) {
+            return ALL;
+        }
+        Part feedForward = stored.encoder().dialect().layer().feedForward1();
+        String firstLayer = stored.encoder().layer(stored.layers().first());
+        TensorEntry entry = entries.get(Part.weight(feedForward.in(entries.keySet(), firstLayer)));
+        return entry == null || entry.shape().rank() != 2
+                ? ALL
+                : new OpenKeys(entries, stored, entry.shape().dimension(1)).message();
+    }
+
+    /** A config that says nothing but that the model has no optional part. */
+    private static WrittenConfig config(List<ModalityConfig> modalities) {
+        Map<OptionalPart, Boolean> none =
+                Arrays.stream(OptionalPart.values()).collect(Collectors.toMap(Function.identity(), part -> false));
+        return new WrittenConfig(
+                null, modalities, 1, Integer.MAX_VALUE, 1, null, null, null, null, none, null, Map.of());
+    }
+
+    /** The modalities that the weights have projections of, visual before others. */
+    private List<ModalityConfig> projected() {
+        List<ModalityConfig> found = new ArrayList<>();
+        for (TensorEntry entry : entries.values()) {
+            Matcher projection = PROJECTION.matcher(entry.name());
+            Shape shape = entry.shape();
+            if (projection.matches()
+                    && shape.rank() == 2
+                    && shape.dimension(0) == hiddenSize
+                    && shape.dimension(1) < Integer.MAX_VALUE) {
+                String word = projection.group(projection.group(1) == null ? 2 : 1);
+                found.add(new ModalityConfig(WORDS.getOrDefault(word, word), (int) shape.dimension(1)));
+            }
+        }
+        return found.stream()
+                .sorted(Comparator.comparing(modality -> !modality.name().equals("visual")))
+                .limit(MOST_MODALITIES)
+                .toList();
+    }
+
+    private String message() {
+        String listed = modalities.stream()
+                .map(modality ->
+                        "{\"name\": \"" + modality.name() + "\", \"feature_size\": " + modality.featureSize() + "}")
+                .collect(Collectors.joining(", "));
+        int layers = stored.layers().size();
+        return String.join(
+                "\n    ",
+                "Cannot read config.json: expected the architecture, got no such file; write one with the keys that the"
+                        + " weights leave open:",
+                "'num_attention_heads': a divisor of " + hiddenSize + " (" + divisors() + ")",
+                "'norm_first': true or false",
+                "'hidden_act': relu, gelu or gelu_new",
+                "'layer_norm_eps': 1e-5 unless the module was made with another",
+                "'modalities': name and feature_size of each, in token order; "
+                        + (listed.isEmpty()
+                                ? "the weights have no projection, so every feature_size is " + hiddenSize
+                                : "the weights have projections of " + listed),
+                "and those that they tell (" + stored.encoder().dialect().title() + ", intermediate_size "
+                        + stored.intermediateSize() + "), as here, where ? stands for what is open:",
+                "{\"model_type\": \"fusion_encoder\", \"modalities\": ["
+                        + (listed.isEmpty() ? "{\"name\": ?, \"feature_size\": " + hiddenSize + "}" : listed)
+                        + "], \"hidden_size\": " + hiddenSize + ", \"num_hidden_layers\": " + layers
+                        + ", \"num_attention_heads\": ?, \"norm_first\": ?, \"hidden_act\": ?, \"layer_norm_eps\": ?"
+                        + parts() + "}");
+    }
+
+    private String divisors() {
+        String divisors = IntStream.rangeClosed(1, 4096)
+                .filter(divisor -> hiddenSize % divisor == 0)
+                .limit(MOST_DIVISORS)
+                .mapToObj(Integer::toString)
+                .collect(Collectors.joining(", "));
+        return divisors + (divisors.endsWith(" " + hiddenSize) ? "" : ", ...");
+    }
+
+    /** The keys of the parts whose tensors are there or, where that is unusual, not there. */
+    private String parts() {
+        ModelTensors tensors = new ModelTensors(config(modalities), stored, entries);
+        StringBuilder keys = new StringBuilder();
+        for (OptionalPart part : OptionalPart.values()) {
+            boolean isStored = tensors.storedThoughLacking(part).findAny().isPresent();
+            boolean byDefault = part == OptionalPart.ATTENTION_OUTPUT_PROJECTION
+                    || (part == OptionalPart.FINAL_LAYER_NORM && isStored);
+            if (isStored != byDefault) {
+                keys.append(", \"").append(part.configName()).append("\": ").append(isStored);
+            }
+        }
+        return keys.toString();
+    }
+}

@@ -1,0 +1,150 @@
+package dev.braid.checkpoint;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableSet;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * The encoder as the weights have it.
+ *
+ * @param encoder where it is; where none was found, the place that a whole state dict would have
+ * @param layers the numbers of its layers that are the model's; empty where no encoder was found
+ * @param intermediateSize the size between the two Linears of a feed-forward, or {@value #UNKNOWN}
+ * @param intermediateSource where that size was read
+ */
+record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermediateSize, String intermediateSource) {
+    /** Stands in a shape where the intermediate size is not known, which is a problem of its own. */
+    static final int UNKNOWN = 0;
+
+    /** Finds the one encoder that {@code config} means; reports why there is none, and layers that are missing. */
+    static StoredEncoder find(WrittenConfig config, WeightFiles files, List<String> problems) {
+        return new Search(config, files, problems).find();
+    }
+
+    boolean isFound() {
+        return !layers.isEmpty();
+    }
+
+    /** Whether a tensor is of a layer beyond the model's, of which there is one problem already. */
+    boolean isOfAnotherLayer(String tensor) {
+        int layer = encoder.layerOf(tensor);
+        return layer >= 0 && !layers.contains(layer);
+    }
+
+    /** The names under which the query weight of a first layer is looked for, as an error message shows them. */
+    static String examples(Iterable<Dialect> dialects) {
+        StringBuilder examples = new StringBuilder();
+        for (Dialect dialect : dialects) {
+            String name = new Encoder(dialect, "", true).layer(0)
+                    + dialect.layer().query().names().get(0);
+            examples.append(examples.isEmpty() ? "" : " or ").append(Quote.of(Part.weight(name)));
+        }
+        return examples.toString();
+    }
+
+    private record Search(WrittenConfig config, WeightFiles files, List<String> problems) {
+
+        StoredEncoder find() {
+            Encoder encoder = findEncoder();
+            if (encoder == null) {
+                Dialect dialect = config.dialects().iterator().next();
+                return new StoredEncoder(new Encoder(dialect, "", true), Collections.emptyNavigableSet(), UNKNOWN, "");
+            }
+            NavigableSet<Integer> stored = layers(encoder);
+            checkLayers(encoder, stored);
+            NavigableSet<Integer> layers = stored.headSet(config.layers(), false);
+            return layers.isEmpty()
+                    ? new StoredEncoder(encoder, layers, UNKNOWN, "")
+                    : findIntermediateSize(encoder, layers);
+        }
+
+        private Encoder findEncoder() {
+            Map<Encoder, String> found = Encoder.find(files.entries().keySet(), config.dialects());
+            String prefix = config.tensorPrefixes().get(WrittenConfig.ENCODER);
+            if (prefix != null) {
+                found.keySet().removeIf(candidate -> !candidate.isUnder(prefix.isEmpty() ? "" : prefix + "."));
+            }
+            if (found.size() == 1) {
+                return found.keySet().iterator().next();
+            }
+            String where = prefix == null ? "" : " under '" + prefix + "' (tensor_prefixes.encoder in config.json)";
+            if (found.isEmpty()) {
+                problems.add("Cannot find the encoder in " + files.name() + ": expected tensors such as "
+                        + examples(config.dialects()) + (prefix == null ? " behind any prefix" : where)
+                        + ", got none");
+            } else {
+                problems.add("Cannot find the encoder in " + files.name() + ": expected one" + where + ", got "
+                        + found.size() + " ("
+                        + found.values().stream().limit(10).map(Quote::of).collect(Collectors.joining(", ")) + ")"
+                        + (config.model() == null ? "; say which in tensor_prefixes.encoder" : ""));
+            }
+            return null;
+        }
+
+        /** The numbers of the layers in the files, of which the model may have fewer. */
+        private NavigableSet<Integer> layers(Encoder encoder) {
+            NavigableSet<Integer> numbers = new TreeSet<>();
+            if (!encoder.stacked()) {
+                numbers.add(0);
+            }
+            for (String name : files.entries().keySet()) {
+                int layer = encoder.layerOf(name);
+                if (layer >= 0) {
+                    numbers.add(layer);
+                }
+            }
+            return numbers;
+        }
+
+        /** A layer that is missing or too many altogether is one problem, not one per tensor. */
+        private void checkLayers(Encoder encoder, NavigableSet<Integer> stored) {
+            if (stored.size() == config.layers() && stored.last() == config.layers() - 1) {
+                return;
+            }
+            String numbers = stored.stream().limit(20).map(String::valueOf).collect(Collectors.joining(", "));
+            problems.add(
+                    "Cannot load the encoder from " + files.name() + ": expected " + config.layers() + " layers ("
+                            + config.source("num_hidden_layers") + "), got " + stored.size()
+                            + (encoder.stacked()
+                                    ? " ("
+                                            + Quote.of(encoder.prefix()
+                                                    + encoder.dialect().stack() + "{i}") + " with i = " + numbers + ")"
+                                    : " without a number"));
+        }
+
+        private StoredEncoder findIntermediateSize(Encoder encoder, NavigableSet<Integer> layers) {
+            Map<String, TensorEntry> entries = files.entries();
+            Part part = encoder.dialect().layer().feedForward1();
+            for (int layer : layers) {
+                String name = Part.weight(part.in(entries.keySet(), encoder.layer(layer)));
+                TensorEntry entry = entries.get(name);
+                if (entry != null
+                        && entry.shape().rank() == 2
+                        && isSize(entry.shape().dimension(0))) {
+                    int size = (int) entry.shape().dimension(0);
+                    String source = "rows of " + Quote.of(name);
+                    if (config.intermediateSize() != null && config.intermediateSize() != size) {
+                        problems.add("Cannot use 'intermediate_size' in config.json: expected " + size + " (" + source
+                                + "), got " + config.intermediateSize());
+                    }
+                    return new StoredEncoder(encoder, layers, size, source);
+                }
+            }
+            String name = Part.weight(part.in(entries.keySet(), encoder.layer(layers.first())));
+            TensorEntry entry = entries.get(name);
+            problems.add("Cannot read the intermediate size from tensor " + Quote.of(name) + " of " + files.file(name)
+                    + ": expected [intermediate size, " + config.hiddenSize() + "], got "
+                    + (entry == null
+                            ? "no such tensor"
+                            : Quote.cut(entry.shape().toString())));
+            return new StoredEncoder(encoder, layers, UNKNOWN, "");
+        }
+
+        private static boolean isSize(long dimension) {
+            return dimension > 0 && dimension <= Integer.MAX_VALUE;
+        }
+    }
+}

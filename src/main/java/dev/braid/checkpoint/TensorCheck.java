@@ -1,0 +1,118 @@
+package dev.braid.checkpoint;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** What the files hold against what the model needs: every tensor that is missing, of another shape or type, or not its. */
+final class TensorCheck {
+    /** Of so many missing tensors the nearest candidate is looked for; a model that lacks more is another model. */
+    private static final int MOST_HINTS = 20;
+
+    private final WeightFiles files;
+    private final Map<String, TensorEntry> entries;
+    private final List<String> problems;
+    private final Set<ExpectedTensor> registry = new LinkedHashSet<>();
+    private final Set<String> used = new HashSet<>();
+    private int hints;
+
+    TensorCheck(WeightFiles files, List<String> problems) {
+        this.files = files;
+        this.entries = files.entries();
+        this.problems = problems;
+    }
+
+    /** Reports every problem of the tensors of {@code model}. */
+    void check(ModelTensors model, StoredEncoder encoder) {
+        model.walk((expected, slice, slices) -> {
+            registry.add(expected);
+            return null;
+        });
+        registry.forEach(expected -> used.add(expected.name()));
+        registry.forEach(this::check);
+        if (!encoder.isFound()) {
+            return;
+        }
+        Set<String> named = new HashSet<>(used);
+        boolean strict = !encoder.encoder().dialect().published();
+        for (OptionalPart part : OptionalPart.values()) {
+            if (strict || model.saysItLacks(part)) {
+                model.storedThoughLacking(part).filter(named::add).forEach(name -> {
+                    problems.add(unplaced(name, "none (" + part.configName() + " in config.json is false)"));
+                });
+            }
+        }
+        if (strict) {
+            entries.keySet().stream()
+                    .filter(name -> !named.contains(name) && !encoder.isOfAnotherLayer(name))
+                    .forEach(name -> problems.add(unplaced(name, "only tensors of the model in config.json")));
+        }
+    }
+
+    private void check(ExpectedTensor expected) {
+        TensorEntry entry = entries.get(expected.name());
+        String object =
+                "Cannot load tensor " + Quote.of(expected.name()) + " from " + files.file(expected.name()) + ": ";
+        if (entry == null) {
+            if (expected.required() && expected.sized()) {
+                problems.add(object + expected.describe() + ", got no such tensor" + nextStep(expected));
+            }
+            return;
+        }
+        if (expected.sized() && !expected.fits(entry.shape())) {
+            problems.add(object + expected.describe() + ", got " + entry.shape());
+        }
+        if (!entry.dtype().isWeight()) {
+            problems.add(object + "expected F32, F16, BF16 or F64, got " + entry.dtype());
+        }
+    }
+
+    private String nextStep(ExpectedTensor missing) {
+        if (hints++ >= MOST_HINTS) {
+            return missing.nextStep();
+        }
+        List<String> sameShape = entries.values().stream()
+                .filter(entry -> missing.fits(entry.shape()) && !used.contains(entry.name()))
+                .map(TensorEntry::name)
+                .toList();
+        Optional<String> nearest = NearestName.of(missing.name(), sameShape);
+        return nearest.map(name -> "; " + Quote.of(name) + " has its shape").orElse(missing.nextStep());
+    }
+
+    private String unplaced(String name, String expected) {
+        return "Cannot place tensor " + Quote.of(name) + " from " + files.file(name) + ": expected " + expected
+                + ", got " + entries.get(name).describe();
+    }
+
+    /** The tensors that the model uses, in the order of the data's way through it. */
+    List<PlacedTensor> placed() {
+        Map<String, PlacedTensor> placed = new LinkedHashMap<>();
+        for (ExpectedTensor expected : registry) {
+            TensorEntry entry = entries.get(expected.name());
+            if (entry != null) {
+                placed.merge(
+                        entry.name(),
+                        new PlacedTensor(entry.name(), expected.role(), entry.dtype(), entry.shape(), entry.bytes()),
+                        TensorCheck::both);
+            }
+        }
+        return new ArrayList<>(placed.values());
+    }
+
+    private static PlacedTensor both(PlacedTensor first, PlacedTensor second) {
+        String role = first.role() + " and " + second.role();
+        return new PlacedTensor(first.name(), role, first.dtype(), first.shape(), first.bytes());
+    }
+
+    /** The tensors that it does not use. */
+    List<TensorEntry> unused() {
+        return entries.values().stream()
+                .filter(entry -> !used.contains(entry.name()))
+                .toList();
+    }
+}

@@ -1,0 +1,37 @@
+package dev.braid.checkpoint;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Reads the tensors of a model that was checked; reports values that are not finite. */
+final class TensorReading implements ModelTensors.Visitor {
+    private final WeightFiles files;
+    private final List<String> problems;
+
+    /** What several parts share is held once. */
+    private final Map<Slice, StoredTensor> read = new HashMap<>();
+
+    private record Slice(String tensor, int slice) {}
+
+    TensorReading(WeightFiles files, List<String> problems) {
+        this.files = files;
+        this.problems = problems;
+    }
+
+    @Override
+    public StoredTensor visit(ExpectedTensor expected, int slice, int slices) {
+        String name = expected.name();
+        return files.entries().containsKey(name)
+                ? read.computeIfAbsent(new Slice(name, slice), key -> read(name, slice, slices))
+                : null;
+    }
+
+    private StoredTensor read(String name, int slice, int slices) {
+        StoredTensor tensor = files.read(name, slice, slices);
+        tensor.firstNotFinite()
+                .ifPresent(found -> problems.add("Cannot load tensor " + Quote.of(tensor.name()) + " from "
+                        + files.file(name) + ": expected finite float32 values, got " + found));
+        return tensor;
+    }
+}

@@ -1,0 +1,133 @@
+package dev.braid.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.KeptTokens;
+import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.RandomCheckpoint;
+import dev.braid.checkpoint.RandomCheckpoint.Part;
+import dev.braid.kernel.KernelLibrary;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.IntStream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+
+/** Models of random architecture, every part present or not, against the scalar double reference: packed, masked, cut. */
+class ScalarModelTest {
+    /** Two layers of float32 sums over at most 61 products, LayerNorms of unit scale. */
+    private static final double TOLERANCE = 2e-5;
+
+    private static final int MAX_POSITIONS = 20;
+
+    @Property(tries = 150)
+    void everyArchitectureEqualsTheReference(@ForAll long seed) {
+        Random random = new Random(seed);
+        Checkpoint checkpoint = randomModel(random, seed);
+        KernelLibrary library = random.nextBoolean() ? KernelLibrary.oneDnn() : KernelLibrary.portable();
+        List<List<FeatureSequence>> rows = new ArrayList<>();
+        for (int row = 0; row < 1 + random.nextInt(5); row++) {
+            rows.add(checkpoint.config().modalities().stream()
+                    .map(modality -> sequence(modality, random))
+                    .toList());
+        }
+        try (FusionModel model = FusionModel.load(checkpoint, library);
+                FusionWorkspace workspace = model.workspace(400, true)) {
+            rows.forEach(workspace.batch()::add);
+            model.fuse(workspace);
+            for (int row = 0; row < rows.size(); row++) {
+                ScalarModel expected = new ScalarModel(checkpoint).fuse(rows.get(row));
+                float[][] tokens = workspace.tokens(row);
+                assertThat(tokens)
+                        .hasDimensions(
+                                expected.tokens().length, checkpoint.config().hiddenSize());
+                for (int t = 0; t < tokens.length; t++) {
+                    assertClose(tokens[t], expected.tokens()[t]);
+                }
+                if (checkpoint.config().pooling() == Pooling.POOLER) {
+                    assertClose(workspace.pooled(row), expected.pooler());
+                }
+                assertAttention(workspace, row, expected.attentionByLayer());
+            }
+        }
+    }
+
+    private static void assertAttention(FusionWorkspace workspace, int row, List<double[]> expected) {
+        float[][] byLayer = workspace.attentionByLayer(row);
+        double[] mean = new double[expected.get(0).length];
+        for (int layer = 0; layer < byLayer.length; layer++) {
+            assertClose(byLayer[layer], expected.get(layer));
+            for (int group = 0; group < mean.length; group++) {
+                mean[group] += expected.get(layer)[group] / byLayer.length;
+            }
+        }
+        float[] shares = workspace.attention(row);
+        assertClose(shares, mean);
+        assertThat(IntStream.range(0, shares.length).mapToDouble(g -> shares[g]).sum())
+                .isCloseTo(1, within(1e-5));
+    }
+
+    private static Checkpoint randomModel(Random random, long seed) {
+        int heads = 1 + random.nextInt(5);
+        int hiddenSize = heads * (1 + random.nextInt(9));
+        List<ModalityConfig> modalities = new ArrayList<>();
+        for (int m = 0; m < 1 + random.nextInt(3); m++) {
+            int featureSize = random.nextBoolean() ? hiddenSize : 1 + random.nextInt(20);
+            int positions = random.nextBoolean() ? MAX_POSITIONS : ModalityConfig.UNLIMITED;
+            modalities.add(new ModalityConfig("m" + m, featureSize, positions));
+        }
+        Set<Part> parts = EnumSet.noneOf(Part.class);
+        for (Part part : Part.values()) {
+            if (random.nextBoolean()) {
+                parts.add(part);
+            }
+        }
+        ModelConfig config = new ModelConfig(
+                modalities,
+                hiddenSize,
+                1 + random.nextInt(2),
+                heads,
+                1 + random.nextInt(60),
+                List.of(Activation.values()).get(random.nextInt(3)),
+                random.nextBoolean(),
+                random.nextBoolean() ? 1e-2f : 1e-5f,
+                random.nextBoolean(),
+                random.nextBoolean(),
+                random.nextBoolean() ? Pooling.POOLER : Pooling.MEAN);
+        return RandomCheckpoint.of(config, seed, parts.toArray(Part[]::new));
+    }
+
+    /** Up to 20 stored tokens, of which at least one is kept. */
+    private static FeatureSequence sequence(ModalityConfig modality, Random random) {
+        int stored = 1 + random.nextInt(MAX_POSITIONS);
+        float[] values = new float[stored * modality.featureSize()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        FeatureSequence all = new StoredFloats(values, stored);
+        if (random.nextBoolean()) {
+            return all;
+        }
+        int always = random.nextInt(stored);
+        int[] kept = IntStream.range(0, stored)
+                .filter(token -> token == always || random.nextBoolean())
+                .toArray();
+        return new KeptTokens(all, kept, kept.length);
+    }
+
+    private static void assertClose(float[] got, double[] expected) {
+        assertThat(got).hasSize(expected.length);
+        for (int i = 0; i < got.length; i++) {
+            assertThat((double) got[i]).isCloseTo(expected[i], within(TOLERANCE * Math.max(1, Math.abs(expected[i]))));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+"""What a golden case is, as data. Start at `Case`; the cases stand in the modules `*_cases.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+#: Wrong variants that every case tells from the right one, where it does not say otherwise; see `traps.py`.
+EVERY_CASE = ("q and k swapped", "square matrices transposed")
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One modality of a case: `lengths` holds its token count in each row; `bias` is the projection's."""
+
+    name: str
+    feature_size: int
+    lengths: tuple[int, ...]
+    bias: bool = True
+    #: False feeds the features to the encoder as they are.
+    projected: bool = True
+    #: Per row a digit for each of its tokens: 1 keeps, 0 masks. Empty without a mask.
+    kept: tuple[str, ...] = ()
+    #: Rows of the position table; 0 without one.
+    positions: int = 0
+
+    def within_length(self) -> Tensor:
+        """Returns [P, longest M], true where a position lies within its row's length."""
+        return torch.arange(max(self.lengths))[None, :] < torch.tensor(self.lengths)[:, None]
+
+    def keep(self) -> Tensor:
+        """Returns [P, longest M], true at tokens that take part."""
+        keep = self.within_length()
+        for row, digits in enumerate(self.kept):
+            keep[row, : len(digits)] = torch.tensor([digit == "1" for digit in digits])
+        return keep
+
+    def lengths_and_mask(self) -> dict[str, Tensor]:
+        """Returns what golden.safetensors holds: a mask where there is one, lengths where they say more than it."""
+        tensors = {}
+        if not self.kept or len(set(self.lengths)) > 1:
+            tensors[f"{self.name}.lengths"] = torch.tensor(self.lengths, dtype=torch.int64)
+        if self.kept:
+            tensors[f"{self.name}.mask"] = self.keep().long()
+        return tensors
+
+
+def masked(name: str, feature_size: int, *kept: str, positions: int = 0) -> Modality:
+    """Returns a modality with a mask: a row per string, a digit per token."""
+    return Modality(name, feature_size, tuple(len(digits) for digits in kept), kept=kept, positions=positions)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One golden directory. `hazard` says what a wrong implementation gets wrong here."""
+
+    name: str
+    hazard: str
+    seed: int
+    modalities: tuple[Modality, ...]
+    hidden_size: int
+    heads: int
+    layers: int
+    intermediate_size: int
+    pooling: str = "mean"
+    hidden_act: str = "relu"
+    layer_norm_eps: float = 1e-5
+    #: Factors on the random values of a tensor, by its name in the module, or of `<modality>.features`.
+    scales: tuple[tuple[str, float], ...] = ()
+    stored_dtype: torch.dtype = torch.float32
+    #: Wrong variants that this case must tell from the right one, besides `EVERY_CASE`.
+    traps: tuple[str, ...] = ()
+    #: Those of `EVERY_CASE` that leave no trace here.
+    blind_to: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return len(self.modalities[0].lengths)
+
+    @property
+    def masked(self) -> bool:
+        return any(modality.kept for modality in self.modalities)
+
+    def wrong_variants(self) -> list[str]:
+        return [name for name in (*EVERY_CASE, *self.traps) if name not in self.blind_to]
+
+
+@dataclass(frozen=True)
+class FusionCase(Case):
+    """A case of the project's own kind, `fusion_encoder`."""
+
+    #: False leaves out every bias of the encoder layers, and the final norm's.
+    layer_bias: bool = True
+    norm_first: bool = False
+    final_norm: bool = False
+    cls_token: bool = False
+    modality_embeddings: bool = False
+    embedding_norm: bool = False
+    #: True takes the seed's own layer in place of torch's.
+    own_layer: bool = False
+    #: True makes `transformer_encoder` the one layer itself, not a stack.
+    single_layer: bool = False
+    #: Text replaced, in this order, in the stored tensor names.
+    renames: tuple[tuple[str, str], ...] = ()
+    tensor_prefixes: tuple[tuple[str, str], ...] = ()
+    #: Keys that config.json leaves to their defaults.
+    config_omits: tuple[str, ...] = ()
+
+    @property
+    def position_embeddings(self) -> bool:
+        return any(modality.positions for modality in self.modalities)
+
+
+def visual_and_text(
+    visual: tuple[int, tuple[int, ...]], text: tuple[int, tuple[int, ...]], text_bias: bool = True
+) -> tuple[Modality, ...]:
+    """Pairs (feature size, lengths) of the visual and the text modality, in the seed's token order."""
+    return Modality("visual", *visual), Modality("text", *text, bias=text_bias)
+
+
+SMALL = visual_and_text((6, (3, 1, 5)), (9, (2, 6, 1)))

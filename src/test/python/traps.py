@@ -1,0 +1,202 @@
+"""Wrong variants of a model: each must move the outputs of the cases that name it. Start at `wrong_outputs`."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reference import Reference, error, pool, run_alone, run_batch
+
+Change = Callable[[Reference], None]
+
+#: Least error that a wrong variant must cause, relative to max(1, |x|).
+LEAST_ERROR = 1e-3
+
+#: The two forms of GELU are close.
+LEAST_GELU_ERROR = 1e-4
+
+
+def parameters(module: nn.Module, patterns: tuple[str, ...]) -> list[Tensor]:
+    """Returns the parameters whose names hold the first of the patterns that any name holds."""
+    named = list(module.named_parameters())
+    for pattern in patterns:
+        found: list[Tensor] = [tensor for name, tensor in named if re.search(pattern, name)]
+        if found:
+            return found
+    raise AssertionError(f"Cannot make a mistake: expected a parameter like {patterns}, got {[n for n, _ in named]}")
+
+
+def zero(patterns: tuple[str, ...]) -> Change:
+    def change(module: Reference) -> None:
+        for tensor in parameters(module, patterns):
+            tensor.zero_()
+
+    return change
+
+
+def reorder_rows(patterns: tuple[str, ...], reorder: Callable[[Tensor], Tensor]) -> Change:
+    def change(module: Reference) -> None:
+        for tensor in parameters(module, patterns):
+            tensor.copy_(reorder(tensor.clone()))
+
+    return change
+
+
+def next_row(rows: Tensor) -> Tensor:
+    return rows.roll(-1, 0)
+
+
+def swap_query_and_key(module: Reference) -> None:
+    named = dict(module.named_parameters())
+    for name, tensor in named.items():
+        if "in_proj" in name:
+            query, key, value = tensor.clone().chunk(3)
+            tensor.copy_(torch.cat([key, query, value]))
+        elif "query" in name:
+            key = named[name.replace("query", "key")]
+            old = tensor.clone()
+            tensor.copy_(key)
+            key.copy_(old)
+
+
+def transpose_square_matrices(module: Reference) -> None:
+    for name, tensor in module.named_parameters():
+        if "embeddings" in name or tensor.dim() != 2:
+            continue
+        blocks = tensor.clone().chunk(3) if "in_proj" in name else (tensor.clone(),)
+        if blocks[0].shape[0] == blocks[0].shape[1]:
+            tensor.copy_(torch.cat([block.T for block in blocks]))
+
+
+def other_gelu(module: Reference) -> None:
+    """Puts tanh GELU in the place of erf GELU, and the other way round."""
+    approximate = "tanh" if module.case.hidden_act == "gelu" else "none"
+    for part in module.modules():
+        if isinstance(part, nn.TransformerEncoderLayer):
+            part.activation = nn.GELU(approximate)
+        elif isinstance(part, nn.GELU):
+            part.approximate = approximate
+        elif hasattr(part, "intermediate_act_fn"):
+            part.intermediate_act_fn = nn.GELU(approximate)
+
+
+def other_norm_order(module: Reference) -> None:
+    for part in module.modules():
+        if isinstance(part, nn.TransformerEncoderLayer):
+            part.norm_first = not part.norm_first
+
+
+def usual_epsilon(module: Reference) -> None:
+    for part in module.modules():
+        if isinstance(part, nn.LayerNorm):
+            part.eps = 1e-12
+
+
+class NormBehindFirst(nn.Module):
+    """Leaves the first token as it is."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x[:, :1], self.norm(x[:, 1:])], dim=1)
+
+
+def keep_cls_from_norm(module: Reference) -> None:
+    module.embedding_layer_norm = NormBehindFirst(module.get_submodule("embedding_layer_norm"))
+
+
+def add_to_cls(patterns: tuple[str, ...]) -> Change:
+    """Gives the CLS token the first row of a table."""
+
+    def change(module: Reference) -> None:
+        parameters(module, CLS)[0].add_(parameters(module, patterns)[0][0])
+
+    return change
+
+
+#: Where the model kinds keep the same things; the first pattern that finds a tensor counts.
+CLS = (r"^cls_token$", r"multimodal_model\.cls_token", r"mm_encoder\.cls_token")
+POSITIONS = (r"^position_embeddings", r"text_embeddings\.position_embeddings", r"\bembeddings\.position_embeddings")
+MODALITIES = (r"^modality_embeddings", r"\bembeddings\.token_type")
+TEXT_TYPES = (r"text_embeddings\.token_type", r"\bembeddings\.token_type")
+VISUAL_POSITIONS = (r"visual_position_embeddings",)
+VISUAL_TYPES = (r"visual_token_type_embeddings",)
+
+#: Changes to a copy of the model, by the name of the mistake.
+CHANGES: dict[str, Change] = {
+    "q and k swapped": swap_query_and_key,
+    "square matrices transposed": transpose_square_matrices,
+    "the other GELU": other_gelu,
+    "the other norm order": other_norm_order,
+    "epsilon 1e-12": usual_epsilon,
+    "CLS token forgotten": zero(CLS),
+    "modality rows forgotten": zero(MODALITIES),
+    "modality rows swapped": reorder_rows(MODALITIES, torch.flipud),
+    "positions forgotten": zero(POSITIONS),
+    "positions counted from 1": reorder_rows(POSITIONS, next_row),
+    "text type row forgotten": zero(TEXT_TYPES),
+    "text type row 1 for 0": reorder_rows(TEXT_TYPES, torch.flipud),
+    "visual position row forgotten": zero(VISUAL_POSITIONS),
+    "visual position row 1 for 0": reorder_rows(VISUAL_POSITIONS, next_row),
+    "visual type row forgotten": zero(VISUAL_TYPES),
+    "visual type row 0 for 1": reorder_rows(VISUAL_TYPES, torch.flipud),
+    "CLS left out of the embedding norm": keep_cls_from_norm,
+    "modality row added to CLS": add_to_cls(MODALITIES),
+    "position row added to CLS": add_to_cls(POSITIONS),
+}
+
+
+def pooled_otherwise(
+    reference: Reference, keep: list[Tensor], fused: Tensor, change: Callable[[Tensor, int], Tensor]
+) -> dict[str, Tensor]:
+    """Pools what `change` makes of every row's tokens [S, D] and the number of positions of the padded batch."""
+    kept = reference.with_leading(keep)
+    rows = torch.split(fused, kept.sum(dim=1).tolist())
+    pooled = [pool(reference.case.pooling, change(row, kept.shape[1])) for row in rows]
+    return {"pooled": torch.stack([row for row in pooled if row is not None])}
+
+
+def with_zeros(row: Tensor, positions: int) -> Tensor:
+    return F.pad(row, (0, 0, 0, positions - len(row)))
+
+
+def wrong_outputs(
+    name: str, reference: Reference, features: list[Tensor], keep: list[Tensor], results: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Returns what the model gives with the named mistake; `results` are the right outputs."""
+    run = run_batch if reference.case.masked else run_alone
+    match name:
+        case "final norm forgotten":
+            return {"fused": results[f"layers.{reference.case.layers - 1}"]}
+        case "features after the encoders' LayerNorm":
+            return run(reference, reference.normalised, keep)
+        case "positions recounted":
+            return run_alone(reference, features, keep)
+        case "mask ignored":
+            return {"fused": reference.run(features).fused[reference.with_leading(keep)]}
+        case "CLS left out of pooling":
+            return pooled_otherwise(reference, keep, results["fused"], lambda row, _: row[reference.leading :])
+        case "padded zeros pooled":
+            return pooled_otherwise(reference, keep, results["fused"], with_zeros)
+    wrong = copy.deepcopy(reference)
+    CHANGES[name](wrong)
+    return run(wrong, features, keep)
+
+
+def measure(
+    name: str, reference: Reference, features: list[Tensor], keep: list[Tensor], results: dict[str, Tensor]
+) -> float:
+    """Returns the largest error that the named mistake causes; refuses one too small to be seen."""
+    wrong = wrong_outputs(name, reference, features, keep, results)
+    seen = max(error(wrong[what], results[what]) for what in ("fused", "pooled") if what in wrong and what in results)
+    least = LEAST_GELU_ERROR if name == "the other GELU" else LEAST_ERROR
+    if not seen > least:
+        raise AssertionError(f"Cannot write case '{reference.case.name}': {name} expected to cause {least}, got {seen}")
+    return seen
