@@ -28,7 +28,7 @@ import org.openjdk.jmh.annotations.Warmup;
  *
  * <pre>mvn -q -Pbench test-compile exec:exec</pre>
  *
- * runs everything and prints the table ({@link EncoderBenchReport}), about 15 minutes; {@code -Dbench.args="-p shape=I -p
+ * runs everything and prints the table ({@link EncoderBenchReport}), about 20 minutes; {@code -Dbench.args="-p shape=I -p
  * text=RAGGED"} takes any of JMH's own options.
  */
 @State(Scope.Benchmark)
@@ -39,7 +39,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 1, time = 3)
 @Measurement(iterations = 5, time = 3)
 public class EncoderBench {
-    @Param({"I", "II", "III", "IV"})
+    @Param({"I", "II", "III", "IV", "V"})
     EncoderShape shape;
 
     @Param({"DENSE", "RAGGED"})

@@ -1,21 +1,25 @@
 package dev.braid.bench;
 
 import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.RandomCheckpoint;
 import java.util.List;
 
-/** The models that are measured, and the rows they are fed. All are post-norm and fuse visual and text tokens. */
+/** The models that are measured, and the rows they are fed. All fuse visual and text tokens. */
 public enum EncoderShape {
     /** The seed model: hidden size 256, 8 heads, 2 layers, PyTorch's default feed-forward. */
-    I(256, 8, 2, 2048, Activation.RELU, true, 49, 2048, 32, 768, 32, 4),
+    I(256, 8, 2, 2048, Activation.RELU, false, true, 49, 2048, 32, 768, 32, 4),
     /** The seed model with a feed-forward of 4 times the hidden size. */
-    II(256, 8, 2, 1024, Activation.RELU, true, 49, 2048, 32, 768, 32, 4),
+    II(256, 8, 2, 1024, Activation.RELU, false, true, 49, 2048, 32, 768, 32, 4),
     /** The seed's own layer, without an output projection, at hidden size 512 and 20 tokens. */
-    III(512, 8, 1, 2048, Activation.RELU, false, 10, 512, 10, 512, 256, 1),
+    III(512, 8, 1, 2048, Activation.RELU, false, false, 10, 512, 10, 512, 256, 1),
     /** The size of a BERT base of 6 layers. */
-    IV(768, 12, 6, 3072, Activation.GELU, true, 197, 768, 64, 768, 32, 1);
+    IV(768, 12, 6, 3072, Activation.GELU, false, true, 197, 768, 64, 768, 32, 1),
+    /** FLAVA's multimodal encoder: as IV, but pre-norm, with a LayerNorm behind the last layer. */
+    V(768, 12, 6, 3072, Activation.GELU, true, true, 197, 768, 64, 768, 32, 1);
 
     @SuppressWarnings("ImmutableEnumChecker") // a record of numbers and of an unmodifiable list
     private final ModelConfig config;
@@ -31,6 +35,7 @@ public enum EncoderShape {
             int layers,
             int intermediateSize,
             Activation activation,
+            boolean normFirst,
             boolean attentionOutputProjection,
             int visualTokens,
             int visualSize,
@@ -45,7 +50,7 @@ public enum EncoderShape {
                 heads,
                 intermediateSize,
                 activation,
-                false,
+                normFirst,
                 1e-5f,
                 attentionOutputProjection,
                 false,
@@ -58,6 +63,13 @@ public enum EncoderShape {
 
     ModelConfig config() {
         return config;
+    }
+
+    /** Random weights, with a final LayerNorm where layers are pre-norm. */
+    Checkpoint checkpoint(long seed) {
+        return config.normFirst()
+                ? RandomCheckpoint.of(config, seed, RandomCheckpoint.Part.FINAL_NORM)
+                : RandomCheckpoint.of(config, seed);
     }
 
     /** Visual tokens of every row. */

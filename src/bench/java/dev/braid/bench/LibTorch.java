@@ -34,6 +34,8 @@ final class LibTorch implements Contender {
     private final PointerScope weights;
     private final List<TorchLinear> projections;
     private final List<Layer> layers;
+    /** Or null. */
+    private final LayerNorm finalNorm;
 
     LibTorch(Checkpoint checkpoint, TorchLinear.Form form) {
         this.config = checkpoint.config();
@@ -47,6 +49,8 @@ final class LibTorch implements Contender {
                     .toList();
             this.layers =
                     checkpoint.weights().layers().stream().map(this::layer).toList();
+            NormWeights last = checkpoint.weights().finalNorm();
+            this.finalNorm = last == null ? null : norm(last);
         }
     }
 
@@ -145,9 +149,9 @@ final class LibTorch implements Contender {
         }
         Tensor hidden = torch.cat(projected, 1);
         for (Layer layer : layers) {
-            hidden = layer.forward(hidden, mask, config.heads(), config.activation());
+            hidden = layer.forward(hidden, mask, config);
         }
-        return hidden;
+        return finalNorm == null ? hidden : finalNorm.apply(hidden);
     }
 
     private record LayerNorm(TensorOptional weight, TensorOptional bias, double epsilon) {
@@ -164,10 +168,22 @@ final class LibTorch implements Contender {
             TorchLinear feedForward2,
             LayerNorm norm2) {
 
-        Tensor forward(Tensor hidden, TensorOptional mask, int heads, Activation activation) {
-            Tensor context = attention(hidden, mask, heads);
-            Tensor attended = norm1.apply(output == null ? context.add_(hidden) : output.added(context, hidden));
-            return norm2.apply(feedForward2.added(feedForward1.activated(attended, activation), attended));
+        Tensor forward(Tensor hidden, TensorOptional mask, ModelConfig config) {
+            if (config.normFirst()) {
+                Tensor attended = attended(norm1.apply(hidden), hidden, mask, config.heads());
+                return fed(norm2.apply(attended), attended, config.activation());
+            }
+            Tensor attended = norm1.apply(attended(hidden, hidden, mask, config.heads()));
+            return norm2.apply(fed(attended, attended, config.activation()));
+        }
+
+        private Tensor attended(Tensor x, Tensor residual, TensorOptional mask, int heads) {
+            Tensor context = attention(x, mask, heads);
+            return output == null ? context.add_(residual) : output.added(context, residual);
+        }
+
+        private Tensor fed(Tensor x, Tensor residual, Activation activation) {
+            return feedForward2.added(feedForward1.activated(x, activation), residual);
         }
 
         private Tensor attention(Tensor hidden, TensorOptional mask, int heads) {

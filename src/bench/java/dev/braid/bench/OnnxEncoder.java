@@ -66,17 +66,35 @@ final class OnnxEncoder {
         for (LayerWeights layer : checkpoint.weights().layers()) {
             hidden = layer(hidden, layer);
         }
+        if (checkpoint.weights().finalNorm() != null) {
+            hidden = norm(hidden, checkpoint.weights().finalNorm());
+        }
         graph.output(hidden, "rows", "tokens", config.hiddenSize());
         return graph.model();
     }
 
     private String layer(String hidden, LayerWeights layer) {
-        String context = form == Form.STANDARD ? attention(hidden, layer) : fusedAttention(hidden, layer);
-        String output = layer.output() == null ? context : linear(context, layer.output());
-        String attended = norm(graph.node("Add", List.of(output, hidden)), layer.norm1());
-        String inner = linear(attended, layer.feedForward1());
+        if (config.normFirst()) {
+            String attended = add(hidden, attended(norm(hidden, layer.norm1()), layer));
+            return add(attended, fed(norm(attended, layer.norm2()), layer));
+        }
+        String attended = norm(add(hidden, attended(hidden, layer)), layer.norm1());
+        return norm(add(attended, fed(attended, layer)), layer.norm2());
+    }
+
+    private String add(String x, String y) {
+        return graph.node("Add", List.of(y, x));
+    }
+
+    private String attended(String x, LayerWeights layer) {
+        String context = form == Form.STANDARD ? attention(x, layer) : fusedAttention(x, layer);
+        return layer.output() == null ? context : linear(context, layer.output());
+    }
+
+    private String fed(String x, LayerWeights layer) {
+        String inner = linear(x, layer.feedForward1());
         String activated = graph.node(config.activation() == Activation.RELU ? "Relu" : "Gelu", List.of(inner));
-        return norm(graph.node("Add", List.of(linear(activated, layer.feedForward2()), attended)), layer.norm2());
+        return linear(activated, layer.feedForward2());
     }
 
     private String attention(String hidden, LayerWeights layer) {

@@ -2,7 +2,6 @@ package dev.braid.bench;
 
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
-import dev.braid.checkpoint.RandomCheckpoint;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -29,7 +28,7 @@ record Workload(Checkpoint checkpoint, List<RowBatch> batches) {
         for (int b = 0; b < shape.batches(); b++) {
             batches.add(RowBatch.random(featureSizes, lengths(shape, text, random), random));
         }
-        return new Workload(RandomCheckpoint.of(shape.config(), SEED), batches);
+        return new Workload(shape.checkpoint(SEED), batches);
     }
 
     private static List<int[]> lengths(EncoderShape shape, TextLength text, Random random) {

@@ -1,0 +1,75 @@
+package dev.braid.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.kernel.KernelLibrary;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Test;
+
+/** A model that is not the one of the golden file is found out, with the place where it goes wrong. */
+class GoldenReplayTest {
+    private static final String DIRECTORY =
+            GoldenParityTest.GOLDEN.resolve("seed-small").toString();
+    private static final Checkpoint CHECKPOINT = Checkpoint.read(DIRECTORY, new Configuration());
+    private static final Golden GOLDEN =
+            Golden.read(DIRECTORY, CHECKPOINT.config(), new Configuration()).orElseThrow();
+
+    private static GoldenResult verify(ModelConfig config, double tolerance) {
+        try (FusionModel model =
+                FusionModel.load(new Checkpoint(config, CHECKPOINT.weights()), KernelLibrary.portable())) {
+            return new Proof(GOLDEN, tolerance).verify(model);
+        }
+    }
+
+    @Test
+    void theModelOfTheFilePasses() {
+        GoldenResult result = verify(CHECKPOINT.config(), 2e-5);
+        assertThat(result.rows()).isEqualTo(4);
+        assertThat(result.largest().error()).isBetween(1e-9, 2e-5);
+    }
+
+    @Test
+    void aWrongNormOrderIsNamedWithTheFirstLayer() {
+        assertThatThrownBy(() -> verify(preNorm(CHECKPOINT.config()), 1e-4))
+                .isInstanceOf(InputException.class)
+                .hasMessageMatching("Cannot reproduce golden.safetensors: expected every number within 0\\.000100 of"
+                        + " PyTorch's \\(--tolerance, relative to max\\(1, \\|x\\|\\)\\), got an error of [0-9.]+"
+                        + " \\('(fused|pooled|layers.\\d)', row \\d, token \\d+, element \\d+: \\S+ instead of \\S+\\);"
+                        + " the first layer that differs is layers.0; compare config.json with the trained model, or"
+                        + " export it again");
+    }
+
+    @Test
+    void theToleranceIsTheOneAskedFor() {
+        assertThat(verify(CHECKPOINT.config(), 1e-3).rows()).isEqualTo(4);
+        assertThatThrownBy(() -> verify(CHECKPOINT.config(), 1e-9)).hasMessageContaining("within 1.00e-09");
+    }
+
+    @Test
+    void pooledVectorsOfAnotherPoolingAreNotCompared() {
+        ModelConfig other = CHECKPOINT.config().withPooling(Pooling.MAX);
+        assertThat(other.pooling()).isNotEqualTo(GOLDEN.pooling());
+        assertThat(verify(other, 2e-5).largest().tensor()).isNotEqualTo("pooled");
+    }
+
+    private static ModelConfig preNorm(ModelConfig config) {
+        return new ModelConfig(
+                config.modalities(),
+                config.hiddenSize(),
+                config.layers(),
+                config.heads(),
+                config.intermediateSize(),
+                config.activation(),
+                true,
+                config.layerNormEps(),
+                config.attentionOutputProjection(),
+                config.clsToken(),
+                config.pooling());
+    }
+}
