@@ -177,7 +177,7 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
 
 
 def attention_weights(layer: nn.Module, x: Tensor, padding: Tensor | None) -> Tensor:
-    """Returns the weights [P, heads, S, S] of a layer whose input is x [P, S, D], as its attention module gives them."""
+    """Returns the weights [P, heads, S, S] of a layer with the input x [P, S, D], as its attention module gives them."""
     if isinstance(layer, SeedLayer):
         return layer.self_attention.weights(x, padding)
     assert isinstance(layer, nn.TransformerEncoderLayer)

@@ -1,10 +1,11 @@
 """Writes the golden cases: small fusion models with random weights, and what PyTorch makes of random rows.
 
-Start at `main`; what is generated stands in the modules `*_cases.py`, the models in `fusion_module.py`. Each case
-becomes a directory `src/test/resources/golden/<case>` with `config.json`, the weights and `golden.safetensors`. The
-expected numbers are those of a row run alone, unpadded, in float32; with a mask, those of one padded and masked batch.
-Three checks guard them before they are written: the same weights run in float64 must agree within `TOLERANCE`, a padded
-batch with other values at its padding too, and every wrong variant that the case names must differ (`traps.py`).
+Start at `main`; what is generated stands in the modules `*_cases.py`, the models in `fusion_module.py`, `huggingface.py`
+and `torchmultimodal_flava.py`. Each case becomes a directory `src/test/resources/golden/<case>` with `config.json`, the
+weights and `golden.safetensors`. The expected numbers are those of a row run alone, unpadded, in float32; with a mask,
+those of one padded and masked batch. Three checks guard them before they are written: the same weights run in float64
+must agree within `TOLERANCE`, a padded batch with other values at its padding too, and every wrong variant that the case
+names must differ (`traps.py`).
 
     python src/test/python/generate_golden.py
 
@@ -33,6 +34,7 @@ from huggingface import HuggingFaceCase, huggingface_reference
 from huggingface_cases import HUGGINGFACE_CASES
 from reference import Reference, error, run_alone, run_batch
 from seed_cases import SEED_CASES
+from torchmultimodal_flava import TORCHMULTIMODAL_CASES, TorchMultimodalCase, TorchMultimodalReference
 from traps import measure
 
 GOLDEN = Path(__file__).resolve().parents[1] / "resources" / "golden"
@@ -41,7 +43,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "resources" / "golden"
 #: unpadded and padded ones. A quarter of the 2e-5 that the parity tests allow Braid.
 TOLERANCE = 5e-6
 
-CASES: tuple[Case, ...] = (*SEED_CASES, *FUSION_CASES, *HUGGINGFACE_CASES)
+CASES: tuple[Case, ...] = (*SEED_CASES, *FUSION_CASES, *HUGGINGFACE_CASES, *TORCHMULTIMODAL_CASES)
 
 
 def reference_of(case: Case) -> Reference:
@@ -50,6 +52,8 @@ def reference_of(case: Case) -> Reference:
             return FusionModule(case)
         case HuggingFaceCase():
             return huggingface_reference(case)
+        case TorchMultimodalCase():
+            return TorchMultimodalReference(case)
     raise TypeError(f"Cannot build case '{case.name}': expected a known kind, got {type(case).__name__}")
 
 

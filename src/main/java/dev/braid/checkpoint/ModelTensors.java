@@ -7,6 +7,7 @@ import dev.braid.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -104,12 +105,12 @@ final class ModelTensors {
         ModalityNames parts = modalityNames(index);
         return new ModalityWeights(
                 projection(visitor, modality, parts.projection()),
-                parts.rows().stream().map(row -> row(visitor, row)).toList(),
+                rows(visitor, parts.rows()),
                 parts.positions() == null ? null : positions(visitor, parts.positions()),
                 parts.norm() == null
                         ? null
                         : norm(visitor, around(parts.norm()), "norm of '" + modality.name() + "'", null),
-                parts.rowsAfterNorm().stream().map(row -> row(visitor, row)).toList());
+                rows(visitor, parts.rowsAfterNorm()));
     }
 
     private LinearWeights projection(Visitor visitor, ModalityConfig modality, Part usual) {
@@ -128,6 +129,13 @@ final class ModelTensors {
                 : "; say where it is in tensor_prefixes." + modality.name();
         Linear sizes = new Linear(config.hiddenSize(), modality.featureSize(), source, null, nextStep);
         return linear(visitor, Part.of(name), "", "projection of '" + modality.name() + "'", sizes);
+    }
+
+    private List<StoredTensor> rows(Visitor visitor, List<Row> rows) {
+        return rows.stream()
+                .map(row -> row(visitor, row))
+                .filter(Objects::nonNull)
+                .toList();
     }
 
     private StoredTensor row(Visitor visitor, Row row) {

@@ -22,7 +22,8 @@ import org.junit.jupiter.api.io.TempDir;
 class CheckpointTest {
     private static final String OWN = ", \"attention_output_projection\": false";
     private static final String QUERY_NAMES =
-            "'layers.0.self_attn.in_proj_weight' or 'layers.0.self_attention.query_proj.weight'";
+            "'layers.0.self_attn.in_proj_weight' or 'layers.0.self_attention.query_proj.weight' or"
+                    + " 'mm_encoder.encoder.layer.0.attention.query.weight'";
 
     @TempDir
     Path path;
@@ -230,15 +231,14 @@ class CheckpointTest {
                 .random("head.weight", 3, 8);
         model.with(", \"pooling\": \"sum\"");
         assertProblems(
-                "Cannot read 'pooling' in config.json: expected one of none, cls, mean, max, last (this version supports"
-                        + " no other), got 'sum'",
+                "Cannot read 'pooling' in config.json: expected one of none, cls, mean, max, last, pooler, got 'sum'",
                 load("visual_extractor.model_net.weight")
                         + "[8, 6] (hidden_size and feature_size of 'visual' in config.json), got [6, 8]",
                 load(layer + "0.norm1.weight") + "F32, F16, BF16 or F64, got I8",
                 load(layer + "1.self_attn.out_proj.weight") + "[8, 8] (hidden_size in config.json), got [8, 9]",
                 load(layer + "1.linear2.weight") + "[8, 12] (rows of '" + layer
-                        + "0.linear1.weight' and hidden_size in config.json), got no such tensor; the nearest unused one"
-                        + " of this shape is '" + layer + "1.linear2.w'",
+                        + "0.linear1.weight' and hidden_size in config.json), got no such tensor; '"
+                        + layer + "1.linear2.w' has its shape",
                 load(layer + "1.norm1.weight") + "[8] (hidden_size in config.json), got no such tensor",
                 load(layer + "1.norm2.bias") + "[8] (hidden_size in config.json), got []",
                 place(layer + "0.linear1.biass") + "only tensors of the model in config.json, got F32 [12]",
@@ -248,14 +248,13 @@ class CheckpointTest {
 
     @Test
     void aBrokenHeaderIsReportedTogetherWithTheConfigsProblems() throws IOException {
-        model.with(", \"norm_first\": true");
+        model.with(", \"norm_first\": 1");
         assertThatThrownBy(model::read).isInstanceOf(InputException.class);
         Files.deleteIfExists(path.resolve(".model.safetensors.crc"));
         SafetensorsWriter.write(path.resolve("model.safetensors"), new byte[3]);
         assertProblems(
                 readingOf(path.toString()),
-                "Cannot read 'norm_first' in config.json: expected false (pre-norm layers are not supported by this"
-                        + " version), got true",
+                "Cannot read 'norm_first' in config.json: expected true or false, got 1",
                 "Cannot read model.safetensors: expected at least 8 bytes (the length of a header), got 3");
     }
 
@@ -335,14 +334,7 @@ class CheckpointTest {
         assertThatThrownBy(model::read)
                 .hasMessageContaining(load(layer + "self_attention.out_proj.weight")
                         + "[8, 8] (hidden_size in config.json), got no such tensor; set attention_output_projection to"
-                        + " false where layers have none");
-    }
-
-    @Test
-    void aFinalNormIsRefusedByName() {
-        model.tensors().random("transformer_encoder.norm.weight", 8);
-        assertProblems(place("transformer_encoder.norm.weight")
-                + "none (a LayerNorm after the last layer is not supported by this version), got F32 [8]");
+                        + " false where the model has none");
     }
 
     @Test
@@ -391,21 +383,26 @@ class CheckpointTest {
         String noConfig = "Cannot read config.json: expected model_type, modalities, hidden_size, num_hidden_layers,"
                 + " num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file; write one (a state"
                 + " dict does not tell heads, norm_first, activation or eps)";
-        String noWeights = "Cannot read model.safetensors: expected the state dict in this one file, got ";
+        String noWeights = "Cannot read model.safetensors: expected the state dict in it, or in the shards of"
+                + " model.safetensors.index.json, got ";
         assertProblems(readingOf(path.toString()), noConfig, noWeights + "no such file");
+        Files.createFile(path.resolve("a.pt"));
         Files.createFile(path.resolve("pytorch_model.bin"));
         assertProblems(
                 readingOf(path.toString()),
                 noConfig,
-                noWeights + "pytorch_model.bin; convert it with safetensors.torch.save_file");
-        Files.createFile(path.resolve("model.safetensors.index.json"));
+                noWeights + "'pytorch_model.bin'; convert it in its directory with python -c \"import torch; from"
+                        + " safetensors.torch import save_file; save_file({k: v.detach().clone().contiguous() for k, v in"
+                        + " torch.load('pytorch_model.bin', map_location='cpu', weights_only=True).items()},"
+                        + " 'model.safetensors')\"");
+        Files.delete(path.resolve("pytorch_model.bin"));
+        assertThatThrownBy(readingOf(path.toString())).hasMessageContaining("torch.load('a.pt', map");
+        Files.createFile(path.resolve("pytorch_model.bin.index.json"));
         assertProblems(
                 readingOf(path.toString()),
                 noConfig,
-                noWeights
-                        + "model.safetensors.index.json (shards are not supported by this version); save it unsharded");
-        model.tensors().write(path.resolve("model.safetensors"));
-        assertProblems(readingOf(path.toString()), noConfig);
+                noWeights + "shards of pytorch_model.bin; convert them in their directory with python -c \"from"
+                        + " transformers import AutoModel; AutoModel.from_pretrained('.').save_pretrained('.')\"");
     }
 
     @Test
@@ -421,7 +418,7 @@ class CheckpointTest {
                 .isEqualTo(Pooling.CLS);
         assertThatThrownBy(() -> Pooling.parse("Mean"))
                 .isInstanceOf(InputException.class)
-                .hasMessage("Cannot read pooling: expected one of none, cls, mean, max, last, got 'Mean'");
+                .hasMessage("Cannot read pooling: expected one of none, cls, mean, max, last, pooler, got 'Mean'");
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.braid.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.tensor.Shape;
 import java.io.IOException;
 import java.nio.LongBuffer;
 import java.nio.file.Files;
@@ -33,14 +34,21 @@ class GoldenDirectoriesTest {
         Path golden = directory.resolve("golden.safetensors");
         try (SafetensorsFile file =
                 SafetensorsFile.open(new org.apache.hadoop.fs.Path(golden.toUri()), new Configuration())) {
-            long tokens = 0;
+            StoredTensor features = file.read(config.modalities().get(0).name() + ".features");
+            long tokens = features.shape().dimension(0) * config.leadingTokens();
             for (ModalityConfig modality : config.modalities()) {
-                StoredTensor lengths = file.read(modality.name() + ".lengths");
-                LongBuffer out = LongBuffer.allocate((int) lengths.shape().elements());
-                lengths.copyTo(out);
-                tokens += Arrays.stream(out.array()).sum();
+                assertThat(file.read(modality.name() + ".features").shape().dimension(2))
+                        .isEqualTo(modality.featureSize());
+                String mask = modality.name() + ".mask";
+                tokens += sum(file.read(file.entries().containsKey(mask) ? mask : modality.name() + ".lengths"));
             }
-            assertThat(file.read("fused").shape().dimension(0)).isEqualTo(tokens);
+            assertThat(file.read("fused").shape()).isEqualTo(Shape.of(tokens, config.hiddenSize()));
         }
+    }
+
+    private static long sum(StoredTensor longs) {
+        LongBuffer out = LongBuffer.allocate((int) longs.shape().elements());
+        longs.copyTo(out);
+        return Arrays.stream(out.array()).sum();
     }
 }
