@@ -90,7 +90,7 @@ final class FuseCommand implements Callable<Integer> {
             out.println(new RunReport(
                     rows,
                     progress.tokens(),
-                    0,
+                    progress.truncated(),
                     progress.multiplyAdds(),
                     elapsed,
                     verification.outcome(),

@@ -4,6 +4,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
+import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.TableColumns;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
@@ -32,14 +34,15 @@ final class FuseOptions {
 
     @Option(
             names = "--emit",
-            converter = Emitted.class,
+            converter = EmittedName.class,
             paramLabel = "WHAT,...",
             split = ",",
             hideParamSyntax = true,
             defaultValue = "pooled",
-            description = "What to write of a row: pooled (column fused), tokens (columns fused_tokens and"
-                    + " fused_lengths) or pooled,tokens. Default: ${DEFAULT-VALUE}.")
-    List<String> emit;
+            description = "What to write of a row, one or more: pooled (column fused), tokens (columns fused_tokens"
+                    + " and fused_lengths), attention (column attention: the share that each modality received) or"
+                    + " attention-by-layer (column attention_by_layer). Default: ${DEFAULT-VALUE}.")
+    List<Emitted> emit;
 
     @Option(
             names = "--pooling",
@@ -57,6 +60,12 @@ final class FuseOptions {
             hideParamSyntax = true,
             description = "Other columns to carry into the output. Default: none.")
     List<String> keep = new ArrayList<>();
+
+    @Option(
+            names = "--truncate",
+            description = "Cut a sequence to the positions that the model's position table has, and count the rows."
+                    + " Default: refuse the row.")
+    boolean truncate;
 
     @Option(
             names = "--partitions",
@@ -118,17 +127,19 @@ final class FuseOptions {
      */
     FusionConfig config(ModelConfig model) {
         TableColumns read = input.columns(model, keep);
-        if (input.maxTokens < model.modalities().size()) {
-            throw new UsageException("Cannot parse option '--max-tokens': expected at least "
-                    + model.modalities().size() + " (a token per modality of the model), got " + input.maxTokens);
+        int fewest = model.leadingTokens() + model.modalities().size();
+        if (input.maxTokens < fewest) {
+            throw new UsageException("Cannot parse option '--max-tokens': expected at least " + fewest
+                    + " (a token per modality of the model" + (model.clsToken() ? ", and CLS" : "") + "), got "
+                    + input.maxTokens);
         }
-        if (pooling == Pooling.NONE && emit.contains("pooled")) {
+        if (pooling == Pooling.NONE && emit.contains(Emitted.POOLED)) {
             throw new UsageException(
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
         FusionModel.check(model, input.maxTokens);
-        return new FusionConfig(read, input.maxTokens, emit.contains("pooled"), emit.contains("tokens"));
+        return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit));
     }
 
     /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */
@@ -162,14 +173,15 @@ final class FuseOptions {
         }
     }
 
-    static final class Emitted implements ITypeConverter<String> {
+    static final class EmittedName implements ITypeConverter<Emitted> {
         @Override
-        public String convert(String text) {
-            String what = text.strip();
-            if (!List.of("pooled", "tokens").contains(what)) {
-                throw new TypeConversionException("expected pooled, tokens or pooled,tokens, got '" + text + "'");
-            }
-            return what;
+        public Emitted convert(String text) {
+            return Emitted.parse(text.strip())
+                    .orElseThrow(() -> new TypeConversionException("expected "
+                            + Arrays.stream(Emitted.values())
+                                    .map(Emitted::configName)
+                                    .collect(Collectors.joining(", "))
+                            + ", got '" + text + "'"));
         }
     }
 }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
@@ -49,6 +50,9 @@ final class InputOptions {
                     + " bfloat16. Default: float32.")
     List<Assignment> dtypes = new ArrayList<>();
 
+    @Mixin
+    SelectionOptions selections;
+
     @Option(
             names = "--key",
             paramLabel = "COL",
@@ -65,7 +69,8 @@ final class InputOptions {
     int maxTokens;
 
     /**
-     * What picocli does not check: not both of {@code --paired} and {@code --features}, no modality named twice.
+     * What picocli does not check: not both of {@code --paired} and {@code --features}, no modality named
+     * twice, none with a mask and a length.
      *
      * @param command as messages call it
      * @throws UsageException naming the first of these that is wrong
@@ -74,9 +79,10 @@ final class InputOptions {
         if (!isMissing(paired) && !features.isEmpty()) {
             throw oneOfBoth(command, "both");
         }
-        byModality("--features", features);
-        byModality("--column", columns);
-        byModality("--dtype", dtypes);
+        Assignment.byModality("--features", features);
+        Assignment.byModality("--column", columns);
+        Assignment.byModality("--dtype", dtypes);
+        selections.columns();
     }
 
     /** The refusal of none or both of {@code --paired} and {@code --features}. */
@@ -108,7 +114,7 @@ final class InputOptions {
     /** The table of each modality. */
     Map<String, String> tables(ModelConfig config) {
         return isMissing(paired)
-                ? byModality("--features", features)
+                ? Assignment.byModality("--features", features)
                 : config.modalities().stream().collect(Collectors.toMap(ModalityConfig::name, modality -> paired));
     }
 
@@ -119,23 +125,11 @@ final class InputOptions {
      */
     TableColumns columns(ModelConfig config, List<String> keep) {
         Map<String, ElementType> dtypeByModality = new LinkedHashMap<>();
-        byModality("--dtype", dtypes)
+        Assignment.byModality("--dtype", dtypes)
                 .forEach((modality, dtype) ->
                         dtypeByModality.put(modality, ElementType.parse(dtype).orElseThrow()));
-        return TableColumns.of(config, key, keep, byModality("--column", columns), dtypeByModality);
-    }
-
-    /** The values of an option that is given once per modality, in the order given. */
-    private static Map<String, String> byModality(String option, List<Assignment> assignments) {
-        Map<String, String> values = new LinkedHashMap<>();
-        for (Assignment assignment : assignments) {
-            String before = values.put(assignment.modality(), assignment.value());
-            if (before != null) {
-                throw new UsageException("Cannot parse option '" + option + "': expected modality '"
-                        + assignment.modality() + "' once, got '" + before + "' and '" + assignment.value() + "'");
-            }
-        }
-        return values;
+        return TableColumns.of(
+                config, key, keep, Assignment.byModality("--column", columns), dtypeByModality, selections.columns());
     }
 
     static final class DtypeName implements ITypeConverter<Assignment> {

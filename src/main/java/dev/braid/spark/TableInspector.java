@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -23,6 +24,7 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
 
 /** One {@link TableInspection} in the making: every step goes on where an earlier one found a misfit. */
 final class TableInspector {
@@ -135,7 +137,10 @@ final class TableInspector {
     private Optional<PairedTable> alone(SourceTable source, FeatureColumn feature) {
         ModalityConfig modality = feature.modality();
         FeatureColumn unlimited = new FeatureColumn(
-                new ModalityConfig(modality.name(), modality.featureSize()), feature.column(), feature.dtype());
+                new ModalityConfig(modality.name(), modality.featureSize()),
+                feature.column(),
+                feature.dtype(),
+                feature.selection());
         boolean keyed = source.has(columns.key());
         TableColumns own = new TableColumns(keyed ? columns.key() : ROW_NUMBER, List.of(), List.of(unlimited));
         try {
@@ -146,14 +151,17 @@ final class TableInspector {
     }
 
     /** The first rows. No more partitions are touched than that takes, and only what was found comes back. */
-    private static List<SampledRow> sample(PairedTable alone) {
+    private List<SampledRow> sample(PairedTable alone) {
         ModalityConfig modality = alone.columns().features().get(0).modality();
+        // Of the first modality a pooling may need the first token, which a mask can drop.
+        boolean first = modality.name().equals(model.modalities().get(0).name());
+        FusionConfig config = new FusionConfig(
+                alone.columns(), Integer.MAX_VALUE, false, Set.of(first ? Emitted.POOLED : Emitted.TOKENS));
         DataType[] types = Arrays.stream(alone.rows().schema().fields())
-                .map(field -> field.dataType())
+                .map(StructField::dataType)
                 .toArray(DataType[]::new);
         CarriedColumns key = new CarriedColumns(Arrays.copyOf(types, 1));
-        RowDecoder decoder =
-                new RowDecoder(alone.columns(), key, Arrays.copyOfRange(types, 1, types.length), Integer.MAX_VALUE);
+        RowDecoder decoder = new RowDecoder(config, model, key, Arrays.copyOfRange(types, 1, types.length));
         int featureSize = modality.featureSize();
         try {
             JavaRDD<InternalRow> rows = alone.rows().queryExecution().toRdd().toJavaRDD();

@@ -144,6 +144,35 @@ class TableInspectionTest {
     }
 
     @Test
+    void masksAndLengthsCountWhatTheyKeepAndPositionsAsTheyWere(SparkSession spark) {
+        String path = table(
+                spark,
+                "pairs",
+                20,
+                "id",
+                tokens("visual", 2, "4"),
+                "array(1, 0, 1, 0) as mask",
+                tokens("text", 3, "10"),
+                "case when id = 5 then array(0, 0, 0, 0, 0, 0, 0, 0, 0, 1) else array(1, 1, 0, 0, 0, 0, 0, 0, 0, 0) end"
+                        + " as kept");
+        List<FeatureColumn> features = List.of(
+                new FeatureColumn(MODEL.modalities().get(0), "visual", null, SelectionColumn.mask("mask")),
+                new FeatureColumn(MODEL.modalities().get(1), "text", null, SelectionColumn.mask("kept")));
+
+        TableInspection found = TableInspection.of(
+                spark, Map.of("visual", path, "text", path), new TableColumns("id", List.of(), features), MODEL, 4096);
+
+        assertThat(found.lengths())
+                .containsExactly(
+                        Map.entry("visual", new Lengths(20, 2, 2, 2, 2)),
+                        Map.entry("text", new Lengths(20, 1, 2, 2, 2)));
+        assertThat(found.misfits())
+                .containsExactly(
+                        "column 'text': expected at most 9 tokens (position table of 'text'), got up to 10 in 1"
+                                + " of the first 20 rows; --truncate cuts them");
+    }
+
+    @Test
     void aMissingTableDoesNotHideAnother(SparkSession spark) {
         String path = table(spark, "captions", 5, TEXT);
 
@@ -166,7 +195,7 @@ class TableInspectionTest {
     }
 
     private static TableInspection inspect(SparkSession spark, Map<String, String> paths, String key, int maxTokens) {
-        TableColumns columns = TableColumns.of(MODEL, key, List.of(), Map.of(), Map.of());
+        TableColumns columns = TableColumns.of(MODEL, key, List.of(), Map.of(), Map.of(), Map.of());
         return TableInspection.of(spark, paths, columns, MODEL, maxTokens);
     }
 
