@@ -38,7 +38,7 @@ record ModelSummary(Inspection inspection) {
                 .add("intermediate size", Integer.toString(config.intermediateSize()))
                 .add("activation", config.activation().configName())
                 .add("norm order", config.normFirst() ? "pre-norm" : "post-norm")
-                .add("layer norm eps", Float.toString(config.layerNormEps()))
+                .add("layer norm eps", number(config.layerNormEps()))
                 .add("attention output projection", yes(config.attentionOutputProjection()))
                 .add("CLS token", yes(config.clsToken()))
                 .add("embedding LayerNorm", yes(weights.embeddingNorm() != null))
@@ -119,6 +119,11 @@ record ModelSummary(Inspection inspection) {
 
     private static String yes(boolean is) {
         return is ? "yes" : "no";
+    }
+
+    /** The shortest digits that give the number back, {@code 1e-5} for {@code 1.0E-5}. */
+    static String number(Number number) {
+        return number.toString().replace(".0E", "e").replace('E', 'e');
     }
 
     static String count(long number) {

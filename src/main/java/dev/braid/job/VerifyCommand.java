@@ -67,7 +67,7 @@ final class VerifyCommand implements Callable<Integer> {
                 .add("tokens", String.format(Locale.ROOT, "%,d", result.tokens()))
                 .add("largest error", error(result.largest()))
                 .add("where", result.largest().toString())
-                .add("tolerance", tolerance.tolerance + " (relative to max(1, |x|))"));
+                .add("tolerance", ModelSummary.number(tolerance.tolerance) + " (relative to max(1, |x|))"));
         if (!result.layers().isEmpty()) {
             TextTable layers = TextTable.headed("layer", "largest error", "where");
             result.layers().forEach(layer -> layers.add(layer.tensor(), error(layer), layer.toString()));

@@ -41,7 +41,7 @@ class VerifyCommandTest {
                 tokens         54
                 largest error  \\d\\.\\de-0[5-9]
                 where          '[a-z.0-9]+', row \\d, (token \\d+, )?element \\d+: \\S+ instead of \\S+
-                tolerance      1\\.0E-4 \\(relative to max\\(1, \\|x\\|\\)\\)
+                tolerance      1e-4 \\(relative to max\\(1, \\|x\\|\\)\\)
 
                 layer     largest error  where
                 layers\\.0        \\d\\.\\de-0[5-9]  'layers\\.0', row .*
