@@ -1,6 +1,9 @@
 package dev.braid.checkpoint;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.hadoop.conf.Configuration;
 
@@ -30,6 +33,43 @@ final class ModelDirectory {
         return directory;
     }
 
+    /** The config and tensors of a golden directory, to be changed. */
+    static ModelDirectory golden(String name, Path path) {
+        Path golden = Path.of("src/test/resources/golden", name);
+        ModelDirectory directory = new ModelDirectory(path);
+        try (SafetensorsFile file = SafetensorsFile.open(
+                new org.apache.hadoop.fs.Path(
+                        golden.resolve("model.safetensors").toUri()),
+                new Configuration(false))) {
+            directory.config(Files.readString(golden.resolve("config.json")));
+            for (TensorEntry entry : file.entries().values()) {
+                float[] values = StoredFloats.of(file.read(entry.name()));
+                long[] shape = new long[entry.shape().rank()];
+                for (int axis = 0; axis < shape.length; axis++) {
+                    shape[axis] = entry.shape().dimension(axis);
+                }
+                directory.tensors.floats(entry.name(), values, shape);
+            }
+            return directory;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Every tensor under a prefix. */
+    ModelDirectory under(String prefix) {
+        tensors.rename(name -> prefix + name);
+        return this;
+    }
+
+    /** One value of the config text for another. */
+    ModelDirectory replaced(String from, String to) {
+        if (!config.contains(from)) {
+            throw new IllegalArgumentException("no " + from + " in " + config);
+        }
+        return config(config.replace(from, to));
+    }
+
     void projections() {
         tensors.random("visual_extractor.model_net.weight", 8, 6).random("visual_extractor.model_net.bias", 8);
         tensors.random("textual_extractor.model_net.weight", 8, 9).random("textual_extractor.model_net.bias", 8);
@@ -53,14 +93,17 @@ final class ModelDirectory {
         norms(layer);
     }
 
-    private void linear(String name, long out, long in) {
+    void linear(String name, long out, long in) {
         tensors.random(name + ".weight", out, in).random(name + ".bias", out);
     }
 
     private void norms(String layer) {
-        for (String norm : new String[] {"norm1", "norm2"}) {
-            tensors.random(layer + norm + ".weight", 8).random(layer + norm + ".bias", 8);
-        }
+        norm(layer + "norm1");
+        norm(layer + "norm2");
+    }
+
+    void norm(String name) {
+        tensors.random(name + ".weight", 8).random(name + ".bias", 8);
     }
 
     SafetensorsWriter tensors() {
@@ -78,8 +121,16 @@ final class ModelDirectory {
     }
 
     Checkpoint read() {
+        return inspect().checkpoint();
+    }
+
+    Inspection inspect() {
+        write();
+        return Inspection.read(path.toString(), new Configuration());
+    }
+
+    void write() {
         SafetensorsWriter.write(path.resolve("config.json"), config.getBytes(StandardCharsets.UTF_8));
         tensors.write(path.resolve("model.safetensors"));
-        return Checkpoint.read(path.toString(), new Configuration());
     }
 }

@@ -9,9 +9,12 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 
 /** Writes safetensors files for tests, sound ones by tensor and broken ones by their header's text. */
 final class SafetensorsWriter {
@@ -47,6 +50,27 @@ final class SafetensorsWriter {
         shapes.remove(name);
         data.remove(name);
         return this;
+    }
+
+    /** The names of all tensors. */
+    List<String> names() {
+        return List.copyOf(data.keySet());
+    }
+
+    void rename(UnaryOperator<String> name) {
+        for (String tensor : names()) {
+            String renamed = name.apply(tensor);
+            DType dtype = dtypes.remove(tensor);
+            long[] shape = shapes.remove(tensor);
+            tensor(renamed, dtype, data.remove(tensor), shape);
+        }
+    }
+
+    /** These tensors of all, as a file of their own. */
+    SafetensorsWriter only(Collection<String> names) {
+        SafetensorsWriter part = new SafetensorsWriter();
+        names.forEach(name -> part.tensor(name, dtypes.get(name), data.get(name), shapes.get(name)));
+        return part;
     }
 
     String header() {

@@ -1,0 +1,232 @@
+package dev.braid.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Checkpoints of published models, as their own tools write them and changed in one thing each. */
+class DialectsTest {
+    @TempDir
+    Path path;
+
+    private ModelDirectory golden(String name) {
+        return ModelDirectory.golden(name, path);
+    }
+
+    private static List<String> rows(ModelWeights weights, int modality) {
+        return weights.modalities().get(modality).rows().stream()
+                .map(StoredTensor::name)
+                .toList();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "flava, Hugging Face FLAVA, flava.",
+        "vilt, Hugging Face ViLT, vilt.",
+        "visual-bert, Hugging Face VisualBERT, visual_bert.",
+        "torchmultimodal-flava, torchmultimodal FLAVA, model."
+    })
+    void aPublishedModelIsReadBehindItsPrefixAndInsideATaskHead(String name, String title, String prefix) {
+        Inspection bare = golden(name).inspect();
+        assertThat(bare.dialect()).isEqualTo(title);
+        ModelDirectory inHead = golden(name).under(prefix);
+        inHead.tensors().random("classifier.weight", 3, 24);
+        Inspection inspection = inHead.inspect();
+        assertThat(inspection.checkpoint().config()).isEqualTo(bare.checkpoint().config());
+        assertThat(inspection.checkpoint().parameters())
+                .isEqualTo(bare.checkpoint().parameters());
+        assertThat(inspection.unused()).hasSize(bare.unused().size() + 1);
+        assertThat(inspection.unused()).extracting(TensorEntry::name).contains("classifier.weight");
+        assertThat(inspection.tensors()).allMatch(tensor -> tensor.name().startsWith(prefix));
+    }
+
+    @Test
+    void flavaHasItsOwnParts() {
+        Checkpoint checkpoint = golden("flava").read();
+        ModelConfig config = checkpoint.config();
+        assertThat(config.modalities()).extracting(ModalityConfig::name).containsExactly("visual", "text");
+        assertThat(config.normFirst()).isTrue();
+        assertThat(config.clsToken()).isTrue();
+        assertThat(config.activation()).isEqualTo(Activation.GELU);
+        assertThat(config.layerNormEps()).isEqualTo(1e-12f);
+        assertThat(config.pooling()).isEqualTo(Pooling.POOLER);
+        assertThat(checkpoint.weights().finalNorm()).isNotNull();
+        assertThat(checkpoint.weights().embeddingNorm()).isNull();
+        assertThat(checkpoint.weights().clsToken().name()).isEqualTo("multimodal_model.cls_token");
+        assertThat(checkpoint.weights().layers().get(0).norm1().weight().name())
+                .isEqualTo("multimodal_model.encoder.layer.0.layernorm_before.weight");
+    }
+
+    @Test
+    void viltAddsItsRowsBeforeAndBehindTheNormOfText() {
+        Checkpoint checkpoint = golden("vilt").read();
+        ModelWeights weights = checkpoint.weights();
+        assertThat(checkpoint.config().modalities())
+                .extracting(ModalityConfig::name)
+                .containsExactly("text", "visual");
+        assertThat(checkpoint.config().modalities().get(0).maxPositions()).isLessThan(ModalityConfig.UNLIMITED);
+        assertThat(checkpoint.config().modalities().get(1).maxPositions()).isEqualTo(ModalityConfig.UNLIMITED);
+        assertThat(rows(weights, 0)).containsExactly("embeddings.text_embeddings.token_type_embeddings.weight[0:1]");
+        assertThat(weights.modalities().get(0).norm().weight().name())
+                .isEqualTo("embeddings.text_embeddings.LayerNorm.weight");
+        assertThat(weights.modalities().get(0).rowsAfterNorm())
+                .extracting(StoredTensor::name)
+                .containsExactly("embeddings.token_type_embeddings.weight[0:1]");
+        assertThat(rows(weights, 1)).containsExactly("embeddings.token_type_embeddings.weight[1:2]");
+        assertThat(weights.modalities().get(1).projection()).isNull();
+        assertThat(checkpoint.config().clsToken()).isFalse();
+        assertThat(weights.finalNorm()).isNotNull();
+    }
+
+    @Test
+    void visualBertTakesRowZeroOfPositionsAndRowOneOfTypes() {
+        Checkpoint checkpoint = golden("visual-bert").read();
+        ModelWeights weights = checkpoint.weights();
+        assertThat(rows(weights, 0)).containsExactly("embeddings.token_type_embeddings.weight[0:1]");
+        assertThat(rows(weights, 1))
+                .containsExactly(
+                        "embeddings.visual_position_embeddings.weight[0:1]",
+                        "embeddings.visual_token_type_embeddings.weight[1:2]");
+        assertThat(weights.embeddingNorm().weight().name()).isEqualTo("embeddings.LayerNorm.weight");
+        assertThat(weights.finalNorm()).isNull();
+        assertThat(checkpoint.config().normFirst()).isFalse();
+        assertThat(checkpoint.config().modalities().get(1).maxPositions()).isEqualTo(ModalityConfig.UNLIMITED);
+    }
+
+    @Test
+    void absentKeysOfHuggingFaceHaveTheDefaultsOfTheirClass() {
+        ModelDirectory model = golden("visual-bert");
+        model.config("{\"model_type\": \"visual_bert\"}");
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("expected 12 layers (num_hidden_layers in config.json), got ")
+                .hasMessageContaining("[768, 512] (hidden_size and visual_embedding_dim in config.json), got [24, 9]");
+        model = golden("flava");
+        model.config("{\"model_type\": \"flava\", \"multimodal_config\": null}");
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("expected 6 layers (multimodal_config.num_hidden_layers in config.json), got ")
+                .hasMessageContaining(
+                        "[768, 768] (multimodal_config.hidden_size and image_config.hidden_size in config.json), got");
+    }
+
+    @Test
+    void aSectionUnderItsOldNameHolds() {
+        ModelDirectory model = golden("flava");
+        ModelConfig config = model.read().config();
+        model.replaced("\"multimodal_config\"", "\"multimodal_config_dict\"")
+                .replaced(
+                        "\"model_type\": \"flava\"",
+                        "\"model_type\": \"flava\", \"multimodal_config\": {\"hidden_size\": 1}");
+        assertThat(model.read().config()).isEqualTo(config);
+    }
+
+    @Test
+    void keysOfHuggingFaceAreRefusedByTheirPlace() {
+        ModelDirectory model = golden("flava");
+        model.config("{\"model_type\": \"flava\", \"text_config\": 3, \"multimodal_config\": {\"hidden_act\": \"silu\","
+                + " \"hidden_size\": 25, \"qkv_bias\": 1}}");
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("Cannot read 'multimodal_config.hidden_act' in config.json: expected one of relu,"
+                        + " gelu, gelu_new, gelu_pytorch_tanh, got 'silu'")
+                .hasMessageContaining(
+                        "Cannot read 'multimodal_config.qkv_bias' in config.json: expected true or false," + " got 1")
+                .hasMessageContaining("Cannot read 'text_config' in config.json: expected an object, got 3")
+                .hasMessageContaining(
+                        "Cannot read 'multimodal_config.hidden_size' in config.json: expected a multiple of"
+                                + " 12 (multimodal_config.num_attention_heads), got 25");
+    }
+
+    @Test
+    void aModelThatPassesItsLayersByIsRefused() {
+        assertThatThrownBy(golden("visual-bert")
+                        .replaced("\"bypass_transformer\": false", "\"bypass_transformer\": true")::read)
+                .hasMessageContaining(
+                        "Cannot read 'bypass_transformer' in config.json: expected false (visual tokens go"
+                                + " through every layer), got true");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"relu, RELU", "gelu, GELU", "gelu_new, GELU_NEW", "gelu_pytorch_tanh, GELU_NEW"})
+    void activationsAreReadByEverySpelling(String spelling, Activation activation) {
+        ModelDirectory model =
+                golden("vilt").replaced("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"" + spelling + "\"");
+        assertThat(model.read().config().activation()).isEqualTo(activation);
+    }
+
+    @Test
+    void qkvBiasSaysWhetherAttentionHasBiases() {
+        ModelDirectory model = golden("vilt");
+        String bias = "encoder.layer.0.attention.attention.key.bias";
+        model.replaced("\"qkv_bias\": true", "\"qkv_bias\": false");
+        Inspection inspection = model.inspect();
+        assertThat(inspection.checkpoint().weights().layers().get(0).key().bias())
+                .isNull();
+        assertThat(inspection.unused()).extracting(TensorEntry::name).contains(bias);
+        ModelDirectory without = golden("vilt");
+        without.tensors().without(bias);
+        assertThatThrownBy(without::read)
+                .hasMessageContaining("Cannot load tensor '" + bias
+                        + "' from model.safetensors: expected [24] (hidden_size in config.json), got no such tensor");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"flava", "torchmultimodal-flava"})
+    void theFirstTokenIsPooledWhereNoPoolerIsStored(String name) {
+        ModelDirectory model = golden(name);
+        model.tensors()
+                .rename(tensor ->
+                        tensor.replace("_model.pooler", "_model.other").replace("mm_encoder.pooler", "o"));
+        Checkpoint checkpoint = model.read();
+        assertThat(checkpoint.config().pooling()).isEqualTo(Pooling.CLS);
+        assertThat(checkpoint.weights().pooler()).isNull();
+    }
+
+    @Test
+    void aTableWithTooFewRowsIsReported() {
+        ModelDirectory model = golden("visual-bert");
+        model.tensors().random("embeddings.visual_token_type_embeddings.weight", 1, 24);
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("Cannot load tensor 'embeddings.visual_token_type_embeddings.weight' from"
+                        + " model.safetensors: expected [2 or more, 24] (hidden_size in config.json), got [1, 24]");
+    }
+
+    @Test
+    void aMissingTensorOfAPublishedModelIsReported() {
+        ModelDirectory model = golden("flava");
+        model.tensors().without("text_to_mm_projection.weight");
+        assertThatThrownBy(model::read)
+                .hasMessageContaining(
+                        "Cannot load tensor 'text_to_mm_projection.weight' from model.safetensors: expected"
+                                + " [24, 10] (multimodal_config.hidden_size and text_config.hidden_size in config.json), got no"
+                                + " such tensor");
+    }
+
+    @Test
+    void torchmultimodalsClsTokenIsReadFromTheWeightsUnlessTheConfigSpeaks() {
+        ModelDirectory model = golden("torchmultimodal-flava");
+        model.replaced(",\n  \"cls_token\": true", "");
+        assertThat(model.read().config().clsToken()).isTrue();
+        model.tensors().without("mm_encoder.cls_token");
+        assertThat(model.read().config().clsToken()).isFalse();
+        ModelDirectory denied = golden("torchmultimodal-flava").replaced("\"cls_token\": true", "\"cls_token\": false");
+        assertThatThrownBy(denied::read)
+                .hasMessageContaining("Cannot place tensor 'mm_encoder.cls_token' from model.safetensors: expected none"
+                        + " (cls_token in config.json is false), got F32 [1, 1, 24]");
+    }
+
+    @Test
+    void torchmultimodalsEncoderMayBeNamedByItsPrefix() {
+        ModelDirectory model = golden("torchmultimodal-flava").under("a.");
+        for (String prefix : List.of("a", "a.mm_encoder", "a.mm_encoder.encoder")) {
+            ModelDirectory named = golden("torchmultimodal-flava").under("a.");
+            named.replaced("\"cls_token\": true", "\"tensor_prefixes\": {\"encoder\": \"" + prefix + "\"}");
+            assertThat(named.read().parameters()).isEqualTo(model.read().parameters());
+        }
+    }
+}
