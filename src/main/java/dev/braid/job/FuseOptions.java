@@ -48,8 +48,8 @@ final class FuseOptions {
             names = "--pooling",
             converter = PoolingName.class,
             paramLabel = "HOW",
-            description = "How a row's tokens become one vector: mean, max, last, cls or none. Default: what the"
-                    + " model's config.json says.")
+            description = "How a row's tokens become one vector: mean, max, last, cls, pooler or none. Default:"
+                    + " what the model's config.json says.")
     Pooling pooling;
 
     @Option(

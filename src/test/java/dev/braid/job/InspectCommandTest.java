@@ -76,8 +76,9 @@ class InspectCommandTest {
     void showsWhatMakesTokensOfAModality() {
         assertThat(inspect("src/test/resources/golden/vilt")).isEqualTo(ExitCode.DONE);
         assertThat(out.toString())
-                .containsPattern("\ntext +\\d+ +\\d+ +as it is, \\+ 1 learned row, \\+ position row, LayerNorm, \\+ 1 learned"
-                        + " row\n")
+                .containsPattern(
+                        "\ntext +\\d+ +\\d+ +as it is, \\+ 1 learned row, \\+ position row, LayerNorm, \\+ 1 learned"
+                                + " row\n")
                 .containsPattern("\nvisual +\\d+ +any +as it is, \\+ 1 learned row\n");
     }
 
@@ -91,7 +92,7 @@ class InspectCommandTest {
         Files.copy(Path.of("src/demo/model/config.json"), directory.resolve("config.json"));
         Files.createFile(directory.resolve("pytorch_model.bin"));
         assertThat(inspect(directory.toString())).isEqualTo(ExitCode.INPUT);
-        assertThat(error.toString()).contains("got pytorch_model.bin; convert it");
+        assertThat(error.toString()).contains("got 'pytorch_model.bin'; convert it");
         assertThat(out.toString()).isEmpty();
     }
 
