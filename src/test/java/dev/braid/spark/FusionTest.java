@@ -63,6 +63,23 @@ class FusionTest {
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "all-options",
+                "mask-positions",
+                "mask-cls",
+                "mask-one-modality",
+                "mask-and-lengths",
+                "flava-pretraining",
+                "vilt-masks",
+                "visual-bert-masks"
+            })
+    void clsPositionsAndMasksGiveTheNumbersOfPyTorch(String name) {
+        GoldenTable golden = GoldenTable.read(name);
+        check(golden, fused(golden, golden.paired(spark, GoldenTable.NESTED).repartition(2), golden.largestRow()));
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"odd-sizes", "three-modalities"})
     void tokensThatAMaskDropsMightAsWellNotBeThere(String name) {
         GoldenTable golden = GoldenTable.read(name).padded();
