@@ -98,21 +98,21 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
 
     /** The tables of embeddings in published models. */
     private static final class Tables {
-        static final Table VILT_TEXT_TYPES =
-                new Table("embeddings.text_embeddings.token_type_embeddings.weight", "token type embeddings of 'text'");
+        static final Table VILT_TEXT_TYPES = new Table(
+                "embeddings.text_embeddings.token_type_embeddings.weight", "token type embeddings of 'text'", 1);
         static final Table VILT_TEXT_POSITIONS =
-                new Table("embeddings.text_embeddings.position_embeddings.weight", "position embeddings of 'text'");
+                new Table("embeddings.text_embeddings.position_embeddings.weight", "position embeddings of 'text'", 1);
         static final Table VILT_MODALITIES =
-                new Table("embeddings.token_type_embeddings.weight", "modality embeddings");
+                new Table("embeddings.token_type_embeddings.weight", "modality embeddings", 2);
         static final Table BERT_TEXT_TYPES =
-                new Table("embeddings.token_type_embeddings.weight", "token type embeddings of 'text'");
+                new Table("embeddings.token_type_embeddings.weight", "token type embeddings of 'text'", 1);
         static final Table BERT_TEXT_POSITIONS =
-                new Table("embeddings.position_embeddings.weight", "position embeddings of 'text'");
+                new Table("embeddings.position_embeddings.weight", "position embeddings of 'text'", 1);
         static final Table BERT_VISUAL_TYPES =
-                new Table("embeddings.visual_token_type_embeddings.weight", "token type embeddings of 'visual'");
+                new Table("embeddings.visual_token_type_embeddings.weight", "token type embeddings of 'visual'", 2);
         /** Features say nothing of their place, so all of them take row 0. */
         static final Table BERT_VISUAL_POSITIONS =
-                new Table("embeddings.visual_position_embeddings.weight", "position embeddings of 'visual' (row 0)");
+                new Table("embeddings.visual_position_embeddings.weight", "position embeddings of 'visual' (row 0)", 1);
     }
 
     /**

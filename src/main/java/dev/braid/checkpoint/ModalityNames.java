@@ -14,8 +14,13 @@ record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm
     /** Projections of modalities whose word in a module is not their name. */
     private static final Map<String, String> WORDS = Map.of("text", "textual");
 
-    /** A table of embeddings, a row each, and what it is. */
-    record Table(String name, String role) {
+    /**
+     * A table of embeddings, a row each.
+     *
+     * @param role what it is, in plain words
+     * @param rows those that the model uses; a table may have more
+     */
+    record Table(String name, String role, int rows) {
         Row row(int row) {
             return new Row(this, row);
         }
@@ -33,14 +38,14 @@ record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm
         return projection(Part.of(WORDS.getOrDefault(modality, modality) + "_extractor.model_net.*"));
     }
 
-    /** The row of modality {@code index} where each has one. */
-    static Row modalityRow(int index) {
-        return new Table("modality_embeddings.weight", "modality embeddings").row(index);
+    /** The table of a row per modality. */
+    static Table modalities(int count) {
+        return new Table("modality_embeddings.weight", "modality embeddings", count);
     }
 
     /** The table of a row per position within a modality, where a dialect has no name of its own for it. */
     static Table positions(String modality) {
-        return new Table("position_embeddings." + modality + ".weight", "position embeddings of '" + modality + "'");
+        return new Table("position_embeddings." + modality + ".weight", "position embeddings of '" + modality + "'", 1);
     }
 
     ModalityNames withRow(Row row) {

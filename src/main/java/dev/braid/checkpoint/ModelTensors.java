@@ -95,8 +95,10 @@ final class ModelTensors {
     private ModalityNames modalityNames(int index) {
         String name = config.modalities().get(index).name();
         ModalityNames usual = dialect.model().modality(name);
-        ModalityNames withRow =
-                has(OptionalPart.MODALITY_EMBEDDINGS) ? usual.withRow(ModalityNames.modalityRow(index)) : usual;
+        ModalityNames withRow = has(OptionalPart.MODALITY_EMBEDDINGS)
+                ? usual.withRow(
+                        ModalityNames.modalities(config.modalities().size()).row(index))
+                : usual;
         return has(OptionalPart.POSITION_EMBEDDINGS) ? withRow.withPositions(ModalityNames.positions(name)) : withRow;
     }
 
@@ -141,11 +143,10 @@ final class ModelTensors {
     private StoredTensor row(Visitor visitor, Row row) {
         String name = around(Part.of(row.table().name()));
         boolean published = config.model() != null;
-        long rows = published ? row.row() + 1 : config.modalities().size();
         ExpectedTensor table = new ExpectedTensor(
                 name,
                 row.table().role(),
-                Shape.of(rows, config.hiddenSize()),
+                Shape.of(row.table().rows(), config.hiddenSize()),
                 published ? Fit.ROWS : Fit.EXACT,
                 published ? hidden : "modalities and " + hidden,
                 true,
@@ -283,7 +284,7 @@ final class ModelTensors {
                 stored.layers().stream().map(layer -> dialect.layer().output().in(names, encoder.layer(layer)));
             case CLS_TOKEN -> Stream.of(clsTokenName());
             case MODALITY_EMBEDDINGS ->
-                Stream.of(around(Part.of(ModalityNames.modalityRow(0).table().name())));
+                Stream.of(around(Part.of(ModalityNames.modalities(1).name())));
             case POSITION_EMBEDDINGS ->
                 config.modalities().stream()
                         .map(modality -> around(

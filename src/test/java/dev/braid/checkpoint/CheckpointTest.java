@@ -7,7 +7,6 @@ import dev.braid.InputException;
 import dev.braid.tensor.Shape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -57,12 +56,6 @@ class CheckpointTest {
         return "Cannot place tensor '" + tensor + "' from model.safetensors: expected ";
     }
 
-    private static float[] floats(StoredTensor tensor) {
-        FloatBuffer out = FloatBuffer.allocate((int) tensor.shape().elements());
-        tensor.copyTo(out);
-        return out.array();
-    }
-
     @Test
     void theSeedModuleIsReadWithQueryKeyAndValueApart() throws IOException {
         Checkpoint checkpoint =
@@ -87,15 +80,16 @@ class CheckpointTest {
         float[] bias;
         try (SafetensorsFile file = SafetensorsFile.open(
                 new org.apache.hadoop.fs.Path(path.resolve("model.safetensors").toUri()), new Configuration(false))) {
-            weight = floats(file.read(name + "weight"));
-            bias = floats(file.read(name + "bias"));
+            weight = StoredFloats.of(file.read(name + "weight"));
+            bias = StoredFloats.of(file.read(name + "bias"));
         }
         List<LinearWeights> parts = List.of(layer.query(), layer.key(), layer.value());
         for (int i = 0; i < 3; i++) {
             assertThat(parts.get(i).weight().shape()).isEqualTo(Shape.of(8, 8));
             assertThat(parts.get(i).weight().name()).isEqualTo(name + "weight[" + 8 * i + ":" + 8 * (i + 1) + "]");
-            assertThat(floats(parts.get(i).weight())).isEqualTo(Arrays.copyOfRange(weight, 64 * i, 64 * (i + 1)));
-            assertThat(floats(parts.get(i).bias())).isEqualTo(Arrays.copyOfRange(bias, 8 * i, 8 * (i + 1)));
+            assertThat(StoredFloats.of(parts.get(i).weight()))
+                    .isEqualTo(Arrays.copyOfRange(weight, 64 * i, 64 * (i + 1)));
+            assertThat(StoredFloats.of(parts.get(i).bias())).isEqualTo(Arrays.copyOfRange(bias, 8 * i, 8 * (i + 1)));
         }
         assertThat(layer.feedForward1().weight().name()).isEqualTo("transformer_encoder.layers.1.linear1.weight");
         assertThat(layer.norm2().bias().name()).isEqualTo("transformer_encoder.layers.1.norm2.bias");
