@@ -52,7 +52,7 @@ def export(
     encoder: the stack to export, where there are several.
     final_layer_norm: the LayerNorm behind layers that stand in no nn.TransformerEncoder.
     heads: of layers written from scratch that do not tell.
-    projections: Mapping[str, nn.Linear | None] | None = None,
+    projections: the Linear of a modality, or None where its features enter as they are.
     cls_token, modality_embeddings, position_embeddings, embedding_layer_norm: what is added to the projected features;
         a row per modality in token order, a row per position within a modality (one table for all, or one each).
     pooler: the Linear of tanh(Linear(first token)).
