@@ -61,13 +61,13 @@ class LauncherTest {
             Files.createDirectories(home.resolve(file).getParent());
             Files.copy(Path.of(file), home.resolve(file), StandardCopyOption.COPY_ATTRIBUTES);
         }
-        Files.createDirectories(home.resolve("src/main"));
+        Files.createDirectories(home.resolve("src/main/java"));
         Files.createDirectories(home.resolve("target"));
         Files.writeString(home.resolve("pom.xml"), "<project/>");
         jar = Files.writeString(home.resolve("target/braid.jar"), "a jar");
         Files.writeString(home.resolve("target/spark.classpath"), "spark-a.jar:spark-b.jar");
         FileTime before = FileTime.from(Instant.now().minusSeconds(60));
-        for (String source : List.of("pom.xml", "src/main")) {
+        for (String source : List.of("pom.xml", "src/main/java")) {
             Files.setLastModifiedTime(home.resolve(source), before);
         }
         program(
