@@ -173,6 +173,27 @@ class TableInspectionTest {
     }
 
     @Test
+    void aMaskThatDropsTheTokenToPoolIsAMisfitOfTheFirstModalityAlone(SparkSession spark) {
+        ModelConfig withoutCls = new ModelConfig(
+                MODEL.modalities(), 4, 1, 1, 4, Activation.RELU, false, 1e-5f, true, false, Pooling.CLS);
+        String path =
+                table(spark, "pairs", 2, "id", tokens("visual", 2, "2"), tokens("text", 3, "2"), "array(0, 1) as mask");
+        List<FeatureColumn> features = List.of(
+                new FeatureColumn(MODEL.modalities().get(0), "visual", null, SelectionColumn.mask("mask")),
+                new FeatureColumn(MODEL.modalities().get(1), "text", null, SelectionColumn.mask("mask")));
+
+        assertThat(TableInspection.of(
+                                spark,
+                                Map.of("visual", path, "text", path),
+                                new TableColumns("id", List.of(), features),
+                                withoutCls,
+                                4096)
+                        .misfits())
+                .containsExactly("Cannot decode row '0': column 'mask' drops token 0, expected it kept (pooling 'cls'"
+                        + " reads it); so in 2 of the first 2 rows");
+    }
+
+    @Test
     void aMissingTableDoesNotHideAnother(SparkSession spark) {
         String path = table(spark, "captions", 5, TEXT);
 
