@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     FlavaConfig,
     FlavaForPreTraining,
@@ -71,11 +71,18 @@ class HuggingFaceReference(Reference):
     def bare(self) -> Any:
         return self.model.base_model
 
+    @property
+    def pooler(self) -> nn.Module | None:
+        part = self.bare.multimodal_model if isinstance(self.bare, FlavaModel) else self.bare
+        return cast(nn.Module | None, part.pooler)
+
     def run_of(self, outputs: Any) -> Run:
         pooled = outputs.pooler_output if self.case.pooling == "pooler" else None
         return Run(list(outputs.hidden_states[1:]), outputs.last_hidden_state, list(outputs.attentions), pooled)
 
     def save(self, directory: Path, weights: dict[str, Tensor]) -> None:
+        # The pooling that a directory without the key `pooling` has.
+        assert self.case.pooling == ("cls" if self.pooler is None else "pooler")
         self.model.save_pretrained(directory, max_shard_size=self.settings.max_shard_size)
         extra: dict[str, Any] = {} if self.settings.add_pooling_layer else {"add_pooling_layer": False}
         again = type(self.model).from_pretrained(directory, **extra).state_dict()

@@ -5,8 +5,13 @@ import java.util.List;
 /** What decoding one row of a feature table yields: sequences, or the reason why the row cannot be fused. */
 public sealed interface DecodedRow {
 
-    /** One sequence per modality, in the model's order. */
-    record Sequences(List<FeatureSequence> byModality) implements DecodedRow {
+    /**
+     * The row's features.
+     *
+     * @param byModality one sequence per modality, in the model's order
+     * @param truncated whether one of them was cut to the positions that the model has
+     */
+    record Sequences(List<FeatureSequence> byModality, boolean truncated) implements DecodedRow {
 
         /** The tokens of all modalities together; an int, as a row longer than the budget is rejected before. */
         public int tokens() {
@@ -29,6 +34,11 @@ public sealed interface DecodedRow {
         NULL_VALUE,
         WRONG_WIDTH,
         NOT_FINITE,
+        /** A mask or a length that does not fit its sequence. */
+        BAD_SELECTION,
+        NO_TOKEN_KEPT,
+        /** The token that the pooling reads is masked. */
+        POOLED_TOKEN_DROPPED,
         TOO_LONG
     }
 }

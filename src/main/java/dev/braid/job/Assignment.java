@@ -1,10 +1,30 @@
 package dev.braid.job;
 
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** One {@code MODALITY=VALUE} of an option that is given once per modality. */
 record Assignment(String modality, String value) {
+
+    /**
+     * The values of an option that is given once per modality, in the order given.
+     *
+     * @throws UsageException if a modality is named twice
+     */
+    static Map<String, String> byModality(String option, List<Assignment> assignments) {
+        Map<String, String> values = new LinkedHashMap<>();
+        for (Assignment assignment : assignments) {
+            String before = values.put(assignment.modality(), assignment.value());
+            if (before != null) {
+                throw new UsageException("Cannot parse option '" + option + "': expected modality '"
+                        + assignment.modality() + "' once, got '" + before + "' and '" + assignment.value() + "'");
+            }
+        }
+        return values;
+    }
 
     static final class Converter implements ITypeConverter<Assignment> {
         @Override

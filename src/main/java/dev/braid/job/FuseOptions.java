@@ -5,6 +5,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
+import dev.braid.spark.Emitted;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.TableColumns;
@@ -14,9 +15,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
@@ -56,6 +59,9 @@ final class FuseOptions {
                     + " bfloat16. Default: float32.")
     List<Assignment> dtypes = new ArrayList<>();
 
+    @Mixin
+    SelectionOptions selections;
+
     @Option(
             names = "--key",
             paramLabel = "COL",
@@ -70,14 +76,15 @@ final class FuseOptions {
 
     @Option(
             names = "--emit",
-            converter = Emitted.class,
+            converter = EmittedName.class,
             paramLabel = "WHAT,...",
             split = ",",
             hideParamSyntax = true,
             defaultValue = "pooled",
-            description = "What to write of a row: pooled (column fused), tokens (columns fused_tokens and"
-                    + " fused_lengths) or pooled,tokens. Default: ${DEFAULT-VALUE}.")
-    List<String> emit;
+            description = "What to write of a row, one or more: pooled (column fused), tokens (columns fused_tokens"
+                    + " and fused_lengths), attention (column attention: the share that each modality received) or"
+                    + " attention-by-layer (column attention_by_layer). Default: ${DEFAULT-VALUE}.")
+    List<Emitted> emit;
 
     @Option(
             names = "--pooling",
@@ -106,6 +113,12 @@ final class FuseOptions {
     int maxTokens;
 
     @Option(
+            names = "--truncate",
+            description = "Cut a sequence to the positions that the model's position table has, and count the rows."
+                    + " Default: refuse the row.")
+    boolean truncate;
+
+    @Option(
             names = "--partitions",
             paramLabel = "N",
             converter = AtLeastOne.class,
@@ -120,7 +133,7 @@ final class FuseOptions {
 
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
-     * --features}, and that no modality is named twice.
+     * --features}, that no modality is named twice, and none with a mask and a length.
      *
      * @throws UsageException naming the first of these that is wrong
      */
@@ -143,9 +156,10 @@ final class FuseOptions {
                     "Cannot fuse: expected '--paired' (one table) or '--features' (a table per modality)," + " got "
                             + (features.isEmpty() ? "neither" : "both"));
         }
-        byModality("--features", features);
-        byModality("--column", columns);
-        byModality("--dtype", dtypes);
+        Assignment.byModality("--features", features);
+        Assignment.byModality("--column", columns);
+        Assignment.byModality("--dtype", dtypes);
+        selections.columns();
     }
 
     private static boolean isMissing(String value) {
@@ -175,44 +189,34 @@ final class FuseOptions {
      */
     FusionConfig config(ModelConfig model) {
         Map<String, ElementType> dtypeByModality = new LinkedHashMap<>();
-        byModality("--dtype", dtypes)
+        Assignment.byModality("--dtype", dtypes)
                 .forEach((modality, dtype) ->
                         dtypeByModality.put(modality, ElementType.parse(dtype).orElseThrow()));
-        TableColumns read = TableColumns.of(model, key, keep, byModality("--column", columns), dtypeByModality);
-        if (maxTokens < model.modalities().size()) {
-            throw new UsageException("Cannot parse option '--max-tokens': expected at least "
-                    + model.modalities().size() + " (a token per modality of the model), got " + maxTokens);
+        TableColumns read = TableColumns.of(
+                model, key, keep, Assignment.byModality("--column", columns), dtypeByModality, selections.columns());
+        int fewest = model.leadingTokens() + model.modalities().size();
+        if (maxTokens < fewest) {
+            throw new UsageException("Cannot parse option '--max-tokens': expected at least " + fewest
+                    + " (a token per modality of the model" + (model.clsToken() ? ", and CLS" : "") + "), got "
+                    + maxTokens);
         }
-        if (pooling == Pooling.NONE && emit.contains("pooled")) {
+        if (pooling == Pooling.NONE && emit.contains(Emitted.POOLED)) {
             throw new UsageException(
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
         FusionModel.check(model, maxTokens);
-        return new FusionConfig(read, maxTokens, emit.contains("pooled"), emit.contains("tokens"));
+        return new FusionConfig(read, maxTokens, truncate, Set.copyOf(emit));
     }
 
     FeatureTables open(SparkSession spark, TableColumns columns) {
         return isMissing(paired)
-                ? FeatureTables.perModality(spark, byModality("--features", features), columns)
+                ? FeatureTables.perModality(spark, Assignment.byModality("--features", features), columns)
                 : FeatureTables.paired(spark, paired, columns);
     }
 
     OptionalInt partitions() {
         return partitions == null ? OptionalInt.empty() : OptionalInt.of(partitions);
-    }
-
-    /** The values of an option that is given once per modality, in the order given. */
-    private static Map<String, String> byModality(String option, List<Assignment> assignments) {
-        Map<String, String> values = new LinkedHashMap<>();
-        for (Assignment assignment : assignments) {
-            String before = values.put(assignment.modality(), assignment.value());
-            if (before != null) {
-                throw new UsageException("Cannot parse option '" + option + "': expected modality '"
-                        + assignment.modality() + "' once, got '" + before + "' and '" + assignment.value() + "'");
-            }
-        }
-        return values;
     }
 
     static final class DtypeName implements ITypeConverter<Assignment> {
@@ -249,14 +253,15 @@ final class FuseOptions {
         }
     }
 
-    static final class Emitted implements ITypeConverter<String> {
+    static final class EmittedName implements ITypeConverter<Emitted> {
         @Override
-        public String convert(String text) {
-            String what = text.strip();
-            if (!List.of("pooled", "tokens").contains(what)) {
-                throw new TypeConversionException("expected pooled, tokens or pooled,tokens, got '" + text + "'");
-            }
-            return what;
+        public Emitted convert(String text) {
+            return Emitted.parse(text.strip())
+                    .orElseThrow(() -> new TypeConversionException("expected "
+                            + Arrays.stream(Emitted.values())
+                                    .map(Emitted::configName)
+                                    .collect(Collectors.joining(", "))
+                            + ", got '" + text + "'"));
         }
     }
 

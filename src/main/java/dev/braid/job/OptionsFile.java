@@ -84,7 +84,7 @@ record OptionsFile(String name, Map<String, String> values) {
     /**
      * The arguments to add to a command line: what the file says and the command line does not. An option that is given
      * once per modality is asked for each modality alone; either of {@code --paired} and {@code --features} on the
-     * command line drops the other one of the file.
+     * command line drops the other one of the file, and so do {@code --mask} and {@code --length} of one modality.
      */
     List<String> argumentsBeside(ParseResult commandLine) {
         CommandSpec command = commandLine.commandSpec();
@@ -108,13 +108,21 @@ record OptionsFile(String name, Map<String, String> values) {
         if (!rival.equals(option.longestName()) && commandLine.hasMatchedOption(rival)) {
             return true;
         }
+        return switch (option.longestName()) {
+            case "--mask", "--length" ->
+                saidBy(commandLine, "--mask", modality) || saidBy(commandLine, "--length", modality);
+            default -> saidBy(commandLine, option.longestName(), modality);
+        };
+    }
+
+    private static boolean saidBy(ParseResult commandLine, String option, String modality) {
         if (!commandLine.hasMatchedOption(option)) {
             return false;
         }
         if (modality.isEmpty()) {
             return true;
         }
-        List<Assignment> said = commandLine.matchedOptionValue(option.longestName(), List.of());
+        List<Assignment> said = commandLine.matchedOptionValue(option, List.of());
         return said.stream().anyMatch(assignment -> assignment.modality().equals(modality));
     }
 

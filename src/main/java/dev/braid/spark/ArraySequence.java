@@ -67,13 +67,13 @@ final class ArraySequence implements FeatureSequence {
         }
     }
 
-    /** The index of the first null, or -1. */
-    static int firstNull(ArrayData array) {
+    /** The index of the first null from {@code from} on, or -1. */
+    static int firstNull(ArrayData array, int from) {
         int elements = array.numElements();
         if (array instanceof UnsafeArrayData unsafe && !hasNullBit(unsafe)) {
             return -1;
         }
-        for (int i = 0; i < elements; i++) {
+        for (int i = from; i < elements; i++) {
             if (array.isNullAt(i)) {
                 return i;
             }

@@ -20,7 +20,12 @@ import org.apache.spark.sql.types.StructField;
  */
 final class ColumnCheck {
     /** Columns of the output beside the key and the kept ones. */
-    private static final List<String> OUTPUT = List.of(FusedSchema.POOLED, FusedSchema.TOKENS, FusedSchema.LENGTHS);
+    private static final List<String> OUTPUT = List.of(
+            FusedSchema.POOLED,
+            FusedSchema.TOKENS,
+            FusedSchema.LENGTHS,
+            FusedSchema.ATTENTION,
+            FusedSchema.ATTENTION_BY_LAYER);
 
     private final List<SourceTable> tables;
     private final TableColumns columns;
@@ -45,7 +50,8 @@ final class ColumnCheck {
     }
 
     /**
-     * Each table's own columns under the names of {@link PairedTable}: the key, its kept columns, its features.
+     * Each table's own columns under the names of {@link PairedTable}: the key, its kept columns, its features and
+     * their selections.
      *
      * @throws InputException with all problems in one message
      */
@@ -61,6 +67,9 @@ final class ColumnCheck {
         for (int t = 0; t < tables.size(); t++) {
             for (FeatureColumn feature : tables.get(t).features()) {
                 feature(tables.get(t), feature, selected.get(t));
+                if (feature.selection() != null) {
+                    selection(tables.get(t), feature, selected.get(t));
+                }
             }
         }
         if (!problems.isEmpty()) {
@@ -144,5 +153,21 @@ final class ColumnCheck {
         }
         own.add(table.column(found.get())
                 .as(PairedTable.feature(columns.features().indexOf(feature))));
+    }
+
+    private void selection(SourceTable table, FeatureColumn feature, List<Column> own) {
+        SelectionColumn selection = feature.selection();
+        String role = selection.kind().word() + " of '" + feature.modality().name() + "'";
+        Optional<StructField> found = table.find(selection.column(), role, problems);
+        if (found.isEmpty()) {
+            return;
+        }
+        DataType type = found.get().dataType();
+        if (TokenSelection.numberType(selection.kind(), type).isEmpty()) {
+            problems.add("table '" + table.name() + "': expected column '" + selection.column() + "' of "
+                    + TokenSelection.expected(selection.kind()) + " (" + role + "), got " + type.catalogString());
+        }
+        own.add(table.column(found.get())
+                .as(PairedTable.selection(columns.selected().indexOf(feature))));
     }
 }

@@ -10,8 +10,15 @@ import java.io.Serializable;
  * @param modality whose features they are, and the width of a token
  * @param column the column's name as it stands in the table; dots and backticks have no meaning in it
  * @param dtype how the numbers of a binary column are stored; null where nothing was said, which means float32
+ * @param selection the mask or length column beside it; null where every token is kept
  */
-public record FeatureColumn(ModalityConfig modality, String column, ElementType dtype) implements Serializable {
+public record FeatureColumn(ModalityConfig modality, String column, ElementType dtype, SelectionColumn selection)
+        implements Serializable {
+
+    /** A column of which every token is kept. */
+    public FeatureColumn(ModalityConfig modality, String column, ElementType dtype) {
+        this(modality, column, dtype, null);
+    }
 
     /** The storage of a binary column. */
     ElementType elementType() {

@@ -179,7 +179,12 @@ public final class FeatureTables {
             Set<String> own = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
             own.addAll(columns.keep());
             own.add(columns.key());
-            source.features().forEach(feature -> own.add(feature.column()));
+            for (FeatureColumn feature : source.features()) {
+                own.add(feature.column());
+                if (feature.selection() != null) {
+                    own.add(feature.selection().column());
+                }
+            }
             String[] files = source.data().inputFiles();
             long bytes = 0;
             try {

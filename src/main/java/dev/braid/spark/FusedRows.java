@@ -8,6 +8,7 @@ import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -31,6 +32,8 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     private final Batch batch;
     private final FusionConfig config;
     private final FusionProgress progress;
+    /** Columns of an output row. */
+    private final int columns;
 
     /** The row read last, if it waits for the next batch; it stays whole, as no further row is read before it is packed. */
     private InternalRow pendingRow;
@@ -43,6 +46,9 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     private int ready;
 
     private int next;
+    /** Rows of the batch that were cut. */
+    private int truncated;
+
     private boolean closed;
 
     FusedRows(
@@ -61,6 +67,8 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         this.batch = workspace.batch();
         this.config = config;
         this.progress = progress;
+        // Tokens come with their lengths.
+        this.columns = carried.count() + config.emitted().size() + (config.emits(Emitted.TOKENS) ? 1 : 0);
     }
 
     @Override
@@ -73,7 +81,7 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
             next = 0;
             pack();
             model.fuse(workspace);
-            progress.add(batch.rows(), batch.tokens(), model.multiplyAdds(batch));
+            progress.add(batch.rows(), batch.tokens(), model.multiplyAdds(batch), truncated);
             ready = batch.rows();
         }
         return next < ready;
@@ -86,12 +94,20 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         }
         Object[] row = values.set(next, null);
         int column = carried.count();
-        if (config.pooled()) {
+        if (config.emits(Emitted.POOLED)) {
             row[column++] = workspace.pooled(next);
         }
-        if (config.tokens()) {
+        if (config.emits(Emitted.TOKENS)) {
             row[column++] = workspace.tokens(next);
             row[column++] = lengths(next);
+        }
+        if (config.emits(Emitted.ATTENTION)) {
+            row[column++] = shares(workspace.attention(next));
+        }
+        if (config.emits(Emitted.ATTENTION_BY_LAYER)) {
+            row[column++] = Arrays.stream(workspace.attentionByLayer(next))
+                    .map(FusedRows::shares)
+                    .toArray(Row[]::new);
         }
         next++;
         return RowFactory.create(row);
@@ -106,6 +122,7 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     private void pack() {
         batch.clear();
         values.clear();
+        truncated = 0;
         while (pending != null || read()) {
             if (!batch.fits(pending.tokens())) {
                 return;
@@ -114,6 +131,7 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
                 throw reject(decoder.notFinite(pendingRow, pending));
             }
             values.add(carry(pendingRow));
+            truncated += pending.truncated() ? 1 : 0;
             pending = null;
         }
     }
@@ -133,17 +151,27 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     }
 
     private Object[] carry(InternalRow row) {
-        Object[] copied = new Object[carried.count() + (config.pooled() ? 1 : 0) + (config.tokens() ? 2 : 0)];
+        Object[] copied = new Object[columns];
         carried.copy(row, copied);
         return copied;
     }
 
     private Row lengths(int row) {
-        Object[] lengths = new Object[batch.modalities()];
-        for (int m = 0; m < lengths.length; m++) {
-            lengths[m] = batch.tokens(row, m);
+        int leading = batch.leadingTokens();
+        Object[] lengths = new Object[leading + batch.modalities()];
+        Arrays.fill(lengths, 0, leading, 1);
+        for (int m = 0; m < batch.modalities(); m++) {
+            lengths[leading + m] = batch.tokens(row, m);
         }
         return RowFactory.create(lengths);
+    }
+
+    private static Row shares(float[] byGroup) {
+        Object[] shares = new Object[byGroup.length];
+        for (int group = 0; group < shares.length; group++) {
+            shares[group] = byGroup[group];
+        }
+        return RowFactory.create(shares);
     }
 
     private static InputException reject(Rejected rejected) {

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.types.ArrayType;
@@ -18,15 +20,22 @@ final class FusedSchema {
     static final String POOLED = "fused";
     /** One vector of the hidden size per token, in the model's token order. */
     static final String TOKENS = "fused_tokens";
-    /** How many of a row's tokens each modality has, in token order. */
+    /** How many of a row's tokens each modality has, in token order, the CLS token's 1 first. */
     static final String LENGTHS = "fused_lengths";
+    /** The share of attention that the tokens of CLS and of each modality received. */
+    static final String ATTENTION = "attention";
+    /** The same of each layer. */
+    static final String ATTENTION_BY_LAYER = "attention_by_layer";
+
+    /** Beside the modalities, in the structs of a model that has it; no modality has this name. */
+    private static final String CLS = "cls";
 
     private static final ArrayType VECTOR = DataTypes.createArrayType(DataTypes.FloatType, false);
 
     private FusedSchema() {}
 
     /** The key and kept columns as they are in the paired table, then what the fusion emits. */
-    static StructType of(PairedTable table, FusionConfig config) {
+    static StructType of(PairedTable table, FusionConfig config, ModelConfig model) {
         TableColumns columns = table.columns();
         StructField[] paired = table.rows().schema().fields();
         List<StructField> fields = new ArrayList<>();
@@ -34,18 +43,34 @@ final class FusedSchema {
         for (int k = 0; k < columns.keep().size(); k++) {
             fields.add(renamed(paired[1 + k], columns.keep().get(k)));
         }
-        if (config.pooled()) {
-            fields.add(new StructField(POOLED, VECTOR, false, Metadata.empty()));
+        if (config.emits(Emitted.POOLED)) {
+            fields.add(field(POOLED, VECTOR));
         }
-        if (config.tokens()) {
-            StructType lengths = new StructType();
-            for (FeatureColumn feature : columns.features()) {
-                lengths = lengths.add(feature.modality().name(), DataTypes.IntegerType, false);
-            }
-            fields.add(new StructField(TOKENS, DataTypes.createArrayType(VECTOR, false), false, Metadata.empty()));
-            fields.add(new StructField(LENGTHS, lengths, false, Metadata.empty()));
+        if (config.emits(Emitted.TOKENS)) {
+            fields.add(field(TOKENS, DataTypes.createArrayType(VECTOR, false)));
+            fields.add(field(LENGTHS, groups(model, DataTypes.IntegerType)));
+        }
+        StructType shares = groups(model, DataTypes.FloatType);
+        if (config.emits(Emitted.ATTENTION)) {
+            fields.add(field(ATTENTION, shares));
+        }
+        if (config.emits(Emitted.ATTENTION_BY_LAYER)) {
+            fields.add(field(ATTENTION_BY_LAYER, DataTypes.createArrayType(shares, false)));
         }
         return new StructType(fields.toArray(StructField[]::new));
+    }
+
+    /** A field for CLS, where there is one, and for each modality. */
+    private static StructType groups(ModelConfig model, DataType type) {
+        StructType groups = model.clsToken() ? new StructType().add(CLS, type, false) : new StructType();
+        for (ModalityConfig modality : model.modalities()) {
+            groups = groups.add(modality.name(), type, false);
+        }
+        return groups;
+    }
+
+    private static StructField field(String name, DataType type) {
+        return new StructField(name, type, false, Metadata.empty());
     }
 
     /** The Parquet paths of all float and double leaves, as Spark writes them: {@code fused.list.element}. */

@@ -31,8 +31,10 @@ public final class Fusion {
      *
      * @param proof replayed in every executor JVM before its first row, if there is one
      * @return the key, the kept columns, and then, as {@code config} says, {@code fused} (array of hidden size floats),
-     *     {@code fused_tokens} (an array of those, in the model's token order) and {@code fused_lengths} (a struct that
-     *     counts each modality's tokens, in token order)
+     *     {@code fused_tokens} (an array of those, in the model's token order), {@code fused_lengths} (a struct that
+     *     counts each modality's tokens, in token order), {@code attention} (a struct of the share of attention that
+     *     each modality's tokens received) and {@code attention_by_layer} (an array of those). The structs have a field
+     *     {@code cls} first where the model has a CLS token. Tokens that a mask or length leaves out are absent
      * @throws InputException if the table lacks a column, or one has the wrong type. A row that cannot be fused fails
      *     the job that computes the result, with an {@code InputException} as the cause
      */
@@ -61,8 +63,8 @@ public final class Fusion {
                 .toArray(DataType[]::new);
         int carriedColumns = 1 + config.columns().keep().size();
         CarriedColumns carried = new CarriedColumns(Arrays.copyOf(types, carriedColumns));
-        DataType[] features = Arrays.copyOfRange(types, carriedColumns, types.length);
-        RowDecoder decoder = new RowDecoder(config.columns(), carried, features, config.maxTokens());
+        DataType[] read = Arrays.copyOfRange(types, carriedColumns, types.length);
+        RowDecoder decoder = new RowDecoder(config, checkpoint.config(), carried, read);
         FusePartition function = new FusePartition(
                 spark.broadcast(checkpoint),
                 proof.map(spark::broadcast).orElse(null),
@@ -71,7 +73,8 @@ public final class Fusion {
                 decoder,
                 progress);
         JavaRDD<InternalRow> rows = paired.rows().queryExecution().toRdd().toJavaRDD();
-        return session.createDataFrame(rows.mapPartitions(function), FusedSchema.of(paired, config));
+        return session.createDataFrame(
+                rows.mapPartitions(function), FusedSchema.of(paired, config, checkpoint.config()));
     }
 
     private static void check(PairedTable paired, Checkpoint checkpoint, FusionConfig config) {
@@ -83,7 +86,7 @@ public final class Fusion {
             throw new IllegalArgumentException("expected one set of columns, for modalities " + expected + ", got "
                     + config.columns() + " and " + paired.columns());
         }
-        if (config.pooled() && checkpoint.config().pooling() == Pooling.NONE) {
+        if (config.emits(Emitted.POOLED) && checkpoint.config().pooling() == Pooling.NONE) {
             throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"
                     + " 'none'; name one, or emit tokens");
         }

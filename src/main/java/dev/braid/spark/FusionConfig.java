@@ -1,25 +1,37 @@
 package dev.braid.spark;
 
 import java.io.Serializable;
+import java.util.Set;
 
 /**
  * How a paired table becomes a fused one.
  *
  * @param columns what is read
  * @param maxTokens the token budget of one packed batch, and so of one row
- * @param pooled whether the output has {@code fused}, one vector per row
- * @param tokens whether the output has {@code fused_tokens} and {@code fused_lengths}, one vector per token
+ * @param truncate whether a sequence that the model has not enough positions for is cut; else its row is refused
+ * @param emitted what the output holds of a row, at least one
  */
-public record FusionConfig(TableColumns columns, int maxTokens, boolean pooled, boolean tokens)
+public record FusionConfig(TableColumns columns, int maxTokens, boolean truncate, Set<Emitted> emitted)
         implements Serializable {
 
     public FusionConfig {
+        emitted = Set.copyOf(emitted);
         if (maxTokens < columns.features().size()) {
             throw new IllegalArgumentException(
                     "expected a token budget of at least one token per modality, got " + maxTokens);
         }
-        if (!pooled && !tokens) {
-            throw new IllegalArgumentException("expected pooled or token output, got neither");
+        if (emitted.isEmpty()) {
+            throw new IllegalArgumentException("expected something to emit, got nothing");
         }
+    }
+
+    /** Whether the output holds that of a row. */
+    public boolean emits(Emitted what) {
+        return emitted.contains(what);
+    }
+
+    /** Whether attention is looked at, which costs time. */
+    boolean emitsAttention() {
+        return emits(Emitted.ATTENTION) || emits(Emitted.ATTENTION_BY_LAYER);
     }
 }

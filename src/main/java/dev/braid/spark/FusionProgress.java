@@ -15,11 +15,14 @@ public final class FusionProgress implements Serializable {
     private final LongAccumulator rows;
     private final LongAccumulator tokens;
     private final LongAccumulator multiplyAdds;
+    private final LongAccumulator truncated;
 
-    FusionProgress(LongAccumulator rows, LongAccumulator tokens, LongAccumulator multiplyAdds) {
+    FusionProgress(
+            LongAccumulator rows, LongAccumulator tokens, LongAccumulator multiplyAdds, LongAccumulator truncated) {
         this.rows = rows;
         this.tokens = tokens;
         this.multiplyAdds = multiplyAdds;
+        this.truncated = truncated;
     }
 
     /** Counters at zero. */
@@ -27,14 +30,15 @@ public final class FusionProgress implements Serializable {
         return new FusionProgress(
                 spark.longAccumulator("fused rows"),
                 spark.longAccumulator("fused tokens"),
-                spark.longAccumulator("multiply-adds"));
+                spark.longAccumulator("multiply-adds"),
+                spark.longAccumulator("truncated rows"));
     }
 
     public long rows() {
         return rows.value();
     }
 
-    /** Tokens of all modalities. */
+    /** Tokens of all modalities, and CLS tokens. */
     public long tokens() {
         return tokens.value();
     }
@@ -44,10 +48,16 @@ public final class FusionProgress implements Serializable {
         return multiplyAdds.value();
     }
 
+    /** Rows of which a sequence was cut to the positions that the model has. */
+    public long truncated() {
+        return truncated.value();
+    }
+
     /** In a task: one packed batch is fused. */
-    void add(long batchRows, long batchTokens, long batchMultiplyAdds) {
+    void add(long batchRows, long batchTokens, long batchMultiplyAdds, long batchTruncated) {
         rows.add(batchRows);
         tokens.add(batchTokens);
         multiplyAdds.add(batchMultiplyAdds);
+        truncated.add(batchTruncated);
     }
 }

@@ -12,7 +12,8 @@ import org.apache.spark.sql.functions;
 /**
  * A table that holds every modality of a row side by side, its columns checked.
  *
- * @param rows the key, the kept columns, a feature column per modality, in this order and under names of their own
+ * @param rows the key, the kept columns, a feature column per modality, and the mask or length column of each modality
+ *     that has one, in this order and under names of their own
  * @param columns what the columns are called outside
  */
 public record PairedTable(Dataset<Row> rows, TableColumns columns) {
@@ -37,7 +38,8 @@ public record PairedTable(Dataset<Row> rows, TableColumns columns) {
         Stream<String> names = Stream.of(
                         Stream.of(KEY),
                         IntStream.range(0, columns.keep().size()).mapToObj(PairedTable::kept),
-                        IntStream.range(0, columns.features().size()).mapToObj(PairedTable::feature))
+                        IntStream.range(0, columns.features().size()).mapToObj(PairedTable::feature),
+                        IntStream.range(0, columns.selected().size()).mapToObj(PairedTable::selection))
                 .flatMap(name -> name);
         return new PairedTable(rows.select(names.map(functions::col).toArray(Column[]::new)), columns);
     }
@@ -48,5 +50,9 @@ public record PairedTable(Dataset<Row> rows, TableColumns columns) {
 
     static String feature(int index) {
         return "feature" + index;
+    }
+
+    static String selection(int index) {
+        return "selection" + index;
     }
 }

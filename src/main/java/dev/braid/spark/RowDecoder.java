@@ -1,45 +1,65 @@
 package dev.braid.spark;
 
-import dev.braid.batch.BinarySequence;
 import dev.braid.batch.DecodedRow;
 import dev.braid.batch.DecodedRow.Reason;
 import dev.braid.batch.DecodedRow.Rejected;
 import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.KeptTokens;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
 import java.io.Serializable;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Reads a paired row as Spark holds it: features become sequences that point into the row, and a row that cannot be
- * fused becomes the reason why. Nulls are seen before values are trusted; whether values are finite shows when they are
- * copied, so {@link #notFinite} names the value afterwards.
+ * Reads a paired row as Spark holds it: features become sequences that point into the row, by {@link SequenceDecoder},
+ * and a row that cannot be fused becomes the reason why. Nulls are seen before values are trusted; whether values are
+ * finite shows when they are copied, so {@link #notFinite} names the value afterwards.
  */
 final class RowDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final TableColumns columns;
     private final CarriedColumns carried;
-    private final FeatureType[] types;
+    private final List<SequenceDecoder> decoders;
+    private final boolean truncate;
     private final int maxTokens;
+    private final int leadingTokens;
+    /** The pooling that reads the first token of the first modality, or null. */
+    private final Pooling firstTokenPooling;
 
     /**
-     * A decoder of rows [key, kept columns, features].
+     * A decoder of rows [key, kept columns, features, selections].
      *
-     * @param types of the feature columns
+     * @param types of the feature and selection columns
      */
-    RowDecoder(TableColumns columns, CarriedColumns carried, DataType[] types, int maxTokens) {
-        this.columns = columns;
+    RowDecoder(FusionConfig config, ModelConfig model, CarriedColumns carried, DataType[] types) {
+        this.columns = config.columns();
         this.carried = carried;
-        this.types = new FeatureType[types.length];
-        for (int m = 0; m < types.length; m++) {
-            this.types[m] = FeatureType.of(types[m]).orElseThrow();
+        this.decoders = new ArrayList<>();
+        int selected = columns.features().size();
+        for (int m = 0; m < columns.features().size(); m++) {
+            FeatureColumn feature = columns.features().get(m);
+            TokenSelection selection = null;
+            if (feature.selection() != null) {
+                selection = new TokenSelection(
+                        feature.selection(), types[selected], carried.count() + selected, feature.column());
+                selected++;
+            }
+            decoders.add(new SequenceDecoder(feature, types[m], carried.count() + m, selection));
         }
-        this.maxTokens = maxTokens;
+        this.truncate = config.truncate();
+        this.maxTokens = config.maxTokens();
+        this.leadingTokens = model.leadingTokens();
+        boolean readsFirst = model.pooling() == Pooling.CLS || model.pooling() == Pooling.POOLER;
+        boolean first = config.emits(Emitted.POOLED) && readsFirst && !model.clsToken();
+        this.firstTokenPooling = first ? model.pooling() : null;
     }
 
     /** The row's sequences, valid until the next row is read, or why it is rejected. */
@@ -48,133 +68,88 @@ final class RowDecoder implements Serializable {
             return new Rejected(
                     Reason.NULL_KEY, "Cannot decode a row: column '" + columns.key() + "' is null, expected a key");
         }
-        List<FeatureSequence> sequences = new ArrayList<>(types.length);
-        long tokens = 0;
-        for (int m = 0; m < types.length; m++) {
-            Rejected rejected = decode(row, m, sequences);
-            if (rejected != null) {
-                return rejected;
+        try {
+            Sequences sequences = sequences(row);
+            long tokens = leadingTokens;
+            for (FeatureSequence sequence : sequences.byModality()) {
+                tokens += sequence.tokens();
             }
-            tokens += sequences.get(m).tokens();
+            return tokens <= maxTokens ? sequences : tooLong(row, tokens);
+        } catch (UnfitValueException unfit) {
+            return rejected(row, unfit.reason(), unfit.getMessage());
         }
-        if (tokens > maxTokens) {
-            return rejected(
-                    row,
-                    Reason.TOO_LONG,
-                    tokens + " tokens, expected at most " + maxTokens + " (--max-tokens); --max-tokens " + tokens
-                            + " would do");
-        }
-        return new Sequences(sequences);
     }
 
     /** Why a decoded row could not be packed: its first NaN or infinity. */
     Rejected notFinite(InternalRow row, Sequences decoded) {
-        for (int m = 0; m < types.length; m++) {
+        for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
-            int width = columns.features().get(m).modality().featureSize();
+            FeatureColumn feature = columns.features().get(m);
+            int width = feature.modality().featureSize();
             FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(sequence.tokens(), width));
             sequence.copyTo(values, 0, sequence.tokens());
             for (int i = 0; i < values.capacity(); i++) {
                 if (!Float.isFinite(values.get(i))) {
-                    return rejected(
-                            row,
-                            m,
-                            Reason.NOT_FINITE,
-                            "holds " + values.get(i) + " at token " + i / width + ", expected finite float32 numbers");
+                    String found = "column '" + feature.column() + "' holds " + values.get(i) + " at token "
+                            + sequence.position(i / width) + ", expected finite float32 numbers";
+                    return rejected(row, Reason.NOT_FINITE, found);
                 }
             }
         }
         throw new IllegalStateException("every value of the row is finite");
     }
 
-    /** Adds the sequence of one modality, or gives the reason why there is none; null where there is one. */
-    private Rejected decode(InternalRow row, int modality, List<FeatureSequence> sequences) {
-        int ordinal = carried.count() + modality;
-        if (row.isNullAt(ordinal)) {
-            return rejected(row, modality, Reason.NULL_SEQUENCE, "is null, expected a sequence of features");
-        }
-        FeatureColumn feature = columns.features().get(modality);
-        int width = feature.modality().featureSize();
-        FeatureType type = types[modality];
-        if (type == FeatureType.BINARY) {
-            byte[] bytes = row.getBinary(ordinal);
-            long tokenBytes = (long) width * feature.elementType().bytes();
-            if (bytes.length % tokenBytes != 0) {
-                String expected = tokenBytes + " (" + feature.elementType().configName() + " x " + width + ", "
-                        + source(modality);
-                return rejected(
-                        row,
-                        modality,
-                        Reason.WRONG_WIDTH,
-                        "has " + bytes.length + " bytes, expected a multiple of " + expected);
+    private Sequences sequences(InternalRow row) throws UnfitValueException {
+        List<FeatureSequence> sequences = new ArrayList<>(decoders.size());
+        boolean truncated = false;
+        for (int m = 0; m < decoders.size(); m++) {
+            FeatureColumn feature = columns.features().get(m);
+            FeatureSequence sequence = decoders.get(m).decode(row);
+            if (m == 0 && firstTokenPooling != null && sequence.position(0) != 0) {
+                throw new UnfitValueException(
+                        Reason.POOLED_TOKEN_DROPPED,
+                        feature.selection().column(),
+                        "drops token 0, expected it kept (pooling '" + firstTokenPooling.configName() + "' reads it)");
             }
-            return add(
-                    row,
-                    modality,
-                    new BinarySequence(bytes, feature.elementType(), (int) (bytes.length / tokenBytes)),
-                    sequences);
-        }
-        ArrayData array = row.getArray(ordinal);
-        int firstNull = ArraySequence.firstNull(array);
-        if (firstNull >= 0) {
-            int token = type.isNested() ? firstNull : firstNull / width;
-            return nullAt(row, modality, token);
-        }
-        if (type.isNested()) {
-            return nested(row, modality, array, sequences);
-        }
-        if (array.numElements() % width != 0) {
-            return rejected(
-                    row,
-                    modality,
-                    Reason.WRONG_WIDTH,
-                    "has length " + array.numElements() + ", expected a multiple of " + width + " ("
-                            + source(modality));
-        }
-        return add(row, modality, new ArraySequence(array, type, array.numElements() / width), sequences);
-    }
-
-    private Rejected nested(InternalRow row, int modality, ArrayData tokens, List<FeatureSequence> sequences) {
-        int width = columns.features().get(modality).modality().featureSize();
-        for (int t = 0; t < tokens.numElements(); t++) {
-            ArrayData token = tokens.getArray(t);
-            if (token.numElements() != width) {
-                return rejected(
-                        row,
-                        modality,
-                        Reason.WRONG_WIDTH,
-                        "has width " + token.numElements() + (t == 0 ? "" : " at token " + t) + ", expected " + width
-                                + " (" + source(modality));
+            if (sequence.position(sequence.tokens() - 1) >= feature.modality().maxPositions()) {
+                sequence = truncated(sequence, feature);
+                truncated = true;
             }
-            if (ArraySequence.firstNull(token) >= 0) {
-                return nullAt(row, modality, t);
-            }
+            sequences.add(sequence);
         }
-        return add(row, modality, new ArraySequence(tokens, types[modality], tokens.numElements()), sequences);
+        return new Sequences(sequences, truncated);
     }
 
-    private Rejected add(InternalRow row, int modality, FeatureSequence sequence, List<FeatureSequence> sequences) {
-        if (sequence.tokens() == 0) {
-            return rejected(row, modality, Reason.EMPTY_SEQUENCE, "is empty, expected at least one token");
+    /** The tokens that the model has a position for, of a sequence that has others. */
+    private FeatureSequence truncated(FeatureSequence sequence, FeatureColumn feature) throws UnfitValueException {
+        ModalityConfig modality = feature.modality();
+        String kept = feature.selection() == null ? "" : " up to the last one kept";
+        String found = "has " + (sequence.position(sequence.tokens() - 1) + 1) + " tokens" + kept
+                + ", expected at most " + modality.maxPositions() + " (position table of '" + modality.name() + "')";
+        if (!truncate) {
+            throw new UnfitValueException(Reason.TOO_LONG, feature.column(), found + "; --truncate would cut it");
         }
-        sequences.add(sequence);
-        return null;
+        int tokens = 0;
+        while (sequence.position(tokens) < modality.maxPositions()) {
+            tokens++;
+        }
+        if (tokens == 0) {
+            throw new UnfitValueException(
+                    Reason.NO_TOKEN_KEPT, feature.column(), found + "; --truncate would leave no kept token");
+        }
+        return new KeptTokens(sequence, IntStream.range(0, tokens).toArray(), tokens);
     }
 
-    private Rejected nullAt(InternalRow row, int modality, int token) {
-        return rejected(row, modality, Reason.NULL_VALUE, "holds null at token " + token + ", expected numbers");
-    }
-
-    private Rejected rejected(InternalRow row, int modality, Reason reason, String found) {
+    private Rejected tooLong(InternalRow row, long tokens) {
+        String cls = leadingTokens == 0 ? "" : " with CLS";
         return rejected(
-                row, reason, "column '" + columns.features().get(modality).column() + "' " + found);
+                row,
+                Reason.TOO_LONG,
+                tokens + " tokens" + cls + ", expected at most " + maxTokens + " (--max-tokens); --max-tokens " + tokens
+                        + " would do");
     }
 
     private Rejected rejected(InternalRow row, Reason reason, String found) {
         return new Rejected(reason, "Cannot decode row '" + carried.key(row) + "': " + found);
-    }
-
-    private String source(int modality) {
-        return "feature_size of '" + columns.features().get(modality).modality().name() + "' in config.json)";
     }
 }

@@ -8,6 +8,7 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
@@ -30,27 +31,52 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
      *
      * @param columns names by modality; a modality that is not named has a column of its own name
      * @param dtypes storage by modality of binary columns; float32 where a modality is not named
-     * @throws InputException if {@code columns} or {@code dtypes} name a modality that the model lacks
+     * @param selections mask or length columns by modality; every token is kept where a modality is not named
+     * @throws InputException if one of these names a modality that the model lacks
      */
     public static TableColumns of(
             ModelConfig model,
             String key,
             List<String> keep,
             Map<String, String> columns,
-            Map<String, ElementType> dtypes) {
+            Map<String, ElementType> dtypes,
+            Map<String, SelectionColumn> selections) {
         List<String> names =
                 model.modalities().stream().map(ModalityConfig::name).toList();
         List<String> problems = new ArrayList<>();
         unknown("column", columns, names, problems);
         unknown("dtype", dtypes, names, problems);
+        for (SelectionColumn.Kind kind : SelectionColumn.Kind.values()) {
+            Map<String, SelectionColumn> ofKind = new TreeMap<>(selections);
+            ofKind.values().removeIf(selection -> selection.kind() != kind);
+            unknown(kind.word(), ofKind, names, problems);
+        }
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot choose feature columns", problems);
         }
         List<FeatureColumn> features = model.modalities().stream()
                 .map(modality -> new FeatureColumn(
-                        modality, columns.getOrDefault(modality.name(), modality.name()), dtypes.get(modality.name())))
+                        modality,
+                        columns.getOrDefault(modality.name(), modality.name()),
+                        dtypes.get(modality.name()),
+                        selections.get(modality.name())))
                 .toList();
         return new TableColumns(key, keep, features);
+    }
+
+    /** The columns of a model's modalities, every token of which is kept. */
+    public static TableColumns of(
+            ModelConfig model,
+            String key,
+            List<String> keep,
+            Map<String, String> columns,
+            Map<String, ElementType> dtypes) {
+        return of(model, key, keep, columns, dtypes, Map.of());
+    }
+
+    /** The features that a mask or length column selects from, in the model's order. */
+    List<FeatureColumn> selected() {
+        return features.stream().filter(feature -> feature.selection() != null).toList();
     }
 
     /** A problem for each modality named in {@code given} that is none of {@code known}. */

@@ -32,8 +32,8 @@ class CommandLineTest {
             --column visual      | Cannot parse option '--column': expected MODALITY=VALUE, got 'visual'
             --column =v          | Cannot parse option '--column': expected MODALITY=VALUE, got '=v'
             --dtype text=int8    | Cannot parse option '--dtype': expected float32, float16 or bfloat16, got 'int8'
-            --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, got 'sum'
-            --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens or pooled,tokens, got 'all'
+            --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, pooler, got 'sum'
+            --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens, attention, attention-by-layer, got 'all'
             --dtype text=        | Cannot parse option '--dtype': expected MODALITY=VALUE, got 'text='
             """)
     void saysWhatIsWrongWithAnOptionAndHowToSeeThemAll(String mistake, String message) {
@@ -54,6 +54,9 @@ class CommandLineTest {
             --model m --key k --output o --features a=b --features a=c | Cannot parse option '--features': expected modality 'a' once, got 'b' and 'c'
             --model m --key k --output o --paired p --column a=b --column a=b | Cannot parse option '--column': expected modality 'a' once, got 'b' and 'b'
             --model m --key k --output o --paired p --dtype a=float32 --dtype a=float16 | Cannot parse option '--dtype': expected modality 'a' once, got 'float32' and 'float16'
+            --model m --key k --output o --paired p --mask a=b --mask a=c | Cannot parse option '--mask': expected modality 'a' once, got 'b' and 'c'
+            --model m --key k --output o --paired p --length a=b --length a=c | Cannot parse option '--length': expected modality 'a' once, got 'b' and 'c'
+            --model m --key k --output o --paired p --mask a=b --mask c=d --length a=b | Cannot fuse: expected '--mask' or '--length' for modality 'a', got both
             """)
     void saysWhichOptionsAreMissingOrExcludeEachOther(String arguments, String message) {
         assertThat(run(("fuse " + arguments).split(" "))).isEqualTo(ExitCode.USAGE);

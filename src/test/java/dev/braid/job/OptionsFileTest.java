@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.spark.Emitted;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -22,14 +23,16 @@ class OptionsFileTest {
 
     @Test
     void theCommandLineWinsOptionByOption() throws IOException {
-        write("model = file-model\nkey = file-key\nmax-tokens = 7\nemit = pooled,tokens\noverwrite = true\n");
+        write(
+                "model = file-model\nkey = file-key\nmax-tokens = 7\nemit = pooled,attention-by-layer\noverwrite = true\n");
 
         ParseResult parsed = parse("--key", "mine", "--overwrite=false", "--paired", "p");
 
         assertThat(parsed.<String>matchedOptionValue("--model", "")).isEqualTo("file-model");
         assertThat(parsed.<String>matchedOptionValue("--key", "")).isEqualTo("mine");
         assertThat(parsed.<Integer>matchedOptionValue("--max-tokens", 0)).isEqualTo(7);
-        assertThat(parsed.<List<String>>matchedOptionValue("--emit", List.of())).containsExactly("pooled", "tokens");
+        assertThat(parsed.<List<Emitted>>matchedOptionValue("--emit", List.of()))
+                .containsExactly(Emitted.POOLED, Emitted.ATTENTION_BY_LAYER);
         assertThat(parsed.<Boolean>matchedOptionValue("--overwrite", true)).isFalse();
     }
 
@@ -58,6 +61,16 @@ class OptionsFileTest {
         write("paired = p\n");
 
         assertThat(parse("--features", "visual=v").hasMatchedOption("--paired")).isFalse();
+    }
+
+    @Test
+    void aMaskOrLengthOnTheCommandLineDropsEitherOfTheFileForThatModality() throws IOException {
+        write("mask.visual = v\nlength.text = t\nmask.audio = a\n");
+
+        ParseResult parsed = parse("--length", "visual=mine", "--mask", "text=mine");
+
+        assertThat(assignments(parsed, "--mask")).containsExactlyInAnyOrder("text=mine", "audio=a");
+        assertThat(assignments(parsed, "--length")).containsExactly("visual=mine");
     }
 
     @Test

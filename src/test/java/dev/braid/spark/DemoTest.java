@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -41,7 +42,7 @@ class DemoTest {
                 Map.of("visual", ElementType.FLOAT16, "text", ElementType.FLOAT16));
         Map<String, String> paths = Map.of("visual", "src/demo/visual.parquet", "text", "src/demo/text.parquet");
         FeatureTables tables = FeatureTables.perModality(spark, paths, columns);
-        FusionConfig config = new FusionConfig(columns, 256, true, false);
+        FusionConfig config = new FusionConfig(columns, 256, false, Set.of(Emitted.POOLED));
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         Path output = directory.resolve("fused");
 

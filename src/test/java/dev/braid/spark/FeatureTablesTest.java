@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.InputException;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -134,9 +136,9 @@ class FeatureTablesTest {
                 "Cannot open feature tables",
                 "table '" + text + "': expected key 'id' of type bigint (table '" + visual + "'), got string",
                 "output column 'FUSED': expected one column of that name among the key, the kept columns and fused,"
-                        + " fused_tokens, fused_lengths, got two",
+                        + " fused_tokens, fused_lengths, attention, attention_by_layer, got two",
                 "output column 'one': expected one column of that name among the key, the kept columns and fused,"
-                        + " fused_tokens, fused_lengths, got two",
+                        + " fused_tokens, fused_lengths, attention, attention_by_layer, got two",
                 "kept column 'label': expected it in one table, got it in '" + visual + "', '" + text + "'",
                 "kept column 'on': expected it in one table, got none of that name; the nearest is 'one'",
                 "kept column 'FUSED': expected it in one table, got none of that name; the nearest is 'id'",
@@ -144,6 +146,80 @@ class FeatureTablesTest {
                         + " double, or binary (features of 'visual'), got string",
                 "table '" + text + "': expected column 'text' of binary (dtype float16 of 'text'), got"
                         + " array<array<float>>");
+    }
+
+    @Test
+    void masksAndLengthsAreReadFromTheTableOfTheirModality() {
+        String visual = write("visual", 1, "id", FEATURES + " as visual", "array(true, false) as kept", "id as n");
+        String text = write("text", 1, "id", FEATURES + " as text", "cast(1 + id % 2 as tinyint) as N");
+        TableColumns columns = selecting(SelectionColumn.mask("kept"), SelectionColumn.length("n"));
+        Dataset<Row> rows = FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), columns)
+                .pair(OptionalInt.empty())
+                .rows();
+        assertThat(rows.columns()).containsExactly("key", "feature0", "feature1", "selection0", "selection1");
+        assertThat(rows.schema().toDDL()).endsWith("selection0 ARRAY<BOOLEAN>,selection1 TINYINT");
+        Dataset<Row> one = FeatureTables.perModality(
+                        spark, Map.of("visual", visual, "text", text), selecting(null, SelectionColumn.length("n")))
+                .pair(OptionalInt.empty())
+                .rows();
+        assertThat(one.columns()).containsExactly("key", "feature0", "feature1", "selection0");
+        assertThat(one.first().get(3)).isInstanceOf(Byte.class);
+    }
+
+    @Test
+    void everyProblemOfAMaskOrLengthStandsBesideTheOthers() {
+        String visual = write("visual", 1, "id", FEATURES + " as visual", "array('x') as kept", "1 as other");
+        String text = write("text", 1, "id", "1 as text", "1.5 as n", "array(1) as kept");
+        assertProblems(
+                () -> FeatureTables.perModality(
+                        spark,
+                        Map.of("visual", visual, "text", text),
+                        selecting(SelectionColumn.mask("kept"), SelectionColumn.length("n"))),
+                "Cannot open feature tables",
+                "table '" + visual + "': expected column 'kept' of an array of boolean, tinyint, smallint, int, bigint,"
+                        + " float or double (mask of 'visual'), got array<string>",
+                "table '" + text + "': expected column 'text' of array<array<float>>, array<float>, the same of double,"
+                        + " or binary (features of 'text'), got int",
+                "table '" + text + "': expected column 'n' of tinyint, smallint, int or bigint (length of 'text'), got"
+                        + " decimal(2,1)");
+        assertProblems(
+                () -> FeatureTables.perModality(
+                        spark,
+                        Map.of("visual", visual, "text", text),
+                        selecting(SelectionColumn.length("kept"), SelectionColumn.mask("kepd"))),
+                "Cannot open feature tables",
+                "table '" + visual + "': expected column 'kept' of tinyint, smallint, int or bigint (length of"
+                        + " 'visual'), got array<string>",
+                "table '" + text + "': expected column 'text' of array<array<float>>, array<float>, the same of double,"
+                        + " or binary (features of 'text'), got int",
+                "table '" + text + "': expected column 'kepd' (mask of 'text'), got none of that name; the nearest is"
+                        + " 'kept'");
+    }
+
+    @Test
+    void selectionsOfAModalityThatTheModelLacksAreNamedWithTheOthers() {
+        ModelConfig model = PairedRows.model(columns("id"), false, Pooling.MEAN);
+        assertProblems(
+                () -> TableColumns.of(
+                        model,
+                        "id",
+                        List.of(),
+                        Map.of("vidoe", "v"),
+                        Map.of(),
+                        Map.of("txt", SelectionColumn.length("n"), "audio", SelectionColumn.mask("m"))),
+                "Cannot choose feature columns",
+                "a column for modality 'vidoe': expected 'visual', 'text' (modalities in config.json)",
+                "a mask for modality 'audio': expected 'visual', 'text' (modalities in config.json)",
+                "a length for modality 'txt': expected 'visual', 'text' (modalities in config.json)");
+    }
+
+    private static TableColumns selecting(SelectionColumn visual, SelectionColumn text) {
+        return new TableColumns(
+                "id",
+                List.of(),
+                List.of(
+                        new FeatureColumn(new ModalityConfig("visual", 2), "visual", null, visual),
+                        new FeatureColumn(new ModalityConfig("text", 2), "text", null, text)));
     }
 
     @Test

@@ -2,20 +2,28 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.braid.InputException;
+import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.util.LongAccumulator;
@@ -25,8 +33,8 @@ class FusedRowsTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
     private static final FusionModel MODEL = FusionModel.load(GOLDEN.checkpoint());
 
-    private final FusionProgress progress =
-            new FusionProgress(new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+    private final FusionProgress progress = new FusionProgress(
+            new LongAccumulator(), new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
     private int read;
 
     @Property(tries = 30)
@@ -59,6 +67,41 @@ class FusedRowsTest {
             assertThat(progress.rows()).isEqualTo(4);
             assertThat(progress.tokens()).isEqualTo(54);
         }
+    }
+
+    @Test
+    void lengthsAndSharesStandInTokenOrderClsFirst() {
+        ModelConfig seed = GOLDEN.checkpoint().config();
+        ModelConfig withCls = new ModelConfig(
+                seed.modalities(), 24, 3, 3, 20, Activation.RELU, false, 1e-5f, true, true, Pooling.CLS);
+        try (FusionModel model = FusionModel.load(RandomCheckpoint.of(withCls, 5));
+                FusionWorkspace workspace = model.workspace(64, true)) {
+            FusionConfig all = new FusionConfig(GOLDEN.columns(), 64, false, EnumSet.allOf(Emitted.class));
+            Row row = fusedRows(firstRow(), model, workspace, all).next();
+            assertThat(row.size()).isEqualTo(6);
+            int visual = GOLDEN.sequence(0, 0).length;
+            int text = GOLDEN.sequence(1, 0).length;
+            assertThat((float[][]) row.get(2)).hasNumberOfRows(1 + visual + text);
+            assertThat(row.getStruct(3)).isEqualTo(RowFactory.create(1, visual, text));
+            float[] shares = workspace.attention(0);
+            assertThat(row.getStruct(4)).isEqualTo(RowFactory.create(shares[0], shares[1], shares[2]));
+            assertThat(shares[0] + shares[1] + shares[2]).isCloseTo(1f, within(1e-6f));
+            Row[] layers = (Row[]) row.get(5);
+            for (int layer = 0; layer < 3; layer++) {
+                float[] ofLayer = workspace.attentionByLayer(0)[layer];
+                assertThat(layers[layer]).isEqualTo(RowFactory.create(ofLayer[0], ofLayer[1], ofLayer[2]));
+            }
+            assertThat(layers).hasSize(3);
+
+            FusionConfig one = new FusionConfig(GOLDEN.columns(), 64, false, Set.of(Emitted.ATTENTION));
+            Row alone = fusedRows(firstRow(), model, workspace, one).next();
+            assertThat(alone).isEqualTo(RowFactory.create("k0", row.getStruct(4)));
+        }
+    }
+
+    private static Iterator<InternalRow> firstRow() {
+        return List.of(PairedRows.generic("k0", GOLDEN.sequence(0, 0), GOLDEN.sequence(1, 0)))
+                .iterator();
     }
 
     @Test
@@ -150,9 +193,15 @@ class FusedRowsTest {
     }
 
     private FusedRows fusedRows(Iterator<InternalRow> rows, FusionWorkspace workspace, int maxTokens) {
-        FusionConfig config = new FusionConfig(GOLDEN.columns(), maxTokens, true, true);
-        RowDecoder decoder = PairedRows.decoder(config.columns(), maxTokens, GoldenTable.NESTED, GoldenTable.NESTED);
-        return new FusedRows(rows, decoder, PairedRows.key(), MODEL, workspace, config, progress);
+        FusionConfig config =
+                new FusionConfig(GOLDEN.columns(), maxTokens, false, Set.of(Emitted.POOLED, Emitted.TOKENS));
+        return fusedRows(rows, MODEL, workspace, config);
+    }
+
+    private FusedRows fusedRows(
+            Iterator<InternalRow> rows, FusionModel model, FusionWorkspace workspace, FusionConfig config) {
+        RowDecoder decoder = PairedRows.decoder(config, model.config(), GoldenTable.NESTED, GoldenTable.NESTED);
+        return new FusedRows(rows, decoder, PairedRows.key(), model, workspace, config, progress);
     }
 
     private static List<Integer> indices(int count) {

@@ -2,16 +2,23 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.braid.InputException;
+import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.RandomCheckpoint;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -29,6 +36,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith(SharedSpark.class)
 class FusionTest {
     private static final double TOLERANCE = 2e-5;
+    private static final Set<Emitted> ALL = EnumSet.allOf(Emitted.class);
+    private static final List<DataType> TYPES = List.of(
+            GoldenTable.NESTED,
+            GoldenTable.NESTED_DOUBLE,
+            GoldenTable.FLAT,
+            GoldenTable.FLAT_DOUBLE,
+            GoldenTable.BINARY);
 
     private final SparkSession spark;
 
@@ -43,36 +57,75 @@ class FusionTest {
     @ValueSource(strings = {"seed-small", "odd-sizes", "three-modalities", "one-token", "hundreds-of-tokens"})
     void aPairedTableGivesTheNumbersOfPyTorch(String name) {
         GoldenTable golden = GoldenTable.read(name);
-        for (DataType type : List.of(
-                GoldenTable.NESTED,
-                GoldenTable.NESTED_DOUBLE,
-                GoldenTable.FLAT,
-                GoldenTable.FLAT_DOUBLE,
-                GoldenTable.BINARY)) {
+        for (DataType type : TYPES) {
             check(golden, fused(golden, golden.paired(spark, type).coalesce(1), golden.largestRow()));
         }
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "all-options",
+                "mask-positions",
+                "mask-cls",
+                "mask-one-modality",
+                "mask-and-lengths",
+                "flava-pretraining",
+                "vilt-masks",
+                "visual-bert-masks"
+            })
+    void clsPositionsAndMasksGiveTheNumbersOfPyTorch(String name) {
+        GoldenTable golden = GoldenTable.read(name);
+        check(golden, fused(golden, golden.paired(spark, GoldenTable.NESTED).repartition(2), golden.largestRow()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"odd-sizes", "three-modalities"})
+    void tokensThatAMaskDropsMightAsWellNotBeThere(String name) {
+        GoldenTable golden = GoldenTable.read(name).padded();
+        for (DataType type : TYPES) {
+            check(golden, fused(golden, golden.paired(spark, type).coalesce(1), golden.largestRow()));
+        }
+    }
+
+    @Test
+    void aLengthKeepsTheFirstTokens() {
+        GoldenTable golden = GoldenTable.read("odd-sizes");
+        Dataset<Row> table = golden.paired(spark, GoldenTable.NESTED)
+                .withColumn("n", functions.expr("cast(size(text) as smallint)"))
+                .withColumn("text", functions.expr("concat(text, array(text[0], text[0]))"));
+        TableColumns columns = TableColumns.of(
+                golden.checkpoint().config(),
+                "id",
+                List.of("label"),
+                Map.of(),
+                Map.of(),
+                Map.of("text", SelectionColumn.length("n")));
+        FusionConfig config = new FusionConfig(columns, 64, false, ALL);
+        check(golden, fuse(table, golden.checkpoint(), config));
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {1, 7})
     void joinedTablesGiveTheNumbersOfPyTorchInAnyNumberOfPartitions(int partitions) {
-        GoldenTable golden = GoldenTable.read("odd-sizes");
+        GoldenTable golden = GoldenTable.read("odd-sizes").padded();
         FeatureTables tables = joined(golden);
         assertThat(tables.audit()).isEqualTo(golden.rows());
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
-        FusionConfig config = new FusionConfig(golden.columns("label"), 64, true, true);
+        FusionConfig config = new FusionConfig(golden.columns("label"), 64, false, ALL);
         Dataset<Row> fused = Fusion.fuse(paired, golden.checkpoint(), Optional.empty(), config, progress);
         assertThat(fused.toJavaRDD().getNumPartitions()).isEqualTo(partitions);
         check(golden, fused);
         assertThat(progress.rows()).isEqualTo(9);
         assertThat(progress.tokens()).isEqualTo(90);
         assertThat(progress.multiplyAdds()).isPositive();
+        assertThat(progress.truncated()).isZero();
     }
 
     @Test
     void theNumberOfPartitionsAndTheTokenBudgetChangeNoBit() {
-        GoldenTable golden = GoldenTable.read("odd-sizes");
+        GoldenTable golden = GoldenTable.read("odd-sizes").padded();
         List<String> one =
                 bits(fused(golden, golden.paired(spark, GoldenTable.NESTED).coalesce(1), 4096));
         List<String> seven =
@@ -87,21 +140,84 @@ class FusionTest {
     void outputColumnsAreTheKeyTheKeptOnesAndWhatIsEmitted() {
         GoldenTable golden = GoldenTable.read("three-modalities");
         Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT);
-        assertThat(emit(golden, table, true, false).schema().toDDL())
+        assertThat(emit(golden, table, Emitted.POOLED).schema().toDDL())
                 .isEqualTo("id STRING,label STRING,fused ARRAY<FLOAT> NOT NULL");
-        assertThat(emit(golden, table, false, true).schema().toDDL())
+        assertThat(emit(golden, table, Emitted.TOKENS).schema().toDDL())
                 .isEqualTo("id STRING,label STRING,fused_tokens ARRAY<ARRAY<FLOAT>> NOT NULL,fused_lengths"
                         + " STRUCT<text: INT NOT NULL, visual: INT NOT NULL, audio: INT NOT NULL> NOT NULL");
-        Row lengths = emit(golden, table, false, true).first().getStruct(3);
+        Row lengths = emit(golden, table, Emitted.TOKENS).first().getStruct(3);
         for (int m = 0; m < 3; m++) {
             assertThat(lengths.getInt(m)).isEqualTo(golden.sequence(m, 0).length);
         }
     }
 
-    private Dataset<Row> emit(GoldenTable golden, Dataset<Row> table, boolean pooled, boolean tokens) {
-        FusionConfig config = new FusionConfig(golden.columns("label"), 512, pooled, tokens);
-        return Fusion.fuse(
-                table, golden.checkpoint(), Optional.empty(), config, FusionProgress.start(spark.sparkContext()));
+    private Dataset<Row> emit(GoldenTable golden, Dataset<Row> table, Emitted... emitted) {
+        FusionConfig config = new FusionConfig(golden.columns("label"), 512, false, Set.of(emitted));
+        return fuse(table, golden.checkpoint(), config);
+    }
+
+    @Test
+    void structsHaveAFieldForEveryModalityAndOneForClsFirstWhereTheModelHasIt() {
+        Dataset<Row> table = GoldenTable.read("odd-sizes").paired(spark, GoldenTable.FLAT);
+        String groups = "visual: FLOAT NOT NULL, text: FLOAT NOT NULL> NOT NULL";
+        assertThat(fuse(table, limited(false), limitedConfig(false)).schema().toDDL())
+                .contains("fused_lengths STRUCT<visual: INT NOT NULL, text: INT NOT NULL> NOT NULL")
+                .endsWith("attention STRUCT<" + groups + ",attention_by_layer ARRAY<STRUCT<"
+                        + groups.replace("> NOT NULL", ">> NOT NULL"));
+        assertThat(fuse(table, limited(true), limitedConfig(false)).schema().toDDL())
+                .contains("fused_lengths STRUCT<cls: INT NOT NULL, visual: INT NOT NULL, text: INT NOT NULL> NOT NULL")
+                .endsWith("attention STRUCT<cls: FLOAT NOT NULL, " + groups
+                        + ",attention_by_layer ARRAY<STRUCT<cls: FLOAT NOT NULL, "
+                        + groups.replace("> NOT NULL", ">> NOT NULL"));
+    }
+
+    @Test
+    void cutRowsFuseAsIfTheyWereShorterAndAreCountedOnceEach() {
+        GoldenTable golden = GoldenTable.read("odd-sizes");
+        Dataset<Row> table = golden.paired(spark, GoldenTable.NESTED).repartition(3);
+        Dataset<Row> shorter = table.withColumn("visual", functions.expr("slice(visual, 1, 3)"))
+                .withColumn("text", functions.expr("slice(text, 1, 4)"));
+        FusionProgress progress = FusionProgress.start(spark.sparkContext());
+        String output = directory.resolve("cut").toString();
+        FusedTable.at(output, false, List.of(), spark.sparkContext().hadoopConfiguration())
+                .write(
+                        Fusion.fuse(table, limited(true), Optional.empty(), limitedConfig(true), progress),
+                        golden.rows());
+        assertThat(progress.truncated())
+                .isEqualTo(table.filter("size(visual) > 3 or size(text) > 4").count())
+                .isPositive()
+                .isLessThan(golden.rows());
+        Dataset<Row> fused = fuse(shorter, limited(true), limitedConfig(false));
+        assertThat(bits(spark.read().parquet(output))).isEqualTo(bits(fused));
+        for (Row row : fused.collectAsList()) {
+            List<Object> tokens = row.getList(row.fieldIndex("fused_tokens"));
+            Row lengths = row.getStruct(row.fieldIndex("fused_lengths"));
+            assertThat(lengths.getInt(0)).isEqualTo(1);
+            assertThat(tokens).hasSize(1 + lengths.getInt(1) + lengths.getInt(2));
+        }
+        assertThatThrownBy(
+                        () -> fuse(table, limited(true), limitedConfig(false)).collectAsList())
+                .rootCause()
+                .isInstanceOf(InputException.class)
+                .hasMessageEndingWith("; --truncate would cut it");
+    }
+
+    /** A random model over the tables of odd-sizes that has 3 positions for visual and 4 for text. */
+    private static Checkpoint limited(boolean clsToken) {
+        List<ModalityConfig> stored =
+                GoldenTable.read("odd-sizes").checkpoint().config().modalities();
+        List<ModalityConfig> modalities = List.of(
+                new ModalityConfig("visual", stored.get(0).featureSize(), 3),
+                new ModalityConfig("text", stored.get(1).featureSize(), 4));
+        return RandomCheckpoint.of(
+                new ModelConfig(modalities, 24, 2, 3, 20, Activation.GELU, true, 1e-6f, true, clsToken, Pooling.POOLER),
+                1);
+    }
+
+    private static FusionConfig limitedConfig(boolean truncate) {
+        ModelConfig model = limited(true).config();
+        TableColumns columns = TableColumns.of(model, "id", List.of(), Map.of(), Map.of());
+        return new FusionConfig(columns, 64, truncate, ALL);
     }
 
     private static final List<String> VALUES = List.of(
@@ -167,9 +283,8 @@ class FusionTest {
         Dataset<Row> table =
                 golden.paired(session, GoldenTable.FLAT).limit(1).selectExpr(select.toArray(String[]::new));
         String[] kept = table.drop("id", "visual", "text").columns();
-        FusionConfig config = new FusionConfig(golden.columns(kept), 64, false, true);
-        Dataset<Row> fused = Fusion.fuse(
-                table, golden.checkpoint(), Optional.empty(), config, FusionProgress.start(session.sparkContext()));
+        FusionConfig config = new FusionConfig(golden.columns(kept), 64, false, Set.of(Emitted.TOKENS));
+        Dataset<Row> fused = fuse(table, golden.checkpoint(), config);
         Dataset<Row> before = kept.length == 0 ? table.select("id") : table.select("id", kept);
         Dataset<Row> after = kept.length == 0 ? fused.select("id") : fused.select("id", kept);
         assertThat(after.schema()).isEqualTo(before.schema());
@@ -185,7 +300,7 @@ class FusionTest {
         GoldenTable golden = GoldenTable.read("tokens-only");
         Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT)
                 .withColumn("text", functions.when(functions.col("id").notEqual("p-1"), functions.col("text")));
-        assertThatThrownBy(() -> emit(golden, table, false, true).collectAsList())
+        assertThatThrownBy(() -> emit(golden, table, Emitted.TOKENS).collectAsList())
                 .rootCause()
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot decode row 'p-1': column 'text' is null, expected a sequence of features");
@@ -195,21 +310,15 @@ class FusionTest {
     void pooledOutputNeedsAPooling() {
         GoldenTable golden = GoldenTable.read("tokens-only");
         Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT);
-        assertThatThrownBy(() -> emit(golden, table, true, false))
+        assertThatThrownBy(() -> emit(golden, table, Emitted.POOLED))
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got 'none';"
                         + " name one, or emit tokens");
-        FusionConfig config = new FusionConfig(golden.columns(), 64, true, false);
+        FusionConfig config = new FusionConfig(golden.columns(), 64, false, Set.of(Emitted.POOLED));
         Checkpoint pooling = new Checkpoint(
                 golden.checkpoint().config().withPooling(Pooling.CLS),
                 golden.checkpoint().weights());
-        Row first = Fusion.fuse(
-                        table.coalesce(1),
-                        pooling,
-                        Optional.empty(),
-                        config,
-                        FusionProgress.start(spark.sparkContext()))
-                .first();
+        Row first = fuse(table.coalesce(1), pooling, config).first();
         assertThat(GoldenTable.error(golden.fused(0)[0], first.getList(1))).isLessThan(TOLERANCE);
     }
 
@@ -217,15 +326,19 @@ class FusionTest {
         Dataset<Row> table = golden.paired(spark, GoldenTable.NESTED);
         String visual = directory.resolve("visual").toString();
         String text = directory.resolve("text").toString();
-        table.select("id", "visual").write().parquet(visual);
-        table.select("id", "label", "text").write().parquet(text);
+        table.select("id", "visual", "visual_mask").write().parquet(visual);
+        table.select("id", "label", "text", "text_mask").write().parquet(text);
         return FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), golden.columns("label"));
     }
 
     private Dataset<Row> fused(GoldenTable golden, Dataset<Row> table, int maxTokens) {
-        FusionConfig config = new FusionConfig(golden.columns("label"), maxTokens, true, true);
-        return Fusion.fuse(
-                table, golden.checkpoint(), Optional.empty(), config, FusionProgress.start(spark.sparkContext()));
+        FusionConfig config = new FusionConfig(golden.columns("label"), maxTokens, false, ALL);
+        return fuse(table, golden.checkpoint(), config);
+    }
+
+    private static Dataset<Row> fuse(Dataset<Row> table, Checkpoint checkpoint, FusionConfig config) {
+        FusionProgress progress = FusionProgress.start(table.sparkSession().sparkContext());
+        return Fusion.fuse(table, checkpoint, Optional.empty(), config, progress);
     }
 
     private static void check(GoldenTable golden, Dataset<Row> fused) {
@@ -234,12 +347,42 @@ class FusionTest {
         for (Row row : rows) {
             int r = Integer.parseInt(row.getString(0).substring(2));
             assertThat(row.getString(1)).isEqualTo("label of " + r);
-            assertThat(GoldenTable.error(golden.pooled(r), row.getList(2))).isLessThan(TOLERANCE);
-            List<Object> tokens = row.getList(3);
+            assertThat(GoldenTable.error(golden.pooled(r), row.getList(row.fieldIndex("fused"))))
+                    .isLessThan(TOLERANCE);
+            List<Object> tokens = row.getList(row.fieldIndex("fused_tokens"));
             assertThat(tokens).hasSameSizeAs(golden.fused(r));
             for (int t = 0; t < tokens.size(); t++) {
                 assertThat(GoldenTable.error(golden.fused(r)[t], floats(tokens.get(t))))
                         .isLessThan(TOLERANCE);
+            }
+            checkGroups(golden, r, row);
+        }
+    }
+
+    /** The lengths, and the shares of attention where the golden file has them. */
+    private static void checkGroups(GoldenTable golden, int r, Row row) {
+        ModelConfig model = golden.checkpoint().config();
+        Row lengths = row.getStruct(row.fieldIndex("fused_lengths"));
+        if (model.clsToken()) {
+            assertThat(lengths.getInt(0)).isEqualTo(1);
+        }
+        for (int m = 0; m < model.modalities().size(); m++) {
+            assertThat(lengths.getInt(model.leadingTokens() + m)).isEqualTo(golden.kept(m, r));
+        }
+        Row attention = row.getStruct(row.fieldIndex("attention"));
+        List<Row> layers = row.getList(row.fieldIndex("attention_by_layer"));
+        assertThat(layers).hasSize(model.layers());
+        assertThat(attention.size()).isEqualTo(lengths.size());
+        for (int g = 0; g < attention.size(); g++) {
+            int group = g;
+            assertThat(layers.stream()
+                            .mapToDouble(layer -> layer.getFloat(group))
+                            .average()
+                            .orElseThrow())
+                    .isCloseTo(attention.getFloat(g), within(1e-6));
+            for (int l = 0; l < layers.size(); l++) {
+                assertThat(layers.get(l).getFloat(g))
+                        .isCloseTo(golden.attentionByLayer(r)[l * attention.size() + g], within((float) TOLERANCE));
             }
         }
     }

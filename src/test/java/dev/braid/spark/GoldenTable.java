@@ -2,21 +2,21 @@ package dev.braid.spark;
 
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.GoldenInput;
+import dev.braid.checkpoint.GoldenOutput;
 import dev.braid.checkpoint.ModalityConfig;
-import dev.braid.checkpoint.Pooling;
-import dev.braid.checkpoint.SafetensorsFile;
-import dev.braid.checkpoint.StoredTensor;
-import java.io.IOException;
+import dev.braid.checkpoint.ModelConfig;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -32,77 +32,117 @@ final class GoldenTable {
     static final DataType FLAT = DataTypes.createArrayType(DataTypes.FloatType);
     static final DataType FLAT_DOUBLE = DataTypes.createArrayType(DataTypes.DoubleType);
     static final DataType BINARY = DataTypes.BinaryType;
+    static final DataType MASK = DataTypes.createArrayType(DataTypes.IntegerType);
 
     private final Checkpoint checkpoint;
-    /** [modality][row][token][value]. */
+    /** [modality][row][token][value]; dropped tokens too. */
     private final float[][][][] features;
+    /** [modality][row][token], 1 where a token is kept; null for a modality without mask. */
+    private final int[][][] masks;
     /** [row][token][value]. */
     private final float[][][] fused;
     /** [row][value], or null. */
     private final float[][] pooled;
+    /** [row][layers x groups], or null. */
+    private final float[][] attentionByLayer;
 
-    private GoldenTable(Checkpoint checkpoint, float[][][][] features, float[][][] fused, float[][] pooled) {
+    private GoldenTable(
+            Checkpoint checkpoint,
+            float[][][][] features,
+            int[][][] masks,
+            float[][][] fused,
+            float[][] pooled,
+            float[][] attentionByLayer) {
         this.checkpoint = checkpoint;
         this.features = features;
+        this.masks = masks;
         this.fused = fused;
         this.pooled = pooled;
+        this.attentionByLayer = attentionByLayer;
     }
 
     static GoldenTable read(String name) {
         String directory = "src/test/resources/golden/" + name;
         Checkpoint checkpoint = Checkpoint.read(directory, new Configuration());
-        try (SafetensorsFile file =
-                SafetensorsFile.open(new Path(directory, "golden.safetensors"), new Configuration())) {
-            List<ModalityConfig> modalities = checkpoint.config().modalities();
-            float[][][][] features = new float[modalities.size()][][][];
-            for (int m = 0; m < features.length; m++) {
-                features[m] = sequences(file, modalities.get(m));
-            }
-            float[][] tokens = matrix(file.read("fused"));
-            float[][][] fused = new float[features[0].length][][];
-            int from = 0;
-            for (int r = 0; r < fused.length; r++) {
-                int to = from;
-                for (float[][][] modality : features) {
-                    to += modality[r].length;
+        ModelConfig config = checkpoint.config();
+        Golden golden = Golden.read(directory, config, new Configuration()).orElseThrow();
+        int modalities = config.modalities().size();
+        float[][][][] features = new float[modalities][golden.rows()][][];
+        int[][][] masks = new int[modalities][golden.rows()][];
+        for (int m = 0; m < modalities; m++) {
+            GoldenInput input = golden.inputs().get(m);
+            boolean prefixes = true;
+            for (int r = 0; r < golden.rows(); r++) {
+                int[] kept = input.kept(r);
+                prefixes &= kept[kept.length - 1] == kept.length - 1;
+                masks[m][r] = new int[input.tokens()];
+                for (int token : kept) {
+                    masks[m][r][token] = 1;
                 }
-                fused[r] = Arrays.copyOfRange(tokens, from, to);
-                from = to;
             }
-            boolean pools = checkpoint.config().pooling() != Pooling.NONE;
-            return new GoldenTable(checkpoint, features, fused, pools ? matrix(file.read("pooled")) : null);
-        } catch (IOException failure) {
-            throw new IllegalStateException(failure);
+            for (int r = 0; r < golden.rows(); r++) {
+                int stored = prefixes ? input.kept(r).length : input.tokens();
+                features[m][r] = tokens(input, r, stored, config.modalities().get(m));
+            }
+            masks[m] = prefixes ? null : masks[m];
         }
-    }
-
-    private static float[][][] sequences(SafetensorsFile file, ModalityConfig modality) {
-        StoredTensor stored = file.read(modality.name() + ".lengths");
-        long[] lengths = new long[(int) stored.shape().elements()];
-        stored.copyTo(LongBuffer.wrap(lengths));
-        StoredTensor padded = file.read(modality.name() + ".features");
-        FloatBuffer values = FloatBuffer.allocate((int) padded.shape().elements());
-        padded.copyTo(values);
-        int longest = (int) padded.shape().dimension(1);
-        float[][][] sequences = new float[lengths.length][][];
-        for (int r = 0; r < lengths.length; r++) {
-            sequences[r] = new float[(int) lengths[r]][modality.featureSize()];
-            for (int t = 0; t < sequences[r].length; t++) {
-                values.get((r * longest + t) * modality.featureSize(), sequences[r][t]);
+        float[][][] fused = new float[golden.rows()][][];
+        int token = 0;
+        for (int r = 0; r < fused.length; r++) {
+            int tokens = config.leadingTokens();
+            for (GoldenInput input : golden.inputs()) {
+                tokens += input.kept(r).length;
+            }
+            fused[r] = new float[tokens][];
+            for (int t = 0; t < tokens; t++) {
+                fused[r][t] = golden.fused().row(token++);
             }
         }
-        return sequences;
+        return new GoldenTable(
+                checkpoint, features, masks, fused, rows(golden.pooled()), rows(golden.attentionByLayer()));
     }
 
-    private static float[][] matrix(StoredTensor tensor) {
-        FloatBuffer values = FloatBuffer.allocate((int) tensor.shape().elements());
-        tensor.copyTo(values);
-        float[][] matrix = new float[(int) tensor.shape().dimension(0)]
-                [(int) tensor.shape().dimension(1)];
-        for (int r = 0; r < matrix.length; r++) {
-            values.get(r * matrix[r].length, matrix[r]);
+    private static float[][] tokens(GoldenInput input, int row, int tokens, ModalityConfig modality) {
+        FloatBuffer values = FloatBuffer.allocate(tokens * modality.featureSize());
+        input.copyTo(values, row, 0, tokens);
+        float[][] sequence = new float[tokens][modality.featureSize()];
+        for (int t = 0; t < tokens; t++) {
+            values.get(t * modality.featureSize(), sequence[t]);
         }
-        return matrix;
+        return sequence;
+    }
+
+    private static float[][] rows(GoldenOutput output) {
+        return output == null
+                ? null
+                : IntStream.range(0, output.rows()).mapToObj(output::row).toArray(float[][]::new);
+    }
+
+    /** The same, with tokens of NaN put before, among and behind the others, and masks that drop them. */
+    GoldenTable padded() {
+        float[][][][] padded = new float[features.length][rows()][][];
+        int[][][] kept = new int[features.length][rows()][];
+        for (int m = 0; m < features.length; m++) {
+            for (int r = 0; r < rows(); r++) {
+                List<float[]> tokens = new ArrayList<>();
+                List<Integer> mask = new ArrayList<>();
+                for (int t = 0; t <= features[m][r].length; t++) {
+                    for (int n = 0; n < (m + r + t) % 3; n++) {
+                        float[] nan = new float[features[m][0][0].length];
+                        Arrays.fill(nan, Float.NaN);
+                        tokens.add(nan);
+                        mask.add(0);
+                    }
+                    if (t < features[m][r].length) {
+                        tokens.add(features[m][r][t]);
+                        mask.add(1);
+                    }
+                }
+                padded[m][r] = tokens.toArray(float[][]::new);
+                kept[m][r] = mask.stream().mapToInt(entry -> entry).toArray();
+            }
+        }
+        return new GoldenTable(checkpoint, padded, kept, fused, pooled, attentionByLayer);
     }
 
     Checkpoint checkpoint() {
@@ -129,25 +169,55 @@ final class GoldenTable {
         return pooled[row];
     }
 
-    TableColumns columns(String... keep) {
-        return TableColumns.of(checkpoint.config(), "id", List.of(keep), Map.of(), Map.of());
+    /** A row's shares of each layer, one layer after the other. */
+    float[] attentionByLayer(int row) {
+        return attentionByLayer[row];
     }
 
-    /** The table (id, label, a column per modality). */
+    /** How many of a row's tokens of a modality are kept. */
+    int kept(int modality, int row) {
+        return masks[modality] == null
+                ? features[modality][row].length
+                : Arrays.stream(masks[modality][row]).sum();
+    }
+
+    /** A row's mask of a modality as a value of a Spark column. */
+    Object[] mask(int modality, int row) {
+        return Arrays.stream(masks[modality][row]).boxed().toArray();
+    }
+
+    TableColumns columns(String... keep) {
+        Map<String, SelectionColumn> selections = new TreeMap<>();
+        for (int m = 0; m < features.length; m++) {
+            if (masks[m] != null) {
+                String modality = checkpoint.config().modalities().get(m).name();
+                selections.put(modality, SelectionColumn.mask(modality + "_mask"));
+            }
+        }
+        return TableColumns.of(checkpoint.config(), "id", List.of(keep), Map.of(), Map.of(), selections);
+    }
+
+    /** The table (id, label, a column per modality, a mask {@code M_mask} where modality M has one). */
     Dataset<Row> paired(SparkSession spark, DataType type) {
         StructType schema = new StructType().add("id", "string").add("label", "string");
         for (ModalityConfig modality : checkpoint.config().modalities()) {
             schema = schema.add(modality.name(), type);
         }
+        for (FeatureColumn masked : columns().selected()) {
+            schema = schema.add(masked.selection().column(), MASK);
+        }
         List<Row> rows = new ArrayList<>();
         for (int r = 0; r < rows(); r++) {
-            Object[] values = new Object[2 + features.length];
-            values[0] = "p-" + r;
-            values[1] = "label of " + r;
-            for (int m = 0; m < features.length; m++) {
-                values[2 + m] = stored(features[m][r], type);
+            List<Object> values = new ArrayList<>(List.of("p-" + r, "label of " + r));
+            for (float[][][] modality : features) {
+                values.add(stored(modality[r], type));
             }
-            rows.add(RowFactory.create(values));
+            for (int m = 0; m < features.length; m++) {
+                if (masks[m] != null) {
+                    values.add(mask(m, r));
+                }
+            }
+            rows.add(RowFactory.create(values.toArray()));
         }
         return spark.createDataFrame(rows, schema);
     }

@@ -1,7 +1,10 @@
 package dev.braid.spark;
 
 import dev.braid.batch.ElementType;
+import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
 import java.util.List;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
@@ -65,14 +68,20 @@ final class PairedRows {
         return new CarriedColumns(new DataType[] {DataTypes.StringType});
     }
 
-    static RowDecoder decoder(TableColumns columns, int maxTokens, DataType... features) {
-        return new RowDecoder(columns, key(), features, maxTokens);
+    /** The columns {@code id} and, for a modality visual of three numbers a token, {@code pixels}. */
+    static TableColumns pixels(int maxPositions, ElementType dtype, SelectionColumn selection) {
+        ModalityConfig visual = new ModalityConfig("visual", 3, maxPositions);
+        return new TableColumns("id", List.of(), List.of(new FeatureColumn(visual, "pixels", dtype, selection)));
     }
 
-    static TableColumns visual(int featureSize, ElementType dtype) {
-        return new TableColumns(
-                "id",
-                List.of(),
-                List.of(new FeatureColumn(new ModalityConfig("visual", featureSize), "pixels", dtype)));
+    /** A small model of the modalities of {@code columns}. */
+    static ModelConfig model(TableColumns columns, boolean clsToken, Pooling pooling) {
+        List<ModalityConfig> modalities =
+                columns.features().stream().map(FeatureColumn::modality).toList();
+        return new ModelConfig(modalities, 4, 1, 1, 4, Activation.RELU, false, 1e-5f, true, clsToken, pooling);
+    }
+
+    static RowDecoder decoder(FusionConfig config, ModelConfig model, DataType... columns) {
+        return new RowDecoder(config, model, key(), columns);
     }
 }

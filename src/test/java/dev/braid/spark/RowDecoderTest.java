@@ -8,11 +8,17 @@ import dev.braid.batch.DecodedRow.Rejected;
 import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.Pooling;
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -132,6 +138,110 @@ class RowDecoderTest {
         assertThat(decode(PairedRows.generic("p-1", five), GoldenTable.FLAT, 5)).isInstanceOf(Sequences.class);
     }
 
+    @Test
+    void theTokenBudgetCountsTheClsToken() {
+        TableColumns columns = PairedRows.pixels(ModalityConfig.UNLIMITED, null, null);
+        FusionConfig config = new FusionConfig(columns, 5, false, Set.of(Emitted.POOLED));
+        RowDecoder decoder =
+                PairedRows.decoder(config, PairedRows.model(columns, true, Pooling.MEAN), GoldenTable.NESTED);
+        assertThat(decoder.decode(PairedRows.generic("p-1", (Object) new float[4][3])))
+                .isInstanceOf(Sequences.class);
+        rejected(
+                decoder.decode(PairedRows.generic("p-1", (Object) new float[5][3])),
+                Reason.TOO_LONG,
+                "Cannot decode row 'p-1': 6 tokens with CLS, expected at most 5 (--max-tokens); --max-tokens 6 would"
+                        + " do");
+    }
+
+    @ParameterizedTest
+    @FieldSource("TYPES")
+    void aSequenceBeyondThePositionTableIsRefusedOrCut(DataType type) {
+        float[][] stored = {{0, 1, 2}, {3, 4, 5}, {6, 7, 8}, {9, Float.NaN, 11}};
+        InternalRow row = PairedRows.generic("p-1", GoldenTable.stored(stored, type));
+        rejected(
+                limited(type, false, null, 9).decode(row),
+                Reason.TOO_LONG,
+                "Cannot decode row 'p-1': column 'pixels' has 4 tokens, expected at most 3 (position table of"
+                        + " 'visual'); --truncate would cut it");
+        Sequences cut = (Sequences) limited(type, true, null, 3).decode(row);
+        assertThat(cut.truncated()).isTrue();
+        assertThat(cut.tokens()).isEqualTo(3);
+        FloatBuffer out = FloatBuffer.allocate(9);
+        assertThat(cut.byModality().get(0).copyTo(out, 0, 3)).isTrue();
+        assertThat(out.array()).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8);
+
+        Object three = GoldenTable.stored(Arrays.copyOf(stored, 3), type);
+        for (boolean truncate : List.of(false, true)) {
+            Sequences whole = (Sequences) limited(type, truncate, null, 3).decode(PairedRows.generic("p-1", three));
+            assertThat(whole.truncated()).isFalse();
+            assertThat(whole.tokens()).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void theLastKeptTokenDecidesWhetherPositionsSuffice() {
+        InternalRow short3 = PairedRows.generic("p-1", new float[6][3], 3);
+        Sequences fits = (Sequences)
+                limited(GoldenTable.NESTED, true, DataTypes.IntegerType, 9).decode(short3);
+        assertThat(fits.truncated()).isFalse();
+
+        DataType mask = DataTypes.createArrayType(DataTypes.IntegerType);
+        InternalRow gap = PairedRows.generic("p-1", new float[6][3], new Object[] {0, 1, 0, 0, 1, 0});
+        rejected(
+                limited(GoldenTable.NESTED, false, mask, 9).decode(gap),
+                Reason.TOO_LONG,
+                "Cannot decode row 'p-1': column 'pixels' has 5 tokens up to the last one kept, expected at most 3"
+                        + " (position table of 'visual'); --truncate would cut it");
+        Sequences cut = (Sequences) limited(GoldenTable.NESTED, true, mask, 9).decode(gap);
+        assertThat(cut.truncated()).isTrue();
+        assertThat(cut.tokens()).isEqualTo(1);
+        assertThat(cut.byModality().get(0).position(0)).isEqualTo(1);
+
+        InternalRow late = PairedRows.generic("p-1", new float[6][3], new Object[] {0, 0, 0, 1, 1, 1});
+        rejected(
+                limited(GoldenTable.NESTED, true, mask, 9).decode(late),
+                Reason.NO_TOKEN_KEPT,
+                "Cannot decode row 'p-1': column 'pixels' has 6 tokens up to the last one kept, expected at most 3"
+                        + " (position table of 'visual'); --truncate would leave no kept token");
+    }
+
+    @Test
+    void aTokenThatThePoolingReadsMustBeKept() {
+        InternalRow row = PairedRows.generic("p-1", new float[3][3], new Object[] {0, 1, 1});
+        for (Pooling pooling : List.of(Pooling.CLS, Pooling.POOLER)) {
+            rejected(
+                    masked(false, pooling, Emitted.POOLED).decode(row),
+                    Reason.POOLED_TOKEN_DROPPED,
+                    "Cannot decode row 'p-1': column 'kept' drops token 0, expected it kept (pooling '"
+                            + pooling.configName() + "' reads it)");
+            assertThat(masked(true, pooling, Emitted.POOLED).decode(row)).isInstanceOf(Sequences.class);
+            assertThat(masked(false, pooling, Emitted.TOKENS).decode(row)).isInstanceOf(Sequences.class);
+        }
+        for (Pooling pooling : List.of(Pooling.MEAN, Pooling.MAX, Pooling.LAST)) {
+            assertThat(masked(false, pooling, Emitted.POOLED).decode(row)).isInstanceOf(Sequences.class);
+        }
+    }
+
+    private static RowDecoder masked(boolean clsToken, Pooling pooling, Emitted emitted) {
+        TableColumns columns = PairedRows.pixels(ModalityConfig.UNLIMITED, null, SelectionColumn.mask("kept"));
+        FusionConfig config = new FusionConfig(columns, 9, false, Set.of(emitted));
+        return PairedRows.decoder(
+                config,
+                PairedRows.model(columns, clsToken, pooling),
+                GoldenTable.NESTED,
+                DataTypes.createArrayType(DataTypes.IntegerType));
+    }
+
+    /** A decoder for a model with three positions. */
+    private static RowDecoder limited(DataType type, boolean truncate, DataType selection, int maxTokens) {
+        SelectionColumn column = selection == null
+                ? null
+                : selection instanceof ArrayType ? SelectionColumn.mask("kept") : SelectionColumn.length("kept");
+        TableColumns columns = PairedRows.pixels(3, null, column);
+        FusionConfig config = new FusionConfig(columns, maxTokens, truncate, Set.of(Emitted.POOLED));
+        return PairedRows.decoder(config, PairedRows.model(columns, false, Pooling.MEAN), type, selection);
+    }
+
     private static void rejected(DataType type, Object stored, Reason reason, String found) {
         InternalRow generic = PairedRows.generic("p-1", stored);
         for (InternalRow row : List.of(generic, PairedRows.unsafe(type).apply(generic))) {
@@ -150,6 +260,8 @@ class RowDecoderTest {
     private static RowDecoder decoder(DataType type, int maxTokens) {
         // The golden tables store float32; a row that is told to be float16 shows that the type is heeded.
         ElementType dtype = maxTokens == 1000 ? ElementType.FLOAT16 : null;
-        return PairedRows.decoder(PairedRows.visual(3, dtype), maxTokens, type);
+        TableColumns columns = PairedRows.pixels(ModalityConfig.UNLIMITED, dtype, null);
+        FusionConfig config = new FusionConfig(columns, maxTokens, false, Set.of(Emitted.POOLED));
+        return PairedRows.decoder(config, PairedRows.model(columns, false, Pooling.MEAN), type);
     }
 }

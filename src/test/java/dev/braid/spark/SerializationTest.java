@@ -7,6 +7,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.spark.SparkConf;
@@ -21,7 +22,7 @@ import org.junit.jupiter.api.Test;
 
 /** What travels to executors, through the serializers that Spark can be set to use; local mode hands it over unserialised. */
 class SerializationTest {
-    private static final GoldenTable GOLDEN = GoldenTable.read("odd-sizes");
+    private static final GoldenTable GOLDEN = GoldenTable.read("odd-sizes").padded();
 
     @Test
     void aPartitionFusesTheSameBehindJavaAndKryo() {
@@ -44,11 +45,17 @@ class SerializationTest {
     }
 
     private static FusionConfig config() {
-        return new FusionConfig(GOLDEN.columns(), 40, true, true);
+        return new FusionConfig(GOLDEN.columns(), 40, false, EnumSet.allOf(Emitted.class));
     }
 
     private static RowDecoder decoder() {
-        return PairedRows.decoder(GOLDEN.columns(), 40, GoldenTable.FLAT, GoldenTable.FLAT);
+        return PairedRows.decoder(
+                config(),
+                GOLDEN.checkpoint().config(),
+                GoldenTable.FLAT,
+                GoldenTable.FLAT,
+                GoldenTable.MASK,
+                GoldenTable.MASK);
     }
 
     private static List<String> fuse(Checkpoint checkpoint, FusionConfig config, RowDecoder decoder) {
@@ -57,18 +64,24 @@ class SerializationTest {
             rows.add(PairedRows.generic(
                     "p-" + r,
                     GoldenTable.stored(GOLDEN.sequence(0, r), GoldenTable.FLAT),
-                    GoldenTable.stored(GOLDEN.sequence(1, r), GoldenTable.FLAT)));
+                    GoldenTable.stored(GOLDEN.sequence(1, r), GoldenTable.FLAT),
+                    GOLDEN.mask(0, r),
+                    GOLDEN.mask(1, r)));
         }
-        FusionProgress progress =
-                new FusionProgress(new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+        FusionProgress progress = new FusionProgress(
+                new LongAccumulator(), new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
         List<String> fused = new ArrayList<>();
         try (FusionModel model = FusionModel.load(checkpoint);
-                FusionWorkspace workspace = model.workspace(config.maxTokens())) {
+                FusionWorkspace workspace = model.workspace(config.maxTokens(), config.emitsAttention())) {
             Iterator<Row> result =
                     new FusedRows(rows.iterator(), decoder, PairedRows.key(), model, workspace, config, progress);
             while (result.hasNext()) {
                 Row row = result.next();
-                fused.add(row.get(0) + Arrays.toString((float[]) row.get(1)) + row.get(3));
+                fused.add(row.get(0)
+                        + Arrays.toString((float[]) row.get(1))
+                        + row.get(3)
+                        + row.get(4)
+                        + Arrays.toString((Row[]) row.get(5)));
             }
         }
         return fused;
