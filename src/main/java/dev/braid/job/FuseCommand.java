@@ -10,7 +10,6 @@ import dev.braid.spark.PairedTable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
@@ -68,24 +67,34 @@ final class FuseCommand implements Callable<Integer> {
         options.check();
         try (SparkSession spark = Session.start("fuse")) {
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-            FusedTable output = FusedTable.at(options.output, options.overwrite, options.inputs(), hadoop);
-            Checkpoint checkpoint = options.repooled(Checkpoint.read(options.model, hadoop));
+            FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
+            Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
+            Checkpoint checkpoint = options.repooled(stored);
             FusionConfig config = options.config(checkpoint.config());
+            Verification verification = options.verify(stored, hadoop);
 
-            FeatureTables tables = options.open(spark, config.columns());
+            FeatureTables tables =
+                    FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             long rows = tables.audit();
             FusionProgress progress = FusionProgress.start(spark.sparkContext());
             PrintWriter error = spec.commandLine().getErr();
             long start = System.nanoTime();
             try (ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
                 PairedTable paired = tables.pair(options.partitions());
-                Dataset<Row> fused = Fusion.fuse(paired, checkpoint, Optional.empty(), config, progress);
+                Dataset<Row> fused = Fusion.fuse(paired, checkpoint, verification.proof(), config, progress);
                 output.write(fused, rows);
             }
 
             Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
             PrintWriter out = spec.commandLine().getOut();
-            out.println(new RunReport(rows, progress.tokens(), progress.multiplyAdds(), elapsed, output.path()));
+            out.println(new RunReport(
+                    rows,
+                    progress.tokens(),
+                    progress.truncated(),
+                    progress.multiplyAdds(),
+                    elapsed,
+                    verification.outcome(),
+                    output.path()));
             return ExitCode.DONE;
         }
     }

@@ -1,12 +1,10 @@
 package dev.braid.job;
 
-import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
 import dev.braid.spark.Emitted;
-import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.TableColumns;
 import java.util.ArrayList;
@@ -17,56 +15,16 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.apache.spark.sql.SparkSession;
+import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** The options of {@code braid fuse}. {@code conf/braid.properties} lists the same ones; a test holds them together. */
+/** The options of {@code braid fuse}, beside those of its input. {@code conf/braid.properties} lists the same ones; a test holds them together. */
 final class FuseOptions {
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            description = "Directory of the model: config.json and model.safetensors. Required.")
-    String model;
-
-    @Option(
-            names = "--paired",
-            paramLabel = "PATH",
-            description = "One Parquet table that holds every modality. Required, unless --features is given.")
-    String paired;
-
-    @Option(
-            names = "--features",
-            paramLabel = "M=PATH",
-            converter = Assignment.Converter.class,
-            description = "The Parquet table of modality M, once per modality; the tables are joined on the key.")
-    List<Assignment> features = new ArrayList<>();
-
-    @Option(
-            names = "--column",
-            paramLabel = "M=NAME",
-            converter = Assignment.Converter.class,
-            description = "The feature column of modality M. Default: the modality's name.")
-    List<Assignment> columns = new ArrayList<>();
-
-    @Option(
-            names = "--dtype",
-            paramLabel = "M=TYPE",
-            converter = DtypeName.class,
-            description = "The numbers in a binary feature column of modality M, little-endian: float32, float16 or"
-                    + " bfloat16. Default: float32.")
-    List<Assignment> dtypes = new ArrayList<>();
-
     @Mixin
-    SelectionOptions selections;
-
-    @Option(
-            names = "--key",
-            paramLabel = "COL",
-            description = "The column that names a row, unique and never null; it keeps its type. Required.")
-    String key;
+    InputOptions input;
 
     @Option(
             names = "--output",
@@ -90,8 +48,8 @@ final class FuseOptions {
             names = "--pooling",
             converter = PoolingName.class,
             paramLabel = "HOW",
-            description = "How a row's tokens become one vector: mean, max, last, cls or none. Default: what the"
-                    + " model's config.json says.")
+            description = "How a row's tokens become one vector: mean, max, last, cls, pooler or none. Default:"
+                    + " what the model's config.json says.")
     Pooling pooling;
 
     @Option(
@@ -104,15 +62,6 @@ final class FuseOptions {
     List<String> keep = new ArrayList<>();
 
     @Option(
-            names = "--max-tokens",
-            paramLabel = "N",
-            converter = AtLeastOne.class,
-            defaultValue = "4096",
-            description = "Token budget of one batch, which sizes the buffers of a task; no row may be longer."
-                    + " Default: ${DEFAULT-VALUE}.")
-    int maxTokens;
-
-    @Option(
             names = "--truncate",
             description = "Cut a sequence to the positions that the model's position table has, and count the rows."
                     + " Default: refuse the row.")
@@ -121,7 +70,7 @@ final class FuseOptions {
     @Option(
             names = "--partitions",
             paramLabel = "N",
-            converter = AtLeastOne.class,
+            converter = InputOptions.AtLeastOne.class,
             description = "Number of tasks that fuse. Default: as one table is split; for a join one per 64 MiB, and"
                     + " no fewer than Spark's default parallelism.")
     Integer partitions;
@@ -131,50 +80,39 @@ final class FuseOptions {
             description = "Replace an existing output, once the new one is complete. Default: refuse.")
     boolean overwrite;
 
+    @Mixin
+    ToleranceOption tolerance;
+
+    @Option(
+            names = "--no-verify",
+            description = "Do not replay the model's golden.safetensors before the run. Default: replay it, where there"
+                    + " is one.")
+    boolean noVerify;
+
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
-     * --features}, that no modality is named twice, and none with a mask and a length.
+     * --features}, and what {@link InputOptions#check} says.
      *
      * @throws UsageException naming the first of these that is wrong
      */
     void check() {
         List<String> missing = new ArrayList<>();
         Map<String, String> required = new LinkedHashMap<>();
-        required.put("--model", model);
-        required.put("--key", key);
+        required.put("--model", input.model);
+        required.put("--key", input.key);
         required.put("--output", output);
         required.forEach((option, value) -> {
-            if (isMissing(value)) {
+            if (InputOptions.isMissing(value)) {
                 missing.add("'" + option + "'");
             }
         });
         if (!missing.isEmpty()) {
             throw new UsageException("Cannot fuse: expected " + String.join(", ", missing) + " (required), got none");
         }
-        if (isMissing(paired) == features.isEmpty()) {
-            throw new UsageException(
-                    "Cannot fuse: expected '--paired' (one table) or '--features' (a table per modality)," + " got "
-                            + (features.isEmpty() ? "neither" : "both"));
+        input.check("fuse");
+        if (!input.hasTables()) {
+            throw InputOptions.oneOfBoth("fuse", "neither");
         }
-        Assignment.byModality("--features", features);
-        Assignment.byModality("--column", columns);
-        Assignment.byModality("--dtype", dtypes);
-        selections.columns();
-    }
-
-    private static boolean isMissing(String value) {
-        return value == null || value.isBlank();
-    }
-
-    /** The paths that are read. */
-    List<String> inputs() {
-        List<String> inputs = new ArrayList<>(List.of(model));
-        if (isMissing(paired)) {
-            features.forEach(table -> inputs.add(table.value()));
-        } else {
-            inputs.add(paired);
-        }
-        return inputs;
     }
 
     /** The model with the pooling asked for, or its own. */
@@ -188,47 +126,29 @@ final class FuseOptions {
      * @throws dev.braid.InputException if an option names a modality that the model lacks
      */
     FusionConfig config(ModelConfig model) {
-        Map<String, ElementType> dtypeByModality = new LinkedHashMap<>();
-        Assignment.byModality("--dtype", dtypes)
-                .forEach((modality, dtype) ->
-                        dtypeByModality.put(modality, ElementType.parse(dtype).orElseThrow()));
-        TableColumns read = TableColumns.of(
-                model, key, keep, Assignment.byModality("--column", columns), dtypeByModality, selections.columns());
+        TableColumns read = input.columns(model, keep);
         int fewest = model.leadingTokens() + model.modalities().size();
-        if (maxTokens < fewest) {
+        if (input.maxTokens < fewest) {
             throw new UsageException("Cannot parse option '--max-tokens': expected at least " + fewest
                     + " (a token per modality of the model" + (model.clsToken() ? ", and CLS" : "") + "), got "
-                    + maxTokens);
+                    + input.maxTokens);
         }
         if (pooling == Pooling.NONE && emit.contains(Emitted.POOLED)) {
             throw new UsageException(
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
-        FusionModel.check(model, maxTokens);
-        return new FusionConfig(read, maxTokens, truncate, Set.copyOf(emit));
+        FusionModel.check(model, input.maxTokens);
+        return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit));
     }
 
-    FeatureTables open(SparkSession spark, TableColumns columns) {
-        return isMissing(paired)
-                ? FeatureTables.perModality(spark, Assignment.byModality("--features", features), columns)
-                : FeatureTables.paired(spark, paired, columns);
+    /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */
+    Verification verify(Checkpoint stored, Configuration hadoop) {
+        return noVerify ? Verification.skipped() : Verification.of(input.model, stored, tolerance.tolerance, hadoop);
     }
 
     OptionalInt partitions() {
         return partitions == null ? OptionalInt.empty() : OptionalInt.of(partitions);
-    }
-
-    static final class DtypeName implements ITypeConverter<Assignment> {
-        @Override
-        public Assignment convert(String text) {
-            Assignment assignment = new Assignment.Converter().convert(text);
-            if (ElementType.parse(assignment.value()).isEmpty()) {
-                throw new TypeConversionException(
-                        "expected float32, float16 or bfloat16, got '" + assignment.value() + "'");
-            }
-            return assignment;
-        }
     }
 
     static final class PoolingName implements ITypeConverter<Pooling> {
@@ -262,22 +182,6 @@ final class FuseOptions {
                                     .map(Emitted::configName)
                                     .collect(Collectors.joining(", "))
                             + ", got '" + text + "'"));
-        }
-    }
-
-    static final class AtLeastOne implements ITypeConverter<Integer> {
-        @Override
-        public Integer convert(String text) {
-            try {
-                int number = Integer.parseInt(text.strip());
-                if (number >= 1) {
-                    return number;
-                }
-            } catch (NumberFormatException e) {
-                // Said below, in our words.
-            }
-            throw new TypeConversionException(
-                    "expected a whole number from 1 to " + Integer.MAX_VALUE + ", got '" + text + "'");
         }
     }
 }

@@ -67,7 +67,7 @@ final class NeighboursCommand implements Callable<Integer> {
     @Option(
             names = "--count",
             paramLabel = "N",
-            converter = FuseOptions.AtLeastOne.class,
+            converter = InputOptions.AtLeastOne.class,
             defaultValue = "5",
             description = "Neighbours of each. Default: ${DEFAULT-VALUE}.")
     private int count;

@@ -6,22 +6,33 @@ import java.util.Locale;
 /**
  * What a run did, printed at its end.
  *
+ * @param truncated rows of which a sequence was cut
  * @param multiplyAdds of the model's matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
  * @param elapsed from the first row read to the output published
+ * @param verified what the check against PyTorch's numbers gave
  */
-record RunReport(long rows, long tokens, long multiplyAdds, Duration elapsed, String output) {
+record RunReport(
+        long rows, long tokens, long truncated, long multiplyAdds, Duration elapsed, String verified, String output) {
 
-    /** One line per figure, aligned. */
+    /** One line per figure, aligned; what was not truncated goes without saying. */
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
-        return String.format(
-                Locale.ROOT, """
-                rows      %,d
-                tokens    %,d
-                seconds   %,.1f
-                tokens/s  %,.0f
-                GFLOP/s   %,.1f
-                output    %s""", rows, tokens, seconds, tokens / seconds, 2.0 * multiplyAdds / seconds / 1e9, output);
+        TextTable report = TextTable.plain()
+                .add("verified", verified)
+                .add("rows", format("%,d", rows))
+                .add("tokens", format("%,d", tokens));
+        if (truncated > 0) {
+            report.add("truncated", format("%,d rows", truncated));
+        }
+        return report.add("seconds", format("%,.1f", seconds))
+                .add("tokens/s", format("%,.0f", tokens / seconds))
+                .add("GFLOP/s", format("%,.1f", 2.0 * multiplyAdds / seconds / 1e9))
+                .add("output", output)
+                .toString();
+    }
+
+    private static String format(String pattern, Object figure) {
+        return String.format(Locale.ROOT, pattern, figure);
     }
 }

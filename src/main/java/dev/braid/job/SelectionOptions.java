@@ -36,8 +36,8 @@ final class SelectionOptions {
                 .forEach((modality, column) -> columns.put(modality, SelectionColumn.mask(column)));
         Assignment.byModality("--length", lengths).forEach((modality, column) -> {
             if (columns.put(modality, SelectionColumn.length(column)) != null) {
-                throw new UsageException(
-                        "Cannot fuse: expected '--mask' or '--length' for modality '" + modality + "', got both");
+                throw new UsageException("Cannot select tokens: expected '--mask' or '--length' for modality '"
+                        + modality + "', got both");
             }
         });
         return columns;

@@ -1,11 +1,15 @@
 package dev.braid.job;
 
 import java.nio.file.Path;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
 /** The Spark session of a command, under the settings that spark-submit or the embedded start gave. */
 final class Session {
+    /** What stands before a setting of Hadoop among Spark's, which spark-submit hands on as system properties. */
+    private static final String HADOOP = "spark.hadoop.";
+
     private Session() {}
 
     /** Starts Spark; nothing that Spark needs for itself lands in the working directory. */
@@ -17,5 +21,16 @@ final class Session {
                         .toUri()
                         .toString());
         return SparkSession.builder().config(conf).appName("braid " + command).getOrCreate();
+    }
+
+    /** What Spark would know of file systems, for commands that do not start it. */
+    static Configuration hadoop() {
+        Configuration hadoop = new Configuration();
+        for (String name : System.getProperties().stringPropertyNames()) {
+            if (name.startsWith(HADOOP)) {
+                hadoop.set(name.substring(HADOOP.length()), System.getProperty(name));
+            }
+        }
+        return hadoop;
     }
 }

@@ -154,6 +154,17 @@ public final class FusionModel implements AutoCloseable {
         return sum + pooler.map(pooling -> pooling.multiplyAdds(batch)).orElse(0L);
     }
 
+    /**
+     * Multiply-adds of the layers' Linears for one token: {@code layers x (4 D^2 + 2 D F)}, with D hidden and F intermediate
+     * size, and a D^2 less without output projection. Beside them stand a modality's projection, {@code K D} for a
+     * feature size of K, and attention, {@code 2 n D} a layer for each token of a row of n.
+     */
+    public static long linearMultiplyAdds(ModelConfig config) {
+        long hiddenSize = config.hiddenSize();
+        long attention = (config.attentionOutputProjection() ? 4 : 3) * hiddenSize * hiddenSize;
+        return config.layers() * (attention + 2 * hiddenSize * config.intermediateSize());
+    }
+
     @Override
     public void close() {
         projectors.forEach(Projector::close);

@@ -16,16 +16,30 @@ import java.util.Locale;
 @DefaultSerializer(JavaSerializer.class)
 public record Proof(Golden golden, double tolerance) implements Serializable {
 
+    /** Runs the golden rows through {@code model} on this machine's kernels, whatever comes of it. */
+    public GoldenResult replay(FusionModel model) {
+        return GoldenReplay.run(model, golden);
+    }
+
     /**
-     * Replays the golden file on this machine's kernels.
+     * Holds a result against the tolerance.
      *
      * @throws InputException if a number is too far off, with the largest error, its row and the first layer that differs
      */
-    public GoldenResult verify(FusionModel model) {
-        GoldenResult result = GoldenReplay.run(model, golden);
+    public void check(GoldenResult result) {
         if (!result.within(tolerance)) {
             throw new InputException(message(result));
         }
+    }
+
+    /**
+     * Replays and checks.
+     *
+     * @throws InputException as {@link #check} says
+     */
+    public GoldenResult verify(FusionModel model) {
+        GoldenResult result = replay(model);
+        check(result);
         return result;
     }
 

@@ -64,6 +64,16 @@ public final class FeatureTables {
      */
     public static FeatureTables perModality(SparkSession spark, Map<String, String> paths, TableColumns columns) {
         List<String> problems = new ArrayList<>();
+        Map<String, List<FeatureColumn>> byPath = byPath(paths, columns, problems);
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot open feature tables", problems);
+        }
+        return open(spark, byPath, columns);
+    }
+
+    /** The features to read from each path, with a problem for every modality that has none, or that is none. */
+    static Map<String, List<FeatureColumn>> byPath(
+            Map<String, String> paths, TableColumns columns, List<String> problems) {
         List<String> names =
                 columns.features().stream().map(f -> f.modality().name()).toList();
         TableColumns.unknown("table", paths, names, problems);
@@ -77,17 +87,24 @@ public final class FeatureTables {
                 byPath.computeIfAbsent(path, p -> new ArrayList<>()).add(feature);
             }
         }
-        if (!problems.isEmpty()) {
-            throw InputException.of("Cannot open feature tables", problems);
-        }
-        return open(spark, byPath, columns);
+        return byPath;
     }
 
     private static FeatureTables open(
             SparkSession spark, Map<String, List<FeatureColumn>> features, TableColumns columns) {
         SparkSession session = ReadSession.of(spark);
-        List<SourceTable> sources = new ArrayList<>();
         List<String> problems = new ArrayList<>();
+        List<SourceTable> sources = sources(session, features, problems);
+        List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
+        ReadSession.batchRows(
+                session, rowBytes(sources, columns, session.sparkContext().hadoopConfiguration()));
+        return new FeatureTables(session, columns, sources, tables);
+    }
+
+    /** Opens the tables that can be opened, with a problem for each of the others. */
+    static List<SourceTable> sources(
+            SparkSession session, Map<String, List<FeatureColumn>> features, List<String> problems) {
+        List<SourceTable> sources = new ArrayList<>();
         features.forEach((path, own) -> {
             try {
                 sources.add(new SourceTable(path, read(session, path), own));
@@ -95,10 +112,7 @@ public final class FeatureTables {
                 problems.add("table '" + path + "': " + problem.getMessage());
             }
         });
-        List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
-        FeatureTables opened = new FeatureTables(session, columns, sources, tables);
-        ReadSession.batchRows(session, opened.rowBytes());
-        return opened;
+        return sources;
     }
 
     private static Dataset<Row> read(SparkSession session, String path) {
@@ -173,7 +187,7 @@ public final class FeatureTables {
     }
 
     /** The size of a row in the table with the largest ones, by the first files that have rows. */
-    private long rowBytes() {
+    static long rowBytes(List<SourceTable> sources, TableColumns columns, Configuration hadoop) {
         long largest = 0;
         for (SourceTable source : sources) {
             Set<String> own = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
@@ -189,7 +203,7 @@ public final class FeatureTables {
             long bytes = 0;
             try {
                 for (int f = 0; f < Math.min(SAMPLED_FILES, files.length) && bytes == 0; f++) {
-                    bytes = Footers.rowBytes(new Path(URI.create(files[f])), own, hadoop());
+                    bytes = Footers.rowBytes(new Path(URI.create(files[f])), own, hadoop);
                 }
             } catch (IOException | RuntimeException failure) {
                 throw new InputException(

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -21,18 +22,20 @@ final class Footers {
     static long rows(Path directory, Configuration hadoop) throws IOException {
         FileSystem files = directory.getFileSystem(hadoop);
         FileStatus[] parts = files.listStatus(directory, path -> path.getName().startsWith("part-"));
+        return rows(Arrays.stream(parts).map(FileStatus::getPath), hadoop);
+    }
+
+    /** The rows in all these files. */
+    static long rows(Stream<Path> files, Configuration hadoop) throws IOException {
         try {
-            return Arrays.stream(parts)
-                    .parallel()
-                    .mapToLong(part -> rows(part, hadoop))
-                    .sum();
+            return files.parallel().mapToLong(file -> fileRows(file, hadoop)).sum();
         } catch (UncheckedIOException failure) {
             throw failure.getCause();
         }
     }
 
-    private static long rows(FileStatus file, Configuration hadoop) {
-        try (ParquetFileReader reader = ParquetFileReader.open(HadoopInputFile.fromStatus(file, hadoop))) {
+    private static long fileRows(Path file, Configuration hadoop) {
+        try (ParquetFileReader reader = ParquetFileReader.open(HadoopInputFile.fromPath(file, hadoop))) {
             return reader.getRecordCount();
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);

@@ -34,6 +34,8 @@ class CommandLineTest {
             --dtype text=int8    | Cannot parse option '--dtype': expected float32, float16 or bfloat16, got 'int8'
             --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, pooler, got 'sum'
             --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens, attention, attention-by-layer, got 'all'
+            --tolerance 0        | Cannot parse option '--tolerance': expected a positive number, got '0'
+            --tolerance close    | Cannot parse option '--tolerance': expected a positive number, got 'close'
             --dtype text=        | Cannot parse option '--dtype': expected MODALITY=VALUE, got 'text='
             """)
     void saysWhatIsWrongWithAnOptionAndHowToSeeThemAll(String mistake, String message) {
@@ -56,7 +58,7 @@ class CommandLineTest {
             --model m --key k --output o --paired p --dtype a=float32 --dtype a=float16 | Cannot parse option '--dtype': expected modality 'a' once, got 'float32' and 'float16'
             --model m --key k --output o --paired p --mask a=b --mask a=c | Cannot parse option '--mask': expected modality 'a' once, got 'b' and 'c'
             --model m --key k --output o --paired p --length a=b --length a=c | Cannot parse option '--length': expected modality 'a' once, got 'b' and 'c'
-            --model m --key k --output o --paired p --mask a=b --mask c=d --length a=b | Cannot fuse: expected '--mask' or '--length' for modality 'a', got both
+            --model m --key k --output o --paired p --mask a=b --mask c=d --length a=b | Cannot select tokens: expected '--mask' or '--length' for modality 'a', got both
             """)
     void saysWhichOptionsAreMissingOrExcludeEachOther(String arguments, String message) {
         assertThat(run(("fuse " + arguments).split(" "))).isEqualTo(ExitCode.USAGE);
@@ -68,14 +70,14 @@ class CommandLineTest {
         assertThat(run()).isEqualTo(ExitCode.USAGE);
         assertThat(error.toString().lines())
                 .containsExactly(
-                        "Cannot parse the command line: expected a command (fuse, neighbours), got none",
+                        "Cannot parse the command line: expected a command (fuse, inspect, verify, neighbours), got none",
                         "See 'braid --help'");
 
         error.getBuffer().setLength(0);
         assertThat(run("fues")).isEqualTo(ExitCode.USAGE);
         assertThat(error.toString().lines())
                 .containsExactly(
-                        "Cannot parse command 'fues': expected one of fuse, neighbours; the nearest is 'fuse'",
+                        "Cannot parse command 'fues': expected one of fuse, inspect, verify, neighbours; the nearest is 'fuse'",
                         "See 'braid --help'");
     }
 

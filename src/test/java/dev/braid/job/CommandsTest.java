@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.MethodOrderer;
@@ -32,8 +33,9 @@ class CommandsTest {
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
         assertThat(outcome.out())
-                .matches("rows      390\ntokens    [0-9,]+\nseconds   [0-9.]+\ntokens/s  [0-9,]+\nGFLOP/s   [0-9.]+\n"
-                        + "output    file:" + directory.toRealPath() + "/fused\n");
+                .matches(
+                        "verified  4 rows, largest error [0-9]\\.[0-9]e-0[5-9]\nrows      390\ntokens    [0-9,]+\nseconds   [0-9.]+\ntokens/s  [0-9,]+\nGFLOP/s   [0-9.]+\n"
+                                + "output    file:" + directory.toRealPath() + "/fused\n");
         assertThat(directory.resolve("fused/_SUCCESS")).exists();
         assertThat(names()).containsExactlyInAnyOrder("fused", "out", "error");
     }
@@ -62,6 +64,31 @@ class CommandsTest {
 
     @Test
     @Order(4)
+    void aModelThatDoesNotGivePyTorchsNumbersIsRefusedBeforeAnyTableIsLookedFor() throws Exception {
+        Path model = Files.createDirectory(directory.resolve("model"));
+        for (String file : List.of("model.safetensors", "golden.safetensors")) {
+            Files.copy(DEMO.resolve("model").resolve(file), model.resolve(file));
+        }
+        String config = Files.readString(DEMO.resolve("model/config.json"));
+        Files.writeString(model.resolve("config.json"), config.replaceFirst("(num_attention_heads\": )8", "$14"));
+        String[] arguments = {
+            "fuse", "--model", "model", "--paired", "/absent", "--key", "id", "--output", "refused", "--no-verify"
+        };
+
+        Outcome verified = start(Arrays.copyOf(arguments, arguments.length - 1));
+        assertThat(verified.code()).isEqualTo(ExitCode.INPUT);
+        assertThat(verified.error())
+                .startsWith("Cannot reproduce golden.safetensors: ")
+                .hasLineCount(1);
+
+        Outcome unverified = start(arguments);
+        assertThat(unverified.code()).isEqualTo(ExitCode.INPUT);
+        assertThat(unverified.error()).contains("table '/absent': expected a path that exists, got none");
+        assertThat(directory.resolve("refused")).doesNotExist();
+    }
+
+    @Test
+    @Order(5)
     void neighboursOfAnAnimalAreAnimals() throws Exception {
         Outcome outcome = start(
                 "neighbours",

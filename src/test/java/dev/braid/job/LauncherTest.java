@@ -51,17 +51,23 @@ class LauncherTest {
             Files.writeString(programs.resolve(program), "#!/bin/sh\nexec " + found + " \"$@\"\n");
             Files.setPosixFilePermissions(programs.resolve(program), EXECUTABLE);
         }
-        for (String file : List.of("jobs/braid", "jobs/fuse.sh", "conf/braid.properties", "conf/jvm.options")) {
+        for (String file : List.of(
+                "jobs/braid",
+                "jobs/fuse.sh",
+                "jobs/inspect.sh",
+                "jobs/verify.sh",
+                "conf/braid.properties",
+                "conf/jvm.options")) {
             Files.createDirectories(home.resolve(file).getParent());
             Files.copy(Path.of(file), home.resolve(file), StandardCopyOption.COPY_ATTRIBUTES);
         }
-        Files.createDirectories(home.resolve("src/main"));
+        Files.createDirectories(home.resolve("src/main/java"));
         Files.createDirectories(home.resolve("target"));
         Files.writeString(home.resolve("pom.xml"), "<project/>");
         jar = Files.writeString(home.resolve("target/braid.jar"), "a jar");
         Files.writeString(home.resolve("target/spark.classpath"), "spark-a.jar:spark-b.jar");
         FileTime before = FileTime.from(Instant.now().minusSeconds(60));
-        for (String source : List.of("pom.xml", "src/main")) {
+        for (String source : List.of("pom.xml", "src/main/java")) {
             Files.setLastModifiedTime(home.resolve(source), before);
         }
         program(
@@ -172,6 +178,17 @@ class LauncherTest {
                 .filteredOn(argument -> argument.startsWith("--options="))
                 .containsExactly("--options=mine");
         assertThat(start("jobs/braid", "neighbours", "--table", "t").out())
+                .noneMatch(argument -> argument.startsWith("--options"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"inspect", "verify"})
+    void theOtherCommandsHaveAScriptAndNoOptionsFile(String command) throws Exception {
+        Outcome outcome = start("jobs/" + command + ".sh", "--model", "a model");
+
+        assertThat(outcome.error()).isEmpty();
+        assertThat(outcome.out())
+                .containsSubsequence("dev.braid.job.Braid", jar.toString(), command, "--model", "a model")
                 .noneMatch(argument -> argument.startsWith("--options"));
     }
 

@@ -102,6 +102,8 @@ class PackingTest {
             long projection = 3 * 2048 * 39 + 2 * 13 * 39;
             long layer = 5 * 4 * 39 * 39 + 2 * 5 * 5 * 39 + 5 * 2 * 39 * 37;
             assertThat(oneDnn.multiplyAdds(workspace.batch())).isEqualTo(projection + 2 * layer);
+            long attention = 2 * 2 * 5 * 5 * 39;
+            assertThat(5 * FusionModel.linearMultiplyAdds(oneDnn.config())).isEqualTo(2 * layer - attention);
         }
     }
 

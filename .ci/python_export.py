@@ -1,0 +1,57 @@
+"""python_export.py export MODELS, then compare MODELS FUSED: a model of each kind; are Braid's tables PyTorch's?"""
+
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import load_file
+
+import braid
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src" / "test" / "python" / "braid_tests"))
+from hugging_face import MODELS  # noqa: E402
+from modules import MODULES, randomised  # noqa: E402
+
+OWN = ("seed", "seed-own-layers", "pre-norm", "bare-encoder", "three-modalities", "embeddings")
+HUGGING_FACE = ("flava-pretraining", "visual-bert", "vilt-answering")
+
+#: Largest error that parity allows, relative to max(1, |x|).
+TOLERANCE = 2e-5
+
+
+def export(models: Path) -> None:
+    for name in OWN:
+        build, sample, parts = MODULES[name]
+        module = randomised(build())
+        braid.export(module, models / name, sample(), **parts(module))
+    for name in HUGGING_FACE:
+        model, sample = MODELS[name]
+        braid.export(model(), models / name, sample())
+
+
+def compare(models: Path, fused: Path) -> None:
+    directories = sorted(path for path in models.iterdir() if path.is_dir())
+    if len(directories) != len(OWN) + len(HUGGING_FACE):
+        sys.exit(f"expected {len(OWN) + len(HUGGING_FACE)} models in {models}, got {len(directories)}")
+    failed = False
+    for directory in directories:
+        golden = load_file(directory / "golden.safetensors")
+        rows = sorted(pq.read_table(fused / directory.name).to_pylist(), key=lambda row: row["id"])
+        tokens = error([token for row in rows for token in row["fused_tokens"]], golden["fused"])
+        pooled = error([row["fused"] for row in rows], golden["pooled"])
+        print(f"{directory.name:20} {len(rows)} rows, largest error of tokens {tokens:.1e}, pooled {pooled:.1e}")
+        failed |= not max(tokens, pooled) <= TOLERANCE
+    if failed:
+        sys.exit(f"expected errors within {TOLERANCE} of max(1, |x|), got the above")
+
+
+def error(actual: "list[list[float]]", expected: torch.Tensor) -> float:
+    found = torch.tensor(actual)
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(((found - expected).abs() / expected.abs().clamp(min=1.0)).max())
+
+
+if __name__ == "__main__":
+    {"export": export, "compare": compare}[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -1,0 +1,78 @@
+package dev.braid.job;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.Inspection;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.spark.TableColumns;
+import dev.braid.spark.TableInspection;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code braid inspect}: what was understood of a model, and whether feature tables fit it. Spark starts for the tables
+ * alone.
+ */
+@Command(
+        name = "inspect",
+        description = "Shows what was understood of a model and, given tables, what they hold and whether they fit it.",
+        customSynopsis = {
+            "braid inspect --model DIR",
+            "       braid inspect --model DIR --paired PATH [OPTION]...",
+            "       braid inspect --model DIR --features M=PATH... [OPTION]..."
+        },
+        sortOptions = false,
+        footer = {
+            "",
+            "Exit codes: 0 understood, and the tables fit; 3 not; 1 and 2 as 'braid fuse'.",
+            "Of each table the footers are read and the first " + TableInspection.SAMPLED_ROWS + " rows.",
+            "",
+            "Example:",
+            "  jobs/inspect.sh --model model --paired pairs.parquet --key id"
+        })
+final class InspectCommand implements Callable<Integer> {
+    @Mixin
+    private InputOptions input;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException {
+        if (InputOptions.isMissing(input.model)) {
+            throw new UsageException("Cannot inspect: expected '--model' (required), got none");
+        }
+        input.check("inspect");
+        PrintWriter out = spec.commandLine().getOut();
+        if (!input.hasTables()) {
+            printModel(Inspection.read(input.model, Session.hadoop()), out);
+            return ExitCode.DONE;
+        }
+        try (SparkSession spark = Session.start("inspect")) {
+            Inspection model = Inspection.read(input.model, spark.sparkContext().hadoopConfiguration());
+            printModel(model, out);
+            printTables(spark, model.checkpoint().config(), out);
+            return ExitCode.DONE;
+        }
+    }
+
+    private static void printModel(Inspection model, PrintWriter out) {
+        out.println(new ModelSummary(model));
+    }
+
+    private void printTables(SparkSession spark, ModelConfig model, PrintWriter out) {
+        TableColumns columns = input.columns(model, List.of());
+        TableInspection tables = TableInspection.of(spark, input.tables(model), columns, model, input.maxTokens);
+        out.println("\n" + new TableSummary(tables));
+        if (!tables.misfits().isEmpty()) {
+            throw InputException.of("Cannot fuse these tables with model '" + input.model + "'", tables.misfits());
+        }
+        out.println("\nThe tables fit the model.");
+    }
+}

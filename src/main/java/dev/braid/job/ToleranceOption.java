@@ -1,0 +1,32 @@
+package dev.braid.job;
+
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** How near a model has to come to PyTorch's numbers. */
+final class ToleranceOption {
+    @Option(
+            names = "--tolerance",
+            paramLabel = "T",
+            converter = Positive.class,
+            defaultValue = "1e-4",
+            description = "How far a number may be from the one in golden.safetensors, relative to max(1, |x|)."
+                    + " Default: ${DEFAULT-VALUE}.")
+    double tolerance;
+
+    static final class Positive implements ITypeConverter<Double> {
+        @Override
+        public Double convert(String text) {
+            try {
+                double number = Double.parseDouble(text.strip());
+                if (number > 0 && Double.isFinite(number)) {
+                    return number;
+                }
+            } catch (NumberFormatException e) {
+                // Said below, in our words.
+            }
+            throw new TypeConversionException("expected a positive number, got '" + text + "'");
+        }
+    }
+}

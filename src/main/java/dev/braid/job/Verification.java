@@ -1,0 +1,45 @@
+package dev.braid.job;
+
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.Golden;
+import dev.braid.model.FusionModel;
+import dev.braid.model.GoldenResult;
+import dev.braid.model.Proof;
+import java.util.Locale;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+
+/**
+ * The check before a run that this machine gives PyTorch's numbers.
+ *
+ * @param proof for the executors to repeat; empty where there is nothing to prove or nobody wants it
+ * @param outcome as the run report says it
+ */
+record Verification(Optional<Proof> proof, String outcome) {
+
+    static Verification skipped() {
+        return new Verification(Optional.empty(), "skipped (--no-verify)");
+    }
+
+    /**
+     * Replays the model's golden file here, if its directory has one.
+     *
+     * @throws dev.braid.InputException if a number is too far off
+     */
+    static Verification of(String directory, Checkpoint checkpoint, double tolerance, Configuration hadoop) {
+        Optional<Golden> golden = Golden.read(directory, checkpoint.config(), hadoop);
+        if (golden.isEmpty()) {
+            return new Verification(Optional.empty(), "no " + Golden.FILE);
+        }
+        Proof proof = new Proof(golden.get(), tolerance);
+        try (FusionModel model = FusionModel.load(checkpoint)) {
+            GoldenResult result = proof.verify(model);
+            String outcome = String.format(
+                    Locale.ROOT,
+                    "%,d rows, largest error %.1e",
+                    result.rows(),
+                    result.largest().error());
+            return new Verification(Optional.of(proof), outcome);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package dev.braid.spark;
+
+import dev.braid.batch.DecodedRow;
+import dev.braid.batch.DecodedRow.Reason;
+import dev.braid.batch.DecodedRow.Rejected;
+import dev.braid.batch.DecodedRow.Sequences;
+import dev.braid.batch.FeatureSequence;
+import java.io.Serializable;
+import java.nio.FloatBuffer;
+import org.apache.spark.sql.catalyst.InternalRow;
+
+/**
+ * What a look at one modality of one row found.
+ *
+ * @param tokens that would be fused; 0 where the row is rejected
+ * @param positions rows of a position table that they reach
+ * @param rejected why the row cannot be fused, or null
+ * @param message of the rejection, or null
+ */
+record SampledRow(int tokens, int positions, Reason rejected, String message) implements Serializable {
+
+    /** Decodes a row of one modality, values and all, as a fusion does. */
+    static SampledRow of(InternalRow row, RowDecoder decoder, int featureSize) {
+        DecodedRow decoded = decoder.decode(row);
+        if (decoded instanceof Rejected rejected) {
+            return of(rejected);
+        }
+        Sequences sequences = (Sequences) decoded;
+        FeatureSequence sequence = sequences.byModality().get(0);
+        int tokens = sequence.tokens();
+        FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(tokens, featureSize));
+        return sequence.copyTo(values, 0, tokens)
+                ? new SampledRow(tokens, sequence.position(tokens - 1) + 1, null, null)
+                : of(decoder.notFinite(row, sequences));
+    }
+
+    private static SampledRow of(Rejected rejected) {
+        return new SampledRow(0, 0, rejected.reason(), rejected.message());
+    }
+}

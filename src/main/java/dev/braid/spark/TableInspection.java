@@ -1,0 +1,65 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.ModelConfig;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * Feature tables beside a model: what they hold, and where they do not fit. Rows are counted in the files' footers; the
+ * first {@value #SAMPLED_ROWS} rows of each feature column are decoded as a fusion decodes them. No table is joined or
+ * read to its end, and keys are not compared.
+ *
+ * @param tables those that could be opened
+ * @param lengths by modality, in the model's order: those whose column could be read and has rows to fuse
+ * @param rowLengths of whole rows with the model's own tokens, where one table holds every modality; else null
+ * @param misfits what a fusion would refuse, a line each; empty where none was seen
+ */
+public record TableInspection(
+        List<Table> tables, Map<String, Lengths> lengths, Lengths rowLengths, List<String> misfits) {
+    /** How many rows of a feature column are looked at. */
+    public static final int SAMPLED_ROWS = 1000;
+
+    public TableInspection {
+        tables = List.copyOf(tables);
+        lengths = new LinkedHashMap<>(lengths);
+        misfits = List.copyOf(misfits);
+    }
+
+    /** One table, its rows as the footers of its files count them. */
+    public record Table(String path, long rows, StructType schema) {}
+
+    /** Lengths in tokens of the sampled rows that can be fused. */
+    public record Lengths(int rows, int shortest, int median, int percentile95, int longest) {
+
+        /** Of one length or more. */
+        static Lengths of(int[] tokens) {
+            int[] sorted = tokens.clone();
+            Arrays.sort(sorted);
+            int last = sorted.length - 1;
+            return new Lengths(sorted.length, sorted[0], rank(sorted, 50), rank(sorted, 95), sorted[last]);
+        }
+
+        /** The smallest length that {@code percent} of all do not pass. */
+        private static int rank(int[] sorted, int percent) {
+            return sorted[(int) ((sorted.length * (long) percent + 99) / 100) - 1];
+        }
+    }
+
+    /**
+     * Looks at the tables of a model's modalities. Driver only.
+     *
+     * @param paths a path for each modality, by its name; several may share one
+     * @param columns of {@code model}'s modalities; without a key (null) rows are named by their number
+     * @param maxTokens the longest row that a fusion would take, the model's own tokens counted
+     * @throws InputException if Spark is set to leave out files, or a file cannot be read
+     */
+    public static TableInspection of(
+            SparkSession spark, Map<String, String> paths, TableColumns columns, ModelConfig model, int maxTokens) {
+        return new TableInspector(spark, columns, model, maxTokens).inspect(paths);
+    }
+}

@@ -1,0 +1,231 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import dev.braid.batch.DecodedRow.Reason;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.spark.TableInspection.Lengths;
+import dev.braid.spark.TableInspection.Table;
+import java.io.IOException;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
+
+/** One {@link TableInspection} in the making: every step goes on where an earlier one found a misfit. */
+final class TableInspector {
+    /** The key where none is named, or a table lacks it. */
+    private static final String ROW_NUMBER = "(row)";
+
+    private final SparkSession session;
+    private final Configuration hadoop;
+    private final TableColumns columns;
+    private final boolean numbered;
+    private final ModelConfig model;
+    private final int maxTokens;
+    private final List<String> misfits = new ArrayList<>();
+    private final Map<String, Lengths> lengths = new LinkedHashMap<>();
+    private Lengths rowLengths;
+
+    TableInspector(SparkSession spark, TableColumns columns, ModelConfig model, int maxTokens) {
+        this.session = ReadSession.of(spark);
+        this.hadoop = session.sparkContext().hadoopConfiguration();
+        this.numbered = columns.key() == null;
+        this.columns = numbered ? new TableColumns(ROW_NUMBER, columns.keep(), columns.features()) : columns;
+        this.model = model;
+        this.maxTokens = maxTokens;
+    }
+
+    TableInspection inspect(Map<String, String> paths) {
+        Map<String, List<FeatureColumn>> byPath = FeatureTables.byPath(paths, columns, misfits);
+        List<SourceTable> sources = FeatureTables.sources(session, byPath, misfits);
+        List<Table> tables = sources.stream()
+                .map(source ->
+                        new Table(source.name(), rows(source), source.data().schema()))
+                .toList();
+        if (numbered) {
+            sources = sources.stream().map(TableInspector::withRowNumber).toList();
+        }
+        checkColumns(sources);
+        checkRows(tables);
+        ReadSession.batchRows(session, FeatureTables.rowBytes(sources, columns, hadoop));
+        sources.forEach(this::sample);
+        Map<String, Lengths> inOrder = new LinkedHashMap<>();
+        for (ModalityConfig modality : model.modalities()) {
+            inOrder.computeIfAbsent(modality.name(), lengths::get);
+        }
+        return new TableInspection(tables, inOrder, rowLengths, misfits);
+    }
+
+    private long rows(SourceTable source) {
+        try {
+            return Footers.rows(
+                    Arrays.stream(source.data().inputFiles()).map(file -> new Path(URI.create(file))), hadoop);
+        } catch (IOException | RuntimeException failure) {
+            throw new InputException(
+                    "Cannot read table '" + source.name() + "': expected Parquet files, got "
+                            + SparkFailure.firstLine(failure),
+                    failure);
+        }
+    }
+
+    private static SourceTable withRowNumber(SourceTable source) {
+        return new SourceTable(
+                source.name(),
+                source.data().withColumn(ROW_NUMBER, functions.monotonically_increasing_id()),
+                source.features());
+    }
+
+    /** Names, types, and keys of one type, of all tables together. */
+    private void checkColumns(List<SourceTable> sources) {
+        try {
+            new ColumnCheck(sources, columns, misfits).select();
+        } catch (InputException refused) {
+            // The check has added each problem to the misfits.
+        }
+    }
+
+    private void checkRows(List<Table> tables) {
+        if (tables.stream().mapToLong(Table::rows).distinct().count() > 1) {
+            misfits.add("tables: expected the same keys and so as many rows in each, got "
+                    + tables.stream()
+                            .map(table -> table.rows() + " in '" + table.path() + "'")
+                            .collect(Collectors.joining(", ")));
+        }
+    }
+
+    /** Every modality of a table by itself: what is wrong with one does not hide another. */
+    private void sample(SourceTable source) {
+        int[] rowTokens = null;
+        boolean whole = source.features().size() == columns.features().size();
+        for (FeatureColumn feature : source.features()) {
+            Optional<PairedTable> alone = alone(source, feature);
+            if (alone.isEmpty()) {
+                whole = false;
+                continue;
+            }
+            List<SampledRow> sample = sample(alone.get());
+            checkRejected(sample);
+            checkPositions(feature, sample);
+            int[] tokens = sample.stream().mapToInt(SampledRow::tokens).toArray();
+            int[] fusible = Arrays.stream(tokens).filter(count -> count > 0).toArray();
+            if (fusible.length > 0) {
+                lengths.put(feature.modality().name(), Lengths.of(fusible));
+            }
+            rowTokens = rowTokens == null ? tokens : sum(rowTokens, tokens);
+        }
+        if (rowTokens != null) {
+            checkBudget(source, rowTokens, whole);
+        }
+    }
+
+    /** A table of the key and one modality of any length, empty where its column cannot be read. */
+    private Optional<PairedTable> alone(SourceTable source, FeatureColumn feature) {
+        ModalityConfig modality = feature.modality();
+        FeatureColumn unlimited = new FeatureColumn(
+                new ModalityConfig(modality.name(), modality.featureSize()),
+                feature.column(),
+                feature.dtype(),
+                feature.selection());
+        boolean keyed = source.has(columns.key());
+        TableColumns own = new TableColumns(keyed ? columns.key() : ROW_NUMBER, List.of(), List.of(unlimited));
+        try {
+            return Optional.of(PairedTable.of((keyed ? source : withRowNumber(source)).data(), own));
+        } catch (InputException reported) {
+            return Optional.empty();
+        }
+    }
+
+    /** The first rows. No more partitions are touched than that takes, and only what was found comes back. */
+    private List<SampledRow> sample(PairedTable alone) {
+        ModalityConfig modality = alone.columns().features().get(0).modality();
+        // Of the first modality a pooling may need the first token, which a mask can drop.
+        boolean first = modality.name().equals(model.modalities().get(0).name());
+        FusionConfig config = new FusionConfig(
+                alone.columns(), Integer.MAX_VALUE, false, Set.of(first ? Emitted.POOLED : Emitted.TOKENS));
+        DataType[] types = Arrays.stream(alone.rows().schema().fields())
+                .map(StructField::dataType)
+                .toArray(DataType[]::new);
+        CarriedColumns key = new CarriedColumns(Arrays.copyOf(types, 1));
+        RowDecoder decoder = new RowDecoder(config, model, key, Arrays.copyOfRange(types, 1, types.length));
+        int featureSize = modality.featureSize();
+        try {
+            JavaRDD<InternalRow> rows = alone.rows().queryExecution().toRdd().toJavaRDD();
+            return rows.map(row -> SampledRow.of(row, decoder, featureSize)).take(TableInspection.SAMPLED_ROWS);
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            throw SparkFailure.translate(failure);
+        }
+    }
+
+    /** One line for each kind of fault, with the first row that has it. */
+    private void checkRejected(List<SampledRow> sample) {
+        Map<Reason, List<SampledRow>> byReason = sample.stream()
+                .filter(row -> row.rejected() != null)
+                .collect(Collectors.groupingBy(
+                        SampledRow::rejected, () -> new EnumMap<>(Reason.class), Collectors.toList()));
+        byReason.values()
+                .forEach(rows -> misfits.add(rows.get(0).message() + "; so in " + share(rows.size(), sample.size())));
+    }
+
+    private void checkPositions(FeatureColumn feature, List<SampledRow> sample) {
+        int limit = feature.modality().maxPositions();
+        long beyond = sample.stream().filter(row -> row.positions() > limit).count();
+        if (beyond > 0) {
+            int longest = sample.stream().mapToInt(SampledRow::positions).max().orElseThrow();
+            misfits.add("column '" + feature.column() + "': expected at most " + limit + " tokens (position table of '"
+                    + feature.modality().name() + "'), got up to " + longest + " in " + share(beyond, sample.size())
+                    + "; --truncate cuts them");
+        }
+    }
+
+    /**
+     * Whether the rows fit the budget, beside the model's own tokens and one token of each modality elsewhere.
+     *
+     * @param whole whether {@code rowTokens} count every modality
+     */
+    private void checkBudget(SourceTable source, int[] rowTokens, boolean whole) {
+        int elsewhere = columns.features().size() - source.features().size();
+        int[] totals = Arrays.stream(rowTokens)
+                .filter(tokens -> tokens > 0)
+                .map(tokens -> model.leadingTokens() + tokens + elsewhere)
+                .toArray();
+        if (totals.length == 0) {
+            return;
+        }
+        if (whole) {
+            rowLengths = Lengths.of(totals);
+        }
+        long beyond = Arrays.stream(totals).filter(tokens -> tokens > maxTokens).count();
+        if (beyond > 0) {
+            int longest = Arrays.stream(totals).max().orElseThrow();
+            misfits.add("table '" + source.name() + "': expected rows of at most " + maxTokens
+                    + " tokens (--max-tokens), got up to " + longest + " in " + share(beyond, totals.length)
+                    + (whole ? "; --max-tokens " + longest + " would do" : ""));
+        }
+    }
+
+    /** Row by row; 0 where either is rejected. */
+    private static int[] sum(int[] one, int[] other) {
+        int[] sums = new int[one.length];
+        Arrays.setAll(sums, row -> one[row] == 0 || other[row] == 0 ? 0 : one[row] + other[row]);
+        return sums;
+    }
+
+    private static String share(long rows, int sampled) {
+        return rows + " of the first " + sampled + " rows";
+    }
+}

@@ -1,0 +1,251 @@
+"""Describes a module of one's own as a `fusion_encoder` directory, and proves the description. Start at `describe`.
+
+Dimension letters: S tokens of a modality in a row, D hidden size.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, Union
+
+import torch
+from torch import Tensor, nn
+
+from braid.encoder import Encoder, find_encoder, linear_tensors, norm_tensors, path_of
+from braid.errors import ExportError, quoted
+from braid.golden import POOLINGS, Row, RowOutput, error
+from braid.reference import Reference
+from braid.trace import Call, Trace, plain_run, trace_rows
+
+#: Largest error, relative to max(1, |x|), between the module and its description: what Braid's own check allows.
+TOLERANCE = 1e-4
+
+#: Learned rows: an embedding, or a tensor whose last axis has the hidden size.
+Table = Union[nn.Embedding, Tensor]
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the caller names of a module, in the words of config.json; None is found by running it, or absent."""
+
+    call: Call | None = None
+    encoder: nn.Module | None = None
+    final_layer_norm: nn.LayerNorm | None = None
+    heads: int | None = None
+    projections: Mapping[str, nn.Linear | None] | None = None
+    cls_token: Tensor | None = None
+    modality_embeddings: Table | None = None
+    position_embeddings: Table | Mapping[str, Table] | None = None
+    embedding_layer_norm: nn.LayerNorm | None = None
+    pooler: nn.Linear | None = None
+    pooling: str | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is written: config.json, the tensors, and what the module itself made of the sample's rows."""
+
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+    outputs: list[RowOutput]
+
+
+def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
+    """Finds the parts of the module, runs it on every row, and proves that config and tensors compute the same."""
+    subject = f"'{type(module).__name__}'"
+    encoder = find_encoder(module, named.encoder, named.final_layer_norm, named.heads)
+    with plain_run():
+        running = copy.deepcopy(module).to("cpu", torch.float32).eval()
+        traces = trace_rows(running, encoder, rows, named.call)
+        config, tensors = embedding(module, encoder, rows, traces, named)
+        prove(subject, encoder, Reference(config, tensors), rows, traces)
+        config["pooling"] = pooling(subject, Reference(config, tensors), traces, named)
+        pool = Reference(config, tensors).pool
+        return Description(config, tensors, [RowOutput(t.layers, t.fused, pool(t.fused)) for t in traces])
+
+
+def embedding(
+    module: nn.Module, encoder: Encoder, rows: list[Row], traces: list[Trace], named: Named
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Config and tensors: of all orders of modalities and Linears that read them, those that made the tokens."""
+    subject = f"'{type(module).__name__}'"
+    extra_config, extra_tensors = extras(subject, encoder, list(rows[0]), named)
+    candidates = projections(module, encoder, rows[0], traces, named)
+    best: tuple[float, Reference] | None = None
+    for order in itertools.permutations(rows[0]):
+        for choice in itertools.product(*(candidates[name] for name in order)):
+            prefixes = {name: path for name, path in zip(order, choice) if path is not None}
+            tensors = {**encoder.tensors, **extra_tensors}
+            for name, path in prefixes.items():
+                tensors.update(linear_tensors(f"the projection of '{name}'", module.get_submodule(path), path))
+            if encoder.path:
+                prefixes["encoder"] = encoder.path
+            config = {
+                "model_type": "fusion_encoder",
+                "modalities": [{"name": name, "feature_size": rows[0][name].shape[1]} for name in order],
+                **encoder.config,
+                **extra_config,
+                "pooling": "none",
+                "tensor_prefixes": prefixes,
+            }
+            reference = Reference(config, tensors)
+            apart = max(error(reference.embed(row), t.entering) for row, t in zip(rows, traces))
+            if apart <= TOLERANCE:
+                return config, tensors
+            if best is None or apart < best[0]:
+                best = apart, reference
+    assert best is not None
+    refuse_embedding(subject, encoder, best[1], rows, [t.entering for t in traces])
+
+
+def projections(
+    module: nn.Module, encoder: Encoder, row: Row, traces: list[Trace], named: Named
+) -> dict[str, list[str | None]]:
+    """Per modality the paths of what may project it: named, or read its features in every row; None: as it is."""
+    subject = f"'{type(module).__name__}'"
+    given = named.projections or {}
+    if not set(given) <= set(row):
+        raise ExportError(subject, f"modalities of the sample, {quoted(row)} (projections=)", quoted(given))
+    hidden = encoder.config["hidden_size"]
+    found: dict[str, list[str | None]] = {}
+    for name, features in row.items():
+        size = features.shape[1]
+        if name in given:
+            linear = given[name]
+            found[name] = [None if linear is None else path_of(module, linear, f"projections['{name}']")]
+        else:
+            readers = [path for path in traces[0].readers[name] if all(path in t.readers[name] for t in traces)]
+            found[name] = [path for path in readers if module.get_submodule(path).out_features == hidden]
+            if size == hidden:
+                found[name].append(None)
+        if not found[name] or (found[name] == [None] and size != hidden):
+            expected = f"a Linear({size}, {hidden}) that reads the features of '{name}' as the sample holds them"
+            hint = f"pass projections={{'{name}': module.<its Linear>}}, or the features as they enter that Linear"
+            raise ExportError(subject, expected, "none", hint)
+    return found
+
+
+def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The config keys and tensors of what the caller names beside projections and encoder."""
+    tensors: dict[str, Tensor] = {}
+    hidden = encoder.config["hidden_size"]
+
+    def table(argument: str, value: Table) -> Tensor:
+        weight = (value.weight if isinstance(value, nn.Embedding) else value).detach()
+        if weight.numel() == 0 or weight.shape[-1] != hidden:
+            raise ExportError(subject, f"rows of {hidden} numbers ({argument}=)", str(list(weight.shape)))
+        return weight.reshape(-1, hidden)
+
+    if named.cls_token is not None:
+        tensors["cls_token"] = table("cls_token", named.cls_token).reshape(1, 1, -1)
+    if named.modality_embeddings is not None:
+        weight = table("modality_embeddings", named.modality_embeddings)
+        if len(weight) < len(names):
+            raise ExportError(subject, f"{len(names)} rows (modality_embeddings=)", str(len(weight)))
+        tensors["modality_embeddings.weight"] = weight[: len(names)]
+    if named.position_embeddings is not None:
+        positions = named.position_embeddings
+        by_name: dict[str, Table]
+        if isinstance(positions, (nn.Embedding, Tensor)):
+            by_name = dict.fromkeys(names, positions)
+        else:  # a mapping, or nn.ModuleDict and nn.ParameterDict, which are none
+            by_name = dict(positions.items())
+        if set(by_name) != set(names):
+            raise ExportError(subject, f"a table for each of {quoted(names)} (position_embeddings=)", quoted(by_name))
+        for name, value in by_name.items():
+            tensors[f"position_embeddings.{name}.weight"] = table("position_embeddings", value)
+    if named.embedding_layer_norm is not None:
+        eps, norm = encoder.config["layer_norm_eps"], named.embedding_layer_norm
+        tensors.update(norm_tensors("the embedding_layer_norm", norm, eps, "embedding_layer_norm"))
+    if named.pooler is not None:
+        tensors.update(linear_tensors("the pooler", named.pooler, "pooler.dense"))
+    config = {
+        "cls_token": named.cls_token is not None,
+        "modality_embeddings": named.modality_embeddings is not None,
+        "position_embeddings": named.position_embeddings is not None,
+        "embedding_layer_norm": named.embedding_layer_norm is not None,
+    }
+    return config, tensors
+
+
+def refuse_embedding(
+    subject: str, encoder: Encoder, reference: Reference, rows: list[Row], entered: list[Tensor]
+) -> NoReturn:
+    """Says what the tokens that enter the encoder have that the described ones have not."""
+    described = [reference.embed(row) for row in rows]
+    expected = f"the projected features of {quoted(rows[0])}, one after another, to enter '{encoder.layers[0]}'"
+    for i, (x, own) in enumerate(zip(entered, described)):
+        if x.shape != own.shape:
+            hint = "pass cls_token= where the first is a learned token" if len(x) == len(own) + 1 else ""
+            raise ExportError(subject, expected, f"{len(x)} tokens, not {len(own)}, in row {i}", hint)
+    deltas: dict[str, list[Tensor]] = {modality["name"]: [] for modality in reference.config["modalities"]}
+    for row, x, own in zip(rows, entered, described):
+        of_modalities = (x - own)[1:] if reference.config["cls_token"] else x - own
+        parts = torch.split(of_modalities, [len(row[name]) for name in deltas])
+        for name, part in zip(deltas, parts):
+            deltas[name].append(part)
+    if all(alike([part[i : i + 1] for part in parts for i in range(len(part))]) for parts in deltas.values()):
+        hint = "a row is added to every token of a modality: pass modality_embeddings="
+    elif all(alike(parts) for parts in deltas.values()):
+        hint = "a row is added at each position: pass position_embeddings="
+    else:
+        hint = (
+            "pass cls_token=, modality_embeddings=, position_embeddings= or embedding_layer_norm= where the module has "
+            "them; other operations between projections and encoder cannot be described"
+        )
+    apart = max(error(own, x) for x, own in zip(entered, described))
+    raise ExportError(subject, expected, f"tokens that are {apart:.1e} apart from them", hint)
+
+
+def alike(parts: list[Tensor]) -> bool:
+    """Whether tensors [S, D] of several S hold the same rows as far as both go."""
+    longest = max(parts, key=len)
+    return len(parts) > 1 and all(error(part, longest[: len(part)]) <= TOLERANCE for part in parts)
+
+
+def prove(subject: str, encoder: Encoder, reference: Reference, rows: list[Row], traces: list[Trace]) -> None:
+    """Compares every layer and the fused tokens of the module with what the description computes."""
+    for i, (row, found) in enumerate(zip(rows, traces)):
+        described = reference.run(row)
+        names = [f"the output of '{path}'" for path in encoder.layers] + ["the fused tokens"]
+        for name, x, own in zip(names, [*found.layers, found.fused], [*described.layers, described.fused]):
+            apart = error(x, own)
+            if not apart <= TOLERANCE:
+                wanted = f"{name} within {TOLERANCE:.0e} of what the layer's parts compute"
+                hint = "attention masks and a layer's own operations cannot be described"
+                raise ExportError(subject, wanted, f"{apart:.1e} apart in row {i}", hint)
+        tokens = [
+            x for x in found.returned if x.dim() > 1 and x.numel() == found.fused.numel() and len(found.fused) > 1
+        ]
+        tokens = [x.reshape(found.fused.shape).float() for x in tokens if x.shape[-1] == found.fused.shape[-1]]
+        if tokens and not any(error(x, found.fused) <= TOLERANCE for x in tokens):
+            hint = (
+                "name a LayerNorm behind the layers, final_layer_norm=, or let call= return None to export the encoder"
+            )
+            apart = min(error(x, found.fused) for x in tokens)
+            wanted = f"the tokens that the module returns to be those of '{encoder.path}'"
+            raise ExportError(subject, wanted, f"others, {apart:.1e} apart in row {i}", hint)
+
+
+def pooling(subject: str, reference: Reference, traces: list[Trace], named: Named) -> str:
+    """How tokens become a vector: as the caller names it, else as the module returns one, else the mean."""
+    known = [*POOLINGS, "pooler"] if named.pooler is not None else list(POOLINGS)
+    if named.pooling is not None:
+        if named.pooling not in (*known, "none"):
+            hint = "pass pooler=, its Linear" if named.pooling == "pooler" else ""
+            raise ExportError(subject, f"one of {quoted([*known, 'none'])} (pooling=)", f"'{named.pooling}'", hint)
+        return named.pooling
+    hidden = reference.config["hidden_size"]
+    vectors = [[x.reshape(hidden).float() for x in t.returned if x.numel() == hidden == x.shape[-1]] for t in traces]
+    if not all(vectors):
+        return known[-1] if named.pooler is not None else known[0]
+    for name in known:
+        pool = Reference({**reference.config, "pooling": name}, reference.tensors).pool
+        pooled = [pool(found.fused) for found in traces]
+        if all(any(error(x, y) <= TOLERANCE for x in of_row) for of_row, y in zip(vectors, pooled) if y is not None):
+            return name
+    wanted = f"the vector of {hidden} numbers that the module returns to pool the fused tokens by {quoted(known)}"
+    raise ExportError(subject, wanted, "another", "pass pooling=, by which Braid is to pool")

@@ -1,0 +1,223 @@
+"""Finds the encoder inside a module and reads its architecture and tensors. Start at `find_encoder`.
+
+Two kinds of layer are known: `torch.nn.TransformerEncoderLayer`, and a layer written from scratch with
+`self_attention.{query,key,value}_proj`, `feed_forward_network`, `norm1` and `norm2`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+
+from braid.errors import ExportError, quoted
+from braid.reference import ACTIVATIONS, joined
+
+#: What a config says of a layer, and the layer's tensors by their canonical names.
+Layer = tuple[dict[str, Any], dict[str, Tensor]]
+
+#: Spellings of the parts of an attention written from scratch, as attributes.
+_ATTENTION = ("self_attention", "self_attntion")
+_PROJECTIONS = {"query_proj": ("query_proj",), "key_proj": ("key_proj", "ke_proj"), "value_proj": ("value_proj",)}
+_HEADS = ("heads", "num_heads", "n_heads", "nhead", "num_attention_heads")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The one encoder of a module: `path` names it, `config` and `tensors` describe it as model directories do."""
+
+    path: str
+    layers: list[str]
+    final_norm: str | None
+    batch_first: bool
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def find_encoder(
+    module: nn.Module, named: nn.Module | None, final_norm: nn.LayerNorm | None, heads: int | None
+) -> Encoder:
+    """The one stack of layers in `module`, or in its part `named`."""
+    subject = f"'{type(module).__name__}'"
+    below = "" if named is None else path_of(module, named, "encoder")
+    stacks: dict[str, list[str]] = {}
+    parts = dict(module.named_modules())
+    for path, part in parts.items():
+        if is_layer(part) and within(path, below):
+            stacks.setdefault(stack_of(path, parts), []).append(path)
+    if len(stacks) != 1:
+        expected = "one stack of nn.TransformerEncoderLayer" + (f" in '{below}' (encoder=)" if below else "")
+        hint = f"pass encoder=, such as encoder=module.{next(iter(stacks))}" if stacks else hint_for(module)
+        raise ExportError(subject, expected, f"{len(stacks)} ({quoted(stacks)})" if stacks else "none", hint)
+    ((path, layers),) = stacks.items()
+    if isinstance(parts[path], nn.TransformerEncoder) and final_norm is None:
+        norm_path = joined(path, "norm") if parts[path].norm is not None else None
+    else:
+        norm_path = None if final_norm is None else path_of(module, final_norm, "final_layer_norm")
+
+    described = [describe_layer(f"layer '{layer}'", parts[layer], heads) for layer in layers]
+    config, tensors = dict(described[0][0]), {}
+    for i, (facts, part_tensors) in enumerate(described):
+        if facts != config:
+            differing = next(key for key in config if facts[key] != config[key])
+            expected = f"{differing} {config[differing]} as in '{layers[0]}'"
+            raise ExportError(f"layer '{layers[i]}'", expected, str(facts[differing]))
+        for name, tensor in part_tensors.items():
+            tensors[joined(path, f"layers.{i}.{name}")] = tensor
+    if norm_path is not None:
+        tensors.update(norm_tensors(f"'{norm_path}'", parts[norm_path], config["layer_norm_eps"], joined(path, "norm")))
+    first = parts[layers[0]]
+    batch_first = not isinstance(first, nn.TransformerEncoderLayer) or bool(first.self_attn.batch_first)
+    config = {
+        "hidden_size": config.pop("hidden_size"),
+        "num_hidden_layers": len(layers),
+        **config,
+        "final_layer_norm": norm_path is not None,
+    }
+    return Encoder(path, layers, norm_path, batch_first, config, tensors)
+
+
+def is_layer(part: nn.Module) -> bool:
+    return isinstance(part, nn.TransformerEncoderLayer) or (
+        any(hasattr(part, name) for name in _ATTENTION) and hasattr(part, "feed_forward_network")
+    )
+
+
+def stack_of(path: str, parts: dict[str, nn.Module]) -> str:
+    """The path of what holds a layer's whole stack: the layer itself where it stands in no list."""
+    parent, _, _ = path.rpartition(".")
+    if path == "" or not isinstance(parts[parent], (nn.ModuleList, nn.Sequential)):
+        return path
+    owner, _, name = parent.rpartition(".")
+    return owner if name == "layers" else parent
+
+
+def within(path: str, below: str) -> bool:
+    return not below or path == below or path.startswith(below + ".")
+
+
+def path_of(module: nn.Module, part: nn.Module, argument: str) -> str:
+    for path, candidate in module.named_modules():
+        if candidate is part:
+            return str(path)
+    raise ExportError(
+        f"'{type(module).__name__}'", f"a part of the module ({argument}=)", f"another {type(part).__name__}"
+    )
+
+
+def hint_for(module: nn.Module) -> str:
+    for path, part in module.named_modules():
+        if path and getattr(getattr(part, "config", None), "model_type", None) in ("flava", "visual_bert", "vilt"):
+            return f"pass the Hugging Face model itself, module.{path}"
+    return "such layers, self_attention.query_proj with feed_forward_network, and Hugging Face models are understood"
+
+
+def describe_layer(subject: str, layer: nn.Module, heads: int | None) -> Layer:
+    """The architecture of one layer and its tensors by canonical name."""
+    if isinstance(layer, nn.TransformerEncoderLayer):
+        facts, tensors, linears = torch_layer(subject, layer)
+    else:
+        facts, tensors, linears = own_layer(subject, layer, heads)
+    for name, linear in linears.items():
+        tensors.update(linear_tensors(f"{subject}'s {name}", linear, name))
+    eps = getattr(layer.norm1, "eps", None)
+    for name in ("norm1", "norm2"):
+        tensors.update(norm_tensors(f"{subject}'s {name}", getattr(layer, name), eps, name))
+    facts["layer_norm_eps"] = eps
+    return facts, tensors
+
+
+def torch_layer(
+    subject: str, layer: nn.TransformerEncoderLayer
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
+    attention: Any = layer.self_attn
+    if not isinstance(attention, nn.MultiheadAttention) or attention.in_proj_weight is None:
+        expected = "self_attn to be an nn.MultiheadAttention with in_proj_weight"
+        raise ExportError(subject, expected, type(attention).__name__)
+    if attention.bias_k is not None or attention.add_zero_attn:
+        raise ExportError(subject, "attention over the row's own tokens", "add_bias_kv or add_zero_attn")
+    tensors = {"self_attn.in_proj_weight": attention.in_proj_weight.detach()}
+    if attention.in_proj_bias is not None:
+        tensors["self_attn.in_proj_bias"] = attention.in_proj_bias.detach()
+    facts = {
+        "hidden_size": attention.embed_dim,
+        "num_attention_heads": attention.num_heads,
+        "intermediate_size": layer.linear1.out_features,
+        "hidden_act": activation_name(subject, layer.activation),
+        "norm_first": layer.norm_first,
+        "attention_output_projection": True,
+    }
+    linears = {"self_attn.out_proj": attention.out_proj, "linear1": layer.linear1, "linear2": layer.linear2}
+    return facts, tensors, linears
+
+
+def own_layer(
+    subject: str, layer: nn.Module, heads: int | None
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
+    attention: Any = next(getattr(layer, name) for name in _ATTENTION if hasattr(layer, name))
+    linears: dict[str, Any] = {}
+    for canonical, spellings in _PROJECTIONS.items():
+        found = [getattr(attention, name) for name in spellings if hasattr(attention, name)]
+        if not found:
+            raise ExportError(subject, f"a Linear '{canonical}' in its attention", "none")
+        linears[f"self_attention.{canonical}"] = found[0]
+    output = getattr(attention, "out_proj", None)
+    if output is not None:
+        linears["self_attention.out_proj"] = output
+    network: Any = layer.feed_forward_network
+    steps = [step for step in network.children() if not isinstance(step, (nn.Dropout, nn.Identity))]
+    if len(steps) != 3 or not isinstance(steps[0], nn.Linear) or not isinstance(steps[2], nn.Linear):
+        expected = "feed_forward_network to be Linear, activation, Linear"
+        raise ExportError(subject, expected, ", ".join(type(step).__name__ for step in steps))
+    linears.update({"feed_forward_network.0": steps[0], "feed_forward_network.2": steps[2]})
+    if heads is None:
+        holders = (attention, layer)
+        named = [getattr(holder, name) for holder in holders for name in _HEADS if hasattr(holder, name)]
+        if not named or not isinstance(named[0], int):
+            raise ExportError(subject, f"the number of heads in an attribute ({quoted(_HEADS)})", "none", "pass heads=")
+        heads = named[0]
+    facts = {
+        "hidden_size": steps[0].in_features,
+        "num_attention_heads": heads,
+        "intermediate_size": steps[0].out_features,
+        "hidden_act": activation_name(subject, steps[1]),
+        "norm_first": bool(getattr(layer, "norm_first", False)),
+        "attention_output_projection": output is not None,
+    }
+    return facts, {}, linears
+
+
+def activation_name(subject: str, activation: Callable[[Tensor], Tensor]) -> str:
+    """The name of an activation, known by what it computes."""
+    x = torch.linspace(-6.0, 6.0, 1201)
+    try:
+        y = activation(x)
+    except Exception as failure:
+        raise ExportError(subject, f"an activation of numbers ({quoted(ACTIVATIONS)})", repr(failure)) from failure
+    for name, known in ACTIVATIONS.items():
+        if torch.allclose(y, known(x), rtol=0.0, atol=1e-6):
+            return name
+    got = getattr(activation, "__name__", type(activation).__name__)
+    raise ExportError(subject, f"an activation that computes {quoted(ACTIVATIONS)}", f"'{got}'")
+
+
+def linear_tensors(subject: str, linear: Any, name: str) -> dict[str, Tensor]:
+    if not isinstance(linear, nn.Linear):
+        raise ExportError(subject, "an nn.Linear", type(linear).__name__)
+    tensors = {f"{name}.weight": linear.weight.detach()}
+    if linear.bias is not None:
+        tensors[f"{name}.bias"] = linear.bias.detach()
+    return tensors
+
+
+def norm_tensors(subject: str, norm: Any, eps: float | None, name: str) -> dict[str, Tensor]:
+    if not isinstance(norm, nn.LayerNorm) or norm.weight is None:
+        raise ExportError(subject, "an nn.LayerNorm with a weight", repr(norm))
+    if norm.eps != eps:
+        raise ExportError(subject, f"eps {eps} as in the first layer norm", str(norm.eps))
+    tensors = {f"{name}.weight": norm.weight.detach()}
+    if norm.bias is not None:
+        tensors[f"{name}.bias"] = norm.bias.detach()
+    return tensors

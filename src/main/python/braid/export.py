@@ -1,0 +1,108 @@
+"""`export`: writes a PyTorch module as the model directory that Braid reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from braid import huggingface
+from braid.describe import Named, Table, describe
+from braid.errors import ExportError, quoted
+from braid.golden import Sample, example_table, golden_tensors, read_rows
+from braid.trace import Call
+
+
+def export(
+    module: nn.Module,
+    directory: str | os.PathLike[str],
+    sample: Sample,
+    *,
+    call: Call | None = None,
+    encoder: nn.Module | None = None,
+    final_layer_norm: nn.LayerNorm | None = None,
+    heads: int | None = None,
+    projections: Mapping[str, nn.Linear | None] | None = None,
+    cls_token: Tensor | None = None,
+    modality_embeddings: Table | None = None,
+    position_embeddings: Table | Mapping[str, Table] | None = None,
+    embedding_layer_norm: nn.LayerNorm | None = None,
+    pooler: nn.Linear | None = None,
+    pooling: str | None = None,
+) -> None:
+    """Writes config.json, model.safetensors, golden.safetensors and pairs.parquet into `directory`.
+
+    `module` is a Hugging Face FLAVA, VisualBERT or ViLT model, or any module that projects each modality by a Linear
+    (or not at all), concatenates them and runs one stack of encoder layers over them. A module of one's own is run on
+    the sample in float32, row by row, unpadded, on a copy; its parts are found by what they read and compute. The
+    directory is written only where its description, run by itself, gives the module's numbers.
+
+    `sample` holds a few rows: per modality a sequence of [tokens, feature size] each, {"visual": [...], "text": [...]}.
+    Rows of a padded batch are cut first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths prove most.
+
+    What running does not find can be named, in the words of config.json; none of it applies to Hugging Face models:
+
+    call: runs the module on one row, `call(module, row)`, where `forward` does not take [1, tokens, feature size] of
+        each modality by name or in the sample's order. Tokens that it returns must be the encoder's output.
+    encoder: the stack to export, where there are several.
+    final_layer_norm: the LayerNorm behind layers that stand in no nn.TransformerEncoder.
+    heads: of layers written from scratch that do not tell.
+    projections: the Linear of a modality, or None where its features enter as they are.
+    cls_token, modality_embeddings, position_embeddings, embedding_layer_norm: what is added to the projected features;
+        a row per modality in token order, a row per position within a modality (one table for all, or one each).
+    pooler: the Linear of tanh(Linear(first token)).
+    pooling: `none`, `cls`, `mean`, `max`, `last` or `pooler`; else what the module does, else `mean`.
+
+    Raises ExportError, which says what to name.
+    """
+    rows = read_rows(sample)
+    named = Named(
+        call,
+        encoder,
+        final_layer_norm,
+        heads,
+        projections,
+        cls_token,
+        modality_embeddings,
+        position_embeddings,
+        embedding_layer_norm,
+        pooler,
+        pooling,
+    )
+    target = Path(directory)
+    kind = huggingface.kind_of(module)
+    if kind is None:
+        described = describe(module, rows, named)
+        golden = golden_tensors(rows, described.outputs)
+        check_finite({**described.tensors, **golden})
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "config.json").write_text(json.dumps(described.config, indent=2) + "\n", encoding="utf-8")
+        save(target / "model.safetensors", described.tensors)
+    else:
+        superfluous = [name for name, value in vars(named).items() if value is not None]
+        if superfluous:
+            raise ExportError(
+                f"'{type(module).__name__}'", "no named part of a Hugging Face model", quoted(superfluous)
+            )
+        golden = golden_tensors(rows, huggingface.run(module, kind, rows))
+        check_finite(golden)
+        huggingface.write(module, target)
+    save(target / "golden.safetensors", golden)
+    example_table(target / "pairs.parquet", sample)
+
+
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ExportError(f"tensor '{name}'", "finite numbers", "NaN or infinity")
+
+
+def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Writes tensors that may share memory, each as a copy of its own."""
+    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    save_file(copies, path, metadata={"format": "pt"})

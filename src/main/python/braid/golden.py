@@ -1,0 +1,112 @@
+"""Sample rows, what PyTorch makes of them, and the two files that hold both: golden.safetensors and pairs.parquet.
+
+Dimension letters: P rows, S tokens of a modality in a row, K feature size, N tokens of all rows, D hidden size.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Union
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from braid.errors import ExportError, quoted
+
+#: Per modality a sequence of rows, each [S, K] with a length of its own; what `torch.as_tensor` takes will do.
+Sample = Mapping[str, Sequence[Union[Tensor, "np.ndarray[Any, Any]"]]]
+
+#: One row: per modality its features [S, K], float32.
+Row = dict[str, Tensor]
+
+#: A modality's name is that of a column, and stands before = on a command line.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+#: Names of other parts and columns.
+_TAKEN = ("cls", "encoder", "id")
+
+#: How fused tokens [tokens, D] become one vector [D].
+POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda x: x.mean(0),
+    "max": lambda x: x.amax(0),
+    "cls": lambda x: x[0],
+    "last": lambda x: x[-1],
+}
+
+
+@dataclass(frozen=True)
+class RowOutput:
+    """What a model makes of one row: every layer's output and the fused tokens, [tokens, D]; the pooled vector [D]."""
+
+    layers: list[Tensor]
+    fused: Tensor
+    pooled: Tensor | None = None
+
+
+def read_rows(sample: Sample) -> list[Row]:
+    """Checks the sample and turns it into rows, modalities in its order."""
+    if not sample:
+        raise ExportError("the sample", "a modality or more, {'visual': [...], 'text': [...]}", "none")
+    columns: dict[str, list[Tensor]] = {}
+    for name, rows in sample.items():
+        if not _NAME.fullmatch(name) or name.lower() in _TAKEN:
+            expected = f"modalities named by letters, digits and underscores, and none of {quoted(_TAKEN)}"
+            raise ExportError("the sample", expected, f"'{name}'")
+        if name.lower() in (other.lower() for other in columns):
+            raise ExportError("the sample", "modalities that differ in more than case", f"'{name}' again")
+        columns[name] = [torch.as_tensor(row).detach().to("cpu", torch.float32) for row in rows]
+    for name, tensors in columns.items():
+        subject = f"the sample's '{name}'"
+        first = next(iter(columns.values()))
+        if not tensors or len(tensors) != len(first):
+            expected = f"{len(first)} rows, as in '{next(iter(columns))}'" if first else "one row or more"
+            raise ExportError(subject, expected, str(len(tensors)))
+        size = tensors[0].shape[-1] if tensors[0].dim() else 0
+        for i, tensor in enumerate(tensors):
+            if tensor.dim() != 2 or tensor.shape[1] != size or 0 in tensor.shape:
+                expected = f"one token or more of {size} numbers in row {i}, [tokens, {size}]"
+                raise ExportError(subject, expected, str(list(tensor.shape)), "a padded batch is cut to its rows first")
+            if not bool(torch.isfinite(tensor).all()):
+                raise ExportError(subject, f"finite numbers in row {i}", "NaN or infinity")
+    return [dict(zip(columns, row)) for row in zip(*columns.values())]
+
+
+def error(actual: Tensor, expected: Tensor) -> float:
+    """The largest |actual - expected| / max(1, |expected|); infinite where the shapes differ."""
+    if actual.shape != expected.shape:
+        return float("inf")
+    return float(((actual - expected).abs() / expected.abs().clamp(min=1.0)).max())
+
+
+def golden_tensors(rows: Sequence[Row], outputs: Sequence[RowOutput]) -> dict[str, Tensor]:
+    """The tensors of golden.safetensors: features [P, longest S, K] zero-padded, lengths [P], and the outputs."""
+    tensors: dict[str, Tensor] = {}
+    for name in rows[0]:
+        features = [row[name] for row in rows]
+        tensors[f"{name}.features"] = torch.nn.utils.rnn.pad_sequence(features, batch_first=True).contiguous()
+        tensors[f"{name}.lengths"] = torch.tensor([len(row) for row in features], dtype=torch.int64)
+    tensors["fused"] = torch.cat([output.fused for output in outputs]).contiguous()
+    for i in range(len(outputs[0].layers)):
+        tensors[f"layers.{i}"] = torch.cat([output.layers[i] for output in outputs]).contiguous()
+    pooled = [output.pooled for output in outputs if output.pooled is not None]
+    if pooled:
+        tensors["pooled"] = torch.stack(pooled)
+    return tensors
+
+
+def example_table(path: str | os.PathLike[str], sample: Sample) -> None:
+    """Writes the sample as a Parquet table that `jobs/fuse.sh --paired PATH --key id` reads.
+
+    Columns: `id` (`row-0`, `row-1`, ...) and one per modality, `array<array<float>>`.
+    """
+    rows = read_rows(sample)
+    columns: dict[str, pa.Array] = {"id": pa.array([f"row-{i}" for i in range(len(rows))])}
+    for name in rows[0]:
+        columns[name] = pa.array([row[name].tolist() for row in rows], pa.list_(pa.list_(pa.float32())))
+    pq.write_table(pa.table(columns), os.fspath(path))

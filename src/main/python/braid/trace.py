@@ -1,0 +1,153 @@
+"""Runs a module on one row and records what goes through its encoder. Start at `trace`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+
+from braid.encoder import Encoder, within
+from braid.errors import ExportError, quoted
+from braid.golden import Row
+
+#: How a module is run on one row; returns what the module returns.
+Call = Callable[[nn.Module, Row], Any]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One run: tokens into the first layer, out of every layer and of the encoder, [tokens, hidden size] each."""
+
+    entering: Tensor
+    layers: list[Tensor]
+    fused: Tensor
+    #: Per modality the paths of the Linears that read its features as they are.
+    readers: dict[str, list[str]]
+    #: Every tensor that the module returned.
+    returned: list[Tensor]
+
+
+def trace_rows(module: nn.Module, encoder: Encoder, rows: list[Row], call: Call | None) -> list[Trace]:
+    """Runs every row by `call`, or as `forward` takes it: batch first, and where the encoder is not, batch second."""
+    if call is not None:
+        return [trace(module, encoder, row, call) for row in rows]
+    failures: list[Exception] = []
+    for axis in (0,) if encoder.batch_first else (1, 0):
+        try:
+            return [trace(module, encoder, row, partial(default_call, batch_axis=axis)) for row in rows]
+        except Exception as failure:  # whatever the module raises is what the caller has to see
+            failures.append(failure)
+    if isinstance(failures[-1], ExportError):
+        raise failures[-1]
+    shapes = ", ".join(f"'{name}' {[1, *x.shape]}" for name, x in rows[0].items())
+    raise ExportError(
+        f"'{type(module).__name__}'",
+        f"forward to take a row of the sample, {shapes}",
+        f"{type(failures[-1]).__name__}: {failures[-1]}",
+        "pass call=lambda module, row: ..., which runs the module on one row {modality: [tokens, feature size]}",
+    ) from failures[-1]
+
+
+def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
+    """Runs `call(module, row)` once and records it; refuses runs in which the layers do not follow one another."""
+    ran: list[int] = []
+    tokens: list[Tensor] = []  # into the first layer, out of each, out of the final norm
+    readers: dict[str, list[str]] = {name: [] for name in row}
+    handles = []
+
+    def step(path: str, number: int) -> None:
+        def record(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+            entering = row_tokens(args[0] if args else next(iter(kwargs.values())), encoder, path)
+            if not tokens:
+                tokens.append(entering)
+            elif not torch.equal(entering, tokens[-1]):
+                raise ExportError(f"'{path}'", "the output of the layer before as its input", "another tensor")
+            tokens.append(row_tokens(output[0] if isinstance(output, tuple) else output, encoder, path))
+            ran.append(number)
+
+        handles.append(module.get_submodule(path).register_forward_hook(record, with_kwargs=True))
+
+    def reader(path: str, linear: nn.Module) -> None:
+        def record(_: nn.Module, args: Any, output: Any) -> None:
+            for name, features in row.items():
+                size = features.shape[-1]
+                if args and args[0].shape[-1] == size and torch.equal(args[0].reshape(-1, size), features):
+                    readers[name].append(path)
+
+        handles.append(linear.register_forward_hook(record))
+
+    steps = encoder.layers if encoder.final_norm is None else [*encoder.layers, encoder.final_norm]
+    for number, path in enumerate(steps):
+        step(path, number)
+    for path, part in module.named_modules():
+        if isinstance(part, nn.Linear) and not any(within(path, layer) for layer in encoder.layers):
+            reader(path, part)
+    try:
+        returned = list(tensors_in(call(module, row)))
+    finally:
+        for handle in handles:
+            handle.remove()
+    if ran != list(range(len(steps))):
+        expected = f"{quoted(steps)} to run once each, in this order"
+        got = f"runs of {quoted(steps[number] for number in ran)}"
+        hint = "pass encoder= where another is meant, and call= where the given module needs other inputs to reach it"
+        raise ExportError(f"'{type(module).__name__}'", expected, got, hint)
+    layers = tokens[1 : len(encoder.layers) + 1]
+    return Trace(
+        tokens[0], layers, tokens[-1], {name: list(dict.fromkeys(paths)) for name, paths in readers.items()}, returned
+    )
+
+
+def row_tokens(x: Tensor, encoder: Encoder, path: str) -> Tensor:
+    """One row's tokens [tokens, hidden size] as the encoder's layout holds them, copied."""
+    if not bool(torch.isfinite(x).all()):
+        raise ExportError(f"'{path}'", "finite numbers to go through it", "NaN or infinity")
+    if x.dim() == 3 and x.shape[0 if encoder.batch_first else 1] == 1:
+        return x.detach().reshape(-1, x.shape[-1]).clone()
+    if x.dim() == 2:
+        return x.detach().clone()
+    expected = "[1, tokens, hidden size]" if encoder.batch_first else "[tokens, 1, hidden size] (batch_first is false)"
+    raise ExportError(f"'{path}'", f"one row's tokens, {expected}", str(list(x.shape)), "pass call=")
+
+
+def tensors_in(returned: Any) -> Iterator[Tensor]:
+    """Every tensor of what a module returned: alone, or in lists, tuples, mappings and dataclasses."""
+    if isinstance(returned, Tensor):
+        yield returned.detach()
+    elif isinstance(returned, dict):
+        for value in returned.values():
+            yield from tensors_in(value)
+    elif isinstance(returned, (list, tuple)):
+        for value in returned:
+            yield from tensors_in(value)
+    elif hasattr(returned, "__dataclass_fields__"):
+        yield from tensors_in(vars(returned))
+
+
+def default_call(module: nn.Module, row: Row, batch_axis: int) -> Any:
+    """`module(**row)` where `forward` names the modalities, else `module(*row)`; features with a batch axis of 1."""
+    features = {name: x.unsqueeze(batch_axis) for name, x in row.items()}
+    parameters = inspect.signature(module.forward).parameters.values()
+    if set(features) <= {parameter.name for parameter in parameters}:
+        return module(**features)
+    if isinstance(module, (nn.TransformerEncoder, nn.TransformerEncoderLayer)):
+        return module(torch.cat(list(features.values()), dim=1 - batch_axis))
+    return module(*features.values())
+
+
+@contextmanager
+def plain_run() -> Iterator[None]:
+    """No gradients, and torch's fused encoder kernel off: every part of a layer runs as it is written."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)

@@ -1,0 +1,111 @@
+package dev.braid.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.braid.checkpoint.SafetensorsFile;
+import dev.braid.checkpoint.TensorEntry;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.RandomAccessFile;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code braid verify} on a golden model as it is, and broken. */
+class VerifyCommandTest {
+    private static final Path GOLDEN = Path.of("src/test/resources/golden/seed-small");
+
+    @TempDir
+    Path model;
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter error = new StringWriter();
+
+    @BeforeEach
+    void copy() throws IOException {
+        for (String file : new String[] {"config.json", "model.safetensors", "golden.safetensors"}) {
+            Files.copy(GOLDEN.resolve(file), model.resolve(file));
+        }
+    }
+
+    @Test
+    void showsHowNearTheModelComes() {
+        assertThat(verify()).isEqualTo(ExitCode.DONE);
+        assertThat(error.toString()).isEmpty();
+        assertThat(out.toString()).matches("""
+                rows           4
+                tokens         54
+                largest error  \\d\\.\\de-0[5-9]
+                where          '[a-z.0-9]+', row \\d, (token \\d+, )?element \\d+: \\S+ instead of \\S+
+                tolerance      1e-4 \\(relative to max\\(1, \\|x\\|\\)\\)
+
+                layer     largest error  where
+                layers\\.0        \\d\\.\\de-0[5-9]  'layers\\.0', row .*
+                layers\\.1        \\d\\.\\de-0[5-9]  'layers\\.1', row .*
+                """);
+    }
+
+    @Test
+    void aChangedWeightIsFoundInItsLayer() throws IOException {
+        TensorEntry bias;
+        try (SafetensorsFile file = SafetensorsFile.open(weights(), new Configuration())) {
+            bias = file.entries().get("transformer_encoder.layers.1.linear2.bias");
+        }
+        try (RandomAccessFile file =
+                new RandomAccessFile(model.resolve("model.safetensors").toFile(), "rw")) {
+            long header = Long.reverseBytes(file.readLong());
+            file.seek(Long.BYTES + header + bias.begin());
+            file.writeInt(Integer.reverseBytes(Float.floatToIntBits(1.5f)));
+        }
+
+        assertThat(verify()).isEqualTo(ExitCode.INPUT);
+        assertThat(out.toString()).contains("rows           4", "layers.1");
+        assertThat(error.toString())
+                .startsWith("Cannot reproduce golden.safetensors: expected every number within 0.000100 of PyTorch's")
+                .contains("row ", "; the first layer that differs is layers.1")
+                .hasLineCount(1);
+    }
+
+    @Test
+    void aWrongNumberOfHeadsIsFoundInTheFirstLayer() throws IOException {
+        Path config = model.resolve("config.json");
+        String right = Files.readString(config);
+        Files.writeString(config, right.replaceFirst("(num_attention_heads\":) *8", "$1 4"));
+        assertThat(config).content().isNotEqualTo(right);
+
+        assertThat(verify()).isEqualTo(ExitCode.INPUT);
+        assertThat(error.toString()).contains("; the first layer that differs is layers.0");
+    }
+
+    @Test
+    void theToleranceIsTheUsers() {
+        assertThat(verify("--tolerance", "1e-12")).isEqualTo(ExitCode.INPUT);
+        assertThat(error.toString()).contains("within 1.00e-12 of PyTorch's");
+    }
+
+    @Test
+    void aModelWithoutGoldenFileSaysHowToGetOne() throws IOException {
+        Files.delete(model.resolve("golden.safetensors"));
+
+        assertThat(verify()).isEqualTo(ExitCode.INPUT);
+        assertThat(error)
+                .hasToString("Cannot verify model '" + model + "': expected golden.safetensors beside its weights, got"
+                        + " none; write one in Python with braid.export(module, directory, sample=...)\n");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    private org.apache.hadoop.fs.Path weights() {
+        return new org.apache.hadoop.fs.Path(model.resolve("model.safetensors").toUri());
+    }
+
+    private int verify(String... more) {
+        String[] arguments = new String[3 + more.length];
+        System.arraycopy(new String[] {"verify", "--model", model.toString()}, 0, arguments, 0, 3);
+        System.arraycopy(more, 0, arguments, 3, more.length);
+        return Braid.run(arguments, new PrintWriter(out, true), new PrintWriter(error, true));
+    }
+}

@@ -1,0 +1,102 @@
+"""Hugging Face models: the directory is what save_pretrained writes, the golden file what the model computes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from hugging_face import MODELS, flava, vilt, visual_bert
+from modules import sample
+from safetensors.torch import load_file
+
+import braid
+from braid.golden import error, read_rows
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_export_writes_the_models_own_numbers(name: str, tmp_path: Path) -> None:
+    build, make_sample = MODELS[name]
+    module: Any = build()
+    braid.export(module, tmp_path, make_sample())
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == module.config.model_type
+    assert set(load_file(tmp_path / "model.safetensors")) <= set(module.state_dict())
+
+    golden = load_file(tmp_path / "golden.safetensors")
+    base = type(module).from_pretrained(tmp_path).float().eval().base_model
+    fused, pooled = [], []
+    for row in read_rows(make_sample()):
+        visual, text = row["visual"][None], row["text"][None]
+        with torch.no_grad():
+            if hasattr(base, "multimodal_model"):
+                tokens = torch.cat([base.image_to_mm_projection(visual), base.text_to_mm_projection(text)], 1)
+                output = base.multimodal_model(tokens)
+            elif name.startswith("vilt"):
+                output = base(inputs_embeds=text, image_embeds=visual, pixel_mask=torch.ones(visual.shape[:2]))
+            else:
+                output = base(inputs_embeds=text, visual_embeds=visual)
+        fused.append(output.last_hidden_state[0])
+        pooled.append(output.last_hidden_state[0, 0] if output.pooler_output is None else output.pooler_output[0])
+    assert error(torch.cat(fused), golden["fused"]) < 5e-6
+    assert error(torch.stack(pooled), golden["pooled"]) < 5e-6
+    assert golden["layers.1"].shape == golden["fused"].shape and "layers.2" not in golden
+
+
+def test_layers_are_those_before_the_final_norm(tmp_path: Path) -> None:
+    module: Any = flava("FlavaModel")
+    braid.export(module, tmp_path, MODELS["flava"][1]())
+    golden = load_file(tmp_path / "golden.safetensors")
+    with torch.no_grad():
+        assert error(module.multimodal_model.layernorm(golden["layers.1"]), golden["fused"]) < 5e-6
+    lengths = golden["visual.lengths"] + golden["text.lengths"]
+    assert len(golden["fused"]) == int(lengths.sum()) + len(lengths)  # CLS too
+
+
+@pytest.mark.parametrize(
+    ("module", "sizes", "message"),
+    [
+        (lambda: vilt("ViltModel"), (16, 24), "expected a sample of feature sizes {'visual': 24, 'text': 24}, got"),
+        (
+            lambda: vilt("ViltModel", hidden_act="silu"),
+            (24, 24),
+            "hidden_act to be one of 'relu', 'gelu', 'gelu_new', got 'silu'",
+        ),
+        (
+            lambda: visual_bert("VisualBertModel", bypass_transformer=True),
+            (14, 24),
+            "bypass_transformer false, got true",
+        ),
+        (
+            lambda: flava("FlavaModel").multimodal_model,
+            (24, 24),
+            "expected one stack of nn.TransformerEncoderLayer, got none",
+        ),
+        (lambda: torch.nn.Sequential(flava("FlavaModel")), (16, 20), "pass the Hugging Face model itself, module.0"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(module: Any, sizes: tuple[int, int], message: str, tmp_path: Path) -> None:
+    with pytest.raises(braid.ExportError) as refusal:
+        braid.export(module(), tmp_path / "model", sample(visual=sizes[0], text=sizes[1]))
+    assert message in str(refusal.value)
+    assert not (tmp_path / "model").exists()
+
+
+def test_text_beyond_the_positions_is_refused(tmp_path: Path) -> None:
+    long = {"visual": [torch.randn(2, 14)], "text": [torch.randn(17, 24)]}
+    with pytest.raises(braid.ExportError, match="at most 16 text tokens .max_position_embeddings., got 17"):
+        braid.export(visual_bert("VisualBertModel"), tmp_path, long)
+
+
+def test_named_parts_are_refused(tmp_path: Path) -> None:
+    module: Any = vilt("ViltModel")
+    with pytest.raises(braid.ExportError, match="got 'encoder', 'pooling'"):
+        braid.export(module, tmp_path, sample(visual=24, text=24), encoder=module.encoder, pooling="mean")
+
+
+def test_transformers_is_imported_only_by_its_own_models() -> None:
+    assert transformers.__name__
+    for source in Path(braid.__file__).parent.glob("*.py"):
+        assert "import transformers" not in source.read_text()
