@@ -150,7 +150,7 @@ final class ModelTensors {
                 published ? Fit.ROWS : Fit.EXACT,
                 published ? hidden : "modalities and " + hidden,
                 true,
-                published ? "" : falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
+                falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
         return visitor.visit(table, row.row(), rowsOf(name));
     }
 
@@ -169,7 +169,7 @@ final class ModelTensors {
                 Fit.ROWS,
                 hidden,
                 true,
-                config.model() != null ? "" : falseIfNone(OptionalPart.POSITION_EMBEDDINGS));
+                falseIfNone(OptionalPart.POSITION_EMBEDDINGS));
         return visitor.visit(expected, 0, 1);
     }
 
@@ -240,7 +240,7 @@ final class ModelTensors {
 
     private NormWeights norm(Visitor visitor, String name, String role, OptionalPart part) {
         Shape shape = Shape.of(config.hiddenSize());
-        String nextStep = part == null || config.model() != null ? "" : falseIfNone(part);
+        String nextStep = part == null ? "" : falseIfNone(part);
         return new NormWeights(
                 visitor.visit(
                         new ExpectedTensor(
@@ -264,8 +264,9 @@ final class ModelTensors {
         return dialect.model().finalNorm().in(names, encoder.prefix());
     }
 
-    private static String falseIfNone(OptionalPart part) {
-        return "; set " + part.configName() + " to false where the model has none";
+    /** The next step where a part is missing that a config of this project asks for. */
+    private String falseIfNone(OptionalPart part) {
+        return config.model() == null ? "; set " + part.configName() + " to false where the model has none" : "";
     }
 
     /** Whether the config itself says that the model lacks a part. */

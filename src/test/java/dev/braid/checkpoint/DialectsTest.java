@@ -115,6 +115,22 @@ class DialectsTest {
                         "[768, 768] (multimodal_config.hidden_size and image_config.hidden_size in config.json), got");
     }
 
+    /** Versions before 5 write what differs from the default alone. */
+    @Test
+    void aConfigOfDifferencesIsReadLikeTheWhole() {
+        ModelDirectory model = golden("flava");
+        ModelConfig config = model.read().config();
+        model.config("""
+                {"architectures": ["FlavaModel"], "hidden_size": 24, "model_type": "flava",
+                 "image_config": {"hidden_size": 8, "model_type": "flava_image_model"},
+                 "multimodal_config": {"hidden_size": 24, "intermediate_size": 20, "num_attention_heads": %d,
+                                       "num_hidden_layers": 2, "model_type": "flava_multimodal_model"},
+                 "text_config": {"hidden_size": 10, "model_type": "flava_text_model"},
+                 "torch_dtype": "float32", "transformers_version": "4.40.2"}
+                """.formatted(config.heads()));
+        assertThat(model.read().config()).isEqualTo(config);
+    }
+
     @Test
     void aSectionUnderItsOldNameHolds() {
         ModelDirectory model = golden("flava");

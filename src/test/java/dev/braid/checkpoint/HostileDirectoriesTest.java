@@ -10,9 +10,11 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -60,8 +62,7 @@ class HostileDirectoriesTest {
     }
 
     private void readHostile(String config, byte[] weights, long seed) {
-        byte[] json = config.getBytes(StandardCharsets.UTF_8);
-        readHostile(json, weights, seed);
+        readHostile(config.getBytes(StandardCharsets.UTF_8), weights, seed);
     }
 
     private void readHostile(byte[] config, byte[] weights, long seed) {
@@ -142,7 +143,7 @@ class HostileDirectoriesTest {
         readHostile(config, SafetensorsWriter.file(header, data), 0);
         assertThat(read).isEqualTo(1);
         for (long seed = firstSeed; seed < firstSeed + count; seed++) {
-            Random random = new Random(seed);
+            RandomGenerator random = Mutation.random(seed);
             byte[] damaged = Mutation.of(header, pieces, random);
             ByteBuffer file = ByteBuffer.allocate(Long.BYTES + damaged.length + data.length)
                     .order(ByteOrder.LITTLE_ENDIAN);
@@ -151,13 +152,12 @@ class HostileDirectoriesTest {
             byte[] bytes = file.array();
             readHostile(config, random.nextInt(32) == 0 ? cut(bytes, random) : bytes, seed);
         }
-        System.out.printf("headers: %,d read, %,d refused%n", read, refused);
         assertThat(refused).isGreaterThan(count / 2);
-        assertThat(read).isGreaterThan(1);
+        assertThat(read).isGreaterThan(count / 1000);
     }
 
-    private static byte[] cut(byte[] bytes, Random random) {
-        return java.util.Arrays.copyOf(bytes, random.nextInt(bytes.length));
+    private static byte[] cut(byte[] bytes, RandomGenerator random) {
+        return Arrays.copyOf(bytes, random.nextInt(bytes.length));
     }
 
     private void damageConfigs(int count, long firstSeed) {
@@ -198,11 +198,10 @@ class HostileDirectoriesTest {
         }
         assertThat(read).isEqualTo(configs.size());
         for (long seed = firstSeed; seed < firstSeed + count; seed++) {
-            Random random = new Random(seed);
+            RandomGenerator random = Mutation.random(seed);
             int i = random.nextInt(configs.size());
             readHostile(Mutation.of(configs.get(i), pieces, random), weights.get(i), seed);
         }
-        System.out.printf("configs: %,d read, %,d refused%n", read, refused);
         assertThat(refused).isGreaterThan(count / 4);
         assertThat(read).isGreaterThan(configs.size());
     }
@@ -210,7 +209,7 @@ class HostileDirectoriesTest {
     @Test
     @Timeout(120)
     void damagedHeadersAreReadOrRefused() {
-        damageHeaders(Integer.getInteger("nn", 5_000), new Random().nextLong(1L << 40));
+        damageHeaders(5_000, new Random().nextLong(1L << 40));
     }
 
     @Test

@@ -2,7 +2,8 @@ package dev.braid.checkpoint;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Random;
+import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
 
 /** Damage to a JSON text: parts are dropped, doubled, changed, and spliced with text that such files are made of. */
 final class Mutation {
@@ -38,10 +39,15 @@ final class Mutation {
 
     private Mutation() {}
 
+    /** Numbers that have nothing in common with those of the next seed, unlike java.util.Random's. */
+    static RandomGenerator random(long seed) {
+        return new SplittableRandom(seed);
+    }
+
     /** {@code text} with one to four such changes, now and then with a byte that is not of its text. */
-    static byte[] of(String text, List<String> pieces, Random random) {
+    static byte[] of(String text, List<String> pieces, RandomGenerator random) {
         StringBuilder json = new StringBuilder(text);
-        for (int edits = 1 + random.nextInt(4); edits > 0 && !json.isEmpty(); edits--) {
+        for (int edits = random.nextBoolean() ? 1 : 1 + random.nextInt(4); edits > 0 && !json.isEmpty(); edits--) {
             int at = random.nextInt(json.length());
             int end = Math.min(json.length(), at + 1 + random.nextInt(6));
             List<String> from = random.nextBoolean() ? JSON : pieces;

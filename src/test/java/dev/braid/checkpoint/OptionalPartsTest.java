@@ -58,7 +58,7 @@ class OptionalPartsTest {
 
     @Test
     void everyPartIsReadFromItsTensors() {
-        everyPart("");
+        everyPart();
         Checkpoint checkpoint = model.read();
         ModelConfig config = checkpoint.config();
         assertThat(config.normFirst()).isTrue();
@@ -87,7 +87,7 @@ class OptionalPartsTest {
 
     @Test
     void partsMayStandBesideTheEncoderUnderAnyPrefix() {
-        everyPart("");
+        everyPart();
         model.under("module.model.");
         Checkpoint checkpoint = model.read();
         assertThat(checkpoint.weights().clsToken().name()).isEqualTo("module.model.cls_token");
@@ -102,15 +102,15 @@ class OptionalPartsTest {
                 .isEqualTo("module.model.visual_extractor.model_net.weight");
     }
 
-    private void everyPart(String prefix) {
+    private void everyPart() {
         model.tensors()
-                .random(prefix + "cls_token", 1, 1, 8)
-                .random(prefix + "modality_embeddings.weight", 2, 8)
-                .random(prefix + "position_embeddings.visual.weight", 5, 8)
-                .random(prefix + "position_embeddings.text.weight", 11, 8);
-        model.norm(prefix + "embedding_layer_norm");
+                .random("cls_token", 1, 1, 8)
+                .random("modality_embeddings.weight", 2, 8)
+                .random("position_embeddings.visual.weight", 5, 8)
+                .random("position_embeddings.text.weight", 11, 8);
+        model.norm("embedding_layer_norm");
         model.norm(NORM);
-        model.linear(prefix + "pooler.dense", 8, 8);
+        model.linear("pooler.dense", 8, 8);
         model.with(", \"norm_first\": true, \"hidden_act\": \"gelu_new\", \"cls_token\": true,"
                 + " \"modality_embeddings\": true, \"position_embeddings\": true, \"embedding_layer_norm\": true,"
                 + " \"pooling\": \"max\"");
@@ -128,7 +128,7 @@ class OptionalPartsTest {
 
     @Test
     void aPartThatTheConfigDoesNotSpeakOfIsRefusedByItsKey() {
-        everyPart("");
+        everyPart();
         model.tensors().without(NORM + ".weight").without(NORM + ".bias");
         model.with("");
         assertProblems(
@@ -173,7 +173,7 @@ class OptionalPartsTest {
 
     @Test
     void aPartOfAnotherShapeIsReported() {
-        everyPart("");
+        everyPart();
         model.tensors()
                 .random("cls_token", 1, 9)
                 .random("modality_embeddings.weight", 3, 8)
@@ -186,6 +186,14 @@ class OptionalPartsTest {
                 load("position_embeddings.visual.weight") + "[1 or more, 8] (hidden_size in config.json), got [8]",
                 load("position_embeddings.text.weight") + "[1 or more, 8] (hidden_size in config.json), got [0, 8]",
                 load(NORM + ".bias") + "[8] (hidden_size in config.json), got [9]");
+    }
+
+    @Test
+    void aTableOfAnotherWidthIsReported() {
+        everyPart();
+        model.tensors().random("position_embeddings.text.weight", 11, 9);
+        assertProblems(
+                load("position_embeddings.text.weight") + "[1 or more, 8] (hidden_size in config.json), got [11, 9]");
     }
 
     @Test

@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -140,50 +139,9 @@ class SafetensorsPropertyTest {
         String sound =
                 "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
                         + "\"b.c\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]}}  ";
-        String[] pieces = {
-            "{",
-            "}",
-            "[",
-            "]",
-            ",",
-            ":",
-            "\"",
-            "-",
-            "0",
-            "9223372036854775807",
-            "1e9",
-            "null",
-            "true",
-            "\\u0000",
-            "\\",
-            " ",
-            "\"a\"",
-            "\"dtype\"",
-            "\"F4\"",
-            "\"shape\"",
-            "\"data_offsets\"",
-            "\"__metadata__\"",
-            "[[[[[[[[",
-            "\ud83d",
-            "\u0000"
-        };
-        Random random = new Random(seed);
-        StringBuilder header = new StringBuilder(sound);
-        for (int edits = 1 + random.nextInt(4); edits > 0; edits--) {
-            int at = random.nextInt(header.length());
-            int end = Math.min(header.length(), at + 1 + random.nextInt(6));
-            switch (random.nextInt(5)) {
-                case 0 -> header.delete(at, end);
-                case 1 -> header.insert(at, header.substring(at, end));
-                case 2 -> header.setCharAt(at, (char) random.nextInt(128));
-                case 3 -> header.insert(at, pieces[random.nextInt(pieces.length)]);
-                default -> header.replace(at, end, pieces[random.nextInt(pieces.length)]);
-            }
-        }
-        byte[] bytes = header.toString().getBytes(StandardCharsets.UTF_8);
-        if (random.nextInt(8) == 0 && bytes.length > 0) {
-            bytes[random.nextInt(bytes.length)] = (byte) random.nextInt();
-        }
+        List<String> pieces =
+                List.of("\"a\"", "\"dtype\"", "\"F4\"", "\"shape\"", "\"data_offsets\"", "\"__metadata__\"");
+        byte[] bytes = Mutation.of(sound, pieces, Mutation.random(seed));
         try {
             Map<String, TensorEntry> entries = SafetensorsHeader.parse("x", bytes, 26);
             long covered = entries.values().stream()
