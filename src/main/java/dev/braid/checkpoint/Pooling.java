@@ -25,6 +25,11 @@ public enum Pooling {
         this.configName = configName;
     }
 
+    /** Whether one token of a row is all that it reads. */
+    public boolean readsOneToken() {
+        return this == CLS || this == LAST || this == POOLER;
+    }
+
     public String configName() {
         return configName;
     }

@@ -37,13 +37,37 @@ final class EncoderLayer implements AutoCloseable {
     }
 
     void forward(FusionWorkspace workspace) {
-        Kernels kernels = workspace.kernels();
         int tokens = workspace.batch().tokens();
         for (Block block : Block.split(tokens)) {
             Matrix hidden = workspace.hidden(block);
             attention.project(normFirst ? normed(hidden, norm1, workspace) : hidden, workspace, block);
         }
         attention.attend(workspace);
+        finish(workspace, tokens);
+    }
+
+    /**
+     * As {@link #forward}, but for the pooled token of each row alone: keys and values of all tokens, and all else of
+     * one token per row, which becomes hidden token r.
+     */
+    void forwardPooled(FusionWorkspace workspace) {
+        for (Block block : Block.split(workspace.batch().tokens())) {
+            Matrix hidden = workspace.hidden(block);
+            attention.projectKeysAndValues(normFirst ? normed(hidden, norm1, workspace) : hidden, workspace, block);
+        }
+        workspace.keepPooledTokens();
+        int rows = workspace.batch().rows();
+        for (Block block : Block.split(rows)) {
+            Matrix hidden = workspace.hidden(block);
+            attention.projectQueries(normFirst ? normed(hidden, norm1, workspace) : hidden, workspace, block);
+        }
+        attention.attendPooled(workspace);
+        finish(workspace, rows);
+    }
+
+    /** Everything behind attention. */
+    private void finish(FusionWorkspace workspace, int tokens) {
+        Kernels kernels = workspace.kernels();
         for (Block block : Block.split(tokens)) {
             Matrix hidden = workspace.hidden(block);
             attention.addOutput(hidden, workspace, block);
@@ -63,8 +87,10 @@ final class EncoderLayer implements AutoCloseable {
         return normed;
     }
 
-    long multiplyAdds(Batch batch) {
-        return attention.multiplyAdds(batch) + feedForward.multiplyAdds(batch);
+    /** Of {@link #forward}, or of {@link #forwardPooled}. */
+    long multiplyAdds(Batch batch, boolean pooledOnly) {
+        return attention.multiplyAdds(batch, pooledOnly)
+                + feedForward.multiplyAdds(pooledOnly ? batch.rows() : batch.tokens());
     }
 
     @Override

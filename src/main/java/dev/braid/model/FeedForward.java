@@ -1,6 +1,5 @@
 package dev.braid.model;
 
-import dev.braid.batch.Batch;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.kernel.Activation;
@@ -36,8 +35,8 @@ final class FeedForward implements AutoCloseable {
         workspace.kernels().linearAdd(residual, intermediate, linear2);
     }
 
-    long multiplyAdds(Batch batch) {
-        return 2L * batch.tokens() * linear1.inputs() * linear1.outputs();
+    long multiplyAdds(long tokens) {
+        return 2L * tokens * linear1.inputs() * linear1.outputs();
     }
 
     @Override

@@ -13,6 +13,7 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
@@ -99,16 +100,17 @@ public final class FusionModel implements AutoCloseable {
      * @throws InputException as {@link #check} says
      */
     public FusionWorkspace workspace(int maxTokens) {
-        return workspace(maxTokens, false);
+        return workspace(maxTokens, Set.of(Readout.TOKENS));
     }
 
     /**
      * As {@link #workspace(int)}.
      *
-     * @param attention whether {@link FusionWorkspace#attention} will be asked for
+     * @param readouts what will be read beside pooled vectors. Where that is nothing and the pooling reads one token, the
+     *     last layer computes that token alone
      */
-    public FusionWorkspace workspace(int maxTokens, boolean attention) {
-        return new FusionWorkspace(config, library, maxTokens, attention);
+    public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts) {
+        return new FusionWorkspace(config, library, maxTokens, readouts);
     }
 
     /** Fuses the rows of the workspace's batch; their tokens and pooled vectors are then there to be read. */
@@ -127,8 +129,13 @@ public final class FusionModel implements AutoCloseable {
         }
         clsToken.ifPresent(token -> token.place(workspace));
         embeddingNorm.ifPresent(norm -> normalise(workspace, norm));
-        for (int layer = 0; layer < layers.size(); layer++) {
-            layers.get(layer).forward(workspace);
+        int last = layers.size() - 1;
+        for (int layer = 0; layer <= last; layer++) {
+            if (layer == last && workspace.pooledOnly()) {
+                layers.get(layer).forwardPooled(workspace);
+            } else {
+                layers.get(layer).forward(workspace);
+            }
             afterLayer.accept(layer);
         }
         finalNorm.ifPresent(norm -> normalise(workspace, norm));
@@ -136,20 +143,22 @@ public final class FusionModel implements AutoCloseable {
     }
 
     private static void normalise(FusionWorkspace workspace, Norm norm) {
-        for (Block block : Block.split(workspace.batch().tokens())) {
+        for (Block block : Block.split(workspace.hiddenTokens())) {
             Matrix hidden = workspace.hidden(block);
             workspace.kernels().layerNorm(hidden, hidden, norm);
         }
     }
 
-    /** Multiply-adds that {@link #fuse} spends on a batch in matrix products; a flop count is twice that. */
-    public long multiplyAdds(Batch batch) {
+    /** Multiply-adds that {@link #fuse} spends on a workspace's batch in matrix products; a flop count is twice that. */
+    public long multiplyAdds(FusionWorkspace workspace) {
+        Batch batch = workspace.batch();
         long sum = 0;
         for (Projector projector : projectors) {
             sum += projector.multiplyAdds(batch);
         }
-        for (EncoderLayer layer : layers) {
-            sum += layer.multiplyAdds(batch);
+        for (int layer = 0; layer < layers.size(); layer++) {
+            boolean pooledOnly = layer == layers.size() - 1 && workspace.pooledOnly();
+            sum += layers.get(layer).multiplyAdds(batch, pooledOnly);
         }
         return sum + pooler.map(pooling -> pooling.multiplyAdds(batch)).orElse(0L);
     }

@@ -9,6 +9,7 @@ import dev.braid.kernel.Matrix;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Every buffer of one thread, sized once for a budget of N tokens: rows are packed into {@link #batch}, {@link
@@ -39,7 +40,11 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Null where nobody asks for it. */
     private final AttentionShares attentionShares;
 
-    FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens, boolean attention) {
+    private final boolean pooledOnly;
+    /** Whether the hidden tokens are one per row, the pooled ones. */
+    private boolean kept;
+
+    FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens, Set<Readout> readouts) {
         FusionModel.check(config, maxTokens);
         this.config = config;
         int height = Block.roundUp(maxTokens);
@@ -61,7 +66,9 @@ public final class FusionWorkspace implements AutoCloseable {
         this.kernels = library.open();
         this.batch = new Batch(featureBuffers, config.leadingTokens(), maxTokens);
         this.fused = hidden.buffer();
-        this.attentionShares = attention ? new AttentionShares(config, batch, maxTokens) : null;
+        this.attentionShares =
+                readouts.contains(Readout.ATTENTION) ? new AttentionShares(config, batch, maxTokens) : null;
+        this.pooledOnly = readouts.isEmpty() && config.pooling().readsOneToken();
     }
 
     private Matrix allocate(int rows, int columns) {
@@ -80,6 +87,9 @@ public final class FusionWorkspace implements AutoCloseable {
         if (config.pooling() == Pooling.POOLER) {
             return Pooler.token(context.buffer(), row, config.hiddenSize());
         }
+        if (kept) {
+            return Pooler.token(fused, row, config.hiddenSize());
+        }
         return Pooler.pool(config.pooling(), fused, batch.firstToken(row), batch.tokens(row), config.hiddenSize());
     }
 
@@ -97,8 +107,11 @@ public final class FusionWorkspace implements AutoCloseable {
         return attentionShares.byLayer(row);
     }
 
-    /** A row's fused tokens [tokens][D] in the model's token order, fresh arrays. */
+    /** A row's fused tokens [tokens][D] in the model's token order, fresh arrays; only where they are a {@link Readout}. */
     public float[][] tokens(int row) {
+        if (kept) {
+            throw new IllegalStateException("a workspace for pooled vectors alone keeps no other token");
+        }
         float[][] tokens = new float[batch.tokens(row)][config.hiddenSize()];
         int first = batch.firstToken(row);
         for (int t = 0; t < tokens.length; t++) {
@@ -110,9 +123,37 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Before the batch is fused: by the thread that will do it. */
     void begin() {
         kernels.bindThread();
+        kept = false;
         if (attentionShares != null) {
             attentionShares.clear();
         }
+    }
+
+    /** Whether pooled vectors are all that is read, and each is made of one token. */
+    boolean pooledOnly() {
+        return pooledOnly;
+    }
+
+    /** Moves the pooled token of each row r to hidden token r, in place: none stands before its row's number. */
+    void keepPooledTokens() {
+        int size = config.hiddenSize();
+        for (int row = 0; row < batch.rows(); row++) {
+            fused.put(row * size, fused, pooledToken(row) * size, size);
+        }
+        kept = true;
+    }
+
+    /** The hidden token that the pooling reads of a row, where it reads one. */
+    int pooledToken(int row) {
+        if (kept) {
+            return row;
+        }
+        return config.pooling() == Pooling.LAST ? batch.firstToken(row + 1) - 1 : batch.firstToken(row);
+    }
+
+    /** How many hidden tokens there are. */
+    int hiddenTokens() {
+        return kept ? batch.rows() : batch.tokens();
     }
 
     Kernels kernels() {

@@ -10,6 +10,7 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** One run of a model over the rows of its golden file, every number compared. */
@@ -45,17 +46,28 @@ final class GoldenReplay {
             longest = Math.max(longest, model.config().leadingTokens() + tokens(sequences));
         }
         boolean attention = golden.attention() != null || golden.attentionByLayer() != null;
-        try (FusionWorkspace workspace = model.workspace(Math.max(longest, MAX_TOKENS), attention)) {
+        int maxTokens = Math.max(longest, MAX_TOKENS);
+        replay(rows, maxTokens, attention ? Set.of(Readout.values()) : Set.of(Readout.TOKENS));
+        if (model.config().pooling().readsOneToken()) {
+            replay(rows, maxTokens, Set.of());
+        }
+        return new GoldenResult(golden.rows(), golden.tokens(), largest, List.copyOf(layers.values()));
+    }
+
+    /** Once with every token, and once as pooled vectors alone are computed. */
+    private void replay(List<List<FeatureSequence>> rows, int maxTokens, Set<Readout> readouts) {
+        firstRow = 0;
+        firstToken = 0;
+        try (FusionWorkspace workspace = model.workspace(maxTokens, readouts)) {
             batch = workspace.batch();
             for (List<FeatureSequence> row : rows) {
                 if (!batch.fits(tokens(row))) {
-                    compareBatch(workspace);
+                    compareBatch(workspace, readouts);
                 }
                 batch.add(row);
             }
-            compareBatch(workspace);
+            compareBatch(workspace, readouts);
         }
-        return new GoldenResult(golden.rows(), golden.tokens(), largest, List.copyOf(layers.values()));
     }
 
     private static int tokens(List<FeatureSequence> row) {
@@ -71,7 +83,29 @@ final class GoldenReplay {
         return sequences;
     }
 
-    private void compareBatch(FusionWorkspace workspace) {
+    private void compareBatch(FusionWorkspace workspace, Set<Readout> readouts) {
+        if (readouts.contains(Readout.TOKENS)) {
+            fuseAndCompareTokens(workspace);
+        } else {
+            model.fuse(workspace);
+        }
+        for (int row = 0; row < batch.rows(); row++) {
+            if (golden.pooled() != null && golden.pooling() == model.config().pooling()) {
+                compare(golden.pooled(), row, workspace.pooled(row));
+            }
+            if (golden.attention() != null && readouts.contains(Readout.ATTENTION)) {
+                compare(golden.attention(), row, workspace.attention(row));
+            }
+            if (golden.attentionByLayer() != null && readouts.contains(Readout.ATTENTION)) {
+                compare(golden.attentionByLayer(), row, flat(workspace.attentionByLayer(row)));
+            }
+        }
+        firstRow += batch.rows();
+        firstToken += batch.tokens();
+        batch.clear();
+    }
+
+    private void fuseAndCompareTokens(FusionWorkspace workspace) {
         model.fuse(workspace, layer -> {
             GoldenOutput expected = golden.layers().get(layer);
             if (expected != null) {
@@ -81,20 +115,6 @@ final class GoldenReplay {
             }
         });
         largest = largest.larger(compareTokens(golden.fused(), workspace));
-        for (int row = 0; row < batch.rows(); row++) {
-            if (golden.pooled() != null && golden.pooling() == model.config().pooling()) {
-                compare(golden.pooled(), row, workspace.pooled(row));
-            }
-            if (golden.attention() != null) {
-                compare(golden.attention(), row, workspace.attention(row));
-            }
-            if (golden.attentionByLayer() != null) {
-                compare(golden.attentionByLayer(), row, flat(workspace.attentionByLayer(row)));
-            }
-        }
-        firstRow += batch.rows();
-        firstToken += batch.tokens();
-        batch.clear();
     }
 
     private void compare(GoldenOutput expected, int row, float[] got) {

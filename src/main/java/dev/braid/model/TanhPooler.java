@@ -18,7 +18,7 @@ record TanhPooler(PackedLinear dense) implements AutoCloseable {
             Matrix first = workspace.projected().rows(0, rows.height());
             FloatBuffer tokens = first.buffer();
             for (int i = 0; i < rows.tokens(); i++) {
-                tokens.put(i * size, hidden, batch.firstToken(rows.first() + i) * size, size);
+                tokens.put(i * size, hidden, workspace.pooledToken(rows.first() + i) * size, size);
             }
             workspace
                     .kernels()

@@ -44,8 +44,8 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
 
     @Override
     public Iterator<Row> call(Iterator<InternalRow> rows) {
-        ExecutorModel.Borrowed borrowed = ExecutorModel.borrow(
-                id, this::load, model -> model.workspace(config.maxTokens(), config.emitsAttention()));
+        ExecutorModel.Borrowed borrowed =
+                ExecutorModel.borrow(id, this::load, model -> model.workspace(config.maxTokens(), config.readouts()));
         FusedRows fused =
                 new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
         TaskCompletionListener giveBack = context -> {

@@ -81,7 +81,7 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
             next = 0;
             pack();
             model.fuse(workspace);
-            progress.add(batch.rows(), batch.tokens(), model.multiplyAdds(batch), truncated);
+            progress.add(batch.rows(), batch.tokens(), model.multiplyAdds(workspace), truncated);
             ready = batch.rows();
         }
         return next < ready;

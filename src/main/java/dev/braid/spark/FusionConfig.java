@@ -1,6 +1,8 @@
 package dev.braid.spark;
 
+import dev.braid.model.Readout;
 import java.io.Serializable;
+import java.util.EnumSet;
 import java.util.Set;
 
 /**
@@ -30,8 +32,15 @@ public record FusionConfig(TableColumns columns, int maxTokens, boolean truncate
         return emitted.contains(what);
     }
 
-    /** Whether attention is looked at, which costs time. */
-    boolean emitsAttention() {
-        return emits(Emitted.ATTENTION) || emits(Emitted.ATTENTION_BY_LAYER);
+    /** What is read of a fused batch beside pooled vectors. */
+    Set<Readout> readouts() {
+        Set<Readout> readouts = EnumSet.noneOf(Readout.class);
+        if (emits(Emitted.TOKENS)) {
+            readouts.add(Readout.TOKENS);
+        }
+        if (emits(Emitted.ATTENTION) || emits(Emitted.ATTENTION_BY_LAYER)) {
+            readouts.add(Readout.ATTENTION);
+        }
+        return readouts;
     }
 }

@@ -41,7 +41,7 @@ class ScalarModelTest {
                     .toList());
         }
         try (FusionModel model = FusionModel.load(checkpoint, library);
-                FusionWorkspace workspace = model.workspace(400, true)) {
+                FusionWorkspace workspace = model.workspace(400, EnumSet.allOf(Readout.class))) {
             rows.forEach(workspace.batch()::add);
             model.fuse(workspace);
             for (int row = 0; row < rows.size(); row++) {

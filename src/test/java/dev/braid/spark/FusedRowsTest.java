@@ -11,6 +11,7 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Readout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -75,7 +76,7 @@ class FusedRowsTest {
         ModelConfig withCls = new ModelConfig(
                 seed.modalities(), 24, 3, 3, 20, Activation.RELU, false, 1e-5f, true, true, Pooling.CLS);
         try (FusionModel model = FusionModel.load(RandomCheckpoint.of(withCls, 5));
-                FusionWorkspace workspace = model.workspace(64, true)) {
+                FusionWorkspace workspace = model.workspace(64, Set.of(Readout.values()))) {
             FusionConfig all = new FusionConfig(GOLDEN.columns(), 64, false, EnumSet.allOf(Emitted.class));
             Row row = fusedRows(firstRow(), model, workspace, all).next();
             assertThat(row.size()).isEqualTo(6);

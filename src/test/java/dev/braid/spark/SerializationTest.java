@@ -72,7 +72,7 @@ class SerializationTest {
                 new LongAccumulator(), new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
         List<String> fused = new ArrayList<>();
         try (FusionModel model = FusionModel.load(checkpoint);
-                FusionWorkspace workspace = model.workspace(config.maxTokens(), config.emitsAttention())) {
+                FusionWorkspace workspace = model.workspace(config.maxTokens(), config.readouts())) {
             Iterator<Row> result =
                     new FusedRows(rows.iterator(), decoder, PairedRows.key(), model, workspace, config, progress);
             while (result.hasNext()) {
