@@ -14,6 +14,7 @@ import dev.braid.kernel.KernelLibrary;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -27,6 +28,9 @@ class PackingTest {
     private static final int MAX_TOKENS = 400;
 
     private static FusionModel oneDnn;
+    /** The same weights, pooled by one token. */
+    private static FusionModel pooling;
+
     private static FusionModel portable;
 
     @BeforeContainer
@@ -45,12 +49,14 @@ class PackingTest {
                 Pooling.MEAN);
         Checkpoint checkpoint = RandomCheckpoint.of(config, 1);
         oneDnn = FusionModel.load(checkpoint, KernelLibrary.oneDnn());
+        pooling = FusionModel.load(checkpoint.withPooling(Pooling.LAST), KernelLibrary.oneDnn());
         portable = FusionModel.load(checkpoint, KernelLibrary.portable());
     }
 
     @AfterContainer
     static void close() {
         oneDnn.close();
+        pooling.close();
         portable.close();
     }
 
@@ -70,6 +76,23 @@ class PackingTest {
         List<float[][]> packed = packed(oneDnn, sequences);
         for (int row = 0; row < rows; row++) {
             assertThat(packed.get(row)).as("row %d", row).isDeepEqualTo(alone.get(row));
+        }
+    }
+
+    /** So do the vectors of a last layer that computes one token of each row. */
+    @Property(tries = 30)
+    void pooledVectorsHaveTheBitsOfRowsAlone(@ForAll @IntRange(min = 2, max = 40) int rows, @ForAll long seed) {
+        List<List<FeatureSequence>> sequences = rows(pooling, rows, seed);
+        try (FusionWorkspace together = pooling.workspace(MAX_TOKENS * rows, Set.of());
+                FusionWorkspace alone = pooling.workspace(MAX_TOKENS, Set.of())) {
+            sequences.forEach(together.batch()::add);
+            pooling.fuse(together);
+            for (int row = 0; row < rows; row++) {
+                alone.batch().clear();
+                alone.batch().add(sequences.get(row));
+                pooling.fuse(alone);
+                assertThat(together.pooled(row)).as("row %d", row).isEqualTo(alone.pooled(0));
+            }
         }
     }
 

@@ -58,6 +58,27 @@ class ScalarModelTest {
                 }
                 assertAttention(workspace, row, expected.attentionByLayer());
             }
+            assertPooledAlone(model, rows, workspace);
+        }
+    }
+
+    /** The last layer of a workspace for pooled vectors computes the pooled tokens alone; rounding may differ. */
+    private static void assertPooledAlone(
+            FusionModel model, List<List<FeatureSequence>> rows, FusionWorkspace everyToken) {
+        try (FusionWorkspace alone = model.workspace(400, Set.of())) {
+            rows.forEach(alone.batch()::add);
+            model.fuse(alone);
+            for (int row = 0; row < rows.size(); row++) {
+                float[] expected = everyToken.pooled(row);
+                double[] wide = IntStream.range(0, expected.length)
+                        .mapToDouble(i -> expected[i])
+                        .toArray();
+                assertClose(alone.pooled(row), wide);
+            }
+            boolean less =
+                    model.config().pooling().readsOneToken() && alone.batch().tokens() > rows.size();
+            assertThat(model.multiplyAdds(alone) < model.multiplyAdds(everyToken))
+                    .isEqualTo(less);
         }
     }
 
@@ -102,7 +123,7 @@ class ScalarModelTest {
                 random.nextBoolean() ? 1e-2f : 1e-5f,
                 random.nextBoolean(),
                 random.nextBoolean(),
-                random.nextBoolean() ? Pooling.POOLER : Pooling.MEAN);
+                List.of(Pooling.POOLER, Pooling.CLS, Pooling.LAST, Pooling.MEAN).get(random.nextInt(4)));
         return RandomCheckpoint.of(config, seed, parts.toArray(Part[]::new));
     }
 
