@@ -29,14 +29,14 @@ final class CheckpointReader {
     /** Files of torch.save, which only Python reads. */
     private static final List<String> PICKLED = List.of(".bin", ".pt", ".pth");
 
-    private static final String SHARDS_CONVERSION = "python -c \"from transformers import AutoModel;"
-            + " AutoModel.from_pretrained('.').save_pretrained('.')\"";
-
-    /** Copies every tensor, since safetensors holds none twice. */
-    private static final String CONVERSION =
-            "python -c \"import torch; from safetensors.torch import save_file; save_file("
-                    + "{k: v.detach().clone().contiguous() for k, v in torch.load('%s', map_location='cpu', weights_only=True)"
-                    + ".items()}, 'model.safetensors')\"";
+    /**
+     * Merges every file that a pattern finds. A training checkpoint holds its state dict under a key; every tensor is copied,
+     * since safetensors holds none twice.
+     */
+    private static final String CONVERSION = "python -c \"import glob, torch; from safetensors.torch import save_file;"
+            + " d = {}; [d.update(t.get('state_dict', t)) for t in (torch.load(f, map_location='cpu', weights_only=True)"
+            + " for f in sorted(glob.glob('%s')))]; save_file({k: v.detach().clone().contiguous() for k, v in d.items()"
+            + " if isinstance(v, torch.Tensor)}, 'model.safetensors')\"";
 
     private final String directory;
     private final Path path;
@@ -156,7 +156,8 @@ final class CheckpointReader {
         String object = "Cannot read " + WeightFiles.ONE + ": expected the state dict in it, or in the shards of "
                 + WeightFiles.INDEX + ", got ";
         if (isFile(PYTORCH + ".index.json")) {
-            return object + "shards of " + PYTORCH + "; convert them in their directory with " + SHARDS_CONVERSION;
+            return object + "shards of " + PYTORCH + "; convert them in their directory with "
+                    + CONVERSION.formatted("pytorch_model-*.bin");
         }
         try {
             return object

@@ -138,12 +138,45 @@ final class GoldenReader {
             kept[row] = IntStream.range(0, (int) limit)
                     .filter(token -> keeps == null || keeps[start + token] == 1)
                     .toArray();
-            if (kept[row].length == 0) {
-                problems.add("tensor '" + mask + "': expected a kept token (1) in every row, got none in row " + row);
-                return null;
+        }
+        boolean sound = (keeps == null || onlyZerosAndOnes(mask, keeps, (int) longest)) && canBe(kept, modality);
+        return sound ? kept : null;
+    }
+
+    private boolean onlyZerosAndOnes(String mask, long[] keeps, int longest) {
+        for (int i = 0; i < keeps.length; i++) {
+            if (keeps[i] != 0 && keeps[i] != 1) {
+                problems.add("tensor '" + mask + "': expected 1 (keep) or 0 (drop), got " + keeps[i] + " at "
+                        + Shape.of(i / longest, i % longest));
+                return false;
             }
         }
-        return kept;
+        return true;
+    }
+
+    /** Whether the model takes rows with those tokens kept. */
+    private boolean canBe(int[][] kept, ModalityConfig modality) {
+        boolean readsFirst = config.pooling() == Pooling.CLS || config.pooling() == Pooling.POOLER;
+        boolean first = modality.equals(config.modalities().get(0)) && !config.clsToken() && readsFirst;
+        String tokens = "the kept tokens of '" + modality.name() + ".features': expected ";
+        for (int row = 0; row < kept.length; row++) {
+            int[] ofRow = kept[row];
+            if (ofRow.length == 0) {
+                problems.add(tokens + "at least one in every row, got none in row " + row);
+                return false;
+            }
+            if (ofRow[ofRow.length - 1] >= modality.maxPositions()) {
+                problems.add(tokens + "at most " + modality.maxPositions() + " positions (position table of '"
+                        + modality.name() + "'), got " + (ofRow[ofRow.length - 1] + 1) + " in row " + row);
+                return false;
+            }
+            if (first && ofRow[0] != 0) {
+                problems.add(tokens + "token 0 (pooling '" + config.pooling().configName()
+                        + "' reads it), got it dropped" + " in row " + row);
+                return false;
+            }
+        }
+        return true;
     }
 
     private GoldenOutput required(String name, long height, long width) {
@@ -214,8 +247,10 @@ final class GoldenReader {
     private void checkUnused() {
         for (TensorEntry entry : file.entries().values()) {
             if (!used.contains(entry.name())) {
+                String pooled = config.pooling() == Pooling.NONE ? "" : " pooled,";
                 problems.add("tensor " + Quote.of(entry.name()) + ": expected only features, lengths, mask, layers.{i},"
-                        + " fused, pooled, attention and attention_by_layer, got " + entry.describe());
+                        + " fused," + pooled + " attention and attention_by_layer"
+                        + (pooled.isEmpty() ? " (pooling is 'none')" : "") + ", got " + entry.describe());
             }
         }
     }

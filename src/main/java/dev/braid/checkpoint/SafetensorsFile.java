@@ -6,6 +6,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
@@ -18,6 +19,11 @@ import org.apache.hadoop.fs.Path;
  * tensor's bytes are read when asked for, by position, and nothing else.
  */
 public final class SafetensorsFile implements Closeable {
+    private static final String CUT_SHORT = "; the file may be cut short: copy it again";
+
+    /** How the text begins that a clone without Git LFS has in the place of a file. */
+    private static final String LFS_POINTER = "version ";
+
     private final String name;
     private final FSDataInputStream in;
     private final long dataStart;
@@ -54,7 +60,7 @@ public final class SafetensorsFile implements Closeable {
     private static SafetensorsFile open(String name, FSDataInputStream in, long fileBytes) throws IOException {
         if (fileBytes < Long.BYTES) {
             throw new InputException("Cannot read " + name + ": expected at least " + Long.BYTES
-                    + " bytes (the length of a header), got " + fileBytes);
+                    + " bytes (the length of a header), got " + fileBytes + CUT_SHORT);
         }
         byte[] length = new byte[Long.BYTES];
         in.readFully(0, length);
@@ -62,9 +68,13 @@ public final class SafetensorsFile implements Closeable {
                 ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong();
         long limit = Math.min(SafetensorsHeader.MAX_BYTES, fileBytes - Long.BYTES);
         if (headerBytes < 0 || headerBytes > limit) {
-            String why = limit == SafetensorsHeader.MAX_BYTES ? "the format's limit" : "the rest of the file";
+            boolean pointer = new String(length, StandardCharsets.US_ASCII).equals(LFS_POINTER);
+            boolean tooLong = limit == SafetensorsHeader.MAX_BYTES;
             throw new InputException("Cannot read " + name + ": expected a header of at most " + limit + " bytes ("
-                    + why + "), got " + Long.toUnsignedString(headerBytes));
+                    + (tooLong ? "the format's limit" : "the rest of the file") + "), got "
+                    + (pointer
+                            ? "a Git LFS pointer; run git lfs pull where it was cloned"
+                            : Long.toUnsignedString(headerBytes) + (tooLong ? "" : CUT_SHORT)));
         }
         byte[] header = new byte[(int) headerBytes];
         in.readFully(Long.BYTES, header);

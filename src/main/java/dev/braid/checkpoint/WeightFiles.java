@@ -3,6 +3,7 @@ package dev.braid.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.braid.InputException;
 import java.io.Closeable;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -62,7 +63,12 @@ final class WeightFiles implements Closeable {
                     weights.checkShard(file, tensors, problems);
                     weights.add(file);
                 } catch (InputException e) {
-                    problems.add(e.getMessage());
+                    boolean missing = e.getCause() instanceof FileNotFoundException;
+                    problems.add(
+                            missing
+                                    ? "Cannot read " + shard + ": expected it beside " + INDEX
+                                            + ", which names it, got no such file; copy it there too"
+                                    : e.getMessage());
                 }
             });
             fail(problems);

@@ -3,7 +3,6 @@ package dev.braid.job;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
-import dev.braid.model.FusionModel;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.TableColumns;
@@ -127,18 +126,12 @@ final class FuseOptions {
      */
     FusionConfig config(ModelConfig model) {
         TableColumns read = input.columns(model, keep);
-        int fewest = model.leadingTokens() + model.modalities().size();
-        if (input.maxTokens < fewest) {
-            throw new UsageException("Cannot parse option '--max-tokens': expected at least " + fewest
-                    + " (a token per modality of the model" + (model.clsToken() ? ", and CLS" : "") + "), got "
-                    + input.maxTokens);
-        }
+        input.checkBudget(model);
         if (pooling == Pooling.NONE && emit.contains(Emitted.POOLED)) {
             throw new UsageException(
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
-        FusionModel.check(model, input.maxTokens);
         return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit));
     }
 

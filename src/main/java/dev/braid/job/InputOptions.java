@@ -3,6 +3,7 @@ package dev.braid.job;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.model.FusionModel;
 import dev.braid.spark.TableColumns;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -83,6 +84,22 @@ final class InputOptions {
         Assignment.byModality("--column", columns);
         Assignment.byModality("--dtype", dtypes);
         selections.columns();
+    }
+
+    /**
+     * Whether {@code --max-tokens} can be had for {@code model}.
+     *
+     * @throws UsageException if no row could fit
+     * @throws dev.braid.InputException if its buffers could not be allocated
+     */
+    void checkBudget(ModelConfig model) {
+        int fewest = model.leadingTokens() + model.modalities().size();
+        if (maxTokens < fewest) {
+            throw new UsageException("Cannot parse option '--max-tokens': expected at least " + fewest
+                    + " (a token per modality of the model" + (model.clsToken() ? ", and CLS" : "") + "), got "
+                    + maxTokens);
+        }
+        FusionModel.check(model, maxTokens);
     }
 
     /** The refusal of none or both of {@code --paired} and {@code --features}. */

@@ -67,6 +67,7 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     private void printTables(SparkSession spark, ModelConfig model, PrintWriter out) {
+        input.checkBudget(model);
         TableColumns columns = input.columns(model, List.of());
         TableInspection tables = TableInspection.of(spark, input.tables(model), columns, model, input.maxTokens);
         out.println("\n" + new TableSummary(tables));

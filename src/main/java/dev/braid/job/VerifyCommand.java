@@ -52,6 +52,7 @@ final class VerifyCommand implements Callable<Integer> {
                 .orElseThrow(() -> new InputException("Cannot verify model '" + model + "': expected " + Golden.FILE
                         + " beside its weights, got none; write one in Python with braid.export(module, directory,"
                         + " sample=...)"));
+        FusionModel.check(checkpoint.config(), 1);
         Proof proof = new Proof(golden, tolerance.tolerance);
         try (FusionModel loaded = FusionModel.load(checkpoint)) {
             GoldenResult result = proof.replay(loaded);

@@ -1,5 +1,6 @@
 package dev.braid.model;
 
+import dev.braid.InputException;
 import dev.braid.batch.Batch;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.KeptTokens;
@@ -33,6 +34,11 @@ final class GoldenReplay {
         this.golden = golden;
     }
 
+    /**
+     * Replays every row.
+     *
+     * @throws InputException if a row is longer than buffers can be
+     */
     static GoldenResult run(FusionModel model, Golden golden) {
         return new GoldenReplay(model, golden).run();
     }
@@ -47,6 +53,14 @@ final class GoldenReplay {
         }
         boolean attention = golden.attention() != null || golden.attentionByLayer() != null;
         int maxTokens = Math.max(longest, MAX_TOKENS);
+        try {
+            FusionModel.check(model.config(), maxTokens);
+        } catch (InputException tooLong) {
+            throw new InputException(
+                    "Cannot replay " + Golden.FILE + ": expected rows that a buffer can hold, got one of " + longest
+                            + " tokens; shorten its rows",
+                    tooLong);
+        }
         replay(rows, maxTokens, attention ? Set.of(Readout.values()) : Set.of(Readout.TOKENS));
         if (model.config().pooling().readsOneToken()) {
             replay(rows, maxTokens, Set.of());

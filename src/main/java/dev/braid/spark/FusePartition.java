@@ -1,16 +1,19 @@
 package dev.braid.spark;
 
+import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.Proof;
 import java.io.Serializable;
 import java.util.Iterator;
 import java.util.UUID;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.storage.BlockManagerId;
 import org.apache.spark.util.TaskCompletionListener;
 
 /** The function that every partition runs: borrow the executor's model, then {@link FusedRows}. */
@@ -62,6 +65,13 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
         if (proof != null) {
             try {
                 proof.value().verify(model);
+            } catch (InputException differs) {
+                model.close();
+                BlockManagerId executor = SparkEnv.get().blockManager().blockManagerId();
+                throw new InputException(
+                        "On executor '" + executor.executorId() + "' (" + executor.host() + "): "
+                                + differs.getMessage(),
+                        differs);
             } catch (RuntimeException | Error failure) {
                 model.close();
                 throw failure;

@@ -149,7 +149,7 @@ public final class FusedTable {
         if (!overwrite && files.exists(output)) {
             throw new OutputExistsException(
                     "Cannot write '" + output + "': expected a path that does not exist, got one that does; choose"
-                            + " another or allow overwriting");
+                            + " another or pass --overwrite");
         }
     }
 

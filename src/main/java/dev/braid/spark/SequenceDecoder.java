@@ -11,8 +11,8 @@ import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Reads one modality of a paired row: its features and, where there is one, its mask or length. Of a token that is not
- * kept only the width is looked at.
+ * Reads one modality of a paired row: its features and, where there is one, its mask or length. What is stored of a token
+ * that is not kept is not looked at.
  */
 final class SequenceDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -105,7 +105,7 @@ final class SequenceDecoder implements Serializable {
     private void checkNested(ArrayData tokens, int[] kept) throws UnfitValueException {
         for (int t = 0; t < tokens.numElements(); t++) {
             ArrayData token = tokens.isNullAt(t) ? null : tokens.getArray(t);
-            if (token != null && token.numElements() != width) {
+            if (token != null && token.numElements() != width && isKept(t, kept)) {
                 throw unfit(
                         Reason.WRONG_WIDTH,
                         "has width " + token.numElements() + (t == 0 ? "" : " at token " + t) + ", expected " + width
@@ -119,9 +119,13 @@ final class SequenceDecoder implements Serializable {
 
     /** A token that holds null must be one that is not kept. */
     private void checkDropped(int token, int[] kept) throws UnfitValueException {
-        if (kept == null || Arrays.binarySearch(kept, token) >= 0) {
+        if (isKept(token, kept)) {
             throw unfit(Reason.NULL_VALUE, "holds null at token " + token + ", expected numbers");
         }
+    }
+
+    private static boolean isKept(int token, int[] kept) {
+        return kept == null || Arrays.binarySearch(kept, token) >= 0;
     }
 
     private UnfitValueException unfit(Reason reason, String found) {

@@ -249,7 +249,8 @@ class CheckpointTest {
         assertProblems(
                 readingOf(path.toString()),
                 "Cannot read 'norm_first' in config.json: expected true or false, got 1",
-                "Cannot read model.safetensors: expected at least 8 bytes (the length of a header), got 3");
+                "Cannot read model.safetensors: expected at least 8 bytes (the length of a header), got 3"
+                        + "; the file may be cut short: copy it again");
     }
 
     @Test
@@ -385,18 +386,23 @@ class CheckpointTest {
         assertProblems(
                 readingOf(path.toString()),
                 noConfig,
-                noWeights + "'pytorch_model.bin'; convert it in its directory with python -c \"import torch; from"
-                        + " safetensors.torch import save_file; save_file({k: v.detach().clone().contiguous() for k, v in"
-                        + " torch.load('pytorch_model.bin', map_location='cpu', weights_only=True).items()},"
-                        + " 'model.safetensors')\"");
+                noWeights + "'pytorch_model.bin'; convert it in its directory with " + conversion("pytorch_model.bin"));
         Files.delete(path.resolve("pytorch_model.bin"));
-        assertThatThrownBy(readingOf(path.toString())).hasMessageContaining("torch.load('a.pt', map");
+        assertThatThrownBy(readingOf(path.toString())).hasMessageContaining("glob.glob('a.pt')");
         Files.createFile(path.resolve("pytorch_model.bin.index.json"));
         assertProblems(
                 readingOf(path.toString()),
                 noConfig,
-                noWeights + "shards of pytorch_model.bin; convert them in their directory with python -c \"from"
-                        + " transformers import AutoModel; AutoModel.from_pretrained('.').save_pretrained('.')\"");
+                noWeights + "shards of pytorch_model.bin; convert them in their directory with "
+                        + conversion("pytorch_model-*.bin"));
+    }
+
+    private static String conversion(String pattern) {
+        return "python -c \"import glob, torch; from safetensors.torch import save_file; d = {};"
+                + " [d.update(t.get('state_dict', t)) for t in (torch.load(f, map_location='cpu', weights_only=True) for f"
+                + " in sorted(glob.glob('" + pattern
+                + "')))]; save_file({k: v.detach().clone().contiguous() for k, v in"
+                + " d.items() if isinstance(v, torch.Tensor)}, 'model.safetensors')\"";
     }
 
     @Test

@@ -16,18 +16,22 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Golden files: which tokens of them are kept, and what is said of those that do not fit the model. */
 class GoldenTest {
-    private static final ModelConfig CONFIG = new ModelConfig(
-            List.of(new ModalityConfig("visual", 3), new ModalityConfig("text", 2)),
-            4,
-            2,
-            2,
-            8,
-            Activation.RELU,
-            false,
-            1e-5f,
-            true,
-            true,
-            Pooling.MEAN);
+    private static final ModelConfig CONFIG = config(new ModalityConfig("text", 2), true, Pooling.MEAN);
+
+    private static ModelConfig config(ModalityConfig text, boolean clsToken, Pooling pooling) {
+        return new ModelConfig(
+                List.of(new ModalityConfig("visual", 3), text),
+                4,
+                2,
+                2,
+                8,
+                Activation.RELU,
+                false,
+                1e-5f,
+                true,
+                clsToken,
+                pooling);
+    }
 
     @TempDir
     private Path path;
@@ -98,13 +102,30 @@ class GoldenTest {
     }
 
     @Test
+    void rowsThatTheModelDoesNotTakeAreRefused() throws IOException {
+        golden().write(path.resolve(Golden.FILE));
+        ModelConfig short3 = config(new ModalityConfig("text", 2, 3), true, Pooling.MEAN);
+        assertThatThrownBy(() -> Golden.read(path.toString(), short3, new Configuration(false)))
+                .hasMessage("Cannot read golden.safetensors:\n  the kept tokens of 'text.features': expected at most 3"
+                        + " positions (position table of 'text'), got 4 in row 0");
+        golden().tensor("visual.mask", DType.I64, longs(0, 1, 0, 1, 1, 1), 2, 3).write(path.resolve(Golden.FILE));
+        ModelConfig readsFirst = config(new ModalityConfig("text", 2), false, Pooling.CLS);
+        assertThatThrownBy(() -> Golden.read(path.toString(), readsFirst, new Configuration(false)))
+                .hasMessage("Cannot read golden.safetensors:\n  the kept tokens of 'visual.features': expected token 0"
+                        + " (pooling 'cls' reads it), got it dropped in row 0");
+    }
+
+    @Test
     void lengthsAndMasksThatCannotBeAreRefused() {
         assertRefused(
                 golden().tensor("visual.lengths", DType.I64, longs(2, 4), 2),
                 "tensor 'visual.lengths': expected 1 to 3 (tokens of 'visual.features'), got 4 at [1]");
         assertRefused(
                 golden().tensor("text.mask", DType.I64, new byte[64], 2, 4),
-                "tensor 'text.mask': expected a kept token (1) in every row, got none in row 0");
+                "the kept tokens of 'text.features': expected at least one in every row, got none in row 0");
+        assertRefused(
+                golden().tensor("text.mask", DType.I64, longs(0, 1, 0, 1, 0, 2, 1, 0), 2, 4),
+                "tensor 'text.mask': expected 1 (keep) or 0 (drop), got 2 at [1, 1]");
         assertRefused(
                 golden().floats("fused", new float[] {Float.NaN}, 1, 1).random("text.mask", 2, 4),
                 "tensor 'text.mask': expected I64 [2, 4], got F32 [2, 4]");

@@ -110,8 +110,8 @@ class OpenKeysTest {
     void weightsThatCannotBeReadAreReportedToo() throws IOException {
         SafetensorsWriter.write(path.resolve("model.safetensors"), new byte[3]);
         assertThatThrownBy(() -> Checkpoint.read(path.toString(), new Configuration()))
-                .hasMessage(
-                        "Cannot read model '" + path + "':\n  " + ALL
-                                + "\n  Cannot read model.safetensors: expected at least 8 bytes (the length of a header), got 3");
+                .hasMessage("Cannot read model '" + path + "':\n  " + ALL
+                        + "\n  Cannot read model.safetensors: expected at least 8 bytes (the length of a header), got 3"
+                        + "; the file may be cut short: copy it again");
     }
 }

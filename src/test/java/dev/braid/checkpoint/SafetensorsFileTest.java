@@ -23,6 +23,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class SafetensorsFileTest {
+    private static final String CUT_SHORT = "; the file may be cut short: copy it again";
+
     private static final String ALL_DTYPES = Arrays.toString(DType.values());
 
     @TempDir
@@ -68,11 +70,15 @@ class SafetensorsFileTest {
         return Stream.of(
                 Arguments.of(
                         new byte[7],
-                        "Cannot read x.safetensors: expected at least 8 bytes (the length of a header), got 7"),
-                Arguments.of(length(11, 10), limit + "10 bytes (the rest of the file), got 11"),
-                Arguments.of(length(-1, 10), limit + "10 bytes (the rest of the file), got 18446744073709551615"),
+                        "Cannot read x.safetensors: expected at least 8 bytes (the length of a header), got 7"
+                                + CUT_SHORT),
+                Arguments.of(length(11, 10), limit + "10 bytes (the rest of the file), got 11" + CUT_SHORT),
                 Arguments.of(
-                        length(Long.MAX_VALUE, 0), limit + "0 bytes (the rest of the file), got 9223372036854775807"),
+                        length(-1, 10),
+                        limit + "10 bytes (the rest of the file), got 18446744073709551615" + CUT_SHORT),
+                Arguments.of(
+                        length(Long.MAX_VALUE, 0),
+                        limit + "0 bytes (the rest of the file), got 9223372036854775807" + CUT_SHORT),
                 Arguments.of(length(0, 10), header + "a JSON object, got 0 bytes"),
                 Arguments.of(
                         SafetensorsWriter.file(" {}", new byte[0]),
@@ -211,6 +217,15 @@ class SafetensorsFileTest {
                 .put(header)
                 .array();
         assertThatThrownBy(() -> open(file)).isInstanceOf(InputException.class).hasMessageContaining("expected JSON");
+    }
+
+    @Test
+    void aGitLfsPointerIsNamed() throws IOException {
+        Path file = directory.resolve("pointer.safetensors");
+        Files.writeString(file, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n");
+        assertThatThrownBy(() ->
+                        SafetensorsFile.open(new org.apache.hadoop.fs.Path(file.toUri()), new Configuration(false)))
+                .hasMessageEndingWith("got a Git LFS pointer; run git lfs pull where it was cloned");
     }
 
     @Test

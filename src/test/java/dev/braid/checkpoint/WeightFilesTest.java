@@ -121,7 +121,7 @@ class WeightFilesTest {
         delete(FIRST);
         assertThatThrownBy(this::read)
                 .isInstanceOf(InputException.class)
-                .hasMessageContaining("Cannot read " + FIRST + ": expected a readable file, got FileNotFoundException");
+                .hasMessageContaining("Cannot read " + FIRST + ": expected it beside model.safetensors.index.json");
     }
 
     @Test

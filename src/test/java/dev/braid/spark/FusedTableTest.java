@@ -76,8 +76,8 @@ class FusedTableTest {
         assertThatThrownBy(() -> at("out", false))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessage("Cannot write 'file:" + directory.resolve("out")
-                        + "': expected a path that does not exist, got one that does; choose another or allow"
-                        + " overwriting");
+                        + "': expected a path that does not exist, got one that does; choose another or pass"
+                        + " --overwrite");
         at("out", true).write(rows(5), 5);
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(5);
         assertThat(names(directory)).containsExactly("out");

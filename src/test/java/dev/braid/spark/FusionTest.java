@@ -7,10 +7,12 @@ import static org.assertj.core.api.Assertions.within;
 import dev.braid.InputException;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
+import dev.braid.model.Proof;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;
@@ -19,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -320,6 +323,27 @@ class FusionTest {
                 golden.checkpoint().weights());
         Row first = fuse(table.coalesce(1), pooling, config).first();
         assertThat(GoldenTable.error(golden.fused(0)[0], first.getList(1))).isLessThan(TOLERANCE);
+    }
+
+    @Test
+    void anExecutorThatDoesNotGivePyTorchsNumbersStopsTheJob() {
+        String directory = "src/test/resources/golden/seed-small";
+        GoldenTable golden = GoldenTable.read("seed-small");
+        Golden rows = Golden.read(directory, golden.checkpoint().config(), new Configuration())
+                .orElseThrow();
+        FusionConfig config = new FusionConfig(golden.columns(), 64, false, Set.of(Emitted.POOLED));
+        Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT);
+        FusionProgress progress = FusionProgress.start(spark.sparkContext());
+        Optional<Proof> proof = Optional.of(new Proof(rows, 2e-5));
+        assertThat(Fusion.fuse(table, golden.checkpoint(), proof, config, progress)
+                        .count())
+                .isEqualTo(4);
+        Dataset<Row> refused =
+                Fusion.fuse(table, golden.checkpoint(), Optional.of(new Proof(rows, 1e-12)), config, progress);
+        assertThatThrownBy(refused::collectAsList)
+                .hasRootCauseInstanceOf(InputException.class)
+                .hasStackTraceContaining("On executor 'driver' (")
+                .hasStackTraceContaining("Cannot reproduce golden.safetensors: expected every number within 1e-12");
     }
 
     private FeatureTables joined(GoldenTable golden) {

@@ -3,13 +3,16 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.Golden;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Proof;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.serializer.JavaSerializer;
 import org.apache.spark.serializer.KryoSerializer;
@@ -34,6 +37,25 @@ class SerializationTest {
             Serializer java = new JavaSerializer(new SparkConf());
             assertThat(fuse(checkpoint, roundTrip(java, config()), roundTrip(java, decoder())))
                     .isEqualTo(before);
+        }
+    }
+
+    @Test
+    void aProofIsTheSameBehindJavaAndKryo() {
+        Golden golden = Golden.read(
+                        "src/test/resources/golden/mask-and-lengths",
+                        Checkpoint.read("src/test/resources/golden/mask-and-lengths", new Configuration())
+                                .config(),
+                        new Configuration())
+                .orElseThrow();
+        Checkpoint checkpoint = Checkpoint.read("src/test/resources/golden/mask-and-lengths", new Configuration());
+        try (FusionModel model = FusionModel.load(checkpoint)) {
+            for (Serializer serializer :
+                    List.of(new JavaSerializer(new SparkConf()), new KryoSerializer(new SparkConf()))) {
+                Proof proof = roundTrip(serializer, new Proof(golden, 2e-5));
+                assertThat(proof.verify(model).largest())
+                        .isEqualTo(new Proof(golden, 2e-5).verify(model).largest());
+            }
         }
     }
 
