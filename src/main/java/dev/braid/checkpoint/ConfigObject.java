@@ -77,10 +77,11 @@ final class ConfigObject {
         return null;
     }
 
-    Float positive(String key, float byDefault) {
+    /** A positive number, or null where there is none. */
+    Float positive(String key) {
         JsonNode value = node.get(key);
         if (value == null) {
-            return byDefault;
+            return null;
         }
         if (value.isNumber() && value.floatValue() > 0 && Float.isFinite(value.floatValue())) {
             return value.floatValue();

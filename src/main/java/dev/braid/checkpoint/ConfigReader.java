@@ -138,9 +138,9 @@ final class ConfigReader {
                 root.size("num_hidden_layers"),
                 root.size("num_attention_heads"),
                 root.has("intermediate_size") ? root.size("intermediate_size") : null,
-                root.choice("hidden_act", Activation.RELU, choices(Activation.values(), Activation::configName)),
-                root.flag("norm_first", false),
-                root.positive("layer_norm_eps", 1e-5f),
+                root.choice("hidden_act", null, choices(Activation.values(), Activation::configName)),
+                root.flag("norm_first", null),
+                root.positive("layer_norm_eps"),
                 parts(),
                 root.choice("pooling", null, choices(Pooling.values(), Pooling::configName)),
                 tensorPrefixes(modalities)));

@@ -3,6 +3,7 @@ package dev.braid.checkpoint;
 import dev.braid.checkpoint.ModalityNames.Table;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The names under which training code stores the parts of a model; a spelling that is not known yet is a constant more.
@@ -13,17 +14,24 @@ import java.util.Map;
  * @param stack what stands between the encoder's prefix and the number of a layer
  * @param layer behind the number of a layer
  * @param model behind the encoder's prefix
+ * @param usualKind what its layers are unless the config says otherwise
  */
-record Dialect(String title, boolean published, String stack, LayerNames layer, ModelNames model) {
+record Dialect(String title, boolean published, String stack, LayerNames layer, ModelNames model, LayerKind usualKind) {
 
-    static final Dialect TORCH =
-            new Dialect("torch.nn.TransformerEncoder", false, "layers.", LayerNames.TORCH, ModelNames.usual("norm.*"));
+    static final Dialect TORCH = new Dialect(
+            "torch.nn.TransformerEncoder",
+            false,
+            "layers.",
+            LayerNames.TORCH,
+            ModelNames.usual("norm.*"),
+            LayerKind.TORCH);
     static final Dialect SELF_ATTENTION = new Dialect(
             "SelfAttention layers (query_proj, key_proj, value_proj)",
             false,
             "layers.",
             LayerNames.SELF_ATTENTION,
-            ModelNames.usual("norm.*"));
+            ModelNames.usual("norm.*"),
+            LayerKind.TORCH);
     static final Dialect TORCHMULTIMODAL_FLAVA = new Dialect(
             "torchmultimodal FLAVA",
             true,
@@ -36,7 +44,8 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                     Part.of("mm_encoder.pooler.dense.*"),
                     Map.of(
                             "visual", ModalityNames.projection(Part.of("image_to_mm_projection.*")),
-                            "text", ModalityNames.projection(Part.of("text_to_mm_projection.*")))));
+                            "text", ModalityNames.projection(Part.of("text_to_mm_projection.*")))),
+            LayerKind.PRE_NORM_GELU);
     static final Dialect FLAVA = new Dialect(
             "Hugging Face FLAVA",
             true,
@@ -49,7 +58,8 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                     Part.of("multimodal_model.pooler.dense.*"),
                     Map.of(
                             "visual", ModalityNames.projection(Part.of("image_to_mm_projection.*")),
-                            "text", ModalityNames.projection(Part.of("text_to_mm_projection.*")))));
+                            "text", ModalityNames.projection(Part.of("text_to_mm_projection.*")))),
+            LayerKind.PRE_NORM_GELU);
     static final Dialect VILT = new Dialect(
             "Hugging Face ViLT",
             true,
@@ -69,7 +79,8 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                                     Part.of("embeddings.text_embeddings.LayerNorm.*"),
                                     List.of(Tables.VILT_MODALITIES.row(0))),
                             "visual",
-                            new ModalityNames(null, List.of(Tables.VILT_MODALITIES.row(1)), null, null, List.of()))));
+                            new ModalityNames(null, List.of(Tables.VILT_MODALITIES.row(1)), null, null, List.of()))),
+            LayerKind.PRE_NORM_GELU);
     static final Dialect VISUAL_BERT = new Dialect(
             "Hugging Face VisualBERT",
             true,
@@ -94,7 +105,15 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                                     List.of(Tables.BERT_VISUAL_POSITIONS.row(0), Tables.BERT_VISUAL_TYPES.row(1)),
                                     null,
                                     null,
-                                    List.of()))));
+                                    List.of()))),
+            LayerKind.POST_NORM_GELU);
+
+    /** What no tensor tells of the layers. */
+    record LayerKind(boolean normFirst, Activation activation, float layerNormEps) {
+        static final LayerKind TORCH = new LayerKind(false, Activation.RELU, 1e-5f);
+        static final LayerKind PRE_NORM_GELU = new LayerKind(true, Activation.GELU, 1e-12f);
+        static final LayerKind POST_NORM_GELU = new LayerKind(false, Activation.GELU, 1e-12f);
+    }
 
     /** The tables of embeddings in published models. */
     private static final class Tables {
@@ -118,7 +137,7 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
     /**
      * The names of the parts around the layers; null for what the dialect has not.
      *
-     * @param modalities those whose names are not the usual ones
+     * @param modalities the only ones that there are, or empty where they are any and have the usual names
      */
     record ModelNames(
             Part clsToken, Part embeddingNorm, Part finalNorm, Part pooler, Map<String, ModalityNames> modalities) {
@@ -133,8 +152,31 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
         }
 
         ModalityNames modality(String name) {
-            ModalityNames names = modalities.get(name);
-            return names == null ? ModalityNames.usual(name) : names;
+            return modalities.isEmpty()
+                    ? ModalityNames.usual(name)
+                    : modalities.getOrDefault(name, ModalityNames.projection(null));
+        }
+
+        /** Whether a modality may have that name. */
+        boolean knows(String modality) {
+            return modalities.isEmpty() || modalities.containsKey(modality);
+        }
+
+        /** The modality that a tensor is the projection's weight of. */
+        Optional<String> projected(String tensor) {
+            return modalities.isEmpty()
+                    ? ModalityNames.projected(tensor)
+                    : modalities.keySet().stream()
+                            .filter(name ->
+                                    isWeight(tensor, modalities.get(name).projection()))
+                            .findFirst();
+        }
+
+        private static boolean isWeight(String tensor, Part part) {
+            return part != null
+                    && part.names().stream()
+                            .map(Part::weight)
+                            .anyMatch(name -> tensor.equals(name) || tensor.endsWith("." + name));
         }
     }
 }

@@ -90,18 +90,25 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
 
     /** The number of the layer that a tensor belongs to, or -1. */
     int layerOf(String tensor) {
-        String stack = prefix + dialect.stack();
-        if (!stacked || !tensor.startsWith(stack)) {
+        int number = prefix.length() + dialect.stack().length();
+        if (!stacked || !tensor.startsWith(prefix) || !tensor.startsWith(dialect.stack(), prefix.length())) {
             return -1;
         }
-        int end = tensor.indexOf('.', stack.length());
-        int length = end - stack.length();
-        if (length < 1
-                || length > MAX_DIGITS
-                || !tensor.chars().skip(stack.length()).limit(length).allMatch(c -> isDigit((char) c))) {
-            return -1;
+        int end = number;
+        while (end < tensor.length() && isDigit(tensor.charAt(end))) {
+            end++;
         }
-        return Integer.parseInt(tensor, stack.length(), end, 10);
+        boolean numbered = end > number && end - number <= MAX_DIGITS && tensor.startsWith(".", end);
+        return numbered ? Integer.parseInt(tensor, number, end, 10) : -1;
+    }
+
+    /** What stands behind the number of the layer that a tensor belongs to, or null. */
+    String withinLayer(String tensor) {
+        if (!stacked) {
+            return tensor.startsWith(prefix) ? tensor.substring(prefix.length()) : null;
+        }
+        int number = prefix.length() + dialect.stack().length();
+        return layerOf(tensor) < 0 ? null : tensor.substring(tensor.indexOf('.', number) + 1);
     }
 
     /** The name of a part around the layers: behind the prefix or, where the dialect allows it, above. */

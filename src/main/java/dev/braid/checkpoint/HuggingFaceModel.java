@@ -28,7 +28,6 @@ record HuggingFaceModel(
         Dialect dialect,
         String section,
         int layers,
-        boolean normFirst,
         Map<OptionalPart, Boolean> parts,
         Map<OptionalPart, String> partKeys,
         List<Modality> modalities) {
@@ -39,7 +38,6 @@ record HuggingFaceModel(
                     Dialect.FLAVA,
                     "multimodal_config",
                     6,
-                    true,
                     Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, true),
                     Map.of(QKV_BIAS, "qkv_bias", CLS_TOKEN, "use_cls_token"),
                     List.of(
@@ -50,7 +48,6 @@ record HuggingFaceModel(
                     Dialect.VILT,
                     "",
                     12,
-                    true,
                     Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, true, CLS_TOKEN, false),
                     Map.of(QKV_BIAS, "qkv_bias"),
                     List.of(
@@ -61,7 +58,6 @@ record HuggingFaceModel(
                     Dialect.VISUAL_BERT,
                     "",
                     12,
-                    false,
                     Map.of(EMBEDDING_LAYER_NORM, true, FINAL_LAYER_NORM, false, CLS_TOKEN, false, QKV_BIAS, true),
                     Map.of(),
                     List.of(
@@ -71,7 +67,6 @@ record HuggingFaceModel(
     private static final int HIDDEN_SIZE = 768;
     private static final int HEADS = 12;
     private static final int INTERMEDIATE_SIZE = 3072;
-    private static final float LAYER_NORM_EPS = 1e-12f;
 
     /** A modality, and the key of its feature size in an object of the config. */
     record Modality(String name, String section, String key, int byDefault) {}
@@ -108,9 +103,9 @@ record HuggingFaceModel(
                 encoder.size("num_hidden_layers", layers()),
                 encoder.size("num_attention_heads", HEADS),
                 encoder.size("intermediate_size", INTERMEDIATE_SIZE),
-                encoder.choice("hidden_act", Activation.GELU, activations()),
-                normFirst,
-                encoder.positive("layer_norm_eps", LAYER_NORM_EPS),
+                encoder.choice("hidden_act", null, activations()),
+                null,
+                encoder.positive("layer_norm_eps"),
                 has,
                 null,
                 Map.of());

@@ -1,13 +1,24 @@
 package dev.braid.checkpoint;
 
+import java.util.List;
+
 /**
  * The names of an encoder layer's parts.
  *
  * @param norm1 the LayerNorm of attention, before or behind it
  * @param norm2 the LayerNorm of the feed-forward, before or behind it
+ * @param oneBias whether one flag of the module gives all parts of all layers a bias or none; otherwise each part has its own
  */
 record LayerNames(
-        Part query, Part key, Part value, Part output, Part feedForward1, Part feedForward2, Part norm1, Part norm2) {
+        Part query,
+        Part key,
+        Part value,
+        Part output,
+        Part feedForward1,
+        Part feedForward2,
+        Part norm1,
+        Part norm2,
+        boolean oneBias) {
 
     /** torch.nn.TransformerEncoderLayer: the rows of one matrix are query, key and value. */
     static final LayerNames TORCH = new LayerNames(
@@ -18,7 +29,8 @@ record LayerNames(
             Part.of("linear1.*"),
             Part.of("linear2.*"),
             Part.of("norm1.*"),
-            Part.of("norm2.*"));
+            Part.of("norm2.*"),
+            true);
 
     /** A layer written from scratch around a SelfAttention module, and as a widespread listing of it spells it. */
     static final LayerNames SELF_ATTENTION = new LayerNames(
@@ -33,7 +45,8 @@ record LayerNames(
             Part.of("feed_forward_network.0.*"),
             Part.of("feed_forward_network.2.*"),
             Part.of("norm1.*"),
-            Part.of("norm2.*"));
+            Part.of("norm2.*"),
+            false);
 
     /** torchmultimodal's TransformerEncoderLayer; its MLP has a dropout between the Linears where it was trained with one. */
     static final LayerNames TORCHMULTIMODAL = new LayerNames(
@@ -44,7 +57,8 @@ record LayerNames(
             Part.of("feedforward.model.0.*"),
             Part.of("feedforward.model.2.*", "feedforward.model.3.*"),
             Part.of("attention_layernorm.*"),
-            Part.of("feedforward_layernorm.*"));
+            Part.of("feedforward_layernorm.*"),
+            true);
 
     /** Hugging Face's layer of vision Transformers: ViT, FLAVA, ViLT. */
     static final LayerNames VIT = new LayerNames(
@@ -55,7 +69,8 @@ record LayerNames(
             Part.of("intermediate.dense.*"),
             Part.of("output.dense.*"),
             Part.of("layernorm_before.*"),
-            Part.of("layernorm_after.*"));
+            Part.of("layernorm_after.*"),
+            true);
 
     /** Hugging Face's layer of BERT. */
     static final LayerNames BERT = new LayerNames(
@@ -66,5 +81,10 @@ record LayerNames(
             Part.of("intermediate.dense.*"),
             Part.of("output.dense.*"),
             Part.of("attention.output.LayerNorm.*"),
-            Part.of("output.LayerNorm.*"));
+            Part.of("output.LayerNorm.*"),
+            true);
+
+    List<Part> parts() {
+        return List.of(query, key, value, output, feedForward1, feedForward2, norm1, norm2);
+    }
 }

@@ -2,6 +2,9 @@ package dev.braid.checkpoint;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The names of what makes tokens of the encoder out of one modality's features, as in {@link ModalityWeights}.
@@ -13,6 +16,12 @@ import java.util.Map;
 record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm, List<Row> rowsAfterNorm) {
     /** Projections of modalities whose word in a module is not their name. */
     private static final Map<String, String> WORDS = Map.of("text", "textual");
+
+    private static final String PROJECTION = "_extractor.model_net.*";
+
+    /** A modality's word before the weight of its projection. */
+    private static final Pattern PROJECTED =
+            Pattern.compile("(?:.*\\.)?(\\w{1,100})" + Pattern.quote(Part.weight(PROJECTION)));
 
     /**
      * A table of embeddings, a row each.
@@ -35,7 +44,21 @@ record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm
 
     /** The projection alone, where a dialect has no name of its own for it. */
     static ModalityNames usual(String modality) {
-        return projection(Part.of(WORDS.getOrDefault(modality, modality) + "_extractor.model_net.*"));
+        return projection(Part.of(WORDS.getOrDefault(modality, modality) + PROJECTION));
+    }
+
+    /** The modality that a tensor is the usual projection's weight of. */
+    static Optional<String> projected(String tensor) {
+        Matcher matcher = PROJECTED.matcher(tensor);
+        return matcher.matches() ? Optional.of(modality(matcher.group(1))) : Optional.empty();
+    }
+
+    private static String modality(String word) {
+        return WORDS.entrySet().stream()
+                .filter(entry -> entry.getValue().equals(word))
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElse(word);
     }
 
     /** The table of a row per modality. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
@@ -23,6 +24,7 @@ final class ModelTensors {
     private final Map<String, TensorEntry> entries;
     private final Set<String> names;
     private final String hidden;
+    private final LayerBiases layerBiases;
 
     /** What a walk does with each tensor of the model. */
     interface Visitor {
@@ -38,6 +40,7 @@ final class ModelTensors {
         this.entries = entries;
         this.names = entries.keySet();
         this.hidden = config.source("hidden_size");
+        this.layerBiases = new LayerBiases(encoder, names);
     }
 
     ModelWeights walk(Visitor visitor) {
@@ -121,7 +124,7 @@ final class ModelTensors {
         }
         String prefix = config.tensorPrefixes().get(modality.name());
         String name = prefix == null ? around(usual) : prefix.isEmpty() ? "*" : prefix + ".*";
-        boolean mayLack = config.model() == null && prefix == null && modality.featureSize() == config.hiddenSize();
+        boolean mayLack = !dialect.published() && prefix == null && modality.featureSize() == config.hiddenSize();
         if (mayLack && !Part.isStored(name, names)) {
             return null;
         }
@@ -142,13 +145,13 @@ final class ModelTensors {
 
     private StoredTensor row(Visitor visitor, Row row) {
         String name = around(Part.of(row.table().name()));
-        boolean published = config.model() != null;
+        boolean huggingFace = config.model() != null;
         ExpectedTensor table = new ExpectedTensor(
                 name,
                 row.table().role(),
                 Shape.of(row.table().rows(), config.hiddenSize()),
-                published ? Fit.ROWS : Fit.EXACT,
-                published ? hidden : "modalities and " + hidden,
+                huggingFace ? Fit.ROWS : Fit.EXACT,
+                huggingFace ? hidden : "modalities and " + hidden,
                 true,
                 falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
         return visitor.visit(table, row.row(), rowsOf(name));
@@ -250,10 +253,13 @@ final class ModelTensors {
                 visitor.visit(bias(name, role, shape, hidden), 0, 1));
     }
 
-    /** A bias may be absent where a module can be made without one. */
-    private ExpectedTensor bias(String name, String role, Shape shape, String source) {
-        return new ExpectedTensor(
-                Part.bias(name), role + " bias", shape, Fit.EXACT, source, config.model() != null, "");
+    /** A bias may be absent where a module can be made without one; around the layers of a published model, none can. */
+    private ExpectedTensor bias(String part, String role, Shape shape, String source) {
+        String name = Part.bias(part);
+        boolean amongOthers = config.model() == null && layerBiases.contains(name);
+        boolean required = config.model() != null || amongOthers || (dialect.published() && encoder.layerOf(name) < 0);
+        String nextStep = amongOthers ? "; other biases of the layers are stored" : "";
+        return new ExpectedTensor(name, role + " bias", shape, Fit.EXACT, source, required, nextStep);
     }
 
     private String around(Part part) {
@@ -267,6 +273,18 @@ final class ModelTensors {
     /** The next step where a part is missing that a config of this project asks for. */
     private String falseIfNone(OptionalPart part) {
         return config.model() == null ? "; set " + part.configName() + " to false where the model has none" : "";
+    }
+
+    /** The modalities that the dialect has no names for, though it names its modalities itself; by their place. */
+    Map<Integer, String> unknownModalities() {
+        Map<Integer, String> unknown = new TreeMap<>();
+        for (int i = 0; i < config.modalities().size(); i++) {
+            String name = config.modalities().get(i).name();
+            if (!dialect.model().knows(name)) {
+                unknown.put(i, name);
+            }
+        }
+        return unknown;
     }
 
     /** Whether the config itself says that the model lacks a part. */
@@ -313,18 +331,23 @@ final class ModelTensors {
                                     modality.featureSize(),
                                     rowsOf(around(Part.of(positions.name())))));
         }
+        Dialect.LayerKind usual = dialect.usualKind();
         return new ModelConfig(
                 modalities,
                 config.hiddenSize(),
                 config.layers(),
                 config.heads(),
                 stored.intermediateSize(),
-                config.activation(),
-                config.normFirst(),
-                config.layerNormEps(),
+                written(config.activation(), usual.activation()),
+                written(config.normFirst(), usual.normFirst()),
+                written(config.layerNormEps(), usual.layerNormEps()),
                 has(OptionalPart.ATTENTION_OUTPUT_PROJECTION),
                 has(OptionalPart.CLS_TOKEN),
                 pooling());
+    }
+
+    private static <T> T written(T value, T usual) {
+        return value == null ? usual : value;
     }
 
     private Pooling pooling() {

@@ -7,8 +7,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -19,12 +17,6 @@ final class OpenKeys {
             "Cannot read config.json: expected model_type, modalities, hidden_size, num_hidden_layers,"
                     + " num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file; write one (a state"
                     + " dict does not tell heads, norm_first, activation or eps)";
-
-    private static final Pattern PROJECTION =
-            Pattern.compile("(?:.*\\.)?(?:(\\w{1,100})_extractor\\.model_net|(image|text)_to_mm_projection)\\.weight");
-
-    /** Modalities whose word in a tensor's name is not their own. */
-    private static final Map<String, String> WORDS = Map.of("textual", "text", "image", "visual");
 
     private static final int MOST_DIVISORS = 10;
     private static final int MOST_MODALITIES = 10;
@@ -73,15 +65,12 @@ final class OpenKeys {
     /** The modalities that the weights have projections of, visual before others. */
     private List<ModalityConfig> projected() {
         List<ModalityConfig> found = new ArrayList<>();
+        Dialect.ModelNames names = stored.encoder().dialect().model();
         for (TensorEntry entry : entries.values()) {
-            Matcher projection = PROJECTION.matcher(entry.name());
             Shape shape = entry.shape();
-            if (projection.matches()
-                    && shape.rank() == 2
-                    && shape.dimension(0) == hiddenSize
-                    && shape.dimension(1) < Integer.MAX_VALUE) {
-                String word = projection.group(projection.group(1) == null ? 2 : 1);
-                found.add(new ModalityConfig(WORDS.getOrDefault(word, word), (int) shape.dimension(1)));
+            if (shape.rank() == 2 && shape.dimension(0) == hiddenSize && shape.dimension(1) < Integer.MAX_VALUE) {
+                names.projected(entry.name())
+                        .ifPresent(name -> found.add(new ModalityConfig(name, (int) shape.dimension(1))));
             }
         }
         return found.stream()
@@ -95,26 +84,38 @@ final class OpenKeys {
                 .map(modality ->
                         "{\"name\": \"" + modality.name() + "\", \"feature_size\": " + modality.featureSize() + "}")
                 .collect(Collectors.joining(", "));
-        int layers = stored.layers().size();
-        return String.join(
-                "\n    ",
+        Dialect dialect = stored.encoder().dialect();
+        List<String> lines = new ArrayList<>();
+        lines.add(
                 "Cannot read config.json: expected the architecture, got no such file; write one with the keys that the"
-                        + " weights leave open:",
-                "'num_attention_heads': a divisor of " + hiddenSize + " (" + divisors() + ")",
-                "'norm_first': true or false",
-                "'hidden_act': relu, gelu or gelu_new",
-                "'layer_norm_eps': 1e-5 unless the module was made with another",
-                "'modalities': name and feature_size of each, in token order; "
-                        + (listed.isEmpty()
-                                ? "the weights have no projection, so every feature_size is " + hiddenSize
-                                : "the weights have projections of " + listed),
-                "and those that they tell (" + stored.encoder().dialect().title() + ", intermediate_size "
-                        + stored.intermediateSize() + "), as here, where ? stands for what is open:",
-                "{\"model_type\": \"fusion_encoder\", \"modalities\": ["
-                        + (listed.isEmpty() ? "{\"name\": ?, \"feature_size\": " + hiddenSize + "}" : listed)
-                        + "], \"hidden_size\": " + hiddenSize + ", \"num_hidden_layers\": " + layers
-                        + ", \"num_attention_heads\": ?, \"norm_first\": ?, \"hidden_act\": ?, \"layer_norm_eps\": ?"
-                        + parts() + "}");
+                        + " weights leave open:");
+        lines.add("'num_attention_heads': a divisor of " + hiddenSize + " (" + divisors() + ")");
+        if (!dialect.published()) {
+            lines.add("'norm_first': true or false");
+            lines.add("'hidden_act': relu, gelu or gelu_new");
+            lines.add("'layer_norm_eps': 1e-5 unless the module was made with another");
+        }
+        lines.add("'modalities': name and feature_size of each, in token order; "
+                + (listed.isEmpty()
+                        ? "the weights have no projection, so every feature_size is " + hiddenSize
+                        : "the weights have projections of " + listed));
+        lines.add("and those that they tell (" + dialect.title() + ", intermediate_size " + stored.intermediateSize()
+                + "), as here, where ? stands for what is open:");
+        lines.add("{\"model_type\": \"fusion_encoder\", \"modalities\": ["
+                + (listed.isEmpty() ? "{\"name\": ?, \"feature_size\": " + hiddenSize + "}" : listed)
+                + "], \"hidden_size\": " + hiddenSize + ", \"num_hidden_layers\": "
+                + stored.layers().size() + ", \"num_attention_heads\": ?, " + kind(dialect) + parts() + "}");
+        return String.join("\n    ", lines);
+    }
+
+    /** The keys that no tensor tells; a published model is of one kind. */
+    private static String kind(Dialect dialect) {
+        Dialect.LayerKind kind = dialect.usualKind();
+        return dialect.published()
+                ? "\"norm_first\": " + kind.normFirst() + ", \"hidden_act\": \""
+                        + kind.activation().configName() + "\", \"layer_norm_eps\": "
+                        + Float.toString(kind.layerNormEps()).replace(".0E", "e")
+                : "\"norm_first\": ?, \"hidden_act\": ?, \"layer_norm_eps\": ?";
     }
 
     private String divisors() {

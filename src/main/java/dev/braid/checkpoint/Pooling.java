@@ -1,8 +1,7 @@
 package dev.braid.checkpoint;
 
-import dev.braid.InputException;
 import java.util.Arrays;
-import java.util.stream.Collectors;
+import java.util.Optional;
 
 /** How the fused tokens of one row become one vector; its {@code configName} is the value of {@code pooling}. */
 public enum Pooling {
@@ -34,21 +33,10 @@ public enum Pooling {
         return configName;
     }
 
-    /**
-     * The pooling of that spelling.
-     *
-     * @throws InputException if {@code configName} is none of the known spellings, all of which its message names
-     */
-    public static Pooling parse(String configName) {
+    /** The pooling with that {@code configName}; empty for any other. */
+    public static Optional<Pooling> parse(String configName) {
         return Arrays.stream(values())
                 .filter(pooling -> pooling.configName.equals(configName))
-                .findFirst()
-                .orElseThrow(() -> new InputException(
-                        "Cannot read pooling: expected one of " + spellings() + ", got '" + configName + "'"));
-    }
-
-    /** The known spellings: {@code none, cls, ...}. */
-    static String spellings() {
-        return Arrays.stream(values()).map(Pooling::configName).collect(Collectors.joining(", "));
+                .findFirst();
     }
 }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 
 /** What the files hold against what the model needs: every tensor that is missing, of another shape or type, or not its. */
 final class TensorCheck {
@@ -34,12 +35,19 @@ final class TensorCheck {
             return null;
         });
         registry.forEach(expected -> used.add(expected.name()));
+        Dialect dialect = encoder.encoder().dialect();
+        model.unknownModalities()
+                .forEach((index, name) -> problems.add("Cannot read 'modalities[" + index
+                        + "].name' in config.json: expected one of "
+                        + String.join(
+                                ", ", new TreeSet<>(dialect.model().modalities().keySet())) + " ("
+                        + dialect.title() + "), got " + Quote.of(name)));
         registry.forEach(this::check);
         if (!encoder.isFound()) {
             return;
         }
         Set<String> named = new HashSet<>(used);
-        boolean strict = !encoder.encoder().dialect().published();
+        boolean strict = !dialect.published();
         for (OptionalPart part : OptionalPart.values()) {
             if (strict || model.saysItLacks(part)) {
                 model.storedThoughLacking(part).filter(named::add).forEach(name -> {

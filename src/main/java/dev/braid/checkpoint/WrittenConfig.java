@@ -6,7 +6,7 @@ import java.util.Map;
 
 /**
  * What {@code config.json} says, defaults filled in where they do not depend on the weights. Null stands where a key is
- * broken or left to the weights.
+ * broken, or left to the weights or their dialect.
  *
  * @param model whose config it is, or null for one of this project's own
  * @param modalities in token order; how many positions they have is left to the weights

@@ -147,9 +147,7 @@ final class FuseOptions {
     static final class PoolingName implements ITypeConverter<Pooling> {
         @Override
         public Pooling convert(String text) {
-            return Arrays.stream(Pooling.values())
-                    .filter(pooling -> pooling.configName().equals(text))
-                    .findFirst()
+            return Pooling.parse(text)
                     .orElseThrow(() -> new TypeConversionException("expected "
                             + Arrays.stream(Pooling.values())
                                     .map(Pooling::configName)

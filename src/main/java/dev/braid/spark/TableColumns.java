@@ -64,16 +64,6 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return new TableColumns(key, keep, features);
     }
 
-    /** The columns of a model's modalities, every token of which is kept. */
-    public static TableColumns of(
-            ModelConfig model,
-            String key,
-            List<String> keep,
-            Map<String, String> columns,
-            Map<String, ElementType> dtypes) {
-        return of(model, key, keep, columns, dtypes, Map.of());
-    }
-
     /** The features that a mask or length column selects from, in the model's order. */
     List<FeatureColumn> selected() {
         return features.stream().filter(feature -> feature.selection() != null).toList();

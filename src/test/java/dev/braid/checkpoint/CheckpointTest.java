@@ -17,12 +17,22 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class CheckpointTest {
     private static final String OWN = ", \"attention_output_projection\": false";
     private static final String QUERY_NAMES =
             "'layers.0.self_attn.in_proj_weight' or 'layers.0.self_attention.query_proj.weight' or"
                     + " 'mm_encoder.encoder.layer.0.attention.query.weight'";
+
+    static final List<String> LAYER_BIASES = List.of(
+            "self_attn.in_proj_bias",
+            "self_attn.out_proj.bias",
+            "linear1.bias",
+            "linear2.bias",
+            "norm1.bias",
+            "norm2.bias");
 
     @TempDir
     Path path;
@@ -146,20 +156,58 @@ class CheckpointTest {
     }
 
     @Test
-    void biasesMayBeAbsentOneByOne() {
-        String layer = "transformer_encoder.layers.0.";
-        model.tensors()
-                .without(layer + "self_attn.in_proj_bias")
-                .without(layer + "norm1.bias")
-                .without(layer + "linear2.bias")
-                .without("visual_extractor.model_net.bias");
+    void layersMayBeWithoutBiasesAndAProjectionToo() {
+        for (int i = 0; i < 2; i++) {
+            for (String bias : LAYER_BIASES) {
+                model.tensors().without("transformer_encoder.layers." + i + "." + bias);
+            }
+        }
+        model.tensors().without("visual_extractor.model_net.bias");
+        model.norm("transformer_encoder.norm");
         ModelWeights weights = model.read().weights();
-        assertThat(weights.layers().get(0).query().bias()).isNull();
-        assertThat(weights.layers().get(0).value().bias()).isNull();
-        assertThat(weights.layers().get(0).norm1().bias()).isNull();
-        assertThat(weights.layers().get(0).feedForward2().bias()).isNull();
-        assertThat(weights.layers().get(1).query().bias()).isNotNull();
+        assertThat(weights.layers()).allSatisfy(layer -> {
+            assertThat(layer.query().bias()).isNull();
+            assertThat(layer.value().bias()).isNull();
+            assertThat(layer.output().bias()).isNull();
+            assertThat(layer.feedForward2().bias()).isNull();
+            assertThat(layer.norm1().bias()).isNull();
+        });
         assertThat(weights.modalities().get(0).projection().bias()).isNull();
+        assertThat(weights.finalNorm().bias()).isNotNull();
+    }
+
+    @ParameterizedTest
+    @MethodSource("layerBiases")
+    void aBiasThatIsMissingAmongOthersIsReported(String bias) {
+        String lost = "transformer_encoder.layers.1." + bias;
+        model.tensors().without(lost);
+        assertThatThrownBy(model::read)
+                .hasMessageContaining(load(lost))
+                .hasMessageEndingWith("got no such tensor; other biases of the layers are stored")
+                .hasMessageMatching("[^\n]*\n[^\n]*");
+    }
+
+    static List<String> layerBiases() {
+        return LAYER_BIASES;
+    }
+
+    /** Where each Linear has a flag of its own, the layers still agree. */
+    @Test
+    void aPartOfTheSeedsOwnLayerHasABiasInEveryLayerOrInNone() {
+        model = new ModelDirectory(path);
+        model.projections();
+        for (int i = 0; i < 2; i++) {
+            model.ownLayer("layers." + i + ".", "self_attention", "key_proj");
+            model.tensors().without("layers." + i + ".self_attention.query_proj.bias");
+        }
+        model.with(", \"attention_output_projection\": false");
+        LayerWeights layer = model.read().weights().layers().get(1);
+        assertThat(layer.query().bias()).isNull();
+        assertThat(layer.key().bias()).isNotNull();
+        String lost = "layers.0.self_attention.key_proj.bias";
+        model.tensors().without(lost);
+        assertProblems(load(lost)
+                + "[8] (hidden_size in config.json), got no such tensor; other biases of the layers are stored");
     }
 
     @Test
@@ -228,6 +276,9 @@ class CheckpointTest {
                 "Cannot read 'pooling' in config.json: expected one of none, cls, mean, max, last, pooler, got 'sum'",
                 load("visual_extractor.model_net.weight")
                         + "[8, 6] (hidden_size and feature_size of 'visual' in config.json), got [6, 8]",
+                load(layer + "0.linear1.bias") + "[12] (rows of '" + layer
+                        + "0.linear1.weight' and hidden_size in config.json), got no such tensor; '" + layer
+                        + "0.linear1.biass' has its shape",
                 load(layer + "0.norm1.weight") + "F32, F16, BF16 or F64, got I8",
                 load(layer + "1.self_attn.out_proj.weight") + "[8, 8] (hidden_size in config.json), got [8, 9]",
                 load(layer + "1.linear2.weight") + "[8, 12] (rows of '" + layer
@@ -414,11 +465,9 @@ class CheckpointTest {
 
     @Test
     void poolingIsParsedAndReplaced() {
-        assertThat(model.read().config().withPooling(Pooling.parse("cls")).pooling())
-                .isEqualTo(Pooling.CLS);
-        assertThatThrownBy(() -> Pooling.parse("Mean"))
-                .isInstanceOf(InputException.class)
-                .hasMessage("Cannot read pooling: expected one of none, cls, mean, max, last, pooler, got 'Mean'");
+        assertThat(Pooling.parse("cls")).contains(Pooling.CLS);
+        assertThat(Pooling.parse("Mean")).isEmpty();
+        assertThat(model.read().config().withPooling(Pooling.CLS).pooling()).isEqualTo(Pooling.CLS);
     }
 
     @Test

@@ -38,7 +38,7 @@ class ConfigReaderTest {
     }
 
     @Test
-    void absentKeysTakeTheirDefaults() {
+    void absentKeysAreLeftToTheWeights() {
         assertThat(read(ModelDirectory.CONFIG.formatted("")))
                 .hasValue(new WrittenConfig(
                         null,
@@ -47,9 +47,9 @@ class ConfigReaderTest {
                         2,
                         2,
                         null,
-                        Activation.RELU,
-                        false,
-                        1e-5f,
+                        null,
+                        null,
+                        null,
                         Map.of(),
                         null,
                         Map.of()));

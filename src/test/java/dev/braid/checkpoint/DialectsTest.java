@@ -237,6 +237,69 @@ class DialectsTest {
     }
 
     @Test
+    void torchmultimodalsLayersAreOfTheirKindUnlessTheConfigSaysOtherwise() {
+        ModelDirectory model = golden("torchmultimodal-flava");
+        ModelConfig whole = model.read().config();
+        model.replaced("\n  \"hidden_act\": \"gelu\",\n  \"norm_first\": true,\n  \"layer_norm_eps\": 1e-12,", "");
+        assertThat(model.read().config()).isEqualTo(whole);
+        assertThat(whole.normFirst()).isTrue();
+        assertThat(whole.activation()).isEqualTo(Activation.GELU);
+        assertThat(whole.layerNormEps()).isEqualTo(1e-12f);
+        model.replaced(
+                "\"cls_token\": true",
+                "\"norm_first\": false, \"hidden_act\": \"relu\", \"layer_norm_eps\": 1e-5, \"cls_token\": true");
+        ModelConfig written = model.read().config();
+        assertThat(written.normFirst()).isFalse();
+        assertThat(written.activation()).isEqualTo(Activation.RELU);
+        assertThat(written.layerNormEps()).isEqualTo(1e-5f);
+    }
+
+    /** Of the hidden size, a feature could else go on without the projection that is stored. */
+    @Test
+    void torchmultimodalsModalitiesHaveTheirNamesAlone() {
+        ModelDirectory model = golden("torchmultimodal-flava")
+                .replaced("\"visual\"", "\"image\"")
+                .replaced("\"feature_size\": 8", "\"feature_size\": 24");
+        model.tensors().random("image_to_mm_projection.weight", 24, 24);
+        String problem =
+                "Cannot read 'modalities[0].name' in config.json: expected one of text, visual (torchmultimodal"
+                        + " FLAVA), got 'image'";
+        assertThatThrownBy(model::read).hasMessage("Cannot read model '" + path + "':\n  " + problem);
+        model.replaced(
+                "\"cls_token\": true",
+                "\"tensor_prefixes\": {\"image\": \"image_to_mm_projection\"}, \"cls_token\": true");
+        assertThatThrownBy(model::read).hasMessageContaining(problem);
+    }
+
+    @Test
+    void torchmultimodalsProjectionIsNeverLeftOut() {
+        ModelDirectory model = golden("torchmultimodal-flava").replaced("\"feature_size\": 8", "\"feature_size\": 24");
+        model.tensors().without("image_to_mm_projection.weight").without("image_to_mm_projection.bias");
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("Cannot load tensor 'image_to_mm_projection.weight' from model.safetensors:"
+                        + " expected [24, 24] (hidden_size and feature_size of 'visual' in config.json), got no such"
+                        + " tensor");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "text_to_mm_projection.bias",
+                "mm_encoder.layernorm.bias",
+                "mm_encoder.pooler.dense.bias",
+                "mm_encoder.encoder.layer.1.attention.value.bias",
+                "mm_encoder.encoder.layer.0.feedforward.model.2.bias",
+                "mm_encoder.encoder.layer.1.attention_layernorm.bias"
+            })
+    void aMissingBiasOfTorchmultimodalIsReported(String bias) {
+        ModelDirectory model = golden("torchmultimodal-flava");
+        model.tensors().without(bias);
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("Cannot load tensor '" + bias + "' from model.safetensors: expected [24] (")
+                .hasMessageContaining("got no such tensor");
+    }
+
+    @Test
     void torchmultimodalsEncoderMayBeNamedByItsPrefix() {
         ModelDirectory model = golden("torchmultimodal-flava").under("a.");
         for (String prefix : List.of("a", "a.mm_encoder", "a.mm_encoder.encoder")) {

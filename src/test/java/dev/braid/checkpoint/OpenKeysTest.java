@@ -87,7 +87,10 @@ class OpenKeysTest {
         assertThat(message(ModelDirectory.golden("torchmultimodal-flava", path)))
                 .contains("torchmultimodal FLAVA")
                 .contains("\"modalities\": [{\"name\": \"visual\", \"feature_size\": 8}, {\"name\": \"text\","
-                        + " \"feature_size\": 10}], \"hidden_size\": 24, \"num_hidden_layers\": 2");
+                        + " \"feature_size\": 10}], \"hidden_size\": 24, \"num_hidden_layers\": 2,"
+                        + " \"num_attention_heads\": ?, \"norm_first\": true, \"hidden_act\": \"gelu\","
+                        + " \"layer_norm_eps\": 1e-12")
+                .doesNotContain("'norm_first'", "'hidden_act'", "'layer_norm_eps'");
     }
 
     @Test

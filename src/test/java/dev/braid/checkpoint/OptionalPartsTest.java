@@ -44,6 +44,8 @@ class OptionalPartsTest {
     void aModelWithoutThemHasNone() {
         Checkpoint checkpoint = model.read();
         assertThat(checkpoint.config().normFirst()).isFalse();
+        assertThat(checkpoint.config().activation()).isEqualTo(Activation.RELU);
+        assertThat(checkpoint.config().layerNormEps()).isEqualTo(1e-5f);
         assertThat(checkpoint.config().clsToken()).isFalse();
         assertThat(checkpoint.config().pooling()).isEqualTo(Pooling.MEAN);
         ModelWeights weights = checkpoint.weights();

@@ -39,7 +39,8 @@ class DemoTest {
                 "codepoints",
                 List.of("label"),
                 Map.of(),
-                Map.of("visual", ElementType.FLOAT16, "text", ElementType.FLOAT16));
+                Map.of("visual", ElementType.FLOAT16, "text", ElementType.FLOAT16),
+                Map.of());
         Map<String, String> paths = Map.of("visual", "src/demo/visual.parquet", "text", "src/demo/text.parquet");
         FeatureTables tables = FeatureTables.perModality(spark, paths, columns);
         FusionConfig config = new FusionConfig(columns, 256, false, Set.of(Emitted.POOLED));

@@ -219,7 +219,7 @@ class FusionTest {
 
     private static FusionConfig limitedConfig(boolean truncate) {
         ModelConfig model = limited(true).config();
-        TableColumns columns = TableColumns.of(model, "id", List.of(), Map.of(), Map.of());
+        TableColumns columns = TableColumns.of(model, "id", List.of(), Map.of(), Map.of(), Map.of());
         return new FusionConfig(columns, 64, truncate, ALL);
     }
 
