@@ -31,6 +31,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Names of other parts and columns.
 _TAKEN = ("cls", "encoder", "id")
 
+#: Largest error, relative to max(1, |x|), between the module and its description: what Braid's own check allows.
+TOLERANCE = 1e-4
+
 #: How fused tokens [tokens, D] become one vector [D].
 POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda x: x.mean(0),
