@@ -44,7 +44,10 @@ class Named:
 
 @dataclass(frozen=True)
 class Description:
-    """What is written: config.json, the tensors, and what the module itself made of the sample's rows."""
+    """What is written: config.json, the tensors, and what the module itself made of the sample's rows.
+
+    Attention, which a module does not tell, is the description's, proven by the layers' outputs.
+    """
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -59,11 +62,12 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
         running = copy.deepcopy(module).to("cpu", torch.float32).eval()
         traces = trace_rows(running, encoder, rows, named.call)
         config, tensors = embedding(module, encoder, rows, traces, named)
-        prove(subject, encoder, Reference(config, tensors), rows, traces)
+        shares = prove(subject, encoder, Reference(config, tensors), rows, traces)
         pooled = named.pooling, named.pooler is not None
         config["pooling"] = pooling(subject, encoder, Reference(config, tensors), traces, *pooled)
         pool = Reference(config, tensors).pool
-        return Description(config, tensors, [RowOutput(t.layers, t.fused, pool(t.fused)) for t in traces])
+        outputs = [RowOutput(t.layers, t.fused, pool(t.fused), of_row) for t, of_row in zip(traces, shares)]
+        return Description(config, tensors, outputs)
 
 
 def embedding(
@@ -205,8 +209,11 @@ def alike(parts: list[Tensor]) -> bool:
     return len(parts) > 1 and all(error(part, longest[: len(part)]) <= TOLERANCE for part in parts)
 
 
-def prove(subject: str, encoder: Encoder, reference: Reference, rows: list[Row], traces: list[Trace]) -> None:
-    """Compares every layer and the fused tokens of the module with what the description computes."""
+def prove(
+    subject: str, encoder: Encoder, reference: Reference, rows: list[Row], traces: list[Trace]
+) -> list[Tensor | None]:
+    """Compares every layer and the fused tokens of the module with the description's, whose attention it returns."""
+    attention = []
     for i, (row, found) in enumerate(zip(rows, traces)):
         described = reference.run(row)
         names = [f"the output of '{path}'" for path in encoder.layers] + ["the fused tokens"]
@@ -216,3 +223,5 @@ def prove(subject: str, encoder: Encoder, reference: Reference, rows: list[Row],
                 wanted = f"{name} within {TOLERANCE:.0e} of what the layer's parts compute"
                 hint = "attention masks and a layer's own operations cannot be described"
                 raise ExportError(subject, wanted, f"{apart:.1e} apart in row {i}", hint)
+        attention.append(described.attention)
+    return attention
