@@ -16,12 +16,10 @@ from torch import Tensor, nn
 
 from braid.encoder import Encoder, find_encoder, linear_tensors, norm_tensors, path_of
 from braid.errors import ExportError, quoted
-from braid.golden import POOLINGS, Row, RowOutput, error
+from braid.golden import TOLERANCE, Row, RowOutput, error
 from braid.reference import Reference
+from braid.returned import pooling
 from braid.trace import Call, Trace, plain_run, trace_rows
-
-#: Largest error, relative to max(1, |x|), between the module and its description: what Braid's own check allows.
-TOLERANCE = 1e-4
 
 #: Learned rows: an embedding, or a tensor whose last axis has the hidden size.
 Table = Union[nn.Embedding, Tensor]
@@ -46,7 +44,10 @@ class Named:
 
 @dataclass(frozen=True)
 class Description:
-    """What is written: config.json, the tensors, and what the module itself made of the sample's rows."""
+    """What is written: config.json, the tensors, and what the module itself made of the sample's rows.
+
+    Attention, which a module does not tell, is the description's, proven by the layers' outputs.
+    """
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -61,10 +62,12 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
         running = copy.deepcopy(module).to("cpu", torch.float32).eval()
         traces = trace_rows(running, encoder, rows, named.call)
         config, tensors = embedding(module, encoder, rows, traces, named)
-        prove(subject, encoder, Reference(config, tensors), rows, traces)
-        config["pooling"] = pooling(subject, Reference(config, tensors), traces, named)
+        shares = prove(subject, encoder, Reference(config, tensors), rows, traces)
+        pooled = named.pooling, named.pooler is not None
+        config["pooling"] = pooling(subject, encoder, Reference(config, tensors), traces, *pooled)
         pool = Reference(config, tensors).pool
-        return Description(config, tensors, [RowOutput(t.layers, t.fused, pool(t.fused)) for t in traces])
+        outputs = [RowOutput(t.layers, t.fused, pool(t.fused), of_row) for t, of_row in zip(traces, shares)]
+        return Description(config, tensors, outputs)
 
 
 def embedding(
@@ -206,8 +209,11 @@ def alike(parts: list[Tensor]) -> bool:
     return len(parts) > 1 and all(error(part, longest[: len(part)]) <= TOLERANCE for part in parts)
 
 
-def prove(subject: str, encoder: Encoder, reference: Reference, rows: list[Row], traces: list[Trace]) -> None:
-    """Compares every layer and the fused tokens of the module with what the description computes."""
+def prove(
+    subject: str, encoder: Encoder, reference: Reference, rows: list[Row], traces: list[Trace]
+) -> list[Tensor | None]:
+    """Compares every layer and the fused tokens of the module with the description's, whose attention it returns."""
+    attention = []
     for i, (row, found) in enumerate(zip(rows, traces)):
         described = reference.run(row)
         names = [f"the output of '{path}'" for path in encoder.layers] + ["the fused tokens"]
@@ -217,35 +223,5 @@ def prove(subject: str, encoder: Encoder, reference: Reference, rows: list[Row],
                 wanted = f"{name} within {TOLERANCE:.0e} of what the layer's parts compute"
                 hint = "attention masks and a layer's own operations cannot be described"
                 raise ExportError(subject, wanted, f"{apart:.1e} apart in row {i}", hint)
-        tokens = [
-            x for x in found.returned if x.dim() > 1 and x.numel() == found.fused.numel() and len(found.fused) > 1
-        ]
-        tokens = [x.reshape(found.fused.shape).float() for x in tokens if x.shape[-1] == found.fused.shape[-1]]
-        if tokens and not any(error(x, found.fused) <= TOLERANCE for x in tokens):
-            hint = (
-                "name a LayerNorm behind the layers, final_layer_norm=, or let call= return None to export the encoder"
-            )
-            apart = min(error(x, found.fused) for x in tokens)
-            wanted = f"the tokens that the module returns to be those of '{encoder.path}'"
-            raise ExportError(subject, wanted, f"others, {apart:.1e} apart in row {i}", hint)
-
-
-def pooling(subject: str, reference: Reference, traces: list[Trace], named: Named) -> str:
-    """How tokens become a vector: as the caller names it, else as the module returns one, else the mean."""
-    known = [*POOLINGS, "pooler"] if named.pooler is not None else list(POOLINGS)
-    if named.pooling is not None:
-        if named.pooling not in (*known, "none"):
-            hint = "pass pooler=, its Linear" if named.pooling == "pooler" else ""
-            raise ExportError(subject, f"one of {quoted([*known, 'none'])} (pooling=)", f"'{named.pooling}'", hint)
-        return named.pooling
-    hidden = reference.config["hidden_size"]
-    vectors = [[x.reshape(hidden).float() for x in t.returned if x.numel() == hidden == x.shape[-1]] for t in traces]
-    if not all(vectors):
-        return known[-1] if named.pooler is not None else known[0]
-    for name in known:
-        pool = Reference({**reference.config, "pooling": name}, reference.tensors).pool
-        pooled = [pool(found.fused) for found in traces]
-        if all(any(error(x, y) <= TOLERANCE for x in of_row) for of_row, y in zip(vectors, pooled) if y is not None):
-            return name
-    wanted = f"the vector of {hidden} numbers that the module returns to pool the fused tokens by {quoted(known)}"
-    raise ExportError(subject, wanted, "another", "pass pooling=, by which Braid is to pool")
+        attention.append(described.attention)
+    return attention

@@ -48,7 +48,8 @@ def export(
     What running does not find can be named, in the words of config.json; none of it applies to Hugging Face models:
 
     call: runs the module on one row, `call(module, row)`, where `forward` does not take [1, tokens, feature size] of
-        each modality by name or in the sample's order. Tokens that it returns must be the encoder's output.
+        each modality by name or in the sample's order. Tokens that it returns must be the encoder's output, and a
+        vector of hidden size those tokens pooled.
     encoder: the stack to export, where there are several.
     final_layer_norm: the LayerNorm behind layers that stand in no nn.TransformerEncoder.
     heads: of layers written from scratch that do not tell.
@@ -56,7 +57,8 @@ def export(
     cls_token, modality_embeddings, position_embeddings, embedding_layer_norm: what is added to the projected features;
         a row per modality in token order, a row per position within a modality (one table for all, or one each).
     pooler: the Linear of tanh(Linear(first token)).
-    pooling: `none`, `cls`, `mean`, `max`, `last` or `pooler`; else what the module does, else `mean`.
+    pooling: `none`, `cls`, `mean`, `max`, `last` or `pooler`, needed where the module returns neither tokens nor a
+        vector of hidden size. A vector tells how it is pooled; with tokens alone it is `pooler` if named, else `mean`.
 
     Raises ExportError, which says what to name.
     """

@@ -31,6 +31,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Names of other parts and columns.
 _TAKEN = ("cls", "encoder", "id")
 
+#: Largest error, relative to max(1, |x|), between the module and its description: what Braid's own check allows.
+TOLERANCE = 1e-4
+
 #: How fused tokens [tokens, D] become one vector [D].
 POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda x: x.mean(0),
@@ -42,11 +45,16 @@ POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class RowOutput:
-    """What a model makes of one row: every layer's output and the fused tokens, [tokens, D]; the pooled vector [D]."""
+    """What a model makes of one row: every layer's output and the fused tokens, [tokens, D]; the pooled vector [D].
+
+    `attention` [layers, groups] is the share that each group's tokens received: CLS where there is one, then each
+    modality in token order.
+    """
 
     layers: list[Tensor]
     fused: Tensor
     pooled: Tensor | None = None
+    attention: Tensor | None = None
 
 
 def read_rows(sample: Sample) -> list[Row]:
@@ -84,6 +92,15 @@ def error(actual: Tensor, expected: Tensor) -> float:
     return float(((actual - expected).abs() / expected.abs().clamp(min=1.0)).max())
 
 
+def attention_shares(weights: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """Per layer's weights [heads, queries, keys] the share of each group of `sizes` keys: [layers, groups].
+
+    A mean over heads and queries; the shares of a layer add up to 1.
+    """
+    received = torch.stack([of_layer.mean((0, 1)) for of_layer in weights])
+    return torch.stack([part.sum(-1) for part in torch.split(received, list(sizes), dim=-1)], dim=-1)
+
+
 def golden_tensors(rows: Sequence[Row], outputs: Sequence[RowOutput]) -> dict[str, Tensor]:
     """The tensors of golden.safetensors: features [P, longest S, K] zero-padded, lengths [P], and the outputs."""
     tensors: dict[str, Tensor] = {}
@@ -97,6 +114,10 @@ def golden_tensors(rows: Sequence[Row], outputs: Sequence[RowOutput]) -> dict[st
     pooled = [output.pooled for output in outputs if output.pooled is not None]
     if pooled:
         tensors["pooled"] = torch.stack(pooled)
+    shares = [output.attention for output in outputs if output.attention is not None]
+    if shares:
+        tensors["attention_by_layer"] = torch.stack(shares)
+        tensors["attention"] = tensors["attention_by_layer"].mean(1)
     return tensors
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from braid.errors import ExportError, quoted
-from braid.golden import Row, RowOutput
+from braid.golden import Row, RowOutput, attention_shares
 from braid.reference import ACTIVATIONS
 from braid.trace import plain_run
 
@@ -26,14 +26,19 @@ class Kind:
     forward: Callable[[Any, Tensor, Tensor], Any]
     sizes: Callable[[Any], dict[str, int]]
     encoder: Callable[[Any], Any]
+    #: The modalities in token order.
+    order: tuple[str, str]
 
     def config(self, model: Any) -> Any:
         return self.encoder(model).config
 
 
+_EVERYTHING: dict[str, Any] = {"return_dict": True, "output_attentions": True}
+
+
 def _flava(model: Any, visual: Tensor, text: Tensor) -> Any:
     projected = [model.image_to_mm_projection(visual), model.text_to_mm_projection(text)]
-    return model.multimodal_model(torch.cat(projected, dim=1), return_dict=True)
+    return model.multimodal_model(torch.cat(projected, dim=1), **_EVERYTHING)
 
 
 KINDS = {
@@ -44,18 +49,21 @@ KINDS = {
             "text": model.text_to_mm_projection.in_features,
         },
         lambda model: model.multimodal_model.encoder,
+        ("visual", "text"),
     ),
     "visual_bert": Kind(
-        lambda model, visual, text: model(inputs_embeds=text, visual_embeds=visual, return_dict=True),
+        lambda model, visual, text: model(inputs_embeds=text, visual_embeds=visual, **_EVERYTHING),
         lambda model: {"visual": model.config.visual_embedding_dim, "text": model.config.hidden_size},
         lambda model: model.encoder,
+        ("text", "visual"),
     ),
     "vilt": Kind(
         lambda model, visual, text: model(
-            inputs_embeds=text, image_embeds=visual, pixel_mask=torch.ones(visual.shape[:2]), return_dict=True
+            inputs_embeds=text, image_embeds=visual, pixel_mask=torch.ones(visual.shape[:2]), **_EVERYTHING
         ),
         lambda model: {"visual": model.config.hidden_size, "text": model.config.hidden_size},
         lambda model: model.encoder,
+        ("text", "visual"),
     ),
 }
 
@@ -89,7 +97,12 @@ def run(module: nn.Module, kind: Kind, rows: list[Row]) -> list[RowOutput]:
                     handle.remove()
             fused = output.last_hidden_state[0]
             pooled = output.pooler_output[0] if output.pooler_output is not None else fused[0]
-            outputs.append(RowOutput(layers, fused, pooled))
+            sizes = [len(row[name]) for name in kind.order]
+            if len(fused) > sum(sizes):
+                sizes = [1, *sizes]  # FLAVA's own CLS
+            weights = [of_layer[0] for of_layer in output.attentions or () if of_layer is not None]
+            shares = attention_shares(weights, sizes) if len(weights) == len(layers) else None
+            outputs.append(RowOutput(layers, fused, pooled, shares))
         return outputs
 
 

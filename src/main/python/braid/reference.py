@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from braid.golden import POOLINGS, Row, RowOutput
+from braid.golden import POOLINGS, Row, RowOutput, attention_shares
 
 #: What `hidden_act` names.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -37,13 +37,15 @@ class Reference:
     def run(self, row: Row) -> RowOutput:
         """Embeds the features of one row, runs the layers over them and pools."""
         x = self.embed(row)
-        layers = []
+        layers, weights = [], []
         for i in range(self.config["num_hidden_layers"]):
-            x = self.layer(joined(self.prefixes.get("encoder", ""), f"layers.{i}"), x)
+            x, of_layer = self.layer(joined(self.prefixes.get("encoder", ""), f"layers.{i}"), x)
             layers.append(x)
+            weights.append(of_layer)
         if self.config["final_layer_norm"]:
             x = self.norm(joined(self.prefixes.get("encoder", ""), "norm"), x)
-        return RowOutput(layers, x, self.pool(x))
+        sizes = [1] * self.config["cls_token"] + [len(row[modality["name"]]) for modality in self.config["modalities"]]
+        return RowOutput(layers, x, self.pool(x), attention_shares(weights, sizes))
 
     def embed(self, row: Row) -> Tensor:
         """The tokens [S, D] that enter the first layer: those of each modality in the config's order, CLS before."""
@@ -59,17 +61,19 @@ class Reference:
         x = torch.cat(parts)
         return self.norm("embedding_layer_norm", x) if self.config["embedding_layer_norm"] else x
 
-    def layer(self, prefix: str, x: Tensor) -> Tensor:
-        """One encoder layer over the tokens [S, D] of a row."""
+    def layer(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
+        """One encoder layer over the tokens [S, D] of a row: its output and attention weights [heads, S, S]."""
         norm1, norm2 = f"{prefix}.norm1", f"{prefix}.norm2"
         if self.config["norm_first"]:
-            x = x + self.attention(prefix, self.norm(norm1, x))
-            return x + self.feed_forward(prefix, self.norm(norm2, x))
-        x = self.norm(norm1, x + self.attention(prefix, x))
-        return self.norm(norm2, x + self.feed_forward(prefix, x))
+            attended, weights = self.attention(prefix, self.norm(norm1, x))
+            x = x + attended
+            return x + self.feed_forward(prefix, self.norm(norm2, x)), weights
+        attended, weights = self.attention(prefix, x)
+        x = self.norm(norm1, x + attended)
+        return self.norm(norm2, x + self.feed_forward(prefix, x)), weights
 
-    def attention(self, prefix: str, x: Tensor) -> Tensor:
-        """softmax(Q K^T / sqrt(head size)) V per head, then the output projection where there is one."""
+    def attention(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
+        """softmax(Q K^T / sqrt(head size)) V per head, then the output projection where there is one; the softmax."""
         if f"{prefix}.self_attn.in_proj_weight" in self.tensors:
             own = f"{prefix}.self_attn"
             weight, bias = self.tensors[f"{own}.in_proj_weight"], self.tensors.get(f"{own}.in_proj_bias")
@@ -79,8 +83,9 @@ class Reference:
             query, key, value = (self.linear(f"{own}.{part}_proj", x) for part in ("query", "key", "value"))
         query, key, value = (part.reshape(len(x), self.heads, -1).transpose(0, 1) for part in (query, key, value))
         scores = query @ key.transpose(1, 2) / math.sqrt(query.shape[-1])
-        context = (torch.softmax(scores, dim=-1) @ value).transpose(0, 1).reshape(len(x), -1)
-        return self.linear(f"{own}.out_proj", context) if self.config["attention_output_projection"] else context
+        weights = torch.softmax(scores, dim=-1)
+        x = (weights @ value).transpose(0, 1).reshape(len(x), -1)
+        return self.linear(f"{own}.out_proj", x) if self.config["attention_output_projection"] else x, weights
 
     def feed_forward(self, prefix: str, x: Tensor) -> Tensor:
         torch_names = f"{prefix}.linear1.weight" in self.tensors

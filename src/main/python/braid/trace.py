@@ -29,6 +29,8 @@ class Trace:
     fused: Tensor
     #: Per modality the paths of the Linears that read its features as they are.
     readers: dict[str, list[str]]
+    #: The paths of the LayerNorms behind the encoder that read some of its fused tokens as they are.
+    norms: list[str]
     #: Every tensor that the module returned.
     returned: list[Tensor]
 
@@ -59,11 +61,14 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
     ran: list[int] = []
     tokens: list[Tensor] = []  # into the first layer, out of each, out of the final norm
     readers: dict[str, list[str]] = {name: [] for name in row}
+    norms: list[str] = []
     handles = []
 
     def step(path: str, number: int) -> None:
         def record(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             entering = row_tokens(args[0] if args else next(iter(kwargs.values())), encoder, path)
+            if path == encoder.final_norm and tokens and consists_of(entering, tokens[-1]):
+                entering, output = tokens[-1], part.forward(tokens[-1])  # it may have read some of the tokens alone
             if not tokens:
                 tokens.append(entering)
             elif not torch.equal(entering, tokens[-1]):
@@ -71,7 +76,8 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
             tokens.append(row_tokens(output[0] if isinstance(output, tuple) else output, encoder, path))
             ran.append(number)
 
-        handles.append(module.get_submodule(path).register_forward_hook(record, with_kwargs=True))
+        part = module.get_submodule(path)
+        handles.append(part.register_forward_hook(record, with_kwargs=True))
 
     def reader(path: str, linear: nn.Module) -> None:
         def record(_: nn.Module, args: Any, output: Any) -> None:
@@ -82,12 +88,23 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
 
         handles.append(linear.register_forward_hook(record))
 
+    def norm(path: str, part: nn.Module) -> None:
+        def record(_: nn.Module, args: Any, output: Any) -> None:
+            if len(ran) == len(steps) and args and consists_of(args[0], tokens[-1]):
+                norms.append(path)
+
+        handles.append(part.register_forward_hook(record))
+
     steps = encoder.layers if encoder.final_norm is None else [*encoder.layers, encoder.final_norm]
     for number, path in enumerate(steps):
         step(path, number)
     for path, part in module.named_modules():
-        if isinstance(part, nn.Linear) and not any(within(path, layer) for layer in encoder.layers):
+        if any(within(path, step_path) for step_path in steps):
+            continue
+        if isinstance(part, nn.Linear):
             reader(path, part)
+        elif isinstance(part, nn.LayerNorm):
+            norm(path, part)
     try:
         returned = list(tensors_in(call(module, row)))
     finally:
@@ -99,9 +116,8 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
         hint = "pass encoder= where another is meant, and call= where the given module needs other inputs to reach it"
         raise ExportError(f"'{type(module).__name__}'", expected, got, hint)
     layers = tokens[1 : len(encoder.layers) + 1]
-    return Trace(
-        tokens[0], layers, tokens[-1], {name: list(dict.fromkeys(paths)) for name, paths in readers.items()}, returned
-    )
+    read_by = {name: list(dict.fromkeys(paths)) for name, paths in readers.items()}
+    return Trace(tokens[0], layers, tokens[-1], read_by, list(dict.fromkeys(norms)), returned)
 
 
 def row_tokens(x: Tensor, encoder: Encoder, path: str) -> Tensor:
@@ -114,6 +130,12 @@ def row_tokens(x: Tensor, encoder: Encoder, path: str) -> Tensor:
         return x.detach().clone()
     expected = "[1, tokens, hidden size]" if encoder.batch_first else "[tokens, 1, hidden size] (batch_first is false)"
     raise ExportError(f"'{path}'", f"one row's tokens, {expected}", str(list(x.shape)), "pass call=")
+
+
+def consists_of(x: Tensor, tokens: Tensor) -> bool:
+    """Whether `x` holds rows of `tokens` [tokens, hidden size], all or some, and nothing else."""
+    hidden = tokens.shape[-1]
+    return x.shape[-1] == hidden and all(bool((tokens == row).all(-1).any()) for row in x.reshape(-1, hidden))
 
 
 def tensors_in(returned: Any) -> Iterator[Tensor]:

@@ -88,6 +88,17 @@ class Seed(nn.Module):
         return self.transformer_encoder(torch.cat([self.visual_extractor(visual), self.textual_extractor(text)], 1))
 
 
+class NormBehind(Seed):
+    """A LayerNorm behind the encoder, which is no part of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.behind = nn.LayerNorm(HIDDEN)
+
+    def forward(self, visual: Tensor, text: Tensor) -> Any:
+        return self.behind(super().forward(visual, text))
+
+
 class OneLayer(nn.Module):
     """A single layer written from scratch, which stands in no list."""
 

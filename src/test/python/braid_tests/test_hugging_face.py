@@ -27,19 +27,27 @@ def test_export_writes_the_models_own_numbers(name: str, tmp_path: Path) -> None
 
     golden = load_file(tmp_path / "golden.safetensors")
     base = type(module).from_pretrained(tmp_path).float().eval().base_model
-    fused, pooled = [], []
+    fused, pooled, shares = [], [], []
     for row in read_rows(make_sample()):
         visual, text = row["visual"][None], row["text"][None]
         with torch.no_grad():
             if hasattr(base, "multimodal_model"):
                 tokens = torch.cat([base.image_to_mm_projection(visual), base.text_to_mm_projection(text)], 1)
-                output = base.multimodal_model(tokens)
+                output = base.multimodal_model(tokens, output_attentions=True)
             elif name.startswith("vilt"):
-                output = base(inputs_embeds=text, image_embeds=visual, pixel_mask=torch.ones(visual.shape[:2]))
+                mask = torch.ones(visual.shape[:2])
+                output = base(inputs_embeds=text, image_embeds=visual, pixel_mask=mask, output_attentions=True)
             else:
-                output = base(inputs_embeds=text, visual_embeds=visual)
+                output = base(inputs_embeds=text, visual_embeds=visual, output_attentions=True)
         fused.append(output.last_hidden_state[0])
         pooled.append(output.last_hidden_state[0, 0] if output.pooler_output is None else output.pooler_output[0])
+        received = torch.cat(list(output.attentions)).mean((1, 2))  # [layers, tokens]
+        texts, visuals = text.shape[1], visual.shape[1]
+        cls = received.shape[1] - texts - visuals
+        ends = [cls, cls + visuals] if name.startswith("flava") else [texts]
+        shares.append(torch.stack([x.sum(1) for x in received.tensor_split(ends, 1) if x.shape[1]], 1))
+    assert error(torch.stack(shares), golden["attention_by_layer"]) < 5e-6
+    assert error(torch.stack(shares).mean(1), golden["attention"]) < 5e-6
     assert error(torch.cat(fused), golden["fused"]) < 5e-6
     assert error(torch.stack(pooled), golden["pooled"]) < 5e-6
     assert golden["layers.1"].shape == golden["fused"].shape and "layers.2" not in golden

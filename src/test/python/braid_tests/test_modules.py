@@ -58,6 +58,9 @@ def test_replaying_the_directory_gives_the_golden_numbers(name: str, tmp_path: P
     for i, output in enumerate(outputs):
         assert output.pooled is not None
         assert error(output.pooled, golden["pooled"][i]) < 2e-5
+    for i, output in enumerate(outputs):
+        assert output.attention is not None
+        assert error(output.attention, golden["attention_by_layer"][i]) < 2e-5
     for modality in config["modalities"]:
         features, lengths = golden[modality["name"] + ".features"], golden[modality["name"] + ".lengths"]
         assert features.dtype == torch.float32 and lengths.dtype == torch.int64
@@ -73,6 +76,41 @@ def test_the_golden_numbers_are_those_of_the_module(tmp_path: Path) -> None:
     golden = load_file(tmp_path / "golden.safetensors")
     assert error(torch.cat(fused), golden["fused"]) < 5e-6
     assert error(torch.stack([x.mean(0) for x in fused]), golden["pooled"]) < 5e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "order"),
+    [("seed", "transformer_encoder", ("visual", "text")), ("embeddings", "mixer", ("cls", "txt", "img"))],
+)
+def test_the_golden_attention_is_that_of_torch(name: str, encoder: str, order: Any, tmp_path: Path) -> None:
+    _, _, golden = export(name, tmp_path)
+    module: Any = randomised(MODULES[name][0]()).eval()
+    weights: list[Tensor] = []  # of every layer of every row [1, heads, queries, keys]
+
+    def watch(attention: Any, args: Any) -> None:
+        weights.append(nn.MultiheadAttention.forward(attention, *args, average_attn_weights=False)[1])
+
+    for layer in module.get_submodule(encoder).layers:
+        layer.self_attn.register_forward_pre_hook(watch)
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad():
+            for i, row in enumerate(read_rows(MODULES[name][1]())):
+                weights.clear()
+                module(*(x[None] for x in row.values()))
+                for layer, of_layer in enumerate(weights):
+                    start = 0
+                    for group, part in enumerate(order):
+                        end = start + (1 if part == "cls" else len(row[part]))
+                        share = of_layer[0, :, :, start:end].sum(-1).mean()
+                        assert abs(float(share - golden["attention_by_layer"][i, layer, group])) < 5e-6
+                        start = end
+                    assert start == of_layer.shape[-1]
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+    assert golden["attention_by_layer"].shape == (4, 2, len(order))
+    assert golden["attention_by_layer"].dtype == golden["attention"].dtype == torch.float32
+    assert error(golden["attention_by_layer"].mean(1), golden["attention"]) < 1e-6
 
 
 def test_the_seed_keeps_its_names(tmp_path: Path) -> None:

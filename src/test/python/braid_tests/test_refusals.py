@@ -13,6 +13,7 @@ from modules import (
     VISUAL,
     Embedded,
     Fusion,
+    NormBehind,
     Seed,
     Three,
     encoder,
@@ -73,15 +74,6 @@ class Causal(Seed):
         return self.transformer_encoder(x, nn.Transformer.generate_square_subsequent_mask(x.shape[1]))
 
 
-class NormBehind(Seed):
-    def __init__(self) -> None:
-        super().__init__()
-        self.behind = nn.LayerNorm(HIDDEN)
-
-    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
-        return self.behind(super().forward(visual, text))
-
-
 class Twice(Seed):
     def forward(self, visual: Tensor, text: Tensor) -> Tensor:
         return self.transformer_encoder(super().forward(visual, text))
@@ -135,9 +127,9 @@ def thrice() -> Any:
         (Embedded, images_and_texts, {}, "pass cls_token="),
         (Causal, pair, {}, "attention masks and a layer's own operations cannot be described"),
         (with_other_layer, pair, {}, "the output of 'transformer_encoder.layers.0' within 1e-04 of what"),
-        (NormBehind, pair, {}, "name a LayerNorm behind the layers, final_layer_norm="),
+        (NormBehind, pair, {}, "pass final_layer_norm=module.behind, or pass pooling=, and a call="),
         (Twice, pair, {}, "'transformer_encoder.layers.1' to run once each, in this order"),
-        (OwnVector, pair, {}, "pass pooling=, by which Braid is to pool"),
+        (OwnVector, pair, {}, "by 'mean', 'max', 'cls', 'last', got another; name a LayerNorm behind the layers"),
         (Between, thrice, {}, "expected the output of the layer before as its input, got another tensor"),
         (
             two_kinds_of_layers,
