@@ -85,6 +85,8 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
         (target / "config.json").write_text(json.dumps(described.config, indent=2) + "\n", encoding="utf-8")
         save(target / "model.safetensors", described.tensors)
+        for shard in [*target.glob("model-*-of-*.safetensors"), *target.glob("model.safetensors.index.json")]:
+            shard.unlink()  # of a model that was here before
     else:
         superfluous = [name for name, value in vars(named).items() if value is not None]
         if superfluous:

@@ -85,6 +85,7 @@ final class OpenKeys {
                         "{\"name\": \"" + modality.name() + "\", \"feature_size\": " + modality.featureSize() + "}")
                 .collect(Collectors.joining(", "));
         Dialect dialect = stored.encoder().dialect();
+        List<TensorEntry> maps = mapsElsewhere();
         List<String> lines = new ArrayList<>();
         lines.add(
                 "Cannot read config.json: expected the architecture, got no such file; write one with the keys that the"
@@ -96,16 +97,38 @@ final class OpenKeys {
             lines.add("'layer_norm_eps': 1e-5 unless the module was made with another");
         }
         lines.add("'modalities': name and feature_size of each, in token order; "
-                + (listed.isEmpty()
-                        ? "the weights have no projection, so every feature_size is " + hiddenSize
-                        : "the weights have projections of " + listed));
+                + (listed.isEmpty() ? unlisted(maps) : "the weights have projections of " + listed));
         lines.add("and those that they tell (" + dialect.title() + ", intermediate_size " + stored.intermediateSize()
                 + "), as here, where ? stands for what is open:");
         lines.add("{\"model_type\": \"fusion_encoder\", \"modalities\": ["
-                + (listed.isEmpty() ? "{\"name\": ?, \"feature_size\": " + hiddenSize + "}" : listed)
+                + (listed.isEmpty()
+                        ? "{\"name\": ?, \"feature_size\": " + (maps.isEmpty() ? hiddenSize : "?") + "}"
+                        : listed)
                 + "], \"hidden_size\": " + hiddenSize + ", \"num_hidden_layers\": "
                 + stored.layers().size() + ", \"num_attention_heads\": ?, " + kind(dialect) + parts() + "}");
         return String.join("\n    ", lines);
+    }
+
+    private String unlisted(List<TensorEntry> maps) {
+        return maps.isEmpty()
+                ? "the weights have no projection, so every feature_size is " + hiddenSize
+                : "the weights have no projection of a known name, but "
+                        + maps.stream()
+                                .limit(MOST_MODALITIES)
+                                .map(map -> Quote.of(map.name()) + " " + map.shape())
+                                .collect(Collectors.joining(", "))
+                        + "; where one is [hidden_size, feature_size] of a modality, say so in tensor_prefixes";
+    }
+
+    /** Tensors beside the encoder's layers that could project a modality. */
+    private List<TensorEntry> mapsElsewhere() {
+        return entries.values().stream()
+                .filter(entry -> entry.shape().rank() == 2
+                        && entry.shape().dimension(0) == hiddenSize
+                        && entry.name().endsWith(".weight")
+                        && stored.encoder().layerOf(entry.name()) < 0
+                        && !entry.name().startsWith(stored.encoder().layer(0)))
+                .toList();
     }
 
     /** The keys that no tensor tells; a published model is of one kind. */

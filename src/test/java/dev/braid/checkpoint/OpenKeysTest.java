@@ -83,6 +83,17 @@ class OpenKeysTest {
     }
 
     @Test
+    void aMapOfAnUnknownNameIsTakenForAPossibleProjection() throws IOException {
+        ModelDirectory model = new ModelDirectory(path);
+        model.ownLayer("enc.", "self_attention", "key_proj");
+        model.tensors().random("a.weight", 8, 13).random("a.bias", 8).random("head.weight", 3, 8);
+        assertThat(message(model))
+                .contains("the weights have no projection of a known name, but 'a.weight' [8, 13]; where one is"
+                        + " [hidden_size, feature_size] of a modality, say so in tensor_prefixes")
+                .contains("[{\"name\": ?, \"feature_size\": ?}]");
+    }
+
+    @Test
     void torchmultimodalsFlavaIsRecognised() throws IOException {
         assertThat(message(ModelDirectory.golden("torchmultimodal-flava", path)))
                 .contains("torchmultimodal FLAVA")
