@@ -156,8 +156,7 @@ final class GoldenReader {
 
     /** Whether the model takes rows with those tokens kept. */
     private boolean canBe(int[][] kept, ModalityConfig modality) {
-        boolean readsFirst = config.pooling() == Pooling.CLS || config.pooling() == Pooling.POOLER;
-        boolean first = modality.equals(config.modalities().get(0)) && !config.clsToken() && readsFirst;
+        boolean first = modality.equals(config.modalities().get(0)) && config.poolsFirstOfModality();
         String tokens = "the kept tokens of '" + modality.name() + ".features': expected ";
         for (int row = 0; row < kept.length; row++) {
             int[] ofRow = kept[row];

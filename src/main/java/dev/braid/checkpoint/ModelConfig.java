@@ -50,6 +50,11 @@ public record ModelConfig(
         return clsToken ? 1 : 0;
     }
 
+    /** Whether pooled vectors are made of token 0 of the first modality, which must then not be left out. */
+    public boolean poolsFirstOfModality() {
+        return !clsToken && (pooling == Pooling.CLS || pooling == Pooling.POOLER);
+    }
+
     public ModelConfig withPooling(Pooling other) {
         return new ModelConfig(
                 modalities,

@@ -19,7 +19,7 @@ import org.apache.hadoop.fs.Path;
  * tensor's bytes are read when asked for, by position, and nothing else.
  */
 public final class SafetensorsFile implements Closeable {
-    private static final String CUT_SHORT = "; the file may be cut short: copy it again";
+    static final String CUT_SHORT = "; the file may be cut short: copy it again";
 
     /** How the text begins that a clone without Git LFS has in the place of a file. */
     private static final String LFS_POINTER = "version ";

@@ -204,7 +204,7 @@ final class SafetensorsHeader {
         }
         if (end > dataBytes) {
             String expected = "data_offsets within " + dataBytes + " bytes (the data in the file)";
-            throw bad(tensor(name), expected, range + "; the file may be cut short: copy it again");
+            throw bad(tensor(name), expected, range + SafetensorsFile.CUT_SHORT);
         }
         return new TensorEntry(name, dtype, shape, begin, end);
     }

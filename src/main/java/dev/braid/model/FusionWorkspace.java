@@ -31,6 +31,9 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Matrix hidden;
     private final Matrix normed;
     private final Matrix queryKeyValue;
+    private final Matrix query;
+    private final Matrix key;
+    private final Matrix value;
     private final Matrix context;
     private final Matrix scores;
     private final Matrix intermediate;
@@ -60,6 +63,9 @@ public final class FusionWorkspace implements AutoCloseable {
         this.hidden = allocate(height, hiddenSize);
         this.normed = allocate(blockHeight, hiddenSize);
         this.queryKeyValue = allocate(height, 3 * hiddenSize);
+        this.query = queryKeyValue.columns(0, hiddenSize);
+        this.key = queryKeyValue.columns(hiddenSize, hiddenSize);
+        this.value = queryKeyValue.columns(2 * hiddenSize, hiddenSize);
         this.context = allocate(height, hiddenSize);
         this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
         this.intermediate = allocate(blockHeight, config.intermediateSize());
@@ -87,8 +93,8 @@ public final class FusionWorkspace implements AutoCloseable {
         if (config.pooling() == Pooling.POOLER) {
             return Pooler.token(context.buffer(), row, config.hiddenSize());
         }
-        if (kept) {
-            return Pooler.token(fused, row, config.hiddenSize());
+        if (config.pooling().readsOneToken()) {
+            return Pooler.token(fused, pooledToken(row), config.hiddenSize());
         }
         return Pooler.pool(config.pooling(), fused, batch.firstToken(row), batch.tokens(row), config.hiddenSize());
     }
@@ -188,6 +194,21 @@ public final class FusionWorkspace implements AutoCloseable {
     /** [N, 3 D]: queries, keys and values side by side. */
     Matrix queryKeyValue() {
         return queryKeyValue;
+    }
+
+    /** [N, D]: its queries. */
+    Matrix query() {
+        return query;
+    }
+
+    /** [N, D]: its keys. */
+    Matrix key() {
+        return key;
+    }
+
+    /** [N, D]: its values. */
+    Matrix value() {
+        return value;
     }
 
     /** [N, D]: what attention found, heads side by side; behind the last layer the pooler's vectors, row after row. */

@@ -63,12 +63,13 @@ final class GoldenReplay {
         }
         replay(rows, maxTokens, attention ? Set.of(Readout.values()) : Set.of(Readout.TOKENS));
         if (model.config().pooling().readsOneToken()) {
+            // Pooled vectors alone go another way through the last layer.
             replay(rows, maxTokens, Set.of());
         }
         return new GoldenResult(golden.rows(), golden.tokens(), largest, List.copyOf(layers.values()));
     }
 
-    /** Once with every token, and once as pooled vectors alone are computed. */
+    /** All rows, in a workspace for those readouts. */
     private void replay(List<List<FeatureSequence>> rows, int maxTokens, Set<Readout> readouts) {
         firstRow = 0;
         firstToken = 0;

@@ -8,22 +8,21 @@ final class Pooler {
     private Pooler() {}
 
     /**
-     * One vector for the tokens from {@code first} on.
+     * The mean or the maximum of the tokens from {@code first} on.
      *
      * @param hidden packed tokens, dense, [.., size]
-     * @throws IllegalArgumentException for {@link Pooling#NONE}, and for {@link Pooling#POOLER}, a part of the model
+     * @throws IllegalArgumentException for a pooling that is not over all tokens
      */
     static float[] pool(Pooling pooling, FloatBuffer hidden, int first, int tokens, int size) {
         return switch (pooling) {
-            case NONE, POOLER ->
-                throw new IllegalArgumentException("pooling '" + pooling.configName() + "' gives no vector");
-            case CLS -> token(hidden, first, size);
-            case LAST -> token(hidden, first + tokens - 1, size);
+            case NONE, CLS, LAST, POOLER ->
+                throw new IllegalArgumentException("pooling '" + pooling.configName() + "' is not over all tokens");
             case MEAN -> mean(hidden, first, tokens, size);
             case MAX -> max(hidden, first, tokens, size);
         };
     }
 
+    /** One of them, a copy. */
     static float[] token(FloatBuffer hidden, int index, int size) {
         float[] token = new float[size];
         hidden.get(index * size, token);

@@ -59,8 +59,8 @@ final class SelfAttention implements AutoCloseable {
 
     /** Queries of one block of tokens, in a layer that has them apart. */
     void projectQueries(Matrix in, FusionWorkspace workspace, Block block) {
-        Matrix projected = workspace.queryKeyValue().rows(block.first(), block.height());
-        workspace.kernels().linear(projected.columns(0, hiddenSize), in, query, Activation.NONE);
+        Matrix projected = workspace.query().rows(block.first(), block.height());
+        workspace.kernels().linear(projected, in, query, Activation.NONE);
     }
 
     /** Keys and values of one block of tokens, and queries in a layer that has them all in one. */
@@ -96,14 +96,13 @@ final class SelfAttention implements AutoCloseable {
 
     /** The context of the packed tokens {@code queries}, which attend to the packed tokens {@code keys}. */
     private void attend(FusionWorkspace workspace, Range queries, Range keys) {
-        Matrix projected = workspace.queryKeyValue();
         workspace
                 .kernels()
                 .attention(
                         workspace.context().rows(queries.first(), queries.count()),
-                        projected.columns(0, hiddenSize).rows(queries.first(), queries.count()),
-                        projected.columns(hiddenSize, hiddenSize).rows(keys.first(), keys.count()),
-                        projected.columns(2 * hiddenSize, hiddenSize).rows(keys.first(), keys.count()),
+                        workspace.query().rows(queries.first(), queries.count()),
+                        workspace.key().rows(keys.first(), keys.count()),
+                        workspace.value().rows(keys.first(), keys.count()),
                         workspace.scores(),
                         heads);
     }

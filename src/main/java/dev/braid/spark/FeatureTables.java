@@ -206,10 +206,7 @@ public final class FeatureTables {
                     bytes = Footers.rowBytes(new Path(URI.create(files[f])), own, hadoop);
                 }
             } catch (IOException | RuntimeException failure) {
-                throw new InputException(
-                        "Cannot read table '" + source.name() + "': expected Parquet files, got "
-                                + SparkFailure.firstLine(failure),
-                        failure);
+                throw source.unreadable(failure);
             }
             largest = Math.max(largest, bytes);
         }

@@ -57,8 +57,7 @@ final class RowDecoder implements Serializable {
         this.truncate = config.truncate();
         this.maxTokens = config.maxTokens();
         this.leadingTokens = model.leadingTokens();
-        boolean readsFirst = model.pooling() == Pooling.CLS || model.pooling() == Pooling.POOLER;
-        boolean first = config.emits(Emitted.POOLED) && readsFirst && !model.clsToken();
+        boolean first = config.emits(Emitted.POOLED) && model.poolsFirstOfModality();
         this.firstTokenPooling = first ? model.pooling() : null;
     }
 

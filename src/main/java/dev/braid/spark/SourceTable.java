@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.InputException;
 import dev.braid.checkpoint.NearestName;
 import java.util.Arrays;
 import java.util.List;
@@ -46,6 +47,13 @@ record SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features,
             problems.add(expected + found.size() + " columns that differ in case only");
         }
         return Optional.empty();
+    }
+
+    /** The error of a file of this table that cannot be read. */
+    InputException unreadable(Exception failure) {
+        return new InputException(
+                "Cannot read table '" + name + "': expected Parquet files, got " + SparkFailure.firstLine(failure),
+                failure);
     }
 
     boolean has(String column) {

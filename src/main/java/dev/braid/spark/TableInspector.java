@@ -76,10 +76,7 @@ final class TableInspector {
             return Footers.rows(
                     Arrays.stream(source.data().inputFiles()).map(file -> new Path(URI.create(file))), hadoop);
         } catch (IOException | RuntimeException failure) {
-            throw new InputException(
-                    "Cannot read table '" + source.name() + "': expected Parquet files, got "
-                            + SparkFailure.firstLine(failure),
-                    failure);
+            throw source.unreadable(failure);
         }
     }
 
