@@ -6,9 +6,9 @@ package dev.braid.kernel;
  * may assume it. Matrices may be windows unless said otherwise; an output may share memory with an input only where it is
  * said.
  *
- * <p>Numerics: float32 throughout, accumulated in float32. With {@link KernelLibrary#oneDnn()} a row's result of
- * {@link #linear} and {@link #linearAdd} has the same bits whatever the other rows are, as long as M is a multiple of
- * {@link #ROW_MULTIPLE}.
+ * <p>Numerics: float32 throughout, accumulated in float32; only {@link KernelLibrary#oneDnnBfloat16} rounds the operands of
+ * {@link #linear} and {@link #linearAdd}. With oneDNN a row's result of these two has the same bits whatever the other rows
+ * are, as long as M is a multiple of {@link #ROW_MULTIPLE}.
  *
  * <p>Proven against a scalar double reference by {@code KernelParityTest}.
  */
