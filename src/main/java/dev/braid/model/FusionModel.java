@@ -52,7 +52,16 @@ public final class FusionModel implements AutoCloseable {
 
     /** Packs the weights of a checkpoint for the best kernels that this machine can load. */
     public static FusionModel load(Checkpoint checkpoint) {
-        return load(checkpoint, KernelLibrary.best());
+        return load(checkpoint, Precision.FLOAT32);
+    }
+
+    /**
+     * As above, for the best kernels of that precision.
+     *
+     * @throws InputException as {@link Precision#check} says
+     */
+    public static FusionModel load(Checkpoint checkpoint, Precision precision) {
+        return load(checkpoint, precision.library());
     }
 
     /** Packs the weights of a checkpoint for one form of the kernels. */
