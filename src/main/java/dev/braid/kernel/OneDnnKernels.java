@@ -8,8 +8,6 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
@@ -18,40 +16,16 @@ import org.nd4j.nativeblas.NativeOpsHolder;
 /**
  * The kernels on oneDNN primitives: bias, activation and residual are fused into the matrix products
  * (<a href="https://uxlfoundation.github.io/oneDNN/v3.11/dev_guide_matmul.html">matmul</a>), softmax and layer
- * normalisation are oneDNN's own. A primitive is compiled for its sizes when they first occur and kept; those of attention,
- * whose sizes are as many as there are sequence lengths, are kept up to a limit, the longest unused one going first.
+ * normalisation are oneDNN's own. A primitive is compiled for its sizes when they first occur and kept.
  */
 final class OneDnnKernels implements Kernels {
-    /** Sequence lengths whose attention stays compiled; oneDNN's own process-wide cache stands behind. */
-    private static final int ATTENTION_SIZES = 256;
-
     private final OneDnnStream oneDnn = new OneDnnStream();
     private final OneDnnLinears linears;
-    private final Map<AttentionSize, Attention> attentions = new LinkedHashMap<>(64, 0.75f, true);
+    private final OneDnnAttention attention = new OneDnnAttention(oneDnn);
 
     private record NormSize(int rows, int columns, float epsilon) {}
 
     private record AddSize(int rows, int columns, int inStride, int outStride) {}
-
-    private record AttentionSize(
-            int queries,
-            int keys,
-            int columns,
-            int heads,
-            int queryStride,
-            int keyStride,
-            int valueStride,
-            int contextStride) {}
-
-    private record Attention(OneDnnPrimitive scores, OneDnnPrimitive softmax, OneDnnPrimitive context)
-            implements AutoCloseable {
-        @Override
-        public void close() {
-            scores.close();
-            softmax.close();
-            context.close();
-        }
-    }
 
     /** With linear maps of float32 operands, or of bfloat16 ones. */
     OneDnnKernels(boolean bfloat16) {
@@ -141,87 +115,13 @@ final class OneDnnKernels implements Kernels {
 
     @Override
     public void attention(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores, int heads) {
-        AttentionSize size = new AttentionSize(
-                query.rows(),
-                key.rows(),
-                query.columns(),
-                heads,
-                query.stride(),
-                key.stride(),
-                value.stride(),
-                context.stride());
-        Attention attention = attentions.get(size);
-        if (attention == null) {
-            attention = compileAttention(size);
-            attentions.put(size, attention);
-            forgetLongestUnused();
-        }
-        oneDnn.run(attention.scores(), scores, query, key);
-        oneDnn.run(attention.softmax(), scores, scores);
-        oneDnn.run(attention.context(), context, scores, value);
-    }
-
-    private void forgetLongestUnused() {
-        if (attentions.size() > ATTENTION_SIZES) {
-            var eldest = attentions.entrySet().iterator();
-            eldest.next().getValue().close();
-            eldest.remove();
-        }
-    }
-
-    /** All heads of a row in one batched product each: tensors [H, Q, D/H], [H, D/H, S], [H, Q, S], [H, S, D/H]. */
-    private Attention compileAttention(AttentionSize size) {
-        int headSize = size.columns() / size.heads();
-        long[] queryShape = {size.heads(), size.queries(), headSize};
-        long[] scoresShape = {size.heads(), size.queries(), size.keys()};
-        dnnl_memory_desc query = strided(queryShape, headSize, size.queryStride(), 1);
-        dnnl_memory_desc key = strided(new long[] {size.heads(), headSize, size.keys()}, headSize, 1, size.keyStride());
-        dnnl_memory_desc value =
-                strided(new long[] {size.heads(), size.keys(), headSize}, headSize, size.valueStride(), 1);
-        dnnl_memory_desc context = strided(queryShape, headSize, size.contextStride(), 1);
-        dnnl_memory_desc scores = strided(scoresShape, (long) size.queries() * size.keys(), size.keys(), 1);
-        Attention attention = new Attention(
-                compileProduct(scores, query, key), compileSoftmax(scores), compileProduct(context, scores, value));
-        destroy(query, key, value, context, scores);
-        return attention;
-    }
-
-    private OneDnnPrimitive compileProduct(dnnl_memory_desc out, dnnl_memory_desc left, dnnl_memory_desc right) {
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_matmul_primitive_desc_create(descriptor, oneDnn.engine(), left, right, null, out, attributes),
-                "matmul_primitive_desc_create");
-        return oneDnn.compile(
-                descriptor,
-                attributes,
-                new Argument(DNNL_ARG_DST, out),
-                new Argument(DNNL_ARG_SRC, left),
-                new Argument(DNNL_ARG_WEIGHTS, right));
-    }
-
-    private OneDnnPrimitive compileSoftmax(dnnl_memory_desc scores) {
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_softmax_forward_primitive_desc_create(
-                        descriptor,
-                        oneDnn.engine(),
-                        dnnl_forward_inference,
-                        dnnl_softmax_accurate,
-                        scores,
-                        scores,
-                        2,
-                        attributes),
-                "softmax_forward_primitive_desc_create");
-        return oneDnn.compile(
-                descriptor, attributes, new Argument(DNNL_ARG_DST, scores), new Argument(DNNL_ARG_SRC, scores));
+        attention.run(context, query, key, value, scores, heads);
     }
 
     @Override
     public void close() {
         linears.close();
-        attentions.values().forEach(Attention::close);
+        attention.close();
         oneDnn.close();
     }
 }
