@@ -27,15 +27,13 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
-import org.apache.spark.util.LongAccumulator;
 import org.junit.jupiter.api.Test;
 
 class FusedRowsTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
     private static final FusionModel MODEL = FusionModel.load(GOLDEN.checkpoint());
 
-    private final FusionProgress progress = new FusionProgress(
-            new LongAccumulator(), new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+    private final FusionProgress progress = new FusionProgress();
     private int read;
 
     @Property(tries = 30)
