@@ -79,6 +79,13 @@ final class FuseOptions {
             description = "Replace an existing output, once the new one is complete. Default: refuse.")
     boolean overwrite;
 
+    @Option(
+            names = "--profile",
+            description =
+                    "Print at the end where the time of the fusing tasks went: seconds, percent and GFLOP/s of each"
+                            + " stage from read to write. Default: do not print it.")
+    boolean profile;
+
     @Mixin
     PrecisionOption precision;
 

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
@@ -138,6 +139,7 @@ public final class FusionModel implements AutoCloseable {
         workspace.begin();
         clsToken.ifPresent(token -> token.place(workspace));
         embeddingNorm.ifPresent(norm -> normalise(workspace, norm));
+        workspace.stopwatch().lap(Stage.PROJECT);
         int last = layers.size() - 1;
         for (int layer = 0; layer <= last; layer++) {
             if (layer == last && workspace.pooledOnly()) {
@@ -149,6 +151,7 @@ public final class FusionModel implements AutoCloseable {
         }
         finalNorm.ifPresent(norm -> normalise(workspace, norm));
         pooler.ifPresent(pooling -> pooling.pool(workspace));
+        workspace.stopwatch().lap(Stage.POOL);
     }
 
     private static void normalise(FusionWorkspace workspace, Norm norm) {
@@ -160,16 +163,30 @@ public final class FusionModel implements AutoCloseable {
 
     /** Multiply-adds that {@link #fuse} spends on a workspace's batch in matrix products; a flop count is twice that. */
     public long multiplyAdds(FusionWorkspace workspace) {
+        return Stream.of(Stage.values())
+                .mapToLong(stage -> multiplyAdds(workspace, stage))
+                .sum();
+    }
+
+    /** Those of one stage; 0 for a stage without matrix products. */
+    public long multiplyAdds(FusionWorkspace workspace, Stage stage) {
         Batch batch = workspace.batch();
-        long sum = 0;
-        for (Projector projector : projectors) {
-            sum += projector.multiplyAdds(batch);
-        }
-        for (int layer = 0; layer < layers.size(); layer++) {
-            boolean pooledOnly = layer == layers.size() - 1 && workspace.pooledOnly();
-            sum += layers.get(layer).multiplyAdds(batch, pooledOnly);
-        }
-        return sum + pooler.map(pooling -> pooling.multiplyAdds(batch)).orElse(0L);
+        return switch (stage) {
+            case PROJECT ->
+                projectors.stream()
+                        .mapToLong(projector -> projector.multiplyAdds(batch))
+                        .sum();
+            case ATTENTION, FEED_FORWARD -> {
+                long sum = 0;
+                for (int layer = 0; layer < layers.size(); layer++) {
+                    boolean pooledOnly = layer == layers.size() - 1 && workspace.pooledOnly();
+                    sum += layers.get(layer).multiplyAdds(stage, batch, pooledOnly);
+                }
+                yield sum;
+            }
+            case POOL -> pooler.map(pooling -> pooling.multiplyAdds(batch)).orElse(0L);
+            case LOAD, READ, DECODE, PACK, WRITE -> 0;
+        };
     }
 
     /**

@@ -41,6 +41,7 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Kernels kernels;
     private final List<Projector> projectors;
     private final Batch batch;
+    private final Stopwatch stopwatch = new Stopwatch();
     private final FloatBuffer fused;
     /** Null where nobody asks for it. */
     private final AttentionShares attentionShares;
@@ -94,6 +95,11 @@ public final class FusionWorkspace implements AutoCloseable {
     /** The rows to fuse, in order. */
     public Batch batch() {
         return batch;
+    }
+
+    /** Where the thread's time goes, as long as it uses this workspace. */
+    public Stopwatch stopwatch() {
+        return stopwatch;
     }
 
     /** A row's fused tokens pooled to one vector [D], a fresh array. */

@@ -47,8 +47,10 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
 
     @Override
     public Iterator<Row> call(Iterator<InternalRow> rows) {
+        long start = System.nanoTime();
         ExecutorModel.Borrowed borrowed =
                 ExecutorModel.borrow(id, this::load, model -> model.workspace(config.maxTokens(), config.readouts()));
+        borrowed.workspace().stopwatch().start(start);
         FusedRows fused =
                 new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
         TaskCompletionListener giveBack = context -> {

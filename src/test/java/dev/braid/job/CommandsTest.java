@@ -28,14 +28,16 @@ class CommandsTest {
     @Test
     @Order(1)
     void fuseWritesTheTableReportsAndLeavesNothingElse() throws Exception {
-        Outcome outcome = fuse("--keep", "label", "--output", "fused");
+        Outcome outcome = fuse("--keep", "label", "--profile", "--output", "fused");
 
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
         assertThat(outcome.out())
                 .matches(
-                        "verified  4 rows, largest error [0-9]\\.[0-9]e-0[5-9]\nrows      390\ntokens    [0-9,]+\nseconds   [0-9.]+\ntokens/s  [0-9,]+\nGFLOP/s   [0-9.]+\n"
-                                + "output    file:" + directory.toRealPath() + "/fused\n");
+                        "verified     4 rows, largest error [0-9]\\.[0-9]e-0[5-9]\nrows         390\ntokens       [0-9,]+\n"
+                                + "fingerprint  [0-9a-f]{16}\nseconds      [0-9.]+\ntokens/s     [0-9,]+\n"
+                                + "GFLOP/s      [0-9.]+\noutput       file:" + directory.toRealPath() + "/fused\n\n"
+                                + "stage         seconds      %  GFLOP/s\n(?s:.*)");
         assertThat(directory.resolve("fused/_SUCCESS")).exists();
         assertThat(names()).containsExactlyInAnyOrder("fused", "out", "error");
     }
