@@ -50,7 +50,7 @@ class OneDnnEncoder:
     def __init__(self, directory: Path, shape: Shape) -> None:
         model = read_model(directory, shape)
         with torch.inference_mode():
-            self.projections = [OneDnnLinear(extractor.model_net) for extractor in model.extractors]
+            self.projections = [OneDnnLinear.of(extractor.model_net) for extractor in model.extractors]
             self.layers = [OneDnnLayer(layer, shape.heads) for layer in model.layers]
 
     @torch.inference_mode()
@@ -68,12 +68,13 @@ class OneDnnLayer:
     def __init__(self, layer: nn.TransformerEncoderLayer, heads: int) -> None:
         attention = layer.self_attn
         self.heads = heads
-        self.query_key_value = OneDnnLinear(attention)
-        self.output = OneDnnLinear(attention.out_proj)
-        self.linear1 = OneDnnLinear(layer.linear1)
-        self.linear2 = OneDnnLinear(layer.linear2)
-        self.norm1 = cast(nn.LayerNorm, layer.norm1)
-        self.norm2 = cast(nn.LayerNorm, layer.norm2)
+        state = {name: tensor.detach() for name, tensor in attention.named_parameters()}
+        self.query_key_value = OneDnnLinear(state["in_proj_weight"], state["in_proj_bias"])
+        self.output = OneDnnLinear.of(attention.out_proj)
+        self.linear1 = OneDnnLinear.of(layer.linear1)
+        self.linear2 = OneDnnLinear.of(layer.linear2)
+        self.norm1 = layer.norm1
+        self.norm2 = layer.norm2
 
     def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Maps x [R, S, D] to [R, S, D]; mask [R, 1, 1, S] is true at real tokens."""
@@ -88,11 +89,13 @@ class OneDnnLayer:
 class OneDnnLinear:
     """A Linear whose weights lie in oneDNN's own layout: what torch runs in a frozen, compiled model."""
 
-    def __init__(self, linear: nn.Linear | nn.MultiheadAttention) -> None:
-        attention = isinstance(linear, nn.MultiheadAttention)
-        weight, bias = (linear.in_proj_weight, linear.in_proj_bias) if attention else (linear.weight, linear.bias)
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
-        self.bias = bias.detach()
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight)
+        self.bias = bias
+
+    @classmethod
+    def of(cls, linear: nn.Linear) -> OneDnnLinear:
+        return cls(linear.weight.detach(), linear.bias.detach())
 
     def __call__(self, x: Tensor) -> Tensor:
         return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], ""))

@@ -121,8 +121,12 @@ def _output(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str
             command, stdout=subprocess.PIPE, stderr=error, cwd=directory, env=inherited | dict(environment), text=True
         )
         assert process.stdout is not None
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            output = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.terminate()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             error.seek(0)
