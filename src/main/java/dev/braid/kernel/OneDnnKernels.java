@@ -20,7 +20,6 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.javacpp.Pointer;
-import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
  * The kernels on oneDNN primitives: bias, activation and residual are fused into the matrix products
@@ -35,6 +34,7 @@ final class OneDnnKernels implements Kernels {
     /** The height for which a weight's layout is chosen; the primitives of all other heights take that layout over. */
     private static final int LAYOUT_HEIGHT = 128;
 
+    private final int threads;
     private final dnnl_engine engine = new dnnl_engine();
     private final dnnl_stream stream = new dnnl_stream();
     private final Map<Record, OneDnnPrimitive> primitives = new HashMap<>();
@@ -68,14 +68,15 @@ final class OneDnnKernels implements Kernels {
         }
     }
 
-    OneDnnKernels() {
+    OneDnnKernels(int threads) {
+        this.threads = threads;
         check(dnnl_engine_create(engine, dnnl_cpu, 0), "engine_create");
         check(dnnl_stream_create(stream, engine, dnnl_stream_default_flags), "stream_create");
     }
 
     @Override
     public void bindThread() {
-        NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(1);
+        OpenMp.bindThread(threads);
     }
 
     /** Chooses the layout of a weight [N, K] and reorders it. */

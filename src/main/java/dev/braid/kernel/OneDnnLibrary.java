@@ -25,15 +25,15 @@ final class OneDnnLibrary implements KernelLibrary {
 
     @Override
     public PackedLinear pack(Matrix weight, Matrix bias) {
-        try (OneDnnKernels kernels = new OneDnnKernels()) {
+        try (OneDnnKernels kernels = new OneDnnKernels(1)) {
             kernels.bindThread();
             return kernels.pack(weight, bias);
         }
     }
 
     @Override
-    public Kernels open() {
-        return new OneDnnKernels();
+    public Kernels open(int threads) {
+        return new OneDnnKernels(OpenMp.dependable(threads, System.getenv()));
     }
 
     /** A weight in oneDNN's layout, with the descriptor that says which, and a copy of the bias. */

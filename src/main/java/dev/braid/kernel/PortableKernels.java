@@ -9,7 +9,6 @@ import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
 import dev.braid.kernel.PortableLibrary.Unpacked;
 import java.nio.FloatBuffer;
 import org.bytedeco.javacpp.FloatPointer;
-import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
  * The kernels in plain Java, but for the matrix products, which run in the BLAS that ND4J brings: the readable reference,
@@ -20,7 +19,7 @@ final class PortableKernels implements Kernels {
 
     @Override
     public void bindThread() {
-        NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(1);
+        OpenMp.bindThread(1);
         blas_set_num_threads(1);
     }
 

@@ -47,7 +47,7 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Whether the hidden tokens are one per row, the pooled ones. */
     private boolean kept;
 
-    FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens, Set<Readout> readouts) {
+    FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens, Set<Readout> readouts, int threads) {
         FusionModel.check(config, maxTokens);
         this.config = config;
         int height = Block.roundUp(maxTokens);
@@ -69,7 +69,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.context = allocate(height, hiddenSize);
         this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
         this.intermediate = allocate(blockHeight, config.intermediateSize());
-        this.kernels = library.open();
+        this.kernels = library.open(threads);
         this.batch = new Batch(featureBuffers, config.leadingTokens(), maxTokens);
         this.fused = hidden.buffer();
         this.attentionShares =

@@ -47,8 +47,9 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
 
     @Override
     public Iterator<Row> call(Iterator<InternalRow> rows) {
-        ExecutorModel.Borrowed borrowed =
-                ExecutorModel.borrow(id, this::load, model -> model.workspace(config.maxTokens(), config.readouts()));
+        int threads = TaskContext.get().cpus();
+        ExecutorModel.Borrowed borrowed = ExecutorModel.borrow(
+                id, this::load, model -> model.workspace(config.maxTokens(), config.readouts(), threads));
         FusedRows fused =
                 new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
         TaskCompletionListener giveBack = context -> {
