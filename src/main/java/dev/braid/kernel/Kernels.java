@@ -17,7 +17,10 @@ public interface Kernels extends AutoCloseable {
     /** Heights of linear maps are multiples of this, so that a row's bits do not depend on its neighbours. */
     int ROW_MULTIPLE = 16;
 
-    /** Binds the calling thread: its native operations run on this thread alone. Call before the others, on every change. */
+    /**
+     * Binds the calling thread: its native operations run on as many threads as these kernels were opened for and no more,
+     * whatever {@code OMP_NUM_THREADS} says. Call before the others, on every change of thread.
+     */
     void bindThread();
 
     /** {@code out = activation(in W^T + b)}: out [M, N], in [M, K], weights [N, K]. */

@@ -11,7 +11,6 @@ import dev.braid.kernel.OneDnnPrimitive.Argument;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
-import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
  * The kernels on oneDNN primitives: bias, activation and residual are fused into the matrix products
@@ -19,6 +18,7 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  * normalisation are oneDNN's own. A primitive is compiled for its sizes when they first occur and kept.
  */
 final class OneDnnKernels implements Kernels {
+    private final int threads;
     private final OneDnnStream oneDnn = new OneDnnStream();
     private final OneDnnLinears linears;
     private final OneDnnAttention attention = new OneDnnAttention(oneDnn);
@@ -27,14 +27,15 @@ final class OneDnnKernels implements Kernels {
 
     private record AddSize(int rows, int columns, int inStride, int outStride) {}
 
-    /** With linear maps of float32 operands, or of bfloat16 ones. */
-    OneDnnKernels(boolean bfloat16) {
+    /** With linear maps of float32 operands, or of bfloat16 ones, on so many threads. */
+    OneDnnKernels(boolean bfloat16, int threads) {
+        this.threads = threads;
         linears = new OneDnnLinears(oneDnn, bfloat16);
     }
 
     @Override
     public void bindThread() {
-        NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(1);
+        OpenMp.bindThread(threads);
     }
 
     /** A weight [N, K] in oneDNN's layout. */

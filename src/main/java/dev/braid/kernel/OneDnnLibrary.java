@@ -59,15 +59,15 @@ final class OneDnnLibrary implements KernelLibrary {
 
     @Override
     public PackedLinear pack(Matrix weight, Matrix bias) {
-        try (OneDnnKernels kernels = new OneDnnKernels(bfloat16)) {
+        try (OneDnnKernels kernels = new OneDnnKernels(bfloat16, 1)) {
             kernels.bindThread();
             return kernels.pack(weight, bias);
         }
     }
 
     @Override
-    public Kernels open() {
-        return new OneDnnKernels(bfloat16);
+    public Kernels open(int threads) {
+        return new OneDnnKernels(bfloat16, OpenMp.dependable(threads, System.getenv()));
     }
 
     /** A weight in oneDNN's layout, with the descriptor that says which, and a copy of the bias. */

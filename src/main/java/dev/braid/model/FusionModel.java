@@ -120,7 +120,16 @@ public final class FusionModel implements AutoCloseable {
      *     last layer computes that token alone
      */
     public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts) {
-        return new FusionWorkspace(config, library, projectors, maxTokens, readouts);
+        return workspace(maxTokens, readouts, 1);
+    }
+
+    /**
+     * As above.
+     *
+     * @param threads that {@link #fuse} may compute on, the caller's among them; results have the same bits for every number
+     */
+    public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts, int threads) {
+        return new FusionWorkspace(config, library, projectors, maxTokens, readouts, threads);
     }
 
     /**

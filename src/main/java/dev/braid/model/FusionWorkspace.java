@@ -55,7 +55,8 @@ public final class FusionWorkspace implements AutoCloseable {
             KernelLibrary library,
             List<Projector> projectors,
             int maxTokens,
-            Set<Readout> readouts) {
+            Set<Readout> readouts,
+            int threads) {
         FusionModel.check(config, maxTokens);
         this.config = config;
         int height = Block.roundUp(maxTokens);
@@ -77,7 +78,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.context = allocate(height, hiddenSize);
         this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
         this.intermediate = allocate(blockHeight, config.intermediateSize());
-        this.kernels = library.open();
+        this.kernels = library.open(threads);
         this.projectors = projectors;
         this.batch = new Batch(blocks, config.leadingTokens(), maxTokens, this::project);
         this.fused = hidden.buffer();

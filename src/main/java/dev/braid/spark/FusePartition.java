@@ -48,8 +48,9 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
     @Override
     public Iterator<Row> call(Iterator<InternalRow> rows) {
         long start = System.nanoTime();
-        ExecutorModel.Borrowed borrowed =
-                ExecutorModel.borrow(id, this::load, model -> model.workspace(config.maxTokens(), config.readouts()));
+        int threads = TaskContext.get().cpus();
+        ExecutorModel.Borrowed borrowed = ExecutorModel.borrow(
+                id, this::load, model -> model.workspace(config.maxTokens(), config.readouts(), threads));
         borrowed.workspace().stopwatch().start(start);
         FusedRows fused =
                 new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
