@@ -18,6 +18,8 @@ final class EncoderPart implements AutoCloseable {
     private final TextLength text;
     private final Effort effort;
     private final Workload workload;
+    private final Contender braid;
+    private final Contender portable;
     private final List<Entrant> entrants = new ArrayList<>();
 
     private EncoderPart(EncoderShape shape, TextLength text, Effort effort) {
@@ -25,6 +27,8 @@ final class EncoderPart implements AutoCloseable {
         this.text = text;
         this.effort = effort;
         this.workload = Workload.of(shape, text, effort.rows(shape));
+        this.braid = BraidContender.onOneDnn(workload.checkpoint());
+        this.portable = BraidContender.onNd4j(workload.checkpoint());
     }
 
     static List<Measurement> measure(Effort effort) {
@@ -43,9 +47,9 @@ final class EncoderPart implements AutoCloseable {
     }
 
     private void enter() {
-        entrants.add(Entrant.packed(BraidContender.onOneDnn(workload.checkpoint()), workload.rows()));
+        entrants.add(Entrant.packed(braid, workload.rows()));
         if (shape == EncoderShape.II) {
-            entrants.add(Entrant.packed(BraidContender.onNd4j(workload.checkpoint()), workload.rows()));
+            entrants.add(Entrant.packed(portable, workload.rows()));
         }
         for (String rival : Rivals.NAMES) {
             if (text == TextLength.RAGGED) {
@@ -64,8 +68,7 @@ final class EncoderPart implements AutoCloseable {
 
     private void check() {
         RowBatch sample = workload.sample();
-        try (Contender portable = BraidContender.onNd4j(workload.checkpoint());
-                Contender.Fusing expected = portable.load(sample)) {
+        try (Contender.Fusing expected = portable.load(sample)) {
             float[] tokens = expected.tokens();
             for (Entrant entrant : entrants) {
                 try (Contender.Fusing fused = entrant.contender().load(sample)) {
@@ -81,7 +84,7 @@ final class EncoderPart implements AutoCloseable {
             List<DoubleSupplier> timed = new ArrayList<>();
             entrants.forEach(entrant -> timed.add(entrant.pass()::seconds));
             timed.add(peak::seconds);
-            List<List<Double>> seconds = Rounds.run(effort.rounds(shape), timed);
+            List<List<Double>> seconds = OneThread.watch(() -> Rounds.run(effort.rounds(shape), timed));
             List<Measurement> measurements = new ArrayList<>();
             for (int e = 0; e < entrants.size(); e++) {
                 Entrant entrant = entrants.get(e);
@@ -95,5 +98,7 @@ final class EncoderPart implements AutoCloseable {
     @Override
     public void close() {
         entrants.forEach(Entrant::close);
+        braid.close();
+        portable.close();
     }
 }

@@ -7,7 +7,7 @@ import java.util.List;
 /**
  * A contender with its inputs ready.
  *
- * @param contender closed with this, unless it is shared
+ * @param contender closed with this, unless it is shared: then by who made it
  * @param form how its rows come
  * @param variant what it chose for itself
  * @param pass over all rows
@@ -46,6 +46,8 @@ record Entrant(Contender contender, String form, String variant, Pass pass) impl
     @Override
     public void close() {
         pass.close();
-        contender.close();
+        if (!contender.isShared()) {
+            contender.close();
+        }
     }
 }

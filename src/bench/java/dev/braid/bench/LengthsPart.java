@@ -3,6 +3,7 @@ package dev.braid.bench;
 import dev.braid.bench.report.Measurement;
 import dev.braid.bench.report.Part;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.DoubleSupplier;
@@ -15,23 +16,25 @@ final class LengthsPart {
     private LengthsPart() {}
 
     static List<Measurement> measure(Effort effort) {
-        List<Workload> workloads = new ArrayList<>();
-        List<Entrant> entrants = new ArrayList<>();
-        List<DoubleSupplier> timed = new ArrayList<>();
-        for (double ratio : MEAN_OVER_LONGEST) {
-            Workload workload = Workload.ofMeanLength(SHAPE, ratio, effort.rows(SHAPE));
-            Entrant braid = Entrant.packed(BraidContender.onOneDnn(workload.checkpoint()), workload.rows());
-            workloads.add(workload);
-            entrants.add(braid);
-            timed.add(braid.pass()::seconds);
+        List<Workload> workloads = Arrays.stream(MEAN_OVER_LONGEST)
+                .mapToObj(ratio -> Workload.ofMeanLength(SHAPE, ratio, effort.rows(SHAPE)))
+                .toList();
+        try (Contender braid = BraidContender.onOneDnn(workloads.get(0).checkpoint())) {
+            List<Entrant> entrants = workloads.stream()
+                    .map(workload -> Entrant.packed(braid, workload.rows()))
+                    .toList();
+            List<List<Double>> seconds = Rounds.run(
+                    effort.rounds(SHAPE),
+                    entrants.stream()
+                            .map(entrant -> (DoubleSupplier) entrant.pass()::seconds)
+                            .toList());
+            List<Measurement> measurements = new ArrayList<>();
+            for (int e = 0; e < entrants.size(); e++) {
+                String text = String.format(Locale.ROOT, "%.1f", MEAN_OVER_LONGEST[e]);
+                measurements.add(entrants.get(e).measured(Part.LENGTHS, SHAPE, text, workloads.get(e), seconds.get(e)));
+                entrants.get(e).close();
+            }
+            return measurements;
         }
-        List<List<Double>> seconds = Rounds.run(effort.rounds(SHAPE), timed);
-        List<Measurement> measurements = new ArrayList<>();
-        for (int e = 0; e < entrants.size(); e++) {
-            String text = String.format(Locale.ROOT, "%.1f", MEAN_OVER_LONGEST[e]);
-            measurements.add(entrants.get(e).measured(Part.LENGTHS, SHAPE, text, workloads.get(e), seconds.get(e)));
-            entrants.get(e).close();
-        }
-        return measurements;
     }
 }

@@ -62,7 +62,7 @@ record Workload(Checkpoint checkpoint, RowBatch rows) {
         ModelConfig config = checkpoint.config();
         long hiddenSize = config.hiddenSize();
         long multiplyAdds = rows.tokens() * FusionModel.linearMultiplyAdds(config)
-                + 2 * config.layers() * hiddenSize * rows.tokenPairs();
+                + 2L * config.layers() * hiddenSize * rows.tokenPairs();
         for (int m = 0; m < rows.modalities(); m++) {
             multiplyAdds +=
                     rows.tokens(m) * hiddenSize * config.modalities().get(m).featureSize();

@@ -69,7 +69,8 @@ final class EncoderTable {
                 Measurement.LIBTORCH,
                 Measurement.ONNX_RUNTIME,
                 "Braid / better rival",
-                "share of peak: Braid",
+                "peak, GFLOP/s",
+                "share: Braid",
                 "better rival"));
         for (Work work : works()) {
             Optional<Measurement> braid = find(work, Measurement.BRAID);
@@ -83,6 +84,9 @@ final class EncoderTable {
                                             braid.get().rowRates(), better.get().rowRates())
                                     .toString()
                             : "");
+            cells.add(find(work, Measurement.MATMUL)
+                    .map(matmul -> Spread.of(matmul.flopRates()).times(1e-9).toString())
+                    .orElse(""));
             cells.add(percent(share(work, braid)));
             cells.add(percent(share(work, better)));
             table.add(cells);

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * Makes tables and a plot of what the parts of the benchmark wrote: {@code bench.md} and {@code bench.png} beside their
@@ -30,7 +32,14 @@ public final class Report {
         Path plot = directory.resolve("bench.png");
         Files.writeString(table, report.all());
         System.out.println(report.all());
-        report.draw(plot);
+        try {
+            report.draw(plot);
+        } catch (InternalError e) {
+            throw new IllegalStateException(
+                    "Cannot draw " + plot + ": expected a font on this machine, got none; install fontconfig and"
+                            + " fonts-dejavu-core",
+                    e);
+        }
         System.out.println("Written: " + table + ", " + plot);
         if (args.length > 1) {
             Path home = Path.of(args[1]);
@@ -40,7 +49,11 @@ public final class Report {
 
     /** What the README shows: all but single kernels and the rivals' choices. */
     String summary() {
-        return section(Part.ENCODER) + section(Part.SLOTS) + section(Part.LENGTHS) + section(Part.END_TO_END);
+        return environments()
+                + section(Part.ENCODER)
+                + section(Part.SLOTS)
+                + section(Part.LENGTHS)
+                + section(Part.END_TO_END);
     }
 
     /** Everything. */
@@ -62,8 +75,21 @@ public final class Report {
             case LENGTHS -> SmallTables.lengths(measured);
             case END_TO_END -> SmallTables.endToEnd(measured);
         };
-        String where = results.environment() == null ? "" : "\nOn " + results.environment() + ".\n";
-        return "**" + part.title() + "**\n\n" + tables + where + "\n";
+        return "**" + part.title() + "**\n\n" + tables + "\n";
+    }
+
+    /** One line for each environment, with the parts that were measured in it where there are several. */
+    private String environments() {
+        Map<Environment, List<Part>> found = parts.keySet().stream()
+                .filter(part -> parts.get(part).environment() != null)
+                .collect(Collectors.groupingBy(
+                        part -> parts.get(part).environment(), LinkedHashMap::new, Collectors.toList()));
+        StringBuilder text = new StringBuilder();
+        found.forEach((environment, measured) -> text.append(environment)
+                .append(found.size() == 1 ? "" : " " + measured)
+                .append(".\n"));
+        return text.append("Medians of rounds in which all took turns, with the lowest and the highest.\n\n")
+                .toString();
     }
 
     private static String paragraph(String table) {
