@@ -143,8 +143,10 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** A block of features becomes hidden tokens, while rows are still packed. */
     private void project(FeatureBlock block) {
+        stopwatch.lap(Stage.PACK);
         kernels.bindThread();
         projectors.get(block.modality()).project(block, this);
+        stopwatch.lap(Stage.PROJECT);
     }
 
     /** The rest of the batch is projected: by the thread that will fuse it. */
