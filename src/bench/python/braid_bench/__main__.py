@@ -20,8 +20,8 @@ _PARTS = ("end-to-end", "slots", "memory")
 def main() -> None:
     options = parsed()
     measured: dict[str, list[Record]] = {}
-    with tempfile.TemporaryDirectory(dir=options.work, prefix="braid-bench-") as directory:
-        work = Path(directory)
+    with tempfile.TemporaryDirectory(dir=options.work or options.output.parent, prefix="braid-bench-") as directory:
+        work = Path(directory).resolve()
         model = work / "model"
         write_model(model, COMPARED)
         if "end-to-end" in options.parts:
@@ -38,7 +38,7 @@ def main() -> None:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="braid_bench", description="Braid and PySpark from Parquet to Parquet.")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--work", type=Path, help="a directory for tables of up to 5 GB; default: the system's")
+    parser.add_argument("--work", type=Path, help="a directory for tables of up to 5 GB; default: that of the output")
     parser.add_argument("--quick", action="store_true", help="few rows, each contender once, two forms of storage")
     parser.add_argument("--rows", type=int, help="rows of a table; default: 8000, or 1000")
     parser.add_argument("--repetitions", type=int, help="runs of each contender; default: 3, or 1")

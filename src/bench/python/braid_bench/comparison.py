@@ -91,7 +91,7 @@ class Comparison:
         ]
 
     def fused(self, contenders: Sequence[Contender], form: Form, text: Text, rows: int, repetitions: int) -> Fused:
-        """Fuses a table of `rows` rows with all contenders in turn, and compares what they wrote with the first one's."""
+        """Fuses a table of `rows` rows with all contenders in turn, and compares what each wrote with the first one."""
         features, outputs = self.work / "features", self.work / "fused"
         tokens = write_table(features, COMPARED, text, form, rows)
         names = [contender.name for contender in contenders]

@@ -28,8 +28,8 @@ _RIVAL_ENVIRONMENT = {
     "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
 }
 
-#: Steers OpenBLAS away from what it finds out about the processor.
-_UNSET = ("OPENBLAS_CORETYPE", "SPARKHOME", "SPARK_CONF_DIR")
+#: What would steer OpenBLAS away from the kernels that it finds best, or a contender to another Spark than its own.
+_UNSET = ("OPENBLAS_CORETYPE", "SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS")
 
 
 @dataclass(frozen=True)
