@@ -1,15 +1,15 @@
-"""python -m braid_bench --results FILE [--quick]: measures from Parquet to Parquet, prints tables, writes records."""
+"""python -m braid_bench --output FILE [--quick]: measures from Parquet to Parquet, prints tables, writes records."""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from braid_bench.comparison import Comparison, comparison_table
 from braid_bench.model import write_model
-from braid_bench.records import Record, cpu, table, versions, write_records
+from braid_bench.records import Record, table, write_records
 from braid_bench.scaling import memory, slots
 from braid_bench.shape import COMPARED, TEXTS
 from braid_bench.tables import FORMS
@@ -19,26 +19,26 @@ _PARTS = ("end-to-end", "slots", "memory")
 
 def main() -> None:
     options = parsed()
-    records: list[Record] = []
-    with tempfile.TemporaryDirectory(dir=options.work, prefix="braid-bench-") as directory:
-        work = Path(directory)
+    measured: dict[str, list[Record]] = {}
+    with tempfile.TemporaryDirectory(dir=options.work or options.output.parent, prefix="braid-bench-") as directory:
+        work = Path(directory).resolve()
         model = work / "model"
         write_model(model, COMPARED)
         if "end-to-end" in options.parts:
             comparison = Comparison(work, model, options.rows, options.repetitions)
-            records += comparison.run(options.forms, options.texts)
+            measured["measurements"] = comparison.run(options.forms, options.texts)
         if "slots" in options.parts:
-            records += slots(work, model, options.rows, options.repetitions)
+            measured["slots"] = slots(work, model, options.rows, options.repetitions)
         if "memory" in options.parts:
-            records += memory(work, (10_000, options.many_rows))
-    write_records(options.results, records)
-    print(report(records))
+            measured["memory"] = memory(work, (10_000, options.many_rows))
+    write_records(options.output, measured)
+    print(report(measured))
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="braid_bench", description="Braid and PySpark from Parquet to Parquet.")
-    parser.add_argument("--results", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--work", type=Path, help="a directory for tables of up to 5 GB; default: the system's")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--work", type=Path, help="a directory for tables of up to 5 GB; default: that of the output")
     parser.add_argument("--quick", action="store_true", help="few rows, each contender once, two forms of storage")
     parser.add_argument("--rows", type=int, help="rows of a table; default: 8000, or 1000")
     parser.add_argument("--repetitions", type=int, help="runs of each contender; default: 3, or 1")
@@ -56,22 +56,20 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report(records: Sequence[Record]) -> str:
-    """Every part that was measured."""
-    by_part = {part: [record for record in records if record["part"] == part] for part in _PARTS}
-    lines = [cpu(), ", ".join(f"{name} {version}" for name, version in versions().items())]
-    if compared := by_part["end-to-end"]:
-        lines += ["", f"{compared[0]['rows']} rows, two task slots", "", comparison_table(compared)]
-    if of_slots := by_part["slots"]:
+def report(measured: Mapping[str, Sequence[Record]]) -> str:
+    """A table for each part that was measured."""
+    tables = []
+    if compared := measured.get("measurements"):
+        tables.append(f"{compared[0]['rows']} rows, two task slots\n\n{comparison_table(compared)}")
+    if of_slots := measured.get("slots"):
         one = of_slots[0]["rows_per_second"]
-        rates = [
-            [str(r["slots"]), f"{r['rows_per_second']:.0f}", f"{r['rows_per_second'] / one:.2f}"] for r in of_slots
-        ]
-        lines += ["", table(["slots", "rows/s", "/ one"], rates)]
-    if of_memory := by_part["memory"]:
-        peaks = [[f"{r['rows']:,}", f"{r['peak_bytes'] / 2**20:.0f}"] for r in of_memory]
-        lines += ["", table(["small rows", "peak MiB"], peaks)]
-    return "\n".join(lines)
+        rates = [(r["slots"], r["rows_per_second"]) for r in of_slots]
+        lines = [[str(count), f"{rate:.0f}", f"{rate / one:.2f}"] for count, rate in rates]
+        tables.append(table(["slots", "rows/s", "/ one"], lines))
+    if of_memory := measured.get("memory"):
+        lines = [[f"{r['rows']:,}", f"{r['peak_bytes'] / 2**20:.0f}"] for r in of_memory]
+        tables.append(table(["small rows", "peak MiB"], lines))
+    return "\n\n".join(tables)
 
 
 if __name__ == "__main__":

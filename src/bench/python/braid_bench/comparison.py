@@ -22,6 +22,20 @@ SAMPLE_ROWS = 128
 
 
 @dataclass(frozen=True)
+class Fused:
+    """A table that all contenders fused.
+
+    tokens: real tokens of its rows.
+    errors: by contender, the largest one against the first contender.
+    runs: by contender.
+    """
+
+    tokens: int
+    errors: dict[str, float]
+    runs: dict[str, list[Run]]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The end-to-end part.
 
@@ -37,7 +51,7 @@ class Comparison:
     repetitions: int
 
     def run(self, forms: Sequence[str], texts: Sequence[Text]) -> list[Record]:
-        """Every form of storage with every kind of text, fastest form of each rival."""
+        """Every form of storage with every kind of text."""
         records = []
         for text in texts:
             contenders = self.contenders(text)
@@ -56,43 +70,44 @@ class Comparison:
 
     def compared(self, contenders: Sequence[Contender], form: Form, text: Text) -> list[Record]:
         """One form of storage: outputs of a sample, then times; every timed output is compared as well."""
-        errors, starts = self.fused(contenders, form, text, SAMPLE_ROWS, 1)
-        later_errors, runs = self.fused(contenders, form, text, self.rows, self.repetitions)
+        before = self.fused(contenders, form, text, SAMPLE_ROWS, 1)
+        timed = self.fused(contenders, form, text, self.rows, self.repetitions)
         return [
             {
                 "part": "end-to-end",
-                "form": form.name,
+                "shape": "(ii)",
                 "text": text,
+                "form": form.name,
                 "contender": contender.name,
-                **(vars(contender.choice) if isinstance(contender, PySpark) else {}),
+                "variant": contender.variant,
                 "rows": self.rows,
-                **figures(runs[contender.name], self.rows),
+                "tokens": timed.tokens,
+                **figures(timed.runs[contender.name], self.rows),
                 "sample_rows": SAMPLE_ROWS,
-                "sample_seconds": starts[contender.name][0].job_seconds,
-                "largest_error": max(errors[contender.name], later_errors[contender.name]),
+                "sample_seconds": before.runs[contender.name][0].job_seconds,
+                "largest_error": max(before.errors[contender.name], timed.errors[contender.name]),
             }
             for contender in contenders
         ]
 
-    def fused(
-        self, contenders: Sequence[Contender], form: Form, text: Text, rows: int, repetitions: int
-    ) -> tuple[dict[str, float], dict[str, list[Run]]]:
-        """Fuses a table of `rows` rows with all contenders in turn; the errors are against the first contender."""
+    def fused(self, contenders: Sequence[Contender], form: Form, text: Text, rows: int, repetitions: int) -> Fused:
+        """Fuses a table of `rows` rows with all contenders in turn, and compares what each wrote with the first one."""
         features, outputs = self.work / "features", self.work / "fused"
-        write_table(features, COMPARED, text, form, rows)
-        runs: dict[str, list[Run]] = {contender.name: [] for contender in contenders}
-        errors = dict.fromkeys(runs, 0.0)
+        tokens = write_table(features, COMPARED, text, form, rows)
+        names = [contender.name for contender in contenders]
+        fused = Fused(tokens, dict.fromkeys(names, 0.0), {name: [] for name in names})
         for _ in range(repetitions):
             for contender in contenders:
                 run = contender.fuse(self.model, features, form, outputs / contender.name)
-                runs[contender.name].append(run)
+                fused.runs[contender.name].append(run)
                 times = f"{run.job_seconds:.1f} s of {run.process_seconds:.1f} s"
                 say(f"{form.name}, {text}, {rows} rows: {contender.name} {times}")
-            for name in runs:
-                errors[name] = max(errors[name], largest_error(outputs / contenders[0].name, outputs / name))
+            for name in names:
+                error = largest_error(outputs / names[0], outputs / name)
+                fused.errors[name] = max(fused.errors[name], error)
             shutil.rmtree(outputs)
         shutil.rmtree(features)
-        return errors, runs
+        return fused
 
 
 def figures(runs: Sequence[Run], rows: int) -> Record:
@@ -109,16 +124,16 @@ def figures(runs: Sequence[Run], rows: int) -> Record:
 
 def comparison_table(records: Sequence[Record]) -> str:
     """A line per contender, with how many times its rate Braid reaches."""
-    braid = {(r["form"], r["text"]): r for r in records if r["contender"] == "braid"}
+    braid = {(r["form"], r["text"]): r for r in records if r["contender"] == Braid().name}
     lines = []
     for record in records:
         ours = braid[record["form"], record["text"]]
-        how = f", {record['encoder']}, batch {record['batch_size']}" if "encoder" in record else ""
         lines.append(
             [
                 record["form"],
                 record["text"],
-                record["contender"] + how,
+                record["contender"],
+                record["variant"],
                 f"{record['rows_per_second']:.0f}",
                 f"{min(record['seconds']):.1f} .. {max(record['seconds']):.1f}",
                 f"{ours['rows_per_second'] / record['rows_per_second']:.2f}",
@@ -126,7 +141,7 @@ def comparison_table(records: Sequence[Record]) -> str:
                 f"{ours['process_rows_per_second'] / record['process_rows_per_second']:.2f}",
             ]
         )
-    header = ["form", "text", "contender", "rows/s", "job s", "Braid /", "process s", "Braid /"]
+    header = ["form", "text", "contender", "variant", "rows/s", "job s", "Braid /", "process s", "Braid /"]
     return table(header, lines)
 
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from braid_bench.choice import Choice
+from braid_bench.records import HOME
 from braid_bench.tables import KEY, Form
-
-_HOME = Path(__file__).resolve().parents[4]
 
 #: Kernel libraries of a rival take one thread each, whatever the caller's environment says, and keep the memory that a
 #: mini-batch returns for the next one.
@@ -29,8 +28,8 @@ _RIVAL_ENVIRONMENT = {
     "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
 }
 
-#: Steers OpenBLAS away from what it finds out about the processor.
-_UNSET = ("OPENBLAS_CORETYPE", "SPARK_HOME", "SPARK_CONF_DIR")
+#: What would steer OpenBLAS away from the kernels that it finds best, or a contender to another Spark than its own.
+_UNSET = ("OPENBLAS_CORETYPE", "SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS")
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,10 @@ class Contender(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def variant(self) -> str:
+        """How it runs the encoder, where that was chosen."""
+
     def fuse(self, model: Path, table: Path, form: Form, output: Path) -> Run: ...
 
 
@@ -65,13 +68,14 @@ class Braid:
     heap: the Java heap, all of it taken at the start; half of the machine's memory, as it is needed, where None.
     """
 
-    name: str = "braid"
+    name: str = "Braid"
+    variant: str = ""
     slots: int = 2
     heap: str | None = None
 
     def fuse(self, model: Path, table: Path, form: Form, output: Path) -> Run:
         environment = {"BRAID_EMBEDDED": "1"}
-        command = [str(_HOME / "jobs" / "fuse.sh"), "--master", f"local[{self.slots}]"]
+        command = [str(HOME / "jobs" / "fuse.sh"), "--master", f"local[{self.slots}]"]
         if self.heap is not None:
             command += ["--driver-memory", self.heap]
             environment["SPARK_SUBMIT_OPTS"] = f"-Xms{self.heap} -XX:+AlwaysPreTouch"
@@ -87,6 +91,10 @@ class PySpark:
 
     name: str
     choice: Choice
+
+    @property
+    def variant(self) -> str:
+        return f"{self.choice.encoder}, batch size {self.choice.batch_size}"
 
     def fuse(self, model: Path, table: Path, form: Form, output: Path) -> Run:
         paths = str(model), str(table), str(output)

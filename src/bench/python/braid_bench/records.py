@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any]
 
+HOME = Path(__file__).resolve().parents[4]
+
 #: Instruction sets that decide which kernels run, the most telling first.
 _INSTRUCTION_SETS = ("amx_tile", "avx512_bf16", "avx512f", "avx2")
 
-_LIBRARIES = ("pyspark", "torch", "onnxruntime", "pyarrow")
+_LIBRARIES = {"Spark": "pyspark", "PyTorch": "torch", "ONNX Runtime": "onnxruntime", "Arrow": "pyarrow"}
 
 
-def write_records(file: Path, records: Sequence[Record]) -> None:
-    """Writes all records, each with the processor and the versions."""
-    machine = {"cpu": cpu(), "versions": versions()}
-    text = json.dumps([record | machine for record in records], indent=1)
+def write_records(file: Path, measured: Mapping[str, Sequence[Record]]) -> None:
+    """Writes records by what they are, and where they were made, in the words of the report's `Environment`."""
+    text = json.dumps({"environment": environment(), **measured}, indent=1)
     file.write_text(text + "\n", encoding="utf-8")
 
 
-def cpu() -> str:
-    """The processor's name and the first of the instruction sets that it has."""
+def environment() -> Record:
+    """This machine, and the versions of what runs on it."""
+    java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
+    described = subprocess.run(
+        ["git", "-C", str(HOME), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "java": java.split('"')[1],
+        "libraries": {"Python": platform.python_version()} | {name: version(of) for name, of in _LIBRARIES.items()},
+        "revision": described.stdout.strip(),
+    }
+
+
+def processor() -> str:
+    """Its name and the first of the instruction sets that it has."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     name = re.search(r"^model name\s*: (.*)$", info, re.MULTILINE)
     flags = re.search(r"^flags\s*: (.*)$", info, re.MULTILINE)
     known = set(flags[1].split()) if flags else set()
-    best = next((flag for flag in _INSTRUCTION_SETS if flag in known), "")
-    return f"{name[1] if name else platform.machine()} {best}".strip()
-
-
-def versions() -> dict[str, str]:
-    java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
-    named = {"python": platform.python_version(), "java": java.split('"')[1]}
-    return named | {library: version(library) for library in _LIBRARIES}
+    instruction_set = next((flag for flag in _INSTRUCTION_SETS if flag in known), "unknown")
+    return f"{name[1] if name else platform.machine()} ({instruction_set})"
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -29,8 +29,7 @@ def slots(work: Path, model: Path, rows: int, repetitions: int) -> list[Record]:
             say(f"{count} slots, {rows} rows: {of_count[-1].job_seconds:.1f} s")
             shutil.rmtree(output)
     shutil.rmtree(features)
-    shared = {"part": "slots", "contender": "braid", "rows": rows}
-    return [shared | {"slots": count, **figures(of_count, rows)} for count, of_count in runs.items()]
+    return [{"slots": count, "rows": rows, **figures(of_count, rows)} for count, of_count in runs.items()]
 
 
 def memory(work: Path, rows: tuple[int, int]) -> list[Record]:
@@ -42,8 +41,7 @@ def memory(work: Path, rows: tuple[int, int]) -> list[Record]:
         tokens = write_table(features, SMALL, "ragged", _FORM, count)
         run = Braid(slots=1, heap=_HEAP).fuse(model, features, _FORM, output)
         say(f"{count} small rows: {run.peak_bytes >> 20} MiB at most, {run.job_seconds:.1f} s")
-        figures_of_run = {"rows": count, "tokens": tokens, "peak_bytes": run.peak_bytes, "seconds": [run.job_seconds]}
-        records.append({"part": "memory", "contender": "braid", "heap": _HEAP} | figures_of_run)
+        records.append({"rows": count, "tokens": tokens, "peak_bytes": run.peak_bytes, "seconds": [run.job_seconds]})
         shutil.rmtree(output)
         shutil.rmtree(features)
     return records

@@ -6,6 +6,7 @@ beginning of a longer one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,8 @@ FORMS = {
 def write_table(directory: Path, shape: Shape, text: Text, form: Form, rows: int) -> int:
     """Writes `rows` rows to Parquet files in `directory`, and returns their tokens.
 
-    A column per modality and the key, a string. Numbers are normal and have float16's precision in every form.
+    A column per modality and the key, a string. Numbers are normal and have float16's precision in every form. All of
+    it is on the disk at the end, so that no later run shares the disk with this one.
     """
     directory.mkdir(parents=True)
     longest = max(shape.text_tokens, *shape.ragged_text_tokens)
@@ -96,6 +98,7 @@ def write_table(directory: Path, shape: Shape, text: Text, form: Form, rows: int
             writer.write_table(group)
         assert writer is not None
         writer.close()
+    os.sync()
     return tokens
 
 

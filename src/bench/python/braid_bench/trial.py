@@ -1,6 +1,6 @@
 """python -m braid_bench.trial MODEL TABLE: which encoder and which batch size are fastest here, for either rival.
 
-Prints `{"common": {"encoder": ..., "batch_size": ...}, "best": {...}}`. It runs on one thread, in a process of its own.
+Prints `{RIVAL: {"encoder": ..., "batch_size": ...}, ...}`. It runs on one thread, in a process of its own.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ import pyarrow.parquet as pq
 import torch
 
 from braid_bench.choice import Choice
-from braid_bench.encoders import BEST, COMMON, ENCODERS
+from braid_bench.encoders import ENCODERS, RIVALS
 from braid_bench.shape import COMPARED
 from braid_bench.worker import Fuser
 
 BATCH_SIZES = (8, 16, 32, 64)
 
 _ROWS = 128
+_WARM_UP_ROWS = 16
 
 #: Choices that are as good as the best at first sight, and how often they are then timed in turn.
 _FINALISTS = 3
-_ROUNDS = 3
+_ROUNDS = 2
 
 
 def main(model: str, table: str) -> None:
     torch.set_num_threads(1)
     batch = pq.read_table(table).slice(0, _ROWS).combine_chunks().to_batches()[0]
-    chosen = {name: asdict(fastest(Path(model), batch, of)) for name, of in (("common", COMMON), ("best", BEST))}
-    print(json.dumps(chosen))
+    print(json.dumps({rival: asdict(fastest(Path(model), batch, encoders)) for rival, encoders in RIVALS.items()}))
 
 
 def fastest(model: Path, batch: pa.RecordBatch, encoders: Iterable[str]) -> Choice:
@@ -43,7 +43,7 @@ def fastest(model: Path, batch: pa.RecordBatch, encoders: Iterable[str]) -> Choi
     for encoder in encoders:
         for batch_size in BATCH_SIZES:
             contender = _Contender(model, Choice(encoder, batch_size))
-            contender.seconds(batch.slice(0, batch_size))
+            contender.seconds(batch.slice(0, _WARM_UP_ROWS))
             seconds[contender] = contender.seconds(batch)
     finalists = sorted(seconds, key=seconds.__getitem__)[:_FINALISTS]
     for _ in range(_ROUNDS):
