@@ -2,6 +2,7 @@ package dev.braid.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -42,12 +43,14 @@ class ThreadsTest {
                 Pooling.MEAN);
         try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, 1), KernelLibrary.oneDnn());
                 FusionWorkspace workspace = model.workspace(512)) {
-            workspace.batch().add(List.of(new StoredFloats(new float[512 * 1024], 512)));
+            List<FeatureSequence> row = List.of(new StoredFloats(new float[512 * 1024], 512));
             for (int turn = 0; turn < 2; turn++) {
                 String name = "t" + turn + "-" + System.nanoTime() % 1_000_000_000L;
                 ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
                 try {
                     Callable<Long> work = () -> {
+                        workspace.batch().clear();
+                        workspace.batch().add(row);
                         model.fuse(workspace);
                         return threadsNamed(name);
                     };

@@ -79,8 +79,7 @@ class ReportTest {
 
     @Test
     void resultsSurviveTheirFiles(@TempDir Path directory) throws IOException {
-        Results written =
-                new Results(HERE, List.of(encoder("dense", Measurement.PACKED, Measurement.BRAID, 1.0, 0.1)));
+        Results written = new Results(HERE, List.of(encoder("dense", Measurement.PACKED, Measurement.BRAID, 1.0, 0.1)));
         written.write(directory, Part.ENCODER);
         assertThat(Results.read(directory)).containsExactly(written);
     }

@@ -54,7 +54,8 @@ public record Results(
      * @param rows of the table
      * @param peakBytes of the process, its JVM's heap included
      */
-    public record PeakMemory(long rows, @JsonProperty("peak_bytes") long peakBytes) {}
+    public record PeakMemory(
+            long rows, @JsonProperty("peak_bytes") long peakBytes) {}
 
     /** Writes {@code PART.json}. */
     public void write(Path directory, Part part) {

@@ -89,7 +89,9 @@ final class SmallTables {
         Set<String> contenders = distinct(measurements);
         List<String> header = new ArrayList<>(List.of("columns", "text"));
         header.addAll(contenders);
-        contenders.stream().filter(name -> !name.equals(Measurement.BRAID)).forEach(name -> header.add("Braid / " + name));
+        contenders.stream()
+                .filter(name -> !name.equals(Measurement.BRAID))
+                .forEach(name -> header.add("Braid / " + name));
         header.add("of encoder alone");
         MarkdownTable table = new MarkdownTable(header);
         Map<List<String>, Map<String, Measurement>> lines = new LinkedHashMap<>();
@@ -150,8 +152,8 @@ final class SmallTables {
     /** The memory of Braid's process over few rows and over many. */
     static String memory(List<Results.PeakMemory> memory) {
         MarkdownTable table = new MarkdownTable(List.of("rows", "most memory of a job in one task slot, MiB"));
-        memory.forEach(measured -> table.add(
-                List.of(String.format(Locale.ROOT, "%,d", measured.rows()), String.valueOf(measured.peakBytes() >> 20))));
+        memory.forEach(measured -> table.add(List.of(
+                String.format(Locale.ROOT, "%,d", measured.rows()), String.valueOf(measured.peakBytes() >> 20))));
         return table.toString();
     }
 
