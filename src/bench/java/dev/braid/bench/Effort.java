@@ -8,7 +8,7 @@ import java.util.List;
  * @param rounds of a work that takes about a second
  * @param largeRounds of the large shapes' works, which take several seconds
  * @param share of a shape's rows that one round goes through, 1 / share
- * @param trials whether rivals try several batch sizes, or only the one that was fastest before
+ * @param trials whether rivals try several batch sizes, and arrival order at large shapes too
  * @param kernelSeconds of one matrix product in one round
  * @param shapes that are measured
  */
@@ -20,7 +20,7 @@ record Effort(int rounds, int largeRounds, int share, boolean trials, double ker
     static final Effort QUICK = new Effort(5, 3, 2, false, 0.05, JUDGED);
 
     /** About half an hour. */
-    static final Effort FULL = new Effort(11, 5, 1, true, 0.2, List.of(EncoderShape.values()));
+    static final Effort FULL = new Effort(11, 5, 1, true, 0.1, List.of(EncoderShape.values()));
 
     /** As this one, with as many rounds and rows as two slots need at the shapes that Braid's slots are judged by. */
     Effort forSlots() {
@@ -36,6 +36,11 @@ record Effort(int rounds, int largeRounds, int share, boolean trials, double ker
 
     int rows(EncoderShape shape) {
         return Math.max(1, shape.rows() / share);
+    }
+
+    /** Whether rivals run in arrival order as well. */
+    boolean runsArrivalOrder(EncoderShape shape, TextLength text) {
+        return text == TextLength.RAGGED && (trials || !shape.isLarge());
     }
 
     /** What the rivals try: sorted by length, where that makes a difference. */

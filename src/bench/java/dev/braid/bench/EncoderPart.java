@@ -52,7 +52,7 @@ final class EncoderPart implements AutoCloseable {
             entrants.add(Entrant.packed(portable, workload.rows()));
         }
         for (String rival : Rivals.NAMES) {
-            if (text == TextLength.RAGGED) {
+            if (effort.runsArrivalOrder(shape, text)) {
                 enter(rival, List.of(new Batching(false, ARRIVAL_ROWS)));
             }
             enter(rival, effort.batchings(shape, text));

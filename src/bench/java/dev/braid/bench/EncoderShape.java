@@ -17,11 +17,11 @@ enum EncoderShape {
     /** The seed model with a feed-forward of 4 times the hidden size. */
     II(256, 8, 2, 1024, Activation.RELU, false, true, 49, 2048, 32, 768, 256, List.of(16, 8, 32)),
     /** The seed's own layer, without an output projection, at hidden size 512 and 20 tokens. */
-    III(512, 8, 1, 2048, Activation.RELU, false, false, 10, 512, 10, 512, 1024, List.of(64, 32, 256)),
+    III(512, 8, 1, 2048, Activation.RELU, false, false, 10, 512, 10, 512, 512, List.of(64, 32, 256)),
     /** The size of a BERT base of 6 layers. */
     IV(768, 12, 6, 3072, Activation.GELU, false, true, 197, 768, 64, 768, 32, List.of(4, 2, 1)),
     /** FLAVA's multimodal encoder: as IV, but pre-norm, with a LayerNorm behind the last layer. */
-    V(768, 12, 6, 3072, Activation.GELU, true, true, 197, 768, 64, 768, 32, List.of(4, 2, 1));
+    V(768, 12, 6, 3072, Activation.GELU, true, true, 197, 768, 64, 768, 16, List.of(4, 2, 1));
 
     @SuppressWarnings("ImmutableEnumChecker") // a record of numbers and of an unmodifiable list
     private final ModelConfig config;

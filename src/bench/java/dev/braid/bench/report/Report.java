@@ -73,7 +73,10 @@ public final class Report {
             case KERNEL -> SmallTables.kernels(measured);
             case SLOTS -> SmallTables.slots(measured);
             case LENGTHS -> SmallTables.lengths(measured);
-            case END_TO_END -> SmallTables.endToEnd(measured);
+            case END_TO_END ->
+                SmallTables.endToEnd(measured, measurements(Part.SLOTS))
+                        + paragraph(SmallTables.jobSlots(results.slots()))
+                        + paragraph(SmallTables.memory(results.memory()));
         };
         return "**" + part.title() + "**\n\n" + tables + "\n";
     }
@@ -81,7 +84,6 @@ public final class Report {
     /** One line for each environment, with the parts that were measured in it where there are several. */
     private String environments() {
         Map<Environment, List<Part>> found = parts.keySet().stream()
-                .filter(part -> parts.get(part).environment() != null)
                 .collect(Collectors.groupingBy(
                         part -> parts.get(part).environment(), LinkedHashMap::new, Collectors.toList()));
         StringBuilder text = new StringBuilder();
@@ -92,26 +94,23 @@ public final class Report {
                 .toString();
     }
 
+    private List<Measurement> measurements(Part part) {
+        return parts.containsKey(part) ? parts.get(part).measurements() : List.of();
+    }
+
     private static String paragraph(String table) {
         return table.isEmpty() ? "" : "\n" + table;
     }
 
     private String variants() {
-        Results encoder = parts.get(Part.ENCODER);
-        return encoder == null
-                ? ""
-                : "The rivals' choices, each the fastest in a trial:\n\n"
-                        + new EncoderTable(encoder.measurements()).variants();
+        String variants = new EncoderTable(measurements(Part.ENCODER)).variants();
+        return variants.isEmpty() ? "" : "The rivals' choices, each the fastest in a trial:\n\n" + variants;
     }
 
     private void draw(Path file) throws IOException {
         Plot plot = new Plot();
-        if (parts.containsKey(Part.ENCODER)) {
-            plot.encoder(new EncoderTable(parts.get(Part.ENCODER).measurements()));
-        }
-        if (parts.containsKey(Part.END_TO_END)) {
-            plot.endToEnd(parts.get(Part.END_TO_END).measurements());
-        }
+        plot.encoder(new EncoderTable(measurements(Part.ENCODER)));
+        plot.endToEnd(measurements(Part.END_TO_END));
         plot.save(file);
     }
 }

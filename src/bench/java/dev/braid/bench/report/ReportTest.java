@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -65,15 +68,37 @@ class ReportTest {
     }
 
     @Test
-    void resultsSurviveTheirFilesAndMayBeBareLists(@TempDir Path directory) throws IOException {
+    void endToEndIsComparedWithEachRivalAndWithTheEncoderAloneInTwoSlots() {
+        String report = report(
+                measured(Part.SLOTS, "dense", Measurement.TWO_SLOTS, Measurement.BRAID, 1.0),
+                measured(Part.END_TO_END, "dense", "flat", Measurement.BRAID, 2.0),
+                measured(Part.END_TO_END, "dense", "flat", "a good job", 4.0),
+                measured(Part.END_TO_END, "dense", "flat", "the best job", 3.0));
+        assertThat(line(report, "flat")).contains("| 2.00 (2.00–2.00) | 1.50 (1.50–1.50) | 50 % |");
+    }
+
+    @Test
+    void resultsSurviveTheirFiles(@TempDir Path directory) throws IOException {
         Results written = new Results(HERE, List.of(encoder("dense", Measurement.PACKED, Measurement.BRAID, 1.0, 0.1)));
         written.write(directory, Part.ENCODER);
+        assertThat(Results.read(directory)).containsExactly(written);
+    }
+
+    @Test
+    void whatPythonMeasuredIsReadAndShown(@TempDir Path directory) throws IOException {
         Files.writeString(directory.resolve("end-to-end.json"), """
-                [{"part": "end-to-end", "form": "flat", "text": "dense", "contender": "Braid", "rows": 8000,
-                  "seconds": [20, 40], "rows_per_second": 300}]""");
-        List<Results> read = Results.read(directory);
-        assertThat(read.get(0)).isEqualTo(written);
-        assertThat(read.get(1).measurements().get(0).rowRates()).containsExactly(400.0, 200.0);
+                {"environment": {"date": "2026-01-01", "processor": "p", "cores": 2, "java": "17",
+                                 "libraries": {"Python": "3.11"}, "revision": ""},
+                 "measurements": [{"part": "end-to-end", "shape": "(ii)", "form": "flat", "text": "dense",
+                                   "contender": "Braid", "variant": "", "rows": 8000, "tokens": 1, "seconds": [20, 40],
+                                   "rows_per_second": 300}],
+                 "slots": [{"slots": 2, "rows": 8000, "seconds": [20], "process_seconds": [30]}],
+                 "memory": [{"rows": 10000, "peak_bytes": 2097152}]}""");
+        assertThat(new Report(Results.read(directory)).all())
+                .contains("Python 3.11")
+                .contains("| flat | dense | 300 (200–400) |  |")
+                .contains("| 2 | 400 (400–400) |")
+                .contains("| 10,000 | 2 |");
     }
 
     @Test
@@ -93,7 +118,13 @@ class ReportTest {
     }
 
     private static String report(Measurement... measurements) {
-        return new Report(List.of(new Results(HERE, List.of(measurements)))).all();
+        List<Results> parts = Arrays.stream(measurements)
+                .collect(Collectors.groupingBy(Measurement::part, LinkedHashMap::new, Collectors.toList()))
+                .values()
+                .stream()
+                .map(part -> new Results(HERE, part))
+                .toList();
+        return new Report(parts).all();
     }
 
     private static String line(String report, String text) {

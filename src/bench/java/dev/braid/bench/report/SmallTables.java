@@ -1,10 +1,10 @@
 package dev.braid.bench.report;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -79,31 +79,81 @@ final class SmallTables {
                 .toList();
     }
 
-    /** Rows per second from table to table; a line per kind of column and length of texts. */
-    static String endToEnd(List<Measurement> measurements) {
+    /**
+     * Rows per second from table to table, a line per kind of column and length of texts; how many times each rival's rate
+     * Braid reaches; and Braid's share of what its encoder alone reaches in two slots on rows of the same lengths.
+     *
+     * @param slots the measurements of {@link Part#SLOTS}, or none
+     */
+    static String endToEnd(List<Measurement> measurements, List<Measurement> slots) {
         Set<String> contenders = distinct(measurements);
-        MarkdownTable table = new MarkdownTable(header(List.of("columns", "text"), contenders, "Braid / best rival"));
+        List<String> header = new ArrayList<>(List.of("columns", "text"));
+        header.addAll(contenders);
+        contenders.stream()
+                .filter(name -> !name.equals(Measurement.BRAID))
+                .forEach(name -> header.add("Braid / " + name));
+        header.add("of encoder alone");
+        MarkdownTable table = new MarkdownTable(header);
         Map<List<String>, Map<String, Measurement>> lines = new LinkedHashMap<>();
         for (Measurement measured : measurements) {
             lines.computeIfAbsent(List.of(measured.form(), measured.text()), key -> new LinkedHashMap<>())
                     .put(measured.contender(), measured);
         }
         lines.forEach((line, measured) -> {
+            Measurement braid = measured.get(Measurement.BRAID);
             List<String> cells = new ArrayList<>(line);
-            contenders.forEach(contender -> cells.add(
-                    measured.containsKey(contender)
-                            ? Spread.of(measured.get(contender).rowRates()).toString()
-                            : ""));
-            cells.add(measured.keySet().stream()
-                    .filter(contender -> !contender.startsWith(Measurement.BRAID))
-                    .map(contender -> Spread.ofRatios(
-                            measured.get(Measurement.BRAID).rowRates(),
-                            measured.get(contender).rowRates()))
-                    .min(Comparator.comparing(Spread::median))
-                    .map(Spread::toString)
-                    .orElse(""));
+            contenders.forEach(contender -> cells.add(rows(measured.get(contender))));
+            contenders.stream()
+                    .filter(name -> !name.equals(Measurement.BRAID))
+                    .forEach(name -> cells.add(ratio(braid, measured.get(name))));
+            cells.add(shareOfEncoder(braid, slots));
             table.add(cells);
         });
+        return table.toString();
+    }
+
+    private static String rows(Measurement measured) {
+        return measured == null ? "" : Spread.of(measured.rowRates()).toString();
+    }
+
+    private static String ratio(Measurement measured, Measurement other) {
+        return measured == null || other == null
+                ? ""
+                : Spread.ofRatios(measured.rowRates(), other.rowRates()).toString();
+    }
+
+    private static String shareOfEncoder(Measurement braid, List<Measurement> slots) {
+        return slots.stream()
+                .filter(alone -> braid != null
+                        && alone.contender().equals(Measurement.BRAID)
+                        && alone.form().equals(Measurement.TWO_SLOTS)
+                        && alone.shape().equals(braid.shape())
+                        && alone.text().equals(braid.text()))
+                .findFirst()
+                .map(alone -> Math.round(100
+                                * Spread.of(braid.rowRates()).median()
+                                / Spread.of(alone.rowRates()).median())
+                        + " %")
+                .orElse("");
+    }
+
+    /** Braid's whole job in one task slot and in two. */
+    static String jobSlots(List<Results.JobSlots> slots) {
+        MarkdownTable table = new MarkdownTable(List.of("task slots", "rows/s"));
+        slots.forEach(measured -> table.add(List.of(
+                String.valueOf(measured.slots()),
+                Spread.of(measured.seconds().stream()
+                                .map(seconds -> measured.rows() / seconds)
+                                .toList())
+                        .toString())));
+        return table.toString();
+    }
+
+    /** The memory of Braid's process over few rows and over many. */
+    static String memory(List<Results.PeakMemory> memory) {
+        MarkdownTable table = new MarkdownTable(List.of("rows", "most memory of a job in one task slot, MiB"));
+        memory.forEach(measured -> table.add(List.of(
+                String.format(Locale.ROOT, "%,d", measured.rows()), String.valueOf(measured.peakBytes() >> 20))));
         return table.toString();
     }
 
