@@ -7,8 +7,8 @@ package dev.braid.kernel;
  * said.
  *
  * <p>Numerics: float32 throughout, accumulated in float32. With {@link KernelLibrary#oneDnn()} a row's result of
- * {@link #linear} and {@link #linearAdd} has the same bits whatever the other rows are, as long as M is a multiple of
- * {@link #ROW_MULTIPLE}.
+ * {@link #linear} and {@link #linearAdd} has the same bits whatever the other rows are and on however many threads, as long
+ * as M is a multiple of {@link #ROW_MULTIPLE}.
  *
  * <p>Proven against a scalar double reference by {@code KernelParityTest}.
  */
