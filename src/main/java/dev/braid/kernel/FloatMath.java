@@ -7,14 +7,14 @@ final class FloatMath {
 
     private static final float LOG2_E = 1.442695f;
     /** The natural logarithm of 2 as a sum; products of the first term with integers of up to 9 bits are exact. */
-    private static final float LN2_HIGH = 0x1.62ep-1f;
+    private static final float LN2_HIGH = 0.693115234375f;
 
     private static final float LN2_LOW = 0x1.0bfbe8p-15f;
     private static final float LEAST = -87.3f;
     private static final float MOST = 88.3f;
 
-    private static final float SQRT_HALF = 0.70710678f;
-    private static final float SQRT_2_OVER_PI = 0.79788456f;
+    private static final float SQRT_HALF = (float) Math.sqrt(0.5);
+    private static final float SQRT_2_OVER_PI = (float) Math.sqrt(2 / Math.PI);
 
     private FloatMath() {}
 
@@ -43,7 +43,7 @@ final class FloatMath {
         float z = Math.abs(x) * SQRT_HALF;
         float t = 1f / (1f + 0.3275911f * z);
         float polynomial =
-                t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+                t * (0.2548296f + t * (-0.28449672f + t * (1.4214138f + t * (-1.4531521f + t * 1.0614054f))));
         float tail = 0.5f * Math.abs(x) * polynomial * exp(-z * z);
         return Math.max(x, 0f) - tail;
     }

@@ -8,7 +8,7 @@ package dev.braid.kernel;
  *
  * <p>Numerics: float32 throughout, accumulated in float32; only {@link KernelLibrary#oneDnnBfloat16} rounds the operands of
  * {@link #linear} and {@link #linearAdd}. With oneDNN a row's result of these two has the same bits whatever the other rows
- * are, as long as M is a multiple of {@link #ROW_MULTIPLE}.
+ * are and on however many threads, as long as M is a multiple of {@link #ROW_MULTIPLE}.
  *
  * <p>Proven against a scalar double reference by {@code KernelParityTest}.
  */
