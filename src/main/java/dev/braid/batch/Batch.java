@@ -1,47 +1,47 @@
 package dev.braid.batch;
 
-import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * Rows packed side by side, in order, without one padded token: the reused container of one thread.
  *
- * <p>Each modality's features lie densely in a buffer of their own, [modalityTokens, featureSize], row after row. The
- * packed token order, which everything after the projection uses, is row after row as well and, within a row, modality
- * after modality in the model's order, behind the tokens that the model itself puts first.
+ * <p>The packed token order is row after row and, within a row, modality after modality in the model's order, behind the
+ * tokens that the model itself puts first. Features are not kept: each modality's go through one {@link FeatureBlock},
+ * which is handed over whenever it is full, and at the end.
  */
 public final class Batch {
     private final int modalities;
     private final int leadingTokens;
     private final int maxTokens;
-    private final List<FloatBuffer> features;
+    private final List<FeatureBlock> blocks;
+    private final Consumer<FeatureBlock> full;
     /** Index of a row's first packed token; one more entry than rows. */
     private final int[] firstTokens;
     /** Tokens of row r in modality m, at [r * modalities + m]. */
     private final int[] lengths;
 
-    /** Per modality the original position of each token in its feature buffer. */
-    private final int[][] positions;
-
     private final int[] modalityTokens;
     private int rows;
+    private boolean finished;
 
     /**
-     * An empty batch over the buffers of one workspace.
+     * An empty batch of one workspace.
      *
-     * @param features per modality a buffer of {@code maxTokens x featureSize} floats
+     * @param blocks one per modality
      * @param leadingTokens tokens that the model puts before a row's own, such as CLS
      * @param maxTokens the token budget: no batch holds more tokens than this
+     * @param full takes the features of a block, which is then emptied
      */
-    public Batch(List<FloatBuffer> features, int leadingTokens, int maxTokens) {
-        this.modalities = features.size();
+    public Batch(List<FeatureBlock> blocks, int leadingTokens, int maxTokens, Consumer<FeatureBlock> full) {
+        this.modalities = blocks.size();
         this.leadingTokens = leadingTokens;
         this.maxTokens = maxTokens;
-        this.features = List.copyOf(features);
+        this.blocks = List.copyOf(blocks);
+        this.full = full;
         this.firstTokens = new int[maxTokens / modalities + 1];
         this.lengths = new int[maxTokens];
-        this.positions = new int[modalities][maxTokens];
         this.modalityTokens = new int[modalities];
     }
 
@@ -54,10 +54,14 @@ public final class Batch {
      * Packs one row behind the others.
      *
      * @param byModality one sequence per modality, of at least one token each; their sum must {@link #fits fit}
-     * @return false if a feature is NaN or infinite; the batch is then as it was before
+     * @return false if a feature is NaN or infinite; the batch must then be cleared
      * @throws IllegalArgumentException if the row does not fit, or a modality is missing or empty
+     * @throws IllegalStateException if the batch must be cleared first
      */
     public boolean add(List<FeatureSequence> byModality) {
+        if (finished) {
+            throw new IllegalStateException("a finished batch takes no row until it is cleared");
+        }
         if (byModality.size() != modalities) {
             throw new IllegalArgumentException("expected " + modalities + " sequences, got " + byModality.size());
         }
@@ -71,23 +75,14 @@ public final class Batch {
             lengths[rows * modalities + m] = length;
             end += length;
         }
+        int index = tokens() + leadingTokens;
         for (int m = 0; m < modalities; m++) {
-            FloatBuffer buffer = features.get(m);
-            int start = buffer.position();
             FeatureSequence sequence = byModality.get(m);
-            if (!sequence.copyTo(buffer, 0, sequence.tokens())) {
-                buffer.position(start);
-                for (int before = 0; before < m; before++) {
-                    rewind(before, byModality.get(before).tokens());
-                }
+            if (!pack(sequence, blocks.get(m), index)) {
+                finished = true;
                 return false;
             }
-        }
-        for (int m = 0; m < modalities; m++) {
-            FeatureSequence sequence = byModality.get(m);
-            for (int t = 0; t < sequence.tokens(); t++) {
-                positions[m][modalityTokens[m] + t] = sequence.position(t);
-            }
+            index += sequence.tokens();
             modalityTokens[m] += sequence.tokens();
         }
         rows++;
@@ -95,15 +90,44 @@ public final class Batch {
         return true;
     }
 
-    private void rewind(int modality, int tokens) {
-        FloatBuffer buffer = features.get(modality);
-        buffer.position(buffer.position() - tokens * (buffer.capacity() / maxTokens));
+    private boolean pack(FeatureSequence sequence, FeatureBlock block, int index) {
+        int taken = 0;
+        while (taken < sequence.tokens()) {
+            int count = Math.min(block.room(), sequence.tokens() - taken);
+            if (!block.take(sequence, taken, count, index + taken)) {
+                return false;
+            }
+            taken += count;
+            if (block.room() == 0) {
+                handOver(block);
+            }
+        }
+        return true;
+    }
+
+    private void handOver(FeatureBlock block) {
+        full.accept(block);
+        block.clear();
+    }
+
+    /** Hands over what the blocks still hold; the batch takes no further row until it is cleared. */
+    public void finish() {
+        if (finished) {
+            throw new IllegalStateException("a finished batch is to be cleared before it is filled and finished again");
+        }
+        finished = true;
+        for (FeatureBlock block : blocks) {
+            if (block.tokens() > 0) {
+                handOver(block);
+            }
+        }
     }
 
     /** Forgets all rows; the next one is packed at the start again. */
     public void clear() {
         rows = 0;
-        features.forEach(FloatBuffer::clear);
+        finished = false;
+        blocks.forEach(FeatureBlock::clear);
         Arrays.fill(modalityTokens, 0);
     }
 
@@ -144,21 +168,7 @@ public final class Batch {
         return lengths[row * modalities + modality];
     }
 
-    /** The packed index of a row's first token of one modality. */
-    public int firstToken(int row, int modality) {
-        int first = firstTokens[row] + leadingTokens;
-        for (int m = 0; m < modality; m++) {
-            first += tokens(row, m);
-        }
-        return first;
-    }
-
-    /** The original position of a token of one modality, counted through all rows as its feature buffer is. */
-    public int position(int modality, int token) {
-        return positions[modality][token];
-    }
-
-    /** All rows' tokens of one modality: the height of its feature buffer in use. */
+    /** All rows' tokens of one modality. */
     public int modalityTokens(int modality) {
         return modalityTokens[modality];
     }

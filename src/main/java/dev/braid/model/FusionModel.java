@@ -71,21 +71,21 @@ public final class FusionModel implements AutoCloseable {
      */
     public static void check(ModelConfig config, int maxTokens) {
         long hiddenSize = config.hiddenSize();
-        long widest = 3 * hiddenSize;
+        long widest = Math.max(3 * hiddenSize, config.intermediateSize());
+        long highestTable = 0;
         for (ModalityConfig modality : config.modalities()) {
             widest = Math.max(widest, modality.featureSize());
-        }
-        long highestWeight = Math.max(widest, config.intermediateSize());
-        for (ModalityConfig modality : config.modalities()) {
             if (modality.maxPositions() != ModalityConfig.UNLIMITED) {
-                highestWeight = Math.max(highestWeight, modality.maxPositions());
+                highestTable = Math.max(highestTable, modality.maxPositions());
             }
         }
-        if (highestWeight * hiddenSize > Matrix.MAX_ELEMENTS) {
-            throw new InputException("Cannot run the model: expected no weight over " + Matrix.MAX_ELEMENTS
-                    + " numbers, got [" + highestWeight + ", " + hiddenSize + "]");
+        long largest =
+                Math.max(Math.max(widest, highestTable) * hiddenSize, widest * Math.min(maxTokens, Block.MAX_TOKENS));
+        if (largest > Matrix.MAX_ELEMENTS) {
+            throw new InputException("Cannot run the model: expected no weight and no block of tokens over "
+                    + Matrix.MAX_ELEMENTS + " numbers, got " + largest);
         }
-        long tokens = ((long) maxTokens + Kernels.ROW_MULTIPLE) * widest;
+        long tokens = ((long) maxTokens + Kernels.ROW_MULTIPLE) * 3 * hiddenSize;
         long scores = (long) config.heads() * Math.min(maxTokens, FusionWorkspace.MAX_QUERIES) * maxTokens;
         if (Math.max(tokens, scores) > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot size the buffers of a task: expected none over " + Matrix.MAX_ELEMENTS
@@ -119,10 +119,13 @@ public final class FusionModel implements AutoCloseable {
      * @param threads that {@link #fuse} may compute on, the caller's among them; results have the same bits for every number
      */
     public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts, int threads) {
-        return new FusionWorkspace(config, library, maxTokens, readouts, threads);
+        return new FusionWorkspace(config, library, projectors, maxTokens, readouts, threads);
     }
 
-    /** Fuses the rows of the workspace's batch; their tokens and pooled vectors are then there to be read. */
+    /**
+     * Fuses the rows of the workspace's batch, once; their tokens and pooled vectors are then there to be read. What of
+     * their features was projected while they were packed is not done again.
+     */
     public void fuse(FusionWorkspace workspace) {
         fuse(workspace, layer -> {});
     }
@@ -133,9 +136,6 @@ public final class FusionModel implements AutoCloseable {
             return;
         }
         workspace.begin();
-        for (Projector projector : projectors) {
-            projector.project(workspace);
-        }
         clsToken.ifPresent(token -> token.place(workspace));
         embeddingNorm.ifPresent(norm -> normalise(workspace, norm));
         int last = layers.size() - 1;

@@ -1,6 +1,7 @@
 package dev.braid.model;
 
 import dev.braid.batch.Batch;
+import dev.braid.batch.FeatureBlock;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.kernel.KernelLibrary;
@@ -16,9 +17,9 @@ import java.util.Set;
  * FusionModel#fuse} runs, and {@link #pooled} and {@link #tokens} read the result until the next row is packed. Used by
  * one thread at a time.
  *
- * <p>Held, in floats (N rounded up to a multiple of 16, K feature sizes, D hidden, F intermediate size, H heads): features
- * N x sum of K, hidden N x D, queries, keys and values N x 3 D, context N x D, scores H x min(N, 128) x N, and 128 x (2 D +
- * F) between two linear maps.
+ * <p>Held, in floats (N rounded up to a multiple of 16, K feature sizes, D hidden, F intermediate size, H heads): hidden N x
+ * D, queries, keys and values N x 3 D, context N x D, scores H x min(N, 128) x N, and 128 x (sum of K + 2 D + F) around
+ * linear maps.
  */
 public final class FusionWorkspace implements AutoCloseable {
     /** Queries of a row that are attended together. */
@@ -38,6 +39,7 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Matrix scores;
     private final Matrix intermediate;
     private final Kernels kernels;
+    private final List<Projector> projectors;
     private final Batch batch;
     private final FloatBuffer fused;
     /** Null where nobody asks for it. */
@@ -47,17 +49,23 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Whether the hidden tokens are one per row, the pooled ones. */
     private boolean kept;
 
-    FusionWorkspace(ModelConfig config, KernelLibrary library, int maxTokens, Set<Readout> readouts, int threads) {
+    FusionWorkspace(
+            ModelConfig config,
+            KernelLibrary library,
+            List<Projector> projectors,
+            int maxTokens,
+            Set<Readout> readouts,
+            int threads) {
         FusionModel.check(config, maxTokens);
         this.config = config;
         int height = Block.roundUp(maxTokens);
         int blockHeight = Math.min(height, Block.MAX_TOKENS);
         int hiddenSize = config.hiddenSize();
-        List<FloatBuffer> featureBuffers = new ArrayList<>();
+        List<FeatureBlock> blocks = new ArrayList<>();
         for (var modality : config.modalities()) {
-            Matrix matrix = allocate(height, modality.featureSize());
+            Matrix matrix = allocate(blockHeight, modality.featureSize());
+            blocks.add(new FeatureBlock(features.size(), matrix.buffer(), blockHeight));
             features.add(matrix);
-            featureBuffers.add(matrix.rows(0, maxTokens).buffer());
         }
         this.projected = allocate(blockHeight, hiddenSize);
         this.hidden = allocate(height, hiddenSize);
@@ -70,7 +78,8 @@ public final class FusionWorkspace implements AutoCloseable {
         this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
         this.intermediate = allocate(blockHeight, config.intermediateSize());
         this.kernels = library.open(threads);
-        this.batch = new Batch(featureBuffers, config.leadingTokens(), maxTokens);
+        this.projectors = projectors;
+        this.batch = new Batch(blocks, config.leadingTokens(), maxTokens, this::project);
         this.fused = hidden.buffer();
         this.attentionShares =
                 readouts.contains(Readout.ATTENTION) ? new AttentionShares(config, batch, maxTokens) : null;
@@ -126,9 +135,16 @@ public final class FusionWorkspace implements AutoCloseable {
         return tokens;
     }
 
-    /** Before the batch is fused: by the thread that will do it. */
+    /** A block of features becomes hidden tokens, while rows are still packed. */
+    private void project(FeatureBlock block) {
+        kernels.bindThread();
+        projectors.get(block.modality()).project(block, this);
+    }
+
+    /** The rest of the batch is projected: by the thread that will fuse it. */
     void begin() {
         kernels.bindThread();
+        batch.finish();
         kept = false;
         if (attentionShares != null) {
             attentionShares.clear();
@@ -166,7 +182,7 @@ public final class FusionWorkspace implements AutoCloseable {
         return kernels;
     }
 
-    /** [N, K] of one modality. */
+    /** [128, K]: the block of features of one modality. */
     Matrix features(int modality) {
         return features.get(modality);
     }

@@ -1,6 +1,7 @@
 package dev.braid.model;
 
 import dev.braid.batch.Batch;
+import dev.braid.batch.FeatureBlock;
 import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.kernel.Activation;
 import dev.braid.kernel.Matrix;
@@ -45,27 +46,24 @@ final class Projector implements AutoCloseable {
         return new Projector(modality, linear, embeddings, norm);
     }
 
-    void project(FusionWorkspace workspace) {
-        Matrix features = workspace.features(modality);
-        Placement placement = new Placement(workspace.batch(), modality);
-        for (Block block : Block.split(workspace.batch().modalityTokens(modality))) {
-            Matrix in = features.rows(block.first(), block.height());
-            placement.place(workspace.hidden(), tokens(in, workspace, block), block.tokens());
-        }
+    /** Projects a block of the workspace's features and puts its tokens in their places among the hidden tokens. */
+    void project(FeatureBlock block, FusionWorkspace workspace) {
+        Matrix features = workspace.features(modality).rows(0, Block.roundUp(block.tokens()));
+        place(workspace.hidden(), tokens(features, workspace, block), block);
     }
 
-    private Matrix tokens(Matrix features, FusionWorkspace workspace, Block block) {
+    private Matrix tokens(Matrix features, FusionWorkspace workspace, FeatureBlock block) {
         if (linear == null && embeddings == null && norm == null) {
             return features;
         }
-        Matrix tokens = workspace.projected().rows(0, block.height());
+        Matrix tokens = workspace.projected().rows(0, features.rows());
         if (linear == null) {
             tokens.buffer().put(features.buffer());
         } else {
             workspace.kernels().linear(tokens, features, linear, Activation.NONE);
         }
         if (embeddings != null) {
-            addEmbeddings(tokens, workspace.batch(), block);
+            addEmbeddings(tokens, block);
         }
         if (norm != null) {
             workspace.kernels().layerNorm(tokens, tokens, norm);
@@ -73,16 +71,25 @@ final class Projector implements AutoCloseable {
         return tokens;
     }
 
-    private void addEmbeddings(Matrix tokens, Batch batch, Block block) {
+    private void addEmbeddings(Matrix tokens, FeatureBlock block) {
         int size = tokens.columns();
         FloatBuffer sums = tokens.buffer();
         FloatBuffer table = embeddings.buffer();
         for (int token = 0; token < block.tokens(); token++) {
             int to = token * size;
-            int from = embeddings.rows() == 1 ? 0 : batch.position(modality, block.first() + token) * size;
+            int from = embeddings.rows() == 1 ? 0 : block.position(token) * size;
             for (int column = 0; column < size; column++) {
                 sums.put(to + column, sums.get(to + column) + table.get(from + column));
             }
+        }
+    }
+
+    private static void place(Matrix hidden, Matrix tokens, FeatureBlock block) {
+        FloatBuffer target = hidden.buffer();
+        FloatBuffer source = tokens.buffer();
+        int size = hidden.columns();
+        for (int token = 0; token < block.tokens(); token++) {
+            target.put(block.packed(token) * size, source, token * size, size);
         }
     }
 
@@ -100,39 +107,6 @@ final class Projector implements AutoCloseable {
         }
         if (norm != null) {
             norm.close();
-        }
-    }
-
-    /** Walks through the rows of a batch and puts the tokens of one modality where the packed order has them. */
-    private static final class Placement {
-        private final Batch batch;
-        private final int modality;
-        private int row;
-        private int placedOfRow;
-
-        Placement(Batch batch, int modality) {
-            this.batch = batch;
-            this.modality = modality;
-        }
-
-        /** Copies the next {@code tokens} tokens of the modality: the first rows of {@code from}. */
-        void place(Matrix hidden, Matrix from, int tokens) {
-            FloatBuffer target = hidden.buffer();
-            FloatBuffer source = from.buffer();
-            int size = hidden.columns();
-            int taken = 0;
-            while (taken < tokens) {
-                int ofRow = batch.tokens(row, modality);
-                int run = Math.min(ofRow - placedOfRow, tokens - taken);
-                int position = batch.firstToken(row, modality) + placedOfRow;
-                target.put(position * size, source, taken * size, run * size);
-                taken += run;
-                placedOfRow += run;
-                if (placedOfRow == ofRow) {
-                    row++;
-                    placedOfRow = 0;
-                }
-            }
         }
     }
 }

@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Example;
@@ -17,6 +20,7 @@ import net.jqwik.api.constraints.IntRange;
 
 class BatchTest {
     private static final int[] FEATURE_SIZES = {3, 2};
+    private static final int LAST_POSITION = 50;
 
     @Provide
     Arbitrary<List<int[]>> rows() {
@@ -38,6 +42,11 @@ class BatchTest {
             }
 
             @Override
+            public int position(int token) {
+                return LAST_POSITION - token;
+            }
+
+            @Override
             public boolean copyTo(FloatBuffer out, int first, int count) {
                 int width = FEATURE_SIZES[modality];
                 for (int i = first * width; i < (first + count) * width; i++) {
@@ -54,63 +63,78 @@ class BatchTest {
 
     @Property
     void rowsLieInOrderAndTheBudgetIsNeverPassed(
-            @ForAll("rows") List<int[]> lengths, @ForAll @IntRange(min = 24, max = 100) int maxTokens) {
-        List<FloatBuffer> buffers = buffers(maxTokens);
-        Batch batch = new Batch(buffers, 0, maxTokens);
+            @ForAll("rows") List<int[]> lengths,
+            @ForAll @IntRange(min = 24, max = 100) int maxTokens,
+            @ForAll @IntRange(min = 1, max = 30) int blockTokens,
+            @ForAll @IntRange(max = 1) int leadingTokens) {
+        Sink sink = new Sink(blockTokens);
+        Batch batch = new Batch(sink.blocks, leadingTokens, maxTokens + leadingTokens, sink);
         List<Integer> packed = new ArrayList<>();
         for (int row = 0; row < lengths.size(); row++) {
             int visual = lengths.get(row)[0];
             int text = lengths.get(row)[1];
             if (!batch.fits(visual + text)) {
-                check(batch, buffers, packed, lengths);
+                check(batch, sink, packed, lengths);
                 batch.clear();
+                sink.taken.clear();
                 packed.clear();
             }
             assertThat(batch.add(List.of(sequence(row, 0, visual), sequence(row, 1, text))))
                     .isTrue();
             packed.add(row);
-            assertThat(batch.tokens()).isLessThanOrEqualTo(maxTokens);
+            assertThat(batch.tokens()).isLessThanOrEqualTo(maxTokens + leadingTokens);
         }
-        check(batch, buffers, packed, lengths);
+        check(batch, sink, packed, lengths);
     }
 
-    private static void check(Batch batch, List<FloatBuffer> buffers, List<Integer> packed, List<int[]> lengths) {
+    /** Each token came once, to its place in the packed order, with its own values and position. */
+    private static void check(Batch batch, Sink sink, List<Integer> packed, List<int[]> lengths) {
+        batch.finish();
         assertThat(batch.rows()).isEqualTo(packed.size());
         int token = 0;
-        int[] index = new int[2];
+        int[] ofModality = new int[2];
         for (int r = 0; r < packed.size(); r++) {
             assertThat(batch.firstToken(r)).isEqualTo(token);
+            token += batch.leadingTokens();
             for (int m = 0; m < 2; m++) {
                 int length = lengths.get(packed.get(r))[m];
                 assertThat(batch.tokens(r, m)).isEqualTo(length);
-                assertThat(batch.firstToken(r, m)).isEqualTo(token);
-                token += length;
-                for (int i = 0; i < length * FEATURE_SIZES[m]; i++) {
-                    assertThat(buffers.get(m).get(index[m]++)).isEqualTo(value(packed.get(r), m, i));
+                ofModality[m] += length;
+                for (int t = 0; t < length; t++) {
+                    int first = t * FEATURE_SIZES[m];
+                    assertThat(sink.taken.remove(token++))
+                            .isEqualTo(new Taken(m, LAST_POSITION - t, value(packed.get(r), m, first)));
                 }
             }
             assertThat(batch.tokens(r)).isEqualTo(token - batch.firstToken(r));
         }
+        assertThat(sink.taken).isEmpty();
         assertThat(batch.tokens()).isEqualTo(token);
-        for (int m = 0; m < 2; m++) {
-            assertThat(batch.modalityTokens(m) * FEATURE_SIZES[m]).isEqualTo(index[m]);
-        }
+        assertThat(batch.modalityTokens(0)).isEqualTo(ofModality[0]);
+        assertThat(batch.modalityTokens(1)).isEqualTo(ofModality[1]);
     }
 
     @Example
-    void aRowThatIsNotFiniteLeavesTheBatchAsItWas() {
-        List<FloatBuffer> buffers = buffers(20);
-        Batch batch = new Batch(buffers, 0, 20);
+    void aRowThatIsNotFiniteEndsTheBatch() {
+        Sink sink = new Sink(2);
+        Batch batch = new Batch(sink.blocks, 0, 20, sink);
         FeatureSequence broken = new BinarySequence(new byte[] {0, 0x7e, 0, 0}, ElementType.FLOAT16, 1);
         batch.add(List.of(sequence(0, 0, 2), sequence(0, 1, 3)));
         assertThat(batch.add(List.of(sequence(1, 0, 4), broken))).isFalse();
-        assertThat(batch.add(List.of(sequence(2, 0, 1), sequence(2, 1, 1)))).isTrue();
-        check(batch, buffers, List.of(0, 2), Arrays.asList(new int[] {2, 3}, null, new int[] {1, 1}));
+        assertThat(batch.rows()).isEqualTo(1);
+        assertThatThrownBy(() -> batch.add(List.of(sequence(2, 0, 1), sequence(2, 1, 1))))
+                .isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(batch::finish).isInstanceOf(IllegalStateException.class);
+        batch.clear();
+        sink.taken.clear();
+        batch.add(List.of(sequence(2, 0, 1), sequence(2, 1, 1)));
+        check(batch, sink, List.of(2), Arrays.asList(null, null, new int[] {1, 1}));
     }
 
     @Example
     void whatDoesNotFitIsRefused() {
-        Batch batch = new Batch(buffers(5), 0, 5);
+        Sink sink = new Sink(2);
+        Batch batch = new Batch(sink.blocks, 0, 5, sink);
         assertThat(batch.fits(5)).isTrue();
         assertThat(batch.fits(6)).isFalse();
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3), sequence(0, 1, 3))))
@@ -119,11 +143,34 @@ class BatchTest {
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3)))).hasMessage("expected 2 sequences, got 1");
         assertThat(batch.isEmpty()).isTrue();
+        assertThat(sink.taken).isEmpty();
     }
 
-    private static List<FloatBuffer> buffers(int maxTokens) {
-        return Arrays.stream(FEATURE_SIZES)
-                .mapToObj(size -> FloatBuffer.allocate(maxTokens * size))
-                .toList();
+    /** One token as a block handed it over. */
+    private record Taken(int modality, int position, float firstValue) {}
+
+    /** Keeps what is handed over, by packed index. */
+    private static final class Sink implements Consumer<FeatureBlock> {
+        final List<FeatureBlock> blocks = new ArrayList<>();
+        final Map<Integer, Taken> taken = new HashMap<>();
+        private final List<FloatBuffer> features = new ArrayList<>();
+
+        Sink(int blockTokens) {
+            for (int m = 0; m < FEATURE_SIZES.length; m++) {
+                FloatBuffer buffer = FloatBuffer.allocate(blockTokens * FEATURE_SIZES[m]);
+                features.add(buffer);
+                blocks.add(new FeatureBlock(m, buffer, blockTokens));
+            }
+        }
+
+        @Override
+        public void accept(FeatureBlock block) {
+            int size = FEATURE_SIZES[block.modality()];
+            for (int t = 0; t < block.tokens(); t++) {
+                float first = features.get(block.modality()).get(t * size);
+                Taken before = taken.put(block.packed(t), new Taken(block.modality(), block.position(t), first));
+                assertThat(before).isNull();
+            }
+        }
     }
 }

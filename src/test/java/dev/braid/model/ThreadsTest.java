@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.ChildJvm;
 import dev.braid.NativeThreads;
+import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -74,13 +75,14 @@ class ThreadsTest {
     @Test
     void fusingStartsNoThreadsWhicheverThreadHasTheWorkspace() throws Exception {
         try (FusionModel model = model(KernelLibrary.oneDnn());
-                FusionWorkspace workspace = filled(model, 1)) {
+                FusionWorkspace workspace = model.workspace(512)) {
+            List<List<FeatureSequence>> rows = rows();
             for (int turn = 0; turn < 2; turn++) {
                 String name = "t" + turn + "-" + System.nanoTime() % 1_000_000_000L;
                 ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
                 try {
                     Callable<Integer> work = () -> {
-                        model.fuse(workspace);
+                        fuse(model, workspace, rows);
                         return NativeThreads.named(name);
                     };
                     assertThat(executor.submit(work).get()).isEqualTo(1);
@@ -107,17 +109,23 @@ class ThreadsTest {
         return FusionModel.load(RandomCheckpoint.of(config, 1), library);
     }
 
-    private static FusionWorkspace filled(FusionModel model, int threads) {
-        FusionWorkspace workspace = model.workspace(512, Set.of(Readout.TOKENS), threads);
+    private static List<List<FeatureSequence>> rows() {
         Random random = new Random(3);
+        List<List<FeatureSequence>> rows = new ArrayList<>();
         for (int tokens : new int[] {256, 150, 70, 30, 5, 1}) {
             float[] values = new float[tokens * 1024];
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) random.nextGaussian();
             }
-            workspace.batch().add(List.of(new StoredFloats(values, tokens)));
+            rows.add(List.of(new StoredFloats(values, tokens)));
         }
-        return workspace;
+        return rows;
+    }
+
+    private static void fuse(FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows) {
+        workspace.batch().clear();
+        rows.forEach(workspace.batch()::add);
+        model.fuse(workspace);
     }
 
     /** Fuses in two slots at once and prints of each how many threads were busy for it, in its pool too, and a hash. */
@@ -145,13 +153,14 @@ class ThreadsTest {
 
         private static String use(FusionModel model, String name, int threads, CyclicBarrier together)
                 throws Exception {
-            try (FusionWorkspace workspace = filled(model, threads)) {
-                model.fuse(workspace);
+            List<List<FeatureSequence>> rows = rows();
+            try (FusionWorkspace workspace = model.workspace(512, Set.of(Readout.TOKENS), threads)) {
+                fuse(model, workspace, rows);
                 together.await();
                 Map<String, Long> pool = NativeThreads.processorTime("loader");
                 Map<String, Long> own = NativeThreads.processorTime(name);
                 for (int run = 0; run < RUNS; run++) {
-                    model.fuse(workspace);
+                    fuse(model, workspace, rows);
                 }
                 int busy = NativeThreads.busy(name, own);
                 String idle = NativeThreads.busy("loader", pool) == 0 ? "idle" : "busy";

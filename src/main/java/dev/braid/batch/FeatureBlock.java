@@ -1,0 +1,76 @@
+package dev.braid.batch;
+
+import java.nio.FloatBuffer;
+
+/**
+ * The features of some tokens of one modality, [tokens, featureSize], dense, in packed order, on their way from the rows
+ * into the encoder: few enough to stay in the processor's cache until they are projected.
+ */
+public final class FeatureBlock {
+    private final int modality;
+    private final FloatBuffer features;
+    /** Of each token its index in the packed order. */
+    private final int[] packed;
+    /** Of each token its place in the sequence as it was extracted. */
+    private final int[] positions;
+
+    private int tokens;
+
+    /**
+     * An empty block.
+     *
+     * @param modality index of the modality
+     * @param features a buffer of {@code capacity x featureSize} floats
+     * @param capacity the most tokens that it takes
+     */
+    public FeatureBlock(int modality, FloatBuffer features, int capacity) {
+        this.modality = modality;
+        this.features = features;
+        this.packed = new int[capacity];
+        this.positions = new int[capacity];
+    }
+
+    /** Index of the modality. */
+    public int modality() {
+        return modality;
+    }
+
+    /** How many tokens it holds. */
+    public int tokens() {
+        return tokens;
+    }
+
+    /** The index of a token in the packed order. */
+    public int packed(int token) {
+        return packed[token];
+    }
+
+    /** The original position of a token in its sequence. */
+    public int position(int token) {
+        return positions[token];
+    }
+
+    /** How many tokens it takes still. */
+    int room() {
+        return packed.length - tokens;
+    }
+
+    /**
+     * Takes {@code count} tokens of a sequence from {@code first} on, which get the packed indices from {@code index} on.
+     *
+     * @return false if a value is NaN or infinite
+     */
+    boolean take(FeatureSequence sequence, int first, int count, int index) {
+        for (int t = 0; t < count; t++) {
+            packed[tokens + t] = index + t;
+            positions[tokens + t] = sequence.position(first + t);
+        }
+        tokens += count;
+        return sequence.copyTo(features, first, count);
+    }
+
+    void clear() {
+        tokens = 0;
+        features.clear();
+    }
+}
