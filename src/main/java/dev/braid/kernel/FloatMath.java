@@ -7,7 +7,7 @@ final class FloatMath {
 
     private static final float LOG2_E = 1.442695f;
     /** The natural logarithm of 2 as a sum; products of the first term with integers of up to 9 bits are exact. */
-    private static final float LN2_HIGH = 0.69311523f;
+    private static final float LN2_HIGH = 0x1.62ep-1f;
 
     private static final float LN2_LOW = 0x1.0bfbe8p-15f;
     private static final float LEAST = -87.3f;

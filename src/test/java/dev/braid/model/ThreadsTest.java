@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.ChildJvm;
 import dev.braid.NativeThreads;
+import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -75,12 +76,13 @@ class ThreadsTest {
     void fusingStartsNoThreadsWhicheverThreadHasTheWorkspace() throws Exception {
         try (FusionModel model = model(KernelLibrary.oneDnn());
                 FusionWorkspace workspace = model.workspace(512)) {
+            List<List<FeatureSequence>> rows = rows();
             for (int turn = 0; turn < 2; turn++) {
                 String name = "t" + turn + "-" + System.nanoTime() % 1_000_000_000L;
                 ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
                 try {
                     Callable<Integer> work = () -> {
-                        fuse(model, workspace);
+                        fuse(model, workspace, rows);
                         return NativeThreads.named(name);
                     };
                     assertThat(executor.submit(work).get()).isEqualTo(1);
@@ -107,17 +109,22 @@ class ThreadsTest {
         return FusionModel.load(RandomCheckpoint.of(config, 1), library);
     }
 
-    /** Packs some rows anew and fuses them. */
-    private static void fuse(FusionModel model, FusionWorkspace workspace) {
-        workspace.batch().clear();
+    private static List<List<FeatureSequence>> rows() {
         Random random = new Random(3);
+        List<List<FeatureSequence>> rows = new ArrayList<>();
         for (int tokens : new int[] {256, 150, 70, 30, 5, 1}) {
             float[] values = new float[tokens * 1024];
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) random.nextGaussian();
             }
-            workspace.batch().add(List.of(new StoredFloats(values, tokens)));
+            rows.add(List.of(new StoredFloats(values, tokens)));
         }
+        return rows;
+    }
+
+    private static void fuse(FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows) {
+        workspace.batch().clear();
+        rows.forEach(workspace.batch()::add);
         model.fuse(workspace);
     }
 
@@ -146,13 +153,14 @@ class ThreadsTest {
 
         private static String use(FusionModel model, String name, int threads, CyclicBarrier together)
                 throws Exception {
+            List<List<FeatureSequence>> rows = rows();
             try (FusionWorkspace workspace = model.workspace(512, Set.of(Readout.TOKENS), threads)) {
-                fuse(model, workspace);
+                fuse(model, workspace, rows);
                 together.await();
                 Map<String, Long> pool = NativeThreads.processorTime("loader");
                 Map<String, Long> own = NativeThreads.processorTime(name);
                 for (int run = 0; run < RUNS; run++) {
-                    fuse(model, workspace);
+                    fuse(model, workspace, rows);
                 }
                 int busy = NativeThreads.busy(name, own);
                 String idle = NativeThreads.busy("loader", pool) == 0 ? "idle" : "busy";
