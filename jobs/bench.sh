@@ -11,7 +11,8 @@
 # Nothing else should run meanwhile. Outputs are compared before anything is timed, and contenders take turns. What is found
 # lies in target/bench: bench.md, bench.png, and a file of raw seconds per part. The first run fetches the rivals: 0.5 GB for
 # the JVM, and 2 GB for Python where end-to-end is measured (kept in ~/.cache/braid-bench; BRAID_BENCH_VENV names another
-# virtual environment). --shape I, II, III, IV or V and --rounds N narrow the parts inside the JVM.
+# virtual environment). --shape I, II, III, IV or V and --rounds N narrow the parts inside the JVM. Where the machine is busy,
+# JAVA_TOOL_OPTIONS=-Dbraid.bench.clock=processor counts processor time instead of time as it passes, but for slots.
 set -euo pipefail
 
 home=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)

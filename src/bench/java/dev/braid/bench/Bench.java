@@ -70,7 +70,8 @@ public final class Bench implements Runnable {
 
     /** What the libraries take the processor for. */
     private static String coreType() {
+        String clock = Clock.CHOSEN == Clock.PROCESSOR ? ", times of the processor alone" : "";
         return "oneDNN: " + dnnl.get_effective_cpu_isa() + ", OpenBLAS: "
-                + openblas_full.openblas_get_corename().getString();
+                + openblas_full.openblas_get_corename().getString() + clock;
     }
 }

@@ -12,9 +12,9 @@ final class Pass implements AutoCloseable {
 
     /** Goes through the rows once; the seconds it took. */
     double seconds() {
-        long start = System.nanoTime();
+        long start = Clock.CHOSEN.nanoseconds();
         batches.forEach(Contender.Fusing::run);
-        return (System.nanoTime() - start) * 1e-9;
+        return (Clock.CHOSEN.nanoseconds() - start) * 1e-9;
     }
 
     @Override
