@@ -32,6 +32,7 @@ final class OneDnnAttention implements AutoCloseable {
     private static final Argument[] NO_ARGUMENTS = {};
 
     private final OneDnnStream oneDnn;
+    private final int threads;
     private final Map<Size, Steps> steps = new LinkedHashMap<>(64, 0.75f, true);
 
     /** What tells one attention from another, but for the lengths. */
@@ -73,15 +74,24 @@ final class OneDnnAttention implements AutoCloseable {
         }
     }
 
-    OneDnnAttention(OneDnnStream oneDnn) {
+    OneDnnAttention(OneDnnStream oneDnn, int threads) {
         this.oneDnn = oneDnn;
+        this.threads = threads;
     }
 
     /** As {@link Kernels#attention} says. */
     void run(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores, int heads) {
         Layout layout = new Layout(
                 heads, query.columns() / heads, query.stride(), key.stride(), value.stride(), context.stride());
-        Size size = new Size(layout, query.rows(), key.rows());
+        run(new Size(layout, query.rows(), key.rows()), context, query, key, value, scores);
+    }
+
+    private void run(Size size, Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {
+        // Threads that have no whole heads each would share the sums of one, whose bits then depend on their number.
+        boolean alone = size.keys() > SHORT_KEYS && size.layout().heads() % threads != 0;
+        if (alone) {
+            OpenMp.bindThread(1);
+        }
         Steps compiled = steps.get(size);
         if (compiled == null) {
             compiled = compile(size);
@@ -91,6 +101,9 @@ final class OneDnnAttention implements AutoCloseable {
         oneDnn.run(compiled.scores(), scores, query, key);
         oneDnn.run(compiled.softmax(), scores, scores);
         oneDnn.run(compiled.context(), context, scores, value);
+        if (alone) {
+            OpenMp.bindThread(threads);
+        }
     }
 
     private void forgetLongestUnused() {

@@ -21,7 +21,7 @@ final class OneDnnKernels implements Kernels {
     private final int threads;
     private final OneDnnStream oneDnn = new OneDnnStream();
     private final OneDnnLinears linears;
-    private final OneDnnAttention attention = new OneDnnAttention(oneDnn);
+    private final OneDnnAttention attention;
 
     private record NormSize(int rows, int columns, float epsilon) {}
 
@@ -31,6 +31,7 @@ final class OneDnnKernels implements Kernels {
     OneDnnKernels(boolean bfloat16, int threads) {
         this.threads = threads;
         linears = new OneDnnLinears(oneDnn, bfloat16);
+        attention = new OneDnnAttention(oneDnn, threads);
     }
 
     @Override
