@@ -28,6 +28,8 @@ public final class BinarySequence implements FeatureSequence {
     @Override
     public boolean copyTo(FloatBuffer out, int first, int count) {
         int width = bytes.length / tokens / type.bytes();
-        return type.copy(bytes, first * width, count * width, out);
+        PieceCopy copy = new PieceCopy(out);
+        copy.put((from, length, piece) -> type.read(bytes, from, length, piece), first * width, count * width);
+        return copy.isFinite();
     }
 }

@@ -1,8 +1,9 @@
 package dev.braid.batch;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -11,50 +12,55 @@ public enum ElementType {
     /** IEEE 754 binary32. */
     FLOAT32(4) {
         @Override
-        boolean copy(byte[] bytes, int first, int count, FloatBuffer out) {
-            int start = out.position();
-            out.put(ByteBuffer.wrap(bytes, first * Float.BYTES, count * Float.BYTES)
+        void read(byte[] bytes, int first, int count, float[] piece) {
+            ByteBuffer.wrap(bytes, first * Float.BYTES, count * Float.BYTES)
                     .order(ByteOrder.LITTLE_ENDIAN)
-                    .asFloatBuffer());
-            return Finite.between(out, start, out.position());
+                    .asFloatBuffer()
+                    .get(piece, 0, count);
         }
     },
 
     /** IEEE 754 binary16. */
     FLOAT16(2) {
         @Override
-        boolean copy(byte[] bytes, int first, int count, FloatBuffer out) {
-            int start = out.position();
-            int largest = 0;
+        void read(byte[] bytes, int first, int count, float[] piece) {
+            int magnitudes = 0;
             for (int i = 0; i < count; i++) {
-                int half = (bytes[2 * (first + i)] & 0xff) | (bytes[2 * (first + i) + 1] << 8);
-                int magnitude = half & 0x7fff;
-                largest = Math.max(largest, magnitude);
+                int half = (short) SHORTS.get(bytes, 2 * (first + i));
+                // The highest exponent, and no other, carries into bit 15.
+                magnitudes |= (half & 0x7fff) + 0x0400;
                 // Moved up by 13 bits, the exponent lacks 112 of its bias; the product mends that and normalises
-                // subnormals, exactly. NaN and infinity come out finite here and are told by `largest`.
-                float scaled = Float.intBitsToFloat(magnitude << 13) * 0x1p112f;
-                out.put(start + i, (half & 0x8000) == 0 ? scaled : -scaled);
+                // subnormals, exactly.
+                piece[i] = Float.intBitsToFloat((half << 13) & 0x8fffffff) * 0x1p112f;
             }
-            out.position(start + count);
-            return largest < 0x7c00;
+            if ((magnitudes & 0x8000) != 0) {
+                restoreNotFinite(bytes, first, count, piece);
+            }
+        }
+
+        /** NaN and infinity come out of the product finite. */
+        private void restoreNotFinite(byte[] bytes, int first, int count, float[] piece) {
+            for (int i = 0; i < count; i++) {
+                int half = (short) SHORTS.get(bytes, 2 * (first + i));
+                if ((half & 0x7c00) == 0x7c00) {
+                    piece[i] = Float.intBitsToFloat(((half << 13) & 0x8fffffff) | 0x7f800000);
+                }
+            }
         }
     },
 
     /** The upper half of an IEEE 754 binary32. */
     BFLOAT16(2) {
         @Override
-        boolean copy(byte[] bytes, int first, int count, FloatBuffer out) {
-            int start = out.position();
-            int largest = 0;
+        void read(byte[] bytes, int first, int count, float[] piece) {
             for (int i = 0; i < count; i++) {
-                int upper = (bytes[2 * (first + i)] & 0xff) | (bytes[2 * (first + i) + 1] << 8);
-                largest = Math.max(largest, upper & 0x7fff);
-                out.put(start + i, Float.intBitsToFloat(upper << 16));
+                piece[i] = Float.intBitsToFloat((short) SHORTS.get(bytes, 2 * (first + i)) << 16);
             }
-            out.position(start + count);
-            return largest < 0x7f80;
         }
     };
+
+    private static final VarHandle SHORTS =
+            MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
 
     private final int bytes;
 
@@ -81,6 +87,6 @@ public enum ElementType {
         return Optional.empty();
     }
 
-    /** Converts {@code count} numbers from number {@code first} on exactly; false if a value is NaN or infinite. */
-    abstract boolean copy(byte[] bytes, int first, int count, FloatBuffer out);
+    /** Converts {@code count} numbers from number {@code first} on, exactly. */
+    abstract void read(byte[] bytes, int first, int count, float[] piece);
 }

@@ -20,6 +20,8 @@ final class Session {
                 Path.of(System.getProperty("java.io.tmpdir"), "spark-warehouse")
                         .toUri()
                         .toString());
+        // Else every class that a task looks up is asked for at the driver first, whether a session added any or not.
+        conf.setIfMissing("spark.sql.artifact.isolation.enabled", "false");
         return SparkSession.builder().config(conf).appName("braid " + command).getOrCreate();
     }
 

@@ -1,9 +1,8 @@
 package dev.braid.spark;
 
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.Finite;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import dev.braid.batch.Numbers;
+import dev.braid.batch.PieceCopy;
 import java.nio.FloatBuffer;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.ArrayData;
@@ -11,7 +10,7 @@ import org.apache.spark.unsafe.Platform;
 
 /**
  * A sequence stored as Spark arrays: a view of the row it was decoded from, valid until the next row is read. Numbers
- * are copied without boxing, in one piece where the array lies in a byte array, as it does behind a projection.
+ * are copied without boxing, in large pieces where they lie side by side in a row's bytes.
  */
 final class ArraySequence implements FeatureSequence {
     private final ArrayData array;
@@ -36,35 +35,42 @@ final class ArraySequence implements FeatureSequence {
 
     @Override
     public boolean copyTo(FloatBuffer out, int first, int count) {
-        int start = out.position();
+        PieceCopy copy = new PieceCopy(out);
         if (!type.isNested()) {
             int width = array.numElements() / tokens;
-            put(array, first * width, count * width, out);
+            copy.put(numbers(array), first * width, count * width);
         } else {
             for (int token = first; token < first + count; token++) {
                 ArrayData numbers = array.getArray(token);
-                put(numbers, 0, numbers.numElements(), out);
+                copy.put(numbers(numbers), 0, numbers.numElements());
             }
         }
-        return Finite.between(out, start, out.position());
+        return copy.isFinite();
     }
 
-    private void put(ArrayData numbers, int from, int count, FloatBuffer out) {
+    private Numbers numbers(ArrayData array) {
         if (type.isDouble()) {
-            for (int i = from; i < from + count; i++) {
-                out.put((float) numbers.getDouble(i));
-            }
-        } else if (numbers instanceof UnsafeArrayData unsafe && unsafe.getBaseObject() instanceof byte[] bytes) {
-            int header = UnsafeArrayData.calculateHeaderPortionInBytes(unsafe.numElements());
-            int first = Math.toIntExact(unsafe.getBaseOffset() - Platform.BYTE_ARRAY_OFFSET) + header;
-            out.put(ByteBuffer.wrap(bytes, first + from * Float.BYTES, count * Float.BYTES)
-                    .order(ByteOrder.nativeOrder())
-                    .asFloatBuffer());
-        } else {
-            for (int i = from; i < from + count; i++) {
-                out.put(numbers.getFloat(i));
-            }
+            return (first, count, piece) -> {
+                for (int i = 0; i < count; i++) {
+                    piece[i] = (float) array.getDouble(first + i);
+                }
+            };
         }
+        if (array instanceof UnsafeArrayData unsafe) {
+            int header = UnsafeArrayData.calculateHeaderPortionInBytes(unsafe.numElements());
+            long start = unsafe.getBaseOffset() + header;
+            return (first, count, piece) -> Platform.copyMemory(
+                    unsafe.getBaseObject(),
+                    start + (long) first * Float.BYTES,
+                    piece,
+                    Platform.FLOAT_ARRAY_OFFSET,
+                    (long) count * Float.BYTES);
+        }
+        return (first, count, piece) -> {
+            for (int i = 0; i < count; i++) {
+                piece[i] = array.getFloat(first + i);
+            }
+        };
     }
 
     /** The index of the first null from {@code from} on, or -1. */

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
@@ -14,11 +15,14 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.StructField;
 
 /**
  * Parquet tables that hold the features of a model's modalities: one table for all, or several that share a key. Read
@@ -29,6 +33,10 @@ import org.apache.spark.sql.functions;
 public final class FeatureTables {
     /** Input bytes behind one task of a join. */
     private static final long TASK_BYTES = 64L << 20;
+    /** Input bytes whose keys one task counts, and how many tasks do at most. */
+    private static final long AUDIT_BYTES = 256L << 20;
+
+    private static final int MAX_AUDIT_TASKS = 200;
     /** Footers looked at for the size of a row. */
     private static final int SAMPLED_FILES = 8;
 
@@ -141,6 +149,7 @@ public final class FeatureTables {
         List<Dataset<Row>> keys =
                 tables.stream().map(table -> table.select(PairedTable.KEY)).toList();
         List<String> names = sources.stream().map(SourceTable::name).toList();
+        ReadSession.shufflePartitions(session, (int) Math.min(MAX_AUDIT_TASKS, inputBytes() / AUDIT_BYTES + 1));
         try {
             return new KeyAudit(keys, names, columns.key()).rows();
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
@@ -160,14 +169,39 @@ public final class FeatureTables {
             ReadSession.shufflePartitions(session, partitions.orElseGet(this::joinPartitions));
         }
         PairedTable paired = PairedTable.joined(tables, columns);
-        if (tables.size() > 1 || partitions.isEmpty()) {
+        if (tables.size() > 1) {
             return paired;
         }
-        return new PairedTable(
-                paired.rows().repartition(partitions.getAsInt(), functions.col(PairedTable.KEY)), columns);
+        return partitions.isPresent()
+                ? new PairedTable(
+                        paired.rows().repartition(partitions.getAsInt(), functions.col(PairedTable.KEY)),
+                        columns,
+                        Optional.empty())
+                : new PairedTable(paired.rows(), columns, scan(sources.get(0)));
+    }
+
+    /** The columns of {@link PairedTable} as their one table holds them. */
+    private Optional<JavaRDD<InternalRow>> scan(SourceTable table) {
+        List<String> names = new ArrayList<>();
+        names.add(columns.key());
+        names.addAll(columns.keep());
+        int carried = names.size();
+        columns.features().forEach(feature -> names.add(feature.column()));
+        columns.selected().forEach(feature -> names.add(feature.selection().column()));
+        List<StructField> fields = names.stream()
+                .map(name ->
+                        table.find(name, "checked before", new ArrayList<>()).orElseThrow())
+                .toList();
+        return ColumnScan.of(table, fields, carried);
     }
 
     private int joinPartitions() {
+        int parallelism =
+                JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
+        return Math.toIntExact(Math.max(parallelism, inputBytes() / TASK_BYTES + 1));
+    }
+
+    private long inputBytes() {
         long bytes = 0;
         try {
             for (SourceTable source : sources) {
@@ -181,9 +215,7 @@ public final class FeatureTables {
         } catch (IOException failure) {
             throw new InputException("Cannot read the size of the feature tables: " + failure.getMessage(), failure);
         }
-        int parallelism =
-                JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
-        return Math.toIntExact(Math.max(parallelism, bytes / TASK_BYTES + 1));
+        return bytes;
     }
 
     /** The size of a row in the table with the largest ones, by the first files that have rows. */

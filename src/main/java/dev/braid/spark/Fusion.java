@@ -9,12 +9,10 @@ import dev.braid.model.Proof;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 
@@ -73,9 +71,8 @@ public final class Fusion {
                 carried,
                 decoder,
                 progress);
-        JavaRDD<InternalRow> rows = paired.rows().queryExecution().toRdd().toJavaRDD();
         return session.createDataFrame(
-                rows.mapPartitions(function), FusedSchema.of(paired, config, checkpoint.config()));
+                paired.internalRows().mapPartitions(function), FusedSchema.of(paired, config, checkpoint.config()));
     }
 
     private static void check(PairedTable paired, Checkpoint checkpoint, FusionConfig config) {

@@ -2,11 +2,14 @@ package dev.braid.spark;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 
 /**
@@ -15,8 +18,10 @@ import org.apache.spark.sql.functions;
  * @param rows the key, the kept columns, a feature column per modality, and the mask or length column of each modality
  *     that has one, in this order and under names of their own
  * @param columns what the columns are called outside
+ * @param scan the same rows as Spark's file reader holds them, each valid until the next; empty where more than reading
+ *     stands before them
  */
-public record PairedTable(Dataset<Row> rows, TableColumns columns) {
+public record PairedTable(Dataset<Row> rows, TableColumns columns, Optional<JavaRDD<InternalRow>> scan) {
     static final String KEY = "key";
 
     /**
@@ -41,7 +46,13 @@ public record PairedTable(Dataset<Row> rows, TableColumns columns) {
                         IntStream.range(0, columns.features().size()).mapToObj(PairedTable::feature),
                         IntStream.range(0, columns.selected().size()).mapToObj(PairedTable::selection))
                 .flatMap(name -> name);
-        return new PairedTable(rows.select(names.map(functions::col).toArray(Column[]::new)), columns);
+        return new PairedTable(
+                rows.select(names.map(functions::col).toArray(Column[]::new)), columns, Optional.empty());
+    }
+
+    /** The rows, in the layout of Spark's own memory or as views of it; each is valid until the next one is read. */
+    JavaRDD<InternalRow> internalRows() {
+        return scan.orElseGet(() -> rows.queryExecution().toRdd().toJavaRDD());
     }
 
     static String kept(int index) {

@@ -59,9 +59,10 @@ final class SequenceDecoder implements Serializable {
         int elements = array.numElements();
         int tokens = type.isNested() ? elements : tokens(elements, 1, "has length " + elements, null);
         int[] kept = kept(row, tokens);
+        boolean mayHoldNull = ColumnScan.mayHoldNull(row, ordinal);
         if (type.isNested()) {
-            checkNested(array, kept);
-        } else {
+            checkNested(array, kept, mayHoldNull);
+        } else if (mayHoldNull) {
             checkFlat(array, kept);
         }
         return view(new ArraySequence(array, type, tokens), kept);
@@ -102,16 +103,16 @@ final class SequenceDecoder implements Serializable {
         }
     }
 
-    private void checkNested(ArrayData tokens, int[] kept) throws UnfitValueException {
+    private void checkNested(ArrayData tokens, int[] kept, boolean mayHoldNull) throws UnfitValueException {
         for (int t = 0; t < tokens.numElements(); t++) {
-            ArrayData token = tokens.isNullAt(t) ? null : tokens.getArray(t);
+            ArrayData token = mayHoldNull && tokens.isNullAt(t) ? null : tokens.getArray(t);
             if (token != null && token.numElements() != width && isKept(t, kept)) {
                 throw unfit(
                         Reason.WRONG_WIDTH,
                         "has width " + token.numElements() + (t == 0 ? "" : " at token " + t) + ", expected " + width
                                 + " (" + source());
             }
-            if (token == null || ArraySequence.firstNull(token, 0) >= 0) {
+            if (token == null || (mayHoldNull && ArraySequence.firstNull(token, 0) >= 0)) {
                 checkDropped(t, kept);
             }
         }

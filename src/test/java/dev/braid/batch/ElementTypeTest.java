@@ -20,45 +20,46 @@ class ElementTypeTest {
     }
 
     @Test
-    void everyFiniteHalfConvertsExactlyAndEveryOtherIsRefused() {
+    void everyHalfConvertsExactlyAndTheBufferTellsWhetherItIsFinite() {
         for (int bits = 0; bits < 1 << 16; bits++) {
-            FloatBuffer out = FloatBuffer.allocate(1);
-            boolean finite = ElementType.FLOAT16.copy(littleEndian(2, bits), 0, 1, out);
-            assertThat(finite).as("half %04x", bits).isEqualTo((bits & 0x7c00) != 0x7c00);
-            if (finite) {
-                assertThat(Float.floatToRawIntBits(out.get(0)))
-                        .as("half %04x", bits)
-                        .isEqualTo(Float.floatToRawIntBits(half(bits)));
-            }
+            float expected = (bits & 0x7c00) != 0x7c00
+                    ? half(bits)
+                    : (bits & 0x3ff) != 0
+                            ? Float.NaN
+                            : (bits & 0x8000) == 0 ? Float.POSITIVE_INFINITY : Float.NEGATIVE_INFINITY;
+            assertConverts(ElementType.FLOAT16, littleEndian(2, bits), expected);
         }
     }
 
     @Test
-    void everyFiniteBrainFloatConvertsExactlyAndEveryOtherIsRefused() {
+    void everyBrainFloatConvertsExactlyAndTheBufferTellsWhetherItIsFinite() {
         for (int bits = 0; bits < 1 << 16; bits++) {
-            FloatBuffer out = FloatBuffer.allocate(1);
-            boolean finite = ElementType.BFLOAT16.copy(littleEndian(2, bits), 0, 1, out);
-            float expected = Float.intBitsToFloat(bits << 16);
-            assertThat(finite).as("bfloat %04x", bits).isEqualTo(Float.isFinite(expected));
-            if (finite) {
-                assertThat(Float.floatToRawIntBits(out.get(0))).isEqualTo(Float.floatToRawIntBits(expected));
-            }
+            assertConverts(ElementType.BFLOAT16, littleEndian(2, bits), Float.intBitsToFloat(bits << 16));
         }
     }
 
     @Test
-    void float32IsReadLittleEndianAndNotANumberIsRefused() {
-        FloatBuffer out = FloatBuffer.allocate(3);
-        assertThat(ElementType.FLOAT32.copy(new byte[] {0, 0, -128, 63, 0, 0, 0, -64}, 0, 2, out))
-                .isTrue();
-        assertThat(out.position()).isEqualTo(2);
-        assertThat(out.get(0)).isEqualTo(1f);
-        assertThat(out.get(1)).isEqualTo(-2f);
-        for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
-            assertThat(ElementType.FLOAT32.copy(
-                            littleEndian(4, Float.floatToRawIntBits(bad)), 0, 1, FloatBuffer.allocate(1)))
-                    .isFalse();
+    void float32IsReadLittleEndian() {
+        assertConverts(ElementType.FLOAT32, new byte[] {0, 0, -128, 63}, 1f);
+        assertConverts(ElementType.FLOAT32, new byte[] {0, 0, 0, -64}, -2f);
+        for (float number :
+                new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, Float.MAX_VALUE}) {
+            assertConverts(ElementType.FLOAT32, littleEndian(4, Float.floatToRawIntBits(number)), number);
         }
+    }
+
+    /** In the middle of a long sequence, all else zeros. */
+    private static void assertConverts(ElementType type, byte[] number, float expected) {
+        int tokens = 1031;
+        int at = 700;
+        byte[] stored = new byte[tokens * type.bytes()];
+        System.arraycopy(number, 0, stored, at * type.bytes(), type.bytes());
+        FloatBuffer out = FloatBuffer.allocate(tokens);
+        boolean finite = new BinarySequence(stored, type, tokens).copyTo(out, 0, tokens);
+        assertThat(finite).as("%s", expected).isEqualTo(Float.isFinite(expected));
+        assertThat(Float.floatToIntBits(out.get(at))).as("%s", expected).isEqualTo(Float.floatToIntBits(expected));
+        out.put(at, 0);
+        assertThat(out.array()).containsOnly(0);
     }
 
     @ParameterizedTest

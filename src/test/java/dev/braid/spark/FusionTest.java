@@ -40,7 +40,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class FusionTest {
     private static final double TOLERANCE = 2e-5;
     private static final Set<Emitted> ALL = EnumSet.allOf(Emitted.class);
-    private static final List<DataType> TYPES = List.of(
+    static final List<DataType> TYPES = List.of(
             GoldenTable.NESTED,
             GoldenTable.NESTED_DOUBLE,
             GoldenTable.FLAT,
@@ -223,7 +223,7 @@ class FusionTest {
         return new FusionConfig(columns, 64, truncate, ALL);
     }
 
-    private static final List<String> VALUES = List.of(
+    static final List<String> VALUES = List.of(
             "cast(7 as tinyint)",
             "cast(-7 as smallint)",
             "7",
@@ -246,7 +246,7 @@ class FusionTest {
             "array(array('a'), null, array())",
             "named_struct('a', 1, 'b', named_struct('c', array(date '2001-01-01'), 'd', cast(null as string)))");
 
-    private static final List<String> KEPT_ONLY = List.of(
+    static final List<String> KEPT_ONLY = List.of(
             "map('k', array(1.5D), 'l', null)", "cast(null as decimal(10, 3))", "parse_json('{\"a\": [1, 2.5]}')");
 
     @Test
@@ -294,7 +294,7 @@ class FusionTest {
         assertThat(stored(after)).isEqualTo(stored(before));
     }
 
-    private static List<InternalRow> stored(Dataset<Row> table) {
+    static List<InternalRow> stored(Dataset<Row> table) {
         return table.queryExecution().toRdd().toJavaRDD().map(InternalRow::copy).collect();
     }
 

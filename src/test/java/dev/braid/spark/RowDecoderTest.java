@@ -66,6 +66,17 @@ class RowDecoderTest {
     }
 
     @Test
+    void aHalfThatIsNotFiniteIsNamedAsWhatItIs() {
+        byte[] stored = {0, 0, 0, 0x7c, 0, 0};
+        InternalRow row = PairedRows.generic("p-1", stored);
+        RowDecoder decoder = decoder(GoldenTable.BINARY, 1000);
+        Sequences decoded = (Sequences) decoder.decode(row);
+        assertThat(decoder.notFinite(row, decoded).message())
+                .isEqualTo("Cannot decode row 'p-1': column 'pixels' holds Infinity at token 0, expected finite float32"
+                        + " numbers");
+    }
+
+    @Test
     void aDoubleBeyondFloat32IsNotFinite() {
         InternalRow row = PairedRows.generic("p-1", new double[] {1, 1e39, 3});
         Sequences decoded = (Sequences) decode(row, GoldenTable.FLAT_DOUBLE, 9);
