@@ -144,8 +144,8 @@ class CommandsTest {
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
         assertThat(outcome.out())
-                .matches("(?s)verified  4 rows, largest error [0-9]\\.[0-9]e-0[5-9]; in bf16 [0-9]\\.[0-9]e-0[1-3],"
-                        + " smallest cosine 0\\.9999[0-9]+\nrows      390\n.*");
+                .matches("(?s)verified +4 rows, largest error [0-9]\\.[0-9]e-0[5-9]; in bf16 [0-9]\\.[0-9]e-0[1-3],"
+                        XX;
     }
 
     private static Outcome fuse(String... arguments) throws IOException, InterruptedException {
