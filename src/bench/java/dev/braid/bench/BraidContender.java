@@ -1,5 +1,6 @@
 package dev.braid.bench;
 
+import dev.braid.InputException;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.bench.report.Measurement;
 import dev.braid.checkpoint.Checkpoint;
@@ -8,6 +9,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import java.nio.FloatBuffer;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
@@ -32,6 +34,17 @@ final class BraidContender implements Contender {
     /** In float32 on oneDNN. */
     static BraidContender onOneDnn(Checkpoint checkpoint) {
         return new BraidContender(Measurement.BRAID, checkpoint, KernelLibrary.oneDnn());
+    }
+
+    /** In bfloat16, where this processor gains from it. */
+    static Optional<BraidContender> inBfloat16(Checkpoint checkpoint) {
+        try {
+            KernelLibrary library = KernelLibrary.oneDnnBfloat16();
+            return Optional.of(new BraidContender(Measurement.BRAID_BF16, checkpoint, library));
+        } catch (InputException refused) {
+            System.out.println("# " + refused.getMessage());
+            return Optional.empty();
+        }
     }
 
     /** On the portable kernels. */

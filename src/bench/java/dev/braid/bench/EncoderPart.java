@@ -4,6 +4,7 @@ import dev.braid.bench.report.Measurement;
 import dev.braid.bench.report.Part;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.DoubleSupplier;
 
 /**
@@ -20,6 +21,7 @@ final class EncoderPart implements AutoCloseable {
     private final Workload workload;
     private final Contender braid;
     private final Contender portable;
+    private final Optional<BraidContender> bfloat16;
     private final List<Entrant> entrants = new ArrayList<>();
 
     private EncoderPart(EncoderShape shape, TextLength text, Effort effort) {
@@ -29,6 +31,7 @@ final class EncoderPart implements AutoCloseable {
         this.workload = Workload.of(shape, text, effort.rows(shape));
         this.braid = BraidContender.onOneDnn(workload.checkpoint());
         this.portable = BraidContender.onNd4j(workload.checkpoint());
+        this.bfloat16 = BraidContender.inBfloat16(workload.checkpoint());
     }
 
     static List<Measurement> measure(Effort effort) {
@@ -48,6 +51,7 @@ final class EncoderPart implements AutoCloseable {
 
     private void enter() {
         entrants.add(Entrant.packed(braid, workload.rows()));
+        bfloat16.ifPresent(contender -> entrants.add(Entrant.packed(contender, workload.rows())));
         if (shape == EncoderShape.II) {
             entrants.add(Entrant.packed(portable, workload.rows()));
         }
@@ -72,7 +76,9 @@ final class EncoderPart implements AutoCloseable {
             float[] tokens = expected.tokens();
             for (Entrant entrant : entrants) {
                 try (Contender.Fusing fused = entrant.contender().load(sample)) {
-                    Parity.check(entrant.contender().name(), fused.tokens(), tokens);
+                    boolean rounds =
+                            bfloat16.filter(entrant.contender()::equals).isPresent();
+                    Parity.check(entrant.contender().name(), fused.tokens(), tokens, rounds);
                     OneThread.require(entrant.contender().name(), fused);
                 }
             }
@@ -99,6 +105,7 @@ final class EncoderPart implements AutoCloseable {
     public void close() {
         entrants.forEach(Entrant::close);
         braid.close();
+        bfloat16.ifPresent(Contender::close);
         portable.close();
     }
 }

@@ -73,7 +73,7 @@ final class KernelPart {
         System.out.println("# " + product.label());
         for (Multiplication contender : contenders) {
             boolean isBare = contender.name().equals(Measurement.MATMUL);
-            Parity.check(contender.name(), contender.result(), isBare ? plain : activated);
+            Parity.check(contender.name(), contender.result(), isBare ? plain : activated, false);
         }
     }
 

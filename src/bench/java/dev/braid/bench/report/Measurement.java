@@ -31,6 +31,8 @@ public record Measurement(
 
     /** Braid in float32 on oneDNN. */
     public static final String BRAID = "Braid";
+    /** Braid with {@code --precision bf16}. */
+    public static final String BRAID_BF16 = "Braid in bf16";
     /** Braid on its portable kernels. */
     public static final String BRAID_ON_ND4J = "Braid on ND4J";
     /** libtorch inside the JVM. */
