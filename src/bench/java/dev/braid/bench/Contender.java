@@ -1,21 +1,29 @@
 package dev.braid.bench;
 
-/** A library that runs the encoder of one {@link Workload}; used by the thread that made it alone. */
+/** A library that runs one model's encoder on the thread that calls it. */
 interface Contender extends AutoCloseable {
 
-    /** Library, version and the form chosen, for the log. */
+    /** Name, as tables show it. */
     String name();
 
-    /** Makes the inputs of a batch, outside of the time measured. */
+    /** The form that this one takes, or its version. */
+    String variant();
+
+    /** Whether several threads fuse with one instance at once; others are used by the thread that made them alone. */
+    default boolean isShared() {
+        return false;
+    }
+
+    /** Makes the inputs of rows, outside of the time measured. */
     Fusing load(RowBatch rows);
 
     @Override
     void close();
 
-    /** One batch, ready to be fused again and again. */
+    /** Rows ready to be fused again and again. */
     interface Fusing extends AutoCloseable {
 
-        /** Fuses the batch: what is timed. */
+        /** Fuses the rows: what is timed. */
         void run();
 
         /** Runs, and copies the fused real tokens: [tokens, hidden size], row after row. */

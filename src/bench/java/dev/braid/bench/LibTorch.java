@@ -1,5 +1,6 @@
 package dev.braid.bench;
 
+import dev.braid.bench.report.Measurement;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.LayerWeights;
@@ -8,11 +9,9 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.NormWeights;
 import java.nio.FloatBuffer;
 import java.util.List;
-import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.pytorch.DoubleOptional;
-import org.bytedeco.pytorch.InferenceMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
@@ -40,8 +39,7 @@ final class LibTorch implements Contender {
     LibTorch(Checkpoint checkpoint, TorchLinear.Form form) {
         this.config = checkpoint.config();
         this.form = form;
-        torch.set_num_threads(1);
-        openblas.blas_set_num_threads(1);
+        bindThread();
         try (PointerScope scope = new PointerScope()) {
             this.weights = scope.extend();
             this.projections = checkpoint.weights().modalities().stream()
@@ -52,6 +50,12 @@ final class LibTorch implements Contender {
             NormWeights last = checkpoint.weights().finalNorm();
             this.finalNorm = last == null ? null : norm(last);
         }
+    }
+
+    /** Binds the calling thread: what torch does for it, it does on it alone. */
+    static void bindThread() {
+        torch.set_num_threads(1);
+        openblas.blas_set_num_threads(1);
     }
 
     private Layer layer(LayerWeights layer) {
@@ -78,7 +82,12 @@ final class LibTorch implements Contender {
 
     @Override
     public String name() {
-        return "libtorch, Linears on " + form;
+        return Measurement.LIBTORCH;
+    }
+
+    @Override
+    public String variant() {
+        return "Linears on " + form;
     }
 
     @Override
@@ -116,24 +125,15 @@ final class LibTorch implements Contender {
 
         @Override
         public void run() {
-            inference(() -> fuse(features, mask));
+            TorchLinear.inference(() -> fuse(features, mask));
         }
 
         @Override
         public float[] tokens() {
-            return inference(() -> {
+            return TorchLinear.inference(() -> {
                 FloatBuffer fused = fuse(features, mask).contiguous().createBuffer();
                 return rows.realTokens(fused, config.hiddenSize());
             });
-        }
-
-        /** Frees every tensor that {@code forward} makes. */
-        @SuppressWarnings("try")
-        private static <T> T inference(Supplier<T> forward) {
-            try (PointerScope scope = new PointerScope();
-                    InferenceMode mode = new InferenceMode(true)) {
-                return forward.get();
-            }
         }
 
         @Override

@@ -2,11 +2,13 @@ package dev.braid.bench;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.function.Supplier;
 
 /** Holds what makes the contenders comparable: one core each, and a BLAS that chose its own kernels. */
 final class OneThread {
     private static final double MOST_CORES = 1.3;
     private static final int RUNS = 10;
+    private static final double LEAST_SHARE = 0.95;
 
     private OneThread() {}
 
@@ -21,6 +23,19 @@ final class OneThread {
             throw new IllegalStateException("Cannot start the benchmark: expected OPENBLAS_CORETYPE unset, got '"
                     + coreType + "'; unset it, OpenBLAS detects the processor itself");
         }
+    }
+
+    /** Runs something on this thread and says for which share of the time the thread had a core. */
+    static <T> T watch(Supplier<T> timed) {
+        var threads = ManagementFactory.getThreadMXBean();
+        long start = System.nanoTime();
+        long thread = threads.getCurrentThreadCpuTime();
+        T result = timed.get();
+        double share = (double) (threads.getCurrentThreadCpuTime() - thread) / (System.nanoTime() - start);
+        System.out.printf(
+                "# the thread had a core for %.0f %% of the time%s%n",
+                100 * share, share < LEAST_SHARE ? ": OTHER PROGRAMS RUN, the results tell little" : "");
+        return result;
     }
 
     /**

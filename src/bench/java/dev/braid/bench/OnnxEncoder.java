@@ -118,28 +118,14 @@ final class OnnxEncoder {
 
     private String fusedAttention(String hidden, LayerWeights layer) {
         int hiddenSize = config.hiddenSize();
-        String weight = transposed(StoredFloats.queryKeyValueWeight(layer), 3 * hiddenSize, hiddenSize);
+        String weight = graph.transposed(StoredFloats.queryKeyValueWeight(layer), 3 * hiddenSize, hiddenSize);
         String bias = graph.constant(StoredFloats.queryKeyValueBias(layer), 3L * hiddenSize);
         return graph.microsoft(
                 "Attention", List.of(hidden, weight, bias, mask), attribute("num_heads", config.heads()));
     }
 
     private String linear(String x, LinearWeights linear) {
-        int outputs = Math.toIntExact(linear.weight().shape().dimension(0));
-        int inputs = Math.toIntExact(linear.weight().shape().dimension(1));
-        String bias = graph.constant(StoredFloats.of(linear.bias()), outputs);
-        String weight = transposed(StoredFloats.of(linear.weight()), outputs, inputs);
-        return graph.node("Add", List.of(graph.node("MatMul", List.of(x, weight)), bias));
-    }
-
-    private String transposed(FloatBuffer weight, int outputs, int inputs) {
-        float[] transposed = new float[outputs * inputs];
-        for (int o = 0; o < outputs; o++) {
-            for (int i = 0; i < inputs; i++) {
-                transposed[i * outputs + o] = weight.get(o * inputs + i);
-            }
-        }
-        return graph.constant(FloatBuffer.wrap(transposed), inputs, outputs);
+        return graph.linear(x, StoredFloats.of(linear.weight()), StoredFloats.of(linear.bias()));
     }
 
     private String norm(String x, NormWeights norm) {

@@ -77,6 +77,24 @@ final class OnnxGraph {
         return output;
     }
 
+    /** {@code x W^T + b} of a weight [outputs, inputs]. */
+    String linear(String x, FloatBuffer weight, FloatBuffer bias) {
+        int outputs = bias.remaining();
+        String product = node("MatMul", List.of(x, transposed(weight, outputs, weight.remaining() / outputs)));
+        return node("Add", List.of(product, constant(bias, outputs)));
+    }
+
+    /** A constant of the columns of a weight [outputs, inputs]. */
+    String transposed(FloatBuffer weight, int outputs, int inputs) {
+        float[] transposed = new float[outputs * inputs];
+        for (int o = 0; o < outputs; o++) {
+            for (int i = 0; i < inputs; i++) {
+                transposed[i * outputs + o] = weight.get(o * inputs + i);
+            }
+        }
+        return constant(FloatBuffer.wrap(transposed), inputs, outputs);
+    }
+
     static ProtoMessage attribute(String name, long value) {
         return new ProtoMessage().put(1, name).put(3, value).put(20, 2);
     }

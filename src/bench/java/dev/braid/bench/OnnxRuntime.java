@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.OrtSession.SessionOptions.OptLevel;
+import dev.braid.bench.report.Measurement;
 import dev.braid.checkpoint.Checkpoint;
 import java.nio.FloatBuffer;
 import java.util.HashMap;
@@ -28,11 +29,6 @@ final class OnnxRuntime implements Contender {
     private final Map<Boolean, OrtSession> sessionsByMasked = new HashMap<>();
 
     OnnxRuntime(Checkpoint checkpoint, OnnxEncoder.Form form) {
-        if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {
-            throw new IllegalStateException(
-                    "Cannot load ONNX Runtime: expected ORT_DISABLE_TELEMETRY=1 in the environment"
-                            + " (telemetry can crash 1.29.0 on Linux), got it unset");
-        }
         this.environment = OrtEnvironment.getEnvironment();
         this.checkpoint = checkpoint;
         this.form = form;
@@ -40,20 +36,37 @@ final class OnnxRuntime implements Contender {
 
     private OrtSession session(boolean masked) {
         return sessionsByMasked.computeIfAbsent(masked, key -> {
-            try (var options = new OrtSession.SessionOptions()) {
-                options.setIntraOpNumThreads(1);
-                options.setInterOpNumThreads(1);
-                options.setOptimizationLevel(OptLevel.ALL_OPT);
-                return environment.createSession(OnnxEncoder.write(checkpoint, form, key), options);
+            try {
+                return session(environment, OnnxEncoder.write(checkpoint, form, key));
             } catch (OrtException e) {
                 throw new IllegalStateException(e);
             }
         });
     }
 
+    /** One thread, every optimisation. */
+    static OrtSession session(OrtEnvironment environment, byte[] model) throws OrtException {
+        if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {
+            throw new IllegalStateException(
+                    "Cannot load ONNX Runtime: expected ORT_DISABLE_TELEMETRY=1 in the environment"
+                            + " (telemetry can crash 1.29.0 on Linux), got it unset; start jobs/bench.sh");
+        }
+        try (var options = new OrtSession.SessionOptions()) {
+            options.setIntraOpNumThreads(1);
+            options.setInterOpNumThreads(1);
+            options.setOptimizationLevel(OptLevel.ALL_OPT);
+            return environment.createSession(model, options);
+        }
+    }
+
     @Override
     public String name() {
-        return "ONNX Runtime " + environment.getVersion() + ", attention as " + form;
+        return Measurement.ONNX_RUNTIME;
+    }
+
+    @Override
+    public String variant() {
+        return "attention as " + form;
     }
 
     @Override

@@ -8,8 +8,10 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * Rows that arrive together: visual and text features as little-endian float32, for Braid as they are, for the others
@@ -50,6 +52,29 @@ final class RowBatch {
         return new RowBatch(featureSizes, lengths.subList(0, count), features.subList(0, count));
     }
 
+    /** These rows by their number of tokens, shortest first. */
+    RowBatch sortedByTokens() {
+        List<Integer> order = IntStream.range(0, rows())
+                .boxed()
+                .sorted(Comparator.comparing(
+                        row -> Arrays.stream(lengths.get(row)).sum()))
+                .toList();
+        return new RowBatch(
+                featureSizes,
+                order.stream().map(lengths::get).toList(),
+                order.stream().map(features::get).toList());
+    }
+
+    /** These rows in order, so many at a time; the last batch may be smaller. */
+    List<RowBatch> split(int rows) {
+        List<RowBatch> batches = new ArrayList<>();
+        for (int first = 0; first < rows(); first += rows) {
+            int end = Math.min(rows(), first + rows);
+            batches.add(new RowBatch(featureSizes, lengths.subList(first, end), features.subList(first, end)));
+        }
+        return batches;
+    }
+
     int rows() {
         return lengths.size();
     }
@@ -57,6 +82,19 @@ final class RowBatch {
     /** Real tokens of all rows. */
     int tokens() {
         return lengths.stream().mapToInt(row -> Arrays.stream(row).sum()).sum();
+    }
+
+    /** Real tokens of one modality of all rows. */
+    int tokens(int modality) {
+        return lengths.stream().mapToInt(row -> row[modality]).sum();
+    }
+
+    /** The sum over all rows of the square of a row's real tokens: pairs of a query and a key. */
+    long tokenPairs() {
+        return lengths.stream()
+                .mapToLong(row -> Arrays.stream(row).sum())
+                .map(tokens -> tokens * tokens)
+                .sum();
     }
 
     int modalities() {

@@ -2,11 +2,14 @@ package dev.braid.bench;
 
 import dev.braid.checkpoint.Activation;
 import java.nio.FloatBuffer;
+import java.util.function.Supplier;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.InferenceMode;
 import org.bytedeco.pytorch.OperatorHandle;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -48,6 +51,15 @@ sealed interface TorchLinear {
     /** A copy of the floats as a tensor that torch owns. */
     static Tensor tensor(FloatBuffer floats, long... sizes) {
         return torch.from_blob(new FloatPointer(floats), sizes).clone();
+    }
+
+    /** In inference mode; frees every tensor that {@code forward} makes. */
+    @SuppressWarnings("try")
+    static <T> T inference(Supplier<T> forward) {
+        try (PointerScope scope = new PointerScope();
+                InferenceMode mode = new InferenceMode(true)) {
+            return forward.get();
+        }
     }
 
     /** Plain tensor operations. */

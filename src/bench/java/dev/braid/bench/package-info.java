@@ -1,5 +1,6 @@
 /**
- * Braid's encoder next to libtorch and ONNX Runtime. Start at {@link dev.braid.bench.EncoderBench}: a {@link
- * dev.braid.bench.Workload} of random weights and rows, and a {@link dev.braid.bench.Contender} per library.
+ * Braid next to its rivals inside one JVM. Start at {@link dev.braid.bench.Bench}: a part per comparison ({@link
+ * dev.braid.bench.EncoderPart} is the main one) lets {@link dev.braid.bench.Contender}s run in turn on the same {@link
+ * dev.braid.bench.Workload}.
  */
 package dev.braid.bench;

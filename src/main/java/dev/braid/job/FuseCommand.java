@@ -92,9 +92,14 @@ final class FuseCommand implements Callable<Integer> {
                     progress.tokens(),
                     progress.truncated(),
                     progress.multiplyAdds(),
+                    progress.fingerprint(),
                     elapsed,
                     verification.outcome(),
                     output.path()));
+            if (options.profile) {
+                out.println();
+                out.println(new ProfileReport(progress.stages()));
+            }
             return ExitCode.DONE;
         }
     }

@@ -79,6 +79,16 @@ final class FuseOptions {
             description = "Replace an existing output, once the new one is complete. Default: refuse.")
     boolean overwrite;
 
+    @Option(
+            names = "--profile",
+            description =
+                    "Print at the end where the time of the fusing tasks went: seconds, percent and GFLOP/s of each"
+                            + " stage from read to write. Default: do not print it.")
+    boolean profile;
+
+    @Mixin
+    PrecisionOption precision;
+
     @Mixin
     ToleranceOption tolerance;
 
@@ -93,6 +103,7 @@ final class FuseOptions {
      * --features}, and what {@link InputOptions#check} says.
      *
      * @throws UsageException naming the first of these that is wrong
+     * @throws dev.braid.InputException if this machine would not gain from the precision
      */
     void check() {
         List<String> missing = new ArrayList<>();
@@ -112,6 +123,7 @@ final class FuseOptions {
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth("fuse", "neither");
         }
+        precision.precision.check();
     }
 
     /** The model with the pooling asked for, or its own. */
@@ -132,12 +144,14 @@ final class FuseOptions {
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
-        return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit));
+        return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit), precision.precision);
     }
 
     /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */
     Verification verify(Checkpoint stored, Configuration hadoop) {
-        return noVerify ? Verification.skipped() : Verification.of(input.model, stored, tolerance.tolerance, hadoop);
+        return noVerify
+                ? Verification.skipped()
+                : Verification.of(input.model, stored, tolerance.tolerance, precision.precision, hadoop);
     }
 
     OptionalInt partitions() {

@@ -8,11 +8,19 @@ import java.util.Locale;
  *
  * @param truncated rows of which a sequence was cut
  * @param multiplyAdds of the model's matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
+ * @param fingerprint of the output's rows: see {@link dev.braid.spark.FusionProgress#fingerprint}
  * @param elapsed from the first row read to the output published
  * @param verified what the check against PyTorch's numbers gave
  */
 record RunReport(
-        long rows, long tokens, long truncated, long multiplyAdds, Duration elapsed, String verified, String output) {
+        long rows,
+        long tokens,
+        long truncated,
+        long multiplyAdds,
+        long fingerprint,
+        Duration elapsed,
+        String verified,
+        String output) {
 
     /** One line per figure, aligned; what was not truncated goes without saying. */
     @Override
@@ -25,7 +33,8 @@ record RunReport(
         if (truncated > 0) {
             report.add("truncated", format("%,d rows", truncated));
         }
-        return report.add("seconds", format("%,.1f", seconds))
+        return report.add("fingerprint", format("%016x", fingerprint))
+                .add("seconds", format("%,.1f", seconds))
                 .add("tokens/s", format("%,.0f", tokens / seconds))
                 .add("GFLOP/s", format("%,.1f", 2.0 * multiplyAdds / seconds / 1e9))
                 .add("output", output)

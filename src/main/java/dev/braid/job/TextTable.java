@@ -5,9 +5,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** Lines of cells as aligned text, two spaces between columns; a column of numbers stands to the right. */
+/** Lines of cells as aligned text, two spaces between columns; a column of numbers, or of numbers and gaps, stands to the right. */
 final class TextTable {
-    private static final Pattern NUMBER = Pattern.compile("[0-9][0-9,.]*(e[+-][0-9]+)?");
+    private static final Pattern NUMBER = Pattern.compile("([0-9][0-9,.]*(e[+-][0-9]+)?)?");
 
     private final List<List<String>> lines = new ArrayList<>();
     private final boolean headed;

@@ -11,8 +11,10 @@ final class ToleranceOption {
             paramLabel = "T",
             converter = Positive.class,
             defaultValue = "1e-4",
-            description = "How far a number may be from the one in golden.safetensors, relative to max(1, |x|)."
-                    + " Default: ${DEFAULT-VALUE}.")
+            description =
+                    "How far a number may be from the one in golden.safetensors, relative to max(1, |x|), in fp32;"
+                            + " of bf16 also a cosine of at least 0.999 is asked, of every pooled vector. Default:"
+                            + " ${DEFAULT-VALUE}.")
     double tolerance;
 
     static final class Positive implements ITypeConverter<Double> {

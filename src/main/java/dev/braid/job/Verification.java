@@ -4,6 +4,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
 import dev.braid.model.FusionModel;
 import dev.braid.model.GoldenResult;
+import dev.braid.model.Precision;
 import dev.braid.model.Proof;
 import java.util.Locale;
 import java.util.Optional;
@@ -22,24 +23,39 @@ record Verification(Optional<Proof> proof, String outcome) {
     }
 
     /**
-     * Replays the model's golden file here, if its directory has one.
+     * Replays the model's golden file here, if its directory has one: in float32, which finds every wrong description of the
+     * model, and then in the precision of the run.
      *
      * @throws dev.braid.InputException if a number is too far off
      */
-    static Verification of(String directory, Checkpoint checkpoint, double tolerance, Configuration hadoop) {
+    static Verification of(
+            String directory, Checkpoint checkpoint, double tolerance, Precision precision, Configuration hadoop) {
         Optional<Golden> golden = Golden.read(directory, checkpoint.config(), hadoop);
         if (golden.isEmpty()) {
             return new Verification(Optional.empty(), "no " + Golden.FILE);
         }
         Proof proof = new Proof(golden.get(), tolerance);
-        try (FusionModel model = FusionModel.load(checkpoint)) {
-            GoldenResult result = proof.verify(model);
-            String outcome = String.format(
+        GoldenResult result = verify(proof, checkpoint);
+        String outcome = String.format(
+                Locale.ROOT,
+                "%,d rows, largest error %.1e",
+                result.rows(),
+                result.largest().error());
+        if (precision == Precision.BFLOAT16) {
+            proof = new Proof(golden.get(), tolerance, precision);
+            GoldenResult rounded = verify(proof, checkpoint);
+            outcome += String.format(
                     Locale.ROOT,
-                    "%,d rows, largest error %.1e",
-                    result.rows(),
-                    result.largest().error());
-            return new Verification(Optional.of(proof), outcome);
+                    "; in bf16 %.1e, smallest cosine %s",
+                    rounded.largest().error(),
+                    rounded.smallest().digits());
+        }
+        return new Verification(Optional.of(proof), outcome);
+    }
+
+    private static GoldenResult verify(Proof proof, Checkpoint checkpoint) {
+        try (FusionModel model = FusionModel.load(checkpoint, proof.precision())) {
+            return proof.verify(model);
         }
     }
 }

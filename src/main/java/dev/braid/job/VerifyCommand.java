@@ -6,6 +6,7 @@ import dev.braid.checkpoint.Golden;
 import dev.braid.model.Deviation;
 import dev.braid.model.FusionModel;
 import dev.braid.model.GoldenResult;
+import dev.braid.model.Precision;
 import dev.braid.model.Proof;
 import java.io.PrintWriter;
 import java.util.Locale;
@@ -25,7 +26,8 @@ import picocli.CommandLine.Spec;
         sortOptions = false,
         footer = {
             "",
-            "Exit codes: 0 within the tolerance; 3 beyond it, or no golden.safetensors; 1 and 2 as 'braid fuse'.",
+            "Exit codes: 0 within the tolerance; 3 beyond it, no golden.safetensors, or bf16 on a processor without it; 1",
+            "and 2 as 'braid fuse'.",
             "",
             "Example:",
             "  jobs/verify.sh --model model"
@@ -39,6 +41,9 @@ final class VerifyCommand implements Callable<Integer> {
     private String model;
 
     @Mixin
+    private PrecisionOption precision;
+
+    @Mixin
     private ToleranceOption tolerance;
 
     @Spec
@@ -46,6 +51,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        precision.precision.check();
         Configuration hadoop = Session.hadoop();
         Checkpoint checkpoint = Checkpoint.read(model, hadoop);
         Golden golden = Golden.read(model, checkpoint.config(), hadoop)
@@ -53,22 +59,44 @@ final class VerifyCommand implements Callable<Integer> {
                         + " beside its weights, got none; write one in Python with braid.export(module, directory,"
                         + " sample=...)"));
         FusionModel.check(checkpoint.config(), 1);
-        Proof proof = new Proof(golden, tolerance.tolerance);
-        try (FusionModel loaded = FusionModel.load(checkpoint)) {
-            GoldenResult result = proof.replay(loaded);
-            print(result, spec.commandLine().getOut());
-            proof.check(result);
+        PrintWriter out = spec.commandLine().getOut();
+        prove(new Proof(golden, tolerance.tolerance), checkpoint, out);
+        if (precision.precision == Precision.BFLOAT16) {
+            out.println();
+            prove(new Proof(golden, tolerance.tolerance, Precision.BFLOAT16), checkpoint, out);
         }
         return ExitCode.DONE;
     }
 
-    private void print(GoldenResult result, PrintWriter out) {
-        out.println(TextTable.plain()
+    private void prove(Proof proof, Checkpoint checkpoint, PrintWriter out) {
+        try (FusionModel loaded = FusionModel.load(checkpoint, proof.precision())) {
+            GoldenResult result = proof.replay(loaded);
+            out.println(proof.precision() == Precision.FLOAT32 ? inFloat32(result) : inBfloat16(result));
+            printLayers(result, out);
+            proof.check(result);
+        }
+    }
+
+    private TextTable inFloat32(GoldenResult result) {
+        return TextTable.plain()
                 .add("rows", String.format(Locale.ROOT, "%,d", result.rows()))
                 .add("tokens", String.format(Locale.ROOT, "%,d", result.tokens()))
                 .add("largest error", error(result.largest()))
                 .add("where", result.largest().toString())
-                .add("tolerance", ModelSummary.number(tolerance.tolerance) + " (relative to max(1, |x|))"));
+                .add("tolerance", ModelSummary.number(tolerance.tolerance) + " (relative to max(1, |x|))");
+    }
+
+    private static TextTable inBfloat16(GoldenResult result) {
+        return TextTable.plain()
+                .add("precision", Precision.BFLOAT16.configName())
+                .add("largest error", error(result.largest()))
+                .add("where", result.largest().toString())
+                .add("smallest cosine", result.smallest().digits())
+                .add("where", result.smallest().toString())
+                .add("expected", "a cosine of at least " + Proof.LEAST_COSINE);
+    }
+
+    private static void printLayers(GoldenResult result, PrintWriter out) {
         if (!result.layers().isEmpty()) {
             TextTable layers = TextTable.headed("layer", "largest error", "where");
             result.layers().forEach(layer -> layers.add(layer.tensor(), error(layer), layer.toString()));

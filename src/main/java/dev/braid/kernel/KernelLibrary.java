@@ -1,5 +1,6 @@
 package dev.braid.kernel;
 
+import dev.braid.InputException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,7 +16,28 @@ public interface KernelLibrary {
 
     /** The form that runs oneDNN primitives; throws {@link LinkageError} where its native library cannot be loaded. */
     static KernelLibrary oneDnn() {
-        return new OneDnnLibrary();
+        return new OneDnnLibrary(false);
+    }
+
+    /**
+     * As {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16. Products of two such numbers are
+     * exact in float32, in which they are added up; bias, activation, residual, LayerNorm and attention stay float32.
+     *
+     * @throws InputException where the processor does not multiply bfloat16 itself: it would be slower than float32 there
+     */
+    static KernelLibrary oneDnnBfloat16() {
+        String got;
+        try {
+            if (OneDnnLibrary.multipliesBfloat16()) {
+                return new OneDnnLibrary(true);
+            }
+            got = "one of which oneDNN uses no more than " + OneDnnLibrary.instructions();
+        } catch (LinkageError error) {
+            got = "no oneDNN (" + error + ")";
+        }
+        throw new InputException(
+                "Cannot compute in bf16: expected a processor with AVX512-BF16 or AMX (elsewhere fp32 is"
+                        + " faster), got " + got + "; drop '--precision bf16'");
     }
 
     /** The form that needs nothing but ND4J. */
@@ -34,8 +56,17 @@ public interface KernelLibrary {
      */
     PackedLinear pack(Matrix weight, Matrix bias);
 
-    /** Kernels for one thread at a time, to be closed by their owner. */
-    Kernels open();
+    /** Kernels that compute on one thread, the caller's. */
+    default Kernels open() {
+        return open(1);
+    }
+
+    /**
+     * Kernels for one caller at a time, to be closed by their owner.
+     *
+     * @param threads that they may compute on, the caller's among them; results have the same bits for every number
+     */
+    Kernels open(int threads);
 
     /** Holds the choice of {@link #best}, made once per JVM. */
     final class Best {

@@ -6,9 +6,9 @@ package dev.braid.kernel;
  * may assume it. Matrices may be windows unless said otherwise; an output may share memory with an input only where it is
  * said.
  *
- * <p>Numerics: float32 throughout, accumulated in float32. With {@link KernelLibrary#oneDnn()} a row's result of
- * {@link #linear} and {@link #linearAdd} has the same bits whatever the other rows are, as long as M is a multiple of
- * {@link #ROW_MULTIPLE}.
+ * <p>Numerics: float32 throughout, accumulated in float32; only {@link KernelLibrary#oneDnnBfloat16} rounds the operands of
+ * {@link #linear} and {@link #linearAdd}. With oneDNN a row's result of these two has the same bits whatever the other rows
+ * are and on however many threads, as long as M is a multiple of {@link #ROW_MULTIPLE}.
  *
  * <p>Proven against a scalar double reference by {@code KernelParityTest}.
  */
@@ -17,7 +17,10 @@ public interface Kernels extends AutoCloseable {
     /** Heights of linear maps are multiples of this, so that a row's bits do not depend on its neighbours. */
     int ROW_MULTIPLE = 16;
 
-    /** Binds the calling thread: its native operations run on this thread alone. Call before the others, on every change. */
+    /**
+     * Binds the calling thread: its native operations run on as many threads as these kernels were opened for and no more,
+     * whatever {@code OMP_NUM_THREADS} says. Call before the others, on every change of thread.
+     */
     void bindThread();
 
     /** {@code out = activation(in W^T + b)}: out [M, N], in [M, K], weights [N, K]. */

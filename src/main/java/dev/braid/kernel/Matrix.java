@@ -14,6 +14,9 @@ public final class Matrix implements AutoCloseable {
     /** The most elements that one matrix holds: those whose bytes a Java buffer can span. */
     public static final int MAX_ELEMENTS = Integer.MAX_VALUE / Float.BYTES;
 
+    /** Bytes of a cache line and of the widest vector register: matrices begin at multiples of it, as ND4J's buffers do not. */
+    private static final int CACHE_LINE = 64;
+
     static {
         NativeMemory.unguard();
     }
@@ -50,8 +53,10 @@ public final class Matrix implements AutoCloseable {
             throw new IllegalArgumentException(
                     "a matrix holds 1 to " + MAX_ELEMENTS + " floats, got [" + rows + ", " + columns + "]");
         }
-        INDArray owner = Nd4j.create(DataType.FLOAT, rows, columns);
-        FloatPointer base = new FloatPointer(owner.data().addressPointer());
+        INDArray owner = Nd4j.create(DataType.FLOAT, elements + CACHE_LINE / Float.BYTES);
+        FloatPointer memory = new FloatPointer(owner.data().addressPointer());
+        long past = memory.address() % CACHE_LINE;
+        FloatPointer base = memory.getPointer(past == 0 ? 0 : (CACHE_LINE - past) / Float.BYTES);
         base.capacity(elements);
         return new Matrix(owner, base, base.asBuffer(), 0, rows, columns, columns);
     }

@@ -5,7 +5,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
 
-/** oneDNN's C interface with its statuses checked: descriptors of float tensors and attributes. */
+/** oneDNN's C interface with its statuses checked: descriptors of tensors and attributes. */
 final class OneDnn {
     private OneDnn() {}
 
@@ -17,9 +17,14 @@ final class OneDnn {
 
     /** A float tensor of these dimensions, with strides in floats. */
     static dnnl_memory_desc strided(long[] dimensions, long... strides) {
+        return strided(dnnl_f32, dimensions, strides);
+    }
+
+    /** A tensor of these dimensions of one of oneDNN's types, with strides in elements. */
+    static dnnl_memory_desc strided(int type, long[] dimensions, long... strides) {
         dnnl_memory_desc descriptor = new dnnl_memory_desc();
         check(
-                dnnl_memory_desc_create_with_strides(descriptor, dimensions.length, dimensions, dnnl_f32, strides),
+                dnnl_memory_desc_create_with_strides(descriptor, dimensions.length, dimensions, type, strides),
                 "memory_desc_create_with_strides");
         return descriptor;
     }
@@ -28,12 +33,11 @@ final class OneDnn {
         return strided(new long[] {matrix.rows(), matrix.columns()}, matrix.stride(), 1);
     }
 
-    /** A float matrix whose layout the primitive that takes it may choose. */
-    static dnnl_memory_desc anyLayout(long rows, long columns) {
+    /** A matrix of one of oneDNN's types whose layout the primitive that takes it may choose. */
+    static dnnl_memory_desc anyLayout(int type, long rows, long columns) {
         dnnl_memory_desc descriptor = new dnnl_memory_desc();
         check(
-                dnnl_memory_desc_create_with_tag(
-                        descriptor, 2, new long[] {rows, columns}, dnnl_f32, dnnl_format_tag_any),
+                dnnl_memory_desc_create_with_tag(descriptor, 2, new long[] {rows, columns}, type, dnnl_format_tag_any),
                 "memory_desc_create_with_tag");
         return descriptor;
     }

@@ -7,33 +7,67 @@ import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
 
-/** oneDNN: weights in the layout that its matmul prefers on this processor. */
+/** oneDNN: weights in the layout that its matmul prefers on this processor, in float32 or in bfloat16. */
 final class OneDnnLibrary implements KernelLibrary {
     static {
         NativeMemory.unguard();
     }
 
-    OneDnnLibrary() {
+    private final boolean bfloat16;
+
+    OneDnnLibrary(boolean bfloat16) {
         Loader.load(dnnl.class);
+        this.bfloat16 = bfloat16;
+    }
+
+    /**
+     * Whether oneDNN multiplies bfloat16 in one instruction here: AVX512-BF16, which AMX and AVX10 include. Its sets of
+     * instructions are bit masks; what AVX2_VNNI_2 has of bfloat16 only converts it.
+     */
+    static boolean multipliesBfloat16() {
+        Loader.load(dnnl.class);
+        return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+    }
+
+    /** The largest set of instructions below AVX512-BF16 that oneDNN uses here. */
+    static String instructions() {
+        int isa = dnnl_get_effective_cpu_isa();
+        if (isa == dnnl_cpu_isa_avx512_core_vnni) {
+            return "AVX512_CORE_VNNI";
+        }
+        if (isa == dnnl_cpu_isa_avx512_core) {
+            return "AVX512_CORE";
+        }
+        if (isa == dnnl_cpu_isa_avx2_vnni_2) {
+            return "AVX2_VNNI_2";
+        }
+        if (isa == dnnl_cpu_isa_avx2_vnni) {
+            return "AVX2_VNNI";
+        }
+        if (isa == dnnl_cpu_isa_avx2) {
+            return "AVX2";
+        }
+        return "0x" + Integer.toHexString(isa);
     }
 
     @Override
     public String name() {
         dnnl_version_t version = dnnl_version();
-        return "oneDNN " + version.major() + "." + version.minor() + "." + version.patch();
+        return "oneDNN " + version.major() + "." + version.minor() + "." + version.patch()
+                + (bfloat16 ? " in bfloat16" : "");
     }
 
     @Override
     public PackedLinear pack(Matrix weight, Matrix bias) {
-        try (OneDnnKernels kernels = new OneDnnKernels()) {
+        try (OneDnnKernels kernels = new OneDnnKernels(bfloat16, 1)) {
             kernels.bindThread();
             return kernels.pack(weight, bias);
         }
     }
 
     @Override
-    public Kernels open() {
-        return new OneDnnKernels();
+    public Kernels open(int threads) {
+        return new OneDnnKernels(bfloat16, OpenMp.dependable(threads, System.getenv()));
     }
 
     /** A weight in oneDNN's layout, with the descriptor that says which, and a copy of the bias. */

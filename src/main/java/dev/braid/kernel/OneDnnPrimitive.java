@@ -20,22 +20,47 @@ final class OneDnnPrimitive implements AutoCloseable {
     /** One argument: oneDNN's {@code DNNL_ARG_} number and the tensor's descriptor. */
     record Argument(int number, dnnl_memory_desc descriptor) {}
 
-    private final dnnl_primitive primitive = new dnnl_primitive();
+    private final dnnl_primitive primitive;
+    /** Whether the primitive is this object's own to destroy. */
+    private final boolean owner;
+
     private final List<dnnl_memory> memories = new ArrayList<>();
     private final dnnl_exec_arg_t arguments;
     private final long scratchBytes;
 
     /** Compiles and takes over {@code descriptor}; the last memory is the scratch memory. */
     OneDnnPrimitive(dnnl_engine engine, dnnl_primitive_desc descriptor, Argument... arguments) {
+        this.primitive = new dnnl_primitive();
+        this.owner = true;
         check(dnnl_primitive_create(primitive, descriptor), "primitive_create");
         dnnl_memory_desc scratch = dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0);
         this.scratchBytes = dnnl_memory_desc_get_size(scratch);
         this.arguments = new dnnl_exec_arg_t(arguments.length + 1L);
-        for (Argument argument : arguments) {
-            append(engine, argument);
-        }
+        append(engine, arguments);
         append(engine, new Argument(DNNL_ARG_SCRATCHPAD, scratch));
         check(dnnl_primitive_desc_destroy(descriptor), "primitive_desc_destroy");
+    }
+
+    private OneDnnPrimitive(dnnl_engine engine, dnnl_primitive primitive, Argument... arguments) {
+        this.primitive = primitive;
+        this.owner = false;
+        this.scratchBytes = 0;
+        this.arguments = new dnnl_exec_arg_t(arguments.length);
+        append(engine, arguments);
+    }
+
+    /**
+     * This primitive, which was compiled for any sizes and takes no scratch memory, on arguments of known sizes; to be closed
+     * before it.
+     */
+    OneDnnPrimitive on(dnnl_engine engine, Argument... sized) {
+        return new OneDnnPrimitive(engine, primitive, sized);
+    }
+
+    private void append(dnnl_engine engine, Argument... appended) {
+        for (Argument argument : appended) {
+            append(engine, argument);
+        }
     }
 
     private void append(dnnl_engine engine, Argument argument) {
@@ -50,9 +75,9 @@ final class OneDnnPrimitive implements AutoCloseable {
         return scratchBytes;
     }
 
-    /** Runs on these addresses, in the order of the constructor's arguments, scratch memory last. */
+    /** Runs on these addresses, in the order of the arguments, scratch memory last, whether it takes some or not. */
     void run(dnnl_stream stream, Pointer... addresses) {
-        for (int i = 0; i < addresses.length; i++) {
+        for (int i = 0; i < memories.size(); i++) {
             check(dnnl_memory_set_data_handle(memories.get(i), addresses[i]), "memory_set_data_handle");
         }
         check(dnnl_primitive_execute(primitive, stream, memories.size(), arguments), "primitive_execute");
@@ -62,6 +87,8 @@ final class OneDnnPrimitive implements AutoCloseable {
     public void close() {
         memories.forEach(memory -> check(dnnl_memory_destroy(memory), "memory_destroy"));
         arguments.close();
-        check(dnnl_primitive_destroy(primitive), "primitive_destroy");
+        if (owner) {
+            check(dnnl_primitive_destroy(primitive), "primitive_destroy");
+        }
     }
 }

@@ -9,92 +9,119 @@ import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
 import dev.braid.kernel.PortableLibrary.Unpacked;
 import java.nio.FloatBuffer;
 import org.bytedeco.javacpp.FloatPointer;
-import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
  * The kernels in plain Java, but for the matrix products, which run in the BLAS that ND4J brings: the readable reference,
  * the cross-check of {@link OneDnnKernels}, and what runs where oneDNN cannot be loaded.
  */
 final class PortableKernels implements Kernels {
-    private static final double SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+    /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */
+    private float[] row = new float[0];
+
+    private float[] bias = new float[0];
+    private float[] scale = new float[0];
 
     @Override
     public void bindThread() {
-        NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(1);
+        OpenMp.bindThread(1);
         blas_set_num_threads(1);
     }
 
     @Override
     public void linear(Matrix out, Matrix in, PackedLinear weights, Activation activation) {
         Unpacked unpacked = (Unpacked) weights;
-        product(out, in, unpacked.weight(), 0f);
-        FloatBuffer bias = unpacked.bias().buffer();
+        int columns = out.columns();
+        bias = read(bias, unpacked.bias().buffer(), 0, columns);
         FloatBuffer target = out.buffer();
-        for (int row = 0; row < out.rows(); row++) {
-            int start = row * out.stride();
-            for (int column = 0; column < out.columns(); column++) {
-                float sum = target.get(start + column) + bias.get(column);
-                target.put(start + column, activate(sum, activation));
-            }
+        for (int r = 0; r < out.rows(); r++) {
+            target.put(r * out.stride(), bias, 0, columns);
+        }
+        addProduct(out, in, unpacked.weight());
+        if (activation == Activation.NONE) {
+            return;
+        }
+        for (int r = 0; r < out.rows(); r++) {
+            row = read(row, target, r * out.stride(), columns);
+            activate(row, columns, activation);
+            target.put(r * out.stride(), row, 0, columns);
         }
     }
 
     @Override
     public void linearAdd(Matrix sum, Matrix in, PackedLinear weights) {
         Unpacked unpacked = (Unpacked) weights;
-        product(sum, in, unpacked.weight(), 1f);
-        FloatBuffer bias = unpacked.bias().buffer();
+        int columns = sum.columns();
+        bias = read(bias, unpacked.bias().buffer(), 0, columns);
         FloatBuffer target = sum.buffer();
-        for (int row = 0; row < sum.rows(); row++) {
-            int start = row * sum.stride();
-            for (int column = 0; column < sum.columns(); column++) {
-                target.put(start + column, target.get(start + column) + bias.get(column));
+        for (int r = 0; r < sum.rows(); r++) {
+            row = read(row, target, r * sum.stride(), columns);
+            add(row, bias, columns);
+            target.put(r * sum.stride(), row, 0, columns);
+        }
+        addProduct(sum, in, unpacked.weight());
+    }
+
+    private static void activate(float[] x, int count, Activation activation) {
+        switch (activation) {
+            case NONE -> {}
+            case RELU -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = Math.max(x[i], 0f);
+                }
+            }
+            case GELU -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = FloatMath.gelu(x[i]);
+                }
+            }
+            case GELU_TANH -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = FloatMath.geluTanh(x[i]);
+                }
+            }
+            case TANH -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = (float) Math.tanh(x[i]);
+                }
             }
         }
     }
 
-    private static float activate(float x, Activation activation) {
-        return switch (activation) {
-            case NONE -> x;
-            case RELU -> Math.max(x, 0f);
-            case GELU -> (float) (0.5 * x * (1 + erf(x * Math.sqrt(0.5))));
-            case GELU_TANH -> (float) (0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x))));
-            case TANH -> (float) Math.tanh(x);
-        };
-    }
-
-    /** Abramowitz and Stegun 1964, formula 7.1.26: within 1.5e-7 of the error function. */
-    private static double erf(double x) {
-        double t = 1 / (1 + 0.3275911 * Math.abs(x));
-        double polynomial =
-                t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-        return Math.copySign(1 - polynomial * Math.exp(-x * x), x);
+    private static void add(float[] sum, float[] x, int count) {
+        for (int i = 0; i < count; i++) {
+            sum[i] += x[i];
+        }
     }
 
     @Override
     public void layerNorm(Matrix out, Matrix in, Norm norm) {
         FloatBuffer source = in.buffer();
         FloatBuffer target = out.buffer();
-        FloatBuffer scale = norm.scale().buffer();
-        FloatBuffer shift = norm.shift().buffer();
         int columns = in.columns();
-        for (int row = 0; row < in.rows(); row++) {
-            int start = row * columns;
-            double sum = 0;
-            for (int column = 0; column < columns; column++) {
-                sum += source.get(start + column);
-            }
-            double mean = sum / columns;
-            double squares = 0;
-            for (int column = 0; column < columns; column++) {
-                double deviation = source.get(start + column) - mean;
-                squares += deviation * deviation;
-            }
-            double inverse = 1 / Math.sqrt(squares / columns + norm.epsilon());
-            for (int column = 0; column < columns; column++) {
-                double normalised = (source.get(start + column) - mean) * inverse;
-                target.put(start + column, (float) (normalised * scale.get(column) + shift.get(column)));
-            }
+        scale = read(scale, norm.scale().buffer(), 0, columns);
+        bias = read(bias, norm.shift().buffer(), 0, columns);
+        for (int r = 0; r < in.rows(); r++) {
+            row = read(row, source, r * columns, columns);
+            normalise(row, columns, scale, bias, norm.epsilon());
+            target.put(r * columns, row, 0, columns);
+        }
+    }
+
+    private static void normalise(float[] x, int count, float[] scale, float[] shift, float epsilon) {
+        double sum = 0;
+        for (int i = 0; i < count; i++) {
+            sum += x[i];
+        }
+        float mean = (float) (sum / count);
+        double squares = 0;
+        for (int i = 0; i < count; i++) {
+            float deviation = x[i] - mean;
+            x[i] = deviation;
+            squares += (double) deviation * deviation;
+        }
+        float inverse = (float) (1 / Math.sqrt(squares / count + epsilon));
+        for (int i = 0; i < count; i++) {
+            x[i] = x[i] * inverse * scale[i] + shift[i];
         }
     }
 
@@ -102,12 +129,12 @@ final class PortableKernels implements Kernels {
     public void add(Matrix sum, Matrix in) {
         FloatBuffer source = in.buffer();
         FloatBuffer target = sum.buffer();
-        for (int row = 0; row < in.rows(); row++) {
-            int from = row * in.stride();
-            int to = row * sum.stride();
-            for (int column = 0; column < in.columns(); column++) {
-                target.put(to + column, target.get(to + column) + source.get(from + column));
-            }
+        int columns = in.columns();
+        for (int r = 0; r < in.rows(); r++) {
+            row = read(row, target, r * sum.stride(), columns);
+            bias = read(bias, source, r * in.stride(), columns);
+            add(row, bias, columns);
+            target.put(r * sum.stride(), row, 0, columns);
         }
     }
 
@@ -136,8 +163,11 @@ final class PortableKernels implements Kernels {
                     0f,
                     ofHead,
                     keys);
-            for (int row = 0; row < queries; row++) {
-                softmax(weights, firstScore + row * keys, keys);
+            for (int q = 0; q < queries; q++) {
+                int start = firstScore + q * keys;
+                row = read(row, weights, start, keys);
+                softmax(row, keys);
+                weights.put(start, row, 0, keys);
             }
             cblas_sgemm(
                     CblasRowMajor,
@@ -158,40 +188,46 @@ final class PortableKernels implements Kernels {
     }
 
     /** In place, with the largest score subtracted first, so that no exponential overflows. */
-    private static void softmax(FloatBuffer scores, int start, int length) {
+    private static void softmax(float[] scores, int count) {
         float largest = Float.NEGATIVE_INFINITY;
-        for (int i = start; i < start + length; i++) {
-            largest = Math.max(largest, scores.get(i));
+        for (int i = 0; i < count; i++) {
+            largest = Math.max(largest, scores[i]);
         }
-        double sum = 0;
-        for (int i = start; i < start + length; i++) {
-            float exponential = (float) Math.exp(scores.get(i) - largest);
-            scores.put(i, exponential);
-            sum += exponential;
+        float sum = 0;
+        for (int i = 0; i < count; i++) {
+            scores[i] = FloatMath.exp(scores[i] - largest);
+            sum += scores[i];
         }
-        float inverse = (float) (1 / sum);
-        for (int i = start; i < start + length; i++) {
-            scores.put(i, scores.get(i) * inverse);
+        float inverse = 1 / sum;
+        for (int i = 0; i < count; i++) {
+            scores[i] *= inverse;
         }
     }
 
-    /** {@code out = in weight^T + beta out}. */
-    private static void product(Matrix out, Matrix in, Matrix weight, float beta) {
+    /** The floats from {@code first} on, in {@code array} if it is long enough. */
+    private static float[] read(float[] array, FloatBuffer buffer, int first, int count) {
+        float[] read = array.length < count ? new float[count] : array;
+        buffer.get(first, read, 0, count);
+        return read;
+    }
+
+    /** {@code sum += in weight^T}. */
+    private static void addProduct(Matrix sum, Matrix in, Matrix weight) {
         cblas_sgemm(
                 CblasRowMajor,
                 CblasNoTrans,
                 CblasTrans,
-                out.rows(),
-                out.columns(),
+                sum.rows(),
+                sum.columns(),
                 in.columns(),
                 1f,
                 in.pointer(),
                 in.stride(),
                 weight.pointer(),
                 weight.stride(),
-                beta,
-                out.pointer(),
-                out.stride());
+                1f,
+                sum.pointer(),
+                sum.stride());
     }
 
     @Override

@@ -21,8 +21,9 @@ final class PortableLibrary implements KernelLibrary {
         return new Unpacked(ownWeight, ownBias);
     }
 
+    /** Kernels that compute on one thread, however many are allowed: the BLAS has one setting for the whole process. */
     @Override
-    public Kernels open() {
+    public Kernels open(int threads) {
         return new PortableKernels();
     }
 

@@ -72,12 +72,15 @@ final class EncoderLayer implements AutoCloseable {
             Matrix hidden = workspace.hidden(block);
             attention.addOutput(hidden, workspace, block);
             if (normFirst) {
+                workspace.stopwatch().lap(Stage.ATTENTION);
                 feedForward.add(hidden, normed(hidden, norm2, workspace), workspace);
             } else {
                 kernels.layerNorm(hidden, hidden, norm1);
+                workspace.stopwatch().lap(Stage.ATTENTION);
                 feedForward.add(hidden, hidden, workspace);
                 kernels.layerNorm(hidden, hidden, norm2);
             }
+            workspace.stopwatch().lap(Stage.FEED_FORWARD);
         }
     }
 
@@ -87,10 +90,13 @@ final class EncoderLayer implements AutoCloseable {
         return normed;
     }
 
-    /** Of {@link #forward}, or of {@link #forwardPooled}. */
-    long multiplyAdds(Batch batch, boolean pooledOnly) {
-        return attention.multiplyAdds(batch, pooledOnly)
-                + feedForward.multiplyAdds(pooledOnly ? batch.rows() : batch.tokens());
+    /** Of one stage of {@link #forward}, or of {@link #forwardPooled}. */
+    long multiplyAdds(Stage stage, Batch batch, boolean pooledOnly) {
+        return switch (stage) {
+            case ATTENTION -> attention.multiplyAdds(batch, pooledOnly);
+            case FEED_FORWARD -> feedForward.multiplyAdds(pooledOnly ? batch.rows() : batch.tokens());
+            default -> 0;
+        };
     }
 
     @Override

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
@@ -52,7 +53,16 @@ public final class FusionModel implements AutoCloseable {
 
     /** Packs the weights of a checkpoint for the best kernels that this machine can load. */
     public static FusionModel load(Checkpoint checkpoint) {
-        return load(checkpoint, KernelLibrary.best());
+        return load(checkpoint, Precision.FLOAT32);
+    }
+
+    /**
+     * As above, for the best kernels of that precision.
+     *
+     * @throws InputException as {@link Precision#check} says
+     */
+    public static FusionModel load(Checkpoint checkpoint, Precision precision) {
+        return load(checkpoint, precision.library());
     }
 
     /** Packs the weights of a checkpoint for one form of the kernels. */
@@ -110,7 +120,16 @@ public final class FusionModel implements AutoCloseable {
      *     last layer computes that token alone
      */
     public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts) {
-        return new FusionWorkspace(config, library, projectors, maxTokens, readouts);
+        return workspace(maxTokens, readouts, 1);
+    }
+
+    /**
+     * As above.
+     *
+     * @param threads that {@link #fuse} may compute on, the caller's among them; results have the same bits for every number
+     */
+    public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts, int threads) {
+        return new FusionWorkspace(config, library, projectors, maxTokens, readouts, threads);
     }
 
     /**
@@ -129,6 +148,7 @@ public final class FusionModel implements AutoCloseable {
         workspace.begin();
         clsToken.ifPresent(token -> token.place(workspace));
         embeddingNorm.ifPresent(norm -> normalise(workspace, norm));
+        workspace.stopwatch().lap(Stage.PROJECT);
         int last = layers.size() - 1;
         for (int layer = 0; layer <= last; layer++) {
             if (layer == last && workspace.pooledOnly()) {
@@ -140,6 +160,7 @@ public final class FusionModel implements AutoCloseable {
         }
         finalNorm.ifPresent(norm -> normalise(workspace, norm));
         pooler.ifPresent(pooling -> pooling.pool(workspace));
+        workspace.stopwatch().lap(Stage.POOL);
     }
 
     private static void normalise(FusionWorkspace workspace, Norm norm) {
@@ -151,16 +172,30 @@ public final class FusionModel implements AutoCloseable {
 
     /** Multiply-adds that {@link #fuse} spends on a workspace's batch in matrix products; a flop count is twice that. */
     public long multiplyAdds(FusionWorkspace workspace) {
+        return Stream.of(Stage.values())
+                .mapToLong(stage -> multiplyAdds(workspace, stage))
+                .sum();
+    }
+
+    /** Those of one stage; 0 for a stage without matrix products. */
+    public long multiplyAdds(FusionWorkspace workspace, Stage stage) {
         Batch batch = workspace.batch();
-        long sum = 0;
-        for (Projector projector : projectors) {
-            sum += projector.multiplyAdds(batch);
-        }
-        for (int layer = 0; layer < layers.size(); layer++) {
-            boolean pooledOnly = layer == layers.size() - 1 && workspace.pooledOnly();
-            sum += layers.get(layer).multiplyAdds(batch, pooledOnly);
-        }
-        return sum + pooler.map(pooling -> pooling.multiplyAdds(batch)).orElse(0L);
+        return switch (stage) {
+            case PROJECT ->
+                projectors.stream()
+                        .mapToLong(projector -> projector.multiplyAdds(batch))
+                        .sum();
+            case ATTENTION, FEED_FORWARD -> {
+                long sum = 0;
+                for (int layer = 0; layer < layers.size(); layer++) {
+                    boolean pooledOnly = layer == layers.size() - 1 && workspace.pooledOnly();
+                    sum += layers.get(layer).multiplyAdds(stage, batch, pooledOnly);
+                }
+                yield sum;
+            }
+            case POOL -> pooler.map(pooling -> pooling.multiplyAdds(batch)).orElse(0L);
+            case LOAD, READ, DECODE, PACK, WRITE -> 0;
+        };
     }
 
     /**

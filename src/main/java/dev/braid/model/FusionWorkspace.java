@@ -41,6 +41,7 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Kernels kernels;
     private final List<Projector> projectors;
     private final Batch batch;
+    private final Stopwatch stopwatch = new Stopwatch();
     private final FloatBuffer fused;
     /** Null where nobody asks for it. */
     private final AttentionShares attentionShares;
@@ -54,7 +55,8 @@ public final class FusionWorkspace implements AutoCloseable {
             KernelLibrary library,
             List<Projector> projectors,
             int maxTokens,
-            Set<Readout> readouts) {
+            Set<Readout> readouts,
+            int threads) {
         FusionModel.check(config, maxTokens);
         this.config = config;
         int height = Block.roundUp(maxTokens);
@@ -76,7 +78,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.context = allocate(height, hiddenSize);
         this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
         this.intermediate = allocate(blockHeight, config.intermediateSize());
-        this.kernels = library.open();
+        this.kernels = library.open(threads);
         this.projectors = projectors;
         this.batch = new Batch(blocks, config.leadingTokens(), maxTokens, this::project);
         this.fused = hidden.buffer();
@@ -94,6 +96,11 @@ public final class FusionWorkspace implements AutoCloseable {
     /** The rows to fuse, in order. */
     public Batch batch() {
         return batch;
+    }
+
+    /** Where the thread's time goes, as long as it uses this workspace. */
+    public Stopwatch stopwatch() {
+        return stopwatch;
     }
 
     /** A row's fused tokens pooled to one vector [D], a fresh array. */
@@ -136,8 +143,10 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** A block of features becomes hidden tokens, while rows are still packed. */
     private void project(FeatureBlock block) {
+        stopwatch.lap(Stage.PACK);
         kernels.bindThread();
         projectors.get(block.modality()).project(block, this);
+        stopwatch.lap(Stage.PROJECT);
     }
 
     /** The rest of the batch is projected: by the thread that will fuse it. */

@@ -23,6 +23,7 @@ final class GoldenReplay {
     private final Golden golden;
     private final Map<Integer, Deviation> layers = new TreeMap<>();
     private Deviation largest = Deviation.NONE;
+    private Cosine smallest = Cosine.NONE;
     private Batch batch;
     /** The first row of the batch, and its first token, counted over all rows. */
     private int firstRow;
@@ -66,7 +67,7 @@ final class GoldenReplay {
             // Pooled vectors alone go another way through the last layer.
             replay(rows, maxTokens, Set.of());
         }
-        return new GoldenResult(golden.rows(), golden.tokens(), largest, List.copyOf(layers.values()));
+        return new GoldenResult(golden.rows(), golden.tokens(), largest, List.copyOf(layers.values()), smallest);
     }
 
     /** All rows, in a workspace for those readouts. */
@@ -105,8 +106,10 @@ final class GoldenReplay {
             model.fuse(workspace);
         }
         for (int row = 0; row < batch.rows(); row++) {
-            if (golden.pooled() != null && golden.pooling() == model.config().pooling()) {
-                compare(golden.pooled(), row, workspace.pooled(row));
+            if (poolsAsTheFile()) {
+                float[] pooled = workspace.pooled(row);
+                compare(golden.pooled(), row, pooled);
+                smallest = smallest.smaller(Cosine.of(golden.pooled(), firstRow + row, firstRow + row, -1, pooled));
             }
             if (golden.attention() != null && readouts.contains(Readout.ATTENTION)) {
                 compare(golden.attention(), row, workspace.attention(row));
@@ -118,6 +121,10 @@ final class GoldenReplay {
         firstRow += batch.rows();
         firstToken += batch.tokens();
         batch.clear();
+    }
+
+    private boolean poolsAsTheFile() {
+        return golden.pooled() != null && golden.pooling() == model.config().pooling();
     }
 
     private void fuseAndCompareTokens(FusionWorkspace workspace) {
@@ -143,6 +150,9 @@ final class GoldenReplay {
             for (int token = 0; token < tokens.length; token++) {
                 int index = firstToken + batch.firstToken(row) + token;
                 worst = worst.larger(Deviation.of(expected, index, firstRow + row, token, tokens[token]));
+                if (expected.equals(golden.fused()) && !poolsAsTheFile()) {
+                    smallest = smallest.smaller(Cosine.of(expected, index, firstRow + row, token, tokens[token]));
+                }
             }
         }
         return worst;

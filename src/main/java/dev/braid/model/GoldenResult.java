@@ -10,8 +10,10 @@ import java.util.Optional;
  * @param tokens of all rows
  * @param largest the largest deviation of all
  * @param layers the largest deviation behind each layer that the file holds, in order
+ * @param smallest the smallest cosine of all pooled vectors, or of all fused tokens where the model does not pool as the file
+ *     does
  */
-public record GoldenResult(int rows, long tokens, Deviation largest, List<Deviation> layers) {
+public record GoldenResult(int rows, long tokens, Deviation largest, List<Deviation> layers, Cosine smallest) {
 
     public GoldenResult {
         layers = List.copyOf(layers);
@@ -20,6 +22,11 @@ public record GoldenResult(int rows, long tokens, Deviation largest, List<Deviat
     /** Whether every number is within {@code tolerance} of PyTorch's, relative to max(1, |x|). */
     public boolean within(double tolerance) {
         return largest.error() <= tolerance;
+    }
+
+    /** Whether every cosine with PyTorch's vectors is {@code least} or more. */
+    public boolean aligned(double least) {
+        return smallest.value() >= least;
     }
 
     /** The first layer whose output is further off than {@code tolerance}. */

@@ -8,13 +8,25 @@ import java.io.Serializable;
 import java.util.Locale;
 
 /**
- * The proof that this machine gives PyTorch's numbers: a golden file and how near they have to be.
+ * The proof that this machine gives PyTorch's numbers: a golden file and how near they have to be. In float32 every number is
+ * held against a tolerance; bfloat16 cannot come as near, and the direction of every vector is held instead.
  *
  * @param golden the model's golden file
- * @param tolerance the largest error allowed, relative to max(1, |x|)
+ * @param tolerance in float32, the largest error allowed, relative to max(1, |x|)
+ * @param precision of the model that is to be proven
  */
 @DefaultSerializer(JavaSerializer.class)
-public record Proof(Golden golden, double tolerance) implements Serializable {
+public record Proof(Golden golden, double tolerance, Precision precision) implements Serializable {
+    /** The smallest cosine with PyTorch's vectors that is allowed in bfloat16. */
+    public static final double LEAST_COSINE = 0.999;
+
+    /** Errors that the rounding of float32 makes by itself, in PyTorch too. */
+    private static final double FLOAT32_ROUNDING = 1e-5;
+
+    /** Of a float32 model. */
+    public Proof(Golden golden, double tolerance) {
+        this(golden, tolerance, Precision.FLOAT32);
+    }
 
     /** Runs the golden rows through {@code model} on this machine's kernels, whatever comes of it. */
     public GoldenResult replay(FusionModel model) {
@@ -22,18 +34,19 @@ public record Proof(Golden golden, double tolerance) implements Serializable {
     }
 
     /**
-     * Holds a result against the tolerance.
+     * Holds a result against what is asked for.
      *
-     * @throws InputException if a number is too far off, with the largest error, its row and the first layer that differs
+     * @throws InputException if it is too far off: in float32 with the largest error, its row and the first layer that
+     *     differs, in bfloat16 with the smallest cosine and its row
      */
     public void check(GoldenResult result) {
-        if (!result.within(tolerance)) {
-            throw new InputException(message(result));
+        if (precision == Precision.FLOAT32 && !result.within(tolerance)) {
+            throw new InputException(tooFar(result));
+        }
+        if (precision == Precision.BFLOAT16 && !result.aligned(LEAST_COSINE)) {
+            throw new InputException(tooAskew(result));
         }
     }
-
-    /** Errors that the rounding of float32 makes by itself, in PyTorch too. */
-    private static final double FLOAT32_ROUNDING = 1e-5;
 
     /**
      * Replays and checks.
@@ -46,7 +59,7 @@ public record Proof(Golden golden, double tolerance) implements Serializable {
         return result;
     }
 
-    private String message(GoldenResult result) {
+    private String tooFar(GoldenResult result) {
         String layer = result.firstBeyond(tolerance)
                 .map(first -> "; the first layer that differs is " + first.tensor())
                 .orElse(result.layers().isEmpty() ? "" : "; every layer that the file holds agrees");
@@ -65,5 +78,16 @@ public record Proof(Golden golden, double tolerance) implements Serializable {
                 result.largest(),
                 layer,
                 nextStep);
+    }
+
+    private static String tooAskew(GoldenResult result) {
+        return String.format(
+                Locale.ROOT,
+                "Cannot reproduce %s in bf16: expected a cosine of at least %s with every vector of PyTorch's, got %s (%s);"
+                        + " drop '--precision bf16'",
+                Golden.FILE,
+                LEAST_COSINE,
+                result.smallest().digits(),
+                result.smallest());
     }
 }

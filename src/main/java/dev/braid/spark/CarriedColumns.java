@@ -24,6 +24,10 @@ final class CarriedColumns implements Serializable {
         return types.length;
     }
 
+    DataType keyType() {
+        return types[0];
+    }
+
     /** Copies them out of a row that may be reused, to the start of {@code values}. */
     void copy(InternalRow row, Object[] values) {
         for (int i = 0; i < types.length; i++) {

@@ -47,8 +47,11 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
 
     @Override
     public Iterator<Row> call(Iterator<InternalRow> rows) {
-        ExecutorModel.Borrowed borrowed =
-                ExecutorModel.borrow(id, this::load, model -> model.workspace(config.maxTokens(), config.readouts()));
+        long start = System.nanoTime();
+        int threads = TaskContext.get().cpus();
+        ExecutorModel.Borrowed borrowed = ExecutorModel.borrow(
+                id, this::load, model -> model.workspace(config.maxTokens(), config.readouts(), threads));
+        borrowed.workspace().stopwatch().start(start);
         FusedRows fused =
                 new FusedRows(rows, decoder, carried, borrowed.model(), borrowed.workspace(), config, progress);
         TaskCompletionListener giveBack = context -> {
@@ -61,22 +64,26 @@ final class FusePartition implements FlatMapFunction<Iterator<InternalRow>, Row>
 
     /** Once per JVM: the model, proven before its first row. */
     private FusionModel load() {
-        FusionModel model = FusionModel.load(checkpoint.value());
-        if (proof != null) {
-            try {
-                proof.value().verify(model);
-            } catch (InputException differs) {
-                model.close();
-                BlockManagerId executor = SparkEnv.get().blockManager().blockManagerId();
-                throw new InputException(
-                        "On executor '" + executor.executorId() + "' (" + executor.host() + "): "
-                                + differs.getMessage(),
-                        differs);
-            } catch (RuntimeException | Error failure) {
-                model.close();
-                throw failure;
+        try {
+            FusionModel model = FusionModel.load(checkpoint.value(), config.precision());
+            if (proof != null) {
+                prove(model);
             }
+            return model;
+        } catch (InputException refused) {
+            BlockManagerId executor = SparkEnv.get().blockManager().blockManagerId();
+            throw new InputException(
+                    "On executor '" + executor.executorId() + "' (" + executor.host() + "): " + refused.getMessage(),
+                    refused);
         }
-        return model;
+    }
+
+    private void prove(FusionModel model) {
+        try {
+            proof.value().verify(model);
+        } catch (RuntimeException | Error failure) {
+            model.close();
+            throw failure;
+        }
     }
 }

@@ -7,6 +7,8 @@ import dev.braid.batch.DecodedRow.Rejected;
 import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Stage;
+import dev.braid.model.Stopwatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -30,8 +32,10 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     private final FusionModel model;
     private final FusionWorkspace workspace;
     private final Batch batch;
+    private final Stopwatch stopwatch;
     private final FusionConfig config;
     private final FusionProgress progress;
+    private final RowHash rowHash;
     /** Columns of an output row. */
     private final int columns;
 
@@ -39,8 +43,8 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     private InternalRow pendingRow;
 
     private Sequences pending;
-    /** Per row of the batch an output row's values, the carried ones filled in. */
-    private final List<Object[]> values = new ArrayList<>();
+    /** The rows of the batch; null once it is handed out. */
+    private final List<PackedRow> packed = new ArrayList<>();
 
     /** Rows of the batch that are fused, and how many of them have been handed out. */
     private int ready;
@@ -65,10 +69,13 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         this.model = model;
         this.workspace = workspace;
         this.batch = workspace.batch();
+        this.stopwatch = workspace.stopwatch();
         this.config = config;
         this.progress = progress;
+        this.rowHash = new RowHash(carried.keyType());
         // Tokens come with their lengths.
         this.columns = carried.count() + config.emitted().size() + (config.emits(Emitted.TOKENS) ? 1 : 0);
+        stopwatch.lap(Stage.LOAD);
     }
 
     @Override
@@ -76,12 +83,16 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         if (closed) {
             return false;
         }
+        stopwatch.lap(Stage.WRITE);
         if (next == ready) {
             ready = 0;
             next = 0;
             pack();
             model.fuse(workspace);
-            progress.add(batch.rows(), batch.tokens(), model.multiplyAdds(workspace), truncated);
+            progress.fused(batch.rows(), batch.tokens(), truncated);
+            for (Stage stage : Stage.values()) {
+                progress.computed(stage, model.multiplyAdds(workspace, stage));
+            }
             ready = batch.rows();
         }
         return next < ready;
@@ -92,36 +103,50 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
-        Object[] row = values.set(next, null);
+        PackedRow packedRow = packed.set(next, null);
+        Object[] row = packedRow.values;
         int column = carried.count();
+        long hash = packedRow.keyHash;
         if (config.emits(Emitted.POOLED)) {
-            row[column++] = workspace.pooled(next);
+            float[] pooled = workspace.pooled(next);
+            hash = RowHash.with(hash, pooled);
+            row[column++] = pooled;
         }
         if (config.emits(Emitted.TOKENS)) {
-            row[column++] = workspace.tokens(next);
+            float[][] tokens = workspace.tokens(next);
+            hash = RowHash.with(hash, tokens);
+            row[column++] = tokens;
             row[column++] = lengths(next);
         }
         if (config.emits(Emitted.ATTENTION)) {
-            row[column++] = shares(workspace.attention(next));
+            float[] attention = workspace.attention(next);
+            hash = RowHash.with(hash, attention);
+            row[column++] = shares(attention);
         }
         if (config.emits(Emitted.ATTENTION_BY_LAYER)) {
-            row[column++] = Arrays.stream(workspace.attentionByLayer(next))
-                    .map(FusedRows::shares)
-                    .toArray(Row[]::new);
+            float[][] layers = workspace.attentionByLayer(next);
+            hash = RowHash.with(hash, layers);
+            row[column++] = Arrays.stream(layers).map(FusedRows::shares).toArray(Row[]::new);
         }
+        progress.emitted(hash);
         next++;
+        stopwatch.lap(Stage.POOL);
         return RowFactory.create(row);
     }
 
     @Override
     public synchronized void close() {
-        closed = true;
+        if (!closed) {
+            closed = true;
+            stopwatch.lap(Stage.WRITE);
+            progress.ended(stopwatch);
+        }
     }
 
     /** Fills the batch with as many rows as fit. */
     private void pack() {
         batch.clear();
-        values.clear();
+        packed.clear();
         truncated = 0;
         while (pending != null || read()) {
             if (!batch.fits(pending.tokens())) {
@@ -130,7 +155,8 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
             if (!batch.add(pending.byModality())) {
                 throw reject(decoder.notFinite(pendingRow, pending));
             }
-            values.add(carry(pendingRow));
+            packed.add(new PackedRow(carry(pendingRow), rowHash.ofKey(pendingRow)));
+            stopwatch.lap(Stage.PACK);
             truncated += pending.truncated() ? 1 : 0;
             pending = null;
         }
@@ -138,15 +164,20 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
 
     /** Reads the next row, if there is one. */
     private boolean read() {
-        if (!rows.hasNext()) {
+        boolean more = rows.hasNext();
+        if (more) {
+            pendingRow = rows.next();
+        }
+        stopwatch.lap(Stage.READ);
+        if (!more) {
             return false;
         }
-        pendingRow = rows.next();
         DecodedRow decoded = decoder.decode(pendingRow);
         if (decoded instanceof Rejected rejected) {
             throw reject(rejected);
         }
         pending = (Sequences) decoded;
+        stopwatch.lap(Stage.DECODE);
         return true;
     }
 
@@ -176,5 +207,18 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
 
     private static InputException reject(Rejected rejected) {
         return new InputException(rejected.message());
+    }
+
+    /** A row that is packed and not yet handed out. */
+    private static final class PackedRow {
+        /** An output row's, the carried ones filled in. */
+        final Object[] values;
+
+        final long keyHash;
+
+        PackedRow(Object[] values, long keyHash) {
+            this.values = values;
+            this.keyHash = keyHash;
+        }
     }
 }

@@ -33,8 +33,9 @@ public final class Fusion {
      *     counts each modality's tokens, in token order), {@code attention} (a struct of the share of attention that
      *     each modality's tokens received) and {@code attention_by_layer} (an array of those). The structs have a field
      *     {@code cls} first where the model has a CLS token. Tokens that a mask or length leaves out are absent
-     * @throws InputException if the table lacks a column, or one has the wrong type. A row that cannot be fused fails
-     *     the job that computes the result, with an {@code InputException} as the cause
+     * @throws InputException if the table lacks a column, or one has the wrong type. A row that cannot be fused, or an
+     *     executor that cannot compute in the precision asked for, fails the job that computes the result, with an {@code
+     *     InputException} as the cause
      */
     public static Dataset<Row> fuse(
             Dataset<Row> paired,

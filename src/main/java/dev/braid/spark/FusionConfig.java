@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.model.Precision;
 import dev.braid.model.Readout;
 import java.io.Serializable;
 import java.util.EnumSet;
@@ -12,8 +13,10 @@ import java.util.Set;
  * @param maxTokens the token budget of one packed batch, and so of one row
  * @param truncate whether a sequence that the model has not enough positions for is cut; else its row is refused
  * @param emitted what the output holds of a row, at least one
+ * @param precision what the model computes in
  */
-public record FusionConfig(TableColumns columns, int maxTokens, boolean truncate, Set<Emitted> emitted)
+public record FusionConfig(
+        TableColumns columns, int maxTokens, boolean truncate, Set<Emitted> emitted, Precision precision)
         implements Serializable {
 
     public FusionConfig {
@@ -25,6 +28,11 @@ public record FusionConfig(TableColumns columns, int maxTokens, boolean truncate
         if (emitted.isEmpty()) {
             throw new IllegalArgumentException("expected something to emit, got nothing");
         }
+    }
+
+    /** In float32. */
+    public FusionConfig(TableColumns columns, int maxTokens, boolean truncate, Set<Emitted> emitted) {
+        this(columns, maxTokens, truncate, emitted, Precision.FLOAT32);
     }
 
     /** Whether the output holds that of a row. */

@@ -1,6 +1,12 @@
 package dev.braid.spark;
 
+import dev.braid.model.Stage;
+import dev.braid.model.Stopwatch;
 import java.io.Serializable;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.spark.SparkContext;
 import org.apache.spark.util.LongAccumulator;
 
@@ -12,26 +18,34 @@ import org.apache.spark.util.LongAccumulator;
 public final class FusionProgress implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    private final LongAccumulator rows;
-    private final LongAccumulator tokens;
-    private final LongAccumulator multiplyAdds;
-    private final LongAccumulator truncated;
+    private final LongAccumulator rows = new LongAccumulator();
+    private final LongAccumulator tokens = new LongAccumulator();
+    private final LongAccumulator truncated = new LongAccumulator();
+    private final LongAccumulator fingerprint = new LongAccumulator();
+    private final Map<Stage, LongAccumulator> nanos = perStage();
+    private final Map<Stage, LongAccumulator> multiplyAdds = perStage();
 
-    FusionProgress(
-            LongAccumulator rows, LongAccumulator tokens, LongAccumulator multiplyAdds, LongAccumulator truncated) {
-        this.rows = rows;
-        this.tokens = tokens;
-        this.multiplyAdds = multiplyAdds;
-        this.truncated = truncated;
+    /** Counters that only this thread sees. */
+    FusionProgress() {}
+
+    private static Map<Stage, LongAccumulator> perStage() {
+        Map<Stage, LongAccumulator> counters = new EnumMap<>(Stage.class);
+        for (Stage stage : Stage.values()) {
+            counters.put(stage, new LongAccumulator());
+        }
+        return counters;
     }
 
     /** Counters at zero. */
     public static FusionProgress start(SparkContext spark) {
-        return new FusionProgress(
-                spark.longAccumulator("fused rows"),
-                spark.longAccumulator("fused tokens"),
-                spark.longAccumulator("multiply-adds"),
-                spark.longAccumulator("truncated rows"));
+        FusionProgress progress = new FusionProgress();
+        spark.register(progress.rows, "fused rows");
+        spark.register(progress.tokens, "fused tokens");
+        spark.register(progress.truncated, "truncated rows");
+        spark.register(progress.fingerprint);
+        progress.nanos.values().forEach(spark::register);
+        progress.multiplyAdds.values().forEach(spark::register);
+        return progress;
     }
 
     public long rows() {
@@ -45,7 +59,7 @@ public final class FusionProgress implements Serializable {
 
     /** Multiply-adds of all matrix products; twice as many floating-point operations. */
     public long multiplyAdds() {
-        return multiplyAdds.value();
+        return multiplyAdds.values().stream().mapToLong(LongAccumulator::sum).sum();
     }
 
     /** Rows of which a sequence was cut to the positions that the model has. */
@@ -53,11 +67,44 @@ public final class FusionProgress implements Serializable {
         return truncated.value();
     }
 
+    /**
+     * The sum modulo 2^64 of a hash of every row that was handed out: of its key and of every float beside its kept
+     * columns. It depends on no order and no partitioning, and differs where a row is missing, stands twice, has another's
+     * vector, or one bit is another.
+     */
+    public long fingerprint() {
+        return fingerprint.value();
+    }
+
+    /** What each stage has cost in the tasks that have ended, from getting the model to closing the output; in order. */
+    public List<StageCost> stages() {
+        return Stream.of(Stage.values())
+                .map(stage -> new StageCost(
+                        stage, nanos.get(stage).value(), multiplyAdds.get(stage).value()))
+                .toList();
+    }
+
     /** In a task: one packed batch is fused. */
-    void add(long batchRows, long batchTokens, long batchMultiplyAdds, long batchTruncated) {
+    void fused(long batchRows, long batchTokens, long batchTruncated) {
         rows.add(batchRows);
         tokens.add(batchTokens);
-        multiplyAdds.add(batchMultiplyAdds);
         truncated.add(batchTruncated);
+    }
+
+    /** In a task: matrix products have been computed. */
+    void computed(Stage stage, long products) {
+        multiplyAdds.get(stage).add(products);
+    }
+
+    /** In a task: a row is handed out. */
+    void emitted(long rowHash) {
+        fingerprint.add(rowHash);
+    }
+
+    /** In a task: it ends. */
+    void ended(Stopwatch stopwatch) {
+        for (Stage stage : Stage.values()) {
+            nanos.get(stage).add(stopwatch.nanos(stage));
+        }
     }
 }

@@ -2,12 +2,14 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.kernel.Bfloat16;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
@@ -28,14 +30,16 @@ class CommandsTest {
     @Test
     @Order(1)
     void fuseWritesTheTableReportsAndLeavesNothingElse() throws Exception {
-        Outcome outcome = fuse("--keep", "label", "--output", "fused");
+        Outcome outcome = fuse("--keep", "label", "--profile", "--output", "fused");
 
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
         assertThat(outcome.out())
                 .matches(
-                        "verified  4 rows, largest error [0-9]\\.[0-9]e-0[5-9]\nrows      390\ntokens    [0-9,]+\nseconds   [0-9.]+\ntokens/s  [0-9,]+\nGFLOP/s   [0-9.]+\n"
-                                + "output    file:" + directory.toRealPath() + "/fused\n");
+                        "verified     4 rows, largest error [0-9]\\.[0-9]e-0[5-9]\nrows         390\ntokens       [0-9,]+\n"
+                                + "fingerprint  [0-9a-f]{16}\nseconds      [0-9.]+\ntokens/s     [0-9,]+\n"
+                                + "GFLOP/s      [0-9.]+\noutput       file:" + directory.toRealPath() + "/fused\n\n"
+                                + "stage         seconds      %  GFLOP/s\n(?s:.*)");
         assertThat(directory.resolve("fused/_SUCCESS")).exists();
         assertThat(names()).containsExactlyInAnyOrder("fused", "out", "error");
     }
@@ -107,6 +111,43 @@ class CommandsTest {
         assertThat(outcome.out()).matches("cat face\n   0\\.\\d{3}  [a-z ]+ face\n   0\\.\\d{3}  [a-z ]+ face\n");
     }
 
+    @Test
+    @Order(6)
+    void bfloat16IsRefusedBeforeAnythingIsReadWhereTheProcessorLacksIt() throws Exception {
+        Map<String, String> older = Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE");
+        String[] fuse = {
+            "fuse",
+            "--precision=bf16",
+            "--model=absent",
+            "--paired=absent",
+            "--key=id",
+            "--output=refused",
+            "--no-verify"
+        };
+        for (String[] command : List.of(fuse, new String[] {"verify", "--precision=bf16", "--model=absent"})) {
+            Outcome outcome = start(older, command);
+
+            assertThat(outcome.error())
+                    .startsWith("Cannot compute in bf16: expected a processor with AVX512-BF16 or AMX")
+                    .endsWith("; drop '--precision bf16'\n")
+                    .hasLineCount(1);
+            assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
+        }
+    }
+
+    @Test
+    @Order(7)
+    void aRunInBfloat16SaysHowFarItIsBehind() throws Exception {
+        Bfloat16.library();
+        Outcome outcome = fuse("--precision", "bf16", "--output", "rounded");
+
+        assertThat(outcome.error()).isEmpty();
+        assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
+        assertThat(outcome.out())
+                .matches("(?s)verified +4 rows, largest error [0-9]\\.[0-9]e-0[5-9]; in bf16 [0-9]\\.[0-9]e-0[1-3],"
+                        XX;
+    }
+
     private static Outcome fuse(String... arguments) throws IOException, InterruptedException {
         List<String> all = new ArrayList<>(List.of(
                 "fuse",
@@ -121,6 +162,11 @@ class CommandsTest {
     }
 
     private static Outcome start(String... arguments) throws IOException, InterruptedException {
+        return start(Map.of(), arguments);
+    }
+
+    private static Outcome start(Map<String, String> environment, String... arguments)
+            throws IOException, InterruptedException {
         Path conf = Path.of("conf").toAbsolutePath();
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
@@ -137,12 +183,12 @@ class CommandsTest {
         command.addAll(List.of(arguments));
         Path out = directory.resolve("out");
         Path error = directory.resolve("error");
-        int code = new ProcessBuilder(command)
+        ProcessBuilder process = new ProcessBuilder(command)
                 .directory(directory.toFile())
                 .redirectOutput(out.toFile())
-                .redirectError(error.toFile())
-                .start()
-                .waitFor();
+                .redirectError(error.toFile());
+        process.environment().putAll(environment);
+        int code = process.start().waitFor();
         String withoutProgress = Files.readString(error).replaceAll("Fusing: .*\n", "");
         return new Outcome(code, Files.readString(out), withoutProgress);
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.checkpoint.SafetensorsFile;
 import dev.braid.checkpoint.TensorEntry;
+import dev.braid.kernel.Bfloat16;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.RandomAccessFile;
@@ -47,6 +48,45 @@ class VerifyCommandTest {
                 layers\\.0        \\d\\.\\de-0[5-9]  'layers\\.0', row .*
                 layers\\.1        \\d\\.\\de-0[5-9]  'layers\\.1', row .*
                 """);
+    }
+
+    @Test
+    void inBfloat16ShowsHowFarItIsBehindAsWell() {
+        Bfloat16.library();
+
+        assertThat(verify("--precision", "bf16")).isEqualTo(ExitCode.DONE);
+        assertThat(error.toString()).isEmpty();
+        assertThat(out.toString()).matches("""
+                (?s)rows           4
+                .*
+                tolerance      1e-4 .*
+                layers\\.1        \\d\\.\\de-0[5-9]  'layers\\.1', row [^\n]*
+
+                precision        bf16
+                largest error    \\d\\.\\de-0[1-3]
+                where            '[a-z.0-9]+', row [^\n]*
+                smallest cosine  0\\.9999\\d\\d
+                where            'pooled', row \\d
+                expected         a cosine of at least 0.999
+
+                layer     largest error  where
+                layers\\.0        \\d\\.\\de-0[1-3]  'layers\\.0', row [^\n]*
+                layers\\.1        \\d\\.\\de-0[1-3]  'layers\\.1', row [^\n]*
+                """);
+    }
+
+    /** bfloat16 would round the difference away. */
+    @Test
+    void aWrongEpsilonIsFoundInFloat32() throws IOException {
+        Bfloat16.library();
+        Path config = model.resolve("config.json");
+        String right = Files.readString(config);
+        Files.writeString(config, right.replace("1e-05", "1e-03"));
+        assertThat(config).content().isNotEqualTo(right);
+
+        assertThat(verify("--precision", "bf16")).isEqualTo(ExitCode.INPUT);
+        assertThat(error.toString())
+                .startsWith("Cannot reproduce golden.safetensors: expected every number within 1e-04");
     }
 
     @Test

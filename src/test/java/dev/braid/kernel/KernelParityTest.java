@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -19,6 +20,11 @@ class KernelParityTest {
     /** Float32 sums of up to 2048 products of unit normals over the square root of their number; the worst seen is 4e-6. */
     private static final double TOLERANCE = 2e-5;
 
+    /** M, K, N. */
+    private static final int[][] LINEAR_SIZES = {
+        {1, 1, 1}, {3, 7, 13}, {16, 13, 81}, {81, 207, 3}, {128, 768, 207}, {207, 81, 768}, {48, 2048, 256}
+    };
+
     private static final float GUARD = 12345.5f;
     private final Random random = new Random(7);
 
@@ -27,11 +33,8 @@ class KernelParityTest {
     }
 
     static Stream<Arguments> linearSizes() {
-        int[][] sizes = {
-            {1, 1, 1}, {3, 7, 13}, {16, 13, 81}, {81, 207, 3}, {128, 768, 207}, {207, 81, 768}, {48, 2048, 256}
-        };
         return libraries()
-                .flatMap(library -> Stream.of(sizes)
+                .flatMap(library -> Stream.of(LINEAR_SIZES)
                         .flatMap(size -> Stream.of(Activation.values())
                                 .map(activation -> Arguments.of(library, size[0], size[1], size[2], activation))));
     }
@@ -39,7 +42,7 @@ class KernelParityTest {
     static Stream<Arguments> linearAddSizes() {
         return linearSizes()
                 .filter(arguments -> arguments.get()[4] == Activation.NONE)
-                .map(arguments -> Arguments.of(java.util.Arrays.copyOf(arguments.get(), 4)));
+                .map(arguments -> Arguments.of(Arrays.copyOf(arguments.get(), 4)));
     }
 
     @ParameterizedTest(name = "{0} [{1}, {2}] -> {3} {4}")
@@ -75,6 +78,42 @@ class KernelParityTest {
             kernels.linearAdd(sum.matrix, window(x), packed);
         }
         sum.assertHolds(ScalarReference.add(residual, ScalarReference.linear(x, w, b[0])));
+    }
+
+    static Stream<Arguments> bfloat16Sizes() {
+        return Stream.of(LINEAR_SIZES)
+                .flatMap(size -> Stream.of(Activation.values())
+                        .map(activation -> Arguments.of(size[0], size[1], size[2], activation)));
+    }
+
+    /** Products of rounded operands are exact in float32: nothing but their sum, bias and activation differs. */
+    @ParameterizedTest(name = "[{0}, {1}] -> {2} {3}")
+    @MethodSource("bfloat16Sizes")
+    void bfloat16LinearEqualsTheReferenceOnRoundedOperands(int rows, int inputs, int outputs, Activation activation) {
+        KernelLibrary library = Bfloat16.library();
+        double[][] x = normal(rows, inputs, 1);
+        double[][] w = normal(outputs, inputs, 1 / Math.sqrt(inputs));
+        double[][] b = normal(1, outputs, 1);
+        double[][] residual = normal(rows, outputs, 1);
+        Window out = new Window(rows, outputs);
+        Window sum = new Window(residual);
+        try (Kernels kernels = open(library);
+                PackedLinear packed = library.pack(dense(w), dense(b))) {
+            kernels.linear(out.matrix, window(x), packed, activation);
+            kernels.linearAdd(sum.matrix, window(x), packed);
+        }
+        double[][] expected = ScalarReference.linear(rounded(x), rounded(w), b[0]);
+        sum.assertHolds(ScalarReference.add(residual, expected));
+        for (double[] row : expected) {
+            Arrays.setAll(row, c -> ScalarReference.activate(row[c], activation));
+        }
+        out.assertHolds(expected);
+    }
+
+    private static double[][] rounded(double[][] values) {
+        return Arrays.stream(values)
+                .map(row -> Arrays.stream(row).map(Bfloat16::nearest).toArray())
+                .toArray(double[][]::new);
     }
 
     static Stream<Arguments> normSizes() {
@@ -164,7 +203,7 @@ class KernelParityTest {
                 Matrix scores = Matrix.allocate(2 * 300, 300)) {
             IntStream.concat(IntStream.rangeClosed(1, 300), IntStream.of(1, 150, 300))
                     .forEach(length -> {
-                        double[][] row = java.util.Arrays.copyOf(x, length);
+                        double[][] row = Arrays.copyOf(x, length);
                         Window context = new Window(length, 4);
                         kernels.attention(context.matrix, window(row), window(row), window(row), scores, 2);
                         context.assertHolds(ScalarReference.attention(row, row, row, 2));

@@ -54,6 +54,34 @@ class GoldenReplayTest {
     }
 
     @Test
+    void inBfloat16TheDirectionIsHeldInstead() {
+        try (FusionModel model = FusionModel.load(CHECKPOINT, KernelLibrary.portable())) {
+            GoldenResult result = new Proof(GOLDEN, 1e-12, Precision.BFLOAT16).verify(model);
+            assertThat(result.smallest().value()).isBetween(1 - 1e-9, 1.0);
+            assertThat(result.smallest().tensor()).isEqualTo("pooled");
+        }
+        Checkpoint wrong = new Checkpoint(preNorm(CHECKPOINT.config()), CHECKPOINT.weights());
+        try (FusionModel model = FusionModel.load(wrong, KernelLibrary.portable())) {
+            assertThatThrownBy(() -> new Proof(GOLDEN, 1e9, Precision.BFLOAT16).verify(model))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageMatching(
+                            "Cannot reproduce golden.safetensors in bf16: expected a cosine of at least 0.999"
+                                    + " with every vector of PyTorch's, got 0\\.5\\d{5} \\('pooled', row \\d\\);"
+                                    + " drop '--precision bf16'");
+        }
+    }
+
+    @Test
+    void whereTheModelDoesNotPoolTheDirectionOfEveryTokenCounts() {
+        Checkpoint tokensOnly = CHECKPOINT.withPooling(Pooling.NONE);
+        try (FusionModel model = FusionModel.load(tokensOnly, KernelLibrary.portable())) {
+            Cosine smallest = new Proof(GOLDEN, 2e-5).verify(model).smallest();
+            assertThat(smallest.tensor()).isEqualTo("fused");
+            assertThat(smallest.token()).isNotNegative();
+        }
+    }
+
+    @Test
     void pooledVectorsOfAnotherPoolingAreNotCompared() {
         ModelConfig other = CHECKPOINT.config().withPooling(Pooling.MAX);
         assertThat(other.pooling()).isNotEqualTo(GOLDEN.pooling());

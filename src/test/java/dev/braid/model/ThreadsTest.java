@@ -2,6 +2,8 @@ package dev.braid.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.ChildJvm;
+import dev.braid.NativeThreads;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.ModalityConfig;
@@ -9,26 +11,89 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.kernel.KernelLibrary;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.stream.Stream;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
-/** A task uses its own thread and no other, whatever the environment says. */
+/** Fusing computes on as many threads as it was given, whatever the environment says, and the bits do not tell how many. */
 @EnabledOnOs(OS.LINUX)
 class ThreadsTest {
+    private static final Map<String, String> MANY =
+            Map.of("OMP_NUM_THREADS", "8", "OPENBLAS_NUM_THREADS", "8", "OPENBLAS_CORETYPE", "Haswell");
 
-    /** Native threads are born with the name of the thread that starts them; here it is one that nobody else has. */
+    private static List<String> one;
+
+    @BeforeAll
+    static void fuseOnOneThread() throws Exception {
+        one = ChildJvm.run(Map.of(), Main.class, "oneDNN", 1);
+    }
+
+    @Test
+    void fusingUsesTheThreadsItWasGivenAndNoOthers() throws Exception {
+        assertThat(one).hasSize(2).allMatch(line -> line.startsWith("1 thread, pool idle, bits "));
+        assertThat(ChildJvm.run(MANY, Main.class, "oneDNN", 1)).isEqualTo(one);
+
+        List<String> two = ChildJvm.run(MANY, Main.class, "oneDNN", 2);
+        assertThat(two).containsExactlyElementsOf(replace(one, "1 thread", "2 thread"));
+    }
+
+    /** An environment in which OpenMP gives fewer threads than oneDNN counts on must not cost the right result. */
+    @Test
+    void whereOpenMpMayGiveFewerThreadsOneComputes() throws Exception {
+        for (Map<String, String> environment : List.of(
+                Map.of("OMP_DYNAMIC", "true"), Map.of("OMP_THREAD_LIMIT", "1"), Map.of("OMP_MAX_ACTIVE_LEVELS", "0"))) {
+            assertThat(ChildJvm.run(environment, Main.class, "oneDNN", 2))
+                    .as("%s", environment)
+                    .isEqualTo(one);
+        }
+    }
+
+    @Test
+    void thePortableKernelsComputeOnOneThread() throws Exception {
+        assertThat(ChildJvm.run(MANY, Main.class, "portable", 2))
+                .hasSize(2)
+                .allMatch(line -> line.startsWith("1 thread, pool idle, bits "));
+    }
+
+    private static List<String> replace(List<String> lines, String from, String to) {
+        return lines.stream().map(line -> line.replace(from, to)).toList();
+    }
+
+    /** A workspace goes from thread to thread; each is bound when it fuses. */
     @Test
     void fusingStartsNoThreadsWhicheverThreadHasTheWorkspace() throws Exception {
+        try (FusionModel model = model(KernelLibrary.oneDnn());
+                FusionWorkspace workspace = model.workspace(512)) {
+            List<List<FeatureSequence>> rows = rows();
+            for (int turn = 0; turn < 2; turn++) {
+                String name = "t" + turn + "-" + System.nanoTime() % 1_000_000_000L;
+                ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
+                try {
+                    Callable<Integer> work = () -> {
+                        fuse(model, workspace, rows);
+                        return NativeThreads.named(name);
+                    };
+                    assertThat(executor.submit(work).get()).isEqualTo(1);
+                } finally {
+                    executor.shutdown();
+                }
+            }
+        }
+    }
+
+    private static FusionModel model(KernelLibrary library) {
         ModelConfig config = new ModelConfig(
                 List.of(new ModalityConfig("text", 1024)),
                 512,
@@ -41,40 +106,70 @@ class ThreadsTest {
                 true,
                 false,
                 Pooling.MEAN);
-        try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, 1), KernelLibrary.oneDnn());
-                FusionWorkspace workspace = model.workspace(512)) {
-            List<FeatureSequence> row = List.of(new StoredFloats(new float[512 * 1024], 512));
-            for (int turn = 0; turn < 2; turn++) {
-                String name = "t" + turn + "-" + System.nanoTime() % 1_000_000_000L;
-                ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
-                try {
-                    Callable<Long> work = () -> {
-                        workspace.batch().clear();
-                        workspace.batch().add(row);
-                        model.fuse(workspace);
-                        return threadsNamed(name);
-                    };
-                    assertThat(executor.submit(work).get()).isEqualTo(1);
-                } finally {
-                    executor.shutdown();
-                }
+        return FusionModel.load(RandomCheckpoint.of(config, 1), library);
+    }
+
+    private static List<List<FeatureSequence>> rows() {
+        Random random = new Random(3);
+        List<List<FeatureSequence>> rows = new ArrayList<>();
+        for (int tokens : new int[] {256, 150, 70, 30, 5, 1}) {
+            float[] values = new float[tokens * 1024];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) random.nextGaussian();
             }
+            rows.add(List.of(new StoredFloats(values, tokens)));
         }
+        return rows;
     }
 
-    private static long threadsNamed(String name) throws IOException {
-        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
-            return tasks.filter(task -> comm(task).equals(name)).count();
-        }
+    private static void fuse(FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows) {
+        workspace.batch().clear();
+        rows.forEach(workspace.batch()::add);
+        model.fuse(workspace);
     }
 
-    private static String comm(Path task) {
-        try {
-            return Files.readString(task.resolve("comm")).strip();
-        } catch (java.nio.file.NoSuchFileException e) {
-            return "";
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+    /** Fuses in two slots at once and prints of each how many threads were busy for it, in its pool too, and a hash. */
+    static final class Main {
+        private static final int SLOTS = 2;
+        private static final int RUNS = 8;
+
+        public static void main(String[] arguments) throws Exception {
+            KernelLibrary library = arguments[0].equals("portable") ? KernelLibrary.portable() : KernelLibrary.oneDnn();
+            // The pools that native libraries start when they are loaded take this thread's name.
+            ExecutorService loader = Executors.newSingleThreadExecutor(task -> new Thread(task, "loader"));
+            FusionModel model = loader.submit(() -> model(library)).get();
+            CyclicBarrier together = new CyclicBarrier(SLOTS);
+            List<Future<String>> slots = new ArrayList<>();
+            for (int slot = 0; slot < SLOTS; slot++) {
+                String name = "slot-" + slot;
+                ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
+                slots.add(executor.submit(() -> use(model, name, Integer.parseInt(arguments[1]), together)));
+            }
+            for (Future<String> slot : slots) {
+                System.out.println(slot.get());
+            }
+            System.exit(0);
+        }
+
+        private static String use(FusionModel model, String name, int threads, CyclicBarrier together)
+                throws Exception {
+            List<List<FeatureSequence>> rows = rows();
+            try (FusionWorkspace workspace = model.workspace(512, Set.of(Readout.TOKENS), threads)) {
+                fuse(model, workspace, rows);
+                together.await();
+                Map<String, Long> pool = NativeThreads.processorTime("loader");
+                Map<String, Long> own = NativeThreads.processorTime(name);
+                for (int run = 0; run < RUNS; run++) {
+                    fuse(model, workspace, rows);
+                }
+                int busy = NativeThreads.busy(name, own);
+                String idle = NativeThreads.busy("loader", pool) == 0 ? "idle" : "busy";
+                int bits = 0;
+                for (int row = 0; row < workspace.batch().rows(); row++) {
+                    bits = 31 * bits + Arrays.deepHashCode(workspace.tokens(row));
+                }
+                return busy + " thread, pool " + idle + ", bits " + bits;
+            }
         }
     }
 }

@@ -12,12 +12,16 @@ import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
+import dev.braid.model.Stage;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -27,16 +31,15 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
-import org.apache.spark.util.LongAccumulator;
 import org.junit.jupiter.api.Test;
 
 class FusedRowsTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
     private static final FusionModel MODEL = FusionModel.load(GOLDEN.checkpoint());
 
-    private final FusionProgress progress = new FusionProgress(
-            new LongAccumulator(), new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+    private final FusionProgress progress = new FusionProgress();
     private int read;
+    private long sleepBeforeRow;
 
     @Property(tries = 30)
     void packedEqualsOneByOneInTheSameOrder(
@@ -156,6 +159,50 @@ class FusedRowsTest {
         }
     }
 
+    @Test
+    void aSlowSourceShowsUnderReadAndASlowReaderUnderWrite() throws InterruptedException {
+        try (FusionWorkspace workspace = MODEL.workspace(64)) {
+            long start = System.nanoTime();
+            workspace.stopwatch().start(start);
+            sleepBeforeRow = 40;
+            FusedRows slowlyRead = rows(indices(4), workspace, 64);
+            while (slowlyRead.hasNext()) {
+                slowlyRead.next();
+            }
+            slowlyRead.close();
+            Map<Stage, Long> millis = millis();
+            assertThat(millis.get(Stage.READ)).isGreaterThanOrEqualTo(160).isEqualTo(Collections.max(millis.values()));
+
+            sleepBeforeRow = 0;
+            workspace.stopwatch().start(System.nanoTime());
+            FusedRows slowlyWritten = rows(indices(4), workspace, 64);
+            Thread.sleep(40);
+            while (slowlyWritten.hasNext()) {
+                slowlyWritten.next();
+                Thread.sleep(40);
+            }
+            Thread.sleep(40);
+            slowlyWritten.close();
+            slowlyWritten.close();
+            Map<Stage, Long> both = millis();
+            assertThat(both.get(Stage.WRITE) - millis.get(Stage.WRITE)).isGreaterThanOrEqualTo(240);
+            assertThat(both.get(Stage.READ) - millis.get(Stage.READ)).isLessThan(100);
+
+            long elapsed = System.nanoTime() - start;
+            assertThat(progress.stages().stream().mapToLong(StageCost::nanos).sum())
+                    .isBetween(elapsed - 50_000_000, elapsed);
+            assertThat(progress.stages().stream()
+                            .mapToLong(StageCost::multiplyAdds)
+                            .sum())
+                    .isEqualTo(progress.multiplyAdds())
+                    .isPositive();
+        }
+    }
+
+    private Map<Stage, Long> millis() {
+        return progress.stages().stream().collect(Collectors.toMap(StageCost::stage, cost -> cost.nanos() / 1_000_000));
+    }
+
     private List<String> fuse(List<Integer> indices, int maxTokens) {
         try (FusionWorkspace workspace = MODEL.workspace(maxTokens)) {
             List<String> result = new ArrayList<>();
@@ -183,6 +230,7 @@ class FusedRowsTest {
                     @Override
                     public InternalRow next() {
                         read++;
+                        sleep();
                         int position = positions.next();
                         int row = indices.get(position);
                         return reused.apply(
@@ -191,6 +239,14 @@ class FusedRowsTest {
                 },
                 workspace,
                 maxTokens);
+    }
+
+    private void sleep() {
+        try {
+            Thread.sleep(sleepBeforeRow);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private FusedRows fusedRows(Iterator<InternalRow> rows, FusionWorkspace workspace, int maxTokens) {

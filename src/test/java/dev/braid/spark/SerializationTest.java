@@ -20,7 +20,6 @@ import org.apache.spark.serializer.Serializer;
 import org.apache.spark.serializer.SerializerInstance;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.util.LongAccumulator;
 import org.junit.jupiter.api.Test;
 
 /** What travels to executors, through the serializers that Spark can be set to use; local mode hands it over unserialised. */
@@ -90,8 +89,7 @@ class SerializationTest {
                     GOLDEN.mask(0, r),
                     GOLDEN.mask(1, r)));
         }
-        FusionProgress progress = new FusionProgress(
-                new LongAccumulator(), new LongAccumulator(), new LongAccumulator(), new LongAccumulator());
+        FusionProgress progress = new FusionProgress();
         List<String> fused = new ArrayList<>();
         try (FusionModel model = FusionModel.load(checkpoint);
                 FusionWorkspace workspace = model.workspace(config.maxTokens(), config.readouts())) {

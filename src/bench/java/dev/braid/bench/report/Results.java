@@ -1,0 +1,85 @@
+package dev.braid.bench.report;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Measurements of one run and where they were made.
+ *
+ * @param environment of all of them
+ * @param measurements in the order they were made
+ * @param slots of end to end, else none
+ * @param memory of end to end, else none
+ */
+public record Results(
+        Environment environment, List<Measurement> measurements, List<JobSlots> slots, List<PeakMemory> memory) {
+    private static final ObjectMapper JSON = JsonMapper.builder()
+            .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false)
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .build();
+
+    /** Missing lists are empty. */
+    public Results {
+        measurements = measurements == null ? List.of() : measurements;
+        slots = slots == null ? List.of() : slots;
+        memory = memory == null ? List.of() : memory;
+    }
+
+    /** Of a part inside the JVM. */
+    public Results(Environment environment, List<Measurement> measurements) {
+        this(environment, measurements, List.of(), List.of());
+    }
+
+    /**
+     * Braid's whole job in so many task slots.
+     *
+     * @param slots of one thread each
+     * @param rows of the table
+     * @param seconds one entry per round
+     */
+    public record JobSlots(int slots, long rows, List<Double> seconds) {}
+
+    /**
+     * The largest resident set of Braid's process.
+     *
+     * @param rows of the table
+     * @param peakBytes of the process, its JVM's heap included
+     */
+    public record PeakMemory(
+            long rows, @JsonProperty("peak_bytes") long peakBytes) {}
+
+    /** Writes {@code PART.json}. */
+    public void write(Path directory, Part part) {
+        try {
+            Files.createDirectories(directory);
+            JSON.writeValue(file(directory, part).toFile(), this);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Reads those parts that a directory holds: objects as {@link #write} writes them. */
+    public static List<Results> read(Path directory) throws IOException {
+        List<Results> parts = new ArrayList<>();
+        for (Part part : Part.values()) {
+            Path file = file(directory, part);
+            if (Files.exists(file)) {
+                parts.add(JSON.readValue(file.toFile(), Results.class));
+            }
+        }
+        return parts;
+    }
+
+    private static Path file(Path directory, Part part) {
+        return directory.resolve(part + ".json");
+    }
+}

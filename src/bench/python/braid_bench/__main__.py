@@ -1,0 +1,76 @@
+"""python -m braid_bench --output FILE [--quick]: measures from Parquet to Parquet, prints tables, writes records."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from braid_bench.comparison import Comparison, comparison_table
+from braid_bench.model import write_model
+from braid_bench.records import Record, table, write_records
+from braid_bench.scaling import memory, slots
+from braid_bench.shape import COMPARED, TEXTS
+from braid_bench.tables import FORMS
+
+_PARTS = ("end-to-end", "slots", "memory")
+
+
+def main() -> None:
+    options = parsed()
+    measured: dict[str, list[Record]] = {}
+    with tempfile.TemporaryDirectory(dir=options.work or options.output.parent, prefix="braid-bench-") as directory:
+        work = Path(directory).resolve()
+        model = work / "model"
+        write_model(model, COMPARED)
+        if "end-to-end" in options.parts:
+            comparison = Comparison(work, model, options.rows, options.repetitions)
+            measured["measurements"] = comparison.run(options.forms, options.texts)
+        if "slots" in options.parts:
+            measured["slots"] = slots(work, model, options.rows, options.repetitions)
+        if "memory" in options.parts:
+            measured["memory"] = memory(work, (10_000, options.many_rows))
+    write_records(options.output, measured)
+    print(report(measured))
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="braid_bench", description="Braid and PySpark from Parquet to Parquet.")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--work", type=Path, help="a directory for tables of up to 5 GB; default: that of the output")
+    parser.add_argument("--quick", action="store_true", help="few rows, each contender once, two forms of storage")
+    parser.add_argument("--rows", type=int, help="rows of a table; default: 8000, or 1000")
+    parser.add_argument("--repetitions", type=int, help="runs of each contender; default: 3, or 1")
+    parser.add_argument("--forms", nargs="+", choices=FORMS, help="default: all, or float16 and flat")
+    parser.add_argument("--texts", nargs="+", choices=TEXTS, default=TEXTS)
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, help="default: all, or end-to-end")
+    parser.add_argument("--many-rows", type=int, default=1_000_000, help="rows of the larger table of 'memory'")
+    quick = parser.parse_known_args()[0].quick
+    parser.set_defaults(
+        rows=1000 if quick else 8000,
+        repetitions=1 if quick else 3,
+        forms=["float16", "flat"] if quick else list(FORMS),
+        parts=["end-to-end"] if quick else list(_PARTS),
+    )
+    return parser.parse_args()
+
+
+def report(measured: Mapping[str, Sequence[Record]]) -> str:
+    """A table for each part that was measured."""
+    tables = []
+    if compared := measured.get("measurements"):
+        tables.append(f"{compared[0]['rows']} rows, two task slots\n\n{comparison_table(compared)}")
+    if of_slots := measured.get("slots"):
+        one = of_slots[0]["rows_per_second"]
+        rates = [(r["slots"], r["rows_per_second"]) for r in of_slots]
+        lines = [[str(count), f"{rate:.0f}", f"{rate / one:.2f}"] for count, rate in rates]
+        tables.append(table(["slots", "rows/s", "/ one"], lines))
+    if of_memory := measured.get("memory"):
+        lines = [[f"{r['rows']:,}", f"{r['peak_bytes'] / 2**20:.0f}"] for r in of_memory]
+        tables.append(table(["small rows", "peak MiB"], lines))
+    return "\n\n".join(tables)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+package dev.braid.kernel;
+
+import static dev.braid.kernel.OneDnn.anyLayout;
+import static dev.braid.kernel.OneDnn.attributes;
+import static dev.braid.kernel.OneDnn.check;
+import static dev.braid.kernel.OneDnn.destroy;
+import static dev.braid.kernel.OneDnn.strided;
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import dev.braid.kernel.OneDnnLibrary.Packed;
+import dev.braid.kernel.OneDnnPrimitive.Argument;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_post_ops;
+import org.bytedeco.dnnl.dnnl_primitive_attr;
+import org.bytedeco.dnnl.dnnl_primitive_desc;
+
+/**
+ * Linear maps on oneDNN's matmul, with bias, activation and residual fused into it. Its operands are float32 or bfloat16: then
+ * the weights are rounded when they are packed, the inputs before each product; sums, bias, activation and output stay
+ * float32.
+ */
+final class OneDnnLinears implements AutoCloseable {
+    /** The height for which a weight's layout is chosen; the primitives of all other heights take that layout over. */
+    private static final int LAYOUT_HEIGHT = 128;
+
+    private final OneDnnStream oneDnn;
+    private final boolean bfloat16;
+    /** oneDNN's type of weights and inputs. */
+    private final int operandType;
+    /** The input of one map in bfloat16, dense; grows to the largest. */
+    private Matrix rounded = Matrix.allocate(1, 1);
+
+    private record LinearSize(
+            int rows, int inputs, int outputs, int inStride, int outStride, Activation activation, boolean sum) {}
+
+    private record RoundingSize(int rows, int columns, int stride) {}
+
+    OneDnnLinears(OneDnnStream oneDnn, boolean bfloat16) {
+        this.oneDnn = oneDnn;
+        this.bfloat16 = bfloat16;
+        this.operandType = bfloat16 ? dnnl_bf16 : dnnl_f32;
+    }
+
+    /** Chooses the layout of a weight [N, K] and reorders it. */
+    Packed pack(Matrix weight, Matrix bias) {
+        int outputs = weight.rows();
+        int inputs = weight.columns();
+        dnnl_memory_desc transposed = strided(new long[] {inputs, outputs}, 1, weight.stride());
+        dnnl_memory_desc layout = chosenLayout(inputs, outputs);
+        Matrix packed = Matrix.allocate(1, floats(dnnl_memory_desc_get_size(layout)));
+        try (OneDnnPrimitive reorder = compileReorder(transposed, layout)) {
+            oneDnn.run(reorder, packed, weight);
+        }
+        destroy(transposed);
+        Matrix ownBias = Matrix.allocate(1, outputs);
+        ownBias.buffer().put(bias.buffer());
+        return new Packed(inputs, outputs, layout, packed, ownBias);
+    }
+
+    private dnnl_memory_desc chosenLayout(int inputs, int outputs) {
+        dnnl_memory_desc in = strided(operandType, new long[] {LAYOUT_HEIGHT, inputs}, inputs, 1);
+        dnnl_memory_desc out = strided(new long[] {LAYOUT_HEIGHT, outputs}, outputs, 1);
+        dnnl_memory_desc any = anyLayout(operandType, inputs, outputs);
+        dnnl_memory_desc bias = strided(new long[] {1, outputs}, outputs, 1);
+        dnnl_primitive_attr attributes = attributes();
+        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
+        check(
+                dnnl_matmul_primitive_desc_create(descriptor, oneDnn.engine(), in, any, bias, out, attributes),
+                "matmul_primitive_desc_create");
+        dnnl_memory_desc layout = new dnnl_memory_desc();
+        check(
+                dnnl_memory_desc_clone(layout, dnnl_primitive_desc_query_md(descriptor, dnnl_query_weights_md, 0)),
+                "memory_desc_clone");
+        check(dnnl_primitive_desc_destroy(descriptor), "primitive_desc_destroy");
+        check(dnnl_primitive_attr_destroy(attributes), "primitive_attr_destroy");
+        destroy(in, out, any, bias);
+        return layout;
+    }
+
+    /** {@code out = activation(in W^T + b)}, or {@code out += in W^T + b}. */
+    void linear(Matrix out, Matrix in, Packed weights, Activation activation, boolean sum) {
+        Matrix operand = in;
+        int stride = in.stride();
+        if (bfloat16) {
+            round(in);
+            operand = rounded;
+            stride = in.columns();
+        }
+        LinearSize size =
+                new LinearSize(in.rows(), weights.inputs(), weights.outputs(), stride, out.stride(), activation, sum);
+        OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileLinear(size, weights));
+        oneDnn.run(primitive, out, operand, weights.weight(), weights.bias());
+    }
+
+    /** To {@link #rounded}: to the nearest bfloat16, to the even one of two. */
+    private void round(Matrix in) {
+        RoundingSize size = new RoundingSize(in.rows(), in.columns(), in.stride());
+        OneDnnPrimitive rounding = oneDnn.primitive(size, () -> compileRounding(in));
+        oneDnn.run(rounding, rounded, in);
+    }
+
+    private OneDnnPrimitive compileRounding(Matrix in) {
+        dnnl_memory_desc source = strided(in);
+        dnnl_memory_desc target = strided(dnnl_bf16, new long[] {in.rows(), in.columns()}, in.columns(), 1);
+        int needed = floats(dnnl_memory_desc_get_size(target));
+        if (needed > rounded.columns()) {
+            rounded.close();
+            rounded = Matrix.allocate(1, needed);
+        }
+        OneDnnPrimitive rounding = compileReorder(source, target);
+        destroy(source, target);
+        return rounding;
+    }
+
+    private OneDnnPrimitive compileReorder(dnnl_memory_desc source, dnnl_memory_desc target) {
+        dnnl_primitive_attr attributes = attributes();
+        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
+        check(
+                dnnl_reorder_primitive_desc_create(
+                        descriptor, source, oneDnn.engine(), target, oneDnn.engine(), attributes),
+                "reorder_primitive_desc_create");
+        return oneDnn.compile(
+                descriptor, attributes, new Argument(DNNL_ARG_DST, target), new Argument(DNNL_ARG_SRC, source));
+    }
+
+    private OneDnnPrimitive compileLinear(LinearSize size, Packed weights) {
+        dnnl_memory_desc source = strided(operandType, new long[] {size.rows(), size.inputs()}, size.inStride(), 1);
+        dnnl_memory_desc target = strided(new long[] {size.rows(), size.outputs()}, size.outStride(), 1);
+        dnnl_memory_desc bias = strided(new long[] {1, size.outputs()}, size.outputs(), 1);
+        dnnl_primitive_attr attributes = attributes();
+        dnnl_post_ops postOps = new dnnl_post_ops();
+        check(dnnl_post_ops_create(postOps), "post_ops_create");
+        if (size.sum()) {
+            check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
+        }
+        int algorithm = switch (size.activation()) {
+            case NONE -> dnnl_alg_kind_undef;
+            case RELU -> dnnl_eltwise_relu;
+            case GELU -> dnnl_eltwise_gelu_erf;
+            case GELU_TANH -> dnnl_eltwise_gelu_tanh;
+            case TANH -> dnnl_eltwise_tanh;
+        };
+        if (size.activation() != Activation.NONE) {
+            check(dnnl_post_ops_append_eltwise(postOps, algorithm, 0f, 0f), "post_ops_append_eltwise");
+        }
+        check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
+        check(dnnl_post_ops_destroy(postOps), "post_ops_destroy");
+        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
+        check(
+                dnnl_matmul_primitive_desc_create(
+                        descriptor, oneDnn.engine(), source, weights.layout(), bias, target, attributes),
+                "matmul_primitive_desc_create");
+        OneDnnPrimitive primitive = oneDnn.compile(
+                descriptor,
+                attributes,
+                new Argument(DNNL_ARG_DST, target),
+                new Argument(DNNL_ARG_SRC, source),
+                new Argument(DNNL_ARG_WEIGHTS, weights.layout()),
+                new Argument(DNNL_ARG_BIAS, bias));
+        destroy(source, target, bias);
+        return primitive;
+    }
+
+    /** How many floats hold so many bytes. */
+    private static int floats(long bytes) {
+        return Math.toIntExact((bytes + Float.BYTES - 1) / Float.BYTES);
+    }
+
+    @Override
+    public void close() {
+        rounded.close();
+    }
+}

@@ -1,0 +1,25 @@
+package dev.braid.kernel;
+
+import dev.braid.InputException;
+import org.junit.jupiter.api.Assumptions;
+
+/** bfloat16 as tests see it. */
+public final class Bfloat16 {
+    private Bfloat16() {}
+
+    /** The kernels; where the processor lacks them, the calling test is skipped with the reason. */
+    public static KernelLibrary library() {
+        try {
+            return KernelLibrary.oneDnnBfloat16();
+        } catch (InputException refused) {
+            return Assumptions.abort(refused.getMessage());
+        }
+    }
+
+    /** The nearest number whose float32 has sixteen zero bits at its end; of two the one with another zero before them. */
+    static double nearest(double value) {
+        int bits = Float.floatToIntBits((float) value);
+        int half = 0x7fff + ((bits >>> 16) & 1);
+        return Float.intBitsToFloat((bits + half) & 0xffff0000);
+    }
+}
