@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** {@code jobs/braid} in a house whose path has a space, among programs that only say how they were called. */
 class LauncherTest {
     private static final List<String> SYSTEM =
-            List.of("bash", "env", "dirname", "readlink", "find", "sed", "head", "mkdir", "touch", "cat");
+            List.of("bash", "env", "dirname", "readlink", "find", "sed", "head", "mkdir", "touch", "cat", "mv");
 
     private static final Set<PosixFilePermission> EXECUTABLE = PosixFilePermissions.fromString("rwxr-xr-x");
 
@@ -66,6 +66,7 @@ class LauncherTest {
         Files.writeString(home.resolve("pom.xml"), "<project/>");
         jar = Files.writeString(home.resolve("target/braid.jar"), "a jar");
         Files.writeString(home.resolve("target/spark.classpath"), "spark-a.jar:spark-b.jar");
+        Files.writeString(home.resolve("target/braid.jsa"), "");
         FileTime before = FileTime.from(Instant.now().minusSeconds(60));
         for (String source : List.of("pom.xml", "src/main/java")) {
             Files.setLastModifiedTime(home.resolve(source), before);
@@ -85,10 +86,11 @@ class LauncherTest {
                 .containsExactly(
                         "java",
                         "@" + home + "/conf/jvm.options",
-                        "-XX:MaxRAMPercentage=50",
                         "-Dlog4j2.configurationFile=" + quoted("/conf/log4j2.properties"),
+                        "-XX:+UseParallelGC",
+                        "-XX:MaxRAMPercentage=50",
                         "-cp",
-                        home + "/conf:spark-a.jar:spark-b.jar",
+                        "spark-a.jar:spark-b.jar:" + jar,
                         "org.apache.spark.deploy.SparkSubmit",
                         "--class",
                         "dev.braid.job.Braid",
@@ -115,6 +117,43 @@ class LauncherTest {
 
         assertThat(outcome.out()).contains("-Xmx3g").doesNotContain("local[*]", "--");
         assertThat(outcome.out()).containsSubsequence("--master", "local[2]", jar.toString(), "fuse", "--key", "k");
+    }
+
+    @Test
+    void aCollectorThatIsNamedIsTaken() throws Exception {
+        environment.put("SPARK_SUBMIT_OPTS", "-XX:+UseG1GC");
+        assertThat(start("jobs/fuse.sh", "--key", "k").out())
+                .contains("-XX:+UseG1GC")
+                .doesNotContain("-XX:+UseParallelGC");
+    }
+
+    @Test
+    void classesAreArchivedOnceBehindABuild() throws Exception {
+        Path archive = home.resolve("target/braid.jsa");
+        Files.delete(archive);
+        program(
+                "java",
+                "[ \"$1\" = -version ] && echo 'openjdk version \"17.0.15\"' >&2 && exit\n"
+                        + "for a; do case $a in -XX:ArchiveClassesAtExit=*) echo classes > \"${a#*=}\";"
+                        + " exit;; esac; done\n" + saysItsArguments());
+        Outcome first = start("jobs/fuse.sh", "--key", "k");
+        assertThat(first.error()).isEqualTo("Preparing fast starts (once, half a minute)\n");
+        assertThat(archive).hasContent("classes");
+        assertThat(first.out()).contains("-XX:SharedArchiveFile=" + archive);
+        Outcome second = start("jobs/fuse.sh", "--key", "k");
+        assertThat(second.error()).isEmpty();
+        assertThat(second.out()).isEqualTo(first.out());
+        Files.setLastModifiedTime(jar, FileTime.from(Instant.now().plusSeconds(60)));
+        assertThat(start("jobs/fuse.sh", "--key", "k").error()).isNotEmpty();
+    }
+
+    @Test
+    void startsWithoutAnArchiveWhereNoneCanBeMade() throws Exception {
+        Files.delete(home.resolve("target/braid.jsa"));
+        Outcome outcome = start("jobs/fuse.sh", "--key", "k");
+        assertThat(outcome.code()).isZero();
+        assertThat(outcome.out()).doesNotContain("-XX:SharedArchiveFile=" + home.resolve("target/braid.jsa"));
+        assertThat(start("jobs/fuse.sh", "--key", "k").error()).isEmpty();
     }
 
     @Test
@@ -220,8 +259,9 @@ class LauncherTest {
 
         Outcome outcome = start("jobs/fuse.sh");
         assertThat(outcome.error())
-                .isEqualTo("Building " + jar
-                        + " (the first time Maven also downloads its libraries, which takes minutes)\n");
+                .isEqualTo(
+                        "Building " + jar
+                                + " (the first time Maven also downloads its libraries, which takes minutes)\nPreparing fast starts (once, half a minute)\n");
         assertThat(outcome.out()).startsWith("java");
         start("jobs/fuse.sh");
         assertThat(Files.readAllLines(directory.resolve("built")))
