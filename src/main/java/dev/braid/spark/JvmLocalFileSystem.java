@@ -1,0 +1,36 @@
+package dev.braid.spark;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.apache.hadoop.fs.LocalFileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.fs.permission.FsPermission;
+
+/**
+ * Hadoop's local file system with permissions that the JVM sets. Hadoop itself, where its native library is not installed,
+ * runs {@code chmod} as a process for every file and directory that it creates, a third of the time of a task of ten rows.
+ * The embedded start asks for it, by {@code spark.hadoop.fs.file.impl} in {@code conf/spark-defaults.conf}.
+ */
+public final class JvmLocalFileSystem extends LocalFileSystem {
+
+    /** As Hadoop makes it, by name. */
+    public JvmLocalFileSystem() {
+        super(new Raw());
+    }
+
+    private static final class Raw extends RawLocalFileSystem {
+        @Override
+        public void setPermission(Path path, FsPermission permission) throws IOException {
+            if (permission.getStickyBit()) {
+                super.setPermission(path, permission); // The JVM knows no such bit.
+                return;
+            }
+            String mode = permission.getUserAction().SYMBOL
+                    + permission.getGroupAction().SYMBOL
+                    + permission.getOtherAction().SYMBOL;
+            Files.setPosixFilePermissions(pathToFile(path).toPath(), PosixFilePermissions.fromString(mode));
+        }
+    }
+}
