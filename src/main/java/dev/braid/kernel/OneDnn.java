@@ -51,6 +51,11 @@ final class OneDnn {
         return attributes;
     }
 
+    /** How many floats hold so many bytes. */
+    static int floats(long bytes) {
+        return Math.toIntExact((bytes + Float.BYTES - 1) / Float.BYTES);
+    }
+
     static void destroy(dnnl_memory_desc... descriptors) {
         for (dnnl_memory_desc descriptor : descriptors) {
             check(dnnl_memory_desc_destroy(descriptor), "memory_desc_destroy");

@@ -1,7 +1,5 @@
 package dev.braid.kernel;
 
-import static dev.braid.kernel.OneDnn.attributes;
-import static dev.braid.kernel.OneDnn.check;
 import static dev.braid.kernel.OneDnn.destroy;
 import static dev.braid.kernel.OneDnn.strided;
 import static org.bytedeco.dnnl.global.dnnl.*;
@@ -10,8 +8,6 @@ import dev.braid.kernel.OneDnnPrimitive.Argument;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.dnnl.dnnl_memory_desc;
-import org.bytedeco.dnnl.dnnl_primitive_attr;
-import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
  * Attention of one row on oneDNN: all heads in one batched product each, tensors [H, Q, D/H], [H, D/H, S], [H, Q, S] and
@@ -89,9 +85,19 @@ final class OneDnnAttention implements AutoCloseable {
     private void run(Size size, Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {
         // Threads that have no whole heads each would share the sums of one, whose bits then depend on their number.
         boolean alone = size.keys() > SHORT_KEYS && size.layout().heads() % threads != 0;
-        if (alone) {
-            OpenMp.bindThread(1);
+        if (!alone) {
+            compute(size, context, query, key, value, scores);
+            return;
         }
+        OpenMp.bindThread(1);
+        try {
+            compute(size, context, query, key, value, scores);
+        } finally {
+            OpenMp.bindThread(threads);
+        }
+    }
+
+    private void compute(Size size, Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {
         Steps compiled = steps.get(size);
         if (compiled == null) {
             compiled = compile(size);
@@ -101,9 +107,6 @@ final class OneDnnAttention implements AutoCloseable {
         oneDnn.run(compiled.scores(), scores, query, key);
         oneDnn.run(compiled.softmax(), scores, scores);
         oneDnn.run(compiled.context(), context, scores, value);
-        if (alone) {
-            OpenMp.bindThread(threads);
-        }
     }
 
     private void forgetLongestUnused() {
@@ -153,12 +156,11 @@ final class OneDnnAttention implements AutoCloseable {
 
     private OneDnnPrimitive product(
             dnnl_memory_desc out, dnnl_memory_desc left, dnnl_memory_desc right, Argument... arguments) {
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_matmul_primitive_desc_create(descriptor, oneDnn.engine(), left, right, null, out, attributes),
-                "matmul_primitive_desc_create");
-        return oneDnn.compile(descriptor, attributes, arguments);
+        return oneDnn.compile(
+                "matmul_primitive_desc_create",
+                (descriptor, engine, attributes) ->
+                        dnnl_matmul_primitive_desc_create(descriptor, engine, left, right, null, out, attributes),
+                arguments);
     }
 
     private static Argument[] arguments(dnnl_memory_desc out, dnnl_memory_desc left, dnnl_memory_desc right) {
@@ -168,21 +170,19 @@ final class OneDnnAttention implements AutoCloseable {
     }
 
     private OneDnnPrimitive softmax(dnnl_memory_desc scores) {
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_softmax_forward_primitive_desc_create(
+        return oneDnn.compile(
+                "softmax_forward_primitive_desc_create",
+                (descriptor, engine, attributes) -> dnnl_softmax_forward_primitive_desc_create(
                         descriptor,
-                        oneDnn.engine(),
+                        engine,
                         dnnl_forward_inference,
                         dnnl_softmax_accurate,
                         scores,
                         scores,
                         2,
                         attributes),
-                "softmax_forward_primitive_desc_create");
-        return oneDnn.compile(
-                descriptor, attributes, new Argument(DNNL_ARG_DST, scores), new Argument(DNNL_ARG_SRC, scores));
+                new Argument(DNNL_ARG_DST, scores),
+                new Argument(DNNL_ARG_SRC, scores));
     }
 
     @Override

@@ -1,7 +1,5 @@
 package dev.braid.kernel;
 
-import static dev.braid.kernel.OneDnn.attributes;
-import static dev.braid.kernel.OneDnn.check;
 import static dev.braid.kernel.OneDnn.destroy;
 import static dev.braid.kernel.OneDnn.strided;
 import static org.bytedeco.dnnl.global.dnnl.*;
@@ -9,8 +7,6 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
 import org.bytedeco.dnnl.dnnl_memory_desc;
-import org.bytedeco.dnnl.dnnl_primitive_attr;
-import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
  * The kernels on oneDNN primitives: bias, activation and residual are fused into the matrix products
@@ -64,12 +60,11 @@ final class OneDnnKernels implements Kernels {
     private OneDnnPrimitive compileNorm(Matrix in, float epsilon) {
         dnnl_memory_desc tensor = strided(in);
         dnnl_memory_desc vector = strided(new long[] {in.columns()}, 1);
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_layer_normalization_forward_primitive_desc_create(
+        OneDnnPrimitive primitive = oneDnn.compile(
+                "layer_normalization_forward_primitive_desc_create",
+                (descriptor, engine, attributes) -> dnnl_layer_normalization_forward_primitive_desc_create(
                         descriptor,
-                        oneDnn.engine(),
+                        engine,
                         dnnl_forward_inference,
                         tensor,
                         tensor,
@@ -77,10 +72,6 @@ final class OneDnnKernels implements Kernels {
                         epsilon,
                         dnnl_use_scale | dnnl_use_shift,
                         attributes),
-                "layer_normalization_forward_primitive_desc_create");
-        OneDnnPrimitive primitive = oneDnn.compile(
-                descriptor,
-                attributes,
                 new Argument(DNNL_ARG_DST, tensor),
                 new Argument(DNNL_ARG_SRC, tensor),
                 new Argument(DNNL_ARG_SCALE, vector),
@@ -99,15 +90,10 @@ final class OneDnnKernels implements Kernels {
     private OneDnnPrimitive compileAdd(Matrix sum, Matrix in) {
         dnnl_memory_desc target = strided(sum);
         dnnl_memory_desc source = strided(in);
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_binary_primitive_desc_create(
-                        descriptor, oneDnn.engine(), dnnl_binary_add, target, source, target, attributes),
-                "binary_primitive_desc_create");
         OneDnnPrimitive primitive = oneDnn.compile(
-                descriptor,
-                attributes,
+                "binary_primitive_desc_create",
+                (descriptor, engine, attributes) -> dnnl_binary_primitive_desc_create(
+                        descriptor, engine, dnnl_binary_add, target, source, target, attributes),
                 new Argument(DNNL_ARG_DST, target),
                 new Argument(DNNL_ARG_SRC_0, target),
                 new Argument(DNNL_ARG_SRC_1, source));

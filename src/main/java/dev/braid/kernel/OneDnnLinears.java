@@ -47,7 +47,7 @@ final class OneDnnLinears implements AutoCloseable {
         int inputs = weight.columns();
         dnnl_memory_desc transposed = strided(new long[] {inputs, outputs}, 1, weight.stride());
         dnnl_memory_desc layout = chosenLayout(inputs, outputs);
-        Matrix packed = Matrix.allocate(1, floats(dnnl_memory_desc_get_size(layout)));
+        Matrix packed = Matrix.allocate(1, OneDnn.floats(dnnl_memory_desc_get_size(layout)));
         try (OneDnnPrimitive reorder = compileReorder(transposed, layout)) {
             oneDnn.run(reorder, packed, weight);
         }
@@ -102,32 +102,42 @@ final class OneDnnLinears implements AutoCloseable {
     private OneDnnPrimitive compileRounding(Matrix in) {
         dnnl_memory_desc source = strided(in);
         dnnl_memory_desc target = strided(dnnl_bf16, new long[] {in.rows(), in.columns()}, in.columns(), 1);
-        int needed = floats(dnnl_memory_desc_get_size(target));
-        if (needed > rounded.columns()) {
-            rounded.close();
-            rounded = Matrix.allocate(1, needed);
-        }
+        rounded = OneDnnStream.grown(rounded, dnnl_memory_desc_get_size(target));
         OneDnnPrimitive rounding = compileReorder(source, target);
         destroy(source, target);
         return rounding;
     }
 
     private OneDnnPrimitive compileReorder(dnnl_memory_desc source, dnnl_memory_desc target) {
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_reorder_primitive_desc_create(
-                        descriptor, source, oneDnn.engine(), target, oneDnn.engine(), attributes),
-                "reorder_primitive_desc_create");
         return oneDnn.compile(
-                descriptor, attributes, new Argument(DNNL_ARG_DST, target), new Argument(DNNL_ARG_SRC, source));
+                "reorder_primitive_desc_create",
+                (descriptor, engine, attributes) ->
+                        dnnl_reorder_primitive_desc_create(descriptor, source, engine, target, engine, attributes),
+                new Argument(DNNL_ARG_DST, target),
+                new Argument(DNNL_ARG_SRC, source));
     }
 
     private OneDnnPrimitive compileLinear(LinearSize size, Packed weights) {
         dnnl_memory_desc source = strided(operandType, new long[] {size.rows(), size.inputs()}, size.inStride(), 1);
         dnnl_memory_desc target = strided(new long[] {size.rows(), size.outputs()}, size.outStride(), 1);
         dnnl_memory_desc bias = strided(new long[] {1, size.outputs()}, size.outputs(), 1);
-        dnnl_primitive_attr attributes = attributes();
+        OneDnnPrimitive primitive = oneDnn.compile(
+                "matmul_primitive_desc_create",
+                (descriptor, engine, attributes) -> {
+                    setPostOps(attributes, size);
+                    return dnnl_matmul_primitive_desc_create(
+                            descriptor, engine, source, weights.layout(), bias, target, attributes);
+                },
+                new Argument(DNNL_ARG_DST, target),
+                new Argument(DNNL_ARG_SRC, source),
+                new Argument(DNNL_ARG_WEIGHTS, weights.layout()),
+                new Argument(DNNL_ARG_BIAS, bias));
+        destroy(source, target, bias);
+        return primitive;
+    }
+
+    /** The residual added first, then the activation. */
+    private static void setPostOps(dnnl_primitive_attr attributes, LinearSize size) {
         dnnl_post_ops postOps = new dnnl_post_ops();
         check(dnnl_post_ops_create(postOps), "post_ops_create");
         if (size.sum()) {
@@ -145,25 +155,6 @@ final class OneDnnLinears implements AutoCloseable {
         }
         check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
         check(dnnl_post_ops_destroy(postOps), "post_ops_destroy");
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_matmul_primitive_desc_create(
-                        descriptor, oneDnn.engine(), source, weights.layout(), bias, target, attributes),
-                "matmul_primitive_desc_create");
-        OneDnnPrimitive primitive = oneDnn.compile(
-                descriptor,
-                attributes,
-                new Argument(DNNL_ARG_DST, target),
-                new Argument(DNNL_ARG_SRC, source),
-                new Argument(DNNL_ARG_WEIGHTS, weights.layout()),
-                new Argument(DNNL_ARG_BIAS, bias));
-        destroy(source, target, bias);
-        return primitive;
-    }
-
-    /** How many floats hold so many bytes. */
-    private static int floats(long bytes) {
-        return Math.toIntExact((bytes + Float.BYTES - 1) / Float.BYTES);
     }
 
     @Override

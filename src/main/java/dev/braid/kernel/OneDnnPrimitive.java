@@ -50,10 +50,14 @@ final class OneDnnPrimitive implements AutoCloseable {
     }
 
     /**
-     * This primitive, which was compiled for any sizes and takes no scratch memory, on arguments of known sizes; to be closed
-     * before it.
+     * This primitive, which was compiled for any sizes, on arguments of known sizes; to be closed before it.
+     *
+     * @throws IllegalStateException if it takes scratch memory, whose size would depend on theirs
      */
     OneDnnPrimitive on(dnnl_engine engine, Argument... sized) {
+        if (scratchBytes != 0) {
+            throw new IllegalStateException("a primitive of any size takes no scratch memory, got " + scratchBytes);
+        }
         return new OneDnnPrimitive(engine, primitive, sized);
     }
 

@@ -1,5 +1,6 @@
 package dev.braid.kernel;
 
+import static dev.braid.kernel.OneDnn.attributes;
 import static dev.braid.kernel.OneDnn.check;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
@@ -42,16 +43,31 @@ final class OneDnnStream implements AutoCloseable {
         return primitive;
     }
 
-    /** Compiles, for its caller to close, and takes over both descriptors. */
-    OneDnnPrimitive compile(dnnl_primitive_desc descriptor, dnnl_primitive_attr attributes, Argument... arguments) {
+    /** One of oneDNN's calls {@code dnnl_..._primitive_desc_create}. */
+    @FunctionalInterface
+    interface Description {
+        int create(dnnl_primitive_desc descriptor, dnnl_engine engine, dnnl_primitive_attr attributes);
+    }
+
+    /** Compiles what a call, named for errors, describes; for the caller to close. */
+    OneDnnPrimitive compile(String call, Description description, Argument... arguments) {
+        dnnl_primitive_attr attributes = attributes();
+        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
+        check(description.create(descriptor, engine, attributes), call);
         OneDnnPrimitive primitive = new OneDnnPrimitive(engine, descriptor, arguments);
         check(dnnl_primitive_attr_destroy(attributes), "primitive_attr_destroy");
-        int elements = Math.toIntExact((primitive.scratchBytes() + Float.BYTES - 1) / Float.BYTES);
-        if (elements > scratch.columns()) {
-            scratch.close();
-            scratch = Matrix.allocate(1, elements);
-        }
+        scratch = grown(scratch, primitive.scratchBytes());
         return primitive;
+    }
+
+    /** The buffer, or one that holds so many bytes in its place. */
+    static Matrix grown(Matrix buffer, long bytes) {
+        int needed = OneDnn.floats(bytes);
+        if (needed <= buffer.columns()) {
+            return buffer;
+        }
+        buffer.close();
+        return Matrix.allocate(1, needed);
     }
 
     void run(OneDnnPrimitive primitive, Matrix... operands) {
