@@ -7,18 +7,15 @@ import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.TableColumns;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
 /** The options of {@code braid fuse}, beside those of its input. {@code conf/braid.properties} lists the same ones; a test holds them together. */
 final class FuseOptions {
@@ -161,12 +158,7 @@ final class FuseOptions {
     static final class PoolingName implements ITypeConverter<Pooling> {
         @Override
         public Pooling convert(String text) {
-            return Pooling.parse(text)
-                    .orElseThrow(() -> new TypeConversionException("expected "
-                            + Arrays.stream(Pooling.values())
-                                    .map(Pooling::configName)
-                                    .collect(Collectors.joining(", "))
-                            + ", got '" + text + "'"));
+            return Choice.of(Pooling.parse(text), Pooling.values(), Pooling::configName, text);
         }
     }
 
@@ -181,12 +173,7 @@ final class FuseOptions {
     static final class EmittedName implements ITypeConverter<Emitted> {
         @Override
         public Emitted convert(String text) {
-            return Emitted.parse(text.strip())
-                    .orElseThrow(() -> new TypeConversionException("expected "
-                            + Arrays.stream(Emitted.values())
-                                    .map(Emitted::configName)
-                                    .collect(Collectors.joining(", "))
-                            + ", got '" + text + "'"));
+            return Choice.of(Emitted.parse(text.strip()), Emitted.values(), Emitted::configName, text);
         }
     }
 }

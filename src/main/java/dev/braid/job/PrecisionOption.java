@@ -1,11 +1,8 @@
 package dev.braid.job;
 
 import dev.braid.model.Precision;
-import java.util.Arrays;
-import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
 /** What the model computes in. */
 final class PrecisionOption {
@@ -14,19 +11,15 @@ final class PrecisionOption {
             paramLabel = "P",
             converter = Name.class,
             defaultValue = "fp32",
-            description = "fp32, or bf16: weights and inputs of matrix products in bfloat16, about 1.7 times as fast;"
-                    + " refused on processors without AVX512-BF16 or AMX. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "fp32, or bf16: weights and inputs of matrix products in bfloat16, where the encoder is then about 1.7 times as fast;"
+                            + " refused on processors without AVX512-BF16 or AMX. Default: ${DEFAULT-VALUE}.")
     Precision precision;
 
     static final class Name implements ITypeConverter<Precision> {
         @Override
         public Precision convert(String text) {
-            return Precision.parse(text.strip())
-                    .orElseThrow(() -> new TypeConversionException("expected "
-                            + Arrays.stream(Precision.values())
-                                    .map(Precision::configName)
-                                    .collect(Collectors.joining(" or "))
-                            + ", got '" + text + "'"));
+            return Choice.of(Precision.parse(text.strip()), Precision.values(), Precision::configName, text);
         }
     }
 }
