@@ -45,6 +45,8 @@ public final class FeatureTables {
     private final List<SourceTable> sources;
     /** Of each source what {@link ColumnCheck} selected. */
     private final List<Dataset<Row>> tables;
+    /** Of all files. */
+    private final long inputBytes;
 
     private FeatureTables(
             SparkSession session, TableColumns columns, List<SourceTable> sources, List<Dataset<Row>> tables) {
@@ -52,6 +54,7 @@ public final class FeatureTables {
         this.columns = columns;
         this.sources = sources;
         this.tables = tables;
+        this.inputBytes = inputBytes();
     }
 
     /**
@@ -149,7 +152,7 @@ public final class FeatureTables {
         List<Dataset<Row>> keys =
                 tables.stream().map(table -> table.select(PairedTable.KEY)).toList();
         List<String> names = sources.stream().map(SourceTable::name).toList();
-        ReadSession.shufflePartitions(session, (int) Math.min(MAX_AUDIT_TASKS, inputBytes() / AUDIT_BYTES + 1));
+        ReadSession.shufflePartitions(session, (int) Math.min(MAX_AUDIT_TASKS, inputBytes / AUDIT_BYTES + 1));
         try {
             return new KeyAudit(keys, names, columns.key()).rows();
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
@@ -198,7 +201,7 @@ public final class FeatureTables {
     private int joinPartitions() {
         int parallelism =
                 JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
-        return Math.toIntExact(Math.max(parallelism, inputBytes() / TASK_BYTES + 1));
+        return Math.toIntExact(Math.max(parallelism, inputBytes / TASK_BYTES + 1));
     }
 
     private long inputBytes() {
