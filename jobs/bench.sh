@@ -68,7 +68,7 @@ if ! (cd "$home" && exec mvn -B -ntp -Pbench -Dspotless.check.skip=true test-com
   exit 1
 fi
 
-java=(java -cp "$home/target/test-classes:$home/target/classes:$(< "$classpath")")
+java=("${JAVA_HOME:+$JAVA_HOME/bin/}java" -cp "$home/target/test-classes:$home/target/classes:$(< "$classpath")")
 revision=$(git -C "$home" describe --always --dirty 2> /dev/null || true)
 
 if [[ ${#jvm[@]} -gt 0 ]]; then

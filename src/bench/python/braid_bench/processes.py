@@ -37,8 +37,8 @@ class Run:
     """One run of a contender.
 
     process_seconds: from the start of its process to its end.
-    job_seconds: from the first row read to the published output, with a Spark session that has started; models, native
-        libraries and Python workers are loaded within.
+    job_seconds: from the first row of features read to the published output, with a Spark session that has started. Python
+        workers, and each worker's or executor's own model, are loaded within; Braid's check of the keys comes before.
     peak_bytes: the largest resident memory of the process.
     """
 

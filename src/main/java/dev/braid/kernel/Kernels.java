@@ -2,7 +2,8 @@ package dev.braid.kernel;
 
 /**
  * The dense operations of a Transformer encoder, for one thread at a time. Outputs come first, then inputs, then weights.
- * No operation allocates memory for tensors: the caller owns every matrix. Shapes must agree as written; an implementation
+ * The caller owns every matrix; what an implementation itself needs between them, it keeps and grows to its largest
+ * operation. Shapes must agree as written; an implementation
  * may assume it. Matrices may be windows unless said otherwise; an output may share memory with an input only where it is
  * said.
  *

@@ -9,7 +9,7 @@ public enum Precision {
     /** Weights and inputs as they are. */
     FLOAT32("fp32"),
     /**
-     * Weights and inputs rounded to bfloat16, sums in float32: about twice as fast where the processor multiplies such
+     * Weights and inputs rounded to bfloat16, sums in float32: faster where the processor multiplies such
      * numbers itself, and about three digits.
      */
     BFLOAT16("bf16");

@@ -28,7 +28,8 @@ final class ExecutorModel {
     /**
      * Borrows a workspace of the model. Blocks while another task loads it.
      *
-     * @param id of one fusion: every borrower of an id brings the same checkpoint, budget and wish for attention
+     * @param id of one fusion: every borrower of an id brings the same checkpoint, budget, readouts and number of
+     *     threads
      * @param load called in the first borrower's thread only
      * @param open called where no workspace is idle
      */

@@ -43,7 +43,7 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     private InternalRow pendingRow;
 
     private Sequences pending;
-    /** The rows of the batch; null once it is handed out. */
+    /** The rows of the batch, each null once it is handed out. */
     private final List<PackedRow> packed = new ArrayList<>();
 
     /** Rows of the batch that are fused, and how many of them have been handed out. */
