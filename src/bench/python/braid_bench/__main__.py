@@ -10,11 +10,11 @@ from pathlib import Path
 from braid_bench.comparison import Comparison, comparison_table
 from braid_bench.model import write_model
 from braid_bench.records import Record, table, write_records
-from braid_bench.scaling import memory, slots
+from braid_bench.scaling import memory, slots, start
 from braid_bench.shape import COMPARED, TEXTS
 from braid_bench.tables import FORMS
 
-_PARTS = ("end-to-end", "slots", "memory")
+_PARTS = ("end-to-end", "slots", "start", "memory")
 
 
 def main() -> None:
@@ -29,6 +29,8 @@ def main() -> None:
             measured["measurements"] = comparison.run(options.forms, options.texts)
         if "slots" in options.parts:
             measured["slots"] = slots(work, model, options.rows, options.repetitions)
+        if "start" in options.parts:
+            measured["start"] = start(work, options.repetitions)
         if "memory" in options.parts:
             measured["memory"] = memory(work, (10_000, options.many_rows))
     write_records(options.output, measured)
@@ -44,14 +46,14 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, help="runs of each contender; default: 3, or 1")
     parser.add_argument("--forms", nargs="+", choices=FORMS, help="default: all, or float16 and flat")
     parser.add_argument("--texts", nargs="+", choices=TEXTS, default=TEXTS)
-    parser.add_argument("--parts", nargs="+", choices=_PARTS, help="default: all, or end-to-end")
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, help="default: all, or end-to-end and start")
     parser.add_argument("--many-rows", type=int, default=1_000_000, help="rows of the larger table of 'memory'")
     quick = parser.parse_known_args()[0].quick
     parser.set_defaults(
         rows=1000 if quick else 8000,
         repetitions=1 if quick else 3,
         forms=["float16", "flat"] if quick else list(FORMS),
-        parts=["end-to-end"] if quick else list(_PARTS),
+        parts=["end-to-end", "start"] if quick else list(_PARTS),
     )
     return parser.parse_args()
 
@@ -66,6 +68,12 @@ def report(measured: Mapping[str, Sequence[Record]]) -> str:
         rates = [(r["slots"], r["rows_per_second"]) for r in of_slots]
         lines = [[str(count), f"{rate:.0f}", f"{rate / one:.2f}"] for count, rate in rates]
         tables.append(table(["slots", "rows/s", "/ one"], lines))
+    for record in measured.get("start", ()):
+        lines = [
+            ["the demo, s", *(f"{seconds:.1f}" for seconds in record["demo_seconds"])],
+            [f"a task of {record['task_rows']} rows, ms", *(f"{1e3 * s:.1f}" for s in record["task_seconds"])],
+        ]
+        tables.append(table(["start", *(f"run {n + 1}" for n in range(len(record["demo_seconds"])))], lines))
     if of_memory := measured.get("memory"):
         lines = [[f"{r['rows']:,}", f"{r['peak_bytes'] / 2**20:.0f}"] for r in of_memory]
         tables.append(table(["small rows", "peak MiB"], lines))

@@ -37,8 +37,8 @@ class Run:
     """One run of a contender.
 
     process_seconds: from the start of its process to its end.
-    job_seconds: from the first row of features read to the published output, with a Spark session that has started. Python
-        workers, and each worker's or executor's own model, are loaded within; Braid's check of the keys comes before.
+    job_seconds: from a Spark session that has started to the published output: reading the model and the tables' footers,
+        starting Python workers, and Braid's checks of keys and model all lie within.
     peak_bytes: the largest resident memory of the process.
     """
 
@@ -66,12 +66,14 @@ class Braid:
 
     slots: task slots.
     heap: the Java heap, all of it taken at the start; half of the machine's memory, as it is needed, where None.
+    partitions: tasks that fuse; as the table is split where None.
     """
 
     name: str = "Braid"
     variant: str = ""
     slots: int = 2
     heap: str | None = None
+    partitions: int | None = None
 
     def fuse(self, model: Path, table: Path, form: Form, output: Path) -> Run:
         environment = {"BRAID_EMBEDDED": "1"}
@@ -82,7 +84,18 @@ class Braid:
         command += ["--", "--model", str(model), "--paired", str(table), "--key", KEY, "--output", str(output)]
         if form.dtype == "float16":
             command += ["--dtype", "visual=float16", "--dtype", "text=float16"]
+        if self.partitions is not None:
+            command += ["--partitions", str(self.partitions)]
         return _timed(command, environment)
+
+
+def demo(output: Path) -> Run:
+    """The fusion of the demo, as `jobs/demo.sh` starts it."""
+    data = HOME / "src" / "demo"
+    command = [str(HOME / "jobs" / "fuse.sh"), "--model", str(data / "model"), "--key", "codepoints"]
+    for modality in ("visual", "text"):
+        command += ["--features", f"{modality}={data / modality}.parquet", "--dtype", f"{modality}=float16"]
+    return _timed([*command, "--keep", "emoji,label", "--output", str(output)], {"BRAID_EMBEDDED": "1"})
 
 
 @dataclass(frozen=True)

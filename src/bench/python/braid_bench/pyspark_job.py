@@ -28,8 +28,8 @@ _ARROW_ROWS = 256
 
 def main(model: str, table: str, output: str, encoder: str, batch_size: str) -> None:
     spark = session()
-    rows = spark.read.parquet(table)
     start = time.perf_counter()
+    rows = spark.read.parquet(table)
     key = rows.schema[KEY].dataType.simpleString()
     fuse = partial(fuse_partition, Path(model), Choice(encoder, int(batch_size)))
     fused = rows.mapInArrow(fuse, f"{KEY} {key}, {FUSED} array<float>")

@@ -66,6 +66,7 @@ final class FuseCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         options.check();
         try (SparkSession spark = Session.start("fuse")) {
+            long start = System.nanoTime();
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
@@ -78,7 +79,6 @@ final class FuseCommand implements Callable<Integer> {
             long rows = tables.audit();
             FusionProgress progress = FusionProgress.start(spark.sparkContext());
             PrintWriter error = spec.commandLine().getErr();
-            long start = System.nanoTime();
             try (ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
                 PairedTable paired = tables.pair(options.partitions());
                 Dataset<Row> fused = Fusion.fuse(paired, checkpoint, verification.proof(), config, progress);

@@ -9,7 +9,7 @@ import java.util.Locale;
  * @param truncated rows of which a sequence was cut
  * @param multiplyAdds of the model's matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
  * @param fingerprint of the output's rows: see {@link dev.braid.spark.FusionProgress#fingerprint}
- * @param elapsed from the keys checked to the output published
+ * @param elapsed from a Spark session that has started to the output published
  * @param verified what the check against PyTorch's numbers gave
  */
 record RunReport(

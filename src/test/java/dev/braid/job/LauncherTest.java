@@ -100,7 +100,7 @@ class LauncherTest {
                         "spark.driver.host=localhost",
                         "--conf",
                         "spark.driver.bindAddress=127.0.0.1",
-                        jar.toString(),
+                        "spark-internal",
                         "fuse",
                         "--options=" + home + "/conf/braid.properties",
                         "--model",
@@ -116,7 +116,25 @@ class LauncherTest {
         Outcome outcome = start("jobs/fuse.sh", "--master", "local[2]", "--driver-memory", "3g", "--", "--key", "k");
 
         assertThat(outcome.out()).contains("-Xmx3g").doesNotContain("local[*]", "--");
-        assertThat(outcome.out()).containsSubsequence("--master", "local[2]", jar.toString(), "fuse", "--key", "k");
+        assertThat(outcome.out()).containsSubsequence("--master", "local[2]", "spark-internal", "fuse", "--key", "k");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--master local", "--master=local[2]"})
+    void whereAllRunsInOneJvmTheJarIsNotCopied(String master) throws Exception {
+        assertThat(embedded(master)).contains("spark-internal").doesNotContain(jar.toString());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--master local-cluster[2,1,1024]", "--master=spark://host:7077"})
+    void otherJvmsAreSentTheJar(String master) throws Exception {
+        assertThat(embedded(master)).contains(jar.toString()).doesNotContain("spark-internal");
+    }
+
+    private List<String> embedded(String master) throws Exception {
+        List<String> arguments = new ArrayList<>(List.of(master.split(" ")));
+        arguments.addAll(List.of("--", "--key", "k"));
+        return start("jobs/fuse.sh", arguments.toArray(String[]::new)).out();
     }
 
     @Test
@@ -227,7 +245,7 @@ class LauncherTest {
 
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.out())
-                .containsSubsequence("dev.braid.job.Braid", jar.toString(), command, "--model", "a model")
+                .containsSubsequence("dev.braid.job.Braid", "spark-internal", command, "--model", "a model")
                 .noneMatch(argument -> argument.startsWith("--options"));
     }
 
@@ -249,7 +267,7 @@ class LauncherTest {
     void worksFromAnywhereAndThroughALink() throws Exception {
         Path link = Files.createSymbolicLink(directory.resolve("fuse"), home.resolve("jobs/fuse.sh"));
 
-        assertThat(start(link.toString(), "--key", "k").out()).contains(jar.toString());
+        assertThat(start(link.toString(), "--key", "k").out()).contains("spark-a.jar:spark-b.jar:" + jar);
     }
 
     @Test

@@ -76,6 +76,7 @@ public final class Report {
             case END_TO_END ->
                 SmallTables.endToEnd(measured, measurements(Part.SLOTS))
                         + paragraph(SmallTables.jobSlots(results.slots()))
+                        + paragraph(SmallTables.start(results.start()))
                         + paragraph(SmallTables.memory(results.memory()));
         };
         return "**" + part.title() + "**\n\n" + tables + "\n";

@@ -93,11 +93,14 @@ class ReportTest {
                                    "contender": "Braid", "variant": "", "rows": 8000, "tokens": 1, "seconds": [20, 40],
                                    "rows_per_second": 300}],
                  "slots": [{"slots": 2, "rows": 8000, "seconds": [20], "process_seconds": [30]}],
+                 "start": [{"demo_seconds": [5, 6, 7], "task_rows": 10, "task_seconds": [0.012, 0.014]}],
                  "memory": [{"rows": 10000, "peak_bytes": 2097152}]}""");
         assertThat(new Report(Results.read(directory)).all())
                 .contains("Python 3.11")
                 .contains("| flat | dense | 300 (200–400) |  |")
                 .contains("| 2 | 400 (400–400) |")
+                .contains("its end, s | 6.00 (5.00–7.00) |")
+                .contains("a task of 10 rows, beyond its rows, ms | 13.0 (12.0–14.0) |")
                 .contains("| 10,000 | 2 |");
     }
 

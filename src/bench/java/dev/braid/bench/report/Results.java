@@ -18,10 +18,15 @@ import java.util.List;
  * @param environment of all of them
  * @param measurements in the order they were made
  * @param slots of end to end, else none
+ * @param start of end to end, else none
  * @param memory of end to end, else none
  */
 public record Results(
-        Environment environment, List<Measurement> measurements, List<JobSlots> slots, List<PeakMemory> memory) {
+        Environment environment,
+        List<Measurement> measurements,
+        List<JobSlots> slots,
+        List<Start> start,
+        List<PeakMemory> memory) {
     private static final ObjectMapper JSON = JsonMapper.builder()
             .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false)
             .enable(SerializationFeature.INDENT_OUTPUT)
@@ -31,12 +36,13 @@ public record Results(
     public Results {
         measurements = measurements == null ? List.of() : measurements;
         slots = slots == null ? List.of() : slots;
+        start = start == null ? List.of() : start;
         memory = memory == null ? List.of() : memory;
     }
 
     /** Of a part inside the JVM. */
     public Results(Environment environment, List<Measurement> measurements) {
-        this(environment, measurements, List.of(), List.of());
+        this(environment, measurements, List.of(), List.of(), List.of());
     }
 
     /**
@@ -47,6 +53,18 @@ public record Results(
      * @param seconds one entry per round
      */
     public record JobSlots(int slots, long rows, List<Double> seconds) {}
+
+    /**
+     * What it costs to begin.
+     *
+     * @param demoSeconds the fusion of the demo from its command to its end, one entry per round
+     * @param taskRows rows of a small task
+     * @param taskSeconds what such a task takes beyond its rows, one entry per round
+     */
+    public record Start(
+            @JsonProperty("demo_seconds") List<Double> demoSeconds,
+            @JsonProperty("task_rows") int taskRows,
+            @JsonProperty("task_seconds") List<Double> taskSeconds) {}
 
     /**
      * The largest resident set of Braid's process.

@@ -149,6 +149,20 @@ final class SmallTables {
         return table.toString();
     }
 
+    /** What a run and a task cost beside their rows. */
+    static String start(List<Results.Start> start) {
+        MarkdownTable table = new MarkdownTable(List.of("start", "it takes"));
+        for (Results.Start measured : start) {
+            table.add(List.of(
+                    "the demo's fusion, from `jobs/fuse.sh` to its end, s",
+                    Spread.of(measured.demoSeconds()).toString()));
+            table.add(List.of(
+                    "a task of " + measured.taskRows() + " rows, beyond its rows, ms",
+                    Spread.of(measured.taskSeconds()).times(1e3).toString()));
+        }
+        return table.toString();
+    }
+
     /** The memory of Braid's process over few rows and over many. */
     static String memory(List<Results.PeakMemory> memory) {
         MarkdownTable table = new MarkdownTable(List.of("rows", "most memory of a job in one task slot, MiB"));
