@@ -5,6 +5,7 @@ import static dev.braid.kernel.OneDnn.strided;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnPrimitive.Argument;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.dnnl.dnnl_memory_desc;
@@ -21,15 +22,16 @@ final class OneDnnAttention implements AutoCloseable {
     /** The most keys that products are compiled for. */
     private static final int SHORT_KEYS = 128;
 
-    /** Sizes that are kept, the longest unused one going first; oneDNN's own process-wide cache stands behind. */
-    private static final int SIZES = 256;
+    /** Long sizes that are kept, the longest unused one going first; oneDNN's own process-wide cache stands behind. */
+    private static final int LONG_SIZES = 512;
 
     /** A primitive without sizes is bound to arguments later. */
     private static final Argument[] NO_ARGUMENTS = {};
 
     private final OneDnnStream oneDnn;
     private final int threads;
-    private final Map<Size, Steps> steps = new LinkedHashMap<>(64, 0.75f, true);
+    private final Map<Size, Steps> shortSteps = new HashMap<>();
+    private final Map<Size, Steps> longSteps = new LinkedHashMap<>(64, 0.75f, true);
 
     /** What tells one attention from another, but for the lengths. */
     private record Layout(int heads, int headSize, int queryStride, int keyStride, int valueStride, int contextStride) {
@@ -55,7 +57,12 @@ final class OneDnnAttention implements AutoCloseable {
         }
     }
 
-    private record Size(Layout layout, int queries, int keys) {}
+    private record Size(Layout layout, int queries, int keys) {
+
+        boolean isShort() {
+            return keys <= SHORT_KEYS;
+        }
+    }
 
     /** Names the products of any size that belong to a layout. */
     private record AnySize(Layout layout, boolean ofScores) {}
@@ -84,7 +91,7 @@ final class OneDnnAttention implements AutoCloseable {
 
     private void run(Size size, Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {
         // Threads that have no whole heads each would share the sums of one, whose bits then depend on their number.
-        boolean alone = size.keys() > SHORT_KEYS && size.layout().heads() % threads != 0;
+        boolean alone = !size.isShort() && size.layout().heads() % threads != 0;
         if (!alone) {
             compute(size, context, query, key, value, scores);
             return;
@@ -98,6 +105,7 @@ final class OneDnnAttention implements AutoCloseable {
     }
 
     private void compute(Size size, Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {
+        Map<Size, Steps> steps = size.isShort() ? shortSteps : longSteps;
         Steps compiled = steps.get(size);
         if (compiled == null) {
             compiled = compile(size);
@@ -110,8 +118,8 @@ final class OneDnnAttention implements AutoCloseable {
     }
 
     private void forgetLongestUnused() {
-        if (steps.size() > SIZES) {
-            var eldest = steps.entrySet().iterator();
+        if (longSteps.size() > LONG_SIZES) {
+            var eldest = longSteps.entrySet().iterator();
             eldest.next().getValue().close();
             eldest.remove();
         }
@@ -125,7 +133,7 @@ final class OneDnnAttention implements AutoCloseable {
         dnnl_memory_desc context = layout.context(size.queries());
         dnnl_memory_desc scores = layout.scores(size.queries(), size.keys());
         Steps compiled;
-        if (size.keys() <= SHORT_KEYS) {
+        if (size.isShort()) {
             compiled = new Steps(product(scores, query, key), softmax(scores), product(context, scores, value));
         } else {
             compiled = new Steps(
@@ -187,6 +195,7 @@ final class OneDnnAttention implements AutoCloseable {
 
     @Override
     public void close() {
-        steps.values().forEach(Steps::close);
+        shortSteps.values().forEach(Steps::close);
+        longSteps.values().forEach(Steps::close);
     }
 }
