@@ -100,7 +100,6 @@ final class FuseOptions {
      * --features}, and what {@link InputOptions#check} says.
      *
      * @throws UsageException naming the first of these that is wrong
-     * @throws dev.braid.InputException if this machine would not gain from the precision
      */
     void check() {
         List<String> missing = new ArrayList<>();
@@ -120,7 +119,6 @@ final class FuseOptions {
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth("fuse", "neither");
         }
-        precision.precision.check();
     }
 
     /** The model with the pooling asked for, or its own. */

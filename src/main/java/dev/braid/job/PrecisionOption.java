@@ -12,8 +12,9 @@ final class PrecisionOption {
             converter = Name.class,
             defaultValue = "fp32",
             description =
-                    "fp32, or bf16: weights and inputs of matrix products in bfloat16, where the encoder is then about 1.7 times as fast;"
-                            + " refused on processors without AVX512-BF16 or AMX. Default: ${DEFAULT-VALUE}.")
+                    "fp32, or bf16: weights and inputs of matrix products in bfloat16, which makes the encoder about 1.7"
+                            + " times as fast; refused on processors without AVX512-BF16 or AMX. Default:"
+                            + " ${DEFAULT-VALUE}.")
     Precision precision;
 
     static final class Name implements ITypeConverter<Precision> {

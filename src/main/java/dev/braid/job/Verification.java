@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
 import dev.braid.model.FusionModel;
@@ -26,7 +27,7 @@ record Verification(Optional<Proof> proof, String outcome) {
      * Replays the model's golden file here, if its directory has one: in float32, which finds every wrong description of the
      * model, and then in the precision of the run.
      *
-     * @throws dev.braid.InputException if a number is too far off
+     * @throws InputException if a number is too far off, or this machine would not gain from the precision
      */
     static Verification of(
             String directory, Checkpoint checkpoint, double tolerance, Precision precision, Configuration hadoop) {
@@ -34,6 +35,7 @@ record Verification(Optional<Proof> proof, String outcome) {
         if (golden.isEmpty()) {
             return new Verification(Optional.empty(), "no " + Golden.FILE);
         }
+        checkOnDriver(precision);
         Proof proof = new Proof(golden.get(), tolerance);
         GoldenResult result = verify(proof, checkpoint);
         String outcome = String.format(
@@ -51,6 +53,14 @@ record Verification(Optional<Proof> proof, String outcome) {
                     rounded.smallest().digits());
         }
         return new Verification(Optional.of(proof), outcome);
+    }
+
+    private static void checkOnDriver(Precision precision) {
+        try {
+            precision.check();
+        } catch (InputException refused) {
+            throw new InputException("On the driver: " + refused.getMessage(), refused);
+        }
     }
 
     private static GoldenResult verify(Proof proof, Checkpoint checkpoint) {

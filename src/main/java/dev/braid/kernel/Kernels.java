@@ -2,10 +2,9 @@ package dev.braid.kernel;
 
 /**
  * The dense operations of a Transformer encoder, for one thread at a time. Outputs come first, then inputs, then weights.
- * The caller owns every matrix; what an implementation itself needs between them, it keeps and grows to its largest
- * operation. Shapes must agree as written; an implementation
- * may assume it. Matrices may be windows unless said otherwise; an output may share memory with an input only where it is
- * said.
+ * The caller owns every matrix; what an implementation needs beside them, it keeps and grows to its largest operation.
+ * Shapes must agree as written; an implementation may assume it. Matrices may be windows unless said otherwise; an output may
+ * share memory with an input only where it is said.
  *
  * <p>Numerics: float32 throughout, accumulated in float32; only {@link KernelLibrary#oneDnnBfloat16} rounds the operands of
  * {@link #linear} and {@link #linearAdd}. With oneDNN a row's result of these two has the same bits whatever the other rows

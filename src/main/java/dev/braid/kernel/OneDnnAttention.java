@@ -96,12 +96,7 @@ final class OneDnnAttention implements AutoCloseable {
             compute(size, context, query, key, value, scores);
             return;
         }
-        OpenMp.bindThread(1);
-        try {
-            compute(size, context, query, key, value, scores);
-        } finally {
-            OpenMp.bindThread(threads);
-        }
+        OpenMp.alone(threads, () -> compute(size, context, query, key, value, scores));
     }
 
     private void compute(Size size, Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {

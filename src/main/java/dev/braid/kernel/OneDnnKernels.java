@@ -26,7 +26,7 @@ final class OneDnnKernels implements Kernels {
     /** With linear maps of float32 operands, or of bfloat16 ones, on so many threads. */
     OneDnnKernels(boolean bfloat16, int threads) {
         this.threads = threads;
-        linears = new OneDnnLinears(oneDnn, bfloat16);
+        linears = new OneDnnLinears(oneDnn, bfloat16, threads);
         attention = new OneDnnAttention(oneDnn, threads);
     }
 

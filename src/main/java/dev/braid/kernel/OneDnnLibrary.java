@@ -26,7 +26,22 @@ final class OneDnnLibrary implements KernelLibrary {
      */
     static boolean multipliesBfloat16() {
         Loader.load(dnnl.class);
-        return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+        return uses(dnnl_cpu_isa_avx512_core_bf16);
+    }
+
+    private static boolean uses(int instructions) {
+        return (dnnl_get_effective_cpu_isa() & instructions) == instructions;
+    }
+
+    /**
+     * The most threads that oneDNN shares out a product's rows and columns among, and never its sums, whose bits would tell
+     * the number of threads; {@link OneDnnLinears} says what holds for long sums.
+     */
+    private int mostThreads() {
+        if (!uses(dnnl_cpu_isa_avx2)) {
+            return 1;
+        }
+        return bfloat16 && uses(dnnl_cpu_isa_avx512_core_amx) ? 15 : Integer.MAX_VALUE;
     }
 
     /** The largest set of instructions below AVX512-BF16 that oneDNN uses here. */
@@ -67,7 +82,7 @@ final class OneDnnLibrary implements KernelLibrary {
 
     @Override
     public Kernels open(int threads) {
-        return new OneDnnKernels(bfloat16, OpenMp.dependable(threads, System.getenv()));
+        return new OneDnnKernels(bfloat16, OpenMp.dependable(Math.min(threads, mostThreads()), System.getenv()));
     }
 
     /** A weight in oneDNN's layout, with the descriptor that says which, and a copy of the bias. */

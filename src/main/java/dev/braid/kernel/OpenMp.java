@@ -19,6 +19,16 @@ final class OpenMp {
         NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(threads);
     }
 
+    /** Does work on the calling thread alone, which is bound to so many threads again. */
+    static void alone(int threads, Runnable work) {
+        bindThread(1);
+        try {
+            work.run();
+        } finally {
+            bindThread(threads);
+        }
+    }
+
     /**
      * As many threads as asked for; one where the environment lets the runtime start fewer. oneDNN splits a primitive's work
      * when it compiles it, and leaves undone what was meant for threads that then are not there.

@@ -111,28 +111,31 @@ class CommandsTest {
         assertThat(outcome.out()).matches("cat face\n   0\\.\\d{3}  [a-z ]+ face\n   0\\.\\d{3}  [a-z ]+ face\n");
     }
 
+    /** A driver that replays nothing computes nothing. */
     @Test
     @Order(6)
-    void bfloat16IsRefusedBeforeAnythingIsReadWhereTheProcessorLacksIt() throws Exception {
+    void bfloat16IsRefusedByTheMachineThatComputesAndLacksIt() throws Exception {
         Map<String, String> older = Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE");
+        String model = "--model=" + DEMO.resolve("model");
         String[] fuse = {
-            "fuse",
-            "--precision=bf16",
-            "--model=absent",
-            "--paired=absent",
-            "--key=id",
-            "--output=refused",
-            "--no-verify"
+            "fuse", "--precision=bf16", model, "--paired=/absent", "--key=id", "--output=refused", "--no-verify"
         };
-        for (String[] command : List.of(fuse, new String[] {"verify", "--precision=bf16", "--model=absent"})) {
-            Outcome outcome = start(older, command);
 
-            assertThat(outcome.error())
-                    .startsWith("Cannot compute in bf16: expected a processor with AVX512-BF16 or AMX")
-                    .endsWith("; drop '--precision bf16'\n")
-                    .hasLineCount(1);
-            assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
-        }
+        assertRefused("", start(older, "verify", "--precision=bf16", "--model=absent"));
+        assertRefused("On the driver: ", start(older, Arrays.copyOf(fuse, fuse.length - 1)));
+        assertThat(start(older, fuse).error()).contains("table '/absent': expected a path that exists, got none");
+        assertRefused(
+                "On executor 'driver' (localhost): ",
+                fuse(older, "--precision=bf16", "--no-verify", "--partitions=1", "--output=refused"));
+        assertThat(directory.resolve("refused")).doesNotExist();
+    }
+
+    private static void assertRefused(String where, Outcome outcome) {
+        assertThat(outcome.error())
+                .startsWith(where + "Cannot compute in bf16: expected a processor with AVX512-BF16 or AMX")
+                .endsWith("; drop '--precision bf16'\n")
+                .hasLineCount(1);
+        assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
     }
 
     @Test
@@ -149,6 +152,11 @@ class CommandsTest {
     }
 
     private static Outcome fuse(String... arguments) throws IOException, InterruptedException {
+        return fuse(Map.of(), arguments);
+    }
+
+    private static Outcome fuse(Map<String, String> environment, String... arguments)
+            throws IOException, InterruptedException {
         List<String> all = new ArrayList<>(List.of(
                 "fuse",
                 "--model=" + DEMO.resolve("model"),
@@ -158,7 +166,7 @@ class CommandsTest {
                 "--dtype=text=float16",
                 "--key=codepoints"));
         all.addAll(List.of(arguments));
-        return start(all.toArray(String[]::new));
+        return start(environment, all.toArray(String[]::new));
     }
 
     private static Outcome start(String... arguments) throws IOException, InterruptedException {

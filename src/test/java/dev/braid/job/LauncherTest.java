@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,8 +24,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code jobs/braid} in a house whose path has a space, among programs that only say how they were called. */
 class LauncherTest {
-    private static final List<String> SYSTEM =
-            List.of("bash", "env", "dirname", "readlink", "find", "sed", "head", "mkdir", "touch", "cat", "mv");
+    private static final List<String> SYSTEM = List.of(
+            "bash", "env", "dirname", "readlink", "find", "sed", "head", "mkdir", "touch", "cat", "mv", "rm", "sleep");
 
     private static final Set<PosixFilePermission> EXECUTABLE = PosixFilePermissions.fromString("rwxr-xr-x");
 
@@ -163,6 +164,48 @@ class LauncherTest {
         assertThat(second.out()).isEqualTo(first.out());
         Files.setLastModifiedTime(jar, FileTime.from(Instant.now().plusSeconds(60)));
         assertThat(start("jobs/fuse.sh", "--key", "k").error()).isNotEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "--help",
+                "--version",
+                "verify --model m",
+                "inspect --model m",
+                "neighbours",
+                "fuse --help",
+                "fuse -h"
+            })
+    void whatFusesNothingMakesNoArchiveAndUsesOneThatIsThere(String arguments) throws Exception {
+        Path archive = home.resolve("target/braid.jsa");
+        Files.delete(archive);
+        Outcome outcome = start("jobs/braid", arguments.split(" "));
+        assertThat(outcome.error()).isEmpty();
+        assertThat(outcome.out()).contains(arguments.split(" "));
+        assertThat(archive).doesNotExist();
+
+        Files.writeString(archive, "classes");
+        assertThat(start("jobs/braid", arguments.split(" ")).out()).contains("-XX:SharedArchiveFile=" + archive);
+    }
+
+    @Test
+    void anInterruptLeavesNothingOfAnArchive() throws Exception {
+        Files.delete(home.resolve("target/braid.jsa"));
+        program(
+                "java",
+                "[ \"$1\" = -version ] && echo 'openjdk version \"17.0.15\"' >&2 && exit\n"
+                        + "for a; do case $a in -XX:ArchiveClassesAtExit=*) echo half > \"${a#*=}\";"
+                        + " exec sleep 60;; esac; done\n" + saysItsArguments());
+        Process launcher = launch("jobs/fuse.sh", "--key", "k");
+        Path target = home.resolve("target");
+        while (launcher.isAlive() && names(target).stream().noneMatch(name -> name.startsWith("braid.jsa."))) {
+            Thread.sleep(10);
+        }
+        launcher.destroy();
+
+        assertThat(launcher.waitFor()).isEqualTo(130);
+        assertThat(names(target)).containsExactlyInAnyOrder("braid.jar", "spark.classpath");
     }
 
     @Test
@@ -317,6 +360,12 @@ class LauncherTest {
                         + "/java'; set JAVA_HOME\n");
     }
 
+    private static List<String> names(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.map(file -> file.getFileName().toString()).toList();
+        }
+    }
+
     private static String saysItsArguments() {
         return "echo \"${0##*/}\"; printf '%s\\n' \"$@\" \"SPARK_CONF_DIR=${SPARK_CONF_DIR:-}\""
                 + " \"SPARK_SUBMIT_OPTS=${SPARK_SUBMIT_OPTS:-}\"\n";
@@ -336,18 +385,21 @@ class LauncherTest {
     }
 
     private Outcome start(String script, String... arguments) throws IOException, InterruptedException {
+        int code = launch(script, arguments).waitFor();
+        return new Outcome(
+                code, Files.readAllLines(directory.resolve("out")), Files.readString(directory.resolve("error")));
+    }
+
+    private Process launch(String script, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(home.resolve(script).toString()));
         command.addAll(List.of(arguments));
-        Path out = directory.resolve("out");
-        Path error = directory.resolve("error");
         ProcessBuilder builder = new ProcessBuilder(command)
                 .directory(directory.toFile())
-                .redirectOutput(out.toFile())
-                .redirectError(error.toFile());
+                .redirectOutput(directory.resolve("out").toFile())
+                .redirectError(directory.resolve("error").toFile());
         builder.environment().clear();
         builder.environment().putAll(environment);
         builder.environment().put("PATH", programs.toString());
-        int code = builder.start().waitFor();
-        return new Outcome(code, Files.readAllLines(out), Files.readString(error));
+        return builder.start();
     }
 }

@@ -10,6 +10,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.checkpoint.RandomCheckpoint.Part;
+import dev.braid.kernel.Bfloat16;
 import dev.braid.kernel.KernelLibrary;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -38,6 +39,8 @@ class SameBitsTest {
     /** Longest of a row's sequences: mostly short, some past the 128 queries that are attended together. */
     private static final int[] LENGTHS = {1, 2, 8, 20, 20, 70, 150, 300};
 
+    private static final int[] THREADS = {2, 3, 8, 16};
+
     /** What is read of a fused row. */
     private record Fused(List<float[]> pooled, List<float[]> tokens, List<float[]> attentionByLayer) {}
 
@@ -63,16 +66,50 @@ class SameBitsTest {
             ExecutorService beside = Executors.newFixedThreadPool(2);
             try {
                 List<Future<List<Fused>>> packed = new ArrayList<>();
-                for (int threads = 1; threads <= 2; threads++) {
-                    int ofEach = threads;
+                for (int threads : new int[] {1, any(THREADS, random)}) {
                     Random order = new Random(random.nextLong());
-                    packed.add(beside.submit(() -> shuffled(model, rows, readouts, order, ofEach, 3)));
+                    packed.add(beside.submit(() -> shuffled(model, rows, readouts, order, threads, 3)));
                 }
                 for (Future<List<Fused>> fused : packed) {
                     assertSame(fused.get(), alone);
                 }
             } finally {
                 beside.shutdown();
+            }
+        }
+    }
+
+    /** Products of few rows and outputs, but long sums, which are what threads without a block of their own could share. */
+    @Example
+    void aShortRowHasTheSameBitsOnMoreThreadsThanItCanOccupy() {
+        shortRows(KernelLibrary.oneDnn());
+    }
+
+    @Example
+    void inBfloat16AShortRowHasTheSameBitsOnMoreThreadsThanItCanOccupy() {
+        shortRows(Bfloat16.library());
+    }
+
+    private static void shortRows(KernelLibrary library) {
+        for (int hiddenSize : new int[] {64, 256}) {
+            for (int wide : new int[] {2048, 3072, 20_480}) {
+                shortRows(library, hiddenSize, wide);
+            }
+        }
+    }
+
+    private static void shortRows(KernelLibrary library, int hiddenSize, int wide) {
+        Random random = new Random(wide);
+        ModelConfig config =
+                config(List.of(new ModalityConfig("visual", wide)), hiddenSize, 1, 4, wide, random, Pooling.POOLER);
+        try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, wide), library)) {
+            for (int tokens : new int[] {1, 20}) {
+                List<List<FeatureSequence>> row = List.of(List.of(sequence(tokens, wide, random)));
+                Set<Readout> readouts = EnumSet.allOf(Readout.class);
+                List<Fused> onOne = shuffled(model, row, readouts, random, 1, 1);
+                for (int threads : THREADS) {
+                    assertSame(shuffled(model, row, readouts, random, threads, 1), onOne);
+                }
             }
         }
     }

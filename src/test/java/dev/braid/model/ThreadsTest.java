@@ -60,6 +60,14 @@ class ThreadsTest {
         }
     }
 
+    /** There the threads of oneDNN would share sums. */
+    @Test
+    void withoutAvx2OneThreadComputes() throws Exception {
+        List<String> single = ChildJvm.run(Map.of("ONEDNN_MAX_CPU_ISA", "SSE41"), Main.class, "oneDNN", 1);
+        assertThat(ChildJvm.run(Map.of("ONEDNN_MAX_CPU_ISA", "SSE41"), Main.class, "oneDNN", 3))
+                .isEqualTo(single);
+    }
+
     @Test
     void thePortableKernelsComputeOnOneThread() throws Exception {
         assertThat(ChildJvm.run(MANY, Main.class, "portable", 2))

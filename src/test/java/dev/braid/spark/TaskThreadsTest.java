@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
-/** In {@code local[*]} as on executors, a task computes on {@code spark.task.cpus} threads. */
+/** Locally as on executors, a task computes on {@code spark.task.cpus} threads. */
 @EnabledOnOs(OS.LINUX)
 class TaskThreadsTest {
 
@@ -31,7 +31,7 @@ class TaskThreadsTest {
         assertThat(two.get(1)).isEqualTo(one.get(1));
     }
 
-    /** Fuses one table, and prints how many threads the task's thread has started, and a hash of the rows. */
+    /** Fuses one table, and prints how many threads the task's thread has started, and the run's fingerprint. */
     static final class Main {
         /** Of the threads that run tasks, as Linux cuts it. */
         private static final String NAME = "Executor task launch worker".substring(0, 15);
@@ -48,20 +48,20 @@ class TaskThreadsTest {
                     .getOrCreate()) {
                 GoldenTable golden = GoldenTable.read("hundreds-of-tokens");
                 Dataset<Row> table = golden.paired(spark, GoldenTable.NESTED).coalesce(1);
+                FusionProgress progress = FusionProgress.start(spark.sparkContext());
                 Dataset<Row> fused = Fusion.fuse(
                         table,
                         golden.checkpoint(),
                         Optional.empty(),
                         new FusionConfig(
                                 golden.columns("label"), golden.largestRow(), false, EnumSet.allOf(Emitted.class)),
-                        FusionProgress.start(spark.sparkContext()));
-                int bits =
-                        fused.collectAsList().stream().map(Row::json).toList().hashCode();
+                        progress);
+                fused.collectAsList();
                 long ofJava = Thread.getAllStackTraces().keySet().stream()
                         .filter(thread -> thread.getName().startsWith(NAME))
                         .count();
                 System.out.println((NativeThreads.named(NAME) - ofJava) + " threads beside a task's own");
-                System.out.println(bits);
+                System.out.println(progress.fingerprint());
             }
         }
     }
