@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
@@ -15,14 +14,10 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.StructField;
 
 /**
  * Parquet tables that hold the features of a model's modalities: one table for all, or several that share a key. Read
@@ -168,34 +163,12 @@ public final class FeatureTables {
      *     Spark's default parallelism
      */
     public PairedTable pair(OptionalInt partitions) {
-        if (tables.size() > 1 || partitions.isPresent()) {
-            ReadSession.shufflePartitions(session, partitions.orElseGet(this::joinPartitions));
+        if (tables.size() == 1) {
+            PairedTable stored = PairedTable.stored(sources.get(0), columns);
+            return partitions.isPresent() ? stored.repartition(partitions.getAsInt()) : stored;
         }
-        PairedTable paired = PairedTable.joined(tables, columns);
-        if (tables.size() > 1) {
-            return paired;
-        }
-        return partitions.isPresent()
-                ? new PairedTable(
-                        paired.rows().repartition(partitions.getAsInt(), functions.col(PairedTable.KEY)),
-                        columns,
-                        Optional.empty())
-                : new PairedTable(paired.rows(), columns, scan(sources.get(0)));
-    }
-
-    /** The columns of {@link PairedTable} as their one table holds them. */
-    private Optional<JavaRDD<InternalRow>> scan(SourceTable table) {
-        List<String> names = new ArrayList<>();
-        names.add(columns.key());
-        names.addAll(columns.keep());
-        int carried = names.size();
-        columns.features().forEach(feature -> names.add(feature.column()));
-        columns.selected().forEach(feature -> names.add(feature.selection().column()));
-        List<StructField> fields = names.stream()
-                .map(name ->
-                        table.find(name, "checked before", new ArrayList<>()).orElseThrow())
-                .toList();
-        return ColumnScan.of(table, fields, carried);
+        ReadSession.shufflePartitions(session, partitions.orElseGet(this::joinPartitions));
+        return PairedTable.joined(tables, columns);
     }
 
     private int joinPartitions() {

@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * Reads a paired row as Spark holds it: features become sequences that point into the row, by {@link SequenceDecoder},
@@ -35,24 +35,24 @@ final class RowDecoder implements Serializable {
     private final Pooling firstTokenPooling;
 
     /**
-     * A decoder of rows [key, kept columns, features, selections].
+     * A decoder of the rows of a {@link PairedTable}.
      *
-     * @param types of the feature and selection columns
+     * @param paired its schema
      */
-    RowDecoder(FusionConfig config, ModelConfig model, CarriedColumns carried, DataType[] types) {
+    RowDecoder(FusionConfig config, ModelConfig model, CarriedColumns carried, StructType paired) {
         this.columns = config.columns();
         this.carried = carried;
         this.decoders = new ArrayList<>();
-        int selected = columns.features().size();
         for (int m = 0; m < columns.features().size(); m++) {
             FeatureColumn feature = columns.features().get(m);
             TokenSelection selection = null;
             if (feature.selection() != null) {
+                int ordinal = paired.fieldIndex(PairedTable.selection(m));
                 selection = new TokenSelection(
-                        feature.selection(), types[selected], carried.count() + selected, feature.column());
-                selected++;
+                        feature.selection(), paired.fields()[ordinal].dataType(), ordinal, feature.column());
             }
-            decoders.add(new SequenceDecoder(feature, types[m], carried.count() + m, selection));
+            int ordinal = paired.fieldIndex(PairedTable.feature(m));
+            decoders.add(new SequenceDecoder(feature, paired.fields()[ordinal].dataType(), ordinal, selection));
         }
         this.truncate = config.truncate();
         this.maxTokens = config.maxTokens();

@@ -203,8 +203,10 @@ final class GoldenTable {
         for (ModalityConfig modality : checkpoint.config().modalities()) {
             schema = schema.add(modality.name(), type);
         }
-        for (FeatureColumn masked : columns().selected()) {
-            schema = schema.add(masked.selection().column(), MASK);
+        for (int m = 0; m < features.length; m++) {
+            if (masks[m] != null) {
+                schema = schema.add(columns().features().get(m).selection().column(), MASK);
+            }
         }
         List<Row> rows = new ArrayList<>();
         for (int r = 0; r < rows(); r++) {
