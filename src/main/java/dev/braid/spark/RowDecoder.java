@@ -6,6 +6,7 @@ import dev.braid.batch.DecodedRow.Rejected;
 import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.KeptTokens;
+import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -86,7 +87,7 @@ final class RowDecoder implements Serializable {
             FeatureColumn feature = columns.features().get(m);
             int width = feature.modality().featureSize();
             FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(sequence.tokens(), width));
-            sequence.copyTo(values, 0, sequence.tokens());
+            sequence.copyTo(new PieceCopy(values), 0, sequence.tokens());
             for (int i = 0; i < values.capacity(); i++) {
                 if (!Float.isFinite(values.get(i))) {
                     String found = "column '" + feature.column() + "' holds " + values.get(i) + " at token "
