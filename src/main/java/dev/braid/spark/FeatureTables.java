@@ -28,10 +28,8 @@ import org.apache.spark.sql.SparkSession;
 public final class FeatureTables {
     /** Input bytes behind one task of a join. */
     private static final long TASK_BYTES = 64L << 20;
-    /** Input bytes whose keys one task counts, and how many tasks do at most. */
+    /** Input bytes whose keys one task counts. */
     private static final long AUDIT_BYTES = 256L << 20;
-
-    private static final int MAX_AUDIT_TASKS = 200;
     /** Footers looked at for the size of a row. */
     private static final int SAMPLED_FILES = 8;
 
@@ -42,6 +40,8 @@ public final class FeatureTables {
     private final List<Dataset<Row>> tables;
     /** Of all files. */
     private final long inputBytes;
+    /** How many tasks count keys at most: those that the caller's session shuffles into. */
+    private final int mostAuditTasks;
 
     private FeatureTables(
             SparkSession session, TableColumns columns, List<SourceTable> sources, List<Dataset<Row>> tables) {
@@ -50,6 +50,7 @@ public final class FeatureTables {
         this.sources = sources;
         this.tables = tables;
         this.inputBytes = inputBytes();
+        this.mostAuditTasks = ReadSession.shufflePartitions(session);
     }
 
     /**
@@ -138,7 +139,8 @@ public final class FeatureTables {
     }
 
     /**
-     * Looks at the keys alone.
+     * Looks at the keys alone: a task per 256 MiB of input, but no more than {@code spark.sql.shuffle.partitions} of the
+     * session that the tables were opened with.
      *
      * @return the number of rows, the same in every table
      * @throws InputException if a key is null, stands twice in a table, or is missing in one
@@ -147,7 +149,7 @@ public final class FeatureTables {
         List<Dataset<Row>> keys =
                 tables.stream().map(table -> table.select(PairedTable.KEY)).toList();
         List<String> names = sources.stream().map(SourceTable::name).toList();
-        ReadSession.shufflePartitions(session, (int) Math.min(MAX_AUDIT_TASKS, inputBytes / AUDIT_BYTES + 1));
+        ReadSession.shufflePartitions(session, (int) Math.min(mostAuditTasks, inputBytes / AUDIT_BYTES + 1));
         try {
             return new KeyAudit(keys, names, columns.key()).rows();
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
