@@ -1,7 +1,5 @@
 package dev.braid.batch;
 
-import java.nio.FloatBuffer;
-
 /** A sequence stored as bytes: {@code tokens x featureSize} little-endian numbers, row-major. */
 public final class BinarySequence implements FeatureSequence {
     private final byte[] bytes;
@@ -26,10 +24,8 @@ public final class BinarySequence implements FeatureSequence {
     }
 
     @Override
-    public boolean copyTo(FloatBuffer out, int first, int count) {
+    public void copyTo(PieceCopy out, int first, int count) {
         int width = bytes.length / tokens / type.bytes();
-        PieceCopy copy = new PieceCopy(out);
-        copy.put((from, length, piece) -> type.read(bytes, from, length, piece), first * width, count * width);
-        return copy.isFinite();
+        out.put((from, length, piece) -> type.read(bytes, from, length, piece), first * width, count * width);
     }
 }

@@ -8,7 +8,7 @@ import java.nio.FloatBuffer;
  */
 public final class FeatureBlock {
     private final int modality;
-    private final FloatBuffer features;
+    private final PieceCopy features;
     /** Of each token its index in the packed order. */
     private final int[] packed;
     /** Of each token its place in the sequence as it was extracted. */
@@ -25,7 +25,7 @@ public final class FeatureBlock {
      */
     public FeatureBlock(int modality, FloatBuffer features, int capacity) {
         this.modality = modality;
-        this.features = features;
+        this.features = new PieceCopy(features);
         this.packed = new int[capacity];
         this.positions = new int[capacity];
     }
@@ -66,7 +66,8 @@ public final class FeatureBlock {
             positions[tokens + t] = sequence.position(first + t);
         }
         tokens += count;
-        return sequence.copyTo(features, first, count);
+        sequence.copyTo(features, first, count);
+        return features.isFinite();
     }
 
     void clear() {

@@ -1,7 +1,5 @@
 package dev.braid.batch;
 
-import java.nio.FloatBuffer;
-
 /** The features of one modality of one row: a view of where they are stored, until they are packed. */
 public interface FeatureSequence {
 
@@ -13,11 +11,6 @@ public interface FeatureSequence {
         return token;
     }
 
-    /**
-     * Puts {@code count * featureSize} floats at {@code out}'s position, the tokens from {@code first} on, token after
-     * token.
-     *
-     * @return false if a value is NaN or infinite
-     */
-    boolean copyTo(FloatBuffer out, int first, int count);
+    /** Puts {@code count * featureSize} floats to {@code out}, the tokens from {@code first} on, token after token. */
+    void copyTo(PieceCopy out, int first, int count);
 }

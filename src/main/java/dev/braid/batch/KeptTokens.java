@@ -1,7 +1,5 @@
 package dev.braid.batch;
 
-import java.nio.FloatBuffer;
-
 /** Some tokens of a stored sequence, in its order, each at the position that it had: what a mask or a limit leaves. */
 public final class KeptTokens implements FeatureSequence {
     private final FeatureSequence stored;
@@ -31,17 +29,15 @@ public final class KeptTokens implements FeatureSequence {
 
     /** Neighbours in the stored sequence are copied in one piece. */
     @Override
-    public boolean copyTo(FloatBuffer out, int first, int count) {
-        boolean finite = true;
+    public void copyTo(PieceCopy out, int first, int count) {
         int token = first;
         while (token < first + count) {
             int run = 1;
             while (token + run < first + count && kept[token + run] == kept[token] + run) {
                 run++;
             }
-            finite &= stored.copyTo(out, kept[token], run);
+            stored.copyTo(out, kept[token], run);
             token += run;
         }
-        return finite;
     }
 }

@@ -1,6 +1,7 @@
 package dev.braid.batch;
 
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 
 /**
  * Copies numbers to a buffer, through an array that stays in the processor's first cache while its numbers are converted
@@ -14,7 +15,7 @@ public final class PieceCopy {
     /** A finite number times 0 adds 0 to one of these, any other NaN. The sums are apart, so that they are made side by side. */
     private final float[] zeros = new float[LENGTH];
 
-    /** A copy to {@code out}'s position. */
+    /** Copies to {@code out}, from its position on. */
     public PieceCopy(FloatBuffer out) {
         this.out = out;
     }
@@ -30,6 +31,17 @@ public final class PieceCopy {
             }
             out.put(piece, 0, length);
         }
+    }
+
+    /** Copies floats that lie in an array. */
+    public void put(float[] numbers, int first, int count) {
+        put((from, length, target) -> System.arraycopy(numbers, from, target, 0, length), first, count);
+    }
+
+    /** Starts again, at the buffer's beginning. */
+    void clear() {
+        out.clear();
+        Arrays.fill(zeros, 0);
     }
 
     /** Whether every number so far is finite. */

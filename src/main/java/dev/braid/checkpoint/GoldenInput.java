@@ -1,7 +1,7 @@
 package dev.braid.checkpoint;
 
 import java.io.Serializable;
-import java.nio.FloatBuffer;
+import java.util.Arrays;
 
 /** The features of one modality in a golden file, padded: P rows of up to S tokens, of which some are kept. */
 public final class GoldenInput implements Serializable {
@@ -36,8 +36,9 @@ public final class GoldenInput implements Serializable {
         return kept[row].clone();
     }
 
-    /** Puts {@code count} stored tokens of a row at {@code out}'s position, from token {@code first} on. */
-    public void copyTo(FloatBuffer out, int row, int first, int count) {
-        out.put(features, (row * longest + first) * featureSize, count * featureSize);
+    /** The features of {@code count} stored tokens of a row, from token {@code first} on: [count, featureSize], a copy. */
+    public float[] features(int row, int first, int count) {
+        int start = (row * longest + first) * featureSize;
+        return Arrays.copyOfRange(features, start, start + count * featureSize);
     }
 }

@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.batch.Batch;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.KeptTokens;
+import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.GoldenInput;
 import dev.braid.checkpoint.GoldenOutput;
@@ -174,9 +175,9 @@ final class GoldenReplay {
         }
 
         @Override
-        public boolean copyTo(FloatBuffer out, int first, int count) {
-            input.copyTo(out, row, first, count);
-            return true;
+        public void copyTo(PieceCopy out, int first, int count) {
+            float[] values = input.features(row, first, count);
+            out.put(values, 0, values.length);
         }
     }
 }

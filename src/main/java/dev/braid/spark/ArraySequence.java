@@ -3,7 +3,6 @@ package dev.braid.spark;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.Numbers;
 import dev.braid.batch.PieceCopy;
-import java.nio.FloatBuffer;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.unsafe.Platform;
@@ -12,10 +11,12 @@ import org.apache.spark.unsafe.Platform;
  * A sequence stored as Spark arrays: a view of the row it was decoded from, valid until the next row is read. Numbers
  * are copied without boxing, in large pieces where they lie side by side in a row's bytes.
  */
-final class ArraySequence implements FeatureSequence {
+final class ArraySequence implements FeatureSequence, Numbers {
     private final ArrayData array;
     private final FeatureType type;
     private final int tokens;
+    /** What is being copied: all numbers, or those of one token. */
+    private ArrayData numbers;
 
     /**
      * A view without nulls, every token of the right width.
@@ -34,43 +35,39 @@ final class ArraySequence implements FeatureSequence {
     }
 
     @Override
-    public boolean copyTo(FloatBuffer out, int first, int count) {
-        PieceCopy copy = new PieceCopy(out);
+    public void copyTo(PieceCopy out, int first, int count) {
         if (!type.isNested()) {
+            numbers = array;
             int width = array.numElements() / tokens;
-            copy.put(numbers(array), first * width, count * width);
-        } else {
-            for (int token = first; token < first + count; token++) {
-                ArrayData numbers = array.getArray(token);
-                copy.put(numbers(numbers), 0, numbers.numElements());
-            }
+            out.put(this, first * width, count * width);
+            return;
         }
-        return copy.isFinite();
+        for (int token = first; token < first + count; token++) {
+            numbers = array.getArray(token);
+            out.put(this, 0, numbers.numElements());
+        }
     }
 
-    private Numbers numbers(ArrayData array) {
+    @Override
+    public void read(int first, int count, float[] piece) {
+        ArrayData from = numbers;
         if (type.isDouble()) {
-            return (first, count, piece) -> {
-                for (int i = 0; i < count; i++) {
-                    piece[i] = (float) array.getDouble(first + i);
-                }
-            };
-        }
-        if (array instanceof UnsafeArrayData unsafe) {
+            for (int i = 0; i < count; i++) {
+                piece[i] = (float) from.getDouble(first + i);
+            }
+        } else if (from instanceof UnsafeArrayData unsafe) {
             int header = UnsafeArrayData.calculateHeaderPortionInBytes(unsafe.numElements());
-            long start = unsafe.getBaseOffset() + header;
-            return (first, count, piece) -> Platform.copyMemory(
+            Platform.copyMemory(
                     unsafe.getBaseObject(),
-                    start + (long) first * Float.BYTES,
+                    unsafe.getBaseOffset() + header + (long) first * Float.BYTES,
                     piece,
                     Platform.FLOAT_ARRAY_OFFSET,
                     (long) count * Float.BYTES);
-        }
-        return (first, count, piece) -> {
+        } else {
             for (int i = 0; i < count; i++) {
-                piece[i] = array.getFloat(first + i);
+                piece[i] = from.getFloat(first + i);
             }
-        };
+        }
     }
 
     /** The index of the first null from {@code from} on, or -1. */

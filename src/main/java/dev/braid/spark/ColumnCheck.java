@@ -104,9 +104,7 @@ final class ColumnCheck {
     /** No two columns of the output may have one name. */
     private void outputNames() {
         List<String> taken = new ArrayList<>(OUTPUT);
-        List<String> carried = new ArrayList<>(List.of(columns.key()));
-        carried.addAll(columns.keep());
-        for (String name : carried) {
+        for (String name : columns.carried()) {
             boolean caseSensitive = !tables.isEmpty() && tables.get(0).caseSensitive();
             if (taken.stream().anyMatch(other -> caseSensitive ? other.equals(name) : other.equalsIgnoreCase(name))) {
                 problems.add("output column '" + name + "': expected one column of that name among the key, the kept"
@@ -168,6 +166,6 @@ final class ColumnCheck {
                     + TokenSelection.expected(selection.kind()) + " (" + role + "), got " + type.catalogString());
         }
         own.add(table.column(found.get())
-                .as(PairedTable.selection(columns.selected().indexOf(feature))));
+                .as(PairedTable.selection(columns.features().indexOf(feature))));
     }
 }

@@ -26,12 +26,10 @@ import org.apache.spark.sql.vectorized.ColumnarBatch;
 final class ColumnScan {
     private ColumnScan() {}
 
-    /**
-     * Scans a table; empty where Spark would not read it in column batches.
-     *
-     * @param fields the columns of a row: first {@code carried} ones that are copied, then those that are not
-     */
-    static Optional<JavaRDD<InternalRow>> of(SourceTable table, List<StructField> fields, int carried) {
+    /** The rows of a {@link PairedTable} of one table; empty where Spark would not read it in column batches. */
+    static Optional<JavaRDD<InternalRow>> of(SourceTable table, TableColumns columns) {
+        List<StructField> fields =
+                columns.paired().values().stream().map(table::field).toList();
         // In the table's own order nothing but the scan is left of the plan.
         Column[] stored = Arrays.stream(table.data().schema().fields())
                 .filter(fields::contains)
@@ -45,8 +43,10 @@ final class ColumnScan {
         int[] places = fields.stream()
                 .mapToInt(field -> scanned.fieldIndex(field.name()))
                 .toArray();
-        DataType[] copied =
-                fields.subList(0, carried).stream().map(StructField::dataType).toArray(DataType[]::new);
+        DataType[] copied = fields.stream()
+                .limit(columns.carried().size())
+                .map(StructField::dataType)
+                .toArray(DataType[]::new);
         return Optional.of(
                 plan.executeColumnar().toJavaRDD().mapPartitions(batches -> new Rows(batches, places, copied)));
     }

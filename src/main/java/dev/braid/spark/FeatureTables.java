@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
@@ -15,14 +14,10 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.StructField;
 
 /**
  * Parquet tables that hold the features of a model's modalities: one table for all, or several that share a key. Read
@@ -33,10 +28,8 @@ import org.apache.spark.sql.types.StructField;
 public final class FeatureTables {
     /** Input bytes behind one task of a join. */
     private static final long TASK_BYTES = 64L << 20;
-    /** Input bytes whose keys one task counts, and how many tasks do at most. */
+    /** Input bytes whose keys one task counts. */
     private static final long AUDIT_BYTES = 256L << 20;
-
-    private static final int MAX_AUDIT_TASKS = 200;
     /** Footers looked at for the size of a row. */
     private static final int SAMPLED_FILES = 8;
 
@@ -47,6 +40,8 @@ public final class FeatureTables {
     private final List<Dataset<Row>> tables;
     /** Of all files. */
     private final long inputBytes;
+    /** How many tasks count keys at most: those that the caller's session shuffles into. */
+    private final int mostAuditTasks;
 
     private FeatureTables(
             SparkSession session, TableColumns columns, List<SourceTable> sources, List<Dataset<Row>> tables) {
@@ -55,6 +50,7 @@ public final class FeatureTables {
         this.sources = sources;
         this.tables = tables;
         this.inputBytes = inputBytes();
+        this.mostAuditTasks = ReadSession.shufflePartitions(session);
     }
 
     /**
@@ -143,7 +139,8 @@ public final class FeatureTables {
     }
 
     /**
-     * Looks at the keys alone.
+     * Looks at the keys alone: a task per 256 MiB of input, but no more than {@code spark.sql.shuffle.partitions} of the
+     * session that the tables were opened with.
      *
      * @return the number of rows, the same in every table
      * @throws InputException if a key is null, stands twice in a table, or is missing in one
@@ -152,7 +149,7 @@ public final class FeatureTables {
         List<Dataset<Row>> keys =
                 tables.stream().map(table -> table.select(PairedTable.KEY)).toList();
         List<String> names = sources.stream().map(SourceTable::name).toList();
-        ReadSession.shufflePartitions(session, (int) Math.min(MAX_AUDIT_TASKS, inputBytes / AUDIT_BYTES + 1));
+        ReadSession.shufflePartitions(session, (int) Math.min(mostAuditTasks, inputBytes / AUDIT_BYTES + 1));
         try {
             return new KeyAudit(keys, names, columns.key()).rows();
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
@@ -168,34 +165,12 @@ public final class FeatureTables {
      *     Spark's default parallelism
      */
     public PairedTable pair(OptionalInt partitions) {
-        if (tables.size() > 1 || partitions.isPresent()) {
-            ReadSession.shufflePartitions(session, partitions.orElseGet(this::joinPartitions));
+        if (tables.size() == 1) {
+            PairedTable stored = PairedTable.stored(sources.get(0), columns);
+            return partitions.isPresent() ? stored.repartition(partitions.getAsInt()) : stored;
         }
-        PairedTable paired = PairedTable.joined(tables, columns);
-        if (tables.size() > 1) {
-            return paired;
-        }
-        return partitions.isPresent()
-                ? new PairedTable(
-                        paired.rows().repartition(partitions.getAsInt(), functions.col(PairedTable.KEY)),
-                        columns,
-                        Optional.empty())
-                : new PairedTable(paired.rows(), columns, scan(sources.get(0)));
-    }
-
-    /** The columns of {@link PairedTable} as their one table holds them. */
-    private Optional<JavaRDD<InternalRow>> scan(SourceTable table) {
-        List<String> names = new ArrayList<>();
-        names.add(columns.key());
-        names.addAll(columns.keep());
-        int carried = names.size();
-        columns.features().forEach(feature -> names.add(feature.column()));
-        columns.selected().forEach(feature -> names.add(feature.selection().column()));
-        List<StructField> fields = names.stream()
-                .map(name ->
-                        table.find(name, "checked before", new ArrayList<>()).orElseThrow())
-                .toList();
-        return ColumnScan.of(table, fields, carried);
+        ReadSession.shufflePartitions(session, partitions.orElseGet(this::joinPartitions));
+        return PairedTable.joined(tables, columns);
     }
 
     private int joinPartitions() {

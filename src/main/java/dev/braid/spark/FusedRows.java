@@ -116,7 +116,9 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
             float[][] tokens = workspace.tokens(next);
             hash = RowHash.with(hash, tokens);
             row[column++] = tokens;
-            row[column++] = lengths(next);
+            int[] lengths = lengths(next);
+            hash = RowHash.with(hash, lengths);
+            row[column++] = RowFactory.create(Arrays.stream(lengths).boxed().toArray());
         }
         if (config.emits(Emitted.ATTENTION)) {
             float[] attention = workspace.attention(next);
@@ -187,14 +189,14 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         return copied;
     }
 
-    private Row lengths(int row) {
+    private int[] lengths(int row) {
         int leading = batch.leadingTokens();
-        Object[] lengths = new Object[leading + batch.modalities()];
+        int[] lengths = new int[leading + batch.modalities()];
         Arrays.fill(lengths, 0, leading, 1);
         for (int m = 0; m < batch.modalities(); m++) {
             lengths[leading + m] = batch.tokens(row, m);
         }
-        return RowFactory.create(lengths);
+        return lengths;
     }
 
     private static Row shares(float[] byGroup) {

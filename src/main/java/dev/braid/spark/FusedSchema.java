@@ -36,12 +36,10 @@ final class FusedSchema {
 
     /** The key and kept columns as they are in the paired table, then what the fusion emits. */
     static StructType of(PairedTable table, FusionConfig config, ModelConfig model) {
-        TableColumns columns = table.columns();
         StructField[] paired = table.rows().schema().fields();
         List<StructField> fields = new ArrayList<>();
-        fields.add(renamed(paired[0], columns.key()));
-        for (int k = 0; k < columns.keep().size(); k++) {
-            fields.add(renamed(paired[1 + k], columns.keep().get(k)));
+        for (String name : table.columns().carried()) {
+            fields.add(renamed(paired[fields.size()], name));
         }
         if (config.emits(Emitted.POOLED)) {
             fields.add(field(POOLED, VECTOR));

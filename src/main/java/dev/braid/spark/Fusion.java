@@ -6,15 +6,12 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
 import dev.braid.model.Proof;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.StructField;
 
 /**
  * Fusing: a function from a paired table to a fused one, row for row and in order. The work is in {@link FusePartition},
@@ -57,19 +54,12 @@ public final class Fusion {
         FusionModel.check(checkpoint.config(), config.maxTokens());
         SparkSession session = paired.rows().sparkSession();
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
-        DataType[] types = Arrays.stream(paired.rows().schema().fields())
-                .map(StructField::dataType)
-                .toArray(DataType[]::new);
-        int carriedColumns = 1 + config.columns().keep().size();
-        CarriedColumns carried = new CarriedColumns(Arrays.copyOf(types, carriedColumns));
-        DataType[] read = Arrays.copyOfRange(types, carriedColumns, types.length);
-        RowDecoder decoder = new RowDecoder(config, checkpoint.config(), carried, read);
         FusePartition function = new FusePartition(
                 spark.broadcast(checkpoint),
                 proof.map(spark::broadcast).orElse(null),
                 config,
-                carried,
-                decoder,
+                paired.carried(),
+                paired.decoder(config, checkpoint.config()),
                 progress);
         return session.createDataFrame(
                 paired.internalRows().mapPartitions(function), FusedSchema.of(paired, config, checkpoint.config()));

@@ -68,7 +68,7 @@ public final class FusionProgress implements Serializable {
     }
 
     /**
-     * The sum modulo 2^64 of a hash of every row that was handed out: of its key and of every float beside its kept
+     * The sum modulo 2^64 of a hash of every row that was handed out: of its key and of every number beside its kept
      * columns. It depends on no order and no partitioning, and differs where a row is missing, stands twice, has another's
      * vector, or one bit is another.
      */

@@ -10,8 +10,9 @@ final class ReadSession {
     private static final long BATCH_BYTES = 4L << 20;
 
     private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
-    /** Settings that a caller may have changed on the session alone, and that names and paths depend on. */
-    private static final List<String> INHERITED = List.of("spark.sql.caseSensitive", "spark.sql.session.timeZone");
+    /** Settings that a caller may have changed on the session alone, and that are to hold for the tables. */
+    private static final List<String> INHERITED =
+            List.of("spark.sql.caseSensitive", "spark.sql.session.timeZone", SHUFFLE_PARTITIONS);
 
     private ReadSession() {}
 
@@ -47,6 +48,11 @@ final class ReadSession {
     static void batchRows(SparkSession session, long rowBytes) {
         long rows = Math.max(1, Math.min(4096, BATCH_BYTES / Math.max(1, rowBytes)));
         session.conf().set("spark.sql.parquet.columnarReaderBatchSize", rows);
+    }
+
+    /** The number of tasks behind every shuffle of the session. */
+    static int shufflePartitions(SparkSession session) {
+        return Integer.parseInt(session.conf().get(SHUFFLE_PARTITIONS));
     }
 
     /** Sets the number of tasks behind every shuffle of the session. */

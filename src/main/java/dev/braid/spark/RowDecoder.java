@@ -6,6 +6,7 @@ import dev.braid.batch.DecodedRow.Rejected;
 import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.KeptTokens;
+import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -15,7 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * Reads a paired row as Spark holds it: features become sequences that point into the row, by {@link SequenceDecoder},
@@ -35,24 +36,24 @@ final class RowDecoder implements Serializable {
     private final Pooling firstTokenPooling;
 
     /**
-     * A decoder of rows [key, kept columns, features, selections].
+     * A decoder of the rows of a {@link PairedTable}.
      *
-     * @param types of the feature and selection columns
+     * @param paired its schema
      */
-    RowDecoder(FusionConfig config, ModelConfig model, CarriedColumns carried, DataType[] types) {
+    RowDecoder(FusionConfig config, ModelConfig model, CarriedColumns carried, StructType paired) {
         this.columns = config.columns();
         this.carried = carried;
         this.decoders = new ArrayList<>();
-        int selected = columns.features().size();
         for (int m = 0; m < columns.features().size(); m++) {
             FeatureColumn feature = columns.features().get(m);
             TokenSelection selection = null;
             if (feature.selection() != null) {
+                int ordinal = paired.fieldIndex(PairedTable.selection(m));
                 selection = new TokenSelection(
-                        feature.selection(), types[selected], carried.count() + selected, feature.column());
-                selected++;
+                        feature.selection(), paired.fields()[ordinal].dataType(), ordinal, feature.column());
             }
-            decoders.add(new SequenceDecoder(feature, types[m], carried.count() + m, selection));
+            int ordinal = paired.fieldIndex(PairedTable.feature(m));
+            decoders.add(new SequenceDecoder(feature, paired.fields()[ordinal].dataType(), ordinal, selection));
         }
         this.truncate = config.truncate();
         this.maxTokens = config.maxTokens();
@@ -86,7 +87,7 @@ final class RowDecoder implements Serializable {
             FeatureColumn feature = columns.features().get(m);
             int width = feature.modality().featureSize();
             FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(sequence.tokens(), width));
-            sequence.copyTo(values, 0, sequence.tokens());
+            sequence.copyTo(new PieceCopy(values), 0, sequence.tokens());
             for (int i = 0; i < values.capacity(); i++) {
                 if (!Float.isFinite(values.get(i))) {
                     String found = "column '" + feature.column() + "' holds " + values.get(i) + " at token "

@@ -9,7 +9,7 @@ import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * A hash of what a fused row is, its key and every float, to the bit: XXH64 (Yann Collet,
+ * A hash of what a fused row is, its key and every number, to the bit: XXH64 (Yann Collet,
  * https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md, as Spark has it) of one piece after the other, each
  * seeded with the hash before it. The sum of all rows' hashes modulo 2^64 depends on no order: {@link
  * FusionProgress#fingerprint}. Used by one thread at a time.
@@ -49,6 +49,11 @@ final class RowHash {
     /** A hash and then the bits of a vector, little-endian: XXH64 of its bytes, with the hash as the seed. */
     static long with(long hash, float[] vector) {
         return XXH64.hashUnsafeBytes(vector, Platform.FLOAT_ARRAY_OFFSET, vector.length * Float.BYTES, hash);
+    }
+
+    /** A hash and then whole numbers, little-endian in four bytes each. */
+    static long with(long hash, int[] numbers) {
+        return XXH64.hashUnsafeBytes(numbers, Platform.INT_ARRAY_OFFSET, numbers.length * Integer.BYTES, hash);
     }
 
     /** A hash and then several vectors, one after the other. */

@@ -5,6 +5,7 @@ import dev.braid.batch.DecodedRow.Reason;
 import dev.braid.batch.DecodedRow.Rejected;
 import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.PieceCopy;
 import java.io.Serializable;
 import java.nio.FloatBuffer;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -28,8 +29,9 @@ record SampledRow(int tokens, int positions, Reason rejected, String message) im
         Sequences sequences = (Sequences) decoded;
         FeatureSequence sequence = sequences.byModality().get(0);
         int tokens = sequence.tokens();
-        FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(tokens, featureSize));
-        return sequence.copyTo(values, 0, tokens)
+        PieceCopy values = new PieceCopy(FloatBuffer.allocate(Math.multiplyExact(tokens, featureSize)));
+        sequence.copyTo(values, 0, tokens);
+        return values.isFinite()
                 ? new SampledRow(tokens, sequence.position(tokens - 1) + 1, null, null)
                 : of(decoder.notFinite(row, sequences));
     }

@@ -59,6 +59,7 @@ final class SequenceDecoder implements Serializable {
         int elements = array.numElements();
         int tokens = type.isNested() ? elements : tokens(elements, 1, "has length " + elements, null);
         int[] kept = kept(row, tokens);
+        // False is trusted: nothing below looks for nulls then.
         boolean mayHoldNull = ColumnScan.mayHoldNull(row, ordinal);
         if (type.isNested()) {
             checkNested(array, kept, mayHoldNull);

@@ -49,6 +49,11 @@ record SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features,
         return Optional.empty();
     }
 
+    /** The column of a name that finds one. */
+    StructField field(String column) {
+        return matches(column).get(0);
+    }
+
     /** The error of a file of this table that cannot be read. */
     InputException unreadable(Exception failure) {
         return new InputException(

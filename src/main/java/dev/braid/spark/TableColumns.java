@@ -6,11 +6,13 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Which columns of the feature tables are read.
@@ -64,9 +66,29 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return new TableColumns(key, keep, features);
     }
 
-    /** The features that a mask or length column selects from, in the model's order. */
-    List<FeatureColumn> selected() {
-        return features.stream().filter(feature -> feature.selection() != null).toList();
+    /** The columns that the output carries: the key, then the kept ones. */
+    List<String> carried() {
+        return Stream.concat(Stream.of(key), keep.stream()).toList();
+    }
+
+    /**
+     * The columns of a {@link PairedTable} in its order, those that are carried first: of each the name that it has there,
+     * and the one that it is read by.
+     */
+    Map<String, String> paired() {
+        Map<String, String> paired = new LinkedHashMap<>();
+        paired.put(PairedTable.KEY, key);
+        for (int k = 0; k < keep.size(); k++) {
+            paired.put(PairedTable.kept(k), keep.get(k));
+        }
+        for (int m = 0; m < features.size(); m++) {
+            FeatureColumn feature = features.get(m);
+            paired.put(PairedTable.feature(m), feature.column());
+            if (feature.selection() != null) {
+                paired.put(PairedTable.selection(m), feature.selection().column());
+            }
+        }
+        return paired;
     }
 
     /** A problem for each modality named in {@code given} that is none of {@code known}. */

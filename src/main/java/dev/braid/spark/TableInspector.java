@@ -23,8 +23,6 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.StructField;
 
 /** One {@link TableInspection} in the making: every step goes on where an earlier one found a misfit. */
 final class TableInspector {
@@ -154,11 +152,7 @@ final class TableInspector {
         boolean first = modality.name().equals(model.modalities().get(0).name());
         FusionConfig config = new FusionConfig(
                 alone.columns(), Integer.MAX_VALUE, false, Set.of(first ? Emitted.POOLED : Emitted.TOKENS));
-        DataType[] types = Arrays.stream(alone.rows().schema().fields())
-                .map(StructField::dataType)
-                .toArray(DataType[]::new);
-        CarriedColumns key = new CarriedColumns(Arrays.copyOf(types, 1));
-        RowDecoder decoder = new RowDecoder(config, model, key, Arrays.copyOfRange(types, 1, types.length));
+        RowDecoder decoder = alone.decoder(config, model);
         int featureSize = modality.featureSize();
         try {
             JavaRDD<InternalRow> rows = alone.rows().queryExecution().toRdd().toJavaRDD();

@@ -47,12 +47,14 @@ class BatchTest {
             }
 
             @Override
-            public boolean copyTo(FloatBuffer out, int first, int count) {
+            public void copyTo(PieceCopy out, int first, int count) {
                 int width = FEATURE_SIZES[modality];
-                for (int i = first * width; i < (first + count) * width; i++) {
-                    out.put(value(row, modality, i));
-                }
-                return true;
+                Numbers values = (from, length, piece) -> {
+                    for (int i = 0; i < length; i++) {
+                        piece[i] = value(row, modality, from + i);
+                    }
+                };
+                out.put(values, first * width, count * width);
             }
         };
     }
@@ -127,7 +129,7 @@ class BatchTest {
         assertThatThrownBy(batch::finish).isInstanceOf(IllegalStateException.class);
         batch.clear();
         sink.taken.clear();
-        batch.add(List.of(sequence(2, 0, 1), sequence(2, 1, 1)));
+        assertThat(batch.add(List.of(sequence(2, 0, 1), sequence(2, 1, 1)))).isTrue();
         check(batch, sink, List.of(2), Arrays.asList(null, null, new int[] {1, 1}));
     }
 

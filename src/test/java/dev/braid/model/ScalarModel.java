@@ -1,6 +1,7 @@
 package dev.braid.model;
 
 import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.LinearWeights;
@@ -71,7 +72,7 @@ final class ScalarModel {
         int featureSize = config.modalities().get(modality).featureSize();
         ModalityWeights weights = checkpoint.weights().modalities().get(modality);
         FloatBuffer features = FloatBuffer.allocate(sequence.tokens() * featureSize);
-        sequence.copyTo(features, 0, sequence.tokens());
+        sequence.copyTo(new PieceCopy(features), 0, sequence.tokens());
         double[][] x = rows(features, featureSize);
         if (weights.projection() != null) {
             x = linear(x, weights.projection());

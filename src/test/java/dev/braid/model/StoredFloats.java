@@ -1,19 +1,26 @@
 package dev.braid.model;
 
 import dev.braid.batch.FeatureSequence;
-import java.nio.FloatBuffer;
+import dev.braid.batch.PieceCopy;
 
 /** A sequence that lies in an array. */
-record StoredFloats(FloatBuffer values, int tokens) implements FeatureSequence {
+final class StoredFloats implements FeatureSequence {
+    private final float[] values;
+    private final int tokens;
 
     StoredFloats(float[] values, int tokens) {
-        this(FloatBuffer.wrap(values), tokens);
+        this.values = values;
+        this.tokens = tokens;
     }
 
     @Override
-    public boolean copyTo(FloatBuffer out, int first, int count) {
-        int width = values.capacity() / tokens;
-        out.put(values.slice(first * width, count * width));
-        return true;
+    public int tokens() {
+        return tokens;
+    }
+
+    @Override
+    public void copyTo(PieceCopy out, int first, int count) {
+        int width = values.length / tokens;
+        out.put(values, first * width, count * width);
     }
 }

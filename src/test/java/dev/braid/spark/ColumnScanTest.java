@@ -10,11 +10,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -51,7 +49,7 @@ class ColumnScanTest {
     }
 
     /** What a dropped token holds does not matter; in binary there is no null. */
-    private static String nullForNaN(String column, DataType type) {
+    static String nullForNaN(String column, DataType type) {
         if (type.equals(DataTypes.BinaryType)) {
             return column;
         }
@@ -98,25 +96,28 @@ class ColumnScanTest {
 
     @Test
     void aTableThatSparkReadsRowByRowIsNotScanned() {
-        String path = write(GoldenTable.read("odd-sizes").paired(spark, GoldenTable.NESTED));
+        GoldenTable golden = GoldenTable.read("odd-sizes");
         SparkSession session = spark.newSession();
-        assertThat(scan(session, path)).isPresent();
+        Dataset<Row> data = session.read().parquet(write(golden.paired(spark, GoldenTable.NESTED)));
+        TableColumns columns = golden.columns();
+        PairedTable paired = PairedTable.stored(new SourceTable("table", data, columns.features()), columns);
+        assertThat(paired.scan()).isPresent();
         session.conf().set("spark.sql.parquet.enableVectorizedReader", false);
-        assertThat(scan(session, path)).isEmpty();
+        assertThat(paired.scan()).isEmpty();
     }
 
-    private static Optional<JavaRDD<InternalRow>> scan(SparkSession session, String path) {
-        Dataset<Row> data = session.read().parquet(path);
-        return ColumnScan.of(
-                new SourceTable("table", data, List.of()), List.of(data.schema().fields()), 1);
+    /** The same rows as Spark's plan gives them. */
+    static PairedTable planned(PairedTable scanned) {
+        PairedTable planned = PairedTable.joined(List.of(scanned.rows()), scanned.columns());
+        assertThat(planned.scan()).isEmpty();
+        return planned;
     }
 
     private void same(PairedTable scanned, Checkpoint checkpoint, FusionConfig config) {
         assertThat(scanned.scan()).isPresent();
-        PairedTable planned = new PairedTable(scanned.rows(), scanned.columns(), Optional.empty());
         assertThat(FusionTest.stored(fuse(scanned, checkpoint, config)))
                 .isNotEmpty()
-                .isEqualTo(FusionTest.stored(fuse(planned, checkpoint, config)));
+                .isEqualTo(FusionTest.stored(fuse(planned(scanned), checkpoint, config)));
     }
 
     private PairedTable open(Dataset<Row> table, FusionConfig config) {

@@ -9,6 +9,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,9 +17,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.concurrent.TimeoutException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.JavaSparkStatusTracker;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -50,6 +54,40 @@ class FeatureTablesTest {
         assertThat(tables.pair(OptionalInt.of(5)).rows().toJavaRDD().getNumPartitions())
                 .isEqualTo(5);
         assertThat(rows.first().getLong(1) - rows.first().getLong(0)).isEqualTo(1);
+    }
+
+    @Test
+    void aTaskCountsTheKeysOf256MiBAndNoMoreTasksDoThanTheSessionShufflesInto() throws IOException, TimeoutException {
+        String path = write("large", 1, "id", FEATURES + " as visual", FEATURES + " as text");
+        // Spark reads no file of such a name, but it counts as input.
+        try (RandomAccessFile sparse = new RandomAccessFile(path + "/_large", "rw")) {
+            sparse.setLength(1L << 30);
+        }
+        assertThat(auditTasks(path, 200)).isEqualTo(5);
+        assertThat(auditTasks(path, 3)).isEqualTo(3);
+    }
+
+    /** The most tasks of a stage of two audits. */
+    private int auditTasks(String path, int shufflePartitions) throws TimeoutException {
+        SparkSession session = spark.newSession();
+        session.conf().set("spark.sql.shuffle.partitions", shufflePartitions);
+        FeatureTables tables = FeatureTables.paired(session, path, columns("id"));
+        JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+        String group = "audit into " + shufflePartitions;
+        context.setJobGroup(group, group);
+        try {
+            assertThat(tables.audit()).isEqualTo(10);
+            assertThat(tables.audit()).isEqualTo(10);
+        } finally {
+            context.clearJobGroup();
+        }
+        spark.sparkContext().listenerBus().waitUntilEmpty();
+        JavaSparkStatusTracker status = context.statusTracker();
+        return Arrays.stream(status.getJobIdsForGroup(group))
+                .flatMap(job -> Arrays.stream(status.getJobInfo(job).stageIds()))
+                .map(stage -> status.getStageInfo(stage).numTasks())
+                .max()
+                .orElseThrow();
     }
 
     @Test
@@ -156,13 +194,13 @@ class FeatureTablesTest {
         Dataset<Row> rows = FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), columns)
                 .pair(OptionalInt.empty())
                 .rows();
-        assertThat(rows.columns()).containsExactly("key", "feature0", "feature1", "selection0", "selection1");
-        assertThat(rows.schema().toDDL()).endsWith("selection0 ARRAY<BOOLEAN>,selection1 TINYINT");
+        assertThat(rows.columns()).containsExactly("key", "feature0", "selection0", "feature1", "selection1");
+        assertThat(rows.schema().toDDL()).contains("selection0 ARRAY<BOOLEAN>").endsWith("selection1 TINYINT");
         Dataset<Row> one = FeatureTables.perModality(
                         spark, Map.of("visual", visual, "text", text), selecting(null, SelectionColumn.length("n")))
                 .pair(OptionalInt.empty())
                 .rows();
-        assertThat(one.columns()).containsExactly("key", "feature0", "feature1", "selection0");
+        assertThat(one.columns()).containsExactly("key", "feature0", "feature1", "selection1");
         assertThat(one.first().get(3)).isInstanceOf(Byte.class);
     }
 

@@ -60,16 +60,43 @@ class FingerprintTest {
         }
     }
 
+    @Test
+    void theLengthsBesideTheTokensCount() {
+        FusionProgress progress = FusionProgress.start(spark.sparkContext());
+        FusionConfig config = new FusionConfig(GOLDEN.columns(), 64, false, Set.of(Emitted.TOKENS));
+        List<Row> fused = Fusion.fuse(table(), GOLDEN.checkpoint(), Optional.empty(), config, progress)
+                .collectAsList();
+        RowHash hash = new RowHash(DataTypes.StringType);
+        long sum = 0;
+        for (Row row : fused) {
+            List<Object> tokens = row.getList(1);
+            Row lengths = row.getStruct(2);
+            long ofTokens = RowHash.with(
+                    hash.ofKey(PairedRows.generic(row.getString(0))),
+                    tokens.stream()
+                            .map(token -> floats(FusionTest.floats(token)))
+                            .toArray(float[][]::new));
+            sum += RowHash.with(ofTokens, new int[] {lengths.getInt(0), lengths.getInt(1)});
+        }
+        assertThat(progress.fingerprint()).isEqualTo(sum);
+    }
+
+    private static float[] floats(List<Float> boxed) {
+        float[] vector = new float[boxed.size()];
+        for (int i = 0; i < vector.length; i++) {
+            vector[i] = boxed.get(i);
+        }
+        return vector;
+    }
+
     /** What the fingerprint is of these rows, with bits of one float of the fourth one flipped. */
     private static long sum(List<Row> fused, int flipped) {
         RowHash hash = new RowHash(DataTypes.StringType);
         long sum = 0;
         for (int r = 0; r < fused.size(); r++) {
-            List<Float> boxed = fused.get(r).getList(1);
-            float[] vector = new float[boxed.size()];
-            for (int i = 0; i < vector.length; i++) {
-                int bits = Float.floatToRawIntBits(boxed.get(i));
-                vector[i] = Float.intBitsToFloat(r == 3 && i == 5 ? bits ^ flipped : bits);
+            float[] vector = floats(fused.get(r).getList(1));
+            if (r == 3) {
+                vector[5] = Float.intBitsToFloat(Float.floatToRawIntBits(vector[5]) ^ flipped);
             }
             sum += RowHash.with(hash.ofKey(PairedRows.generic(fused.get(r).getString(0))), vector);
         }

@@ -412,7 +412,7 @@ class FusionTest {
     }
 
     /** The inner array of a Row is of a Scala class: read it back through a Row. */
-    private static List<Float> floats(Object array) {
+    static List<Float> floats(Object array) {
         return RowFactory.create(array).getList(0);
     }
 

@@ -103,11 +103,11 @@ final class GoldenTable {
     }
 
     private static float[][] tokens(GoldenInput input, int row, int tokens, ModalityConfig modality) {
-        FloatBuffer values = FloatBuffer.allocate(tokens * modality.featureSize());
-        input.copyTo(values, row, 0, tokens);
-        float[][] sequence = new float[tokens][modality.featureSize()];
+        float[] values = input.features(row, 0, tokens);
+        float[][] sequence = new float[tokens][];
         for (int t = 0; t < tokens; t++) {
-            values.get(t * modality.featureSize(), sequence[t]);
+            int start = t * modality.featureSize();
+            sequence[t] = Arrays.copyOfRange(values, start, start + modality.featureSize());
         }
         return sequence;
     }
@@ -197,20 +197,27 @@ final class GoldenTable {
         return TableColumns.of(checkpoint.config(), "id", List.of(keep), Map.of(), Map.of(), selections);
     }
 
-    /** The table (id, label, a column per modality, a mask {@code M_mask} where modality M has one). */
-    Dataset<Row> paired(SparkSession spark, DataType type) {
+    /**
+     * The table (id, label, a column per modality, a mask {@code M_mask} where modality M has one).
+     *
+     * @param types of the modalities, the last one that of all further ones
+     */
+    Dataset<Row> paired(SparkSession spark, DataType... types) {
         StructType schema = new StructType().add("id", "string").add("label", "string");
-        for (ModalityConfig modality : checkpoint.config().modalities()) {
-            schema = schema.add(modality.name(), type);
+        for (int m = 0; m < features.length; m++) {
+            String modality = checkpoint.config().modalities().get(m).name();
+            schema = schema.add(modality, types[Math.min(m, types.length - 1)]);
         }
-        for (FeatureColumn masked : columns().selected()) {
-            schema = schema.add(masked.selection().column(), MASK);
+        for (int m = 0; m < features.length; m++) {
+            if (masks[m] != null) {
+                schema = schema.add(columns().features().get(m).selection().column(), MASK);
+            }
         }
         List<Row> rows = new ArrayList<>();
         for (int r = 0; r < rows(); r++) {
             List<Object> values = new ArrayList<>(List.of("p-" + r, "label of " + r));
-            for (float[][][] modality : features) {
-                values.add(stored(modality[r], type));
+            for (int m = 0; m < features.length; m++) {
+                values.add(stored(features[m][r], types[Math.min(m, types.length - 1)]));
             }
             for (int m = 0; m < features.length; m++) {
                 if (masks[m] != null) {

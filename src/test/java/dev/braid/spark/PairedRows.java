@@ -21,7 +21,7 @@ import org.apache.spark.unsafe.types.UTF8String;
 final class PairedRows {
     private PairedRows() {}
 
-    /** A row [key, feature columns]; features as {@link GoldenTable#stored} gives them, or null, or arrays with nulls. */
+    /** A row [key, feature and selection columns]; features as {@link GoldenTable#stored} gives them, or null, or arrays with nulls. */
     static InternalRow generic(String key, Object... features) {
         Object[] values = new Object[1 + features.length];
         values[0] = key == null ? null : UTF8String.fromString(key);
@@ -82,6 +82,11 @@ final class PairedRows {
     }
 
     static RowDecoder decoder(FusionConfig config, ModelConfig model, DataType... columns) {
-        return new RowDecoder(config, model, key(), columns);
+        StructType paired = new StructType();
+        for (String name : config.columns().paired().keySet()) {
+            DataType type = paired.isEmpty() ? DataTypes.StringType : columns[paired.size() - 1];
+            paired = paired.add(name, type);
+        }
+        return new RowDecoder(config, model, key(), paired);
     }
 }

@@ -34,6 +34,13 @@ class RowHashTest {
     }
 
     @Test
+    void countsAreFourBytesEach() {
+        long key = OF_TEXT.ofKey(text("k-1"));
+        assertThat(hex(RowHash.with(key, new int[] {1, 36, 12}))).isEqualTo("fd2c2c3160d62fb7");
+        assertThat(hex(RowHash.with(key, new int[] {5}))).isEqualTo("3fd57fafaf306682");
+    }
+
+    @Test
     void keysAreTheirBytes() {
         assertThat(hex(OF_TEXT.ofKey(text("")))).isEqualTo("ef46db3751d8e999");
         assertThat(hex(OF_TEXT.ofKey(text("gr\u00fc\u00dfe")))).isEqualTo("f6b705a592c4dcda");

@@ -74,8 +74,8 @@ class SerializationTest {
                 config(),
                 GOLDEN.checkpoint().config(),
                 GoldenTable.FLAT,
-                GoldenTable.FLAT,
                 GoldenTable.MASK,
+                GoldenTable.FLAT,
                 GoldenTable.MASK);
     }
 
@@ -85,8 +85,8 @@ class SerializationTest {
             rows.add(PairedRows.generic(
                     "p-" + r,
                     GoldenTable.stored(GOLDEN.sequence(0, r), GoldenTable.FLAT),
-                    GoldenTable.stored(GOLDEN.sequence(1, r), GoldenTable.FLAT),
                     GOLDEN.mask(0, r),
+                    GoldenTable.stored(GOLDEN.sequence(1, r), GoldenTable.FLAT),
                     GOLDEN.mask(1, r)));
         }
         FusionProgress progress = new FusionProgress();

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.job;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,7 +10,7 @@ import org.apache.hadoop.fs.permission.FsPermission;
 
 /**
  * Hadoop's local file system with permissions that the JVM sets. Hadoop itself, where its native library is not installed,
- * runs {@code chmod} as a process for every file and directory that it creates, a third of the time of a task of ten rows.
+ * runs {@code chmod} as a process for every file and directory that it creates.
  * The embedded start asks for it, by {@code spark.hadoop.fs.file.impl} in {@code conf/spark-defaults.conf}.
  */
 public final class JvmLocalFileSystem extends LocalFileSystem {

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
