@@ -50,9 +50,10 @@ final class ReadSession {
         session.conf().set("spark.sql.parquet.columnarReaderBatchSize", rows);
     }
 
-    /** The number of tasks behind every shuffle of the session. */
+    /** The number of tasks behind every shuffle of the session; as many as one likes where it says no number, as 'auto' does. */
     static int shufflePartitions(SparkSession session) {
-        return Integer.parseInt(session.conf().get(SHUFFLE_PARTITIONS));
+        String partitions = session.conf().get(SHUFFLE_PARTITIONS);
+        return partitions.matches("\\d{1,9}") ? Integer.parseInt(partitions) : Integer.MAX_VALUE;
     }
 
     /** Sets the number of tasks behind every shuffle of the session. */
