@@ -11,6 +11,7 @@ import org.bytedeco.javacpp.Loader;
 final class OneDnnLibrary implements KernelLibrary {
     static {
         NativeMemory.unguard();
+        OpenMp.warnWhereBound(System.getenv());
     }
 
     private final boolean bfloat16;

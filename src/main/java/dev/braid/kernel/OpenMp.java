@@ -44,6 +44,23 @@ final class OpenMp {
         return 1;
     }
 
+    /** Warns where the environment binds threads to cores: of each task to the same first ones. */
+    static void warnWhereBound(Map<String, String> environment) {
+        if (bindsThreads(environment)) {
+            log.warn(
+                    "Tasks may share cores: OMP_PROC_BIND, OMP_PLACES or GOMP_CPU_AFFINITY binds the threads of each to"
+                            + " the first ones; unset them");
+        }
+    }
+
+    /** As libgomp reads them: a list of places binds as well, unless binding is ruled out. */
+    static boolean bindsThreads(Map<String, String> environment) {
+        String bind = environment.getOrDefault("OMP_PROC_BIND", "").strip();
+        return bind.isEmpty()
+                ? environment.containsKey("OMP_PLACES") || environment.containsKey("GOMP_CPU_AFFINITY")
+                : !bind.equalsIgnoreCase("false");
+    }
+
     private static boolean mayGiveFewer(int threads, Map<String, String> environment) {
         return environment.getOrDefault("OMP_DYNAMIC", "").strip().equalsIgnoreCase("true")
                 || number(environment.get("OMP_THREAD_LIMIT")) < threads
