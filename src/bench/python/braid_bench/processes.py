@@ -92,10 +92,11 @@ class Braid:
 def demo(output: Path) -> Run:
     """The fusion of the demo, as `jobs/demo.sh` starts it."""
     data = HOME / "src" / "demo"
-    command = [str(HOME / "jobs" / "fuse.sh"), "--model", str(data / "model"), "--key", "codepoints"]
+    command = [str(HOME / "jobs" / "fuse.sh"), "--options", "/dev/null", "--model", str(data / "model")]
     for modality in ("visual", "text"):
         command += ["--features", f"{modality}={data / modality}.parquet", "--dtype", f"{modality}=float16"]
-    return _timed([*command, "--keep", "emoji,label", "--output", str(output)], {"BRAID_EMBEDDED": "1"})
+    command += ["--key", "codepoints", "--keep", "emoji,label", "--output", str(output)]
+    return _timed(command, {"BRAID_EMBEDDED": "1"})
 
 
 @dataclass(frozen=True)
