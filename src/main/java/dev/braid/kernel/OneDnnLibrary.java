@@ -35,8 +35,8 @@ final class OneDnnLibrary implements KernelLibrary {
     }
 
     /**
-     * The most threads that oneDNN shares out a product's rows and columns among, and never its sums, whose bits would tell
-     * the number of threads; {@link OneDnnLinears} says what holds for long sums.
+     * The most threads on which no product's sums are shared out, after oneDNN's {@code brgemm_matmul_utils.cpp}: on more,
+     * the bits would tell their number. {@link OneDnnLinears} says what holds for long sums.
      */
     private int mostThreads() {
         if (!uses(dnnl_cpu_isa_avx2)) {

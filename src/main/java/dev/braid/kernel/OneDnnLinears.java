@@ -24,8 +24,9 @@ final class OneDnnLinears implements AutoCloseable {
     private static final int LAYOUT_HEIGHT = 128;
 
     /**
-     * The fewest inputs of a map that one thread computes: with many more of them than outputs, oneDNN shares out each sum among
-     * its threads, whose number the bits then tell.
+     * The fewest inputs of a map that one thread computes: from 20,000 on, with few outputs, oneDNN shares out each sum among
+     * its threads, whose number the bits then tell ({@code is_huge_k} in <a
+     * href="https://github.com/uxlfoundation/oneDNN/blob/v3.11/src/cpu/x64/matmul/brgemm_matmul_utils.cpp">its source</a>).
      */
     private static final int LONG_SUM = 1 << 14;
 

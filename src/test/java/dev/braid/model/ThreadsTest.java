@@ -60,6 +60,16 @@ class ThreadsTest {
         }
     }
 
+    /** Fewer instructions than this processor has choose other kernels, other ways to share them out, and other bits. */
+    @Test
+    void withAvx2TheBitsDoNotTellTheThreadsEither() throws Exception {
+        List<String> single = ChildJvm.run(Map.of("ONEDNN_MAX_CPU_ISA", "AVX2"), Main.class, "oneDNN", 1);
+        for (int threads : new int[] {2, 3}) {
+            List<String> several = ChildJvm.run(Map.of("ONEDNN_MAX_CPU_ISA", "AVX2"), Main.class, "oneDNN", threads);
+            assertThat(several).containsExactlyElementsOf(replace(single, "1 thread", threads + " thread"));
+        }
+    }
+
     /** There the threads of oneDNN would share sums. */
     @Test
     void withoutAvx2OneThreadComputes() throws Exception {
