@@ -28,7 +28,7 @@ import org.apache.spark.sql.SparkSession;
 public final class FeatureTables {
     /** Input bytes behind one task of a join. */
     private static final long TASK_BYTES = 64L << 20;
-    /** Input bytes whose keys one task counts. */
+    /** Input bytes whose keys one task reads, and one counts. */
     private static final long AUDIT_BYTES = 256L << 20;
     /** Footers looked at for the size of a row. */
     private static final int SAMPLED_FILES = 8;
@@ -150,10 +150,13 @@ public final class FeatureTables {
                 tables.stream().map(table -> table.select(PairedTable.KEY)).toList();
         List<String> names = sources.stream().map(SourceTable::name).toList();
         ReadSession.shufflePartitions(session, (int) Math.min(mostAuditTasks, inputBytes / AUDIT_BYTES + 1));
+        ReadSession.splitBytes(session, AUDIT_BYTES);
         try {
             return new KeyAudit(keys, names, columns.key()).rows();
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);
+        } finally {
+            ReadSession.splitBytes(session, ReadSession.SPLIT_BYTES);
         }
     }
 

@@ -9,6 +9,9 @@ final class ReadSession {
     /** Little enough to stay in a processor's cache from the reader to the encoder. */
     private static final long BATCH_BYTES = 4L << 20;
 
+    /** Bytes of files behind one task that reads features: half a second's work or so. */
+    static final long SPLIT_BYTES = 32L << 20;
+
     private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
     /** Settings that a caller may have changed on the session alone, and that are to hold for the tables. */
     private static final List<String> INHERITED =
@@ -40,7 +43,7 @@ final class ReadSession {
         // A shuffle keeps the number of tasks it was given: adaptive execution would merge them by size, and the
         // encoder's work is not the bytes of its input.
         session.conf().set("spark.sql.adaptive.enabled", false);
-        session.conf().set("spark.sql.files.maxPartitionBytes", 32L << 20);
+        splitBytes(session, SPLIT_BYTES);
         return session;
     }
 
@@ -48,6 +51,11 @@ final class ReadSession {
     static void batchRows(SparkSession session, long rowBytes) {
         long rows = Math.max(1, Math.min(4096, BATCH_BYTES / Math.max(1, rowBytes)));
         session.conf().set("spark.sql.parquet.columnarReaderBatchSize", rows);
+    }
+
+    /** Sets how many bytes of files one task reads. */
+    static void splitBytes(SparkSession session, long bytes) {
+        session.conf().set("spark.sql.files.maxPartitionBytes", bytes);
     }
 
     /** The number of tasks behind every shuffle of the session; as many as one likes where it says no number, as 'auto' does. */
