@@ -2,7 +2,7 @@
 #
 # Measures Braid next to its rivals on this machine:  jobs/bench.sh [--quick] [--part PART]... [--publish] [OPTION...]
 #
-#   jobs/bench.sh                       everything, about 45 minutes
+#   jobs/bench.sh                       everything, about two hours
 #   jobs/bench.sh --quick               fewer shapes, rows and rounds, about 10 minutes
 #   jobs/bench.sh --part encoder        one part, of kernel, encoder, slots, lengths and end-to-end; the report keeps what
 #                                       earlier runs found of the others
@@ -53,7 +53,7 @@ if [[ ${#jvm[@]} -eq 0 && ${#options[@]} -gt 0 ]]; then
   exit 2
 fi
 
-echo "This takes about $([[ ${#quick[@]} -gt 0 ]] && echo 10 || echo 45) minutes for all parts, and as much longer as the first \
+echo "This takes about $([[ ${#quick[@]} -gt 0 ]] && echo "ten minutes" || echo "two hours") for all parts, and as much longer as the first \
 run downloads. Nothing else should run meanwhile." >&2
 
 # OpenBLAS knows the processor best by itself.

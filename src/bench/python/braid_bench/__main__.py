@@ -41,19 +41,19 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="braid_bench", description="Braid and PySpark from Parquet to Parquet.")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--work", type=Path, help="a directory for tables of up to 5 GB; default: that of the output")
-    parser.add_argument("--quick", action="store_true", help="few rows, each contender once, two forms of storage")
+    parser.add_argument("--quick", action="store_true", help="few rows, each contender once, one form of storage")
     parser.add_argument("--rows", type=int, help="rows of a table; default: 8000, or 1000")
     parser.add_argument("--repetitions", type=int, help="runs of each contender; default: 3, or 1")
-    parser.add_argument("--forms", nargs="+", choices=FORMS, help="default: all, or float16 and flat")
+    parser.add_argument("--forms", nargs="+", choices=FORMS, help="default: all, or float16")
     parser.add_argument("--texts", nargs="+", choices=TEXTS, default=TEXTS)
-    parser.add_argument("--parts", nargs="+", choices=_PARTS, help="default: all, or end-to-end and start")
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, help="default: all, or end-to-end")
     parser.add_argument("--many-rows", type=int, default=1_000_000, help="rows of the larger table of 'memory'")
     quick = parser.parse_known_args()[0].quick
     parser.set_defaults(
         rows=1000 if quick else 8000,
         repetitions=1 if quick else 3,
-        forms=["float16", "flat"] if quick else list(FORMS),
-        parts=["end-to-end", "start"] if quick else list(_PARTS),
+        forms=["float16"] if quick else list(FORMS),
+        parts=["end-to-end"] if quick else list(_PARTS),
     )
     return parser.parse_args()
 
