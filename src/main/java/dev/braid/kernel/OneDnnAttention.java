@@ -92,11 +92,11 @@ final class OneDnnAttention implements AutoCloseable {
     private void run(Size size, Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {
         // Threads that have no whole heads each would share the sums of one, whose bits then depend on their number.
         boolean alone = !size.isShort() && size.layout().heads() % threads != 0;
-        if (!alone) {
+        if (alone) {
+            OpenMp.alone(threads, () -> compute(size, context, query, key, value, scores));
+        } else {
             compute(size, context, query, key, value, scores);
-            return;
         }
-        OpenMp.alone(threads, () -> compute(size, context, query, key, value, scores));
     }
 
     private void compute(Size size, Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {

@@ -17,7 +17,7 @@ import org.apache.spark.sql.types.StructField;
  * @param name how error messages call the table
  * @param data the table
  * @param features the modalities that it holds
- * @param caseSensitive whether a name finds a column that differs in case
+ * @param caseSensitive whether a name finds no column that differs in case
  */
 record SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features, boolean caseSensitive) {
 

@@ -72,9 +72,7 @@ class LauncherTest {
         for (String source : List.of("pom.xml", "src/main/java")) {
             Files.setLastModifiedTime(home.resolve(source), before);
         }
-        program(
-                "java",
-                "[ \"$1\" = -version ] && echo 'openjdk version \"17.0.15\"' >&2 && exit\n" + saysItsArguments());
+        java("");
         program("javac", "");
     }
 
@@ -150,11 +148,7 @@ class LauncherTest {
     void classesAreArchivedOnceBehindABuild() throws Exception {
         Path archive = home.resolve("target/braid.jsa");
         Files.delete(archive);
-        program(
-                "java",
-                "[ \"$1\" = -version ] && echo 'openjdk version \"17.0.15\"' >&2 && exit\n"
-                        + "for a; do case $a in -XX:ArchiveClassesAtExit=*) echo classes > \"${a#*=}\";"
-                        + " exit;; esac; done\n" + saysItsArguments());
+        java(archiving("classes", "exit"));
         Outcome first = start("jobs/fuse.sh", "--key", "k");
         assertThat(first.error()).isEqualTo("Preparing fast starts (once, half a minute)\n");
         assertThat(archive).hasContent("classes");
@@ -192,11 +186,7 @@ class LauncherTest {
     @Test
     void anInterruptLeavesNothingOfAnArchive() throws Exception {
         Files.delete(home.resolve("target/braid.jsa"));
-        program(
-                "java",
-                "[ \"$1\" = -version ] && echo 'openjdk version \"17.0.15\"' >&2 && exit\n"
-                        + "for a; do case $a in -XX:ArchiveClassesAtExit=*) echo half > \"${a#*=}\";"
-                        + " exec sleep 60;; esac; done\n" + saysItsArguments());
+        java(archiving("half", "exec sleep 60"));
         Process launcher = launch("jobs/fuse.sh", "--key", "k");
         Path target = home.resolve("target");
         while (launcher.isAlive() && names(target).stream().noneMatch(name -> name.startsWith("braid.jsa."))) {
@@ -206,6 +196,23 @@ class LauncherTest {
 
         assertThat(launcher.waitFor()).isEqualTo(130);
         assertThat(names(target)).containsExactlyInAnyOrder("braid.jar", "spark.classpath");
+    }
+
+    @Test
+    void whatAKilledStartOfTheSameProcessNumberLeftIsInNobodysWay() throws Exception {
+        Path archive = home.resolve("target/braid.jsa");
+        Files.delete(archive);
+        java(archiving("classes", "exit"));
+        Path again = Files.writeString(
+                home.resolve("again"),
+                "#!/bin/sh\nmkdir -p \"" + archive + ".$$.d/fused\"\necho half > \"" + archive + ".$$\"\nexec \""
+                        + home.resolve("jobs/fuse.sh") + "\" \"$@\"\n");
+        Files.setPosixFilePermissions(again, EXECUTABLE);
+
+        assertThat(start("again", "--key", "k").code()).isZero();
+        assertThat(archive).hasContent("classes");
+        assertThat(names(home.resolve("target")))
+                .containsExactlyInAnyOrder("braid.jar", "spark.classpath", "braid.jsa");
     }
 
     @Test
@@ -364,6 +371,20 @@ class LauncherTest {
         try (Stream<Path> files = Files.list(directory)) {
             return files.map(file -> file.getFileName().toString()).toList();
         }
+    }
+
+    /** A Java 17 that does something first, and then says how it was called. */
+    private void java(String first) throws IOException {
+        program(
+                "java",
+                "[ \"$1\" = -version ] && echo 'openjdk version \"17.0.15\"' >&2 && exit\n" + first
+                        + saysItsArguments());
+    }
+
+    /** Of a start that archives its classes: what the archive then holds, and how the start goes on. */
+    private static String archiving(String content, String then) {
+        return "for a; do case $a in -XX:ArchiveClassesAtExit=*) echo " + content + " > \"${a#*=}\"; " + then
+                + ";; esac; done\n";
     }
 
     private static String saysItsArguments() {
