@@ -39,17 +39,18 @@ class ArchitectureTest {
             "job", Set.of("checkpoint", "batch", "spark", "model"));
 
     /** The rooms that may use a library, by the root of its packages. */
-    private static final Map<String, Set<String>> LIBRARIES = Map.of(
-            "org.nd4j", Set.of("kernel"),
-            "org.bytedeco", Set.of("kernel"),
-            "com.fasterxml.jackson", Set.of("checkpoint"),
-            "com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark"),
-            "org.apache.hadoop", Set.of("checkpoint", "spark", "job"),
-            "org.apache.parquet", Set.of("spark"),
-            "org.apache.spark", Set.of("spark", "job"),
-            "org.apache.commons.text", Set.of("checkpoint"),
-            "org.slf4j", Set.of("kernel", "model", "spark"),
-            "picocli", Set.of("job"));
+    private static final Map<String, Set<String>> LIBRARIES = Map.ofEntries(
+            Map.entry("org.nd4j", Set.of("kernel")),
+            Map.entry("org.bytedeco", Set.of("kernel")),
+            Map.entry("com.fasterxml.jackson", Set.of("checkpoint")),
+            Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark")),
+            Map.entry("org.apache.hadoop", Set.of("checkpoint", "spark", "job")),
+            Map.entry("org.apache.parquet", Set.of("spark")),
+            Map.entry("org.apache.spark", Set.of("spark", "job")),
+            Map.entry("net.jpountz", Set.of("spark")),
+            Map.entry("org.apache.commons.text", Set.of("checkpoint")),
+            Map.entry("org.slf4j", Set.of("kernel", "model", "spark")),
+            Map.entry("picocli", Set.of("job")));
 
     private static final JavaClasses MAIN = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())

@@ -1,6 +1,7 @@
 package dev.braid.bench;
 
 import dev.braid.batch.BinarySequence;
+import dev.braid.batch.Bytes;
 import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
 import java.nio.ByteBuffer;
@@ -104,7 +105,8 @@ final class RowBatch {
     List<FeatureSequence> sequences(int row) {
         List<FeatureSequence> sequences = new ArrayList<>();
         for (int m = 0; m < modalities(); m++) {
-            sequences.add(new BinarySequence(features.get(row)[m], ElementType.FLOAT32, lengths.get(row)[m]));
+            sequences.add(new BinarySequence(
+                    Bytes.of(features.get(row)[m]), ElementType.FLOAT32, lengths.get(row)[m], featureSizes[m]));
         }
         return sequences;
     }

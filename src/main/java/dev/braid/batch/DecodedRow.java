@@ -34,11 +34,15 @@ public sealed interface DecodedRow {
         NULL_VALUE,
         WRONG_WIDTH,
         NOT_FINITE,
+        /** Bytes that begin as a file of another kind does. */
+        FOREIGN_BYTES,
         /** A mask or a length that does not fit its sequence. */
         BAD_SELECTION,
         NO_TOKEN_KEPT,
         /** The token that the pooling reads is masked. */
         POOLED_TOKEN_DROPPED,
-        TOO_LONG
+        TOO_LONG,
+        /** The model's result holds NaN or infinity. */
+        RESULT_NOT_FINITE
     }
 }

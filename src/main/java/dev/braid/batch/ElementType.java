@@ -12,36 +12,46 @@ public enum ElementType {
     /** IEEE 754 binary32. */
     FLOAT32(4) {
         @Override
-        void read(byte[] bytes, int first, int count, float[] piece) {
-            ByteBuffer.wrap(bytes, first * Float.BYTES, count * Float.BYTES)
+        void read(byte[] bytes, int count, float[] piece) {
+            ByteBuffer.wrap(bytes, 0, count * Float.BYTES)
                     .order(ByteOrder.LITTLE_ENDIAN)
                     .asFloatBuffer()
                     .get(piece, 0, count);
         }
     },
 
+    /** IEEE 754 binary64, rounded to the nearest float; what lies beyond float32 becomes infinite. */
+    FLOAT64(8) {
+        @Override
+        void read(byte[] bytes, int count, float[] piece) {
+            for (int i = 0; i < count; i++) {
+                piece[i] = (float) (double) DOUBLES.get(bytes, Double.BYTES * i);
+            }
+        }
+    },
+
     /** IEEE 754 binary16. */
     FLOAT16(2) {
         @Override
-        void read(byte[] bytes, int first, int count, float[] piece) {
+        void read(byte[] bytes, int count, float[] piece) {
             int magnitudes = 0;
             for (int i = 0; i < count; i++) {
-                int half = (short) SHORTS.get(bytes, 2 * (first + i));
-                // The highest exponent, and no other, carries into bit 15.
+                int half = (short) SHORTS.get(bytes, 2 * i);
+                // Only the highest exponent (NaN, infinity) carries into bit 15.
                 magnitudes |= (half & 0x7fff) + 0x0400;
-                // Moved up by 13 bits, the exponent lacks 112 of its bias; the product mends that and normalises
+                // Moved up by 13 bits, the exponent lacks 112 of its bias; the product adds it and normalises
                 // subnormals, exactly.
                 piece[i] = Float.intBitsToFloat((half << 13) & 0x8fffffff) * 0x1p112f;
             }
             if ((magnitudes & 0x8000) != 0) {
-                restoreNotFinite(bytes, first, count, piece);
+                restoreNotFinite(bytes, count, piece);
             }
         }
 
-        /** NaN and infinity come out of the product finite. */
-        private void restoreNotFinite(byte[] bytes, int first, int count, float[] piece) {
+        /** The product turns NaN and infinity into finite numbers. */
+        private void restoreNotFinite(byte[] bytes, int count, float[] piece) {
             for (int i = 0; i < count; i++) {
-                int half = (short) SHORTS.get(bytes, 2 * (first + i));
+                int half = (short) SHORTS.get(bytes, 2 * i);
                 if ((half & 0x7c00) == 0x7c00) {
                     piece[i] = Float.intBitsToFloat(((half << 13) & 0x8fffffff) | 0x7f800000);
                 }
@@ -52,15 +62,18 @@ public enum ElementType {
     /** The upper half of an IEEE 754 binary32. */
     BFLOAT16(2) {
         @Override
-        void read(byte[] bytes, int first, int count, float[] piece) {
+        void read(byte[] bytes, int count, float[] piece) {
             for (int i = 0; i < count; i++) {
-                piece[i] = Float.intBitsToFloat((short) SHORTS.get(bytes, 2 * (first + i)) << 16);
+                piece[i] = Float.intBitsToFloat((short) SHORTS.get(bytes, 2 * i) << 16);
             }
         }
     };
 
     private static final VarHandle SHORTS =
             MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+
+    private static final VarHandle DOUBLES =
+            MethodHandles.byteArrayViewVarHandle(double[].class, ByteOrder.LITTLE_ENDIAN);
 
     private final int bytes;
 
@@ -73,7 +86,7 @@ public enum ElementType {
         return bytes;
     }
 
-    /** The name users write: {@code float32}, {@code float16}, {@code bfloat16}. */
+    /** The name users write: {@code float32}, {@code float64}, {@code float16}, {@code bfloat16}. */
     public String configName() {
         return name().toLowerCase(Locale.ROOT);
     }
@@ -87,6 +100,6 @@ public enum ElementType {
         return Optional.empty();
     }
 
-    /** Converts {@code count} numbers from number {@code first} on, exactly. */
-    abstract void read(byte[] bytes, int first, int count, float[] piece);
+    /** Converts the first {@code count} numbers of {@code bytes} to the first floats of {@code piece}. */
+    abstract void read(byte[] bytes, int count, float[] piece);
 }

@@ -1,6 +1,6 @@
 package dev.braid.batch;
 
-/** Some tokens of a stored sequence, in its order, each at the position that it had: what a mask or a limit leaves. */
+/** The tokens of a stored sequence that a mask keeps, in order, each at its original position. */
 public final class KeptTokens implements FeatureSequence {
     private final FeatureSequence stored;
     private final int[] kept;
@@ -9,7 +9,7 @@ public final class KeptTokens implements FeatureSequence {
     /**
      * A view of {@code tokens} tokens.
      *
-     * @param kept indices of stored tokens, rising; the first {@code tokens} of them count. Not copied
+     * @param kept rising indices of stored tokens, of which the first {@code tokens} count; not copied
      */
     public KeptTokens(FeatureSequence stored, int[] kept, int tokens) {
         this.stored = stored;
@@ -27,7 +27,7 @@ public final class KeptTokens implements FeatureSequence {
         return stored.position(kept[token]);
     }
 
-    /** Neighbours in the stored sequence are copied in one piece. */
+    /** Copies each run of neighbours in one piece. */
     @Override
     public void copyTo(PieceCopy out, int first, int count) {
         int token = first;

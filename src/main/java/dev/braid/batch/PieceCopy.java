@@ -4,15 +4,17 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 
 /**
- * Copies numbers to a buffer, through an array that stays in the processor's first cache while its numbers are converted
- * and looked at.
+ * Copies stored numbers to a buffer as floats and notes whether all of them were finite. Numbers pass through arrays that
+ * stay in the processor's first-level cache.
  */
 public final class PieceCopy {
+    /** Numbers of one piece. */
     private static final int LENGTH = 512;
 
     private final FloatBuffer out;
     private final float[] piece = new float[LENGTH];
-    /** A finite number times 0 adds 0 to one of these, any other NaN. The sums are apart, so that they are made side by side. */
+    private final byte[] raw = new byte[LENGTH * Double.BYTES];
+    /** x * 0 is 0 for finite x and NaN otherwise. One sum per lane, so that the loop vectorises. */
     private final float[] zeros = new float[LENGTH];
 
     /** Copies to {@code out}, from its position on. */
@@ -20,25 +22,41 @@ public final class PieceCopy {
         this.out = out;
     }
 
-    /** Copies {@code count} of the numbers, from number {@code first} on, behind those copied before. */
+    /** Appends {@code count} of the numbers, from number {@code first} on. */
     public void put(Numbers numbers, int first, int count) {
         int length;
         for (int done = 0; done < count; done += length) {
             length = Math.min(LENGTH, count - done);
             numbers.read(first + done, length, piece);
-            for (int i = 0; i < length; i++) {
-                zeros[i] += piece[i] * 0f;
-            }
-            out.put(piece, 0, length);
+            append(length);
         }
     }
 
-    /** Copies floats that lie in an array. */
+    /** Appends {@code count} numbers of stored bytes, from number {@code first} on. */
+    public void put(Bytes bytes, ElementType type, int first, int count) {
+        int size = type.bytes();
+        int length;
+        for (int done = 0; done < count; done += length) {
+            length = Math.min(LENGTH, count - done);
+            bytes.copy((first + done) * size, length * size, raw);
+            type.read(raw, length, piece);
+            append(length);
+        }
+    }
+
+    private void append(int length) {
+        for (int i = 0; i < length; i++) {
+            zeros[i] += piece[i] * 0f;
+        }
+        out.put(piece, 0, length);
+    }
+
+    /** Appends floats of an array. */
     public void put(float[] numbers, int first, int count) {
         put((from, length, target) -> System.arraycopy(numbers, from, target, 0, length), first, count);
     }
 
-    /** Starts again, at the buffer's beginning. */
+    /** Starts again at the beginning of the buffer. */
     void clear() {
         out.clear();
         Arrays.fill(zeros, 0);

@@ -3,8 +3,8 @@ package dev.braid.job;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusedTable;
-import dev.braid.spark.Fusion;
 import dev.braid.spark.FusionConfig;
+import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
 import dev.braid.spark.PairedTable;
 import java.io.IOException;
@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
 
 /**
  * {@code braid fuse}: feature tables in, a table of fused representations out. {@link #call()} is the run, a line per
- * step; the fusing itself goes on at {@link Fusion#fuse}.
+ * step; the fusing itself goes on at {@link FusionEngine#fuse}.
  */
 @Command(
         name = "fuse",
@@ -79,9 +79,10 @@ final class FuseCommand implements Callable<Integer> {
             long rows = tables.audit();
             FusionProgress progress = FusionProgress.start(spark.sparkContext());
             PrintWriter error = spec.commandLine().getErr();
-            try (ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
+            try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
+                    ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
                 PairedTable paired = tables.pair(options.partitions());
-                Dataset<Row> fused = Fusion.fuse(paired, checkpoint, verification.proof(), config, progress);
+                Dataset<Row> fused = engine.fuse(paired, progress);
                 output.write(fused, rows);
             }
 

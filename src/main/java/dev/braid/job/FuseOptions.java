@@ -6,6 +6,7 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.TableColumns;
+import dev.braid.spark.VectorForm;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,6 +40,16 @@ final class FuseOptions {
                     + " and fused_lengths), attention (column attention: the share that each modality received) or"
                     + " attention-by-layer (column attention_by_layer). Default: ${DEFAULT-VALUE}.")
     List<Emitted> emit;
+
+    @Option(
+            names = "--vectors",
+            converter = VectorFormName.class,
+            paramLabel = "FORM",
+            defaultValue = "array",
+            description = "How fused vectors are stored: array (of float32), or as one binary value per row: float32,"
+                    + " float16, or int8 with a scale per vector beside it (fused_scale, fused_tokens_scales)."
+                    + " Default: ${DEFAULT-VALUE}.")
+    VectorForm vectors;
 
     @Option(
             names = "--pooling",
@@ -139,7 +150,7 @@ final class FuseOptions {
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
-        return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit), precision.precision);
+        return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit), vectors, precision.precision);
     }
 
     /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */
@@ -165,6 +176,13 @@ final class FuseOptions {
         @Override
         public String convert(String text) {
             return text.strip();
+        }
+    }
+
+    static final class VectorFormName implements ITypeConverter<VectorForm> {
+        @Override
+        public VectorForm convert(String text) {
+            return Choice.of(VectorForm.parse(text), VectorForm.values(), VectorForm::configName, text);
         }
     }
 

@@ -47,8 +47,8 @@ final class InputOptions {
             names = "--dtype",
             paramLabel = "M=TYPE",
             converter = DtypeName.class,
-            description = "The numbers in a binary feature column of modality M, little-endian: float32, float16 or"
-                    + " bfloat16. Default: float32.")
+            description = "The numbers in a binary feature column of modality M, little-endian: float32, float64,"
+                    + " float16 or bfloat16. Default: float32.")
     List<Assignment> dtypes = new ArrayList<>();
 
     @Mixin
@@ -155,7 +155,7 @@ final class InputOptions {
             Assignment assignment = new Assignment.Converter().convert(text);
             if (ElementType.parse(assignment.value()).isEmpty()) {
                 throw new TypeConversionException(
-                        "expected float32, float16 or bfloat16, got '" + assignment.value() + "'");
+                        "expected float32, float64, float16 or bfloat16, got '" + assignment.value() + "'");
             }
             return assignment;
         }

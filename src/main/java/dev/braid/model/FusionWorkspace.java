@@ -46,6 +46,7 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Null where nobody asks for it. */
     private final AttentionShares attentionShares;
 
+    private final Pooler pooler;
     private final boolean pooledOnly;
     /** Whether the hidden tokens are one per row, the pooled ones. */
     private boolean kept;
@@ -84,6 +85,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.fused = hidden.buffer();
         this.attentionShares =
                 readouts.contains(Readout.ATTENTION) ? new AttentionShares(config, batch, maxTokens) : null;
+        this.pooler = new Pooler(hiddenSize);
         this.pooledOnly = readouts.isEmpty() && config.pooling().readsOneToken();
     }
 
@@ -105,13 +107,21 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** A row's fused tokens pooled to one vector [D], a fresh array. */
     public float[] pooled(int row) {
+        float[] vector = new float[config.hiddenSize()];
+        pooled(row, vector);
+        return vector;
+    }
+
+    /** Writes a row's fused tokens, pooled to one vector [D], to {@code vector}. */
+    public void pooled(int row, float[] vector) {
+        int size = config.hiddenSize();
         if (config.pooling() == Pooling.POOLER) {
-            return Pooler.token(context.buffer(), row, config.hiddenSize());
+            context.buffer().get(row * size, vector);
+        } else if (config.pooling().readsOneToken()) {
+            fused.get(pooledToken(row) * size, vector);
+        } else {
+            pooler.pool(config.pooling(), fused, batch.firstToken(row), batch.tokens(row), vector);
         }
-        if (config.pooling().readsOneToken()) {
-            return Pooler.token(fused, pooledToken(row), config.hiddenSize());
-        }
-        return Pooler.pool(config.pooling(), fused, batch.firstToken(row), batch.tokens(row), config.hiddenSize());
     }
 
     /**
@@ -130,15 +140,19 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** A row's fused tokens [tokens][D] in the model's token order, fresh arrays; only where they are a {@link Readout}. */
     public float[][] tokens(int row) {
+        float[][] tokens = new float[batch.tokens(row)][config.hiddenSize()];
+        for (int t = 0; t < tokens.length; t++) {
+            token(row, t, tokens[t]);
+        }
+        return tokens;
+    }
+
+    /** Writes one of a row's fused tokens [D] to {@code vector}; only where they are a {@link Readout}. */
+    public void token(int row, int token, float[] vector) {
         if (kept) {
             throw new IllegalStateException("a workspace for pooled vectors alone keeps no other token");
         }
-        float[][] tokens = new float[batch.tokens(row)][config.hiddenSize()];
-        int first = batch.firstToken(row);
-        for (int t = 0; t < tokens.length; t++) {
-            fused.get((first + t) * config.hiddenSize(), tokens[t]);
-        }
-        return tokens;
+        fused.get((batch.firstToken(row) + token) * config.hiddenSize(), vector);
     }
 
     /** A block of features becomes hidden tokens, while rows are still packed. */

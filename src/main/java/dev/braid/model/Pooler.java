@@ -2,57 +2,53 @@ package dev.braid.model;
 
 import dev.braid.checkpoint.Pooling;
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 
-/** From the fused tokens of a row, [tokens, D], to one vector, [D]. */
+/** Pools the fused tokens of a row, [tokens, D], to one vector, [D]. Used by one thread at a time. */
 final class Pooler {
-    private Pooler() {}
+    private final double[] sums;
+    private final float[] token;
+
+    Pooler(int size) {
+        this.sums = new double[size];
+        this.token = new float[size];
+    }
 
     /**
-     * The mean or the maximum of the tokens from {@code first} on.
+     * Writes the mean or the maximum of the tokens from {@code first} on to {@code vector}.
      *
-     * @param hidden packed tokens, dense, [.., size]
-     * @throws IllegalArgumentException for a pooling that is not over all tokens
+     * @param hidden packed tokens, dense, [.., D]
+     * @throws IllegalArgumentException for a pooling that does not read all tokens
      */
-    static float[] pool(Pooling pooling, FloatBuffer hidden, int first, int tokens, int size) {
-        return switch (pooling) {
+    void pool(Pooling pooling, FloatBuffer hidden, int first, int tokens, float[] vector) {
+        switch (pooling) {
             case NONE, CLS, LAST, POOLER ->
-                throw new IllegalArgumentException("pooling '" + pooling.configName() + "' is not over all tokens");
-            case MEAN -> mean(hidden, first, tokens, size);
-            case MAX -> max(hidden, first, tokens, size);
-        };
+                throw new IllegalArgumentException("pooling '" + pooling.configName() + "' does not read all tokens");
+            case MEAN -> mean(hidden, first, tokens, vector);
+            case MAX -> max(hidden, first, tokens, vector);
+        }
     }
 
-    /** One of them, a copy. */
-    static float[] token(FloatBuffer hidden, int index, int size) {
-        float[] token = new float[size];
-        hidden.get(index * size, token);
-        return token;
-    }
-
-    private static float[] mean(FloatBuffer hidden, int first, int tokens, int size) {
-        double[] sums = new double[size];
-        float[] token = new float[size];
+    private void mean(FloatBuffer hidden, int first, int tokens, float[] vector) {
+        Arrays.fill(sums, 0);
         for (int t = first; t < first + tokens; t++) {
-            hidden.get(t * size, token);
-            for (int c = 0; c < size; c++) {
+            hidden.get(t * token.length, token);
+            for (int c = 0; c < sums.length; c++) {
                 sums[c] += token[c];
             }
         }
-        for (int c = 0; c < size; c++) {
-            token[c] = (float) (sums[c] / tokens);
+        for (int c = 0; c < sums.length; c++) {
+            vector[c] = (float) (sums[c] / tokens);
         }
-        return token;
     }
 
-    private static float[] max(FloatBuffer hidden, int first, int tokens, int size) {
-        float[] largest = token(hidden, first, size);
-        float[] token = new float[size];
+    private void max(FloatBuffer hidden, int first, int tokens, float[] vector) {
+        hidden.get(first * token.length, vector);
         for (int t = first + 1; t < first + tokens; t++) {
-            hidden.get(t * size, token);
-            for (int c = 0; c < size; c++) {
-                largest[c] = Math.max(largest[c], token[c]);
+            hidden.get(t * token.length, token);
+            for (int c = 0; c < token.length; c++) {
+                vector[c] = Math.max(vector[c], token[c]);
             }
         }
-        return largest;
     }
 }

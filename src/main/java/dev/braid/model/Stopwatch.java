@@ -21,7 +21,11 @@ public final class Stopwatch {
 
     /** Charges the time since the last lap to a stage. */
     public void lap(Stage stage) {
-        long now = System.nanoTime();
+        lap(stage, System.nanoTime());
+    }
+
+    /** Charges the time from the last lap to {@code now}, a reading of {@link System#nanoTime()}, to a stage. */
+    public void lap(Stage stage, long now) {
         nanos[stage.ordinal()] += now - last;
         last = now;
     }

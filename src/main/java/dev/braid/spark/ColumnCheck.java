@@ -20,12 +20,7 @@ import org.apache.spark.sql.types.StructField;
  */
 final class ColumnCheck {
     /** Columns of the output beside the key and the kept ones. */
-    private static final List<String> OUTPUT = List.of(
-            FusedSchema.POOLED,
-            FusedSchema.TOKENS,
-            FusedSchema.LENGTHS,
-            FusedSchema.ATTENTION,
-            FusedSchema.ATTENTION_BY_LAYER);
+    private static final List<String> OUTPUT = FusedSchema.NAMES;
 
     private final List<SourceTable> tables;
     private final TableColumns columns;
@@ -57,7 +52,7 @@ final class ColumnCheck {
      */
     List<Dataset<Row>> select() {
         tables.forEach(table -> selected.add(new ArrayList<>()));
-        for (int t = 0; t < tables.size(); t++) {
+        for (int t = 0; t < tables.size() && columns.key() != null; t++) {
             key(tables.get(t), selected.get(t));
         }
         outputNames();

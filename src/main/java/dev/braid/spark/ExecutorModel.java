@@ -2,38 +2,45 @@ package dev.braid.spark;
 
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Readout;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
-import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
  * One model of one executor JVM, loaded once and shared by all its task threads, with the workspaces that no task is
- * using. It stays between tasks; it is released when a task asks for another model and nobody uses this one.
+ * using. It stays between tasks until {@link #release} or until a task asks for another model while nobody uses this one.
  */
 final class ExecutorModel {
     private static final Map<UUID, ExecutorModel> MODELS = new HashMap<>();
 
+    /** Workspaces that no task is using, all of one {@link Size}. */
     private final Deque<FusionWorkspace> idle = new ArrayDeque<>();
+
+    private Size idleSize;
     /** Set once, by the first task; null until then. */
     private FusionModel model;
     /** Tasks that have borrowed and not given back. Guarded by {@link #MODELS}. */
     private int users;
+    /** Whether it is to be closed when nobody uses it any more. Guarded by {@link #MODELS}. */
+    private boolean released;
 
     private ExecutorModel() {}
+
+    /** What a workspace is made for. */
+    record Size(int maxTokens, Set<Readout> readouts, int threads) {}
 
     /**
      * Borrows a workspace of the model. Blocks while another task loads it.
      *
-     * @param id of one fusion: every borrower of an id brings the same checkpoint, budget, readouts and number of
-     *     threads
+     * @param id of one engine; every borrower of an id brings the same checkpoint
      * @param load called in the first borrower's thread only
-     * @param open called where no workspace is idle
      */
-    static Borrowed borrow(UUID id, Supplier<FusionModel> load, Function<FusionModel, FusionWorkspace> open) {
+    static Borrowed borrow(UUID id, Supplier<FusionModel> load, Size size) {
         ExecutorModel executorModel;
         synchronized (MODELS) {
             MODELS.entrySet()
@@ -43,10 +50,20 @@ final class ExecutorModel {
             executorModel.users++;
         }
         try {
-            return executorModel.open(load, open);
+            return executorModel.open(load, size);
         } catch (RuntimeException | Error failure) {
-            executorModel.release();
+            executorModel.leave();
             throw failure;
+        }
+    }
+
+    /** Frees the model's memory in this JVM: now, or when the last task that uses it ends. */
+    static void release(UUID id) {
+        synchronized (MODELS) {
+            ExecutorModel found = MODELS.remove(id);
+            if (found != null && !found.closeUnlessUsed()) {
+                found.released = true;
+            }
         }
     }
 
@@ -57,25 +74,46 @@ final class ExecutorModel {
         }
     }
 
-    private synchronized Borrowed open(Supplier<FusionModel> load, Function<FusionModel, FusionWorkspace> open) {
+    private synchronized Borrowed open(Supplier<FusionModel> load, Size size) {
         if (model == null) {
             model = load.get();
         }
-        FusionWorkspace workspace = idle.poll();
-        return new Borrowed(this, model, workspace == null ? open.apply(model) : workspace);
+        if (!size.equals(idleSize)) {
+            closeIdle();
+            idleSize = size;
+        }
+        FusionWorkspace found = idle.poll();
+        FusionWorkspace workspace =
+                found == null ? model.workspace(size.maxTokens(), size.readouts(), size.threads()) : found;
+        return new Borrowed(model, workspace, () -> giveBack(workspace, size));
     }
 
-    private synchronized void giveBack(FusionWorkspace workspace) {
-        idle.push(workspace);
-    }
-
-    private void release() {
-        synchronized (MODELS) {
-            users--;
+    private void giveBack(FusionWorkspace workspace, Size size) {
+        try {
+            keep(workspace, size);
+        } finally {
+            leave();
         }
     }
 
-    /** Whether it was closed. Borrowing needs the lock that the caller holds, and giving back comes before leaving. */
+    private synchronized void keep(FusionWorkspace workspace, Size size) {
+        if (size.equals(idleSize)) {
+            idle.push(workspace);
+        } else {
+            workspace.close();
+        }
+    }
+
+    private void leave() {
+        synchronized (MODELS) {
+            users--;
+            if (released) {
+                closeUnlessUsed();
+            }
+        }
+    }
+
+    /** Whether it was closed. Borrowing needs the lock that the caller holds; a workspace is given back before its user leaves. */
     private boolean closeUnlessUsed() {
         if (users > 0) {
             return false;
@@ -85,36 +123,27 @@ final class ExecutorModel {
     }
 
     private synchronized void close() {
-        idle.forEach(FusionWorkspace::close);
+        closeIdle();
         if (model != null) {
             model.close();
+            model = null;
         }
     }
 
-    /** A model and a workspace for one task, to be given back once. */
-    static final class Borrowed implements AutoCloseable {
-        private final ExecutorModel owner;
-        private final FusionModel model;
-        private final FusionWorkspace workspace;
+    private void closeIdle() {
+        idle.forEach(FusionWorkspace::close);
+        idle.clear();
+    }
 
-        private Borrowed(ExecutorModel owner, FusionModel model, FusionWorkspace workspace) {
-            this.owner = owner;
-            this.model = model;
-            this.workspace = workspace;
-        }
-
-        FusionModel model() {
-            return model;
-        }
-
-        FusionWorkspace workspace() {
-            return workspace;
-        }
-
+    /**
+     * A model and a workspace for one task, to be closed once.
+     *
+     * @param giveBack takes the workspace back
+     */
+    record Borrowed(FusionModel model, FusionWorkspace workspace, Runnable giveBack) implements AutoCloseable {
         @Override
         public void close() {
-            owner.giveBack(workspace);
-            owner.release();
+            giveBack.run();
         }
     }
 }

@@ -3,31 +3,50 @@ package dev.braid.spark;
 import java.util.Optional;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
+import org.apache.spark.sql.types.ByteType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.FloatType;
+import org.apache.spark.sql.types.IntegerType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.types.UserDefinedType;
 
 /** The column types that can hold a sequence of features. */
 enum FeatureType {
     /** An array per token. */
     NESTED_FLOAT,
     NESTED_DOUBLE,
+    /** A vector of Spark ML per token. */
+    NESTED_VECTOR,
     /** All tokens in one array. */
     FLAT_FLOAT,
     FLAT_DOUBLE,
+    /** All tokens in one vector of Spark ML. */
+    FLAT_VECTOR,
     /** All tokens as little-endian numbers. */
     BINARY;
 
     /** What an error message says of the types above. */
-    static final String EXPECTED = "array<array<float>>, array<float>, the same of double, or binary";
+    static final String EXPECTED =
+            "array<array<float>>, array<float>, the same of double, vector, array<vector>, or binary";
+
+    /** Fields of a vector of Spark ML as it is stored: whether it is dense (1), size, indices, and values. */
+    static final int VECTOR_FIELDS = 4;
 
     /** Empty if {@code type} is none of them. */
     static Optional<FeatureType> of(DataType type) {
         if (type instanceof BinaryType) {
             return Optional.of(BINARY);
         }
+        if (isVector(type)) {
+            return Optional.of(FLAT_VECTOR);
+        }
         if (!(type instanceof ArrayType array)) {
             return Optional.empty();
+        }
+        if (isVector(array.elementType())) {
+            return Optional.of(NESTED_VECTOR);
         }
         boolean nested = array.elementType() instanceof ArrayType;
         DataType number = array.elementType() instanceof ArrayType inner ? inner.elementType() : array.elementType();
@@ -40,11 +59,36 @@ enum FeatureType {
         return Optional.empty();
     }
 
+    /** A vector of Spark ML, as its own type or, where Spark ML is not on the class path, as the struct that is stored. */
+    private static boolean isVector(DataType type) {
+        DataType stored = type instanceof UserDefinedType<?> defined ? defined.sqlType() : type;
+        if (!(stored instanceof StructType struct) || struct.length() != VECTOR_FIELDS) {
+            return false;
+        }
+        StructField[] fields = struct.fields();
+        return is(fields[0], "type", fields[0].dataType() instanceof ByteType)
+                && is(fields[1], "size", fields[1].dataType() instanceof IntegerType)
+                && is(fields[2], "indices", holds(fields[2], IntegerType.class))
+                && is(fields[3], "values", holds(fields[3], DoubleType.class));
+    }
+
+    private static boolean is(StructField field, String name, boolean typed) {
+        return typed && field.name().equals(name);
+    }
+
+    private static boolean holds(StructField field, Class<? extends DataType> element) {
+        return field.dataType() instanceof ArrayType array && element.isInstance(array.elementType());
+    }
+
     boolean isNested() {
-        return this == NESTED_FLOAT || this == NESTED_DOUBLE;
+        return this == NESTED_FLOAT || this == NESTED_DOUBLE || this == NESTED_VECTOR;
+    }
+
+    boolean isVector() {
+        return this == NESTED_VECTOR || this == FLAT_VECTOR;
     }
 
     boolean isDouble() {
-        return this == NESTED_DOUBLE || this == FLAT_DOUBLE;
+        return this != NESTED_FLOAT && this != FLAT_FLOAT && this != BINARY;
     }
 }

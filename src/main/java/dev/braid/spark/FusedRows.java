@@ -10,40 +10,41 @@ import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import java.util.function.Supplier;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.DataType;
 
 /**
- * Fused rows in the order of the rows they come from. Rows are read until a batch is full, fused together, and handed out
- * one by one; of the input no more than one row is held, of the output one batch.
+ * The fused rows of one partition, in the order of its rows. Rows are read until a batch is full, fused together, and handed
+ * out one by one, each valid until the next one; at most one input row and one batch are held. The model and a workspace are
+ * borrowed when there is a row to fuse and given back after the last one.
  *
- * <p>A task may end while a thread beside it still reads here, such as one that feeds a Python worker: closing waits for
- * the batch at work, and there are no rows afterwards, so that the workspace can go to another task.
+ * <p>A task may end while another thread still reads here, such as one that feeds a Python worker: closing waits for the
+ * batch in progress, and there are no rows afterwards, so that the workspace can go to another task.
  */
-final class FusedRows implements Iterator<Row>, AutoCloseable {
-    private final Iterator<InternalRow> rows;
+final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
+    private final Iterator<StoredRow> rows;
     private final RowDecoder decoder;
-    private final CarriedColumns carried;
-    private final FusionModel model;
-    private final FusionWorkspace workspace;
-    private final Batch batch;
-    private final Stopwatch stopwatch;
-    private final FusionConfig config;
+    private final FusedLayout layout;
+    private final Supplier<ExecutorModel.Borrowed> lender;
+    /** Null where nobody counts. */
     private final FusionProgress progress;
-    private final RowHash rowHash;
-    /** Columns of an output row. */
-    private final int columns;
 
-    /** The row read last, if it waits for the next batch; it stays whole, as no further row is read before it is packed. */
-    private InternalRow pendingRow;
+    private final RowWriter writer;
+    private final long begun = System.nanoTime();
+
+    /** Null before the first row and after the last one, as are the fields below. */
+    private ExecutorModel.Borrowed borrowed;
+
+    private FusedRow fusedRow;
+    /** The row that did not fit the current batch. Still valid: nothing is read until it is packed. */
+    private StoredRow pendingRow;
 
     private Sequences pending;
-    /** The rows of the batch, each null once it is handed out. */
+    /** What is kept of the batch's rows, each null once it is handed out. */
     private final List<PackedRow> packed = new ArrayList<>();
 
     /** Rows of the batch that are fused, and how many of them have been handed out. */
@@ -54,28 +55,24 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
     private int truncated;
 
     private boolean closed;
+    /** When the workspace was given back, a reading of {@link System#nanoTime()}. */
+    private long givenBack;
+
+    /** A packed row: what the output carries of it, and the hash of its key. */
+    private record PackedRow(InternalRow carried, long keyHash) {}
 
     FusedRows(
-            Iterator<InternalRow> rows,
+            Iterator<StoredRow> rows,
             RowDecoder decoder,
-            CarriedColumns carried,
-            FusionModel model,
-            FusionWorkspace workspace,
-            FusionConfig config,
+            FusedLayout layout,
+            Supplier<ExecutorModel.Borrowed> lender,
             FusionProgress progress) {
         this.rows = rows;
         this.decoder = decoder;
-        this.carried = carried;
-        this.model = model;
-        this.workspace = workspace;
-        this.batch = workspace.batch();
-        this.stopwatch = workspace.stopwatch();
-        this.config = config;
+        this.layout = layout;
+        this.lender = lender;
         this.progress = progress;
-        this.rowHash = new RowHash(carried.keyType());
-        // Tokens come with their lengths.
-        this.columns = carried.count() + config.emitted().size() + (config.emits(Emitted.TOKENS) ? 1 : 0);
-        stopwatch.lap(Stage.LOAD);
+        this.writer = new RowWriter(layout.carried().size());
     }
 
     @Override
@@ -83,85 +80,152 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         if (closed) {
             return false;
         }
-        stopwatch.lap(Stage.WRITE);
+        if (borrowed == null && !begin()) {
+            return false;
+        }
+        stopwatch().lap(Stage.WRITE);
         if (next == ready) {
-            ready = 0;
-            next = 0;
-            pack();
-            model.fuse(workspace);
+            fuseNextBatch();
+        }
+        if (next == ready) {
+            close();
+            return false;
+        }
+        return true;
+    }
+
+    /** Borrows the model, if there is a row for it. */
+    private boolean begin() {
+        boolean any = rows.hasNext();
+        long read = System.nanoTime();
+        if (!any) {
+            closed = true;
+            return false;
+        }
+        borrowed = lender.get();
+        fusedRow = new FusedRow(workspace(), model().config().hiddenSize());
+        stopwatch().start(begun);
+        stopwatch().lap(Stage.READ, read);
+        stopwatch().lap(Stage.LOAD);
+        return true;
+    }
+
+    private FusionModel model() {
+        return borrowed.model();
+    }
+
+    private FusionWorkspace workspace() {
+        return borrowed.workspace();
+    }
+
+    private Stopwatch stopwatch() {
+        return workspace().stopwatch();
+    }
+
+    private void fuseNextBatch() {
+        ready = 0;
+        next = 0;
+        Batch batch = workspace().batch();
+        pack(batch);
+        if (batch.isEmpty()) {
+            return;
+        }
+        model().fuse(workspace());
+        ready = batch.rows();
+        if (progress != null) {
             progress.fused(batch.rows(), batch.tokens(), truncated);
             for (Stage stage : Stage.values()) {
-                progress.computed(stage, model.multiplyAdds(workspace, stage));
+                progress.computed(stage, model().multiplyAdds(workspace(), stage));
             }
-            ready = batch.rows();
         }
-        return next < ready;
     }
 
     @Override
-    public synchronized Row next() {
+    public synchronized InternalRow next() {
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
-        PackedRow packedRow = packed.set(next, null);
-        Object[] row = packedRow.values;
-        int column = carried.count();
-        long hash = packedRow.keyHash;
-        if (config.emits(Emitted.POOLED)) {
-            float[] pooled = workspace.pooled(next);
-            hash = RowHash.with(hash, pooled);
-            row[column++] = pooled;
-        }
-        if (config.emits(Emitted.TOKENS)) {
-            float[][] tokens = workspace.tokens(next);
-            hash = RowHash.with(hash, tokens);
-            row[column++] = tokens;
-            int[] lengths = lengths(next);
-            hash = RowHash.with(hash, lengths);
-            row[column++] = RowFactory.create(Arrays.stream(lengths).boxed().toArray());
-        }
-        if (config.emits(Emitted.ATTENTION)) {
-            float[] attention = workspace.attention(next);
-            hash = RowHash.with(hash, attention);
-            row[column++] = shares(attention);
-        }
-        if (config.emits(Emitted.ATTENTION_BY_LAYER)) {
-            float[][] layers = workspace.attentionByLayer(next);
-            hash = RowHash.with(hash, layers);
-            row[column++] = Arrays.stream(layers).map(FusedRows::shares).toArray(Row[]::new);
-        }
-        progress.emitted(hash);
+        PackedRow row = packed.set(next, null);
+        write(row);
         next++;
-        stopwatch.lap(Stage.POOL);
-        return RowFactory.create(row);
+        stopwatch().lap(Stage.POOL);
+        return writer.row();
     }
 
+    private void write(PackedRow row) {
+        writer.begin();
+        for (int c = 0; c < layout.carried().size(); c++) {
+            int from = layout.carried().get(c);
+            if (from != FusedLayout.FUSED) {
+                writer.copy(c, row.carried(), from, layout.carriedTypes().get(from));
+            }
+        }
+        fusedRow.at(next);
+        long hash = row.keyHash();
+        try {
+            for (int f = 0; f < layout.fused().size(); f++) {
+                hash = layout.fused()
+                        .get(f)
+                        .write(fusedRow, writer, layout.ordinals().get(f), hash);
+            }
+        } catch (UnfitValueException unfit) {
+            throw reject(decoder.rejected(row.carried(), unfit));
+        }
+        if (progress != null) {
+            progress.emitted(hash);
+        }
+    }
+
+    /** Ends the rows and gives the workspace back; the row that was handed out last stays valid. */
     @Override
     public synchronized void close() {
-        if (!closed) {
-            closed = true;
-            stopwatch.lap(Stage.WRITE);
-            progress.ended(stopwatch);
+        closed = true;
+        if (borrowed != null) {
+            stopwatch().lap(Stage.WRITE);
+            if (progress != null) {
+                progress.ended(stopwatch());
+            }
+            givenBack = System.nanoTime();
+            borrowed.close();
+            borrowed = null;
+            fusedRow = null;
+            packed.clear();
+        }
+    }
+
+    /** The output of these rows, the last ones of their task, is written: the time since the last row was spent on it. */
+    void written() {
+        if (progress != null && givenBack != 0) {
+            progress.wrote(System.nanoTime() - givenBack);
         }
     }
 
     /** Fills the batch with as many rows as fit. */
-    private void pack() {
+    private void pack(Batch batch) {
         batch.clear();
         packed.clear();
         truncated = 0;
         while (pending != null || read()) {
             if (!batch.fits(pending.tokens())) {
+                if (batch.isEmpty()) {
+                    throw new IllegalStateException(
+                            "a row of " + pending.tokens() + " tokens, which the decoder let pass, fits no batch");
+                }
                 return;
             }
             if (!batch.add(pending.byModality())) {
                 throw reject(decoder.notFinite(pendingRow, pending));
             }
-            packed.add(new PackedRow(carry(pendingRow), rowHash.ofKey(pendingRow)));
-            stopwatch.lap(Stage.PACK);
+            InternalRow carried = pendingRow.carried();
+            packed.add(new PackedRow(carried, layout.keyed() ? RowWriter.ofKey(carried, keyType()) : 0));
+            stopwatch().lap(Stage.PACK);
             truncated += pending.truncated() ? 1 : 0;
             pending = null;
         }
+    }
+
+    private DataType keyType() {
+        return layout.carriedTypes().get(0);
     }
 
     /** Reads the next row, if there is one. */
@@ -170,7 +234,7 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
         if (more) {
             pendingRow = rows.next();
         }
-        stopwatch.lap(Stage.READ);
+        stopwatch().lap(Stage.READ);
         if (!more) {
             return false;
         }
@@ -179,48 +243,11 @@ final class FusedRows implements Iterator<Row>, AutoCloseable {
             throw reject(rejected);
         }
         pending = (Sequences) decoded;
-        stopwatch.lap(Stage.DECODE);
+        stopwatch().lap(Stage.DECODE);
         return true;
-    }
-
-    private Object[] carry(InternalRow row) {
-        Object[] copied = new Object[columns];
-        carried.copy(row, copied);
-        return copied;
-    }
-
-    private int[] lengths(int row) {
-        int leading = batch.leadingTokens();
-        int[] lengths = new int[leading + batch.modalities()];
-        Arrays.fill(lengths, 0, leading, 1);
-        for (int m = 0; m < batch.modalities(); m++) {
-            lengths[leading + m] = batch.tokens(row, m);
-        }
-        return lengths;
-    }
-
-    private static Row shares(float[] byGroup) {
-        Object[] shares = new Object[byGroup.length];
-        for (int group = 0; group < shares.length; group++) {
-            shares[group] = byGroup[group];
-        }
-        return RowFactory.create(shares);
     }
 
     private static InputException reject(Rejected rejected) {
         return new InputException(rejected.message());
-    }
-
-    /** A row that is packed and not yet handed out. */
-    private static final class PackedRow {
-        /** An output row's, the carried ones filled in. */
-        final Object[] values;
-
-        final long keyHash;
-
-        PackedRow(Object[] values, long keyHash) {
-            this.values = values;
-            this.keyHash = keyHash;
-        }
     }
 }

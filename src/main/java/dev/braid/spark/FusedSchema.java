@@ -10,7 +10,6 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.FloatType;
 import org.apache.spark.sql.types.MapType;
-import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
@@ -27,35 +26,45 @@ final class FusedSchema {
     /** The same of each layer. */
     static final String ATTENTION_BY_LAYER = "attention_by_layer";
 
-    /** Beside the modalities, in the structs of a model that has it; no modality has this name. */
+    /** The field of a model's CLS token in the structs; no modality has this name. */
     private static final String CLS = "cls";
 
-    private static final ArrayType VECTOR = DataTypes.createArrayType(DataTypes.FloatType, false);
+    /** What the bytes of {@code fused} are to be multiplied by, where they are int8. */
+    static final String POOLED_SCALE = "fused_scale";
+    /** The same of each token. */
+    static final String TOKEN_SCALES = "fused_tokens_scales";
+
+    /** Every name that a column of a fusion can have. */
+    static final List<String> NAMES =
+            List.of(POOLED, POOLED_SCALE, TOKENS, TOKEN_SCALES, LENGTHS, ATTENTION, ATTENTION_BY_LAYER);
 
     private FusedSchema() {}
 
-    /** The key and kept columns as they are in the paired table, then what the fusion emits. */
-    static StructType of(PairedTable table, FusionConfig config, ModelConfig model) {
-        StructField[] paired = table.rows().schema().fields();
-        List<StructField> fields = new ArrayList<>();
-        for (String name : table.columns().carried()) {
-            fields.add(renamed(paired[fields.size()], name));
-        }
+    /** The columns that a fusion adds, in their order, which is the order in which they are hashed. */
+    static List<FusedColumn> columns(FusionConfig config, ModelConfig model) {
+        List<FusedColumn> columns = new ArrayList<>();
+        VectorForm form = config.vectors();
         if (config.emits(Emitted.POOLED)) {
-            fields.add(field(POOLED, VECTOR));
+            columns.add(new FusedColumn.Pooled(form));
+            if (form == VectorForm.INT8) {
+                columns.add(new FusedColumn.PooledScale());
+            }
         }
         if (config.emits(Emitted.TOKENS)) {
-            fields.add(field(TOKENS, DataTypes.createArrayType(VECTOR, false)));
-            fields.add(field(LENGTHS, groups(model, DataTypes.IntegerType)));
+            columns.add(new FusedColumn.Tokens(form));
+            if (form == VectorForm.INT8) {
+                columns.add(new FusedColumn.TokenScales());
+            }
+            columns.add(new FusedColumn.Lengths(groups(model, DataTypes.IntegerType)));
         }
         StructType shares = groups(model, DataTypes.FloatType);
         if (config.emits(Emitted.ATTENTION)) {
-            fields.add(field(ATTENTION, shares));
+            columns.add(new FusedColumn.Attention(shares));
         }
         if (config.emits(Emitted.ATTENTION_BY_LAYER)) {
-            fields.add(field(ATTENTION_BY_LAYER, DataTypes.createArrayType(shares, false)));
+            columns.add(new FusedColumn.AttentionByLayer(shares));
         }
-        return new StructType(fields.toArray(StructField[]::new));
+        return columns;
     }
 
     /** A field for CLS, where there is one, and for each modality. */
@@ -65,10 +74,6 @@ final class FusedSchema {
             groups = groups.add(modality.name(), type, false);
         }
         return groups;
-    }
-
-    private static StructField field(String name, DataType type) {
-        return new StructField(name, type, false, Metadata.empty());
     }
 
     /** The Parquet paths of all float and double leaves, as Spark writes them: {@code fused.list.element}. */
@@ -91,9 +96,5 @@ final class FusedSchema {
                 floatLeaves(path.isEmpty() ? field.name() : path + "." + field.name(), field.dataType(), paths);
             }
         }
-    }
-
-    private static StructField renamed(StructField field, String name) {
-        return new StructField(name, field.dataType(), field.nullable(), field.metadata());
     }
 }

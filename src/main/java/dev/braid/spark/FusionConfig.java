@@ -1,9 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.model.Precision;
-import dev.braid.model.Readout;
 import java.io.Serializable;
-import java.util.EnumSet;
 import java.util.Set;
 
 /**
@@ -11,12 +9,18 @@ import java.util.Set;
  *
  * @param columns what is read
  * @param maxTokens the token budget of one packed batch, and so of one row
- * @param truncate whether a sequence that the model has not enough positions for is cut; else its row is refused
+ * @param truncate whether a sequence that the model has not enough positions for is cut; otherwise its row is refused
  * @param emitted what the output holds of a row, at least one
+ * @param vectors how the output's vectors are stored
  * @param precision what the model computes in
  */
 public record FusionConfig(
-        TableColumns columns, int maxTokens, boolean truncate, Set<Emitted> emitted, Precision precision)
+        TableColumns columns,
+        int maxTokens,
+        boolean truncate,
+        Set<Emitted> emitted,
+        VectorForm vectors,
+        Precision precision)
         implements Serializable {
 
     public FusionConfig {
@@ -30,25 +34,13 @@ public record FusionConfig(
         }
     }
 
-    /** In float32. */
+    /** Arrays, computed in float32. */
     public FusionConfig(TableColumns columns, int maxTokens, boolean truncate, Set<Emitted> emitted) {
-        this(columns, maxTokens, truncate, emitted, Precision.FLOAT32);
+        this(columns, maxTokens, truncate, emitted, VectorForm.ARRAY, Precision.FLOAT32);
     }
 
     /** Whether the output holds that of a row. */
     public boolean emits(Emitted what) {
         return emitted.contains(what);
-    }
-
-    /** What is read of a fused batch beside pooled vectors. */
-    Set<Readout> readouts() {
-        Set<Readout> readouts = EnumSet.noneOf(Readout.class);
-        if (emits(Emitted.TOKENS)) {
-            readouts.add(Readout.TOKENS);
-        }
-        if (emits(Emitted.ATTENTION) || emits(Emitted.ATTENTION_BY_LAYER)) {
-            readouts.add(Readout.ATTENTION);
-        }
-        return readouts;
     }
 }

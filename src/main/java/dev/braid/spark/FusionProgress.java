@@ -101,7 +101,12 @@ public final class FusionProgress implements Serializable {
         fingerprint.add(rowHash);
     }
 
-    /** In a task: it ends. */
+    /** In a task: its output was closed after the last row. */
+    void wrote(long duration) {
+        nanos.get(Stage.WRITE).add(duration);
+    }
+
+    /** In a task: the rows of a partition end. */
     void ended(Stopwatch stopwatch) {
         for (Stage stage : Stage.values()) {
             nanos.get(stage).add(stopwatch.nanos(stage));

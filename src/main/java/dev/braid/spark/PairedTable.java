@@ -9,9 +9,7 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 
 /** A table that holds every modality of a row side by side, its columns checked. */
@@ -20,7 +18,7 @@ public final class PairedTable {
 
     private final Dataset<Row> rows;
     private final TableColumns columns;
-    /** The table that the rows are read from; null where more than reading stands before them. */
+    /** The table that the rows are read from; null if they are the result of more than reading. */
     private final SourceTable stored;
 
     private PairedTable(Dataset<Row> rows, TableColumns columns, SourceTable stored) {
@@ -39,7 +37,7 @@ public final class PairedTable {
         return new PairedTable(select(source, columns), columns, null);
     }
 
-    /** As above, of a table as it was opened: its rows can be read as {@link ColumnScan} does. */
+    /** The same of a table as it was opened, whose rows can be read from column batches. */
     static PairedTable stored(SourceTable table, TableColumns columns) {
         return new PairedTable(select(table, columns), columns, table);
     }
@@ -71,6 +69,21 @@ public final class PairedTable {
         return new PairedTable(rows.repartition(partitions, functions.col(KEY)), columns, null);
     }
 
+    /** The same rows with some of their kept columns alone, by their indices. */
+    PairedTable keeping(List<Integer> kept) {
+        List<Column> selected = new ArrayList<>();
+        if (columns.key() != null) {
+            selected.add(functions.col(KEY));
+        }
+        for (int k = 0; k < kept.size(); k++) {
+            selected.add(functions.col(kept(kept.get(k))).as(kept(k)));
+        }
+        TableColumns fewer =
+                columns.keeping(kept.stream().map(columns.keep()::get).toList());
+        fewer.paired().keySet().stream().skip(selected.size()).forEach(feature -> selected.add(functions.col(feature)));
+        return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored);
+    }
+
     /** The columns of {@link TableColumns#paired}, under the names that they have there and in its order. */
     public Dataset<Row> rows() {
         return rows;
@@ -81,27 +94,45 @@ public final class PairedTable {
         return columns;
     }
 
-    /** The rows, in the layout of Spark's own memory or as views of it; each is valid until the next one is read. */
-    JavaRDD<InternalRow> internalRows() {
-        return scan().orElseGet(() -> rows.queryExecution().toRdd().toJavaRDD());
+    /** How many of the first columns are carried through. */
+    int carried() {
+        return columns.carried().size();
     }
 
-    /** The rows as Spark's file reader holds them, where nothing but that stands before them. */
-    Optional<JavaRDD<InternalRow>> scan() {
-        return Optional.ofNullable(stored).flatMap(table -> ColumnScan.of(table, columns));
+    /** The rows where Spark holds them. Shuffles that they need run at once if the session executes adaptively. */
+    JavaRDD<StoredRow> storedRows() {
+        return scan().orElseGet(() -> SparkRows.planned(rows, carried()));
     }
 
-    /** Reads the key and the kept columns of a row. */
-    CarriedColumns carried() {
-        return new CarriedColumns(Arrays.stream(rows.schema().fields())
-                .limit(columns.carried().size())
-                .map(StructField::dataType)
-                .toArray(DataType[]::new));
+    /** The rows as views of the file reader's column batches, if reading is all that they need. */
+    Optional<JavaRDD<StoredRow>> scan() {
+        if (stored == null) {
+            return Optional.empty();
+        }
+        List<String> names = columns.paired().values().stream()
+                .map(name -> stored.field(name).name())
+                .toList();
+        // In the table's own order nothing but the scan is left of the plan.
+        Column[] inStoredOrder = Arrays.stream(stored.data().schema().fields())
+                .filter(field -> names.contains(field.name()))
+                .map(stored::column)
+                .toArray(Column[]::new);
+        return SparkRows.scanned(stored.data().select(inStoredOrder), names, carried());
     }
 
     /** Reads the features of a row. */
     RowDecoder decoder(FusionConfig config, ModelConfig model) {
-        return new RowDecoder(config, model, carried(), rows.schema());
+        return new RowDecoder(config, model, rows.schema());
+    }
+
+    /** The carried columns, under the names that they have outside. */
+    List<StructField> carriedFields() {
+        List<StructField> fields = new ArrayList<>();
+        for (String name : columns.carried()) {
+            StructField field = rows.schema().fields()[fields.size()];
+            fields.add(new StructField(name, field.dataType(), field.nullable(), field.metadata()));
+        }
+        return fields;
     }
 
     static String kept(int index) {

@@ -5,7 +5,7 @@ import dev.braid.batch.DecodedRow.Reason;
 import dev.braid.batch.DecodedRow.Rejected;
 import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.KeptTokens;
+import dev.braid.batch.FirstTokens;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -14,20 +14,23 @@ import java.io.Serializable;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
+import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Reads a paired row as Spark holds it: features become sequences that point into the row, by {@link SequenceDecoder},
- * and a row that cannot be fused becomes the reason why. Nulls are seen before values are trusted; whether values are
- * finite shows when they are copied, so {@link #notFinite} names the value afterwards.
+ * Reads a paired row where Spark holds it: its features become sequences that point into the row ({@link SequenceDecoder}),
+ * and a row that cannot be fused becomes the reason why. Nulls are found before values are read. Values that are not finite
+ * are found when they are copied; {@link #notFinite} then names the value.
  */
 final class RowDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final TableColumns columns;
-    private final CarriedColumns carried;
+    /** Ordinal 0 is the key's; null where rows have no key. */
+    private final DataType keyType;
+
     private final List<SequenceDecoder> decoders;
     private final boolean truncate;
     private final int maxTokens;
@@ -40,9 +43,9 @@ final class RowDecoder implements Serializable {
      *
      * @param paired its schema
      */
-    RowDecoder(FusionConfig config, ModelConfig model, CarriedColumns carried, StructType paired) {
+    RowDecoder(FusionConfig config, ModelConfig model, StructType paired) {
         this.columns = config.columns();
-        this.carried = carried;
+        this.keyType = columns.key() == null ? null : paired.fields()[0].dataType();
         this.decoders = new ArrayList<>();
         for (int m = 0; m < columns.features().size(); m++) {
             FeatureColumn feature = columns.features().get(m);
@@ -63,8 +66,8 @@ final class RowDecoder implements Serializable {
     }
 
     /** The row's sequences, valid until the next row is read, or why it is rejected. */
-    DecodedRow decode(InternalRow row) {
-        if (row.isNullAt(0)) {
+    DecodedRow decode(StoredRow row) {
+        if (keyType != null && row.isNullAt(0)) {
             return new Rejected(
                     Reason.NULL_KEY, "Cannot decode a row: column '" + columns.key() + "' is null, expected a key");
         }
@@ -81,7 +84,7 @@ final class RowDecoder implements Serializable {
     }
 
     /** Why a decoded row could not be packed: its first NaN or infinity. */
-    Rejected notFinite(InternalRow row, Sequences decoded) {
+    Rejected notFinite(StoredRow row, Sequences decoded) {
         for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
             FeatureColumn feature = columns.features().get(m);
@@ -99,7 +102,7 @@ final class RowDecoder implements Serializable {
         throw new IllegalStateException("every value of the row is finite");
     }
 
-    private Sequences sequences(InternalRow row) throws UnfitValueException {
+    private Sequences sequences(StoredRow row) throws UnfitValueException {
         List<FeatureSequence> sequences = new ArrayList<>(decoders.size());
         boolean truncated = false;
         for (int m = 0; m < decoders.size(); m++) {
@@ -137,10 +140,10 @@ final class RowDecoder implements Serializable {
             throw new UnfitValueException(
                     Reason.NO_TOKEN_KEPT, feature.column(), found + "; --truncate would leave no kept token");
         }
-        return new KeptTokens(sequence, IntStream.range(0, tokens).toArray(), tokens);
+        return new FirstTokens(sequence, tokens);
     }
 
-    private Rejected tooLong(InternalRow row, long tokens) {
+    private Rejected tooLong(StoredRow row, long tokens) {
         String cls = leadingTokens == 0 ? "" : " with CLS";
         return rejected(
                 row,
@@ -149,7 +152,19 @@ final class RowDecoder implements Serializable {
                         + " would do");
     }
 
-    private Rejected rejected(InternalRow row, Reason reason, String found) {
-        return new Rejected(reason, "Cannot decode row '" + carried.key(row) + "': " + found);
+    /** Why a fused row is rejected: a column of its result. */
+    Rejected rejected(InternalRow carried, UnfitValueException unfit) {
+        return new Rejected(unfit.reason(), "Cannot fuse " + name(carried) + ": " + unfit.getMessage());
+    }
+
+    private Rejected rejected(StoredRow row, Reason reason, String found) {
+        return new Rejected(reason, "Cannot decode " + name(row.values()) + ": " + found);
+    }
+
+    /** A row by its key, which is the first of the values; by its partition where it has none. */
+    private String name(InternalRow values) {
+        return keyType == null
+                ? "a row of partition " + TaskContext.getPartitionId()
+                : "row '" + SparkRows.print(values, 0, keyType) + "'";
     }
 }

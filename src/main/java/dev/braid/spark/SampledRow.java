@@ -8,7 +8,6 @@ import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 import java.io.Serializable;
 import java.nio.FloatBuffer;
-import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
  * What a look at one modality of one row found.
@@ -21,7 +20,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
 record SampledRow(int tokens, int positions, Reason rejected, String message) implements Serializable {
 
     /** Decodes a row of one modality, values and all, as a fusion does. */
-    static SampledRow of(InternalRow row, RowDecoder decoder, int featureSize) {
+    static SampledRow of(StoredRow row, RowDecoder decoder, int featureSize) {
         DecodedRow decoded = decoder.decode(row);
         if (decoded instanceof Rejected rejected) {
             return of(rejected);

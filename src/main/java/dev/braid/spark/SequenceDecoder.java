@@ -1,18 +1,15 @@
 package dev.braid.spark;
 
 import dev.braid.batch.BinarySequence;
+import dev.braid.batch.Bytes;
 import dev.braid.batch.DecodedRow.Reason;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.KeptTokens;
 import java.io.Serializable;
-import java.util.Arrays;
-import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Reads one modality of a paired row: its features and, where there is one, its mask or length. What is stored of a token
- * that is not kept is not looked at.
+ * Reads one modality of a paired row: its features and, where there is one, its mask or length. The numbers of a token that
+ * is not kept are not looked at.
  */
 final class SequenceDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -28,7 +25,7 @@ final class SequenceDecoder implements Serializable {
      * A decoder of one feature column.
      *
      * @param type of the column
-     * @param ordinal where it stands in a row
+     * @param ordinal of the column in a row
      * @param selection null where every token is kept
      */
     SequenceDecoder(FeatureColumn feature, DataType type, int ordinal, TokenSelection selection) {
@@ -40,33 +37,42 @@ final class SequenceDecoder implements Serializable {
     }
 
     /** The kept tokens of a row, at least one: a view, valid until the next row is read. */
-    FeatureSequence decode(InternalRow row) throws UnfitValueException {
+    FeatureSequence decode(StoredRow row) throws UnfitValueException {
         if (row.isNullAt(ordinal)) {
             throw unfit(Reason.NULL_SEQUENCE, "is null, expected a sequence of features");
         }
-        return type == FeatureType.BINARY ? binary(row) : array(row);
+        return type == FeatureType.BINARY ? binary(row) : arrays(row);
     }
 
-    private FeatureSequence binary(InternalRow row) throws UnfitValueException {
-        byte[] bytes = row.getBinary(ordinal);
+    private FeatureSequence binary(StoredRow row) throws UnfitValueException {
+        Bytes bytes = row.bytes(ordinal);
+        int length = row.length(ordinal);
         String number = feature.elementType().configName();
-        int tokens = tokens(bytes.length, feature.elementType().bytes(), "has " + bytes.length + " bytes", number);
-        return view(new BinarySequence(bytes, feature.elementType(), tokens), kept(row, tokens));
+        String foreign = ForeignFormat.of(bytes, length).orElse(null);
+        if (foreign != null) {
+            throw unfit(
+                    Reason.FOREIGN_BYTES,
+                    "begins as " + foreign + " does, expected " + number + " numbers without a header; store what"
+                            + " NumPy's array.tobytes() gives");
+        }
+        int tokens = tokens(length, feature.elementType().bytes(), "has " + length + " bytes", number);
+        return kept(row, tokens).view(new BinarySequence(bytes, feature.elementType(), tokens, width));
     }
 
-    private FeatureSequence array(InternalRow row) throws UnfitValueException {
-        ArrayData array = row.getArray(ordinal);
-        int elements = array.numElements();
-        int tokens = type.isNested() ? elements : tokens(elements, 1, "has length " + elements, null);
-        int[] kept = kept(row, tokens);
-        // False is trusted: nothing below looks for nulls then.
-        boolean mayHoldNull = ColumnScan.mayHoldNull(row, ordinal);
-        if (type.isNested()) {
-            checkNested(array, kept, mayHoldNull);
-        } else if (mayHoldNull) {
-            checkFlat(array, kept);
+    private FeatureSequence arrays(StoredRow row) throws UnfitValueException {
+        StoredNumbers numbers = row.numbers(ordinal, type);
+        int length = type.isNested() ? 0 : numbers.length(0);
+        if (length == StoredNumbers.SPARSE) {
+            throw sparse(0);
         }
-        return view(new ArraySequence(array, type, tokens), kept);
+        int tokens = type.isNested() ? numbers.arrays() : tokens(length, 1, "has length " + length, null);
+        Kept kept = kept(row, tokens);
+        if (type.isNested()) {
+            checkNested(numbers, kept);
+        } else if (numbers.mayHoldNull()) {
+            checkFlat(numbers, kept);
+        }
+        return kept.view(new ArraySequence(numbers, type.isNested(), tokens, width));
     }
 
     /** How many tokens a flat value holds. */
@@ -79,55 +85,51 @@ final class SequenceDecoder implements Serializable {
         return (int) (length / tokenLength);
     }
 
-    /** Null where all tokens are kept. */
-    private int[] kept(InternalRow row, int stored) throws UnfitValueException {
+    private Kept kept(StoredRow row, int stored) throws UnfitValueException {
         if (stored == 0) {
             throw unfit(Reason.EMPTY_SEQUENCE, "is empty, expected at least one token");
         }
-        if (selection == null) {
-            return null;
-        }
-        int[] kept = selection.kept(row, stored);
-        return kept.length == stored ? null : kept;
+        return selection == null ? Kept.first(stored) : selection.kept(row.values(), stored);
     }
 
-    private static FeatureSequence view(FeatureSequence stored, int[] kept) {
-        return kept == null ? stored : new KeptTokens(stored, kept, kept.length);
-    }
-
-    private void checkFlat(ArrayData array, int[] kept) throws UnfitValueException {
-        int element = ArraySequence.firstNull(array, 0);
+    private void checkFlat(StoredNumbers numbers, Kept kept) throws UnfitValueException {
+        int element = numbers.firstNull(0, 0);
         while (element >= 0) {
             int token = element / width;
             checkDropped(token, kept);
-            element = ArraySequence.firstNull(array, (token + 1) * width);
+            element = numbers.firstNull(0, (token + 1) * width);
         }
     }
 
-    private void checkNested(ArrayData tokens, int[] kept, boolean mayHoldNull) throws UnfitValueException {
-        for (int t = 0; t < tokens.numElements(); t++) {
-            ArrayData token = mayHoldNull && tokens.isNullAt(t) ? null : tokens.getArray(t);
-            if (token != null && token.numElements() != width && isKept(t, kept)) {
+    private void checkNested(StoredNumbers tokens, Kept kept) throws UnfitValueException {
+        boolean mayHoldNull = tokens.mayHoldNull();
+        for (int t = 0; t < tokens.arrays(); t++) {
+            int length = tokens.length(t);
+            if (length == width && !mayHoldNull) {
+                continue;
+            }
+            if (length == StoredNumbers.NULL || (length >= 0 && mayHoldNull && tokens.firstNull(t, 0) >= 0)) {
+                checkDropped(t, kept);
+            } else if (length == StoredNumbers.SPARSE && kept.holds(t)) {
+                throw sparse(t);
+            } else if (length != width && kept.holds(t)) {
                 throw unfit(
                         Reason.WRONG_WIDTH,
-                        "has width " + token.numElements() + (t == 0 ? "" : " at token " + t) + ", expected " + width
-                                + " (" + source());
-            }
-            if (token == null || (mayHoldNull && ArraySequence.firstNull(token, 0) >= 0)) {
-                checkDropped(t, kept);
+                        "has width " + length + (t == 0 ? "" : " at token " + t) + ", expected " + width + " ("
+                                + source());
             }
         }
     }
 
     /** A token that holds null must be one that is not kept. */
-    private void checkDropped(int token, int[] kept) throws UnfitValueException {
-        if (isKept(token, kept)) {
+    private void checkDropped(int token, Kept kept) throws UnfitValueException {
+        if (kept.holds(token)) {
             throw unfit(Reason.NULL_VALUE, "holds null at token " + token + ", expected numbers");
         }
     }
 
-    private static boolean isKept(int token, int[] kept) {
-        return kept == null || Arrays.binarySearch(kept, token) >= 0;
+    private UnfitValueException sparse(int token) {
+        return unfit(Reason.WRONG_WIDTH, "holds a sparse vector at token " + token + ", expected a dense one");
     }
 
     private UnfitValueException unfit(Reason reason, String found) {

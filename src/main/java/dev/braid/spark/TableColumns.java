@@ -17,8 +17,8 @@ import java.util.stream.Stream;
 /**
  * Which columns of the feature tables are read.
  *
- * @param key the column that identifies a row
- * @param keep further columns that the output carries, unchanged and in this order
+ * @param key the column that identifies a row; null where rows have no key
+ * @param keep further columns that the output carries, unchanged, in this order
  * @param features a column per modality, in the model's order
  */
 public record TableColumns(String key, List<String> keep, List<FeatureColumn> features) implements Serializable {
@@ -66,18 +66,25 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return new TableColumns(key, keep, features);
     }
 
-    /** The columns that the output carries: the key, then the kept ones. */
+    /** The same columns, keeping others. */
+    TableColumns keeping(List<String> kept) {
+        return new TableColumns(key, kept, features);
+    }
+
+    /** The columns that are carried through: the key, if there is one, then the kept ones. */
     List<String> carried() {
-        return Stream.concat(Stream.of(key), keep.stream()).toList();
+        return Stream.concat(Stream.ofNullable(key), keep.stream()).toList();
     }
 
     /**
-     * The columns of a {@link PairedTable} in its order, those that are carried first: of each the name that it has there,
-     * and the one that it is read by.
+     * The columns of a {@link PairedTable} in its order, carried ones first: the name of each there, and the name that it is
+     * read by.
      */
     Map<String, String> paired() {
         Map<String, String> paired = new LinkedHashMap<>();
-        paired.put(PairedTable.KEY, key);
+        if (key != null) {
+            paired.put(PairedTable.KEY, key);
+        }
         for (int k = 0; k < keep.size(); k++) {
             paired.put(PairedTable.kept(k), keep.get(k));
         }

@@ -21,7 +21,6 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 
 /** One {@link TableInspection} in the making: every step goes on where an earlier one found a misfit. */
@@ -155,7 +154,7 @@ final class TableInspector {
         RowDecoder decoder = alone.decoder(config, model);
         int featureSize = modality.featureSize();
         try {
-            JavaRDD<InternalRow> rows = alone.rows().queryExecution().toRdd().toJavaRDD();
+            JavaRDD<StoredRow> rows = alone.storedRows();
             return rows.map(row -> SampledRow.of(row, decoder, featureSize)).take(TableInspection.SAMPLED_ROWS);
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);

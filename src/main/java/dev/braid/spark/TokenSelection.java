@@ -2,9 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.batch.DecodedRow.Reason;
 import java.io.Serializable;
-import java.util.Arrays;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.ArrayType;
@@ -50,21 +48,21 @@ final class TokenSelection implements Serializable {
     }
 
     /**
-     * The rising indices of the kept tokens, at least one; a fresh array.
+     * The kept tokens, at least one.
      *
      * @param stored tokens of the row's sequence
      */
-    int[] kept(InternalRow row, int stored) throws UnfitValueException {
+    Kept kept(InternalRow row, int stored) throws UnfitValueException {
         if (row.isNullAt(ordinal)) {
             throw unfit("is null, expected a " + selection.kind().word());
         }
         return switch (selection.kind()) {
             case MASK -> masked(row.getArray(ordinal), stored);
-            case LENGTH -> first(row, stored);
+            case LENGTH -> Kept.first(length(row, stored));
         };
     }
 
-    private int[] masked(ArrayData mask, int stored) throws UnfitValueException {
+    private Kept masked(ArrayData mask, int stored) throws UnfitValueException {
         if (mask.numElements() != stored) {
             throw unfit(
                     "has " + mask.numElements() + " entries, expected " + stored + " (tokens of '" + features + "')");
@@ -84,23 +82,26 @@ final class TokenSelection implements Serializable {
             }
         }
         if (count == 0) {
-            throw new UnfitValueException(
-                    Reason.NO_TOKEN_KEPT, selection.column(), "keeps no token, expected at least one");
+            throw noToken();
         }
-        return Arrays.copyOf(kept, count);
+        return Kept.of(kept, count);
     }
 
-    private int[] first(InternalRow row, int stored) throws UnfitValueException {
+    private int length(InternalRow row, int stored) throws UnfitValueException {
         double length = type.read(row, ordinal);
         if (length < 0 || length > stored) {
             throw unfit(
                     "is " + type.print(row, ordinal) + ", expected 1 to " + stored + " (tokens of '" + features + "')");
         }
         if (length == 0) {
-            throw new UnfitValueException(
-                    Reason.NO_TOKEN_KEPT, selection.column(), "keeps no token, expected at least one");
+            throw noToken();
         }
-        return IntStream.range(0, (int) length).toArray();
+        return (int) length;
+    }
+
+    private UnfitValueException noToken() {
+        return new UnfitValueException(
+                Reason.NO_TOKEN_KEPT, selection.column(), "keeps no token, expected at least one");
     }
 
     private UnfitValueException unfit(String found) {

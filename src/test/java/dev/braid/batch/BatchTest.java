@@ -120,7 +120,7 @@ class BatchTest {
     void aRowThatIsNotFiniteEndsTheBatch() {
         Sink sink = new Sink(2);
         Batch batch = new Batch(sink.blocks, 0, 20, sink);
-        FeatureSequence broken = new BinarySequence(new byte[] {0, 0x7e, 0, 0}, ElementType.FLOAT16, 1);
+        FeatureSequence broken = new BinarySequence(Bytes.of(new byte[] {0, 0x7e, 0, 0}), ElementType.FLOAT16, 1, 2);
         batch.add(List.of(sequence(0, 0, 2), sequence(0, 1, 3)));
         assertThat(batch.add(List.of(sequence(1, 0, 4), broken))).isFalse();
         assertThat(batch.rows()).isEqualTo(1);

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -174,7 +173,7 @@ class ColumnScanFilesTest {
     private Object outcome(PairedTable paired) {
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         try {
-            return FusionTest.stored(Fusion.fuse(paired, GOLDEN.checkpoint(), Optional.empty(), CONFIG, progress));
+            return FusionTest.stored(FusionEngines.fuse(paired, GOLDEN.checkpoint(), CONFIG, progress));
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             return SparkFailure.translate(failure).getMessage();
         }

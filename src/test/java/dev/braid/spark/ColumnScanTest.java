@@ -7,7 +7,6 @@ import dev.braid.checkpoint.Checkpoint;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.spark.sql.Dataset;
@@ -131,6 +130,6 @@ class ColumnScanTest {
     }
 
     private Dataset<Row> fuse(PairedTable paired, Checkpoint checkpoint, FusionConfig config) {
-        return Fusion.fuse(paired, checkpoint, Optional.empty(), config, FusionProgress.start(spark.sparkContext()));
+        return FusionEngines.fuse(paired, checkpoint, config, FusionProgress.start(spark.sparkContext()));
     }
 }

@@ -10,7 +10,6 @@ import dev.braid.model.Precision;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
@@ -85,14 +84,15 @@ class DemoTest {
                 Map.of());
         Map<String, String> paths = Map.of("visual", "src/demo/visual.parquet", "text", "src/demo/text.parquet");
         FeatureTables tables = FeatureTables.perModality(spark, paths, columns);
-        FusionConfig config = new FusionConfig(columns, 256, false, Set.of(Emitted.POOLED), precision);
+        FusionConfig config =
+                new FusionConfig(columns, 256, false, Set.of(Emitted.POOLED), VectorForm.ARRAY, precision);
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         Path output = directory.resolve("fused");
 
         long rows = tables.audit();
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         FusedTable.at(output.toString(), false, paths.values(), hadoop)
-                .write(Fusion.fuse(paired, checkpoint, Optional.empty(), config, progress), rows);
+                .write(FusionEngines.fuse(paired, checkpoint, config, progress), rows);
 
         Dataset<Row> fused = spark.read().parquet(output.toString());
         assertThat(fused.columns()).containsExactly("codepoints", "label", "fused");

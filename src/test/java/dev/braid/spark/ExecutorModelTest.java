@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Readout;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -17,6 +19,8 @@ import org.junit.jupiter.api.Test;
 
 class ExecutorModelTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("tokens-only");
+
+    private static final ExecutorModel.Size SIZE = new ExecutorModel.Size(8, EnumSet.of(Readout.TOKENS), 1);
 
     private final AtomicInteger loads = new AtomicInteger();
 
@@ -64,8 +68,36 @@ class ExecutorModelTest {
         assertThat(loads).hasValue(4);
     }
 
+    @Test
+    void aReleasedModelIsFreedWhenItsLastUserGivesItBack() {
+        UUID id = UUID.randomUUID();
+        ExecutorModel.Borrowed used = borrow(id);
+        int before = ExecutorModel.held();
+        ExecutorModel.release(id);
+        assertThat(ExecutorModel.held()).isEqualTo(before - 1);
+        assertThat(used.model().config().layers()).isEqualTo(1);
+        used.close();
+        borrow(id).close();
+        assertThat(loads).hasValue(2);
+    }
+
+    @Test
+    void aWorkspaceForOtherReadoutsTakesThePlaceOfIdleOnes() {
+        UUID id = UUID.randomUUID();
+        ExecutorModel.Borrowed first = borrow(id);
+        ExecutorModel.Size other = new ExecutorModel.Size(8, EnumSet.noneOf(Readout.class), 1);
+        ExecutorModel.Borrowed second = ExecutorModel.borrow(id, this::load, other);
+        assertThat(second.workspace()).isNotSameAs(first.workspace());
+        first.close();
+        second.close();
+        try (ExecutorModel.Borrowed again = ExecutorModel.borrow(id, this::load, other)) {
+            assertThat(again.workspace()).isSameAs(second.workspace());
+        }
+        assertThat(loads).hasValue(1);
+    }
+
     private ExecutorModel.Borrowed borrow(UUID id) {
-        return ExecutorModel.borrow(id, this::load, model -> model.workspace(8));
+        return ExecutorModel.borrow(id, this::load, SIZE);
     }
 
     private FusionModel load() {

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
@@ -15,7 +14,6 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataTypes;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -51,7 +49,7 @@ class FingerprintTest {
     void itIsTheSumOfTheHashesOfTheRowsAndOneBitOfOneVectorChangesIt() {
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         FusionConfig config = new FusionConfig(GOLDEN.columns(), 64, false, Set.of(Emitted.POOLED));
-        List<Row> fused = Fusion.fuse(table().repartition(3), GOLDEN.checkpoint(), Optional.empty(), config, progress)
+        List<Row> fused = FusionEngines.fuse(table().repartition(3), GOLDEN.checkpoint(), config, progress)
                 .collectAsList();
 
         assertThat(progress.fingerprint()).isEqualTo(sum(fused, 0));
@@ -64,19 +62,18 @@ class FingerprintTest {
     void theLengthsBesideTheTokensCount() {
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         FusionConfig config = new FusionConfig(GOLDEN.columns(), 64, false, Set.of(Emitted.TOKENS));
-        List<Row> fused = Fusion.fuse(table(), GOLDEN.checkpoint(), Optional.empty(), config, progress)
+        List<Row> fused = FusionEngines.fuse(table(), GOLDEN.checkpoint(), config, progress)
                 .collectAsList();
-        RowHash hash = new RowHash(DataTypes.StringType);
         long sum = 0;
         for (Row row : fused) {
             List<Object> tokens = row.getList(1);
             Row lengths = row.getStruct(2);
-            long ofTokens = RowHash.with(
-                    hash.ofKey(PairedRows.generic(row.getString(0))),
+            long ofTokens = Hashes.with(
+                    Hashes.ofKey(row.getString(0)),
                     tokens.stream()
                             .map(token -> floats(FusionTest.floats(token)))
                             .toArray(float[][]::new));
-            sum += RowHash.with(ofTokens, new int[] {lengths.getInt(0), lengths.getInt(1)});
+            sum += Hashes.with(ofTokens, new int[] {lengths.getInt(0), lengths.getInt(1)});
         }
         assertThat(progress.fingerprint()).isEqualTo(sum);
     }
@@ -91,14 +88,13 @@ class FingerprintTest {
 
     /** What the fingerprint is of these rows, with bits of one float of the fourth one flipped. */
     private static long sum(List<Row> fused, int flipped) {
-        RowHash hash = new RowHash(DataTypes.StringType);
         long sum = 0;
         for (int r = 0; r < fused.size(); r++) {
             float[] vector = floats(fused.get(r).getList(1));
             if (r == 3) {
                 vector[5] = Float.intBitsToFloat(Float.floatToRawIntBits(vector[5]) ^ flipped);
             }
-            sum += RowHash.with(hash.ofKey(PairedRows.generic(fused.get(r).getString(0))), vector);
+            sum += Hashes.with(Hashes.ofKey(fused.get(r).getString(0)), vector);
         }
         return sum;
     }
@@ -176,7 +172,7 @@ class FingerprintTest {
     /** Through an RDD, which every row is computed for; counting a table need not compute its columns. */
     private static void count(Dataset<Row> table, Set<Emitted> emitted, FusionProgress progress, String... keep) {
         FusionConfig config = new FusionConfig(GOLDEN.columns(keep), 64, false, emitted);
-        Dataset<Row> fused = Fusion.fuse(table, GOLDEN.checkpoint(), Optional.empty(), config, progress);
+        Dataset<Row> fused = FusionEngines.fuse(table, GOLDEN.checkpoint(), config, progress);
         assertThat(fused.toJavaRDD().count()).isEqualTo(progress.rows());
     }
 }

@@ -14,7 +14,6 @@ import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.model.Stage;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Iterator;
@@ -31,11 +30,18 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 
 class FusedRowsTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
     private static final FusionModel MODEL = FusionModel.load(GOLDEN.checkpoint());
+
+    private static final StructType SCHEMA = new StructType()
+            .add("key", DataTypes.StringType)
+            .add("feature0", GoldenTable.NESTED)
+            .add("feature1", GoldenTable.NESTED);
 
     private final FusionProgress progress = new FusionProgress();
     private int read;
@@ -58,12 +64,13 @@ class FusedRowsTest {
     void rowsAreThoseOfPyTorchAndCounted() {
         try (FusionWorkspace workspace = MODEL.workspace(30)) {
             int row = 0;
-            for (Iterator<Row> fused = rows(indices(4), workspace, 30); fused.hasNext(); row++) {
+            for (Iterator<Row> fused = external(rows(indices(4), workspace, 30)); fused.hasNext(); row++) {
                 Row next = fused.next();
                 assertThat(next.get(0)).isEqualTo("k" + row);
-                float[][] tokens = (float[][]) next.get(2);
-                for (int t = 0; t < tokens.length; t++) {
-                    assertThat(GoldenTable.error(GOLDEN.fused(row)[t], List.of(boxed(tokens[t]))))
+                List<Object> tokens = next.getList(2);
+                assertThat(tokens).hasSameSizeAs(GOLDEN.fused(row));
+                for (int t = 0; t < tokens.size(); t++) {
+                    assertThat(GoldenTable.error(GOLDEN.fused(row)[t], FusionTest.floats(tokens.get(t))))
                             .isLessThan(2e-5);
                 }
             }
@@ -81,24 +88,26 @@ class FusedRowsTest {
         try (FusionModel model = FusionModel.load(RandomCheckpoint.of(withCls, 5));
                 FusionWorkspace workspace = model.workspace(64, Set.of(Readout.values()))) {
             FusionConfig all = new FusionConfig(GOLDEN.columns(), 64, false, EnumSet.allOf(Emitted.class));
-            Row row = fusedRows(firstRow(), model, workspace, all).next();
+            FusedRows fused = fusedRows(firstRow(), model, workspace, all);
+            Row row = PairedRows.external(fused, all, withCls).next();
             assertThat(row.size()).isEqualTo(6);
             int visual = GOLDEN.sequence(0, 0).length;
             int text = GOLDEN.sequence(1, 0).length;
-            assertThat((float[][]) row.get(2)).hasNumberOfRows(1 + visual + text);
+            assertThat(row.getList(2)).hasSize(1 + visual + text);
             assertThat(row.getStruct(3)).isEqualTo(RowFactory.create(1, visual, text));
             float[] shares = workspace.attention(0);
             assertThat(row.getStruct(4)).isEqualTo(RowFactory.create(shares[0], shares[1], shares[2]));
             assertThat(shares[0] + shares[1] + shares[2]).isCloseTo(1f, within(1e-6f));
-            Row[] layers = (Row[]) row.get(5);
+            List<Row> layers = row.getList(5);
             for (int layer = 0; layer < 3; layer++) {
                 float[] ofLayer = workspace.attentionByLayer(0)[layer];
-                assertThat(layers[layer]).isEqualTo(RowFactory.create(ofLayer[0], ofLayer[1], ofLayer[2]));
+                assertThat(layers.get(layer)).isEqualTo(RowFactory.create(ofLayer[0], ofLayer[1], ofLayer[2]));
             }
             assertThat(layers).hasSize(3);
 
             FusionConfig one = new FusionConfig(GOLDEN.columns(), 64, false, Set.of(Emitted.ATTENTION));
-            Row alone = fusedRows(firstRow(), model, workspace, one).next();
+            Row alone = PairedRows.external(fusedRows(firstRow(), model, workspace, one), one, withCls)
+                    .next();
             assertThat(alone).isEqualTo(RowFactory.create("k0", row.getStruct(4)));
         }
     }
@@ -118,7 +127,7 @@ class FusedRowsTest {
         }
         assertThat(first).isLessThanOrEqualTo(budget);
         try (FusionWorkspace workspace = MODEL.workspace(budget)) {
-            Iterator<Row> fused = rows(indices(4), workspace, budget);
+            FusedRows fused = rows(indices(4), workspace, budget);
             assertThat(read).isZero();
             fused.next();
             assertThat(read).isEqualTo(fit + 1).isLessThan(4);
@@ -133,12 +142,12 @@ class FusedRowsTest {
             float[][] nan = {GOLDEN.sequence(1, 0)[0].clone()};
             nan[0][7] = Float.NaN;
             InternalRow notFinite = PairedRows.generic("nan", GOLDEN.sequence(0, 0), nan);
-            Iterator<Row> fused = fusedRows(List.of(bad, notFinite).iterator(), workspace, 4096);
+            FusedRows fused = fusedRows(List.of(bad, notFinite).iterator(), workspace, 4096);
             assertThatThrownBy(fused::hasNext)
                     .isInstanceOf(InputException.class)
                     .hasMessage("Cannot decode row 'nan': column 'text' holds NaN at token 0, expected finite float32"
                             + " numbers");
-            Iterator<Row> none = fusedRows(
+            FusedRows none = fusedRows(
                     List.of(PairedRows.generic("p-9", GOLDEN.sequence(0, 0), null))
                             .iterator(),
                     workspace,
@@ -163,7 +172,6 @@ class FusedRowsTest {
     void aSlowSourceShowsUnderReadAndASlowReaderUnderWrite() throws InterruptedException {
         try (FusionWorkspace workspace = MODEL.workspace(64)) {
             long start = System.nanoTime();
-            workspace.stopwatch().start(start);
             sleepBeforeRow = 40;
             FusedRows slowlyRead = rows(indices(4), workspace, 64);
             while (slowlyRead.hasNext()) {
@@ -174,7 +182,6 @@ class FusedRowsTest {
             assertThat(millis.get(Stage.READ)).isGreaterThanOrEqualTo(160).isEqualTo(Collections.max(millis.values()));
 
             sleepBeforeRow = 0;
-            workspace.stopwatch().start(System.nanoTime());
             FusedRows slowlyWritten = rows(indices(4), workspace, 64);
             Thread.sleep(40);
             while (slowlyWritten.hasNext()) {
@@ -183,7 +190,7 @@ class FusedRowsTest {
             }
             Thread.sleep(40);
             slowlyWritten.close();
-            slowlyWritten.close();
+            slowlyWritten.written();
             Map<Stage, Long> both = millis();
             assertThat(both.get(Stage.WRITE) - millis.get(Stage.WRITE)).isGreaterThanOrEqualTo(240);
             assertThat(both.get(Stage.READ) - millis.get(Stage.READ)).isLessThan(100);
@@ -206,12 +213,9 @@ class FusedRowsTest {
     private List<String> fuse(List<Integer> indices, int maxTokens) {
         try (FusionWorkspace workspace = MODEL.workspace(maxTokens)) {
             List<String> result = new ArrayList<>();
-            Iterator<Row> fused = rows(indices, workspace, maxTokens);
+            Iterator<Row> fused = external(rows(indices, workspace, maxTokens));
             while (fused.hasNext()) {
-                Row row = fused.next();
-                String pooled = Arrays.toString((float[]) row.get(1));
-                String tokens = Arrays.deepToString((float[][]) row.get(2));
-                result.add(row.get(0) + pooled + tokens + row.get(3));
+                result.add(fused.next().toString());
             }
             return result;
         }
@@ -249,25 +253,30 @@ class FusedRowsTest {
         }
     }
 
+    private static Iterator<Row> external(FusedRows rows) {
+        return PairedRows.external(rows, config(4096), MODEL.config());
+    }
+
+    private static FusionConfig config(int maxTokens) {
+        return new FusionConfig(GOLDEN.columns(), maxTokens, false, Set.of(Emitted.POOLED, Emitted.TOKENS));
+    }
+
     private FusedRows fusedRows(Iterator<InternalRow> rows, FusionWorkspace workspace, int maxTokens) {
-        FusionConfig config =
-                new FusionConfig(GOLDEN.columns(), maxTokens, false, Set.of(Emitted.POOLED, Emitted.TOKENS));
-        return fusedRows(rows, MODEL, workspace, config);
+        return fusedRows(rows, MODEL, workspace, config(maxTokens));
     }
 
     private FusedRows fusedRows(
             Iterator<InternalRow> rows, FusionModel model, FusionWorkspace workspace, FusionConfig config) {
         RowDecoder decoder = PairedRows.decoder(config, model.config(), GoldenTable.NESTED, GoldenTable.NESTED);
-        return new FusedRows(rows, decoder, PairedRows.key(), model, workspace, config, progress);
+        return new FusedRows(
+                SparkRows.of(rows, SCHEMA, 1),
+                decoder,
+                PairedRows.layout(config, model.config()),
+                () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                progress);
     }
 
     private static List<Integer> indices(int count) {
         return IntStream.range(0, count).boxed().toList();
-    }
-
-    private static Float[] boxed(float[] values) {
-        Float[] boxed = new Float[values.length];
-        Arrays.setAll(boxed, i -> values[i]);
-        return boxed;
     }
 }

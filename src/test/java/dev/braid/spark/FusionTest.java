@@ -117,7 +117,7 @@ class FusionTest {
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         FusionConfig config = new FusionConfig(golden.columns("label"), 64, false, ALL);
-        Dataset<Row> fused = Fusion.fuse(paired, golden.checkpoint(), Optional.empty(), config, progress);
+        Dataset<Row> fused = FusionEngines.fuse(paired, golden.checkpoint(), config, progress);
         assertThat(fused.toJavaRDD().getNumPartitions()).isEqualTo(partitions);
         check(golden, fused);
         assertThat(progress.rows()).isEqualTo(9);
@@ -183,9 +183,7 @@ class FusionTest {
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         String output = directory.resolve("cut").toString();
         FusedTable.at(output, false, List.of(), spark.sparkContext().hadoopConfiguration())
-                .write(
-                        Fusion.fuse(table, limited(true), Optional.empty(), limitedConfig(true), progress),
-                        golden.rows());
+                .write(FusionEngines.fuse(table, limited(true), limitedConfig(true), progress), golden.rows());
         assertThat(progress.truncated())
                 .isEqualTo(table.filter("size(visual) > 3 or size(text) > 4").count())
                 .isPositive()
@@ -335,11 +333,13 @@ class FusionTest {
         Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT);
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         Optional<Proof> proof = Optional.of(new Proof(rows, 2e-5));
-        assertThat(Fusion.fuse(table, golden.checkpoint(), proof, config, progress)
+        assertThat(FusionEngine.open(spark, golden.checkpoint(), proof, config)
+                        .fuse(PairedTable.of(table, config.columns()), progress)
                         .count())
                 .isEqualTo(4);
-        Dataset<Row> refused =
-                Fusion.fuse(table, golden.checkpoint(), Optional.of(new Proof(rows, 1e-12)), config, progress);
+        Dataset<Row> refused = FusionEngine.open(
+                        spark, golden.checkpoint(), Optional.of(new Proof(rows, 1e-12)), config)
+                .fuse(PairedTable.of(table, config.columns()), progress);
         assertThatThrownBy(refused::collectAsList)
                 .hasRootCauseInstanceOf(InputException.class)
                 .hasStackTraceContaining("On executor 'driver' (")
@@ -362,7 +362,7 @@ class FusionTest {
 
     private static Dataset<Row> fuse(Dataset<Row> table, Checkpoint checkpoint, FusionConfig config) {
         FusionProgress progress = FusionProgress.start(table.sparkSession().sparkContext());
-        return Fusion.fuse(table, checkpoint, Optional.empty(), config, progress);
+        return FusionEngines.fuse(table, checkpoint, config, progress);
     }
 
     private static void check(GoldenTable golden, Dataset<Row> fused) {

@@ -5,7 +5,11 @@ import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
@@ -47,11 +51,7 @@ final class PairedRows {
 
     /** The same as Spark's own projections lay it out; each call reuses the projection's buffer. */
     static UnsafeProjection unsafe(DataType... features) {
-        StructType schema = new StructType().add("key", DataTypes.StringType);
-        for (int m = 0; m < features.length; m++) {
-            schema = schema.add("feature" + m, features[m]);
-        }
-        return UnsafeProjection.create(schema);
+        return UnsafeProjection.create(schema(features));
     }
 
     /** The same bytes in an array of longs, as Spark's memory pages are. */
@@ -64,8 +64,49 @@ final class PairedRows {
         return copy;
     }
 
-    static CarriedColumns key() {
-        return new CarriedColumns(new DataType[] {DataTypes.StringType});
+    /** As a decoder reads it: a row of a key and columns of these types. */
+    static StoredRow stored(InternalRow row, DataType... features) {
+        return SparkRows.of(List.of(row).iterator(), schema(features), 1).next();
+    }
+
+    private static StructType schema(DataType... features) {
+        StructType schema = new StructType().add("key", DataTypes.StringType);
+        for (int m = 0; m < features.length; m++) {
+            schema = schema.add("feature" + m, features[m]);
+        }
+        return schema;
+    }
+
+    /** The key and all that {@code config} emits. */
+    static FusedLayout layout(FusionConfig config, ModelConfig model) {
+        List<FusedColumn> columns = FusedSchema.columns(config, model);
+        List<Integer> places = new ArrayList<>(List.of(0));
+        List<Integer> ordinals = new ArrayList<>();
+        for (int c = 0; c < columns.size(); c++) {
+            places.add(FusedLayout.FUSED);
+            ordinals.add(1 + c);
+        }
+        return new FusedLayout(places, List.of(DataTypes.StringType), columns, ordinals, true);
+    }
+
+    /** The rows that {@link FusedRows} gives, as the public API shows them. */
+    static Iterator<Row> external(Iterator<InternalRow> rows, FusionConfig config, ModelConfig model) {
+        StructType schema = new StructType().add("key", DataTypes.StringType);
+        for (FusedColumn column : FusedSchema.columns(config, model)) {
+            schema = schema.add(column.field());
+        }
+        StructType all = schema;
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return rows.hasNext();
+            }
+
+            @Override
+            public Row next() {
+                return (Row) CatalystTypeConverters.convertToScala(rows.next(), all);
+            }
+        };
     }
 
     /** The columns {@code id} and, for a modality visual of three numbers a token, {@code pixels}. */
@@ -87,6 +128,6 @@ final class PairedRows {
             DataType type = paired.isEmpty() ? DataTypes.StringType : columns[paired.size() - 1];
             paired = paired.add(name, type);
         }
-        return new RowDecoder(config, model, key(), paired);
+        return new RowDecoder(config, model, paired);
     }
 }

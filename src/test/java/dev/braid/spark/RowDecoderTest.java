@@ -66,7 +66,7 @@ class RowDecoderTest {
             assertThat(copied(decoded.byModality().get(0), FloatBuffer.allocate(6)))
                     .isFalse();
             rejected(
-                    decoder(type, 2).notFinite(row, decoded),
+                    decoder(type, 2).notFinite(PairedRows.stored(row, type), decoded),
                     Reason.NOT_FINITE,
                     "Cannot decode row 'p-1': column 'pixels' holds " + bad
                             + " at token 1, expected finite float32 numbers");
@@ -78,8 +78,9 @@ class RowDecoderTest {
         byte[] stored = {0, 0, 0, 0x7c, 0, 0};
         InternalRow row = PairedRows.generic("p-1", stored);
         RowDecoder decoder = decoder(GoldenTable.BINARY, 1000);
-        Sequences decoded = (Sequences) decoder.decode(row);
-        assertThat(decoder.notFinite(row, decoded).message())
+        StoredRow half = PairedRows.stored(row, GoldenTable.BINARY);
+        Sequences decoded = (Sequences) decoder.decode(half);
+        assertThat(decoder.notFinite(half, decoded).message())
                 .isEqualTo("Cannot decode row 'p-1': column 'pixels' holds Infinity at token 0, expected finite float32"
                         + " numbers");
     }
@@ -88,7 +89,9 @@ class RowDecoderTest {
     void aDoubleBeyondFloat32IsNotFinite() {
         InternalRow row = PairedRows.generic("p-1", new double[] {1, 1e39, 3});
         Sequences decoded = (Sequences) decode(row, GoldenTable.FLAT_DOUBLE, 9);
-        assertThat(decoder(GoldenTable.FLAT_DOUBLE, 9).notFinite(row, decoded).message())
+        assertThat(decoder(GoldenTable.FLAT_DOUBLE, 9)
+                        .notFinite(PairedRows.stored(row, GoldenTable.FLAT_DOUBLE), decoded)
+                        .message())
                 .isEqualTo("Cannot decode row 'p-1': column 'pixels' holds Infinity at token 0, expected finite float32"
                         + " numbers");
     }
@@ -163,10 +166,9 @@ class RowDecoderTest {
         FusionConfig config = new FusionConfig(columns, 5, false, Set.of(Emitted.POOLED));
         RowDecoder decoder =
                 PairedRows.decoder(config, PairedRows.model(columns, true, Pooling.MEAN), GoldenTable.NESTED);
-        assertThat(decoder.decode(PairedRows.generic("p-1", (Object) new float[4][3])))
-                .isInstanceOf(Sequences.class);
+        assertThat(decoder.decode(nested(new float[4][3]))).isInstanceOf(Sequences.class);
         rejected(
-                decoder.decode(PairedRows.generic("p-1", (Object) new float[5][3])),
+                decoder.decode(nested(new float[5][3])),
                 Reason.TOO_LONG,
                 "Cannot decode row 'p-1': 6 tokens with CLS, expected at most 5 (--max-tokens); --max-tokens 6 would"
                         + " do");
@@ -178,11 +180,11 @@ class RowDecoderTest {
         float[][] stored = {{0, 1, 2}, {3, 4, 5}, {6, 7, 8}, {9, Float.NaN, 11}};
         InternalRow row = PairedRows.generic("p-1", GoldenTable.stored(stored, type));
         rejected(
-                limited(type, false, null, 9).decode(row),
+                limited(type, false, null, 9).decode(PairedRows.stored(row, type)),
                 Reason.TOO_LONG,
                 "Cannot decode row 'p-1': column 'pixels' has 4 tokens, expected at most 3 (position table of"
                         + " 'visual'); --truncate would cut it");
-        Sequences cut = (Sequences) limited(type, true, null, 3).decode(row);
+        Sequences cut = (Sequences) limited(type, true, null, 3).decode(PairedRows.stored(row, type));
         assertThat(cut.truncated()).isTrue();
         assertThat(cut.tokens()).isEqualTo(3);
         FloatBuffer out = FloatBuffer.allocate(9);
@@ -191,7 +193,8 @@ class RowDecoderTest {
 
         Object three = GoldenTable.stored(Arrays.copyOf(stored, 3), type);
         for (boolean truncate : List.of(false, true)) {
-            Sequences whole = (Sequences) limited(type, truncate, null, 3).decode(PairedRows.generic("p-1", three));
+            Sequences whole = (Sequences)
+                    limited(type, truncate, null, 3).decode(PairedRows.stored(PairedRows.generic("p-1", three), type));
             assertThat(whole.truncated()).isFalse();
             assertThat(whole.tokens()).isEqualTo(3);
         }
@@ -199,13 +202,15 @@ class RowDecoderTest {
 
     @Test
     void theLastKeptTokenDecidesWhetherPositionsSuffice() {
-        InternalRow short3 = PairedRows.generic("p-1", new float[6][3], 3);
+        StoredRow short3 = PairedRows.stored(
+                PairedRows.generic("p-1", new float[6][3], 3), GoldenTable.NESTED, DataTypes.IntegerType);
         Sequences fits = (Sequences)
                 limited(GoldenTable.NESTED, true, DataTypes.IntegerType, 9).decode(short3);
         assertThat(fits.truncated()).isFalse();
 
         DataType mask = DataTypes.createArrayType(DataTypes.IntegerType);
-        InternalRow gap = PairedRows.generic("p-1", new float[6][3], new Object[] {0, 1, 0, 0, 1, 0});
+        StoredRow gap = PairedRows.stored(
+                PairedRows.generic("p-1", new float[6][3], new Object[] {0, 1, 0, 0, 1, 0}), GoldenTable.NESTED, mask);
         rejected(
                 limited(GoldenTable.NESTED, false, mask, 9).decode(gap),
                 Reason.TOO_LONG,
@@ -216,7 +221,8 @@ class RowDecoderTest {
         assertThat(cut.tokens()).isEqualTo(1);
         assertThat(cut.byModality().get(0).position(0)).isEqualTo(1);
 
-        InternalRow late = PairedRows.generic("p-1", new float[6][3], new Object[] {0, 0, 0, 1, 1, 1});
+        StoredRow late = PairedRows.stored(
+                PairedRows.generic("p-1", new float[6][3], new Object[] {0, 0, 0, 1, 1, 1}), GoldenTable.NESTED, mask);
         rejected(
                 limited(GoldenTable.NESTED, true, mask, 9).decode(late),
                 Reason.NO_TOKEN_KEPT,
@@ -226,7 +232,10 @@ class RowDecoderTest {
 
     @Test
     void aTokenThatThePoolingReadsMustBeKept() {
-        InternalRow row = PairedRows.generic("p-1", new float[3][3], new Object[] {0, 1, 1});
+        StoredRow row = PairedRows.stored(
+                PairedRows.generic("p-1", new float[3][3], new Object[] {0, 1, 1}),
+                GoldenTable.NESTED,
+                GoldenTable.MASK);
         for (Pooling pooling : List.of(Pooling.CLS, Pooling.POOLER)) {
             rejected(
                     masked(false, pooling, Emitted.POOLED).decode(row),
@@ -272,8 +281,12 @@ class RowDecoderTest {
         assertThat(row).isEqualTo(new Rejected(reason, message));
     }
 
+    private static StoredRow nested(float[][] sequence) {
+        return PairedRows.stored(PairedRows.generic("p-1", (Object) sequence), GoldenTable.NESTED);
+    }
+
     private static DecodedRow decode(InternalRow row, DataType type, int maxTokens) {
-        return decoder(type, maxTokens).decode(row);
+        return decoder(type, maxTokens).decode(PairedRows.stored(row, type));
     }
 
     private static RowDecoder decoder(DataType type, int maxTokens) {

@@ -7,10 +7,9 @@ import dev.braid.checkpoint.Golden;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Proof;
+import dev.braid.model.Readout;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -18,13 +17,21 @@ import org.apache.spark.serializer.JavaSerializer;
 import org.apache.spark.serializer.KryoSerializer;
 import org.apache.spark.serializer.Serializer;
 import org.apache.spark.serializer.SerializerInstance;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 
 /** What travels to executors, through the serializers that Spark can be set to use; local mode hands it over unserialised. */
 class SerializationTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("odd-sizes").padded();
+
+    private static final StructType SCHEMA = new StructType()
+            .add("key", DataTypes.StringType)
+            .add("feature0", GoldenTable.FLAT)
+            .add("selection0", GoldenTable.MASK)
+            .add("feature1", GoldenTable.FLAT)
+            .add("selection1", GoldenTable.MASK);
 
     @Test
     void aPartitionFusesTheSameBehindJavaAndKryo() {
@@ -92,17 +99,16 @@ class SerializationTest {
         FusionProgress progress = new FusionProgress();
         List<String> fused = new ArrayList<>();
         try (FusionModel model = FusionModel.load(checkpoint);
-                FusionWorkspace workspace = model.workspace(config.maxTokens(), config.readouts())) {
-            Iterator<Row> result =
-                    new FusedRows(rows.iterator(), decoder, PairedRows.key(), model, workspace, config, progress);
-            while (result.hasNext()) {
-                Row row = result.next();
-                fused.add(row.get(0)
-                        + Arrays.toString((float[]) row.get(1))
-                        + row.get(3)
-                        + row.get(4)
-                        + Arrays.toString((Row[]) row.get(5)));
-            }
+                FusionWorkspace workspace = model.workspace(config.maxTokens(), EnumSet.allOf(Readout.class))) {
+            FusedLayout layout =
+                    roundTrip(new JavaSerializer(new SparkConf()), PairedRows.layout(config, checkpoint.config()));
+            FusedRows result = new FusedRows(
+                    SparkRows.of(rows.iterator(), SCHEMA, 1),
+                    decoder,
+                    layout,
+                    () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                    progress);
+            PairedRows.external(result, config, checkpoint.config()).forEachRemaining(row -> fused.add(row.toString()));
         }
         return fused;
     }

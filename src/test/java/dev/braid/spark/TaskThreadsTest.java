@@ -8,7 +8,6 @@ import dev.braid.kernel.Matrix;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -49,10 +48,9 @@ class TaskThreadsTest {
                 GoldenTable golden = GoldenTable.read("hundreds-of-tokens");
                 Dataset<Row> table = golden.paired(spark, GoldenTable.NESTED).coalesce(1);
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
-                Dataset<Row> fused = Fusion.fuse(
+                Dataset<Row> fused = FusionEngines.fuse(
                         table,
                         golden.checkpoint(),
-                        Optional.empty(),
                         new FusionConfig(
                                 golden.columns("label"), golden.largestRow(), false, EnumSet.allOf(Emitted.class)),
                         progress);

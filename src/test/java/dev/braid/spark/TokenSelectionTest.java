@@ -80,7 +80,7 @@ class TokenSelectionTest {
             expected.put(sequence[position]);
         }
         for (InternalRow row : List.of(generic, unsafe, PairedRows.inPage(unsafe))) {
-            Sequences decoded = (Sequences) decoder(type, column).decode(row);
+            Sequences decoded = (Sequences) decoder(type, column).decode(PairedRows.stored(row, type, column));
             FeatureSequence kept = decoded.byModality().get(0);
             FloatBuffer out = FloatBuffer.allocate(expected.capacity());
             PieceCopy copy = new PieceCopy(out);
@@ -106,7 +106,8 @@ class TokenSelectionTest {
     @Test
     void anInfinityIsReportedAtItsPlaceInTheStoredSequence() {
         float[][] sequence = {{Float.NaN, 0, 0}, {1, 2, 3}, {0, 0, 0}, {4, Float.NaN, 6}};
-        InternalRow row = PairedRows.generic("p-1", sequence, new Object[] {0, 1, 0, 1});
+        StoredRow row = PairedRows.stored(
+                PairedRows.generic("p-1", sequence, new Object[] {0, 1, 0, 1}), GoldenTable.NESTED, GoldenTable.MASK);
         RowDecoder decoder = decoder(GoldenTable.NESTED, mask(DataTypes.IntegerType));
         rejected(
                 decoder.notFinite(row, (Sequences) decoder.decode(row)),
@@ -122,24 +123,12 @@ class TokenSelectionTest {
         Map.of(GoldenTable.NESTED, nested, GoldenTable.FLAT, flat).forEach((type, stored) -> {
             InternalRow dropped = PairedRows.generic("p-1", stored, new Object[] {1, 0, 0});
             InternalRow kept = PairedRows.generic("p-1", stored, new Object[] {1, 0, 1});
-            for (boolean unsafe : List.of(false, true)) {
-                assertThat(decoder(type, integers)
-                                .decode(
-                                        unsafe
-                                                ? PairedRows.unsafe(type, integers)
-                                                        .apply(dropped)
-                                                : dropped))
-                        .isInstanceOf(Sequences.class);
-                rejected(
-                        decoder(type, integers)
-                                .decode(
-                                        unsafe
-                                                ? PairedRows.unsafe(type, integers)
-                                                        .apply(kept)
-                                                : kept),
-                        Reason.NULL_VALUE,
-                        "column 'pixels' holds null at token 2, expected numbers");
-            }
+            assertThat(decoder(type, integers).decode(PairedRows.stored(dropped, type, integers)))
+                    .isInstanceOf(Sequences.class);
+            rejected(
+                    decoder(type, integers).decode(PairedRows.stored(kept, type, integers)),
+                    Reason.NULL_VALUE,
+                    "column 'pixels' holds null at token 2, expected numbers");
         });
     }
 
@@ -147,9 +136,9 @@ class TokenSelectionTest {
     void aDroppedTokenMayHaveAnyWidth() {
         Object[] nested = {new float[] {1, 2, 3}, new float[] {1}};
         RowDecoder one = decoder(GoldenTable.NESTED, DataTypes.IntegerType);
-        assertThat(one.decode(PairedRows.generic("p-1", nested, 1))).isInstanceOf(Sequences.class);
+        assertThat(one.decode(nested(nested, 1))).isInstanceOf(Sequences.class);
         rejected(
-                one.decode(PairedRows.generic("p-1", nested, 2)),
+                one.decode(nested(nested, 2)),
                 Reason.WRONG_WIDTH,
                 "column 'pixels' has width 1 at token 1, expected 3 (feature_size of 'visual' in config.json)");
     }
@@ -194,11 +183,16 @@ class TokenSelectionTest {
         FusionConfig config = new FusionConfig(columns, 3, false, Set.of(Emitted.POOLED));
         RowDecoder decoder = PairedRows.decoder(
                 config, PairedRows.model(columns, false, Pooling.MEAN), GoldenTable.NESTED, DataTypes.IntegerType);
-        assertThat(decoder.decode(PairedRows.generic("p-1", FIVE, 3))).isInstanceOf(Sequences.class);
+        assertThat(decoder.decode(nested(FIVE, 3))).isInstanceOf(Sequences.class);
         rejected(
-                decoder.decode(PairedRows.generic("p-1", FIVE, 4)),
+                decoder.decode(nested(FIVE, 4)),
                 Reason.TOO_LONG,
                 "4 tokens, expected at most 3 (--max-tokens); --max-tokens 4 would do");
+    }
+
+    private static StoredRow nested(Object features, int length) {
+        return PairedRows.stored(
+                PairedRows.generic("p-1", features, length), GoldenTable.NESTED, DataTypes.IntegerType);
     }
 
     private static void bad(DataType column, Object stored, String found) {
@@ -206,7 +200,8 @@ class TokenSelectionTest {
     }
 
     private static DecodedRow decode(DataType column, Object stored) {
-        return decoder(GoldenTable.NESTED, column).decode(PairedRows.generic("p-1", FIVE, stored));
+        return decoder(GoldenTable.NESTED, column)
+                .decode(PairedRows.stored(PairedRows.generic("p-1", FIVE, stored), GoldenTable.NESTED, column));
     }
 
     private static void rejected(DecodedRow row, Reason reason, String found) {

@@ -7,21 +7,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Decimal;
-import org.apache.spark.unsafe.types.UTF8String;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Against Python's xxhash: {@code xxhash.xxh64(numpy floats of '<f4', seed=xxhash.xxh64(key bytes).intdigest())}. */
-class RowHashTest {
-    private static final RowHash OF_TEXT = new RowHash(DataTypes.StringType);
-
+class RowWriterTest {
     @ParameterizedTest
     @CsvSource({"1, 4e5317a643dc89b2", "3, bb9de57ddcdb9bae", "8, 7ca580daaf9e9353", "256, 310823d8e2eee34d"})
     void isXxh64OfTheFloatsSeededWithThatOfTheKey(int size, String expected) {
@@ -30,20 +26,20 @@ class RowHashTest {
             vector[i] = i * 0.25f - 1;
         }
 
-        assertThat(hex(RowHash.with(OF_TEXT.ofKey(text("k-1")), vector))).isEqualTo(expected);
+        assertThat(hex(Hashes.with(Hashes.ofKey("k-1"), vector))).isEqualTo(expected);
     }
 
     @Test
     void countsAreFourBytesEach() {
-        long key = OF_TEXT.ofKey(text("k-1"));
-        assertThat(hex(RowHash.with(key, new int[] {1, 36, 12}))).isEqualTo("fd2c2c3160d62fb7");
-        assertThat(hex(RowHash.with(key, new int[] {5}))).isEqualTo("3fd57fafaf306682");
+        long key = Hashes.ofKey("k-1");
+        assertThat(hex(Hashes.with(key, new int[] {1, 36, 12}))).isEqualTo("fd2c2c3160d62fb7");
+        assertThat(hex(Hashes.with(key, new int[] {5}))).isEqualTo("3fd57fafaf306682");
     }
 
     @Test
     void keysAreTheirBytes() {
-        assertThat(hex(OF_TEXT.ofKey(text("")))).isEqualTo("ef46db3751d8e999");
-        assertThat(hex(OF_TEXT.ofKey(text("gr\u00fc\u00dfe")))).isEqualTo("f6b705a592c4dcda");
+        assertThat(hex(Hashes.ofKey(""))).isEqualTo("ef46db3751d8e999");
+        assertThat(hex(Hashes.ofKey("gr\u00fc\u00dfe"))).isEqualTo("f6b705a592c4dcda");
         assertThat(hex(of(DataTypes.BinaryType, new byte[] {0, (byte) 255, 127})))
                 .isEqualTo("b8d306eddebd7a4d");
         assertThat(hex(of(DataTypes.LongType, -7L))).isEqualTo("a8d154f80f8cba5a");
@@ -84,28 +80,24 @@ class RowHashTest {
     void everyBitOfEveryFloatCountsAndSoDoTheirPlaces() {
         float[] vector = {0f, 1f, Float.NaN};
         Set<Long> hashes = new TreeSet<>();
-        hashes.add(RowHash.with(1, vector));
+        hashes.add(Hashes.with(1, vector));
         for (int i = 0; i < vector.length; i++) {
             for (int bit = 0; bit < Float.SIZE; bit++) {
                 float[] flipped = vector.clone();
                 flipped[i] = Float.intBitsToFloat(Float.floatToRawIntBits(vector[i]) ^ 1 << bit);
-                hashes.add(RowHash.with(1, flipped));
+                hashes.add(Hashes.with(1, flipped));
             }
         }
-        hashes.add(RowHash.with(1, new float[] {1f, 0f, Float.NaN}));
-        hashes.add(RowHash.with(1, new float[][] {{0f, 1f}, {Float.NaN}}));
-        hashes.add(RowHash.with(1, new float[][] {{0f}, {1f, Float.NaN}}));
-        hashes.add(RowHash.with(2, vector));
+        hashes.add(Hashes.with(1, new float[] {1f, 0f, Float.NaN}));
+        hashes.add(Hashes.with(1, new float[][] {{0f, 1f}, {Float.NaN}}));
+        hashes.add(Hashes.with(1, new float[][] {{0f}, {1f, Float.NaN}}));
+        hashes.add(Hashes.with(2, vector));
         assertThat(hashes).hasSize(1 + 3 * Float.SIZE + 4);
-        assertThat(RowHash.with(1, new float[][] {vector})).isEqualTo(RowHash.with(1, vector));
+        assertThat(Hashes.with(1, new float[][] {vector})).isEqualTo(Hashes.with(1, vector));
     }
 
     private static long of(DataType type, Object key) {
-        return new RowHash(type).ofKey(new GenericInternalRow(new Object[] {key, "another column"}));
-    }
-
-    private static InternalRow text(String key) {
-        return new GenericInternalRow(new Object[] {UTF8String.fromString(key)});
+        return RowWriter.ofKey(new GenericInternalRow(new Object[] {key, "another column"}), type);
     }
 
     private static String hex(long hash) {

@@ -1,0 +1,20 @@
+package dev.braid.batch;
+
+/**
+ * The first tokens of a stored sequence: what a length or a limit keeps.
+ *
+ * @param stored the sequence
+ * @param tokens how many of its tokens are kept, at least one
+ */
+public record FirstTokens(FeatureSequence stored, int tokens) implements FeatureSequence {
+
+    @Override
+    public int position(int token) {
+        return stored.position(token);
+    }
+
+    @Override
+    public void copyTo(PieceCopy out, int first, int count) {
+        stored.copyTo(out, first, count);
+    }
+}

@@ -1,0 +1,154 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.model.FusionModel;
+import dev.braid.model.Precision;
+import dev.braid.model.Proof;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
+import java.io.OutputStream;
+import java.io.SequenceInputStream;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.storage.BlockManagerId;
+
+/**
+ * A checkpoint and its proof on their way to the executors: broadcast as plain byte arrays, which every serializer of Spark
+ * takes, Kryo with required registration too.
+ */
+final class BroadcastModel implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    /** Bytes of one broadcast. */
+    private static final int CHUNK_BYTES = 64 << 20;
+
+    private final UUID id = UUID.randomUUID();
+    private final Precision precision;
+    private final List<Broadcast<byte[]>> chunks;
+
+    private BroadcastModel(Precision precision, List<Broadcast<byte[]>> chunks) {
+        this.precision = precision;
+        this.chunks = chunks;
+    }
+
+    /** Broadcasts; nothing is sent before the first task asks for it. */
+    static BroadcastModel of(
+            JavaSparkContext spark, Checkpoint checkpoint, Optional<Proof> proof, Precision precision) {
+        List<Broadcast<byte[]>> chunks = new ArrayList<>();
+        try (ObjectOutputStream out = new ObjectOutputStream(new Chunks(spark, chunks))) {
+            out.writeObject(checkpoint);
+            out.writeObject(proof.orElse(null));
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+        return new BroadcastModel(precision, chunks);
+    }
+
+    UUID id() {
+        return id;
+    }
+
+    /** Forgets the broadcasts, on the driver and on all executors. */
+    void destroy() {
+        chunks.forEach(Broadcast::destroy);
+    }
+
+    /**
+     * Loads the model in this JVM, and proves it if there is a proof.
+     *
+     * @throws InputException if it cannot be loaded or proven here, with the executor's name
+     */
+    FusionModel load() {
+        try (ObjectInputStream in = new ObjectInputStream(bytes())) {
+            FusionModel model = FusionModel.load((Checkpoint) in.readObject(), precision);
+            Proof proof = (Proof) in.readObject();
+            if (proof != null) {
+                prove(model, proof);
+            }
+            return model;
+        } catch (InputException refused) {
+            BlockManagerId executor = SparkEnv.get().blockManager().blockManagerId();
+            throw new InputException(
+                    "On executor '" + executor.executorId() + "' (" + executor.host() + "): " + refused.getMessage(),
+                    refused);
+        } catch (IOException | ClassNotFoundException failure) {
+            throw new IllegalStateException("Cannot read the broadcast model: " + failure, failure);
+        }
+    }
+
+    private InputStream bytes() {
+        List<InputStream> streams = new ArrayList<>();
+        for (Broadcast<byte[]> chunk : chunks) {
+            streams.add(new ByteArrayInputStream(chunk.value()));
+        }
+        return new SequenceInputStream(Collections.enumeration(streams));
+    }
+
+    private static void prove(FusionModel model, Proof proof) {
+        try {
+            proof.verify(model);
+        } catch (RuntimeException | Error failure) {
+            model.close();
+            throw failure;
+        }
+    }
+
+    /** Broadcasts what is written, a chunk at a time. */
+    private static final class Chunks extends OutputStream {
+        private final JavaSparkContext spark;
+        private final List<Broadcast<byte[]>> chunks;
+        private byte[] chunk = new byte[1 << 20];
+        private int length;
+
+        Chunks(JavaSparkContext spark, List<Broadcast<byte[]>> chunks) {
+            this.spark = spark;
+            this.chunks = chunks;
+        }
+
+        @Override
+        public void write(int value) {
+            write(new byte[] {(byte) value}, 0, 1);
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int count) {
+            int written = 0;
+            while (written < count) {
+                if (length == CHUNK_BYTES) {
+                    broadcast();
+                }
+                int taken = Math.min(count - written, CHUNK_BYTES - length);
+                if (length + taken > chunk.length) {
+                    chunk = Arrays.copyOf(chunk, Math.min(CHUNK_BYTES, Math.max(2 * chunk.length, length + taken)));
+                }
+                System.arraycopy(bytes, offset + written, chunk, length, taken);
+                length += taken;
+                written += taken;
+            }
+        }
+
+        private void broadcast() {
+            chunks.add(spark.broadcast(length == chunk.length ? chunk : Arrays.copyOf(chunk, length)));
+            chunk = new byte[1 << 20];
+            length = 0;
+        }
+
+        @Override
+        public void close() {
+            broadcast();
+        }
+    }
+}

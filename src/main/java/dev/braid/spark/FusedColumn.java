@@ -1,0 +1,181 @@
+package dev.braid.spark;
+
+import dev.braid.model.Readout;
+import java.io.Serializable;
+import java.util.Optional;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Metadata;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+
+/** A column that a fusion adds: its schema, what it reads of a fused batch, how it is written, and what of it is hashed. */
+abstract class FusedColumn implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private final String name;
+    private final DataType type;
+    private final Readout readout;
+
+    private FusedColumn(String name, DataType type, Readout readout) {
+        this.name = name;
+        this.type = type;
+        this.readout = readout;
+    }
+
+    String name() {
+        return name;
+    }
+
+    StructField field() {
+        return new StructField(name, type, false, Metadata.empty());
+    }
+
+    /** What it reads beside pooled vectors. */
+    Optional<Readout> readout() {
+        return Optional.ofNullable(readout);
+    }
+
+    /**
+     * Writes a row's value.
+     *
+     * @param hash of the row so far
+     * @return the hash with this value
+     */
+    abstract long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException;
+
+    /** One vector. */
+    static final class Pooled extends FusedColumn {
+        private final VectorForm form;
+
+        Pooled(VectorForm form) {
+            super(FusedSchema.POOLED, form.type(), null);
+            this.form = form;
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+            float[] vector = FusedRow.fit(row.pooled(), form, name(), "");
+            if (form == VectorForm.ARRAY) {
+                return out.floats(ordinal, vector, hash);
+            }
+            int length = vector.length * form.bytes();
+            byte[] bytes = row.bytes(length);
+            form.encode(vector, bytes, 0);
+            out.bytes(ordinal, bytes, length);
+            return RowWriter.hash(hash, bytes, 0, length);
+        }
+    }
+
+    /** The scale of that vector, where it is stored as int8. */
+    static final class PooledScale extends FusedColumn {
+        PooledScale() {
+            super(FusedSchema.POOLED_SCALE, DataTypes.FloatType, null);
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, int ordinal, long hash) {
+            return out.number(ordinal, VectorForm.scale(row.pooled()), hash);
+        }
+    }
+
+    /** One vector per token. */
+    static final class Tokens extends FusedColumn {
+        private final VectorForm form;
+
+        Tokens(VectorForm form) {
+            super(
+                    FusedSchema.TOKENS,
+                    form == VectorForm.ARRAY ? DataTypes.createArrayType(form.type(), false) : form.type(),
+                    Readout.TOKENS);
+            this.form = form;
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+            return form == VectorForm.ARRAY ? arrays(row, out, ordinal, hash) : bytes(row, out, ordinal, hash);
+        }
+
+        private long arrays(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+            long all = hash;
+            int before = out.beginArrays(row.tokens());
+            for (int t = 0; t < row.tokens(); t++) {
+                all = out.array(t, token(row, t), all);
+            }
+            out.endArrays(ordinal, before);
+            return all;
+        }
+
+        private long bytes(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+            long all = hash;
+            int length = row.hiddenSize() * form.bytes();
+            byte[] bytes = row.bytes(Math.multiplyExact(row.tokens(), length));
+            for (int t = 0; t < row.tokens(); t++) {
+                form.encode(token(row, t), bytes, t * length);
+                all = RowWriter.hash(all, bytes, t * length, length);
+            }
+            out.bytes(ordinal, bytes, row.tokens() * length);
+            return all;
+        }
+
+        private float[] token(FusedRow row, int token) throws UnfitValueException {
+            return FusedRow.fit(row.token(token), form, name(), "token " + token + ", ");
+        }
+    }
+
+    /** The scales of those vectors, where they are stored as int8. */
+    static final class TokenScales extends FusedColumn {
+        TokenScales() {
+            super(FusedSchema.TOKEN_SCALES, VectorForm.ARRAY.type(), Readout.TOKENS);
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, int ordinal, long hash) {
+            float[] scales = new float[row.tokens()];
+            for (int t = 0; t < scales.length; t++) {
+                scales[t] = VectorForm.scale(row.token(t));
+            }
+            return out.floats(ordinal, scales, hash);
+        }
+    }
+
+    /** How many tokens are whose. */
+    static final class Lengths extends FusedColumn {
+        Lengths(StructType groups) {
+            super(FusedSchema.LENGTHS, groups, null);
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, int ordinal, long hash) {
+            return out.struct(ordinal, row.lengths(), hash);
+        }
+    }
+
+    /** The share of attention that each group of tokens received. */
+    static final class Attention extends FusedColumn {
+        Attention(StructType groups) {
+            super(FusedSchema.ATTENTION, groups, Readout.ATTENTION);
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+            return out.struct(ordinal, FusedRow.fit(row.attention(), VectorForm.ARRAY, name(), ""), hash);
+        }
+    }
+
+    /** The same of each layer. */
+    static final class AttentionByLayer extends FusedColumn {
+        AttentionByLayer(StructType groups) {
+            super(FusedSchema.ATTENTION_BY_LAYER, DataTypes.createArrayType(groups, false), Readout.ATTENTION);
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+            float[][] layers = row.attentionByLayer();
+            for (int layer = 0; layer < layers.length; layer++) {
+                FusedRow.fit(layers[layer], VectorForm.ARRAY, name(), "layer " + layer + ", ");
+            }
+            return out.structs(ordinal, layers, hash);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+package dev.braid.spark;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SQLContext;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.sources.BaseRelation;
+import org.apache.spark.sql.sources.PrunedScan;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * A fused table as Spark plans it: which columns it has, and, once a query needs some of them, the rows with these alone.
+ * Spark's public data source interface; without conversion its rows are those of Spark's own memory.
+ */
+final class FusedRelation extends BaseRelation implements PrunedScan {
+    private final FusionEngine engine;
+    private final PairedTable paired;
+    /** Of the paired table's carried columns, those that the output has. */
+    private final List<StructField> carried;
+
+    private final List<FusedColumn> fused;
+    /** Null where nobody counts. */
+    private final FusionProgress progress;
+
+    /**
+     * A fused table.
+     *
+     * @param withKey whether the output has the key as its first column
+     */
+    FusedRelation(FusionEngine engine, PairedTable paired, boolean withKey, FusionProgress progress) {
+        this.engine = engine;
+        this.paired = paired;
+        List<StructField> all = paired.carriedFields();
+        boolean keyed = paired.columns().key() != null;
+        this.carried = keyed && !withKey ? all.subList(1, all.size()) : all;
+        this.fused = engine.columns();
+        this.progress = progress;
+    }
+
+    @Override
+    public SQLContext sqlContext() {
+        return paired.rows().sparkSession().sqlContext();
+    }
+
+    @Override
+    public StructType schema() {
+        return new StructType(Stream.concat(carried.stream(), fused.stream().map(FusedColumn::field))
+                .toArray(StructField[]::new));
+    }
+
+    @Override
+    public boolean needConversion() {
+        return false;
+    }
+
+    @Override
+    @SuppressWarnings("unchecked") // what "needConversion" false means: rows of Spark's memory under the type of others
+    public RDD<Row> buildScan(String[] required) {
+        RDD<?> rows = Arrays.stream(required).anyMatch(name -> fusedIndex(name) >= 0) ? fuse(required) : pass(required);
+        return (RDD<Row>) rows;
+    }
+
+    private int fusedIndex(String name) {
+        for (int f = 0; f < fused.size(); f++) {
+            if (fused.get(f).name().equals(name)) {
+                return f;
+            }
+        }
+        return -1;
+    }
+
+    /** The index of a carried column of the output in the paired table. */
+    private int pairedIndex(String name) {
+        int offset = paired.carried() - carried.size();
+        for (int c = 0; c < carried.size(); c++) {
+            if (carried.get(c).name().equals(name)) {
+                return offset + c;
+            }
+        }
+        throw new IllegalArgumentException("no column '" + name + "' in " + schema().simpleString());
+    }
+
+    /** Rows of which no fused column is needed. */
+    private RDD<InternalRow> pass(String[] required) {
+        String[] names = paired.rows().columns();
+        Column[] columns = Arrays.stream(required)
+                .map(name -> functions.col(names[pairedIndex(name)]))
+                .toArray(Column[]::new);
+        return paired.rows().select(columns).queryExecution().toRdd();
+    }
+
+    private RDD<InternalRow> fuse(String[] required) {
+        int keys = paired.columns().key() == null ? 0 : 1;
+        List<Integer> kept = new ArrayList<>();
+        List<Integer> places = new ArrayList<>();
+        for (String name : required) {
+            if (fusedIndex(name) >= 0) {
+                places.add(FusedLayout.FUSED);
+            } else if (pairedIndex(name) < keys) {
+                places.add(0);
+            } else {
+                places.add(keys + kept.size());
+                kept.add(pairedIndex(name) - keys);
+            }
+        }
+        List<String> names = List.of(required);
+        List<FusedColumn> needed =
+                fused.stream().filter(column -> names.contains(column.name())).toList();
+        List<Integer> ordinals =
+                needed.stream().map(column -> names.indexOf(column.name())).toList();
+        PairedTable pruned = paired.keeping(kept);
+        List<DataType> types =
+                pruned.carriedFields().stream().map(StructField::dataType).toList();
+        FusedLayout layout = new FusedLayout(places, types, needed, ordinals, keys == 1);
+        return pruned.storedRows()
+                .mapPartitions(engine.partition(pruned, layout, progress))
+                .rdd();
+    }
+}

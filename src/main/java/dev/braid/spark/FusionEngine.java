@@ -1,0 +1,164 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.model.FusionModel;
+import dev.braid.model.Proof;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Fuses tables with one model: opened once, used for any number of tables, closed at the end. It holds the model's broadcast;
+ * each executor JVM loads and proves the model when its first row arrives, and keeps it for the next table.
+ *
+ * <p>{@link #fuse} and {@link #append} compute nothing. The {@code Dataset} that they give computes its rows whenever an
+ * action asks for them, and only the columns that the action needs; the work is in {@link FusePartition}. Rows stay in order,
+ * and partitions as they are. Driver only; threads may share it.
+ */
+public final class FusionEngine implements AutoCloseable {
+    /** How long a task of {@link #close} holds its slot, so that others get the other slots. */
+    private static final long RELEASE_MILLIS = 50;
+
+    private final JavaSparkContext spark;
+    private final Checkpoint checkpoint;
+    private final FusionConfig config;
+    private final BroadcastModel model;
+    private volatile boolean closed;
+
+    private FusionEngine(JavaSparkContext spark, Checkpoint checkpoint, FusionConfig config, BroadcastModel model) {
+        this.spark = spark;
+        this.checkpoint = checkpoint;
+        this.config = config;
+        this.model = model;
+    }
+
+    /**
+     * Opens an engine. Nothing is sent to executors yet.
+     *
+     * @param proof replayed in every executor JVM before its first row, if there is one
+     * @throws InputException if the model cannot give what {@code config} asks for
+     */
+    public static FusionEngine open(
+            SparkSession session, Checkpoint checkpoint, Optional<Proof> proof, FusionConfig config) {
+        check(checkpoint, config);
+        JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
+        return new FusionEngine(
+                spark, checkpoint, config, BroadcastModel.of(spark, checkpoint, proof, config.precision()));
+    }
+
+    /**
+     * Whether a model gives what {@code config} asks for; cheap.
+     *
+     * @throws InputException if not
+     */
+    public static void check(Checkpoint checkpoint, FusionConfig config) {
+        List<ModalityConfig> given = config.columns().features().stream()
+                .map(FeatureColumn::modality)
+                .toList();
+        List<ModalityConfig> expected = checkpoint.config().modalities();
+        if (!given.equals(expected)) {
+            throw new IllegalArgumentException("expected columns for modalities " + expected + ", got " + given);
+        }
+        if (config.emits(Emitted.POOLED) && checkpoint.config().pooling() == Pooling.NONE) {
+            throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"
+                    + " 'none'; name one, or emit tokens");
+        }
+        FusionModel.check(checkpoint.config(), config.maxTokens());
+    }
+
+    /**
+     * The key, the kept columns and the fused ones of a table that holds every modality, whatever else it holds.
+     *
+     * @return the key and kept columns as they are, then, as the configuration says, {@code fused} (one vector per row),
+     *     {@code fused_tokens} (one per token, in the model's token order), {@code fused_lengths} (a struct that counts each
+     *     modality's tokens), {@code attention} (a struct of the share of attention that each modality's tokens received)
+     *     and {@code attention_by_layer} (an array of those). The structs have a field {@code cls} first where the model has a
+     *     CLS token. Tokens that a mask or length leaves out are absent
+     * @throws InputException if the table lacks a column or one has the wrong type. A row that cannot be fused, or an
+     *     executor that cannot compute in the precision asked for, fails the job that computes the result, with an {@code
+     *     InputException} as a cause
+     */
+    public Dataset<Row> fuse(Dataset<Row> paired) {
+        return dataset(PairedTable.of(paired, config.columns()), true, null);
+    }
+
+    /**
+     * The same of a paired table, counted while it is computed.
+     *
+     * @param progress counts rows whenever a task ends; null to count nothing
+     */
+    public Dataset<Row> fuse(PairedTable paired, FusionProgress progress) {
+        return dataset(paired, true, progress);
+    }
+
+    /**
+     * All columns of a table and the fused ones. The table needs no key; if the configuration names one, messages name rows
+     * by it.
+     *
+     * @throws InputException as {@link #fuse(Dataset)}, or if the table has a column of the name of a fused one
+     */
+    public Dataset<Row> append(Dataset<Row> table) {
+        TableColumns all = config.columns().keeping(List.of(table.columns()));
+        return dataset(PairedTable.of(table, all), false, null);
+    }
+
+    private Dataset<Row> dataset(PairedTable paired, boolean withKey, FusionProgress progress) {
+        requireOpen();
+        if (!paired.columns().features().equals(config.columns().features())) {
+            throw new IllegalArgumentException("expected the columns that the engine was opened for, "
+                    + config.columns() + ", got " + paired.columns());
+        }
+        return paired.rows().sparkSession().baseRelationToDataFrame(new FusedRelation(this, paired, withKey, progress));
+    }
+
+    /** The columns that a fusion adds. */
+    List<FusedColumn> columns() {
+        return FusedSchema.columns(config, checkpoint.config());
+    }
+
+    /** What each partition of a paired table runs. */
+    FusePartition partition(PairedTable paired, FusedLayout layout, FusionProgress progress) {
+        requireOpen();
+        RowDecoder decoder = paired.decoder(config, checkpoint.config());
+        return new FusePartition(model, config.maxTokens(), decoder, layout, progress);
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("Cannot fuse: expected an open engine, got one that is closed");
+        }
+    }
+
+    /**
+     * Frees the model's memory on the driver and the executors, by a short job with a task for every slot. Executors that are
+     * busy with other jobs, and those that the job does not reach, free it when they load another model or end.
+     */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        if (spark.sc().isStopped()) {
+            ExecutorModel.release(model.id());
+            return;
+        }
+        model.destroy();
+        UUID id = model.id();
+        int slots = Math.max(1, spark.defaultParallelism());
+        List<Integer> tasks = new ArrayList<>(IntStream.range(0, slots).boxed().toList());
+        spark.parallelize(tasks, slots).foreachPartition(ignored -> {
+            ExecutorModel.release(id);
+            Thread.sleep(RELEASE_MILLIS);
+        });
+    }
+}

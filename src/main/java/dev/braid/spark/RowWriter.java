@@ -1,0 +1,204 @@
+package dev.braid.spark;
+
+import net.jpountz.xxhash.XXHash64;
+import net.jpountz.xxhash.XXHashFactory;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.catalyst.expressions.codegen.UnsafeArrayWriter;
+import org.apache.spark.sql.catalyst.expressions.codegen.UnsafeRowWriter;
+import org.apache.spark.sql.catalyst.expressions.codegen.UnsafeWriter;
+import org.apache.spark.sql.types.BinaryType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StringType;
+import org.apache.spark.unsafe.Platform;
+
+/**
+ * Builds output rows in Spark's own memory layout, each value in its place and none boxed, and hashes what it writes. Every
+ * method that writes numbers returns the hash of their bytes (little-endian), seeded with the hash before: XXH64
+ * (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md). Used by one thread at a time.
+ *
+ * <p>With {@link SparkRows} this is all that Braid uses of Spark's internal classes.
+ */
+final class RowWriter {
+    private static final XXHash64 XXH64 = XXHashFactory.fastestJavaInstance().hash64();
+    /** A first guess; the buffer grows and stays. */
+    private static final int BUFFER_BYTES = 4096;
+
+    private final UnsafeRowWriter row;
+    private final UnsafeArrayWriter floats;
+    private final UnsafeArrayWriter arrays;
+    private final UnsafeArrayWriter inner;
+
+    /** A writer of rows of so many columns. */
+    RowWriter(int columns) {
+        this.row = new UnsafeRowWriter(columns, BUFFER_BYTES);
+        this.floats = new UnsafeArrayWriter(row, Float.BYTES);
+        this.arrays = new UnsafeArrayWriter(row, Long.BYTES);
+        this.inner = new UnsafeArrayWriter(arrays, Float.BYTES);
+    }
+
+    /** Begins a row. */
+    void begin() {
+        row.reset();
+        row.zeroOutNullBytes();
+    }
+
+    /** The row, valid until the next one begins. */
+    InternalRow row() {
+        return row.getRow();
+    }
+
+    /** Copies a value of a row that {@link StoredRow#carried} gave, byte for byte. */
+    void copy(int ordinal, InternalRow carried, int from, DataType type) {
+        UnsafeRow source = (UnsafeRow) carried;
+        if (source.isNullAt(from)) {
+            row.setNullAt(ordinal);
+            return;
+        }
+        long word = source.getLong(from);
+        if (UnsafeRow.isFixedLength(type)) {
+            row.write(ordinal, word);
+        } else {
+            // The word of a value of any length: its offset in the row, and its size.
+            int offset = (int) (source.getBaseOffset() - Platform.BYTE_ARRAY_OFFSET) + (int) (word >>> Integer.SIZE);
+            row.write(ordinal, (byte[]) source.getBaseObject(), offset, (int) word);
+        }
+    }
+
+    /** An array of floats. */
+    long floats(int ordinal, float[] values, long hash) {
+        int before = row.cursor();
+        long after = fill(floats, values, hash);
+        row.setOffsetAndSizeFromPreviousCursor(ordinal, before);
+        return after;
+    }
+
+    /** Begins an array of {@code count} arrays of floats; returns what {@link #endArrays} is to be given. */
+    int beginArrays(int count) {
+        int before = row.cursor();
+        arrays.initialize(count);
+        return before;
+    }
+
+    /** The next array of an array of arrays. */
+    long array(int index, float[] values, long hash) {
+        int before = arrays.cursor();
+        long after = fill(inner, values, hash);
+        arrays.setOffsetAndSizeFromPreviousCursor(index, before);
+        return after;
+    }
+
+    void endArrays(int ordinal, int before) {
+        row.setOffsetAndSizeFromPreviousCursor(ordinal, before);
+    }
+
+    private static long fill(UnsafeArrayWriter writer, float[] values, long hash) {
+        int start = writer.cursor();
+        writer.initialize(values.length);
+        int first = start
+                + org.apache.spark.sql.catalyst.expressions.UnsafeArrayData.calculateHeaderPortionInBytes(
+                        values.length);
+        return put(writer, first, values, hash);
+    }
+
+    private static long put(UnsafeWriter writer, int offset, float[] values, long hash) {
+        int bytes = values.length * Float.BYTES;
+        byte[] buffer = writer.getBuffer();
+        Platform.copyMemory(values, Platform.FLOAT_ARRAY_OFFSET, buffer, Platform.BYTE_ARRAY_OFFSET + offset, bytes);
+        return XXH64.hash(buffer, offset, bytes, hash);
+    }
+
+    /** A binary value. */
+    void bytes(int ordinal, byte[] values, int length) {
+        row.write(ordinal, values, 0, length);
+    }
+
+    /** A single float. */
+    long number(int ordinal, float value, long hash) {
+        row.write(ordinal, value);
+        return hash(hash, Float.floatToRawIntBits(value));
+    }
+
+    /** A struct of whole numbers. */
+    long struct(int ordinal, int[] values, long hash) {
+        int before = row.cursor();
+        fill(new UnsafeRowWriter(row, values.length), values);
+        row.setOffsetAndSizeFromPreviousCursor(ordinal, before);
+        return hash(hash, values);
+    }
+
+    /** A struct of floats. */
+    long struct(int ordinal, float[] values, long hash) {
+        return struct(ordinal, bits(values), hash);
+    }
+
+    /** An array of structs of floats. */
+    long structs(int ordinal, float[][] values, long hash) {
+        int before = row.cursor();
+        arrays.initialize(values.length);
+        long all = hash;
+        for (int i = 0; i < values.length; i++) {
+            int start = arrays.cursor();
+            int[] bits = bits(values[i]);
+            fill(new UnsafeRowWriter(arrays, bits.length), bits);
+            arrays.setOffsetAndSizeFromPreviousCursor(i, start);
+            all = hash(all, bits);
+        }
+        row.setOffsetAndSizeFromPreviousCursor(ordinal, before);
+        return all;
+    }
+
+    /** Ints and floats of the same bits are stored alike. */
+    private static void fill(UnsafeRowWriter struct, int[] values) {
+        struct.resetRowWriter();
+        for (int i = 0; i < values.length; i++) {
+            struct.write(i, values[i]);
+        }
+    }
+
+    private static int[] bits(float[] values) {
+        int[] bits = new int[values.length];
+        for (int i = 0; i < bits.length; i++) {
+            bits[i] = Float.floatToRawIntBits(values[i]);
+        }
+        return bits;
+    }
+
+    private static long hash(long hash, int... values) {
+        byte[] bytes = new byte[values.length * Integer.BYTES];
+        Platform.copyMemory(values, Platform.INT_ARRAY_OFFSET, bytes, Platform.BYTE_ARRAY_OFFSET, bytes.length);
+        return XXH64.hash(bytes, 0, bytes.length, hash);
+    }
+
+    /** The hash of bytes. */
+    static long hash(long hash, byte[] bytes, int first, int length) {
+        return XXH64.hash(bytes, first, length, hash);
+    }
+
+    /**
+     * The hash of a key that is not null, with seed 0: of a string's bytes in UTF-8, a binary value's own, the eight
+     * little-endian bytes of a whole number, a date or a timestamp; else of Spark's binary form of a row that holds the key
+     * alone.
+     */
+    static long ofKey(InternalRow row, DataType type) {
+        byte[] bytes;
+        if (type instanceof StringType) {
+            bytes = row.getUTF8String(0).getBytes();
+        } else if (type instanceof BinaryType) {
+            bytes = row.getBinary(0);
+        } else {
+            Object key = row.get(0, type);
+            bytes = key instanceof Long || key instanceof Integer || key instanceof Short || key instanceof Byte
+                    ? bytes(((Number) key).longValue())
+                    : UnsafeProjection.create(new DataType[] {type}).apply(row).getBytes();
+        }
+        return XXH64.hash(bytes, 0, bytes.length, 0);
+    }
+
+    private static byte[] bytes(long number) {
+        byte[] bytes = new byte[Long.BYTES];
+        Platform.putLong(bytes, Platform.BYTE_ARRAY_OFFSET, number);
+        return bytes;
+    }
+}

@@ -1,0 +1,426 @@
+package dev.braid.spark;
+
+import dev.braid.batch.Bytes;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Optional;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.CatalystTypeConverters;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
+import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.types.UTF8String;
+
+/**
+ * Reads rows in the forms in which Spark holds them: column batches of its file readers, and rows of its own memory ({@code
+ * UnsafeRow}). Together with {@link RowWriter} this is all that Braid uses of Spark's internal classes; {@code
+ * .ci/every-spark} runs it on every supported version.
+ */
+final class SparkRows {
+    private SparkRows() {}
+
+    /** The rows that Spark's own plan of a table gives. */
+    static JavaRDD<StoredRow> planned(Dataset<Row> table, int carried) {
+        DataType[] types = types(table.schema());
+        return table.queryExecution().toRdd().toJavaRDD().mapPartitions(rows -> new PlannedRows(rows, types, carried));
+    }
+
+    /**
+     * The rows of a table as views of the column batches that Spark's file reader fills; its plan would copy each row,
+     * number by number. Empty if Spark would not read the table in column batches.
+     *
+     * @param table nothing but a scan: stored columns, in their stored order
+     * @param columns their names in the order of the rows, which may repeat one
+     */
+    static Optional<JavaRDD<StoredRow>> scanned(Dataset<Row> table, List<String> columns, int carried) {
+        SparkPlan plan = table.queryExecution().sparkPlan();
+        if (!plan.supportsColumnar()) {
+            return Optional.empty();
+        }
+        StructType stored = plan.schema();
+        int[] places = columns.stream().mapToInt(stored::fieldIndex).toArray();
+        DataType[] types = Arrays.stream(places)
+                .mapToObj(place -> stored.fields()[place].dataType())
+                .toArray(DataType[]::new);
+        return Optional.of(plan.executeColumnar()
+                .toJavaRDD()
+                .mapPartitions(batches -> new ScannedRows(batches, places, types, carried)));
+    }
+
+    /** Rows of Spark's own memory, for tests and callers that have them. */
+    static Iterator<StoredRow> of(Iterator<InternalRow> rows, StructType schema, int carried) {
+        return new PlannedRows(rows, types(schema), carried);
+    }
+
+    private static DataType[] types(StructType schema) {
+        return Arrays.stream(schema.fields()).map(StructField::dataType).toArray(DataType[]::new);
+    }
+
+    /** A value, not null, as messages print it. */
+    static String print(InternalRow row, int ordinal, DataType type) {
+        Object value = CatalystTypeConverters.convertToScala(row.get(ordinal, type), type);
+        return value instanceof byte[] bytes ? HexFormat.of().withUpperCase().formatHex(bytes) : value.toString();
+    }
+
+    /** One {@link PlannedRow}, moved over the rows. */
+    private static final class PlannedRows implements Iterator<StoredRow> {
+        private final Iterator<InternalRow> rows;
+        /** Brings rows of another form into Spark's memory; rare, since its plans end in that form. */
+        private final UnsafeProjection toUnsafe;
+
+        private final PlannedRow row;
+
+        PlannedRows(Iterator<InternalRow> rows, DataType[] types, int carried) {
+            this.rows = rows;
+            this.toUnsafe = UnsafeProjection.create(types);
+            this.row = new PlannedRow(UnsafeProjection.create(Arrays.copyOf(types, carried)));
+        }
+
+        @Override
+        public boolean hasNext() {
+            return rows.hasNext();
+        }
+
+        @Override
+        public StoredRow next() {
+            InternalRow next = rows.next();
+            row.values = next instanceof UnsafeRow unsafe ? unsafe : toUnsafe.apply(next);
+            return row;
+        }
+    }
+
+    private static final class PlannedRow extends StoredRow {
+        private final UnsafeProjection carried;
+        private UnsafeRow values;
+
+        PlannedRow(UnsafeProjection carried) {
+            this.carried = carried;
+        }
+
+        @Override
+        InternalRow values() {
+            return values;
+        }
+
+        @Override
+        InternalRow carried() {
+            return carried.apply(values).copy();
+        }
+
+        @Override
+        StoredNumbers numbers(int ordinal, FeatureType type) {
+            return new UnsafeNumbers(values, ordinal, type);
+        }
+
+        @Override
+        Bytes bytes(int ordinal) {
+            return view(values.getUTF8String(ordinal));
+        }
+
+        @Override
+        int length(int ordinal) {
+            return values.getUTF8String(ordinal).numBytes();
+        }
+    }
+
+    /** A binary value and a string are stored alike; the string is a view. */
+    private static Bytes view(UTF8String value) {
+        Object base = value.getBaseObject();
+        long offset = value.getBaseOffset();
+        return (first, count, to) -> Platform.copyMemory(base, offset + first, to, Platform.BYTE_ARRAY_OFFSET, count);
+    }
+
+    /** Numbers in an {@code UnsafeArrayData}: the element count, a null bit per element, then the elements. */
+    private static final class UnsafeNumbers extends StoredNumbers {
+        private final FeatureType type;
+        private final UnsafeArrayData tokens;
+        /** The numbers of the array at work. */
+        private UnsafeArrayData numbers;
+
+        private int current = -1;
+
+        UnsafeNumbers(UnsafeRow row, int ordinal, FeatureType type) {
+            this.type = type;
+            if (type == FeatureType.FLAT_VECTOR) {
+                this.tokens = null;
+                this.numbers = values(row.getStruct(ordinal, FeatureType.VECTOR_FIELDS));
+            } else {
+                this.tokens = type.isNested() ? row.getArray(ordinal) : null;
+                this.numbers = type.isNested() ? null : row.getArray(ordinal);
+            }
+        }
+
+        private static UnsafeArrayData values(UnsafeRow vector) {
+            return vector.getByte(0) == 1 ? vector.getArray(FeatureType.VECTOR_FIELDS - 1) : null;
+        }
+
+        private UnsafeArrayData array(int array) {
+            if (tokens != null && array != current) {
+                numbers = type.isVector()
+                        ? values(tokens.getStruct(array, FeatureType.VECTOR_FIELDS))
+                        : tokens.getArray(array);
+                current = array;
+            }
+            return numbers;
+        }
+
+        @Override
+        int arrays() {
+            return tokens == null ? 1 : tokens.numElements();
+        }
+
+        @Override
+        int length(int array) {
+            if (tokens != null && tokens.isNullAt(array)) {
+                return NULL;
+            }
+            UnsafeArrayData found = array(array);
+            return found == null ? SPARSE : found.numElements();
+        }
+
+        @Override
+        boolean mayHoldNull() {
+            return !type.isVector();
+        }
+
+        @Override
+        int firstNull(int array, int from) {
+            UnsafeArrayData found = array(array);
+            int elements = found.numElements();
+            if (!holdsNull(found)) {
+                return -1;
+            }
+            for (int i = from; i < elements; i++) {
+                if (found.isNullAt(i)) {
+                    return i;
+                }
+            }
+            return -1;
+        }
+
+        /** Looks at 64 null bits at a time. */
+        private static boolean holdsNull(UnsafeArrayData array) {
+            int header = UnsafeArrayData.calculateHeaderPortionInBytes(array.numElements());
+            for (int word = Long.BYTES; word < header; word += Long.BYTES) {
+                if (Platform.getLong(array.getBaseObject(), array.getBaseOffset() + word) != 0) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        @Override
+        boolean contiguous(int first, int count) {
+            return count == 1;
+        }
+
+        @Override
+        void read(int array, int first, int count, float[] piece) {
+            UnsafeArrayData from = array(array);
+            if (type.isDouble()) {
+                for (int i = 0; i < count; i++) {
+                    piece[i] = (float) from.getDouble(first + i);
+                }
+                return;
+            }
+            int header = UnsafeArrayData.calculateHeaderPortionInBytes(from.numElements());
+            Platform.copyMemory(
+                    from.getBaseObject(),
+                    from.getBaseOffset() + header + (long) first * Float.BYTES,
+                    piece,
+                    Platform.FLOAT_ARRAY_OFFSET,
+                    (long) count * Float.BYTES);
+        }
+    }
+
+    /** One {@link ScannedRow}, moved over the rows of column batches. */
+    private static final class ScannedRows implements Iterator<StoredRow> {
+        private final Iterator<ColumnarBatch> batches;
+        private final int[] places;
+        private final DataType[] types;
+        private final int carried;
+        private final UnsafeProjection carriedProjection;
+        private ScannedRow scanned;
+        /** The rows of a batch whose vectors Spark did not fill itself; else null. */
+        private Iterator<StoredRow> planned;
+
+        private int next;
+        private int rows;
+
+        ScannedRows(Iterator<ColumnarBatch> batches, int[] places, DataType[] types, int carried) {
+            this.batches = batches;
+            this.places = places;
+            this.types = types;
+            this.carried = carried;
+            this.carriedProjection = UnsafeProjection.create(Arrays.copyOf(types, carried));
+        }
+
+        @Override
+        public boolean hasNext() {
+            while (next == rows && batches.hasNext()) {
+                open(batches.next());
+            }
+            return next < rows;
+        }
+
+        private void open(ColumnarBatch batch) {
+            ColumnVector[] columns = new ColumnVector[places.length];
+            Arrays.setAll(columns, i -> batch.column(places[i]));
+            ColumnarBatch inOrder = new ColumnarBatch(columns, batch.numRows());
+            rows = batch.numRows();
+            next = 0;
+            boolean readable =
+                    Arrays.stream(columns, carried, columns.length).allMatch(WritableColumnVector.class::isInstance);
+            planned = readable ? null : new PlannedRows(inOrder.rowIterator(), types, carried);
+            scanned = readable ? new ScannedRow(inOrder, columns, carriedProjection) : null;
+        }
+
+        @Override
+        public StoredRow next() {
+            if (!hasNext()) {
+                throw new NoSuchElementException();
+            }
+            int row = next++;
+            return planned == null ? scanned.at(row) : planned.next();
+        }
+    }
+
+    private static final class ScannedRow extends StoredRow {
+        private final ColumnarBatch batch;
+        private final ColumnVector[] columns;
+        private final UnsafeProjection carried;
+        private int row;
+        private InternalRow values;
+
+        ScannedRow(ColumnarBatch batch, ColumnVector[] columns, UnsafeProjection carried) {
+            this.batch = batch;
+            this.columns = columns;
+            this.carried = carried;
+        }
+
+        ScannedRow at(int index) {
+            row = index;
+            values = batch.getRow(index);
+            return this;
+        }
+
+        @Override
+        InternalRow values() {
+            return values;
+        }
+
+        @Override
+        InternalRow carried() {
+            return carried.apply(values).copy();
+        }
+
+        @Override
+        StoredNumbers numbers(int ordinal, FeatureType type) {
+            return new VectorNumbers((WritableColumnVector) columns[ordinal], row, type);
+        }
+
+        @Override
+        Bytes bytes(int ordinal) {
+            return view(columns[ordinal].getUTF8String(row));
+        }
+
+        @Override
+        int length(int ordinal) {
+            return columns[ordinal].getUTF8String(row).numBytes();
+        }
+    }
+
+    /** Numbers in the leaf of a column vector: arrays are ranges of it, one after the other. */
+    private static final class VectorNumbers extends StoredNumbers {
+        private final FeatureType type;
+        /** The arrays of numbers: ranges of {@link #numbers}. */
+        private final WritableColumnVector ranges;
+        /** Of vectors, whether each is dense; of arrays, of no use. */
+        private final WritableColumnVector tokens;
+
+        private final int first;
+        private final int arrays;
+        private final WritableColumnVector numbers;
+
+        VectorNumbers(WritableColumnVector column, int row, FeatureType type) {
+            this.type = type;
+            this.tokens = type.isNested() ? column.arrayData() : column;
+            this.ranges = type.isVector() ? tokens.getChild(FeatureType.VECTOR_FIELDS - 1) : tokens;
+            this.first = type.isNested() ? column.getArrayOffset(row) : row;
+            this.arrays = type.isNested() ? column.getArrayLength(row) : 1;
+            this.numbers = ranges.arrayData();
+        }
+
+        @Override
+        int arrays() {
+            return arrays;
+        }
+
+        @Override
+        int length(int array) {
+            if (tokens.isNullAt(first + array)) {
+                return NULL;
+            }
+            boolean sparse = type.isVector() && tokens.getChild(0).getByte(first + array) != 1;
+            return sparse ? SPARSE : ranges.getArrayLength(first + array);
+        }
+
+        @Override
+        boolean mayHoldNull() {
+            return tokens.hasNull() || numbers.hasNull();
+        }
+
+        @Override
+        int firstNull(int array, int from) {
+            int start = ranges.getArrayOffset(first + array);
+            int end = start + ranges.getArrayLength(first + array);
+            for (int i = start + from; i < end; i++) {
+                if (numbers.isNullAt(i)) {
+                    return i - start;
+                }
+            }
+            return -1;
+        }
+
+        @Override
+        boolean contiguous(int from, int count) {
+            int last = first + from + count - 1;
+            int length = ranges.getArrayLength(last);
+            return ranges.getArrayOffset(last) - ranges.getArrayOffset(first + from) == (count - 1) * length;
+        }
+
+        @Override
+        void read(int array, int from, int count, float[] piece) {
+            int start = ranges.getArrayOffset(first + array) + from;
+            boolean dictionary = numbers.hasDictionary();
+            if (!type.isDouble()) {
+                if (dictionary) {
+                    for (int i = 0; i < count; i++) {
+                        piece[i] = numbers.getFloat(start + i);
+                    }
+                } else {
+                    System.arraycopy(numbers.getFloats(start, count), 0, piece, 0, count);
+                }
+                return;
+            }
+            double[] doubles = dictionary ? null : numbers.getDoubles(start, count);
+            for (int i = 0; i < count; i++) {
+                piece[i] = (float) (dictionary ? numbers.getDouble(start + i) : doubles[i]);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package dev.braid.spark;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Optional;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+
+/** How the numbers of an output vector are stored. All but {@link #ARRAY} are one binary value per row, little-endian. */
+public enum VectorForm {
+    /** An array of float32; Parquet stores two levels beside each number. */
+    ARRAY(Float.BYTES) {
+        @Override
+        void encode(float[] vector, byte[] to, int offset) {
+            throw new IllegalStateException("an array is written as it is");
+        }
+    },
+
+    /** IEEE 754 binary32. */
+    FLOAT32(Float.BYTES) {
+        @Override
+        void encode(float[] vector, byte[] to, int offset) {
+            for (int i = 0; i < vector.length; i++) {
+                int bits = Float.floatToRawIntBits(vector[i]);
+                int at = offset + i * Float.BYTES;
+                to[at] = (byte) bits;
+                to[at + 1] = (byte) (bits >> 8);
+                to[at + 2] = (byte) (bits >> 16);
+                to[at + 3] = (byte) (bits >> 24);
+            }
+        }
+    },
+
+    /** IEEE 754 binary16, rounded to the nearest, ties to even. */
+    FLOAT16(Short.BYTES) {
+        @Override
+        void encode(float[] vector, byte[] to, int offset) {
+            for (int i = 0; i < vector.length; i++) {
+                int half = half(vector[i]);
+                to[offset + 2 * i] = (byte) half;
+                to[offset + 2 * i + 1] = (byte) (half >> 8);
+            }
+        }
+    },
+
+    /** Signed bytes: the number is byte times {@link #scale}, within half a scale. */
+    INT8(Byte.BYTES) {
+        @Override
+        void encode(float[] vector, byte[] to, int offset) {
+            float scale = scale(vector);
+            for (int i = 0; i < vector.length; i++) {
+                int rounded = scale == 0 ? 0 : Math.round(vector[i] / scale);
+                to[offset + i] = (byte) Math.max(-LARGEST_BYTE, Math.min(LARGEST_BYTE, rounded));
+            }
+        }
+    };
+
+    /** The largest finite binary16. */
+    private static final float LARGEST_HALF = 65504;
+    /** Numbers from here on round to infinity in binary16. */
+    private static final float HALF_OVERFLOW = 65520;
+
+    private static final int LARGEST_BYTE = 127;
+
+    private final int bytes;
+
+    VectorForm(int bytes) {
+        this.bytes = bytes;
+    }
+
+    /** Bytes of one number. */
+    int bytes() {
+        return bytes;
+    }
+
+    /** The name that users write. */
+    public String configName() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    public static Optional<VectorForm> parse(String configName) {
+        return Arrays.stream(values())
+                .filter(form -> form.configName().equals(configName))
+                .findFirst();
+    }
+
+    /** The type of a column of vectors. */
+    DataType type() {
+        return this == ARRAY ? DataTypes.createArrayType(DataTypes.FloatType, false) : DataTypes.BinaryType;
+    }
+
+    /** Index of the first number that this form cannot hold as a finite one, or -1. */
+    int firstUnfit(float[] vector) {
+        float sum = 0;
+        for (float number : vector) {
+            sum += number * 0f; // NaN if the number is not finite
+        }
+        if (sum == 0 && this != FLOAT16) {
+            return -1;
+        }
+        for (int i = 0; i < vector.length; i++) {
+            if (!Float.isFinite(vector[i]) || (this == FLOAT16 && Math.abs(vector[i]) >= HALF_OVERFLOW)) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    /** What a number must be, as messages say. */
+    String expected() {
+        return this == FLOAT16 ? "finite numbers of at most " + (int) LARGEST_HALF + " (float16)" : "finite numbers";
+    }
+
+    /** Writes a vector, all of whose numbers fit, to {@code to} from byte {@code offset} on. */
+    abstract void encode(float[] vector, byte[] to, int offset);
+
+    /** The scale of {@link #INT8}: the largest magnitude over 127; 0 for a vector of zeros. */
+    static float scale(float[] vector) {
+        float largest = 0;
+        for (float number : vector) {
+            largest = Math.max(largest, Math.abs(number));
+        }
+        return largest / LARGEST_BYTE;
+    }
+
+    /** The binary16 nearest to a number below {@link #HALF_OVERFLOW}, ties to even. */
+    static int half(float number) {
+        int bits = Float.floatToRawIntBits(number);
+        int sign = bits >>> 16 & 0x8000;
+        float magnitude = Math.abs(number);
+        if (magnitude < 0x1p-14f) {
+            // Subnormal: multiples of 2^-24. Adding 2^-1, whose last place is 2^-24, rounds to one of them.
+            return sign | Float.floatToRawIntBits(magnitude + 0.5f) - Float.floatToRawIntBits(0.5f);
+        }
+        int rest = bits & 0x7fffffff;
+        // Half of the last place that is kept, less one where the place is even.
+        int rounded = rest + 0xfff + (rest >>> 13 & 1);
+        return sign | (rounded >>> 13) - (112 << 10);
+    }
+}

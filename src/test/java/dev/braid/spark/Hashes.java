@@ -1,0 +1,37 @@
+package dev.braid.spark;
+
+import org.apache.spark.sql.types.DataTypes;
+
+/** The hashes of single values, as {@link RowWriter} gives them while it writes. */
+final class Hashes {
+    private Hashes() {}
+
+    static long ofKey(String key) {
+        return RowWriter.ofKey(PairedRows.generic(key), DataTypes.StringType);
+    }
+
+    static long with(long hash, float[] vector) {
+        return writer().floats(0, vector, hash);
+    }
+
+    static long with(long hash, float[][] vectors) {
+        RowWriter writer = writer();
+        int before = writer.beginArrays(vectors.length);
+        long all = hash;
+        for (int i = 0; i < vectors.length; i++) {
+            all = writer.array(i, vectors[i], all);
+        }
+        writer.endArrays(0, before);
+        return all;
+    }
+
+    static long with(long hash, int[] numbers) {
+        return writer().struct(0, numbers, hash);
+    }
+
+    private static RowWriter writer() {
+        RowWriter writer = new RowWriter(1);
+        writer.begin();
+        return writer;
+    }
+}
