@@ -74,6 +74,13 @@ final class ExecutorModel {
         }
     }
 
+    /** How many workspaces tasks of this JVM have borrowed. */
+    static int lent() {
+        synchronized (MODELS) {
+            return MODELS.values().stream().mapToInt(model -> model.users).sum();
+        }
+    }
+
     private synchronized Borrowed open(Supplier<FusionModel> load, Size size) {
         if (model == null) {
             model = load.get();

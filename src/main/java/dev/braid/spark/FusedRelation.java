@@ -23,7 +23,6 @@ import org.apache.spark.sql.types.StructType;
 final class FusedRelation extends BaseRelation implements PrunedScan {
     private final FusionEngine engine;
     private final PairedTable paired;
-    /** Of the paired table's carried columns, those that the output has. */
     private final List<StructField> carried;
 
     private final List<FusedColumn> fused;
@@ -33,14 +32,15 @@ final class FusedRelation extends BaseRelation implements PrunedScan {
     /**
      * A fused table.
      *
-     * @param withKey whether the output has the key as its first column
+     * @param carried the columns that the output carries, by name and in order: all that the paired table does
      */
-    FusedRelation(FusionEngine engine, PairedTable paired, boolean withKey, FusionProgress progress) {
+    FusedRelation(FusionEngine engine, PairedTable paired, List<String> carried, FusionProgress progress) {
         this.engine = engine;
         this.paired = paired;
-        List<StructField> all = paired.carriedFields();
-        boolean keyed = paired.columns().key() != null;
-        this.carried = keyed && !withKey ? all.subList(1, all.size()) : all;
+        this.carried = carried.stream()
+                .map(name ->
+                        paired.carriedFields().get(paired.columns().carried().indexOf(name)))
+                .toList();
         this.fused = engine.columns();
         this.progress = progress;
     }
@@ -79,13 +79,7 @@ final class FusedRelation extends BaseRelation implements PrunedScan {
 
     /** The index of a carried column of the output in the paired table. */
     private int pairedIndex(String name) {
-        int offset = paired.carried() - carried.size();
-        for (int c = 0; c < carried.size(); c++) {
-            if (carried.get(c).name().equals(name)) {
-                return offset + c;
-            }
-        }
-        throw new IllegalArgumentException("no column '" + name + "' in " + schema().simpleString());
+        return paired.columns().carried().indexOf(name);
     }
 
     /** Rows of which no fused column is needed. */

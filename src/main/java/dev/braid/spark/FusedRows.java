@@ -96,6 +96,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     /** Borrows the model, if there is a row for it. */
     private boolean begin() {
+        long asked = System.nanoTime();
         boolean any = rows.hasNext();
         long read = System.nanoTime();
         if (!any) {
@@ -105,6 +106,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         borrowed = lender.get();
         fusedRow = new FusedRow(workspace(), model().config().hiddenSize());
         stopwatch().start(begun);
+        stopwatch().lap(Stage.WRITE, asked);
         stopwatch().lap(Stage.READ, read);
         stopwatch().lap(Stage.LOAD);
         return true;

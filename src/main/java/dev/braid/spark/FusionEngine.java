@@ -88,7 +88,7 @@ public final class FusionEngine implements AutoCloseable {
      *     InputException} as a cause
      */
     public Dataset<Row> fuse(Dataset<Row> paired) {
-        return dataset(PairedTable.of(paired, config.columns()), true, null);
+        return fuse(PairedTable.of(paired, config.columns()), null);
     }
 
     /**
@@ -97,7 +97,7 @@ public final class FusionEngine implements AutoCloseable {
      * @param progress counts rows whenever a task ends; null to count nothing
      */
     public Dataset<Row> fuse(PairedTable paired, FusionProgress progress) {
-        return dataset(paired, true, progress);
+        return dataset(paired, paired.columns().carried(), progress);
     }
 
     /**
@@ -107,17 +107,18 @@ public final class FusionEngine implements AutoCloseable {
      * @throws InputException as {@link #fuse(Dataset)}, or if the table has a column of the name of a fused one
      */
     public Dataset<Row> append(Dataset<Row> table) {
-        TableColumns all = config.columns().keeping(List.of(table.columns()));
-        return dataset(PairedTable.of(table, all), false, null);
+        List<String> all = List.of(table.columns());
+        PairedTable paired = PairedTable.of(table, config.columns().keepingAll(all));
+        return dataset(paired, all, null);
     }
 
-    private Dataset<Row> dataset(PairedTable paired, boolean withKey, FusionProgress progress) {
+    private Dataset<Row> dataset(PairedTable paired, List<String> carried, FusionProgress progress) {
         requireOpen();
         if (!paired.columns().features().equals(config.columns().features())) {
             throw new IllegalArgumentException("expected the columns that the engine was opened for, "
                     + config.columns() + ", got " + paired.columns());
         }
-        return paired.rows().sparkSession().baseRelationToDataFrame(new FusedRelation(this, paired, withKey, progress));
+        return paired.rows().sparkSession().baseRelationToDataFrame(new FusedRelation(this, paired, carried, progress));
     }
 
     /** The columns that a fusion adds. */

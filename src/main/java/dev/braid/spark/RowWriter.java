@@ -3,11 +3,11 @@ package dev.braid.spark;
 import net.jpountz.xxhash.XXHash64;
 import net.jpountz.xxhash.XXHashFactory;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.sql.catalyst.expressions.codegen.UnsafeArrayWriter;
 import org.apache.spark.sql.catalyst.expressions.codegen.UnsafeRowWriter;
-import org.apache.spark.sql.catalyst.expressions.codegen.UnsafeWriter;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StringType;
@@ -94,19 +94,15 @@ final class RowWriter {
     }
 
     private static long fill(UnsafeArrayWriter writer, float[] values, long hash) {
-        int start = writer.cursor();
+        int header = UnsafeArrayData.calculateHeaderPortionInBytes(values.length);
+        // A cursor is an address in Spark's sense: an index of the buffer plus the offset of a byte array's first
+        // element.
+        int numbers = writer.cursor() + header;
         writer.initialize(values.length);
-        int first = start
-                + org.apache.spark.sql.catalyst.expressions.UnsafeArrayData.calculateHeaderPortionInBytes(
-                        values.length);
-        return put(writer, first, values, hash);
-    }
-
-    private static long put(UnsafeWriter writer, int offset, float[] values, long hash) {
-        int bytes = values.length * Float.BYTES;
         byte[] buffer = writer.getBuffer();
-        Platform.copyMemory(values, Platform.FLOAT_ARRAY_OFFSET, buffer, Platform.BYTE_ARRAY_OFFSET + offset, bytes);
-        return XXH64.hash(buffer, offset, bytes, hash);
+        int bytes = values.length * Float.BYTES;
+        Platform.copyMemory(values, Platform.FLOAT_ARRAY_OFFSET, buffer, numbers, bytes);
+        return XXH64.hash(buffer, numbers - Platform.BYTE_ARRAY_OFFSET, bytes, hash);
     }
 
     /** A binary value. */

@@ -71,6 +71,21 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return new TableColumns(key, kept, features);
     }
 
+    /** The same columns, keeping all of a table's, of which one may be the key. */
+    TableColumns keepingAll(List<String> table) {
+        if (key == null) {
+            return keeping(table);
+        }
+        String own = table.contains(key)
+                ? key
+                : table.stream()
+                        .filter(name -> name.equalsIgnoreCase(key))
+                        .findFirst()
+                        .orElse(key);
+        List<String> others = table.stream().filter(name -> !name.equals(own)).toList();
+        return new TableColumns(own, others, features);
+    }
+
     /** The columns that are carried through: the key, if there is one, then the kept ones. */
     List<String> carried() {
         return Stream.concat(Stream.ofNullable(key), keep.stream()).toList();

@@ -31,7 +31,7 @@ class CommandLineTest {
             --overwrite=perhaps  | Cannot parse option '--overwrite': expected true or false, got 'perhaps'
             --column visual      | Cannot parse option '--column': expected MODALITY=VALUE, got 'visual'
             --column =v          | Cannot parse option '--column': expected MODALITY=VALUE, got '=v'
-            --dtype text=int8    | Cannot parse option '--dtype': expected float32, float16 or bfloat16, got 'int8'
+            --dtype text=int8    | Cannot parse option '--dtype': expected float32, float64, float16 or bfloat16, got 'int8'
             --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, pooler, got 'sum'
             --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens, attention, attention-by-layer, got 'all'
             --precision fp16     | Cannot parse option '--precision': expected fp32 or bf16, got 'fp16'

@@ -172,15 +172,15 @@ class FeatureTablesTest {
                 () -> FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), columns),
                 "Cannot open feature tables",
                 "table '" + text + "': expected key 'id' of type bigint (table '" + visual + "'), got string",
-                "output column 'FUSED': expected one column of that name among the key, the kept columns and fused,"
-                        + " fused_tokens, fused_lengths, attention, attention_by_layer, got two",
-                "output column 'one': expected one column of that name among the key, the kept columns and fused,"
-                        + " fused_tokens, fused_lengths, attention, attention_by_layer, got two",
+                "output column 'FUSED': expected one column of that name among the key, the kept columns and "
+                        + String.join(", ", FusedSchema.NAMES) + ", got two",
+                "output column 'one': expected one column of that name among the key, the kept columns and "
+                        + String.join(", ", FusedSchema.NAMES) + ", got two",
                 "kept column 'label': expected it in one table, got it in '" + visual + "', '" + text + "'",
                 "kept column 'on': expected it in one table, got none of that name; the nearest is 'one'",
                 "kept column 'FUSED': expected it in one table, got none of that name; the nearest is 'id'",
-                "table '" + visual + "': expected column 'visual' of array<array<float>>, array<float>, the same of"
-                        + " double, or binary (features of 'visual'), got string",
+                "table '" + visual + "': expected column 'visual' of " + FeatureType.EXPECTED
+                        + " (features of 'visual'), got string",
                 "table '" + text + "': expected column 'text' of binary (dtype float16 of 'text'), got"
                         + " array<array<float>>");
     }
@@ -215,8 +215,8 @@ class FeatureTablesTest {
                 "Cannot open feature tables",
                 "table '" + visual + "': expected column 'kept' of an array of boolean, tinyint, smallint, int, bigint,"
                         + " float or double (mask of 'visual'), got array<string>",
-                "table '" + text + "': expected column 'text' of array<array<float>>, array<float>, the same of double,"
-                        + " or binary (features of 'text'), got int",
+                "table '" + text + "': expected column 'text' of " + FeatureType.EXPECTED
+                        + " (features of 'text'), got int",
                 "table '" + text + "': expected column 'n' of tinyint, smallint, int or bigint (length of 'text'), got"
                         + " decimal(2,1)");
         assertProblems(
@@ -227,8 +227,8 @@ class FeatureTablesTest {
                 "Cannot open feature tables",
                 "table '" + visual + "': expected column 'kept' of tinyint, smallint, int or bigint (length of"
                         + " 'visual'), got array<string>",
-                "table '" + text + "': expected column 'text' of array<array<float>>, array<float>, the same of double,"
-                        + " or binary (features of 'text'), got int",
+                "table '" + text + "': expected column 'text' of " + FeatureType.EXPECTED
+                        + " (features of 'text'), got int",
                 "table '" + text + "': expected column 'kepd' (mask of 'text'), got none of that name; the nearest is"
                         + " 'kept'");
     }

@@ -23,6 +23,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -232,6 +233,8 @@ class FusionTest {
             "cast('12345678901234567890.123456789' as decimal(38, 9))",
             "cast(1.25 as decimal(5, 2))",
             "'gr\u00fc\u00dfe \ud83d\ude00'",
+            "cast(X'ff' as string)",
+            "date '1582-10-10'",
             "X'00ff7f'",
             "date '1215-06-15'",
             "date '2026-02-28'",
@@ -245,7 +248,10 @@ class FusionTest {
             "named_struct('a', 1, 'b', named_struct('c', array(date '2001-01-01'), 'd', cast(null as string)))");
 
     static final List<String> KEPT_ONLY = List.of(
-            "map('k', array(1.5D), 'l', null)", "cast(null as decimal(10, 3))", "parse_json('{\"a\": [1, 2.5]}')");
+            "map('z', 1, 'a', 2, 'm', 3)",
+            "map('k', array(1.5D), 'l', null)",
+            "cast(null as decimal(10, 3))",
+            "parse_json('{\"a\": [1, 2.5]}')");
 
     @Test
     void keptColumnsOfEveryTypeComeThroughUnchanged() {
@@ -262,6 +268,21 @@ class FusionTest {
     @FieldSource("VALUES")
     void aKeyOfEveryTypeComesThroughUnchanged(String key) {
         unchanged(spark, List.of(key + " as id", "visual", "text"));
+    }
+
+    @Test
+    void stringsThatAreNoUtf8StayApart() {
+        GoldenTable golden = GoldenTable.read("tokens-only");
+        Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT)
+                .limit(1)
+                .selectExpr("explode(array(X'ff', X'fe', X'c328')) as bytes", "visual", "text")
+                .selectExpr("cast(bytes as string) as id", "visual", "text");
+        FusionConfig config = new FusionConfig(golden.columns(), 64, false, Set.of(Emitted.TOKENS));
+        List<String> keys = fuse(table, golden.checkpoint(), config)
+                .selectExpr("hex(cast(id as binary))")
+                .as(Encoders.STRING())
+                .collectAsList();
+        assertThat(keys).containsExactlyInAnyOrder("FF", "FE", "C328");
     }
 
     @Test

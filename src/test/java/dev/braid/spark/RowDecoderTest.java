@@ -11,15 +11,22 @@ import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -147,6 +154,89 @@ class RowDecoderTest {
                 new byte[10],
                 Reason.WRONG_WIDTH,
                 "has 10 bytes, expected a multiple of 6 (float16 x 3, " + source);
+    }
+
+    @Test
+    void filesInPlaceOfNumbersAreRefusedByName() {
+        byte[] npy = bytes("\u0093NUMPY\u0001\u0000v\u0000{'descr': '<f4'}", 60);
+        byte[] pickle =
+                bytes("\u0080\u0004\u0095\u001f\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u008c\u0015numpy", 60);
+        byte[] oldPickle = bytes("\u0080\u0002cnumpy.core.multiarray\n", 60);
+        byte[] zip = bytes("PK\u0003\u0004\u0014\u0000", 60);
+        Map<String, byte[]> files =
+                Map.of("an .npy file", npy, "a pickle", pickle, "a zip file (.npz or torch.save)", zip);
+        files.forEach((name, stored) -> rejected(
+                GoldenTable.BINARY,
+                stored,
+                Reason.FOREIGN_BYTES,
+                "begins as " + name + " does, expected float16 numbers without a header; store what NumPy's"
+                        + " array.tobytes() gives"));
+        assertThat(decode(PairedRows.generic("p-1", oldPickle), GoldenTable.BINARY, 1000))
+                .isInstanceOf(Rejected.class);
+        // The same bytes but for one are numbers.
+        for (byte[] stored : List.of(npy, pickle, oldPickle, zip)) {
+            byte[] numbers = stored.clone();
+            numbers[2]++;
+            assertThat(decode(PairedRows.generic("p-1", numbers), GoldenTable.BINARY, 1000))
+                    .isInstanceOf(Sequences.class);
+        }
+    }
+
+    private static byte[] bytes(String latin1, int length) {
+        return Arrays.copyOf(latin1.getBytes(StandardCharsets.ISO_8859_1), length);
+    }
+
+    @Test
+    void vectorsOfSparkMlAreReadWhereTheyAreDense() {
+        DataType vector = new StructType()
+                .add("type", DataTypes.ByteType)
+                .add("size", DataTypes.IntegerType)
+                .add("indices", DataTypes.createArrayType(DataTypes.IntegerType, false))
+                .add("values", DataTypes.createArrayType(DataTypes.DoubleType, false));
+        InternalRow dense = vector(1, 1, -2, 3, 0.5, 7, 8);
+        Sequences flat = (Sequences) decode(PairedRows.generic("p-1", dense), vector, 9);
+        assertThat(floats(flat, 6)).containsExactly(1, -2, 3, 0.5f, 7, 8);
+        DataType vectors = DataTypes.createArrayType(vector);
+        Object tokens = new Object[] {vector(1, 1, -2, 3), vector(1, 0.5, 7, 8)};
+        Sequences nested = (Sequences) decode(PairedRows.generic("p-1", tokens), vectors, 9);
+        assertThat(nested.tokens()).isEqualTo(2);
+        assertThat(floats(nested, 6)).containsExactly(1, -2, 3, 0.5f, 7, 8);
+
+        String sparse = "holds a sparse vector at token ";
+        rejected(vector, vector(0, 1, 2, 3), Reason.WRONG_WIDTH, sparse + "0, expected a dense one");
+        Object second = new Object[] {vector(1, 1, -2, 3), vector(0, 0.5, 7, 8)};
+        rejected(vectors, second, Reason.WRONG_WIDTH, sparse + "1, expected a dense one");
+        Object none = new Object[] {vector(1, 1, -2, 3), null};
+        rejected(vectors, none, Reason.NULL_VALUE, "holds null at token 1, expected numbers");
+    }
+
+    private static InternalRow vector(int type, double... values) {
+        return new GenericInternalRow(new Object[] {(byte) type, null, null, new GenericArrayData(values)});
+    }
+
+    private static float[] floats(Sequences decoded, int count) {
+        FloatBuffer out = FloatBuffer.allocate(count);
+        assertThat(copied(decoded.byModality().get(0), out)).isTrue();
+        return out.array();
+    }
+
+    @Test
+    void binaryDoublesAreRoundedToFloats() {
+        double[] numbers = {1, 0.1, -1e-300, 3e38, 5, 6};
+        ByteBuffer stored = ByteBuffer.allocate(48).order(ByteOrder.LITTLE_ENDIAN);
+        for (double number : numbers) {
+            stored.putDouble(number);
+        }
+        TableColumns columns = PairedRows.pixels(ModalityConfig.UNLIMITED, ElementType.FLOAT64, null);
+        FusionConfig config = new FusionConfig(columns, 9, false, Set.of(Emitted.POOLED));
+        RowDecoder decoder =
+                PairedRows.decoder(config, PairedRows.model(columns, false, Pooling.MEAN), GoldenTable.BINARY);
+        StoredRow row = PairedRows.stored(PairedRows.generic("p-1", stored.array()), GoldenTable.BINARY);
+        assertThat(floats((Sequences) decoder.decode(row), 6)).containsExactly(1f, 0.1f, -0f, 3e38f, 5f, 6f);
+        stored.putDouble(8, 1e39);
+        Sequences beyond = (Sequences)
+                decoder.decode(PairedRows.stored(PairedRows.generic("p-1", stored.array()), GoldenTable.BINARY));
+        assertThat(copied(beyond.byModality().get(0), FloatBuffer.allocate(6))).isFalse();
     }
 
     @Test

@@ -122,8 +122,8 @@ class TableInspectionTest {
 
         assertThat(found.misfits())
                 .containsExactly(
-                        "table '" + path + "': expected column 'text' of array<array<float>>, array<float>, the same of"
-                                + " double, or binary (features of 'text'), got bigint",
+                        "table '" + path + "': expected column 'text' of " + FeatureType.EXPECTED
+                                + " (features of 'text'), got bigint",
                         "Cannot decode row 'p-0': column 'visual' is null, expected a sequence of features; so in 3 of"
                                 + " the first 100 rows",
                         "Cannot decode row 'p-3': column 'visual' is empty, expected at least one token; so in 4 of the"
