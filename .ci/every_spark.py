@@ -84,13 +84,15 @@ def kept_columns():
         "float": floats([0x80000000, 0, 0x7FC00000, 0x7F800000, 0xFF800000, 1, 0x3DCCCCCD, None], pa.float32()),
         "double": floats([1 << 63, 0, 0x7FF8 << 48, 0x7FF0 << 48, 0xFFF0 << 48, 1, 0x3FB999999999999A, None], pa.float64()),
         "array": pa.array([[1, None, 3], [], None, [4], [5], [6], [7], [8]], pa.list_(pa.int32())),
-        "array_array": pa.array([[[0.5], None, []], [], None, [[-0.0]], [[1]], [[2]], [[3]], [[4]]], pa.list_(pa.list_(pa.float64()))),
+        "array_array": pa.array([[[0.5], None, []], [], None, [[-0.0]], [[1]], [[2]], [[3]], [[4]]],
+                                pa.list_(pa.list_(pa.float64()))),
         "struct": pa.array([{"a": i, "b": None if i == 3 else "b" * i} for i in range(7)] + [None],
                            pa.struct([("a", pa.int32()), ("b", pa.string())])),
         "array_struct": pa.array([[{"a": 1, "b": "x"}, None], [], None, [{"a": None, "b": None}], [], [], [], []],
                                  pa.list_(pa.struct([("a", pa.int16()), ("b", pa.string())]))),
         "map": pa.array([pairs, pairs[::-1], [], None, pairs[:1], [], pairs[1:3], pairs[1:]], pa.map_(pa.string(), pa.int32())),
-        "map_array": pa.array([[(9, ["x", None]), (-1, [])], [], None, [(0, None)], [], [], [], []], pa.map_(pa.int64(), pa.list_(pa.string()))),
+        "map_array": pa.array([[(9, ["x", None]), (-1, [])], [], None, [(0, None)], [], [], [], []],
+                              pa.map_(pa.int64(), pa.list_(pa.string()))),
         "decimal9": decimals(9, 2),
         "decimal18": decimals(18, 3),
         "decimal38": decimals(38, 10),
@@ -155,21 +157,21 @@ def write_model(directory):
     (directory / "config.json").write_text(json.dumps(config))
 
 
-def write_table(directory, columns):
+def write_table(directory, columns, **options):
     """Two files, one with dictionaries and one without."""
     directory.mkdir()
     table, half = pa.table(columns), ROWS // 2
     for file, dictionary in enumerate((True, False)):
-        pq.write_table(table.slice(file * half, half), directory / f"{file}.parquet", use_dictionary=dictionary)
+        pq.write_table(table.slice(file * half, half), directory / f"{file}.parquet", use_dictionary=dictionary, **options)
 
 
-def run(name, form, way, key, keep, selection=None, emit="pooled,tokens"):
+def run(name, form, way, key, keep, selection=None, emit="pooled,tokens", table="paired"):
     """A run by its name, with what it needs to be looked at."""
     command = ["fuse", "--model", "../model", "--key", key, "--keep", ",".join(keep), "--emit", emit]
     if way == "joined":
         command += [word for modality in MODALITIES for word in ("--features", f"{modality}=../{modality}")]
     else:
-        command += ["--paired", "../paired"]
+        command += ["--paired", f"../{table}"]
     if way == "shuffle":
         command += ["--partitions", "2"]
     for modality in MODALITIES:
@@ -182,13 +184,14 @@ def run(name, form, way, key, keep, selection=None, emit="pooled,tokens"):
 
 
 def runs(keys, kept):
-    """Every form in every way, a few masked, with all kept columns once in every way; and a join on a key of every type."""
+    """Every form in every way, some masked; all kept columns in every way; a join on a key of every type; old instants."""
     found = []
     for i, form in enumerate(FORMS):
         found += [run(f"{form}-{way}", form, way, "key_string", kept if i == 0 else ["row"]) for way in WAYS]
         way, selection = WAYS[i % 3], SELECTIONS[(i + i // 3) % 3]
         found.append(run(f"{form}-{selection}-{way}", form, way, "key_string", ["row"], selection))
     found += [run(key, "binary16", "joined", key, ["row"], emit="pooled") for key in keys if key != "key_string"]
+    found.append(run("int96", "flat32", "scan", "key_string", ["row", "timestamp"], table="int96"))
     return found
 
 
@@ -196,7 +199,10 @@ def make(directory):
     write_model(directory / "model")
     kept = {"row": pa.array(range(ROWS), pa.int32()), **kept_columns()}
     keys, features = key_columns(kept), feature_columns()
-    write_table(directory / "paired", keys | kept | features)
+    columns = keys | kept | features
+    write_table(directory / "paired", columns)
+    int96 = {name: columns[name] for name in ("key_string", "row", "timestamp", "visual_flat32", "text_flat32")}
+    write_table(directory / "int96", int96, use_deprecated_int96_timestamps=True)
     for i, modality in enumerate(MODALITIES):
         mine = {name: column for name, column in features.items() if name.startswith(modality)}
         table = pa.table(keys | dict(list(kept.items())[i::2]) | mine)
