@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +45,7 @@ class Written:
 
     options: that make Braid write it.
     vectors: per row.
-    rows: for one row that is read, so that either end has enough to do.
+    rows: written for each row of the tables that are read, so that both ends have enough to do.
     """
 
     name: str
@@ -96,7 +97,8 @@ def reading(work: Path, form: Form, rows: int, repetitions: int) -> End:
     model, features, output = work / "small", work / "features", work / "fused"
     write_model(model, READ_SHAPE)
     write_table(features, READ_SHAPE, "dense", form, rows)
-    row_numbers = sum(n * m.feature_size for n, m in zip((49, 32), READ_SHAPE.modalities, strict=True))
+    tokens = READ_SHAPE.visual_tokens, READ_SHAPE.text_tokens
+    row_numbers = sum(n * m.feature_size for n, m in zip(tokens, READ_SHAPE.modalities, strict=True))
     end = End("read", form.name, rows, rows * row_numbers)
     for _ in range(repetitions):
         stages = Braid(slots=1, options=_PROFILE).fuse(model, features, form, output).stage_seconds
@@ -155,7 +157,7 @@ def _numbers(chunk: pa.Array, form: Form) -> Numbers:
         return np.frombuffer(data, np.uint8)[bounds[0] : bounds[1]].view(form.dtype)
     while pa.types.is_list(chunk.type):
         chunk = chunk.flatten()
-    return chunk.to_numpy()
+    return cast(Numbers, chunk.to_numpy())
 
 
 def row_group_rows(file: Path) -> int:
