@@ -267,6 +267,9 @@ def compare(directory, versions):
                 print(f"  {version}, {name}: {word}"[:500], file=sys.stderr)
         count = sum(map(bool, wrong.values()))
         failed += count
+        if not (directory / version / "session.txt").exists():
+            failed += 1
+            print(f"  {version}: a session that Braid did not start was stopped", file=sys.stderr)
         print(f"Spark {version}: {len(todo) - count} of {len(todo)} runs right", flush=True)
     sys.exit(failed > 0)
 

@@ -2,8 +2,8 @@
 #
 # Measures Braid next to its rivals on this machine:  jobs/bench.sh [--quick] [--part PART]... [--publish] [OPTION...]
 #
-#   jobs/bench.sh                       everything, about two hours
-#   jobs/bench.sh --quick               fewer shapes, rows and rounds, about 10 minutes
+#   jobs/bench.sh                       everything, about two and a half hours
+#   jobs/bench.sh --quick               fewer shapes, rows and rounds, about 15 minutes
 #   jobs/bench.sh --part encoder        one part, of kernel, encoder, slots, lengths, end-to-end, vectors and ends; the
 #                                       report keeps what earlier runs found of the others
 #   jobs/bench.sh --publish             puts the table and the plot into the README, too
@@ -64,7 +64,7 @@ if [[ ${#python[@]} -eq 0 && ${#python_options[@]} -gt 0 ]]; then
   exit 2
 fi
 
-echo "This takes about $([[ ${#quick[@]} -gt 0 ]] && echo "ten minutes" || echo "two hours") for all parts, and as much longer as the first \
+echo "This takes about $([[ ${#quick[@]} -gt 0 ]] && echo "15 minutes" || echo "two and a half hours") for all parts, and as much longer as the first \
 run downloads. Nothing else should run meanwhile." >&2
 
 # OpenBLAS knows the processor best by itself.
