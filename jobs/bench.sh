@@ -2,17 +2,21 @@
 #
 # Measures Braid next to its rivals on this machine:  jobs/bench.sh [--quick] [--part PART]... [--publish] [OPTION...]
 #
-#   jobs/bench.sh                       everything, about two hours
-#   jobs/bench.sh --quick               fewer shapes, rows and rounds, about 10 minutes
-#   jobs/bench.sh --part encoder        one part, of kernel, encoder, slots, lengths and end-to-end; the report keeps what
-#                                       earlier runs found of the others
+#   jobs/bench.sh                       everything, about two and a half hours
+#   jobs/bench.sh --quick               fewer shapes, rows and rounds, about 15 minutes
+#   jobs/bench.sh --part encoder        one part, of kernel, encoder, slots, lengths, end-to-end, vectors and ends; the
+#                                       report keeps what earlier runs found of the others
 #   jobs/bench.sh --publish             puts the table and the plot into the README, too
 #
 # Nothing else should run meanwhile. Outputs are compared before anything is timed, and contenders take turns. What is found
 # lies in target/bench: bench.md, bench.png, and a file of raw seconds per part. The first run fetches the rivals: 0.5 GB for
-# the JVM, and 2 GB for Python where end-to-end is measured (kept in ~/.cache/braid-bench; BRAID_BENCH_VENV names another
-# virtual environment). --shape I, II, III, IV or V and --rounds N narrow the parts inside the JVM. Where the machine is busy,
-# JAVA_TOOL_OPTIONS=-Dbraid.bench.clock=processor counts processor time instead of time as it passes, but for slots.
+# the JVM, and 2 GB for Python if end-to-end, vectors or ends is measured (kept in ~/.cache/braid-bench; BRAID_BENCH_VENV
+# names another virtual environment). --shape I, II, III, IV or V and --rounds N narrow the parts inside the JVM; --rows N and
+# --repetitions N change those of end-to-end, vectors and ends: 8,000, 400,000 and 2,000 rows, three times. Where the machine
+# is busy, JAVA_TOOL_OPTIONS=-Dbraid.bench.clock=processor counts processor time instead of time as it passes, but for slots.
+#
+# end-to-end and vectors go from Parquet to Parquet: rows of half a megabyte, and rows of one vector per modality. ends is
+# Braid's reading and writing on one thread next to PyArrow's.
 set -euo pipefail
 
 home=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -21,6 +25,7 @@ classpath=$home/target/bench.classpath
 parts=()
 quick=()
 options=()
+python_options=()
 publish=()
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -28,21 +33,23 @@ while [[ $# -gt 0 ]]; do
     --quick) quick=(--quick) ;;
     --publish) publish=("$home") ;;
     --part) parts+=("${2:?a part}") && shift ;;
+    --rows | --repetitions) python_options+=("$1" "${2:?a number}") && shift ;;
+    --rows=* | --repetitions=*) python_options+=("$1") ;;
     --part=*) parts+=("${1#*=}") ;;
     *) options+=("$1") ;;
   esac
   shift
 done
-[[ ${#parts[@]} -gt 0 ]] || parts=(kernel encoder slots lengths end-to-end)
+[[ ${#parts[@]} -gt 0 ]] || parts=(kernel encoder slots lengths end-to-end vectors ends)
 
 jvm=()
-end_to_end=
+python=()
 for part in "${parts[@]}"; do
   case $part in
     kernel | encoder | slots | lengths) jvm+=(--part "$part") ;;
-    end-to-end) end_to_end=yes ;;
+    end-to-end | vectors | ends) python+=("$part") ;;
     *)
-      echo "Cannot measure '$part': expected kernel, encoder, slots, lengths or end-to-end (--part)" >&2
+      echo "Cannot measure '$part': expected kernel, encoder, slots, lengths, end-to-end, vectors or ends (--part)" >&2
       exit 2
       ;;
   esac
@@ -52,8 +59,12 @@ if [[ ${#jvm[@]} -eq 0 && ${#options[@]} -gt 0 ]]; then
   echo "Cannot take '${options[*]}': expected no such option without a part inside the JVM" >&2
   exit 2
 fi
+if [[ ${#python[@]} -eq 0 && ${#python_options[@]} -gt 0 ]]; then
+  echo "Cannot take '${python_options[*]}': expected no such option without end-to-end, vectors or ends" >&2
+  exit 2
+fi
 
-echo "This takes about $([[ ${#quick[@]} -gt 0 ]] && echo "ten minutes" || echo "two hours") for all parts, and as much longer as the first \
+echo "This takes about $([[ ${#quick[@]} -gt 0 ]] && echo "15 minutes" || echo "two and a half hours") for all parts, and as much longer as the first \
 run downloads. Nothing else should run meanwhile." >&2
 
 # OpenBLAS knows the processor best by itself.
@@ -78,7 +89,7 @@ if [[ ${#jvm[@]} -gt 0 ]]; then
     --revision "$revision" --output "$results"
 fi
 
-if [[ -n $end_to_end ]]; then
+if [[ ${#python[@]} -gt 0 ]]; then
   venv=${BRAID_BENCH_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/braid-bench}
   requirements=$home/src/bench/python/requirements.txt
   if ! cmp -s "$requirements" "$venv/installed.txt"; then
@@ -86,8 +97,12 @@ if [[ -n $end_to_end ]]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
     cp "$requirements" "$venv/installed.txt"
   fi
-  PYTHONPATH=$home/src/bench/python PYTHONDONTWRITEBYTECODE=1 \
-    "$venv/bin/python" -m braid_bench "${quick[@]}" --output "$results/end-to-end.json"
+  for part in "${python[@]}"; do
+    only=(--parts "$part")
+    [[ $part != end-to-end ]] || only=() # with what else belongs to it
+    PYTHONPATH=$home/src/bench/python PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" -m braid_bench "${quick[@]}" \
+      "${only[@]}" "${python_options[@]}" --output "$results/$part.json"
+  done
 fi
 
 "${java[@]}" -Djava.awt.headless=true dev.braid.bench.report.Report "$results" "${publish[@]}"

@@ -1,4 +1,4 @@
-"""python -m braid_bench --output FILE [--quick]: measures from Parquet to Parquet, prints tables, writes records."""
+"""python -m braid_bench --output FILE [--quick] [--parts PART...]: measures from Parquet to Parquet, prints tables, writes records."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from braid_bench.comparison import Comparison, comparison_table
+from braid_bench.ends import ends, ends_table
 from braid_bench.model import write_model
 from braid_bench.records import Record, table, write_records
 from braid_bench.scaling import memory, slots, start
-from braid_bench.shape import COMPARED, TEXTS
+from braid_bench.shape import COMPARED, TEXTS, VECTORS
 from braid_bench.tables import FORMS
 
 _PARTS = ("end-to-end", "slots", "start", "memory")
+
+#: Parts that are measured only if they are named; the report wants the results of each in a file of its own.
+_OTHER_PARTS = ("vectors", "ends")
+
+#: Rows of a table by part, and with --quick.
+_ROWS = {"end-to-end": (8000, 1000), "slots": (8000, 1000), "vectors": (400_000, 20_000), "ends": (2000, 100)}
 
 
 def main() -> None:
@@ -25,16 +32,27 @@ def main() -> None:
         model = work / "model"
         write_model(model, COMPARED)
         if "end-to-end" in options.parts:
-            comparison = Comparison(work, model, options.rows, options.repetitions)
+            comparison = Comparison("end-to-end", "(ii)", work, model, rows(options, "end-to-end"), options.repetitions)
             measured["measurements"] = comparison.run(options.forms, options.texts)
         if "slots" in options.parts:
-            measured["slots"] = slots(work, model, options.rows, options.repetitions)
+            measured["slots"] = slots(work, model, rows(options, "slots"), options.repetitions)
         if "start" in options.parts:
             measured["start"] = start(work, options.repetitions)
         if "memory" in options.parts:
             measured["memory"] = memory(work, (10_000, options.many_rows))
+        if "vectors" in options.parts:
+            write_model(model, VECTORS)
+            comparison = Comparison("vectors", "(vi)", work, model, rows(options, "vectors"), options.repetitions)
+            measured["measurements"] = comparison.run(["flat"], ["dense"])
+        if "ends" in options.parts:
+            measured["ends"] = ends(work, rows(options, "ends"), options.repetitions)
     write_records(options.output, measured)
     print(report(measured))
+
+
+def rows(options: argparse.Namespace, part: str) -> int:
+    """The number that was asked for, or the part's own."""
+    return int(options.rows or _ROWS[part][options.quick])
 
 
 def parsed() -> argparse.Namespace:
@@ -42,15 +60,14 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--work", type=Path, help="a directory for tables of up to 5 GB; default: that of the output")
     parser.add_argument("--quick", action="store_true", help="few rows, each contender once, one form of storage")
-    parser.add_argument("--rows", type=int, help="rows of a table; default: 8000, or 1000")
+    parser.add_argument("--rows", type=int, help="rows of a table; default: depends on the part")
     parser.add_argument("--repetitions", type=int, help="runs of each contender; default: 3, or 1")
     parser.add_argument("--forms", nargs="+", choices=FORMS, help="default: all, or float16")
     parser.add_argument("--texts", nargs="+", choices=TEXTS, default=TEXTS)
-    parser.add_argument("--parts", nargs="+", choices=_PARTS, help="default: all, or end-to-end")
+    parser.add_argument("--parts", nargs="+", choices=_PARTS + _OTHER_PARTS, help="default: the first four, or end-to-end")
     parser.add_argument("--many-rows", type=int, default=1_000_000, help="rows of the larger table of 'memory'")
     quick = parser.parse_known_args()[0].quick
     parser.set_defaults(
-        rows=1000 if quick else 8000,
         repetitions=1 if quick else 3,
         forms=["float16"] if quick else list(FORMS),
         parts=["end-to-end"] if quick else list(_PARTS),
@@ -77,6 +94,8 @@ def report(measured: Mapping[str, Sequence[Record]]) -> str:
     if of_memory := measured.get("memory"):
         lines = [[f"{r['rows']:,}", f"{r['peak_bytes'] / 2**20:.0f}"] for r in of_memory]
         tables.append(table(["small rows", "peak MiB"], lines))
+    if of_ends := measured.get("ends"):
+        tables.append(f"One thread each\n\n{ends_table(of_ends)}")
     return "\n\n".join(tables)
 
 

@@ -14,11 +14,11 @@ from braid_bench.choice import Choice
 from braid_bench.parity import largest_error
 from braid_bench.processes import Braid, Contender, PySpark, Run, trial
 from braid_bench.records import Record, table
-from braid_bench.shape import COMPARED, Text
+from braid_bench.shape import COMPARED, SHAPES, Shape, Text
 from braid_bench.tables import FORMS, Form, write_table
 
-#: Rows of the table on which outputs are compared before anything is timed, and from which trials take theirs.
-SAMPLE_ROWS = 128
+#: Tokens of the table on which outputs are compared before anything is timed, and from which trials take their rows.
+SAMPLE_TOKENS = 128 * COMPARED.tokens
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,30 @@ class Fused:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The end-to-end part.
+    """A part from Parquet to Parquet.
 
+    part: its name.
+    label: of its shape, in `shape.SHAPES`.
     work: a directory for tables; it holds one of `rows` rows at a time.
     model: the model's directory.
     rows: of each table.
     repetitions: runs of each contender.
     """
 
+    part: str
+    label: str
     work: Path
     model: Path
     rows: int
     repetitions: int
+
+    @property
+    def shape(self) -> Shape:
+        return SHAPES[self.label]
+
+    @property
+    def sample_rows(self) -> int:
+        return SAMPLE_TOKENS // self.shape.tokens
 
     def run(self, forms: Sequence[str], texts: Sequence[Text]) -> list[Record]:
         """Every form of storage with every kind of text."""
@@ -62,20 +74,20 @@ class Comparison:
     def contenders(self, text: Text) -> list[Contender]:
         """Braid, and the rivals as a trial on rows with such texts chose them."""
         sample = self.work / "trial"
-        write_table(sample, COMPARED, text, FORMS["flat"], SAMPLE_ROWS)
-        chosen = json.loads(trial(self.model, sample))
+        write_table(sample, self.shape, text, FORMS["flat"], self.sample_rows)
+        chosen = json.loads(trial(self.label, self.model, sample))
         shutil.rmtree(sample)
-        say(f"{text}: {chosen}")
-        return [Braid(), *(PySpark(name, Choice(**choice)) for name, choice in chosen.items())]
+        say(f"{self.label}, {text}: {chosen}")
+        return [Braid(), *(PySpark(name, self.label, Choice(**choice)) for name, choice in chosen.items())]
 
     def compared(self, contenders: Sequence[Contender], form: Form, text: Text) -> list[Record]:
         """One form of storage: outputs of a sample, then times; every timed output is compared as well."""
-        before = self.fused(contenders, form, text, SAMPLE_ROWS, 1)
+        before = self.fused(contenders, form, text, self.sample_rows, 1)
         timed = self.fused(contenders, form, text, self.rows, self.repetitions)
         return [
             {
-                "part": "end-to-end",
-                "shape": "(ii)",
+                "part": self.part,
+                "shape": self.label,
                 "text": text,
                 "form": form.name,
                 "contender": contender.name,
@@ -83,7 +95,7 @@ class Comparison:
                 "rows": self.rows,
                 "tokens": timed.tokens,
                 **figures(timed.runs[contender.name], self.rows),
-                "sample_rows": SAMPLE_ROWS,
+                "sample_rows": self.sample_rows,
                 "sample_seconds": before.runs[contender.name][0].job_seconds,
                 "largest_error": max(before.errors[contender.name], timed.errors[contender.name]),
             }
@@ -93,7 +105,7 @@ class Comparison:
     def fused(self, contenders: Sequence[Contender], form: Form, text: Text, rows: int, repetitions: int) -> Fused:
         """Fuses a table of `rows` rows with all contenders in turn, and compares what each wrote with the first one."""
         features, outputs = self.work / "features", self.work / "fused"
-        tokens = write_table(features, COMPARED, text, form, rows)
+        tokens = write_table(features, self.shape, text, form, rows)
         names = [contender.name for contender in contenders]
         fused = Fused(tokens, dict.fromkeys(names, 0.0), {name: [] for name in names})
         for _ in range(repetitions):

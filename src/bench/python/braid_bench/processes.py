@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -40,11 +40,13 @@ class Run:
     job_seconds: from a Spark session that has started to the published output: reading the model and the tables' footers,
         starting Python workers, and Braid's checks of keys and model all lie within.
     peak_bytes: the largest resident memory of the process.
+    stage_seconds: of all task slots in each of Braid's stages, from read to write, if the run was profiled.
     """
 
     process_seconds: float
     job_seconds: float
     peak_bytes: int
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Contender(Protocol):
@@ -67,6 +69,7 @@ class Braid:
     slots: task slots.
     heap: the Java heap, all of it taken at the start; half of the machine's memory, as it is needed, where None.
     partitions: tasks that fuse; as the table is split where None.
+    options: more options of the command.
     """
 
     name: str = "Braid"
@@ -74,6 +77,7 @@ class Braid:
     slots: int = 2
     heap: str | None = None
     partitions: int | None = None
+    options: tuple[str, ...] = ()
 
     def fuse(self, model: Path, table: Path, form: Form, output: Path) -> Run:
         environment = {"BRAID_EMBEDDED": "1"}
@@ -86,6 +90,7 @@ class Braid:
             command += ["--dtype", "visual=float16", "--dtype", "text=float16"]
         if self.partitions is not None:
             command += ["--partitions", str(self.partitions)]
+        command += self.options
         return _timed(command, environment)
 
 
@@ -101,9 +106,10 @@ def demo(output: Path) -> Run:
 
 @dataclass(frozen=True)
 class PySpark:
-    """A PySpark job, `pyspark_job`."""
+    """A PySpark job, `pyspark_job`, on rows of a shape in `shape.SHAPES`."""
 
     name: str
+    shape: str
     choice: Choice
 
     @property
@@ -112,13 +118,13 @@ class PySpark:
 
     def fuse(self, model: Path, table: Path, form: Form, output: Path) -> Run:
         paths = str(model), str(table), str(output)
-        command = _python("pyspark_job", *paths, self.choice.encoder, str(self.choice.batch_size))
+        command = _python("pyspark_job", self.shape, *paths, self.choice.encoder, str(self.choice.batch_size))
         return _timed(command, _RIVAL_ENVIRONMENT)
 
 
-def trial(model: Path, table: Path) -> str:
+def trial(shape: str, model: Path, table: Path) -> str:
     """What `trial` prints."""
-    return _output(_python("trial", str(model), str(table)), _RIVAL_ENVIRONMENT)[0]
+    return _output(_python("trial", shape, str(model), str(table)), _RIVAL_ENVIRONMENT)[0]
 
 
 def _python(module: str, *arguments: str) -> list[str]:
@@ -132,7 +138,18 @@ def _timed(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     seconds = re.search(r"^seconds +([\d,.]+)$", output, re.MULTILINE)
     if seconds is None:
         raise RuntimeError(f"Cannot time '{command[0]}': expected a line 'seconds S', got {output!r}")
-    return Run(process_seconds, float(seconds[1].replace(",", "")), peak_bytes)
+    return Run(process_seconds, _number(seconds[1]), peak_bytes, stages(output))
+
+
+def stages(output: str) -> dict[str, float]:
+    """The seconds of each stage in the table that `--profile` adds to a run's output, without their total."""
+    _, _, profile = output.partition("\nstage ")
+    lines = re.findall(r"^([a-z-]+) +([\d,]+\.\d+) ", profile, re.MULTILINE)
+    return {stage: _number(seconds) for stage, seconds in lines if stage != "total"}
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
 def _output(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, int]:

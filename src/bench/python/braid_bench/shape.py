@@ -41,6 +41,17 @@ class Shape:
         """In token order."""
         return Modality("visual", self.visual_size), Modality("text", self.text_size)
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of a dense row."""
+        return self.visual_tokens + self.text_tokens
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of the longest row's features as float32."""
+        longest = max(self.text_tokens, *self.ragged_text_tokens)
+        return 4 * (self.visual_tokens * self.visual_size + longest * self.text_size)
+
     def lengths(self, text: Text, rows: int, random: np.random.Generator) -> list[Ints]:
         """Tokens of each modality, [rows]."""
         shortest, longest = self.ragged_text_tokens if text == "ragged" else (self.text_tokens, self.text_tokens)
@@ -63,6 +74,12 @@ class Shape:
 
 #: The shape that is compared: 49 visual tokens of 2048 numbers and 32 text tokens of 768, half a megabyte a row.
 COMPARED = Shape(2048, 768, 256, 8, 2, 1024, 49, 32, (4, 64))
+
+#: One vector of 512 numbers per modality: rows of 4 KB, for the same model.
+VECTORS = Shape(512, 512, 256, 8, 2, 1024, 1, 1, (1, 1))
+
+#: The shapes that are compared, as results spell them.
+SHAPES = {"(ii)": COMPARED, "(vi)": VECTORS}
 
 #: Rows of a few hundred bytes and a model that is small beside them, to fuse very many.
 SMALL = Shape(32, 16, 32, 2, 1, 64, 2, 4, (1, 8))

@@ -82,9 +82,7 @@ def write_table(directory: Path, shape: Shape, text: Text, form: Form, rows: int
     it is on the disk at the end, so that no later run shares the disk with this one.
     """
     directory.mkdir(parents=True)
-    longest = max(shape.text_tokens, *shape.ragged_text_tokens)
-    row_bytes = 4 * (shape.visual_tokens * shape.visual_size + longest * shape.text_size)
-    group_rows = max(1, _ROW_GROUP_BYTES // row_bytes)
+    group_rows = max(1, _ROW_GROUP_BYTES // shape.row_bytes)
     tokens = 0
     for first_of_file in range(0, rows, group_rows * _GROUPS_PER_FILE):
         end = min(rows, first_of_file + group_rows * _GROUPS_PER_FILE)

@@ -1,4 +1,4 @@
-"""python -m braid_bench.trial MODEL TABLE: which encoder and which batch size are fastest here, for either rival.
+"""python -m braid_bench.trial SHAPE MODEL TABLE: which encoder and which batch size are fastest here, for either rival.
 
 Prints `{RIVAL: {"encoder": ..., "batch_size": ...}, ...}`. It runs on one thread, in a process of its own.
 """
@@ -18,9 +18,10 @@ import torch
 
 from braid_bench.choice import Choice
 from braid_bench.encoders import ENCODERS, RIVALS
-from braid_bench.shape import COMPARED
+from braid_bench.shape import COMPARED, SHAPES, Shape
 from braid_bench.worker import Fuser
 
+#: Rows of a mini-batch of the compared shape; shorter rows make batches of as many tokens.
 BATCH_SIZES = (8, 16, 32, 64)
 
 _ROWS = 128
@@ -31,19 +32,26 @@ _FINALISTS = 3
 _ROUNDS = 2
 
 
-def main(model: str, table: str) -> None:
+def main(shape: str, model: str, table: str) -> None:
     torch.set_num_threads(1)
-    batch = pq.read_table(table).slice(0, _ROWS).combine_chunks().to_batches()[0]
-    print(json.dumps({rival: asdict(fastest(Path(model), batch, encoders)) for rival, encoders in RIVALS.items()}))
+    rows = scaled(SHAPES[shape], _ROWS)
+    batch = pq.read_table(table).slice(0, rows).combine_chunks().to_batches()[0]
+    chosen = {rival: fastest(SHAPES[shape], Path(model), batch, encoders) for rival, encoders in RIVALS.items()}
+    print(json.dumps({rival: asdict(choice) for rival, choice in chosen.items()}))
 
 
-def fastest(model: Path, batch: pa.RecordBatch, encoders: Iterable[str]) -> Choice:
+def scaled(shape: Shape, rows: int) -> int:
+    """As many tokens as so many rows of the compared shape have, in rows of another."""
+    return rows * COMPARED.tokens // shape.tokens
+
+
+def fastest(shape: Shape, model: Path, batch: pa.RecordBatch, encoders: Iterable[str]) -> Choice:
     """Times every encoder at every batch size once, then the first few in turn; the least time counts."""
     seconds = {}
     for encoder in encoders:
         for batch_size in BATCH_SIZES:
-            contender = _Contender(model, Choice(encoder, batch_size))
-            contender.seconds(batch.slice(0, _WARM_UP_ROWS))
+            contender = _Contender(shape, model, Choice(encoder, scaled(shape, batch_size)))
+            contender.seconds(batch.slice(0, scaled(shape, _WARM_UP_ROWS)))
             seconds[contender] = contender.seconds(batch)
     finalists = sorted(seconds, key=seconds.__getitem__)[:_FINALISTS]
     for _ in range(_ROUNDS):
@@ -55,10 +63,10 @@ def fastest(model: Path, batch: pa.RecordBatch, encoders: Iterable[str]) -> Choi
 class _Contender:
     """A choice, loaded."""
 
-    def __init__(self, model: Path, choice: Choice) -> None:
+    def __init__(self, shape: Shape, model: Path, choice: Choice) -> None:
         self.choice = choice
-        self.fuser = Fuser(model, COMPARED, choice)
-        self.encoder = ENCODERS[choice.encoder](model, COMPARED)
+        self.fuser = Fuser(model, shape, choice)
+        self.encoder = ENCODERS[choice.encoder](model, shape)
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         start = time.perf_counter()

@@ -52,7 +52,7 @@ public final class Bench implements Runnable {
                 case ENCODER -> EncoderPart.measure(effort);
                 case SLOTS -> SlotsPart.measure(effort.forSlots());
                 case LENGTHS -> LengthsPart.measure(effort);
-                case END_TO_END ->
+                case END_TO_END, VECTORS, ENDS ->
                     throw new IllegalArgumentException("Cannot measure '" + part
                             + "': expected a part that runs inside the JVM; start jobs/bench.sh");
             };

@@ -13,7 +13,11 @@ public enum Part {
     /** Braid's time per token where sequences are longer or shorter. */
     LENGTHS("Braid's time per token where sequences differ in length"),
     /** Parquet to Parquet. */
-    END_TO_END("Parquet to Parquet, rows/s");
+    END_TO_END("Parquet to Parquet, rows/s"),
+    /** Parquet to Parquet, where a row is one vector of each modality. */
+    VECTORS("Parquet to Parquet, rows of one vector per modality, rows/s"),
+    /** Braid's reading and writing next to PyArrow's. */
+    ENDS("Reading and writing next to PyArrow on the same files, one thread each");
 
     private final String title;
 

@@ -18,9 +18,7 @@ public final class Report {
 
     Report(List<Results> results) {
         for (Results part : results) {
-            if (!part.measurements().isEmpty()) {
-                parts.put(Part.of(part.measurements().get(0).part()), part);
-            }
+            part.part().ifPresent(measured -> parts.put(measured, part));
         }
     }
 
@@ -53,7 +51,9 @@ public final class Report {
                 + section(Part.ENCODER)
                 + section(Part.SLOTS)
                 + section(Part.LENGTHS)
-                + section(Part.END_TO_END);
+                + section(Part.END_TO_END)
+                + section(Part.VECTORS)
+                + section(Part.ENDS);
     }
 
     /** Everything. */
@@ -78,6 +78,8 @@ public final class Report {
                         + paragraph(SmallTables.jobSlots(results.slots()))
                         + paragraph(SmallTables.start(results.start()))
                         + paragraph(SmallTables.memory(results.memory()));
+            case VECTORS -> SmallTables.endToEnd(measured, List.of());
+            case ENDS -> SmallTables.ends(results.ends());
         };
         return "**" + part.title() + "**\n\n" + tables + "\n";
     }

@@ -105,6 +105,28 @@ class ReportTest {
     }
 
     @Test
+    void theEndsAreComparedWithPyArrowRoundByRound(@TempDir Path directory) throws IOException {
+        Files.writeString(directory.resolve("ends.json"), """
+                {"environment": {"date": "2026-01-01", "processor": "p", "cores": 2, "java": "17", "libraries": {},
+                                 "revision": ""},
+                 "ends": [{"end": "write", "form": "pooled, array", "rows": 1000, "numbers": 256000,
+                           "braid_seconds": [0.02, 0.08], "pyarrow_seconds": [0.01, 0.02]}]}""");
+        assertThat(new Report(Results.read(directory)).all())
+                .contains("**" + Part.ENDS.title() + "**")
+                .contains(
+                        "| write | pooled, array | 50.0 (20.0–80.0) | 15.0 (10.0–20.0) | 195 (78–313) | 3.00 (2.00–4.00) |");
+    }
+
+    @Test
+    void rowsOfOneVectorHaveATableOfTheirOwn() {
+        assertThat(report(
+                        measured(Part.VECTORS, "dense", "flat", Measurement.BRAID, 1.0),
+                        measured(Part.VECTORS, "dense", "flat", "a good job", 1.7)))
+                .contains("**" + Part.VECTORS.title() + "**")
+                .contains("| 1.70 (1.70–1.70) |");
+    }
+
+    @Test
     void theReadmeIsReplacedBetweenItsMarksAlone() {
         String readme = "before\n" + Readme.BEGIN + "old\n" + Readme.END + "after\n";
         assertThat(Readme.replaced(readme, "new\n"))

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Measurements of one run and where they were made.
@@ -20,13 +21,15 @@ import java.util.List;
  * @param slots of end to end, else none
  * @param start of end to end, else none
  * @param memory of end to end, else none
+ * @param ends of {@link Part#ENDS}, else none
  */
 public record Results(
         Environment environment,
         List<Measurement> measurements,
         List<JobSlots> slots,
         List<Start> start,
-        List<PeakMemory> memory) {
+        List<PeakMemory> memory,
+        List<End> ends) {
     private static final ObjectMapper JSON = JsonMapper.builder()
             .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false)
             .enable(SerializationFeature.INDENT_OUTPUT)
@@ -38,11 +41,12 @@ public record Results(
         slots = slots == null ? List.of() : slots;
         start = start == null ? List.of() : start;
         memory = memory == null ? List.of() : memory;
+        ends = ends == null ? List.of() : ends;
     }
 
     /** Of a part inside the JVM. */
     public Results(Environment environment, List<Measurement> measurements) {
-        this(environment, measurements, List.of(), List.of(), List.of());
+        this(environment, measurements, List.of(), List.of(), List.of(), List.of());
     }
 
     /**
@@ -74,6 +78,31 @@ public record Results(
      */
     public record PeakMemory(
             long rows, @JsonProperty("peak_bytes") long peakBytes) {}
+
+    /**
+     * Reading features, or writing vectors, by Braid and by PyArrow.
+     *
+     * @param end read or write
+     * @param form how features or vectors are stored
+     * @param rows of the table
+     * @param numbers in all rows
+     * @param braidSeconds of Braid's stages in one task slot, one entry per round
+     * @param pyarrowSeconds of PyArrow's processor time, one entry per round
+     */
+    public record End(
+            String end,
+            String form,
+            long rows,
+            long numbers,
+            @JsonProperty("braid_seconds") List<Double> braidSeconds,
+            @JsonProperty("pyarrow_seconds") List<Double> pyarrowSeconds) {}
+
+    /** The part that was measured; none if nothing was. */
+    Optional<Part> part() {
+        return measurements.isEmpty()
+                ? Optional.of(Part.ENDS).filter(part -> !ends.isEmpty())
+                : Optional.of(Part.of(measurements.get(0).part()));
+    }
 
     /** Writes {@code PART.json}. */
     public void write(Path directory, Part part) {

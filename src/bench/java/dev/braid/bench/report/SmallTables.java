@@ -171,6 +171,25 @@ final class SmallTables {
         return table.toString();
     }
 
+    /** Braid's time and PyArrow's for the same rows, and how many times PyArrow's Braid takes. */
+    static String ends(List<Results.End> ends) {
+        MarkdownTable table = new MarkdownTable(List.of(
+                "end",
+                "values",
+                "Braid, µs per row",
+                "PyArrow, µs per row",
+                "Braid, ns per number",
+                "Braid / PyArrow"));
+        ends.forEach(end -> table.add(List.of(
+                end.end(),
+                end.form(),
+                Spread.of(end.braidSeconds()).times(1e6 / end.rows()).toString(),
+                Spread.of(end.pyarrowSeconds()).times(1e6 / end.rows()).toString(),
+                Spread.of(end.braidSeconds()).times(1e9 / end.numbers()).toString(),
+                Spread.ofRatios(end.braidSeconds(), end.pyarrowSeconds()).toString())));
+        return table.toString();
+    }
+
     private static Set<String> distinct(List<Measurement> measurements) {
         return measurements.stream().map(Measurement::contender).collect(Collectors.toCollection(LinkedHashSet::new));
     }
