@@ -103,12 +103,42 @@ final class SparkRows {
         }
     }
 
-    private static final class PlannedRow extends StoredRow {
+    /** What both forms share. */
+    private abstract static class SparkRow extends StoredRow {
         private final UnsafeProjection carried;
+
+        SparkRow(UnsafeProjection carried) {
+            this.carried = carried;
+        }
+
+        /** A view of a binary value: Spark stores binary and text alike. */
+        abstract UTF8String view(int ordinal);
+
+        @Override
+        InternalRow carried() {
+            return carried.apply(values()).copy();
+        }
+
+        @Override
+        Bytes bytes(int ordinal) {
+            UTF8String value = view(ordinal);
+            Object base = value.getBaseObject();
+            long offset = value.getBaseOffset();
+            return (first, count, to) ->
+                    Platform.copyMemory(base, offset + first, to, Platform.BYTE_ARRAY_OFFSET, count);
+        }
+
+        @Override
+        int length(int ordinal) {
+            return view(ordinal).numBytes();
+        }
+    }
+
+    private static final class PlannedRow extends SparkRow {
         private UnsafeRow values;
 
         PlannedRow(UnsafeProjection carried) {
-            this.carried = carried;
+            super(carried);
         }
 
         @Override
@@ -117,31 +147,14 @@ final class SparkRows {
         }
 
         @Override
-        InternalRow carried() {
-            return carried.apply(values).copy();
-        }
-
-        @Override
         StoredNumbers numbers(int ordinal, FeatureType type) {
             return new UnsafeNumbers(values, ordinal, type);
         }
 
         @Override
-        Bytes bytes(int ordinal) {
-            return view(values.getUTF8String(ordinal));
+        UTF8String view(int ordinal) {
+            return values.getUTF8String(ordinal);
         }
-
-        @Override
-        int length(int ordinal) {
-            return values.getUTF8String(ordinal).numBytes();
-        }
-    }
-
-    /** A binary value and a string are stored alike; the string is a view. */
-    private static Bytes view(UTF8String value) {
-        Object base = value.getBaseObject();
-        long offset = value.getBaseOffset();
-        return (first, count, to) -> Platform.copyMemory(base, offset + first, to, Platform.BYTE_ARRAY_OFFSET, count);
     }
 
     /** Numbers in an {@code UnsafeArrayData}: the element count, a null bit per element, then the elements. */
@@ -299,17 +312,16 @@ final class SparkRows {
         }
     }
 
-    private static final class ScannedRow extends StoredRow {
+    private static final class ScannedRow extends SparkRow {
         private final ColumnarBatch batch;
         private final ColumnVector[] columns;
-        private final UnsafeProjection carried;
         private int row;
         private InternalRow values;
 
         ScannedRow(ColumnarBatch batch, ColumnVector[] columns, UnsafeProjection carried) {
+            super(carried);
             this.batch = batch;
             this.columns = columns;
-            this.carried = carried;
         }
 
         ScannedRow at(int index) {
@@ -324,23 +336,13 @@ final class SparkRows {
         }
 
         @Override
-        InternalRow carried() {
-            return carried.apply(values).copy();
-        }
-
-        @Override
         StoredNumbers numbers(int ordinal, FeatureType type) {
             return new VectorNumbers((WritableColumnVector) columns[ordinal], row, type);
         }
 
         @Override
-        Bytes bytes(int ordinal) {
-            return view(columns[ordinal].getUTF8String(row));
-        }
-
-        @Override
-        int length(int ordinal) {
-            return columns[ordinal].getUTF8String(row).numBytes();
+        UTF8String view(int ordinal) {
+            return columns[ordinal].getUTF8String(row);
         }
     }
 

@@ -1,8 +1,11 @@
 /**
- * Feature tables in, fused table out. Start at {@link dev.braid.spark.Fusion}: a function from a paired table to a fused
- * one, whose partition function is a short loop. {@link dev.braid.spark.FeatureTables} reads and pairs before it,
- * {@link dev.braid.spark.FusedTable} writes, audits and publishes after it. May import {@code tensor}, {@code
- * checkpoint}, {@code batch} and {@code model}. Spark's Java API stands at the edges; in between rows stay as Spark holds
- * them, by its own, less stable classes ({@code org.apache.spark.sql.catalyst}, {@code execution}, {@code vectorized}).
+ * Feature tables in, fused table out. Start at {@link dev.braid.spark.FusionEngine}: it turns a paired table into a fused
+ * one, whose partition function is {@link dev.braid.spark.FusedRows}, a short loop. {@link dev.braid.spark.FeatureTables}
+ * reads and pairs before it; {@link dev.braid.spark.FusedTable} writes, audits and publishes after it. May import {@code
+ * tensor}, {@code checkpoint}, {@code batch} and {@code model}.
+ *
+ * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. {@link dev.braid.spark.SparkRows} reads
+ * these forms and {@link dev.braid.spark.RowWriter} writes them; no other class uses Spark's internal ones, beyond passing an
+ * {@code InternalRow} on.
  */
 package dev.braid.spark;
