@@ -1,8 +1,14 @@
 package dev.braid.spark;
 
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
+import org.apache.spark.unsafe.Platform;
+
 /**
  * The numbers of one feature value: an array of numbers, or an array of tokens that are arrays of numbers. A view of the
- * row that holds it. Nulls and lengths must be checked before numbers are read.
+ * row that holds it, in one of the two forms that {@link SparkRows} reads. Nulls and lengths must be checked before numbers
+ * are read.
  */
 abstract class StoredNumbers {
     /** The length of a token that is null. */
@@ -27,4 +33,187 @@ abstract class StoredNumbers {
 
     /** Reads {@code count} numbers, from number {@code first} of an array on, into the first of {@code piece}, as floats. */
     abstract void read(int array, int first, int count, float[] piece);
+
+    /** Numbers in an {@code UnsafeArrayData}: the element count, a null bit per element, then the elements. */
+    static final class Unsafe extends StoredNumbers {
+        private final FeatureType type;
+        private final UnsafeArrayData tokens;
+        /** The numbers of the array at work. */
+        private UnsafeArrayData numbers;
+
+        private int current = -1;
+
+        Unsafe(UnsafeRow row, int ordinal, FeatureType type) {
+            this.type = type;
+            if (type == FeatureType.FLAT_VECTOR) {
+                this.tokens = null;
+                this.numbers = values(row.getStruct(ordinal, FeatureType.VECTOR_FIELDS));
+            } else {
+                this.tokens = type.isNested() ? row.getArray(ordinal) : null;
+                this.numbers = type.isNested() ? null : row.getArray(ordinal);
+            }
+        }
+
+        private static UnsafeArrayData values(UnsafeRow vector) {
+            return vector.getByte(0) == 1 ? vector.getArray(FeatureType.VECTOR_FIELDS - 1) : null;
+        }
+
+        private UnsafeArrayData array(int array) {
+            if (tokens != null && array != current) {
+                numbers = type.isVector()
+                        ? values(tokens.getStruct(array, FeatureType.VECTOR_FIELDS))
+                        : tokens.getArray(array);
+                current = array;
+            }
+            return numbers;
+        }
+
+        @Override
+        int arrays() {
+            return tokens == null ? 1 : tokens.numElements();
+        }
+
+        @Override
+        int length(int array) {
+            if (tokens != null && tokens.isNullAt(array)) {
+                return NULL;
+            }
+            UnsafeArrayData found = array(array);
+            return found == null ? SPARSE : found.numElements();
+        }
+
+        @Override
+        boolean mayHoldNull() {
+            return !type.isVector();
+        }
+
+        @Override
+        int firstNull(int array, int from) {
+            UnsafeArrayData found = array(array);
+            int elements = found.numElements();
+            if (!holdsNull(found)) {
+                return -1;
+            }
+            for (int i = from; i < elements; i++) {
+                if (found.isNullAt(i)) {
+                    return i;
+                }
+            }
+            return -1;
+        }
+
+        /** Looks at 64 null bits at a time. */
+        private static boolean holdsNull(UnsafeArrayData array) {
+            int header = UnsafeArrayData.calculateHeaderPortionInBytes(array.numElements());
+            for (int word = Long.BYTES; word < header; word += Long.BYTES) {
+                if (Platform.getLong(array.getBaseObject(), array.getBaseOffset() + word) != 0) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        @Override
+        boolean contiguous(int first, int count) {
+            return count == 1;
+        }
+
+        @Override
+        void read(int array, int first, int count, float[] piece) {
+            UnsafeArrayData from = array(array);
+            if (type.isDouble()) {
+                for (int i = 0; i < count; i++) {
+                    piece[i] = (float) from.getDouble(first + i);
+                }
+                return;
+            }
+            int header = UnsafeArrayData.calculateHeaderPortionInBytes(from.numElements());
+            Platform.copyMemory(
+                    from.getBaseObject(),
+                    from.getBaseOffset() + header + (long) first * Float.BYTES,
+                    piece,
+                    Platform.FLOAT_ARRAY_OFFSET,
+                    (long) count * Float.BYTES);
+        }
+    }
+
+    /** Numbers in the leaf of a column vector: arrays are ranges of it, one after the other. */
+    static final class Scanned extends StoredNumbers {
+        private final FeatureType type;
+        /** The arrays of numbers: ranges of {@link #numbers}. */
+        private final WritableColumnVector ranges;
+        /** Of vectors, whether each is dense; of arrays, of no use. */
+        private final WritableColumnVector tokens;
+
+        private final int first;
+        private final int arrays;
+        private final WritableColumnVector numbers;
+
+        Scanned(WritableColumnVector column, int row, FeatureType type) {
+            this.type = type;
+            this.tokens = type.isNested() ? column.arrayData() : column;
+            this.ranges = type.isVector() ? tokens.getChild(FeatureType.VECTOR_FIELDS - 1) : tokens;
+            this.first = type.isNested() ? column.getArrayOffset(row) : row;
+            this.arrays = type.isNested() ? column.getArrayLength(row) : 1;
+            this.numbers = ranges.arrayData();
+        }
+
+        @Override
+        int arrays() {
+            return arrays;
+        }
+
+        @Override
+        int length(int array) {
+            if (tokens.isNullAt(first + array)) {
+                return NULL;
+            }
+            boolean sparse = type.isVector() && tokens.getChild(0).getByte(first + array) != 1;
+            return sparse ? SPARSE : ranges.getArrayLength(first + array);
+        }
+
+        @Override
+        boolean mayHoldNull() {
+            return tokens.hasNull() || numbers.hasNull();
+        }
+
+        @Override
+        int firstNull(int array, int from) {
+            int start = ranges.getArrayOffset(first + array);
+            int end = start + ranges.getArrayLength(first + array);
+            for (int i = start + from; i < end; i++) {
+                if (numbers.isNullAt(i)) {
+                    return i - start;
+                }
+            }
+            return -1;
+        }
+
+        @Override
+        boolean contiguous(int from, int count) {
+            int last = first + from + count - 1;
+            int length = ranges.getArrayLength(last);
+            return ranges.getArrayOffset(last) - ranges.getArrayOffset(first + from) == (count - 1) * length;
+        }
+
+        @Override
+        void read(int array, int from, int count, float[] piece) {
+            int start = ranges.getArrayOffset(first + array) + from;
+            boolean dictionary = numbers.hasDictionary();
+            if (!type.isDouble()) {
+                if (dictionary) {
+                    for (int i = 0; i < count; i++) {
+                        piece[i] = numbers.getFloat(start + i);
+                    }
+                } else {
+                    System.arraycopy(numbers.getFloats(start, count), 0, piece, 0, count);
+                }
+                return;
+            }
+            double[] doubles = dictionary ? null : numbers.getDoubles(start, count);
+            for (int i = 0; i < count; i++) {
+                piece[i] = (float) (dictionary ? numbers.getDouble(start + i) : doubles[i]);
+            }
+        }
+    }
 }

@@ -4,8 +4,8 @@
  * reads and pairs before it; {@link dev.braid.spark.FusedTable} writes, audits and publishes after it. May import {@code
  * tensor}, {@code checkpoint}, {@code batch} and {@code model}.
  *
- * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. {@link dev.braid.spark.SparkRows} reads
- * these forms and {@link dev.braid.spark.RowWriter} writes them; no other class uses Spark's internal ones, beyond passing an
- * {@code InternalRow} on.
+ * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. {@link dev.braid.spark.SparkRows} (with
+ * {@link dev.braid.spark.StoredNumbers}) reads these forms and {@link dev.braid.spark.RowWriter} writes them; no other class
+ * looks into Spark's memory.
  */
 package dev.braid.spark;
