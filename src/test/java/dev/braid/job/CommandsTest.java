@@ -157,8 +157,7 @@ class CommandsTest {
     @Order(8)
     void aDriverOnTheClusterStartsSparkForACommandThatNeedsNone() throws Exception {
         Path log = Files.createDirectory(directory.resolve("log"));
-        List<String> cluster =
-                List.of("-Dspark.eventLog.enabled=true", "-Dspark.eventLog.dir=" + log.toUri());
+        List<String> cluster = List.of("-Dspark.eventLog.enabled=true", "-Dspark.eventLog.dir=" + log.toUri());
         String[] verify = {"verify", "--model=" + DEMO.resolve("model")};
 
         assertThat(start(Map.of(), cluster, verify).code()).isEqualTo(ExitCode.DONE);
@@ -176,13 +175,13 @@ class CommandsTest {
     @Test
     @Order(9)
     void aMachineWithoutNativeLibrariesIsNamedInOneSentence() throws Exception {
-        Outcome outcome =
-                start(Map.of(), List.of("-Dos.arch=aarch64"), "verify", "--model=" + DEMO.resolve("model"));
+        Outcome outcome = start(Map.of(), List.of("-Dos.arch=aarch64"), "verify", "--model=" + DEMO.resolve("model"));
 
         assertThat(outcome.error())
-                .isEqualTo("Cannot compute on this machine: expected Linux with glibc on an x86-64 processor (the native"
-                        + " libraries in the jar), got Linux on 'aarch64'; run Braid on such a machine or in a container"
-                        + " of it\n");
+                .isEqualTo(
+                        "Cannot compute on this machine: expected Linux with glibc on an x86-64 processor (the native"
+                                + " libraries in the jar), got Linux on 'aarch64'; run Braid on such a machine or in a container"
+                                + " of it\n");
         assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
     }
 
@@ -193,9 +192,10 @@ class CommandsTest {
         Path config = Files.createDirectory(directory.resolve("held")).resolve("config.json");
         assertThat(new ProcessBuilder("mkfifo", config.toString()).start().waitFor())
                 .isZero();
-        Process run = launch(
-                Map.of(), List.of(), "fuse", "--model=held", "--paired=/absent", "--key=id", "--output=stopped");
+        Process run =
+                launch(Map.of(), List.of(), "fuse", "--model=held", "--paired=/absent", "--key=id", "--output=stopped");
         try (OutputStream opened = Files.newOutputStream(config)) { // once the run has opened it too
+            opened.flush();
             run.destroy();
 
             assertThat(run.waitFor()).isEqualTo(128 + 15);
@@ -235,8 +235,7 @@ class CommandsTest {
     private static Outcome start(Map<String, String> environment, List<String> ofJava, String... arguments)
             throws IOException, InterruptedException {
         int code = launch(environment, ofJava, arguments).waitFor();
-        String withoutProgress =
-                Files.readString(directory.resolve("error")).replaceAll("Fusing: .*\n", "");
+        String withoutProgress = Files.readString(directory.resolve("error")).replaceAll("Fusing: .*\n", "");
         return new Outcome(code, Files.readString(directory.resolve("out")), withoutProgress);
     }
 
@@ -253,8 +252,7 @@ class CommandsTest {
                 "-Dspark.driver.host=localhost",
                 "-Dspark.driver.bindAddress=127.0.0.1"));
         command.addAll(ofJava);
-        command.addAll(
-                List.of("-cp", absolute(System.getProperty("java.class.path")), Braid.class.getName()));
+        command.addAll(List.of("-cp", absolute(System.getProperty("java.class.path")), Braid.class.getName()));
         command.addAll(List.of(arguments));
         ProcessBuilder process = new ProcessBuilder(command)
                 .directory(directory.toFile())

@@ -27,7 +27,9 @@ class PlatformTest {
     })
     void anyOtherIsNamed(String system, String architecture, String maps, String got) {
         assertThat(Platform.problem(system, architecture, maps))
-                .isEqualTo("Cannot compute on this machine: expected Linux with glibc on an x86-64 processor (the native"
-                        + " libraries in the jar), got " + got + "; run Braid on such a machine or in a container of it");
+                .isEqualTo(
+                        "Cannot compute on this machine: expected Linux with glibc on an x86-64 processor (the native"
+                                + " libraries in the jar), got " + got
+                                + "; run Braid on such a machine or in a container of it");
     }
 }
