@@ -34,6 +34,9 @@ public final class Braid {
             description = "Show the stack trace of a failure. Default: its message alone.")
     private boolean verbose;
 
+    /** Whether a signal ends this JVM, which makes whatever runs fail. */
+    private static volatile boolean stopping;
+
     /**
      * Runs one command and exits with its code where that is not 0. A good run returns: cluster managers take any exit
      * out of main for a failure.
@@ -41,21 +44,35 @@ public final class Braid {
     public static void main(String[] arguments) {
         PrintWriter out = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8), true);
         PrintWriter error = new PrintWriter(new OutputStreamWriter(System.err, StandardCharsets.UTF_8), true);
+        Thread stop = new Thread(() -> sayStopped(arguments, error), "stopped by a signal");
+        Runtime.getRuntime().addShutdownHook(stop);
         int code = run(arguments, out, error);
+        if (stopping) {
+            return;
+        }
+        Runtime.getRuntime().removeShutdownHook(stop);
         if (code != ExitCode.DONE) {
             System.exit(code);
         }
     }
 
+    private static void sayStopped(String[] arguments, PrintWriter error) {
+        stopping = true;
+        boolean fuses = arguments.length > 0 && arguments[0].equals("fuse");
+        error.println("Stopped by a signal before the end" + (fuses ? "; the output is complete or absent" : ""));
+    }
+
     /** Runs one command; never throws. Returns its {@link ExitCode}. */
+    @SuppressWarnings("try") // Spark works by being open
     static int run(String[] arguments, PrintWriter out, PrintWriter error) {
         Braid braid = new Braid();
         CommandLine commandLine = commandLine(braid).setOut(out).setErr(error);
         Failure failure = new Failure(error);
+        String name = arguments.length == 0 ? "" : arguments[0];
         commandLine.setParameterExceptionHandler((exception, given) -> failure.report(exception, Optional.empty()));
         commandLine.setExecutionExceptionHandler((exception, subcommand, parsed) ->
-                failure.report(exception, subcommand.getCommandName(), braid.verbose));
-        try {
+                stopping ? ExitCode.FAILED : failure.report(exception, subcommand.getCommandName(), braid.verbose));
+        try (Session onCluster = Session.openOnCluster(name)) {
             return commandLine.execute(withOptionsFile(arguments));
         } catch (RuntimeException | Error e) {
             return failure.report(e, "start", Arrays.asList(arguments).contains("--verbose"));

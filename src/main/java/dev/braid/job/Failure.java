@@ -30,7 +30,7 @@ final class Failure {
     int report(ParameterException exception, Optional<String> file) {
         error.println(message(exception, file));
         String command = exception.getCommandLine().getCommandSpec().qualifiedName();
-        error.println("See '" + command + " --help'");
+        error.println("See 'jobs/" + command + " --help'");
         return ExitCode.USAGE;
     }
 

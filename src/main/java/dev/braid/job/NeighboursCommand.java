@@ -83,8 +83,8 @@ final class NeighboursCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (SparkSession spark = Session.start("neighbours")) {
-            List<Entry> entries = read(spark);
+        try (Session session = Session.open("neighbours")) {
+            List<Entry> entries = read(session.spark());
             PrintWriter out = spec.commandLine().getOut();
             for (Entry entry : of.stream().map(wanted -> find(wanted, entries)).toList()) {
                 out.println(entry.label());

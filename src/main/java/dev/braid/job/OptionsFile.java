@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
-import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
@@ -171,7 +170,7 @@ record OptionsFile(String name, Map<String, String> values) {
         if (name.matches("[A-Za-z][A-Za-z0-9+.-]+:/.*")) {
             try {
                 var path = new org.apache.hadoop.fs.Path(name);
-                return path.getFileSystem(new Configuration()).open(path);
+                return path.getFileSystem(Session.hadoop()).open(path);
             } catch (IllegalArgumentException e) { // a host or a path that Hadoop does not take
                 throw new IOException(e.getMessage(), e);
             }

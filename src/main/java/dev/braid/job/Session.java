@@ -3,29 +3,71 @@ package dev.braid.job;
 import java.nio.file.Path;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.SparkSession;
 
-/** The Spark session of a command, under the settings that spark-submit or the embedded start gave. */
-final class Session {
-    /** What stands before a setting of Hadoop among Spark's, which spark-submit hands on as system properties. */
+/**
+ * The Spark session of a command, under the settings that spark-submit or the embedded start gave. In a JVM that has one
+ * already, a notebook's or a platform's, it is that one, and {@link #close} leaves it running.
+ */
+final class Session implements AutoCloseable {
+    /** The prefix of Hadoop's settings among Spark's, which spark-submit hands on as system properties. */
     private static final String HADOOP = "spark.hadoop.";
 
-    private Session() {}
+    private final SparkSession spark;
+    private final boolean own;
 
-    /** Starts Spark; nothing that Spark needs for itself lands in the working directory. */
-    static SparkSession start(String command) {
+    private Session(SparkSession spark, boolean own) {
+        this.spark = spark;
+        this.own = own;
+    }
+
+    /** Starts Spark unless it runs already; nothing that Spark needs for itself lands in the working directory. */
+    static Session open(String command) {
+        if (SparkEnv.get() != null) {
+            return new Session(SparkSession.builder().getOrCreate(), false);
+        }
         SparkConf conf = new SparkConf();
         conf.setIfMissing(
                 "spark.sql.warehouse.dir",
                 Path.of(System.getProperty("java.io.tmpdir"), "spark-warehouse")
                         .toUri()
                         .toString());
-        // Else every class that a task looks up is asked for at the driver first, whether a session added any or not.
+        // Otherwise Spark 4 asks the driver for every class that a task loads, even if no artifact was added.
         conf.setIfMissing("spark.sql.artifact.isolation.enabled", "false");
-        return SparkSession.builder().config(conf).appName("braid " + command).getOrCreate();
+        // spark-submit names an application after its main class if the user does not name it.
+        if (conf.get("spark.app.name", Braid.class.getName()).equals(Braid.class.getName())) {
+            conf.setAppName("braid " + command);
+        }
+        return new Session(SparkSession.builder().config(conf).getOrCreate(), true);
     }
 
-    /** What Spark would know of file systems, for commands that do not start it. */
+    /** As {@link #open}, for callers that stop Spark themselves. */
+    static SparkSession start(String command) {
+        return open(command).spark();
+    }
+
+    /**
+     * Spark for a driver on the cluster, which YARN takes for a failed one if it starts none, even for a command that
+     * needs none; elsewhere null.
+     */
+    static Session openOnCluster(String command) {
+        return "cluster".equals(System.getProperty("spark.submit.deployMode")) ? open(command) : null;
+    }
+
+    SparkSession spark() {
+        return spark;
+    }
+
+    /** Stops Spark if Braid started it. */
+    @Override
+    public void close() {
+        if (own) {
+            spark.stop();
+        }
+    }
+
+    /** What Spark would know of file systems, for what is read before Spark starts or without it. */
     static Configuration hadoop() {
         Configuration hadoop = new Configuration();
         for (String name : System.getProperties().stringPropertyNames()) {

@@ -9,8 +9,11 @@ public interface KernelLibrary {
 
     /**
      * oneDNN's form; the portable one, with one warning that says why, where oneDNN's native library cannot be loaded.
+     *
+     * @throws InputException on anything but x86-64 Linux with glibc
      */
     static KernelLibrary best() {
+        Platform.check();
         return Best.LIBRARY;
     }
 
@@ -23,9 +26,11 @@ public interface KernelLibrary {
      * As {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16. Products of two such numbers are
      * exact in float32, in which they are added up; bias, activation, residual, LayerNorm and attention stay float32.
      *
-     * @throws InputException where the processor does not multiply bfloat16 itself: it would be slower than float32 there
+     * @throws InputException where the processor does not multiply bfloat16 itself, where it would be slower than float32,
+     *     and on anything but x86-64 Linux with glibc
      */
     static KernelLibrary oneDnnBfloat16() {
+        Platform.check();
         String got;
         try {
             if (OneDnnLibrary.multipliesBfloat16()) {

@@ -46,8 +46,10 @@ public final class Matrix implements AutoCloseable {
      * A new matrix of zeros; {@link #close} frees its memory.
      *
      * @throws IllegalArgumentException if it would hold no element, or more than 2^29 - 1 of them
+     * @throws dev.braid.InputException on anything but x86-64 Linux with glibc
      */
     public static Matrix allocate(int rows, int columns) {
+        Platform.check();
         long elements = (long) rows * columns;
         if (rows < 1 || columns < 1 || elements > MAX_ELEMENTS) {
             throw new IllegalArgumentException(

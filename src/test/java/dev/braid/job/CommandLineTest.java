@@ -44,7 +44,7 @@ class CommandLineTest {
         arguments.addAll(Arrays.asList(mistake.split(" ")));
 
         assertThat(run(arguments.toArray(String[]::new))).isEqualTo(ExitCode.USAGE);
-        assertThat(error).hasToString(message + "\nSee 'braid fuse --help'\n");
+        assertThat(error).hasToString(message + "\nSee 'jobs/braid fuse --help'\n");
         assertThat(out.toString()).isEmpty();
     }
 
@@ -72,14 +72,14 @@ class CommandLineTest {
         assertThat(error.toString().lines())
                 .containsExactly(
                         "Cannot parse the command line: expected a command (fuse, inspect, verify, neighbours), got none",
-                        "See 'braid --help'");
+                        "See 'jobs/braid --help'");
 
         error.getBuffer().setLength(0);
         assertThat(run("fues")).isEqualTo(ExitCode.USAGE);
         assertThat(error.toString().lines())
                 .containsExactly(
                         "Cannot parse command 'fues': expected one of fuse, inspect, verify, neighbours; the nearest is 'fuse'",
-                        "See 'braid --help'");
+                        "See 'jobs/braid --help'");
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.kernel.Bfloat16;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -151,6 +152,59 @@ class CommandsTest {
                         + " smallest cosine 0\\.9999[0-9]+\nrows +390\n.*");
     }
 
+    /** YARN takes a driver that started no Spark for a failed one, whatever its command needs. */
+    @Test
+    @Order(8)
+    void aDriverOnTheClusterStartsSparkForACommandThatNeedsNone() throws Exception {
+        Path log = Files.createDirectory(directory.resolve("log"));
+        List<String> cluster = List.of("-Dspark.eventLog.enabled=true", "-Dspark.eventLog.dir=" + log.toUri());
+        String[] verify = {"verify", "--model=" + DEMO.resolve("model")};
+
+        assertThat(start(Map.of(), cluster, verify).code()).isEqualTo(ExitCode.DONE);
+        assertThat(log).isEmptyDirectory();
+
+        List<String> onCluster = new ArrayList<>(cluster);
+        onCluster.add("-Dspark.submit.deployMode=cluster");
+        Outcome outcome = start(Map.of(), onCluster, verify);
+        assertThat(outcome.error()).isEmpty();
+        assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
+        assertThat(outcome.out()).contains("largest error");
+        assertThat(log).isNotEmptyDirectory();
+    }
+
+    @Test
+    @Order(9)
+    void aMachineWithoutNativeLibrariesIsNamedInOneSentence() throws Exception {
+        Outcome outcome = start(Map.of(), List.of("-Dos.arch=aarch64"), "verify", "--model=" + DEMO.resolve("model"));
+
+        assertThat(outcome.error())
+                .isEqualTo(
+                        "Cannot compute on this machine: expected Linux with glibc on an x86-64 processor (the native"
+                                + " libraries in the jar), got Linux on 'aarch64'; run Braid on such a machine or in a container"
+                                + " of it\n");
+        assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
+    }
+
+    /** The run is held where it opens config.json: a pipe that nobody writes into. */
+    @Test
+    @Order(10)
+    void aSignalEndsARunWithOneLine() throws Exception {
+        Path config = Files.createDirectory(directory.resolve("held")).resolve("config.json");
+        assertThat(new ProcessBuilder("mkfifo", config.toString()).start().waitFor())
+                .isZero();
+        Process run =
+                launch(Map.of(), List.of(), "fuse", "--model=held", "--paired=/absent", "--key=id", "--output=stopped");
+        try (OutputStream opened = Files.newOutputStream(config)) { // once the run has opened it too
+            opened.flush();
+            run.destroy();
+
+            assertThat(run.waitFor()).isEqualTo(128 + 15);
+            assertThat(directory.resolve("error"))
+                    .hasContent("Stopped by a signal before the end; the output is complete or absent\n");
+        }
+        assertThat(directory.resolve("stopped")).doesNotExist();
+    }
+
     private static Outcome fuse(String... arguments) throws IOException, InterruptedException {
         return fuse(Map.of(), arguments);
     }
@@ -175,6 +229,18 @@ class CommandsTest {
 
     private static Outcome start(Map<String, String> environment, String... arguments)
             throws IOException, InterruptedException {
+        return start(environment, List.of(), arguments);
+    }
+
+    private static Outcome start(Map<String, String> environment, List<String> ofJava, String... arguments)
+            throws IOException, InterruptedException {
+        int code = launch(environment, ofJava, arguments).waitFor();
+        String withoutProgress = Files.readString(directory.resolve("error")).replaceAll("Fusing: .*\n", "");
+        return new Outcome(code, Files.readString(directory.resolve("out")), withoutProgress);
+    }
+
+    private static Process launch(Map<String, String> environment, List<String> ofJava, String... arguments)
+            throws IOException {
         Path conf = Path.of("conf").toAbsolutePath();
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
@@ -184,21 +250,16 @@ class CommandsTest {
                 "-Dspark.master=local[2]",
                 "-Dspark.ui.enabled=false",
                 "-Dspark.driver.host=localhost",
-                "-Dspark.driver.bindAddress=127.0.0.1",
-                "-cp",
-                absolute(System.getProperty("java.class.path")),
-                Braid.class.getName()));
+                "-Dspark.driver.bindAddress=127.0.0.1"));
+        command.addAll(ofJava);
+        command.addAll(List.of("-cp", absolute(System.getProperty("java.class.path")), Braid.class.getName()));
         command.addAll(List.of(arguments));
-        Path out = directory.resolve("out");
-        Path error = directory.resolve("error");
         ProcessBuilder process = new ProcessBuilder(command)
                 .directory(directory.toFile())
-                .redirectOutput(out.toFile())
-                .redirectError(error.toFile());
+                .redirectOutput(directory.resolve("out").toFile())
+                .redirectError(directory.resolve("error").toFile());
         process.environment().putAll(environment);
-        int code = process.start().waitFor();
-        String withoutProgress = Files.readString(error).replaceAll("Fusing: .*\n", "");
-        return new Outcome(code, Files.readString(out), withoutProgress);
+        return process.start();
     }
 
     private static String absolute(String classPath) {

@@ -15,17 +15,33 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code jobs/braid} in a house whose path has a space, among programs that only say how they were called. */
+/** {@code jobs/braid} in a house whose path has a space and what URIs keep for themselves, among programs that only say how they were called. */
 class LauncherTest {
     private static final List<String> SYSTEM = List.of(
-            "bash", "env", "dirname", "readlink", "find", "sed", "head", "mkdir", "touch", "cat", "mv", "rm", "sleep");
+            "bash",
+            "env",
+            "dirname",
+            "readlink",
+            "find",
+            "sed",
+            "head",
+            "mkdir",
+            "touch",
+            "cat",
+            "mv",
+            "rm",
+            "sleep",
+            "xargs",
+            "printf");
 
     private static final Set<PosixFilePermission> EXECUTABLE = PosixFilePermissions.fromString("rwxr-xr-x");
 
@@ -41,16 +57,10 @@ class LauncherTest {
 
     @BeforeEach
     void build() throws IOException, InterruptedException {
-        home = Files.createDirectories(directory.resolve("a house"));
+        home = Files.createDirectories(directory.resolve("a house%20#1?"));
         programs = Files.createDirectories(directory.resolve("bin"));
         for (String program : SYSTEM) {
-            Path found = List.of("/usr/bin", "/bin").stream()
-                    .map(bin -> Path.of(bin, program))
-                    .filter(Files::isExecutable)
-                    .findFirst()
-                    .orElseThrow();
-            Files.writeString(programs.resolve(program), "#!/bin/sh\nexec " + found + " \"$@\"\n");
-            Files.setPosixFilePermissions(programs.resolve(program), EXECUTABLE);
+            system(program);
         }
         for (String file : List.of(
                 "jobs/braid",
@@ -58,6 +68,7 @@ class LauncherTest {
                 "jobs/inspect.sh",
                 "jobs/verify.sh",
                 "conf/braid.properties",
+                "conf/spark-defaults.conf",
                 "conf/jvm.options")) {
             Files.createDirectories(home.resolve(file).getParent());
             Files.copy(Path.of(file), home.resolve(file), StandardCopyOption.COPY_ATTRIBUTES);
@@ -85,7 +96,12 @@ class LauncherTest {
                 .containsExactly(
                         "java",
                         "@" + home + "/conf/jvm.options",
-                        "-Dlog4j2.configurationFile=" + quoted("/conf/log4j2.properties"),
+                        "-Dlog4j2.configurationFile=" + uri("/conf/log4j2.properties"),
+                        "-Dspark.ui.enabled=false",
+                        "-Dspark.ui.showConsoleProgress=false",
+                        "-Dspark.hadoop.fs.file.impl=dev.braid.job.JvmLocalFileSystem",
+                        "-Dspark.driver.host=localhost",
+                        "-Dspark.driver.bindAddress=127.0.0.1",
                         "-XX:+UseParallelGC",
                         "-XX:MaxRAMPercentage=50",
                         "-cp",
@@ -95,10 +111,6 @@ class LauncherTest {
                         "dev.braid.job.Braid",
                         "--master",
                         "local[*]",
-                        "--conf",
-                        "spark.driver.host=localhost",
-                        "--conf",
-                        "spark.driver.bindAddress=127.0.0.1",
                         "spark-internal",
                         "fuse",
                         "--options=" + home + "/conf/braid.properties",
@@ -106,8 +118,8 @@ class LauncherTest {
                         "a model",
                         "--key",
                         "k",
-                        "SPARK_CONF_DIR=" + home + "/conf",
-                        "SPARK_SUBMIT_OPTS=");
+                        "SPARK_SUBMIT_OPTS=",
+                        "LC_ALL=C.UTF-8");
     }
 
     @Test
@@ -118,16 +130,73 @@ class LauncherTest {
         assertThat(outcome.out()).containsSubsequence("--master", "local[2]", "spark-internal", "fuse", "--key", "k");
     }
 
+    @Test
+    void theEmbeddedSparkTakesWhatSparkSubmitTakesForItsDriver() throws Exception {
+        assertThat(embedded(
+                        "--conf spark.driver.memory=5g --conf=spark.master=local[3] --driver-java-options -Da='b_c'"))
+                .contains("-Xmx5g", "local[3]", "-Da=b_c")
+                .doesNotContain("local[*]", "-XX:MaxRAMPercentage=50");
+        assertThat(embedded("--driver-class-path /mine.jar")).contains("/mine.jar:spark-a.jar:spark-b.jar:" + jar);
+        assertThat(embedded("-c spark.driver.extraClassPath=/mine.jar -c spark.driver.extraJavaOptions=-Da=b"))
+                .contains("/mine.jar:spark-a.jar:spark-b.jar:" + jar, "-Da=b");
+        assertThat(embedded("--driver-memory 7g --conf spark.driver.memory=5g")).contains("-Xmx7g");
+    }
+
+    @Test
+    void theEmbeddedSparkTakesPropertiesFilesAndDirectoriesOfSettings() throws Exception {
+        Path conf = Files.createDirectories(directory.resolve("my conf"));
+        Files.writeString(conf.resolve("spark-defaults.conf"), """
+                # spark.driver.memory 1g
+
+                spark.master   local[5]
+                spark.driver.memory=6g
+                spark.driver.extraJavaOptions: -Da="b c" -Dd
+                """);
+        Path file = Files.writeString(directory.resolve("my.properties"), "spark.driver.memory\t8g");
+        environment.put("SPARK_CONF_DIR", conf.toString());
+        environment.put("HADOOP_CONF_DIR", "/etc/my hadoop");
+
+        List<String> fromDirectory = start("jobs/fuse.sh", "--key", "k").out();
+        assertThat(fromDirectory)
+                .contains("-Xmx6g", "local[5]", "-Da=b c", "-Dd")
+                .contains("spark-a.jar:spark-b.jar:" + jar + ":" + conf + ":/etc/my hadoop");
+        assertThat(start("jobs/fuse.sh", "--properties-file", file.toString(), "--")
+                        .out())
+                .contains("-Xmx8g", "local[*]")
+                .doesNotContain("-Dd");
+        assertThat(start("jobs/fuse.sh", "--properties-file", file.toString(), "--load-spark-defaults", "--")
+                        .out())
+                .contains("-Xmx8g", "local[5]", "-Dd");
+    }
+
+    @Test
+    void aDirectoryForTemporaryFilesThatCannotBeWrittenIsNamed() throws Exception {
+        environment.put("SPARK_SUBMIT_OPTS", "-Djava.io.tmpdir=/absent");
+
+        assertThat(start("jobs/fuse.sh").error())
+                .isEqualTo(
+                        "Cannot start Braid: expected a directory that can be written (java.io.tmpdir), got '/absent';"
+                                + " name another with SPARK_SUBMIT_OPTS=-Djava.io.tmpdir=DIR\n");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"LC_ALL,C,C.UTF-8", "LANG,POSIX,C.UTF-8", "LANG,en_XX.UTF-8,C.UTF-8", "LC_ALL,C.UTF-8,C.UTF-8"})
+    void javaDecodesArgumentsAsUtf8(String variable, String value, String taken) throws Exception {
+        environment.put(variable, value);
+
+        assertThat(start("jobs/fuse.sh", "--key", "k").out()).contains("LC_ALL=" + taken);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"--master local", "--master=local[2]"})
     void whereAllRunsInOneJvmTheJarIsNotCopied(String master) throws Exception {
-        assertThat(embedded(master)).contains("spark-internal").doesNotContain(jar.toString());
+        assertThat(embedded(master)).contains("spark-internal").doesNotContain(uri("/target/braid.jar"));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"--master local-cluster[2,1,1024]", "--master=spark://host:7077"})
     void otherJvmsAreSentTheJar(String master) throws Exception {
-        assertThat(embedded(master)).contains(jar.toString()).doesNotContain("spark-internal");
+        assertThat(embedded(master)).contains(uri("/target/braid.jar")).doesNotContain("spark-internal");
     }
 
     private List<String> embedded(String master) throws Exception {
@@ -233,13 +302,13 @@ class LauncherTest {
                         "spark-submit",
                         "--class",
                         "dev.braid.job.Braid",
-                        jar.toString(),
+                        uri("/target/braid.jar"),
                         "fuse",
                         "--options=" + home + "/conf/braid.properties",
                         "--key",
                         "k",
-                        "SPARK_CONF_DIR=",
-                        "SPARK_SUBMIT_OPTS=-Dlog4j2.configurationFile=" + quoted("/conf/log4j2.properties") + " ");
+                        "SPARK_SUBMIT_OPTS=-Dlog4j2.configurationFile=" + uri("/conf/log4j2.properties") + " ",
+                        "LC_ALL=C.UTF-8");
     }
 
     @Test
@@ -270,7 +339,8 @@ class LauncherTest {
 
         assertThat(start("jobs/braid", "fuse", "--master", "yarn", "--conf", "a=b c", "--", "--key", "k")
                         .out())
-                .containsSubsequence("--master", "yarn", "--conf", "a=b c", jar.toString(), "fuse", "--key", "k")
+                .containsSubsequence(
+                        "--master", "yarn", "--conf", "a=b c", uri("/target/braid.jar"), "fuse", "--key", "k")
                 .doesNotContain("--");
     }
 
@@ -300,16 +370,81 @@ class LauncherTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--deploy-mode cluster", "--deploy-mode=cluster", "--conf spark.submit.deployMode=cluster"})
+    @ValueSource(
+            strings = {
+                "--deploy-mode cluster",
+                "--deploy-mode=cluster",
+                "--conf spark.submit.deployMode=cluster",
+                "--conf=spark.submit.deployMode=cluster --name client",
+                "--properties-file mine.conf",
+                "--properties-file=mine.conf"
+            })
     void aDriverOnTheClusterIsShippedTheOptionsFile(String mode) throws Exception {
         program("spark-submit", saysItsArguments());
+        Files.writeString(directory.resolve("mine.conf"), "spark.submit.deployMode cluster\n");
 
         assertThat(start("jobs/fuse.sh", (mode + " -- --key k").split(" ")).out())
-                .containsSubsequence("--files", home + "/conf/braid.properties", jar.toString())
+                .containsSubsequence("--files", uri("/conf/braid.properties"), uri("/target/braid.jar"))
                 .contains("--options=braid.properties");
         assertThat(start("jobs/fuse.sh", ("--files a.xml " + mode + " -- --key k").split(" "))
                         .out())
-                .containsSubsequence("--files", "a.xml," + home + "/conf/braid.properties", jar.toString())
+                .containsSubsequence(
+                        "--files", "a.xml," + uri("/conf/braid.properties"), uri("/target/braid.jar"), "fuse")
+                .contains("--options=braid.properties");
+    }
+
+    @Test
+    void theUsersOwnOptionsFileIsShippedToo() throws Exception {
+        program("spark-submit", saysItsArguments());
+        Path mine = Files.writeString(directory.resolve("my#1.properties"), "key = k\n");
+
+        assertThat(start("jobs/fuse.sh", "--deploy-mode", "cluster", "--", "--options", "my#1.properties")
+                        .out())
+                .containsSubsequence("--files", "file://" + encoded(mine.toString()), "fuse", "--options")
+                .contains("my#1.properties");
+        assertThat(start("jobs/fuse.sh", "--deploy-mode", "cluster", "--", "--options=" + mine)
+                        .out())
+                .containsSubsequence("--files", "file://" + encoded(mine.toString()), "fuse")
+                .contains("--options=my#1.properties");
+        assertThat(start("jobs/fuse.sh", "--deploy-mode", "cluster", "--", "--options=hdfs:///my.properties")
+                        .out())
+                .contains("--options=hdfs:///my.properties")
+                .doesNotContain("--files");
+    }
+
+    @Test
+    void driversOfAStandaloneClusterReadTheOptionsFileWhereItIs() throws Exception {
+        program("spark-submit", saysItsArguments());
+
+        assertThat(start("jobs/fuse.sh", "--master", "spark://h:7077", "--deploy-mode", "cluster", "--")
+                        .out())
+                .contains("--options=" + home + "/conf/braid.properties")
+                .doesNotContain("--files");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"SPARK_CONF_DIR", "SPARK_HOME", "spark-submit"})
+    void sparksOwnSettingsSayThatTheDriverIsOnTheCluster(String where) throws Exception {
+        Path installed = Files.createDirectories(directory.resolve("my spark"));
+        Path conf = Files.createDirectories(installed.resolve("conf"));
+        Files.writeString(
+                conf.resolve("spark-defaults.conf"),
+                "spark.submit.deployMode=cluster\nspark.files           a.xml,b.xml\n");
+        executable(Files.createDirectories(installed.resolve("bin")).resolve("spark-submit"), saysItsArguments());
+        switch (where) {
+            case "SPARK_HOME" -> environment.put("SPARK_HOME", installed.toString());
+            case "SPARK_CONF_DIR" -> {
+                program("spark-submit", saysItsArguments());
+                environment.put("SPARK_CONF_DIR", conf.toString());
+            }
+            default -> {
+                program("spark-submit", saysItsArguments());
+                program("find-spark-home", "export SPARK_HOME='" + installed + "'");
+            }
+        }
+
+        assertThat(start("jobs/fuse.sh", "--key", "k").out())
+                .containsSubsequence("--files", "a.xml,b.xml," + uri("/conf/braid.properties"), "fuse")
                 .contains("--options=braid.properties");
     }
 
@@ -322,7 +457,9 @@ class LauncherTest {
 
     @Test
     void buildsAJarThatIsOlderThanTheSources() throws Exception {
-        program("mvn", "echo \"mvn in $PWD: $*\" >> \"" + directory + "/built\"");
+        program(
+                "mvn",
+                "echo \"mvn in $PWD: $*\" >> \"" + directory + "/built\"; echo spark.jar > target/spark.classpath");
         Files.setLastModifiedTime(jar, FileTime.from(Instant.now().minusSeconds(600)));
 
         Outcome outcome = start("jobs/fuse.sh");
@@ -333,8 +470,39 @@ class LauncherTest {
         assertThat(outcome.out()).startsWith("java");
         start("jobs/fuse.sh");
         assertThat(Files.readAllLines(directory.resolve("built")))
-                .containsExactly(
-                        "mvn in " + home + ": -B -ntp -Dmaven.test.skip=true -Dspotless.check.skip=true package");
+                .containsExactly("mvn in " + home + ": -B -ntp -Dno-lint -Dmaven.test.skip=true package");
+    }
+
+    @Test
+    void twoFirstStartsAtOnceBuildOnceAndArchiveOnce() throws Exception {
+        system("flock");
+        Files.delete(jar);
+        Files.delete(home.resolve("target/braid.jsa"));
+        java(archiving("classes", "sleep 1; echo archived >> '" + directory + "/built'; exit"));
+        program(
+                "mvn",
+                "echo built >> '" + directory + "/built'; sleep 1; echo 'a jar' > target/braid.jar;"
+                        + " echo spark-a.jar:spark-b.jar > target/spark.classpath");
+
+        Process one = launch("jobs/fuse.sh", "--key", "k");
+        Process other = launch("jobs/fuse.sh", "--key", "k");
+
+        assertThat(one.waitFor()).isZero();
+        assertThat(other.waitFor()).isZero();
+        assertThat(Files.readAllLines(directory.resolve("built"))).containsExactly("built", "archived");
+        assertThat(names(home.resolve("target")))
+                .containsExactlyInAnyOrder("braid.jar", "spark.classpath", "braid.jsa", "build.log");
+    }
+
+    @Test
+    void aBuildThatWasKilledIsDoneAgain() throws Exception {
+        program("mvn", "echo again >> '" + directory + "/built'; echo spark-a.jar > target/spark.classpath");
+        Files.delete(home.resolve("target/spark.classpath"));
+
+        start("jobs/fuse.sh");
+        start("jobs/fuse.sh");
+
+        assertThat(Files.readAllLines(directory.resolve("built"))).containsExactly("again");
     }
 
     @Test
@@ -367,6 +535,41 @@ class LauncherTest {
                         + "/java'; set JAVA_HOME\n");
     }
 
+    @Test
+    void anOldJavaIsNamedBeforeSparkSubmitRuns() throws Exception {
+        program("spark-submit", saysItsArguments());
+        program("java", "echo 'openjdk version \"11.0.22\"' >&2");
+        Outcome outcome = start("jobs/fuse.sh");
+        assertThat(outcome.code()).isEqualTo(1);
+        assertThat(outcome.out()).isEmpty();
+        assertThat(outcome.error())
+                .isEqualTo("Cannot start Braid: expected Java 17 or newer, got '11' from '" + programs
+                        + "/java'; set JAVA_HOME\n");
+
+        Path newer = Files.createDirectories(directory.resolve("newer/bin"));
+        executable(newer.resolve("java"), "echo 'openjdk version \"25\" 2025-09-16' >&2");
+        Path conf = Files.createDirectories(directory.resolve("conf"));
+        Files.writeString(conf.resolve("spark-env.sh"), "export JAVA_HOME=" + newer.getParent() + "\n");
+        environment.put("SPARK_CONF_DIR", conf.toString());
+        assertThat(start("jobs/fuse.sh").out()).startsWith("spark-submit");
+    }
+
+    /** Before bash 4.4, which Amazon Linux 2 lacks, an empty array counts as unset. */
+    @Test
+    void noArrayThatMayBeEmptyIsExpandedAsIfItWereSet() throws IOException {
+        String script = Files.readString(Path.of("jobs/braid"));
+        List<String> arrays = Pattern.compile("^(\\w+)=\\(\\)$", Pattern.MULTILINE)
+                .matcher(script)
+                .results()
+                .map(found -> found.group(1))
+                .toList();
+        assertThat(arrays).contains("command", "spark", "properties");
+        String names = String.join("|", arrays);
+        String guarded = script.replaceAll("\\$\\{(" + names + ")\\[@\\]\\+\"\\$\\{\\1\\[@\\]\\}\"\\}", "");
+
+        assertThat(guarded).doesNotContainPattern("\\$\\{(" + names + ")\\[[@*]\\]\\}");
+    }
+
     private static List<String> names(Path directory) throws IOException {
         try (Stream<Path> files = Files.list(directory)) {
             return files.map(file -> file.getFileName().toString()).toList();
@@ -388,12 +591,27 @@ class LauncherTest {
     }
 
     private static String saysItsArguments() {
-        return "echo \"${0##*/}\"; printf '%s\\n' \"$@\" \"SPARK_CONF_DIR=${SPARK_CONF_DIR:-}\""
-                + " \"SPARK_SUBMIT_OPTS=${SPARK_SUBMIT_OPTS:-}\"\n";
+        return "echo \"${0##*/}\"; printf '%s\\n' \"$@\" \"SPARK_SUBMIT_OPTS=${SPARK_SUBMIT_OPTS:-}\""
+                + " \"LC_ALL=${LC_ALL:-}\"\n";
     }
 
-    private String quoted(String path) {
-        return "file://" + (home + path).replace(" ", "%20");
+    private String uri(String path) {
+        return "file://" + encoded(home + path);
+    }
+
+    private static String encoded(String path) {
+        return path.replace("%", "%25").replace(" ", "%20").replace("#", "%23").replace("?", "%3F");
+    }
+
+    /** Puts a program of this machine on the PATH. */
+    private void system(String program) throws IOException {
+        Path found = Stream.of("/usr/bin", "/bin")
+                .map(bin -> Path.of(bin, program))
+                .filter(Files::isExecutable)
+                .findFirst()
+                .orElseThrow();
+        Files.writeString(programs.resolve(program), "#!/bin/sh\nexec " + found + " \"$@\"\n");
+        Files.setPosixFilePermissions(programs.resolve(program), EXECUTABLE);
     }
 
     private void program(String name, String body) throws IOException {

@@ -160,6 +160,19 @@ class OptionsFileTest {
     }
 
     @Test
+    void theFileSystemIsSetUpAsSparkSays() throws IOException {
+        write("key = k\n");
+        String mount = "spark.hadoop.fs.viewfs.mounttable.cl.link./options";
+        System.setProperty(mount, directory.toUri().toString());
+        try {
+            assertThat(OptionsFile.read("viewfs://cl/options/braid.properties").values())
+                    .containsEntry("key", "k");
+        } finally {
+            System.clearProperty(mount);
+        }
+    }
+
+    @Test
     void helpIsShownWithoutReadingTheFile() {
         assertThat(Braid.withOptionsFile(new String[] {"fuse", "--options", "absent", "--help"}))
                 .containsExactly("fuse", "--options", "absent", "--help");

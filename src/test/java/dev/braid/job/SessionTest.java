@@ -1,0 +1,80 @@
+package dev.braid.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** In a JVM of its own, as the tests share a Spark. */
+class SessionTest {
+
+    @Test
+    @Timeout(value = 5, unit = TimeUnit.MINUTES)
+    void braidStopsTheSparkThatItStartedAndNoOther() throws Exception {
+        Process host = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                        "@conf/jvm.options",
+                        "-Dlog4j2.configurationFile="
+                                + Path.of("conf/log4j2.properties").toUri(),
+                        "-Dspark.master=local[1]",
+                        "-Dspark.ui.enabled=false",
+                        "-Dspark.driver.host=localhost",
+                        "-Dspark.driver.bindAddress=127.0.0.1",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Host.class.getName())
+                .redirectErrorStream(true)
+                .start();
+        String out = new String(host.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertThat(host.waitFor()).as(out).isZero();
+        assertThat(out).isEqualTo("""
+                        own: braid test, stopped true
+                        host's: the host, same session true, stopped false
+                        after a command: stopped false
+                        after a host on the cluster: stopped false
+                        """);
+    }
+
+    /** A program that has a Spark of its own. */
+    static final class Host {
+        private Host() {}
+
+        public static void main(String[] arguments) {
+            SparkSession own;
+            try (Session session = Session.open("test")) {
+                own = session.spark();
+            }
+            System.out.println("own: " + own.sparkContext().appName() + ", stopped "
+                    + own.sparkContext().isStopped());
+            SparkSession spark = SparkSession.builder().appName("the host").getOrCreate();
+            boolean same;
+            try (Session session = Session.open("test")) {
+                same = session.spark() == spark;
+            }
+            System.out.println("host's: " + spark.sparkContext().appName() + ", same session " + same + ", stopped "
+                    + spark.sparkContext().isStopped());
+            neighbours();
+            System.out.println(
+                    "after a command: stopped " + spark.sparkContext().isStopped());
+            System.setProperty("spark.submit.deployMode", "cluster");
+            neighbours();
+            System.out.println("after a host on the cluster: stopped "
+                    + spark.sparkContext().isStopped());
+            spark.stop();
+        }
+
+        private static void neighbours() {
+            Braid.run(
+                    new String[] {"neighbours", "--table=/absent", "--key=k", "--of=a"},
+                    new PrintWriter(new StringWriter()),
+                    new PrintWriter(new StringWriter()));
+        }
+    }
+}
