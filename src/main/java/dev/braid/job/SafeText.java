@@ -1,0 +1,43 @@
+package dev.braid.job;
+
+import java.util.regex.Pattern;
+
+/** Text that is safe to print: keys, names and paths are other people's. */
+final class SafeText {
+    private static final int LONGEST_LINE = 2000;
+
+    /** Of control characters, the ones that reorder text, and line separators; a line break is looked at on its own. */
+    private static final Pattern UNSAFE =
+            Pattern.compile("[\\p{Cntrl}\\u2028\\u2029\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069&&[^\\n]]");
+
+    /** A message lists several problems as indented lines; any other line break comes from a name. */
+    private static final Pattern STRAY_BREAK = Pattern.compile("\\n(?!  )");
+
+    private static final Pattern LONG_LINE = Pattern.compile("(?m)^(.{" + LONGEST_LINE + "}).+$");
+
+    /** In {@code scheme://user:password@host}; a number before a slash is a port. */
+    private static final Pattern PASSWORD =
+            Pattern.compile("([A-Za-z][A-Za-z0-9+.-]*://[^\\s/@:']*):(?:[^\\s/']*|(?!\\d{1,5}/)[^\\s'@]*)@");
+
+    private static final Pattern SECRET = Pattern.compile(
+            "([?&;](?:password|passwd|pwd|secret|token|sig|signature|access_key)=)[^\\s&;']*",
+            Pattern.CASE_INSENSITIVE);
+
+    private SafeText() {}
+
+    /** A message: control characters as {@code \\u001b}, passwords as {@code ***}, over-long lines cut. */
+    static String message(String text) {
+        return trace(STRAY_BREAK.matcher(text).replaceAll("\\\\u000a"));
+    }
+
+    /** The same of a stack trace, which keeps its lines and tabs. */
+    static String trace(String text) {
+        String masked =
+                SECRET.matcher(PASSWORD.matcher(text).replaceAll("$1:***@")).replaceAll("$1***");
+        String cut = LONG_LINE.matcher(masked).replaceAll("$1...");
+        return UNSAFE.matcher(cut)
+                .replaceAll(found -> found.group().equals("\t")
+                        ? "\t"
+                        : String.format("\\\\u%04x", (int) found.group().charAt(0)));
+    }
+}
