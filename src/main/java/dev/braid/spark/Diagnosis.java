@@ -44,15 +44,22 @@ public record Diagnosis(Kind kind, String cause) {
     private static final List<String> DISK =
             List.of("No space left on device", "Disk quota exceeded", "There is not enough space on the disk");
 
+    /** Subclasses too, as a text names no superclass. */
     private static final Set<String> PASSING_TYPES = Set.of(
             "SocketException",
+            "SocketTimeoutException",
+            "ConnectException",
+            "ConnectTimeoutException",
+            "NoRouteToHostException",
             "UnknownHostException",
             "InterruptedIOException",
             "InterruptedException",
             "ClosedChannelException",
+            "ClosedByInterruptException",
             "TimeoutException",
             "HttpTimeoutException",
             "SSLException",
+            "SSLHandshakeException",
             "NoHttpResponseException",
             "ConnectionClosedException",
             "BlockMissingException",
@@ -69,6 +76,7 @@ public record Diagnosis(Kind kind, String cause) {
             "TaskKilledException",
             "RejectedExecutionException",
             "CancellationException");
+
     private static final List<String> PASSING = List.of(
             "Filesystem closed",
             "Connection reset",
@@ -108,6 +116,7 @@ public record Diagnosis(Kind kind, String cause) {
             "UnsupportedFileSystemException",
             "ClassNotFoundException",
             "URISyntaxException",
+            "PatternSyntaxException",
             "UnresolvedPathException",
             "ChecksumException",
             "JsonProcessingException",

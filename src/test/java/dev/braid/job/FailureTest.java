@@ -89,11 +89,11 @@ class FailureTest {
 
     @Test
     void verboseShowsTheStackTraceAndEndsWithTheMessage() {
-        assertThat(failure.report(new InputException("Cannot read a", new IOException("why")), "fuse", true))
+        assertThat(failure.report(new InputException("Cannot read a", new FileNotFoundException("why")), "fuse", true))
                 .isEqualTo(ExitCode.INPUT);
         assertThat(error.toString())
                 .startsWith("dev.braid.InputException: Cannot read a\n\tat ")
-                .contains("Caused by: java.io.IOException: why")
+                .contains("Caused by: java.io.FileNotFoundException: why")
                 .endsWith("\nCannot read a\n");
     }
 

@@ -30,7 +30,7 @@ public final class AliasFileSystem extends RawLocalFileSystem {
 
     @Override
     public URI getUri() {
-        return uri;
+        return uri == null ? super.getUri() : uri; // null in the constructor
     }
 
     @Override
