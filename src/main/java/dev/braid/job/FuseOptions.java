@@ -76,7 +76,7 @@ final class FuseOptions {
             names = "--output-files",
             paramLabel = "N",
             converter = InputOptions.AtLeastOne.class,
-            description = "Most files to write: tasks are merged, so no more than --partitions. Default: of about 128"
+            description = "The most files to write; tasks are merged, so no more than there are. Default: of about 128"
                     + " MiB each, but enough for three tasks per slot.")
     Integer outputFiles;
 

@@ -101,7 +101,7 @@ public final class FusedTable {
             }
         } catch (Exception | Error failure) { // Spark throws checked exceptions that it does not declare
             delete(staging);
-            throw SparkFailure.translate(failure);
+            throw SparkFailure.translate(failure, "Cannot write '" + output + "'");
         }
         files.cancelDeleteOnExit(staging);
         new Publisher(output, overwrite, check, files).publish(staging);

@@ -20,12 +20,17 @@ final class SparkFailure {
      * failure} itself, unchecked.
      */
     static RuntimeException translate(Throwable failure) {
+        return translate(failure, "Cannot run a Spark job");
+    }
+
+    /** The same, with a message that begins with what was attempted, where no input is to blame. */
+    static RuntimeException translate(Throwable failure, String attempt) {
         Diagnosis diagnosis = Diagnosis.of(failure);
         InputException input = input(failure);
         Throwable unreadable = unreadable(failure);
         return switch (diagnosis.kind()) {
             case HEAP, NATIVE_MEMORY, DISK_FULL ->
-                new TransientException("Cannot run a Spark job: " + diagnosis.message(), failure);
+                new TransientException(attempt + ": " + diagnosis.message(), failure);
             case INPUT ->
                 input != null
                         ? input
@@ -39,9 +44,7 @@ final class SparkFailure {
                 new TransientException(
                         input != null
                                 ? input.getMessage()
-                                : unreadable != null
-                                        ? unread(failure)
-                                        : "Cannot run a Spark job: " + diagnosis.message(),
+                                : unreadable != null ? unread(failure) : attempt + ": " + diagnosis.message(),
                         failure);
             case UNKNOWN -> unreadable != null ? new TransientException(unread(failure), failure) : unchecked(failure);
         };
