@@ -3,12 +3,14 @@ package dev.braid.job;
 /** What a start ends with; {@code --help} lists them. */
 final class ExitCode {
     static final int DONE = 0;
+
+    /** Storage, network, memory, a full disk, or a fault of this program: a second try may help. */
     static final int FAILED = 1;
 
     /** The command line or the options file cannot be parsed, or the output exists. */
     static final int USAGE = 2;
 
-    /** Anything that a path, table or model holds or lacks. */
+    /** Anything that a path, table or model holds or lacks: a second try cannot help. */
     static final int INPUT = 3;
 
     private ExitCode() {}

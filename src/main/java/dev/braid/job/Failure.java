@@ -2,11 +2,16 @@ package dev.braid.job;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.NearestName;
+import dev.braid.spark.Diagnosis;
 import dev.braid.spark.OutputExistsException;
+import dev.braid.spark.TransientException;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
@@ -19,6 +24,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** How a run that did not work out ends: one message on standard error, and an {@link ExitCode}. */
 final class Failure {
     private static final int DEEPEST_CAUSE = 64;
+    private static final Set<String> SCRIPTS = Set.of("fuse", "inspect", "verify");
+    private static final Set<Diagnosis.Kind> OF_THE_MACHINE =
+            EnumSet.of(Diagnosis.Kind.HEAP, Diagnosis.Kind.NATIVE_MEMORY, Diagnosis.Kind.DISK_FULL);
 
     private final PrintWriter error;
 
@@ -28,31 +36,66 @@ final class Failure {
 
     /** A command line that cannot be parsed; {@code file} is the options file that holds the mistake, if one does. */
     int report(ParameterException exception, Optional<String> file) {
-        error.println(message(exception, file));
-        String command = exception.getCommandLine().getCommandSpec().qualifiedName();
-        error.println("See 'jobs/" + command + " --help'");
+        print(message(exception, file));
+        print("See '" + typed(exception.getCommandLine().getCommandSpec()) + " --help'");
         return ExitCode.USAGE;
     }
 
     /** A run of {@code command} that failed; Spark may have wrapped the reason, out of a task too. */
     int report(Throwable failure, String command, boolean verbose) {
         if (verbose) {
-            failure.printStackTrace(error);
+            StringWriter trace = new StringWriter();
+            failure.printStackTrace(new PrintWriter(trace, true));
+            error.print(SafeText.trace(trace.toString()));
         }
         List<Throwable> causes = causes(failure);
+        Diagnosis diagnosis = Diagnosis.of(failure);
         for (Throwable cause : causes) {
             if (cause instanceof UsageException || cause instanceof OutputExistsException) {
-                error.println(cause.getMessage());
-                return ExitCode.USAGE;
+                return print(cause.getMessage(), ExitCode.USAGE);
             }
-            if (cause instanceof InputException) {
-                error.println(cause.getMessage());
-                return ExitCode.INPUT;
+            if (cause instanceof TransientException) {
+                return print(cause.getMessage(), ExitCode.FAILED);
+            }
+            if (cause instanceof InputException && !OF_THE_MACHINE.contains(diagnosis.kind())) {
+                return print(
+                        cause.getMessage(),
+                        diagnosis.kind() == Diagnosis.Kind.INPUT ? ExitCode.INPUT : ExitCode.FAILED);
             }
         }
-        error.println("Cannot " + command + ": " + firstLine(causes.get(causes.size() - 1))
-                + (verbose ? "" : "; add --verbose for the stack trace"));
-        return ExitCode.FAILED;
+        if (OF_THE_MACHINE.contains(diagnosis.kind())) {
+            return print("Cannot " + command + ": " + diagnosis.message(), ExitCode.FAILED);
+        }
+        Throwable root = causes.get(causes.size() - 1);
+        if (root instanceof ClassNotFoundException
+                && String.valueOf(root.getMessage()).contains("FileSystem not found")) {
+            return print(
+                    "Cannot " + command + ": expected a library for each file system that a path names, got '"
+                            + root.getMessage() + "'; add it, for s3a:// with --packages"
+                            + " org.apache.hadoop:hadoop-aws:VERSION (that of Hadoop) before the --",
+                    ExitCode.INPUT);
+        }
+        return print(
+                "Cannot " + command + ": " + firstLine(root) + (verbose ? "" : "; add --verbose for the stack trace"),
+                ExitCode.FAILED);
+    }
+
+    private int print(String message, int code) {
+        print(message);
+        return code;
+    }
+
+    /** The one place where a failure is printed. */
+    private void print(String message) {
+        error.println(SafeText.message(message));
+    }
+
+    /** What starts a command. */
+    private static String typed(CommandSpec command) {
+        if (command.parent() == null) {
+            return "jobs/braid";
+        }
+        return SCRIPTS.contains(command.name()) ? "jobs/" + command.name() + ".sh" : "jobs/braid " + command.name();
     }
 
     private static List<Throwable> causes(Throwable failure) {

@@ -6,7 +6,9 @@ import dev.braid.spark.FusedTable;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
+import dev.braid.spark.OutputFiles;
 import dev.braid.spark.PairedTable;
+import dev.braid.spark.TablePath;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -36,9 +38,9 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExit codes:%n",
         footer = {
             "  0  done",
-            "  1  failed",
+            "  1  failed: storage, network, memory, a full disk or a fault of Braid; a retry may help",
             "  2  the command line or the options file cannot be parsed, or the output exists",
-            "  3  a path, a table or the model lacks or holds something that it should not",
+            "  3  a path, a table or the model lacks or holds something that it should not; a retry cannot help",
             "",
             "Examples:",
             "  jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused",
@@ -68,6 +70,7 @@ final class FuseCommand implements Callable<Integer> {
         try (SparkSession spark = Session.start("fuse")) {
             long start = System.nanoTime();
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+            TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
             FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
             Checkpoint checkpoint = options.repooled(stored);
@@ -83,7 +86,8 @@ final class FuseCommand implements Callable<Integer> {
                     ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
                 PairedTable paired = tables.pair(options.partitions());
                 Dataset<Row> fused = engine.fuse(paired, progress);
-                output.write(fused, rows);
+                long bytes = OutputFiles.bytes(config, checkpoint.config(), rows, tables.bytes());
+                output.write(OutputFiles.merge(fused, options.outputFiles(), bytes), rows);
             }
 
             Duration elapsed = Duration.ofNanos(System.nanoTime() - start);

@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -83,8 +84,16 @@ final class FuseOptions {
     Integer partitions;
 
     @Option(
+            names = "--output-files",
+            paramLabel = "N",
+            converter = InputOptions.AtLeastOne.class,
+            description = "The most files to write; tasks are merged, so no more than there are. Default: of about 128"
+                    + " MiB each, but enough for three tasks per slot.")
+    Integer outputFiles;
+
+    @Option(
             names = "--overwrite",
-            description = "Replace an existing output, once the new one is complete. Default: refuse.")
+            description = "Replace an existing table, once the new one is complete. Default: refuse.")
     boolean overwrite;
 
     @Option(
@@ -130,6 +139,11 @@ final class FuseOptions {
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth("fuse", "neither");
         }
+        if (pooling == Pooling.NONE && emit.contains(Emitted.POOLED)) {
+            throw new UsageException(
+                    "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
+                            + " and pooled vectors to write");
+        }
     }
 
     /** The model with the pooling asked for, or its own. */
@@ -140,15 +154,15 @@ final class FuseOptions {
     /**
      * What to read and to write for {@code model}.
      *
-     * @throws dev.braid.InputException if an option names a modality that the model lacks
+     * @throws InputException if an option names a modality that the model lacks, or its pooling is none and pooled
+     *     vectors are asked for
      */
     FusionConfig config(ModelConfig model) {
         TableColumns read = input.columns(model, keep);
         input.checkBudget(model);
-        if (pooling == Pooling.NONE && emit.contains(Emitted.POOLED)) {
-            throw new UsageException(
-                    "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
-                            + " and pooled vectors to write");
+        if (model.pooling() == Pooling.NONE && emit.contains(Emitted.POOLED)) {
+            throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"
+                    + " 'none'; pass '--pooling' or '--emit tokens'");
         }
         return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit), vectors, precision.precision);
     }
@@ -162,6 +176,10 @@ final class FuseOptions {
 
     OptionalInt partitions() {
         return partitions == null ? OptionalInt.empty() : OptionalInt.of(partitions);
+    }
+
+    OptionalInt outputFiles() {
+        return outputFiles == null ? OptionalInt.empty() : OptionalInt.of(outputFiles);
     }
 
     static final class PoolingName implements ITypeConverter<Pooling> {

@@ -120,12 +120,13 @@ final class InputOptions {
     /** Every path that is read. */
     List<String> paths() {
         List<String> paths = new ArrayList<>(List.of(model));
-        if (isMissing(paired)) {
-            features.forEach(table -> paths.add(table.value()));
-        } else {
-            paths.add(paired);
-        }
+        paths.addAll(tablePaths());
         return paths;
+    }
+
+    /** The path of every feature table. */
+    List<String> tablePaths() {
+        return isMissing(paired) ? features.stream().map(Assignment::value).toList() : List.of(paired);
     }
 
     /** The table of each modality. */

@@ -37,7 +37,7 @@ record RunReport(
                 .add("seconds", format("%,.1f", seconds))
                 .add("tokens/s", format("%,.0f", tokens / seconds))
                 .add("GFLOP/s", format("%,.1f", 2.0 * multiplyAdds / seconds / 1e9))
-                .add("output", output)
+                .add("output", SafeText.message(output))
                 .toString();
     }
 

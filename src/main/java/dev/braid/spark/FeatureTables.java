@@ -176,6 +176,11 @@ public final class FeatureTables {
         return PairedTable.joined(tables, columns);
     }
 
+    /** The size of all files. */
+    public long bytes() {
+        return inputBytes;
+    }
+
     private int joinPartitions() {
         int parallelism =
                 JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();

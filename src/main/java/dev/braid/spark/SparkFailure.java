@@ -1,9 +1,6 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import java.io.InterruptedIOException;
-import java.net.SocketException;
-import java.net.UnknownHostException;
 import java.util.List;
 
 /** Finds the cause of a failed Spark job that its user can act on. */
@@ -17,45 +14,88 @@ final class SparkFailure {
 
     private SparkFailure() {}
 
-    /** The bad input behind {@code failure}; {@code failure} itself, unchecked, where there is none. */
-    static RuntimeException translate(Exception failure) {
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof InputException input) {
-                return input;
-            }
-        }
-        if (unreadable(failure) != null && !isNetwork(failure)) {
-            return new InputException(
-                    "Cannot read feature tables: expected intact Parquet files, got " + reason(failure), failure);
+    /**
+     * The bad input behind {@code failure}, if there is some and a retry cannot help; a {@link TransientException} for
+     * what is known to pass and for files that cannot be read for another reason than their content; else {@code
+     * failure} itself, unchecked.
+     */
+    static RuntimeException translate(Throwable failure) {
+        return translate(failure, "Cannot run a Spark job");
+    }
+
+    /** The same, with a message that begins with what was attempted, where no input is to blame. */
+    static RuntimeException translate(Throwable failure, String attempt) {
+        Diagnosis diagnosis = Diagnosis.of(failure);
+        InputException input = input(failure);
+        Throwable unreadable = unreadable(failure);
+        return switch (diagnosis.kind()) {
+            case HEAP, NATIVE_MEMORY, DISK_FULL ->
+                new TransientException(attempt + ": " + diagnosis.message(), failure);
+            case INPUT ->
+                input != null
+                        ? input
+                        : unreadable != null
+                                ? new InputException(
+                                        "Cannot read feature tables: expected intact Parquet files, got "
+                                                + reason(failure),
+                                        failure)
+                                : unchecked(failure);
+            case PASSING ->
+                new TransientException(
+                        input != null
+                                ? input.getMessage()
+                                : unreadable != null ? unread(failure) : attempt + ": " + diagnosis.message(),
+                        failure);
+            case UNKNOWN -> unreadable != null ? new TransientException(unread(failure), failure) : unchecked(failure);
+        };
+    }
+
+    private static String unread(Throwable failure) {
+        return "Cannot read feature tables: expected files that can be read, got " + described(failure)
+                + "; try again once the storage answers";
+    }
+
+    private static RuntimeException unchecked(Throwable failure) {
+        if (failure instanceof Error error) {
+            throw error;
         }
         return failure instanceof RuntimeException unchecked
                 ? unchecked
                 : new IllegalStateException(firstLine(failure), failure);
     }
 
-    /** A storage that does not answer is no fault of the files; trying again may help. */
-    private static boolean isNetwork(Throwable failure) {
+    /** The first one in the chain of causes, or the one that a task reported as text; null if there is none. */
+    private static InputException input(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof SocketException
-                    || cause instanceof UnknownHostException
-                    || cause instanceof InterruptedIOException) {
-                return true;
+            if (cause instanceof InputException input) {
+                return input;
             }
         }
-        return false;
+        return Cause.chain(failure).stream()
+                .filter(cause -> cause.types().get(0).equals(InputException.class.getName()))
+                .findFirst()
+                .map(cause -> new InputException(cause.message(), failure))
+                .orElse(null);
     }
 
-    /** What Spark says of a file that it cannot read, and why; of any other failure its first line. */
+    /** Why a file cannot be read: what Spark says of it, or, if that may pass, the exception with its type. */
     static String reason(Throwable failure) {
+        Diagnosis diagnosis = Diagnosis.of(failure);
+        if (diagnosis.kind() != Diagnosis.Kind.INPUT) {
+            return diagnosis.cause(); // with its type, so that a message that quotes it can be understood
+        }
+        return described(failure);
+    }
+
+    private static String described(Throwable failure) {
         Throwable unreadable = unreadable(failure);
         if (unreadable == null) {
             return firstLine(failure);
         }
-        Throwable root = unreadable;
-        while (root.getCause() != null) {
-            root = root.getCause();
-        }
-        return root == unreadable ? firstLine(root) : firstLine(unreadable) + " " + firstLine(root);
+        List<Cause> chain = Cause.chain(unreadable);
+        String root = chain.get(chain.size() - 1).message().strip();
+        String file = firstLine(unreadable);
+        return file.endsWith(root) ? file : file + " " + root;
     }
 
     /** The innermost failure to read a file, as the outer ones quote it with all their surroundings; null if there is none. */

@@ -25,6 +25,7 @@ class CommandLineTest {
             --key other          | Cannot parse option '--key': expected it once, got it twice
             --max-tokens many    | Cannot parse option '--max-tokens': expected a whole number from 1 to 2147483647, got 'many'
             --max-tokens 0       | Cannot parse option '--max-tokens': expected a whole number from 1 to 2147483647, got '0'
+            --output-files 0     | Cannot parse option '--output-files': expected a whole number from 1 to 2147483647, got '0'
             --partitions 3e9     | Cannot parse option '--partitions': expected a whole number from 1 to 2147483647, got '3e9'
             --partitions         | Cannot parse option '--partitions': expected N, got nothing
             --options --verbose  | Cannot parse option '--options': expected FILE, got nothing
@@ -44,7 +45,7 @@ class CommandLineTest {
         arguments.addAll(Arrays.asList(mistake.split(" ")));
 
         assertThat(run(arguments.toArray(String[]::new))).isEqualTo(ExitCode.USAGE);
-        assertThat(error).hasToString(message + "\nSee 'jobs/braid fuse --help'\n");
+        assertThat(error).hasToString(message + "\nSee 'jobs/fuse.sh --help'\n");
         assertThat(out.toString()).isEmpty();
     }
 
@@ -59,6 +60,7 @@ class CommandLineTest {
             --model m --key k --output o --paired p --dtype a=float32 --dtype a=float16 | Cannot parse option '--dtype': expected modality 'a' once, got 'float32' and 'float16'
             --model m --key k --output o --paired p --mask a=b --mask a=c | Cannot parse option '--mask': expected modality 'a' once, got 'b' and 'c'
             --model m --key k --output o --paired p --length a=b --length a=c | Cannot parse option '--length': expected modality 'a' once, got 'b' and 'c'
+            --model m --key k --output o --paired p --pooling none | Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none' and pooled vectors to write
             --model m --key k --output o --paired p --mask a=b --mask c=d --length a=b | Cannot select tokens: expected '--mask' or '--length' for modality 'a', got both
             """)
     void saysWhichOptionsAreMissingOrExcludeEachOther(String arguments, String message) {

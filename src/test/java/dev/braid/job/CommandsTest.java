@@ -69,7 +69,7 @@ class CommandsTest {
 
     @Test
     @Order(4)
-    void aModelThatDoesNotGivePyTorchsNumbersIsRefusedBeforeAnyTableIsLookedFor() throws Exception {
+    void aModelThatDoesNotGivePyTorchsNumbersIsRefusedBeforeAnyTableIsRead() throws Exception {
         Path model = Files.createDirectory(directory.resolve("model"));
         for (String file : List.of("model.safetensors", "golden.safetensors")) {
             Files.copy(DEMO.resolve("model").resolve(file), model.resolve(file));
@@ -77,8 +77,9 @@ class CommandsTest {
         String config = Files.readString(DEMO.resolve("model/config.json"));
         Files.writeString(model.resolve("config.json"), config.replaceFirst("(num_attention_heads\": )8", "$14"));
         String[] arguments = {
-            "fuse", "--model", "model", "--paired", "/absent", "--key", "id", "--output", "refused", "--no-verify"
+            "fuse", "--model", "model", "--paired", "no-table", "--key", "id", "--output", "refused", "--no-verify"
         };
+        Files.writeString(directory.resolve("no-table"), "not read");
 
         Outcome verified = start(Arrays.copyOf(arguments, arguments.length - 1));
         assertThat(verified.code()).isEqualTo(ExitCode.INPUT);
@@ -88,8 +89,13 @@ class CommandsTest {
 
         Outcome unverified = start(arguments);
         assertThat(unverified.code()).isEqualTo(ExitCode.INPUT);
-        assertThat(unverified.error()).contains("table '/absent': expected a path that exists, got none");
+        assertThat(unverified.error()).contains("table 'no-table': expected Parquet files, got ");
         assertThat(directory.resolve("refused")).doesNotExist();
+
+        arguments[4] = "/absent";
+        Outcome absent = start(Arrays.copyOf(arguments, arguments.length - 1));
+        assertThat(absent.code()).isEqualTo(ExitCode.INPUT);
+        assertThat(absent.error()).contains("table '/absent': expected a path that exists, got none");
     }
 
     @Test
@@ -119,12 +125,12 @@ class CommandsTest {
         Map<String, String> older = Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE");
         String model = "--model=" + DEMO.resolve("model");
         String[] fuse = {
-            "fuse", "--precision=bf16", model, "--paired=/absent", "--key=id", "--output=refused", "--no-verify"
+            "fuse", "--precision=bf16", model, "--paired=no-table", "--key=id", "--output=refused", "--no-verify"
         };
 
         assertRefused("", start(older, "verify", "--precision=bf16", "--model=absent"));
         assertRefused("On the driver: ", start(older, Arrays.copyOf(fuse, fuse.length - 1)));
-        assertThat(start(older, fuse).error()).contains("table '/absent': expected a path that exists, got none");
+        assertThat(start(older, fuse).error()).contains("table 'no-table': expected Parquet files, got ");
         assertRefused(
                 "On executor 'driver' (localhost): ",
                 fuse(older, "--precision=bf16", "--no-verify", "--partitions=1", "--output=refused"));

@@ -3,9 +3,11 @@ package dev.braid.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.InputException;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.SocketTimeoutException;
 import java.util.concurrent.ExecutionException;
 import org.apache.spark.SparkException;
 import org.junit.jupiter.api.Test;
@@ -33,13 +35,50 @@ class FailureTest {
     @Test
     void anyOtherFailureIsTheFirstLineOfItsLastCause() {
         Throwable thrown = new SparkException(
-                "Job aborted due to stage failure",
-                new IOException("No space left on device.\nDriver stacktrace:\n  at x"));
+                "Job aborted due to stage failure", new IOException("The disk is gone.\nDriver stacktrace:\n  at x"));
 
         assertThat(failure.report(thrown, "fuse", false)).isEqualTo(ExitCode.FAILED);
         assertThat(error)
-                .hasToString("Cannot fuse: java.io.IOException: No space left on device;"
-                        + " add --verbose for the stack trace\n");
+                .hasToString(
+                        "Cannot fuse: java.io.IOException: The disk is gone;" + " add --verbose for the stack trace\n");
+    }
+
+    @Test
+    void badInputBehindWhichIsAStorageErrorMayPass() {
+        Throwable timeout = new InputException("Cannot read a", new IOException(new SocketTimeoutException("x")));
+        assertThat(failure.report(timeout, "fuse", false)).isEqualTo(ExitCode.FAILED);
+        Throwable unknown = new InputException("Cannot read b", new IOException("never heard of"));
+        assertThat(failure.report(unknown, "fuse", false)).isEqualTo(ExitCode.FAILED);
+        Throwable missing = new InputException("Cannot read c", new FileNotFoundException("x"));
+        assertThat(failure.report(missing, "fuse", false)).isEqualTo(ExitCode.INPUT);
+        assertThat(error).hasToString("Cannot read a\nCannot read b\nCannot read c\n");
+    }
+
+    @Test
+    void anExhaustedHeapIsReportedAsThatWhateverItWasTakenFor() {
+        Throwable thrown =
+                new InputException("Cannot read a: expected Parquet", new OutOfMemoryError("Java heap space"));
+        assertThat(failure.report(thrown, "fuse", false)).isEqualTo(ExitCode.FAILED);
+        assertThat(error.toString())
+                .startsWith(
+                        "Cannot fuse: expected enough heap memory, got 'OutOfMemoryError: Java heap space'; raise it");
+    }
+
+    @Test
+    void aFileSystemWithoutItsLibraryIsThePathsFault() {
+        Throwable thrown = new RuntimeException(
+                new ClassNotFoundException("Class org.apache.hadoop.fs.s3a.S3AFileSystem not found"));
+        assertThat(failure.report(thrown, "fuse", false)).isEqualTo(ExitCode.INPUT);
+        assertThat(error.toString()).contains("--packages org.apache.hadoop:hadoop-aws");
+    }
+
+    @Test
+    void namesAndPasswordsAreMadeSafeInMessagesAndTraces() {
+        failure.report(new InputException("row '\u001b[2J' of hdfs://u:secret@h/x"), "fuse", true);
+        assertThat(error.toString())
+                .doesNotContain("\u001b", "secret")
+                .contains("\tat ")
+                .endsWith("\nrow '\\u001b[2J' of hdfs://u:***@h/x\n");
     }
 
     @Test
@@ -50,11 +89,11 @@ class FailureTest {
 
     @Test
     void verboseShowsTheStackTraceAndEndsWithTheMessage() {
-        assertThat(failure.report(new InputException("Cannot read a", new IOException("why")), "fuse", true))
+        assertThat(failure.report(new InputException("Cannot read a", new FileNotFoundException("why")), "fuse", true))
                 .isEqualTo(ExitCode.INPUT);
         assertThat(error.toString())
                 .startsWith("dev.braid.InputException: Cannot read a\n\tat ")
-                .contains("Caused by: java.io.IOException: why")
+                .contains("Caused by: java.io.FileNotFoundException: why")
                 .endsWith("\nCannot read a\n");
     }
 

@@ -17,6 +17,7 @@ import org.apache.parquet.column.Encoding;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.metadata.ColumnChunkMetaData;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
+import org.apache.parquet.hadoop.metadata.ParquetMetadata;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Dataset;
@@ -26,6 +27,8 @@ import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(SharedSpark.class)
 class FusedTableTest {
@@ -84,11 +87,24 @@ class FusedTableTest {
     }
 
     @Test
-    void anOutputThatAppearsMeanwhileIsRefused() throws IOException {
+    void anOutputThatAppearsMeanwhileStaysAndSoDoesTheFinishedTable() throws IOException {
         FusedTable table = at("out", false);
         Files.createDirectory(directory.resolve("out"));
-        assertThatThrownBy(() -> table.write(rows(3), 3)).isInstanceOf(OutputExistsException.class);
-        assertThat(names(directory)).containsExactly("out");
+        Files.createFile(directory.resolve("out/other.parquet"));
+        assertThatThrownBy(() -> table.write(rows(3), 3))
+                .isInstanceOf(OutputExistsException.class)
+                .hasMessageContaining("; the finished table is kept at 'file:" + directory + "/.out.staging-")
+                .hasMessageEndingWith("': move it to its place or remove it");
+        assertThat(names(directory.resolve("out"))).containsExactly("other.parquet");
+        assertFinishedTableIsKept(3);
+    }
+
+    /** Rows that are written and counted are hours of work. */
+    private void assertFinishedTableIsKept(int rows) throws IOException {
+        List<String> kept =
+                names(directory).stream().filter(n -> n.contains(".staging-")).toList();
+        assertThat(kept).hasSize(1);
+        assertThat(spark.read().parquet(directory + "/" + kept.get(0)).count()).isEqualTo(rows);
     }
 
     @Test
@@ -114,7 +130,7 @@ class FusedTableTest {
     @Test
     void aCountThatIsNotTheKeysIsNotPublished() throws IOException {
         assertThatThrownBy(() -> at("out", false).write(rows(10), 11))
-                .isInstanceOf(IllegalStateException.class)
+                .isInstanceOf(TransientException.class)
                 .hasMessage("Cannot publish 'file:" + directory.resolve("out")
                         + "': expected 11 rows (keys of the input), got 10; did the input change while it was read?");
         assertThat(names(directory)).isEmpty();
@@ -123,21 +139,153 @@ class FusedTableTest {
     @Test
     void theOldOutputComesBackWhenTheNewOneCannotTakeItsPlace() throws IOException {
         at("out", false).write(rows(3), 3);
-        Configuration hadoop = new Configuration();
-        hadoop.setClass("fs.file.impl", NoNewOutput.class, RawLocalFileSystem.class);
-        hadoop.setBoolean("fs.file.impl.disable.cache", true);
-        FusedTable table = FusedTable.at(directory + "/out", true, List.of(), hadoop);
-        assertThatThrownBy(() -> table.write(rows(5), 5)).hasMessageContaining("Cannot rename");
-        assertThat(names(directory)).containsExactly("out");
+        assertThatThrownBy(() -> on(NoNewOutput.class).write(rows(5), 5))
+                .isInstanceOf(TransientException.class)
+                .hasMessageContaining("Cannot rename")
+                .hasMessageContaining("; the old table is back; the finished table is kept at 'file:");
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
+        assertFinishedTableIsKept(5);
     }
 
     /** Cannot rename a staging directory. */
-    public static final class NoNewOutput extends RawLocalFileSystem {
+    public static class NoNewOutput extends RawLocalFileSystem {
         @Override
         public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
             return !from.getName().contains("staging") && super.rename(from, to);
         }
+    }
+
+    @Test
+    void whereNeitherTableCanTakeThePlaceBothAreNamedAndTheFirstFailureIsKept() throws IOException {
+        at("out", false).write(rows(3), 3);
+        assertThatThrownBy(() -> on(NoOutput.class).write(rows(5), 5))
+                .isInstanceOf(TransientException.class)
+                .hasMessageMatching("Cannot publish 'file:.*/out': .*; nothing is at that path now: the old table is at"
+                        + " 'file:.*/\\.out\\.replaced-.*', the finished one at 'file:.*/\\.out\\.staging-.*'; move one of"
+                        + " them there")
+                .hasRootCauseMessage("Cannot rename 'file:" + directory + "/" + hidden("staging") + "' to 'file:"
+                        + directory + "/out'");
+        assertThat(spark.read().parquet(directory + "/" + hidden("replaced")).count())
+                .isEqualTo(3);
+        assertFinishedTableIsKept(5);
+    }
+
+    private String hidden(String purpose) throws IOException {
+        return names(directory).stream()
+                .filter(name -> name.contains(purpose))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** Can rename nothing to the output. */
+    public static final class NoOutput extends RawLocalFileSystem {
+        @Override
+        public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
+            return !to.getName().equals("out") && super.rename(from, to);
+        }
+    }
+
+    @Test
+    void aRenameThatMovesIntoADirectoryIsTakenBack() throws IOException {
+        assertThatThrownBy(() -> on(Late.class).write(rows(5), 5))
+                .isInstanceOf(TransientException.class)
+                .hasMessageContaining("has appeared meanwhile");
+        assertThat(names(directory.resolve("out"))).isEmpty();
+        assertFinishedTableIsKept(5);
+    }
+
+    /** As HDFS renames where another run has published a moment before. */
+    public static final class Late extends RawLocalFileSystem {
+        @Override
+        public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
+            if (!to.getName().equals("out")) {
+                return super.rename(from, to);
+            }
+            mkdirs(to);
+            return super.rename(from, new org.apache.hadoop.fs.Path(to, from.getName()));
+        }
+    }
+
+    private FusedTable on(Class<? extends RawLocalFileSystem> files) {
+        Configuration hadoop = new Configuration();
+        hadoop.setClass("fs.file.impl", files, RawLocalFileSystem.class);
+        hadoop.setBoolean("fs.file.impl.disable.cache", true);
+        return FusedTable.at(directory + "/out", true, List.of(), hadoop);
+    }
+
+    @Test
+    void onlyATableIsReplaced() throws IOException {
+        for (String other : List.of("thesis.tex", ".git/HEAD", "_delta_log/0.json", "sub/x.parquet", "k=1/notes.txt")) {
+            Path file = directory.resolve("out").resolve(other);
+            Files.createDirectories(file.getParent());
+            Files.writeString(file, "mine");
+            Files.writeString(directory.resolve("out/a.parquet"), "");
+            Files.writeString(directory.resolve("out/_SUCCESS"), "");
+            assertThatThrownBy(() -> at("out", true))
+                    .as(other)
+                    .isInstanceOf(OutputExistsException.class)
+                    .hasMessageContaining("expected a table (a directory of nothing but Parquet files) or an empty"
+                            + " directory, got one with '" + other.replaceFirst("^k=1/|/.*", "") + "'; choose another");
+            assertThat(file).hasContent("mine");
+            org.apache.hadoop.fs.FileUtil.fullyDelete(directory.resolve("out").toFile());
+        }
+        Files.createDirectory(directory.resolve("out"));
+        Files.writeString(directory.resolve("out/.bashrc"), "mine");
+        assertThatThrownBy(() -> at("out", true)).hasMessageContaining("got one without Parquet files");
+        Files.delete(directory.resolve("out/.bashrc"));
+        at("out", true);
+        Files.createDirectory(directory.resolve("out/k=1"));
+        Files.writeString(directory.resolve("out/k=1/.a.parquet.crc"), "");
+        Files.writeString(directory.resolve("out/k=1/a.parquet"), "");
+        at("out", true);
+        Files.writeString(directory.resolve("file"), "mine");
+        assertThatThrownBy(() -> at("file", true))
+                .isInstanceOf(OutputExistsException.class)
+                .hasMessageContaining("got a file; choose another path, or remove it yourself");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"a:b", "run_2024-01-01T00:00:00", "[x]*{y}", "50%20", "a b", "图像 é", ".hidden", "new/deep:er/out"
+            })
+    void anyNameCanBeWrittenAndReplaced(String name) throws IOException {
+        for (int count = 3; count < 5; count++) {
+            at(name, true).write(rows(count), count);
+        }
+        Path out = directory.resolve(name);
+        assertThat(names(out)).contains("_SUCCESS");
+        assertThat(names(out.getParent())).containsExactly(out.getFileName().toString());
+        assertThat(Footers.rows(TablePath.parse(out.toString()), new Configuration()))
+                .isEqualTo(4);
+    }
+
+    @Test
+    void aNameOfTheLongestKindIsWrittenAndALongerOneSaysSoAtOnce() throws IOException {
+        at("x".repeat(255), false).write(rows(1), 1);
+        assertThat(names(directory)).containsExactly("x".repeat(255));
+        for (String name : List.of("x".repeat(256), "é".repeat(128))) {
+            assertThatThrownBy(() -> at(name, false))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageContaining("got 'File name too long'; choose another path")
+                    .satisfies(failure -> assertThat(Diagnosis.isInput(failure)).isTrue());
+        }
+        assertThat(names(directory)).containsExactly("x".repeat(255));
+    }
+
+    @Test
+    void lookingAtThePlaceCreatesNothing() throws IOException {
+        at("new/parent/out", false);
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void aLinkIsFollowedToWhereItLeads() throws IOException {
+        Files.createSymbolicLink(directory.resolve("current"), Path.of("v3"));
+        at("current", false).write(rows(3), 3);
+        at("current", true).write(rows(4), 4);
+        assertThat(Files.isSymbolicLink(directory.resolve("current"))).isTrue();
+        assertThat(names(directory)).containsExactly("current", "v3");
+        assertThat(spark.read().parquet(directory + "/v3").count()).isEqualTo(4);
     }
 
     @Test
@@ -153,11 +301,49 @@ class FusedTableTest {
     }
 
     @Test
+    void anInputUnderAnotherNameIsRefusedAndStays() throws IOException {
+        Files.createDirectories(directory.resolve("real/pairs"));
+        Files.writeString(directory.resolve("real/pairs/x.parquet"), "rows");
+        Files.createSymbolicLink(directory.resolve("latest"), Path.of("real/pairs"));
+        Files.createSymbolicLink(directory.resolve("alias"), Path.of("real"));
+        Configuration hadoop = AliasFileSystem.hadoop();
+        for (String input : List.of("latest", "alias/pairs", "lat*", "alias/*", "latest/x.parquet", "alias")) {
+            for (String scheme : List.of("", "file:", "file://", "mount://a")) {
+                assertThatThrownBy(() -> FusedTable.at(
+                                directory + "/real/pairs", true, List.of(scheme + directory + "/" + input), hadoop))
+                        .as(scheme + input)
+                        .isInstanceOf(InputException.class)
+                        .hasMessageContaining("': expected a path apart from the input, got input '");
+            }
+        }
+        assertThatThrownBy(() -> FusedTable.at(directory + "/latest", true, List.of(directory + "/real/pairs"), hadoop))
+                .isInstanceOf(InputException.class);
+        assertThatThrownBy(() ->
+                        FusedTable.at(directory + "/alias/pairs/new/out", true, List.of(directory + "/latest"), hadoop))
+                .isInstanceOf(InputException.class);
+        assertThat(directory.resolve("real/pairs/x.parquet")).hasContent("rows");
+        FusedTable.at(directory + "/alias/other", true, List.of(directory + "/latest"), hadoop);
+    }
+
+    @Test
+    void whatTheUserSetForWritingStays() throws IOException {
+        SparkSession session = spark.newSession();
+        session.conf().set("spark.sql.parquet.compression.codec", "gzip");
+        session.conf().set("parquet.block.size", 64 << 10);
+        Dataset<Row> rows = session.range(0, 40_000, 1, 1).selectExpr("id", "array(rand(), rand()) as fused");
+        at("out", false).write(rows, 40_000);
+        assertThat(chunks(directory.resolve("out")).get(0).getCodec()).isEqualTo(CompressionCodecName.GZIP);
+        assertThat(blocks(directory.resolve("out"))).isGreaterThan(1);
+    }
+
+    @Test
     void aPlaceWhereNothingCanBeCreatedIsNamed() throws IOException {
         Files.writeString(directory.resolve("file"), "no directory");
-        assertThatThrownBy(() -> at("file/out", false).write(rows(1), 1))
+        assertThatThrownBy(() -> at("file/out", false))
                 .isInstanceOf(InputException.class)
-                .hasMessageStartingWith("Cannot write 'file:" + directory.resolve("file/out") + "': ");
+                .hasMessage("Cannot write 'file:" + directory.resolve("file/out")
+                        + "': expected a directory to create it in," + " got file 'file:" + directory.resolve("file")
+                        + "'; choose another path");
     }
 
     @Test
@@ -183,6 +369,14 @@ class FusedTableTest {
     }
 
     private static List<ColumnChunkMetaData> chunks(Path directory) throws IOException {
+        return footer(directory).getBlocks().get(0).getColumns();
+    }
+
+    private static int blocks(Path directory) throws IOException {
+        return footer(directory).getBlocks().size();
+    }
+
+    private static ParquetMetadata footer(Path directory) throws IOException {
         try (var files = Files.list(directory)) {
             Path file = files.filter(f -> f.toString().endsWith(".parquet"))
                     .findFirst()
@@ -190,7 +384,7 @@ class FusedTableTest {
             org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(file.toString());
             try (ParquetFileReader reader =
                     ParquetFileReader.open(HadoopInputFile.fromPath(path, new Configuration()))) {
-                return reader.getFooter().getBlocks().get(0).getColumns();
+                return reader.getFooter();
             }
         }
     }

@@ -1,0 +1,108 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * One exception of a failure.
+ *
+ * @param types the full names of its class and superclasses, or the one name that a text gives
+ * @param message its first line
+ */
+record Cause(List<String> types, String message) {
+    private static final int MOST = 200;
+
+    /** An exception in the text of a task's failure, which is all that is left of one that cannot be deserialised. */
+    private static final Pattern IN_TEXT = Pattern.compile(
+            "(?m)(?:^Caused by: |most recent failure: .*\\): )((?:[\\w$]+\\.)+[\\w$]*(?:Exception|Error)[\\w$]*)(?:: (.*))?$");
+
+    /** An exception in the words of an {@link InputException} that lists several problems and so has no cause. */
+    private static final Pattern IN_PROBLEM = Pattern.compile("got ([A-Z]\\w*(?:Exception|Error))(?:: (.*))?");
+
+    private static final Pattern TASK = Pattern.compile(" most recent failure: .*", Pattern.DOTALL);
+
+    /** The causes of {@code failure} from the outermost to the root, without what they suppressed. */
+    static List<Cause> chain(Throwable failure) {
+        List<Cause> chain = new ArrayList<>();
+        for (Throwable thrown = failure; thrown != null && chain.size() < MOST; thrown = thrown.getCause()) {
+            add(thrown, chain);
+        }
+        return chain;
+    }
+
+    /** The same, and everything that was suppressed along the way. */
+    static List<Cause> all(Throwable failure) {
+        List<Cause> all = new ArrayList<>();
+        collect(failure, Collections.newSetFromMap(new IdentityHashMap<>()), all);
+        return all;
+    }
+
+    private static void collect(Throwable thrown, Set<Throwable> seen, List<Cause> all) {
+        if (thrown == null || all.size() >= MOST || !seen.add(thrown)) {
+            return;
+        }
+        add(thrown, all);
+        if (thrown instanceof InputException && thrown.getCause() == null) {
+            addInText(IN_PROBLEM, String.valueOf(thrown.getMessage()), all);
+        }
+        collect(thrown.getCause(), seen, all);
+        for (Throwable suppressed : thrown.getSuppressed()) {
+            collect(suppressed, seen, all);
+        }
+    }
+
+    private static void add(Throwable thrown, List<Cause> causes) {
+        List<String> types = new ArrayList<>();
+        for (Class<?> type = thrown.getClass(); type != Throwable.class; type = type.getSuperclass()) {
+            types.add(type.getName());
+        }
+        String message = String.valueOf(thrown.getMessage());
+        List<Cause> inText = new ArrayList<>();
+        if (thrown.getCause() == null && types.get(0).startsWith("org.apache.spark.")) {
+            addInText(IN_TEXT, message, inText);
+        }
+        // What a task threw is quoted here, and comes next as a cause of its own.
+        boolean quoted = thrown.getCause() != null || !inText.isEmpty();
+        String own = quoted ? TASK.matcher(message).replaceFirst("") : message;
+        causes.add(new Cause(types, own.lines().findFirst().orElse("")));
+        causes.addAll(inText);
+    }
+
+    private static void addInText(Pattern pattern, String text, List<Cause> causes) {
+        Matcher matcher = pattern.matcher(text);
+        for (int found = 0; found < MOST && matcher.find(); found++) {
+            causes.add(new Cause(List.of(matcher.group(1)), matcher.group(2) == null ? "" : matcher.group(2)));
+        }
+    }
+
+    /** Whether its class, or one of its superclasses, has one of these simple names. */
+    boolean is(Set<String> simpleNames) {
+        return types.stream().anyMatch(type -> simpleNames.contains(simpleName(type)));
+    }
+
+    /** Whether its class is in one of these packages, each written with its last dot. */
+    boolean isIn(List<String> packages) {
+        return packages.stream().anyMatch(types.get(0)::startsWith);
+    }
+
+    boolean says(List<String> texts) {
+        return texts.stream().anyMatch(message::contains);
+    }
+
+    private static String simpleName(String type) {
+        return type.substring(Math.max(type.lastIndexOf('.'), type.lastIndexOf('$')) + 1);
+    }
+
+    /** As a message quotes it. */
+    @Override
+    public String toString() {
+        String name = simpleName(types.get(0));
+        return message.isEmpty() || message.equals("null") ? name : name + ": " + message;
+    }
+}

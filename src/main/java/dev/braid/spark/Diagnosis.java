@@ -1,0 +1,234 @@
+package dev.braid.spark;
+
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * Whether a second try of a failed run can help, and what to do before it. Only what is known to be wrong with the
+ * input cannot pass; everything else may.
+ *
+ * @param kind what failed
+ * @param cause the exception that tells
+ */
+public record Diagnosis(Kind kind, String cause) {
+    /** What failed. */
+    public enum Kind {
+        /** The input: a file, a path, a model or an option. A retry fails in the same way. */
+        INPUT,
+        /** Too little heap in a driver or an executor. */
+        HEAP,
+        /** Too little memory outside the heap. */
+        NATIVE_MEMORY,
+        /** No free space at the output or in Spark's local directories. */
+        DISK_FULL,
+        /** Storage, network, lost executors, an interruption. */
+        PASSING,
+        /** Nothing that is known here. */
+        UNKNOWN
+    }
+
+    private static final Set<String> MEMORY = Set.of("OutOfMemoryError");
+    private static final List<String> HEAP =
+            List.of("heap space", "GC overhead", "array size", "UNABLE_TO_ACQUIRE_MEMORY", "Unable to acquire");
+    private static final Pattern HEAP_EXIT = Pattern.compile("exit(ed with)? (code|status):? 52\\b");
+    private static final Pattern KILLED = Pattern.compile(
+            "exit(ed with)? (code|status):? 137\\b|OOMKilled|exceeding (physical |virtual )?memory limits"
+                    + "|running beyond (the )?'?(PHYSICAL|VIRTUAL|physical|virtual)'? memory");
+
+    private static final Set<String> DISK_TYPES = Set.of(
+            "DSQuotaExceededException",
+            "NSQuotaExceededException",
+            "QuotaExceededException",
+            "DiskOutOfSpaceException");
+    private static final List<String> DISK =
+            List.of("No space left on device", "Disk quota exceeded", "There is not enough space on the disk");
+
+    /** Subclasses too, as a text names no superclass. */
+    private static final Set<String> PASSING_TYPES = Set.of(
+            "SocketException",
+            "SocketTimeoutException",
+            "ConnectException",
+            "ConnectTimeoutException",
+            "NoRouteToHostException",
+            "UnknownHostException",
+            "InterruptedIOException",
+            "InterruptedException",
+            "ClosedChannelException",
+            "ClosedByInterruptException",
+            "TimeoutException",
+            "HttpTimeoutException",
+            "SSLException",
+            "SSLHandshakeException",
+            "NoHttpResponseException",
+            "ConnectionClosedException",
+            "BlockMissingException",
+            "RetriableException",
+            "StandbyException",
+            "SafeModeException",
+            "ServerNotRunningYetException",
+            "SdkClientException",
+            "AWSServiceThrottledException",
+            "AWSServiceIOException",
+            "AWSStatus500Exception",
+            "FetchFailedException",
+            "MetadataFetchFailedException",
+            "TaskKilledException",
+            "RejectedExecutionException",
+            "CancellationException");
+
+    private static final List<String> PASSING = List.of(
+            "Filesystem closed",
+            "Connection reset",
+            "Connection refused",
+            "Connection pool shut down",
+            "Premature end of Content-Length",
+            "Slow Down",
+            "SlowDown",
+            "Service Unavailable",
+            "Internal Server Error",
+            "Too Many Requests",
+            "Status Code: 500",
+            "Status Code: 503",
+            "Stale file handle",
+            "Could not obtain block",
+            "Too many open files",
+            "Resource temporarily unavailable",
+            "Input/output error",
+            "FILE_NOT_EXIST",
+            "underlying files have been updated",
+            "ExecutorLostFailure",
+            "stopped SparkContext",
+            "SparkContext was shut down",
+            "Shutdown in progress");
+
+    private static final Set<String> INPUT_TYPES = Set.of(
+            "InputException",
+            "FileNotFoundException",
+            "NoSuchFileException",
+            "NotDirectoryException",
+            "ParentNotDirectoryException",
+            "PathIsNotDirectoryException",
+            "FileAlreadyExistsException",
+            "AccessControlException",
+            "AccessDeniedException",
+            "ReadOnlyFileSystemException",
+            "UnsupportedFileSystemException",
+            "ClassNotFoundException",
+            "URISyntaxException",
+            "PatternSyntaxException",
+            "UnresolvedPathException",
+            "ChecksumException",
+            "JsonProcessingException",
+            "CharConversionException",
+            "CharacterCodingException",
+            "EOFException",
+            "DataFormatException",
+            "ZipException",
+            "TProtocolException",
+            "TTransportException",
+            "AnalysisException",
+            "IndexOutOfBoundsException",
+            "ArrayIndexOutOfBoundsException",
+            "StringIndexOutOfBoundsException",
+            "NegativeArraySizeException",
+            "IllegalArgumentException",
+            "NumberFormatException",
+            "UnsupportedOperationException",
+            "ArithmeticException",
+            "ClassCastException",
+            "NullPointerException",
+            "BufferUnderflowException",
+            "NoSuchElementException");
+    /** Decoders and decompressors, whose exceptions speak of the bytes that they were given. */
+    private static final List<String> DECODERS = List.of(
+            "org.apache.parquet.",
+            "org.apache.spark.sql.",
+            "shaded.parquet.",
+            "com.github.luben.zstd.",
+            "org.xerial.snappy.",
+            "io.airlift.compress.",
+            "net.jpountz.lz4.");
+
+    private static final List<String> INPUT = List.of(
+            "is not a Parquet file",
+            "corrupt",
+            "Corrupt",
+            "CRC checksum",
+            "can not read class org.apache.parquet",
+            "cannot be converted",
+            "Illegal Parquet type",
+            "Unrecognized Parquet type",
+            "Unsupported encoding",
+            "No FileSystem for scheme",
+            "Illegal file pattern",
+            "File name too long",
+            "Permission denied",
+            "Operation not permitted",
+            "Read-only file system",
+            "Not a directory",
+            "Is a directory",
+            "No such file or directory");
+
+    /**
+     * What {@code failure} was, by all of its causes and what they suppressed: memory, disk and whatever else may pass
+     * come before the input, as they can make a good file look damaged.
+     */
+    public static Diagnosis of(Throwable failure) {
+        List<Cause> all = Cause.all(failure);
+        for (Kind kind : List.of(Kind.HEAP, Kind.NATIVE_MEMORY, Kind.DISK_FULL, Kind.PASSING)) {
+            for (Cause cause : all) {
+                if (is(kind, cause)) {
+                    return new Diagnosis(kind, cause.toString());
+                }
+            }
+        }
+        List<Cause> chain = Cause.chain(failure);
+        Cause root = chain.get(chain.size() - 1);
+        return new Diagnosis(isInput(root) ? Kind.INPUT : Kind.UNKNOWN, root.toString());
+    }
+
+    /** Whether a retry would fail in the same way, given that reading or opening something has failed. */
+    public static boolean isInput(Throwable failure) {
+        return of(failure).kind() == Kind.INPUT;
+    }
+
+    private static boolean is(Kind kind, Cause cause) {
+        if (cause.is(Set.of("InputException"))) {
+            return false; // Its words may be those of a key.
+        }
+        boolean heap =
+                cause.says(HEAP) || cause.message().isEmpty() || cause.message().equals("null");
+        return switch (kind) {
+            case HEAP ->
+                (cause.is(MEMORY) && heap) || HEAP_EXIT.matcher(cause.message()).find();
+            case NATIVE_MEMORY ->
+                (cause.is(MEMORY) && !heap) || KILLED.matcher(cause.message()).find();
+            case DISK_FULL -> cause.is(DISK_TYPES) || cause.says(DISK);
+            case PASSING -> cause.is(PASSING_TYPES) || cause.says(PASSING);
+            case INPUT, UNKNOWN -> false;
+        };
+    }
+
+    private static boolean isInput(Cause root) {
+        return root.is(INPUT_TYPES) || root.isIn(DECODERS) || root.says(INPUT);
+    }
+
+    /** How a message goes on behind "Cannot do this: ". */
+    public String message() {
+        String got = ", got '" + cause + "'";
+        return switch (kind) {
+            case HEAP ->
+                "expected enough heap memory" + got + "; raise it with --driver-memory (a run in one JVM) or"
+                        + " --executor-memory, or lower --max-tokens or spark.sql.parquet.columnarReaderBatchSize";
+            case NATIVE_MEMORY ->
+                "expected enough memory outside the heap" + got + "; raise"
+                        + " spark.executor.memoryOverhead, or lower --max-tokens or the number of cores of an executor";
+            case DISK_FULL ->
+                "expected free disk space at the output and in Spark's local directories" + " (spark.local.dir)" + got
+                        + "; free some and try again";
+            case PASSING, UNKNOWN -> "expected storage, network and executors that answer" + got + "; try again";
+            case INPUT -> "expected readable input" + got;
+        };
+    }
+}

@@ -1,0 +1,206 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.UUID;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What keeps a table from being written at a path, found before any work is done. Driver only. */
+final class OutputCheck {
+    /** Names of up to this many bytes get a hidden name of their own length or a little more. */
+    private static final int SHORT_NAME = 100;
+
+    private static final Logger log = LoggerFactory.getLogger(OutputCheck.class);
+
+    private final Path output;
+    private final FileSystem files;
+
+    OutputCheck(Path output, FileSystem files) {
+        this.output = output;
+        this.files = files;
+    }
+
+    /**
+     * Refuses an output that is an input, holds one or lies in one, whatever they are called.
+     *
+     * @param inputs paths and patterns; what cannot be opened is left to its reader to report
+     */
+    void refuseOverlap(Collection<String> inputs, Configuration hadoop) throws IOException {
+        Place place = Place.of(output, hadoop);
+        for (String input : inputs) {
+            for (Path path : paths(input, hadoop)) {
+                Place read = Place.of(path, hadoop);
+                if (place.holds(read) || read.holds(place)) {
+                    boolean same = read.path().toString().equals(path.toString());
+                    throw new InputException("Cannot write '" + output
+                            + "': expected a path apart from the input, got input '" + path + "'"
+                            + (same ? "" : ", which leads to '" + read.path() + "'"));
+                }
+            }
+        }
+    }
+
+    /** The path and what its pattern matches. */
+    private static List<Path> paths(String input, Configuration hadoop) throws IOException {
+        List<Path> paths = new ArrayList<>();
+        try {
+            paths.add(Place.qualified(TablePath.parse(input), hadoop));
+            paths.addAll(TablePath.find(input, hadoop));
+        } catch (IOException | RuntimeException failure) { // unchecked: a malformed path or a missing library
+            if (!Diagnosis.isInput(failure)) {
+                throw failure;
+            }
+            log.debug("Cannot resolve '{}'", input, failure);
+        }
+        return paths;
+    }
+
+    /**
+     * Refuses what is at the path, unless it may be replaced and is a table or an empty directory.
+     *
+     * @return whether there is something to replace
+     */
+    boolean refuseExisting(boolean overwrite) throws IOException {
+        FileStatus status;
+        try {
+            status = files.getFileStatus(output);
+        } catch (FileNotFoundException free) {
+            return false;
+        }
+        if (!overwrite) {
+            throw new OutputExistsException(
+                    "Cannot write '" + output + "': expected a path that does not exist, got one that does; choose"
+                            + " another or pass --overwrite");
+        }
+        String other = status.isDirectory() ? noTable(output, true) : "a file";
+        if (other != null) {
+            throw new OutputExistsException("Cannot replace '" + output
+                    + "': expected a table (a directory of nothing but Parquet files) or an empty directory, got "
+                    + other
+                    + "; choose another path, or remove it yourself");
+        }
+        return true;
+    }
+
+    /** What shows that a directory is no table of Parquet files; null if nothing does. */
+    private String noTable(Path directory, boolean mayBeEmpty) throws IOException {
+        FileStatus[] entries = files.listStatus(directory);
+        boolean success = false;
+        for (FileStatus entry : entries) {
+            success |= entry.getPath().getName().equals("_SUCCESS");
+        }
+        boolean table = success || (entries.length == 0 && mayBeEmpty);
+        for (FileStatus entry : entries) {
+            String name = entry.getPath().getName();
+            String holds = "one with '" + name + "'";
+            if (entry.isDirectory()) {
+                String inner =
+                        name.equals("_temporary") ? null : name.contains("=") ? noTable(entry.getPath(), true) : holds;
+                if (inner != null) {
+                    return inner;
+                }
+                table |= name.contains("=");
+            } else if (name.endsWith(".parquet") || (success && name.startsWith("part-"))) {
+                table = true;
+            } else if (!name.startsWith("_") && !name.startsWith(".")) {
+                return holds;
+            }
+        }
+        return table ? null : "one without Parquet files";
+    }
+
+    /** Creates a directory where the output is to be and removes it again. Directories above it are not created yet. */
+    void refuseUncreatable() throws IOException {
+        if (output.getParent() == null) {
+            throw new InputException(
+                    "Cannot write '" + output + "': expected a directory below the root, got the root");
+        }
+        Path existing = Place.existing(output.getParent(), files);
+        if (!files.getFileStatus(existing).isDirectory()) {
+            throw new InputException("Cannot write '" + output + "': expected a directory to create it in, got file '"
+                    + existing + "'; choose another path");
+        }
+        Path probe = new Path(existing, hidden("staging").getName());
+        create(probe);
+        files.delete(probe, true);
+    }
+
+    /** Creates a directory for the output, and those above it. */
+    void create(Path directory) {
+        Path parent = directory.getParent();
+        try {
+            if (!files.mkdirs(directory) && !files.exists(directory)) {
+                if (!files.getUri().getScheme().equals("file")) {
+                    throw new IOException("no reason from '" + files.getUri() + "'");
+                }
+                // Hadoop says no more than that it failed.
+                Files.createDirectories(java.nio.file.Path.of(directory.toUri().getPath()));
+            }
+        } catch (IOException | RuntimeException failure) {
+            throw new InputException(
+                    "Cannot write '" + output + "': expected to create a directory in '" + parent + "', got '"
+                            + reason(failure) + "'; choose another path",
+                    failure);
+        }
+    }
+
+    private static String reason(Exception failure) {
+        if (failure instanceof AccessDeniedException) {
+            return "Permission denied";
+        }
+        if (failure instanceof FileSystemException local && local.getReason() != null) {
+            return local.getReason();
+        }
+        return Diagnosis.of(failure).cause();
+    }
+
+    /** Warns of what killed runs have left. Another run that is still writing looks the same. */
+    void warnOfLeftovers() throws IOException {
+        Path parent = output.getParent();
+        if (!files.exists(parent)) {
+            return;
+        }
+        String begin = "." + plain(output.getName()) + ".";
+        for (FileStatus left : files.listStatus(
+                parent,
+                path -> path.getName().startsWith(begin + "replaced-")
+                        || path.getName().startsWith(begin + "staging-"))) {
+            log.warn(
+                    "'{}' is left of a run that was killed, unless one is still writing: {}",
+                    left.getPath(),
+                    left.getPath().getName().startsWith(begin + "replaced-")
+                            ? "the table that was at '" + output + "'; move it back or remove it"
+                            : "an unfinished table; remove it");
+        }
+    }
+
+    /**
+     * A new path beside the output, so that a rename suffices, with a dot that hides it from every reader. Its name is
+     * plain ASCII, and as long as the output's where that is long, so that it can be created if the output can.
+     */
+    Path hidden(String purpose) {
+        String end = "." + purpose + "-" + UUID.randomUUID().toString().substring(0, 8);
+        String name = plain(output.getName());
+        int most = Math.max(SHORT_NAME, name.length()) - end.length() - 1;
+        return new Path(output.getParent(), "." + (name.length() > most ? name.substring(0, most) : name) + end);
+    }
+
+    /** A character for every byte. */
+    private static String plain(String name) {
+        return new String(name.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1)
+                .replaceAll("[^A-Za-z0-9._-]", "_");
+    }
+}

@@ -1,0 +1,100 @@
+package dev.braid.spark;
+
+import java.io.IOException;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Moves a finished table to its place. Whatever fails here, the finished table stays, and the message says where. */
+final class Publisher {
+    private static final Logger log = LoggerFactory.getLogger(Publisher.class);
+
+    private final Path output;
+    private final boolean overwrite;
+    private final OutputCheck check;
+    private final FileSystem files;
+
+    Publisher(Path output, boolean overwrite, OutputCheck check, FileSystem files) {
+        this.output = output;
+        this.overwrite = overwrite;
+        this.check = check;
+        this.files = files;
+    }
+
+    /**
+     * By one rename, or two where an old table is replaced; that is deleted last, or put back.
+     *
+     * @throws OutputExistsException if there is something now that must not be replaced
+     * @throws TransientException if the file system fails
+     */
+    void publish(Path finished) {
+        String kept = "; the finished table is kept at '" + finished + "': move it to its place or remove it";
+        try {
+            if (check.refuseExisting(overwrite)) {
+                swap(finished, kept);
+            } else {
+                move(finished, output);
+            }
+        } catch (OutputExistsException exists) {
+            throw new OutputExistsException(exists.getMessage() + kept);
+        } catch (TransientException told) {
+            throw told;
+        } catch (IOException | RuntimeException failure) { // object stores throw unchecked ones
+            throw failed(failure, kept);
+        }
+    }
+
+    private void swap(Path finished, String kept) throws IOException {
+        Path replaced = check.hidden("replaced");
+        move(output, replaced);
+        try {
+            move(finished, output);
+        } catch (IOException | RuntimeException failure) {
+            try {
+                move(replaced, output);
+            } catch (IOException | RuntimeException again) {
+                failure.addSuppressed(again);
+                throw failed(
+                        failure,
+                        "; nothing is at that path now: the old table is at '" + replaced + "', the finished one at '"
+                                + finished + "'; move one of them there");
+            }
+            throw failed(failure, "; the old table is back" + kept);
+        }
+        deleteReplaced(replaced);
+    }
+
+    private TransientException failed(Exception failure, String next) {
+        return new TransientException(
+                "Cannot publish '" + output + "': expected to rename a directory, got '"
+                        + Diagnosis.of(failure).cause() + "'" + next,
+                failure);
+    }
+
+    /** A rename onto a directory moves into it where another run has published meanwhile; then it is taken back. */
+    private void move(Path from, Path to) throws IOException {
+        if (files.exists(to)) {
+            throw new IOException("'" + to + "' has appeared meanwhile");
+        }
+        if (!files.rename(from, to)) {
+            throw new IOException("Cannot rename '" + from + "' to '" + to + "'");
+        }
+        Path inside = new Path(to, from.getName().contains(":") ? "./" + from.getName() : from.getName());
+        if (files.exists(inside)) {
+            throw new IOException("'" + to + "' has appeared meanwhile"
+                    + (files.rename(inside, from) ? "" : ", and '" + inside + "' cannot be taken out of it"));
+        }
+    }
+
+    /** The new table is in place: what goes wrong here is not the run's failure. */
+    private void deleteReplaced(Path replaced) {
+        try {
+            if (!files.delete(replaced, true)) {
+                log.warn("The replaced table is still at '{}'; remove it", replaced);
+            }
+        } catch (IOException | RuntimeException failure) {
+            log.warn("The replaced table is still at '{}'; remove it", replaced, failure);
+        }
+    }
+}

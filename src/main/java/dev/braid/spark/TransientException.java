@@ -1,0 +1,13 @@
+package dev.braid.spark;
+
+/**
+ * A run failed for a reason that may be gone on a second try: storage, network, memory, a full disk, an input that
+ * changed. The message is complete for the person who started the run.
+ */
+public final class TransientException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    TransientException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

@@ -1,0 +1,154 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.braid.InputException;
+import java.io.EOFException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.SocketTimeoutException;
+import java.nio.channels.ClosedByInterruptException;
+import java.util.stream.Stream;
+import org.apache.hadoop.fs.ChecksumException;
+import org.apache.hadoop.security.AccessControlException;
+import org.apache.parquet.io.ParquetDecodingException;
+import org.apache.spark.SparkException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class DiagnosisTest {
+    private static final String JOB =
+            "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times, most recent"
+                    + " failure: Lost task 0.3 in stage 3.0 (TID 7) (host executor 2): ";
+
+    static Stream<Throwable> content() {
+        return Stream.of(
+                new ParquetDecodingException("could not verify page integrity, CRC checksum verification failed"),
+                new RuntimeException("file:/x is not a Parquet file. Expected magic number at tail, but found [1, 2]"),
+                new RuntimeException("corrupted file: the footer index is not within the file: 12"),
+                new IOException("can not read class org.apache.parquet.format.PageHeader: Required field"),
+                new EOFException("Reached the end of stream with 12 bytes left to read"),
+                new ArrayIndexOutOfBoundsException("Index 17 out of bounds for length 3"),
+                new NegativeArraySizeException("-3"),
+                new ChecksumException("Checksum error: file:/x at 512", 512),
+                new InputException("Cannot decode row 'No space left on device'"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("content")
+    void whatABrokenFileDoesIsInput(Throwable root) {
+        assertThat(kind(unreadable(root))).isEqualTo(Diagnosis.Kind.INPUT);
+        assertThat(kind(new InputException("Cannot read a", root))).isEqualTo(Diagnosis.Kind.INPUT);
+    }
+
+    static Stream<Throwable> passing() {
+        return Stream.of(
+                new SocketTimeoutException("Read timed out"),
+                new IOException("Filesystem closed"),
+                new IOException("Could not obtain block: BP-1:blk_2 file=/x"),
+                new IOException("Input/output error"),
+                new RuntimeException("Slow Down (Service: S3, Status Code: 503)"),
+                new IllegalStateException("Connection pool shut down"),
+                new EOFException("Premature end of Content-Length delimited message body (expected: 9; received: 2)"),
+                new UncheckedIOException(new IOException("Stale file handle")),
+                new ClosedByInterruptException(),
+                new InterruptedException());
+    }
+
+    @ParameterizedTest
+    @MethodSource("passing")
+    void whatMayPassIsFoundAnywhere(Throwable transientCause) {
+        Throwable behindGood = new ParquetDecodingException("could not read page", transientCause);
+        Throwable suppressed = new ArrayIndexOutOfBoundsException("17");
+        suppressed.addSuppressed(transientCause);
+        Throwable beside = new InputException("Cannot read a", new IOException("is not a Parquet file"));
+        beside.addSuppressed(transientCause);
+
+        assertThat(Stream.of(unreadable(transientCause), unreadable(behindGood), unreadable(suppressed), beside))
+                .extracting(DiagnosisTest::kind)
+                .containsOnly(Diagnosis.Kind.PASSING);
+    }
+
+    @Test
+    void aStorageErrorThatNobodyKnowsIsNotTheInputsFault() {
+        assertThat(kind(unreadable(new IOException("the array controller sneezed"))))
+                .isEqualTo(Diagnosis.Kind.UNKNOWN);
+        assertThat(kind(new InputException("Cannot read a", new IOException("the array controller sneezed"))))
+                .isEqualTo(Diagnosis.Kind.UNKNOWN);
+    }
+
+    @Test
+    void whatAPathLacksIsInput() {
+        assertThat(kind(new InputException("Cannot read a", new FileNotFoundException("a"))))
+                .isEqualTo(Diagnosis.Kind.INPUT);
+        assertThat(kind(new InputException("Cannot read a", new AccessControlException("Permission denied: user=x"))))
+                .isEqualTo(Diagnosis.Kind.INPUT);
+    }
+
+    @Test
+    void memoryIsToldApartByWhatRanOut() {
+        assertThat(kind(unreadable(new RuntimeException(
+                        "Cannot reserve additional contiguous bytes", new OutOfMemoryError("Java heap space")))))
+                .isEqualTo(Diagnosis.Kind.HEAP);
+        assertThat(kind(new OutOfMemoryError("GC overhead limit exceeded"))).isEqualTo(Diagnosis.Kind.HEAP);
+        assertThat(kind(new OutOfMemoryError())).isEqualTo(Diagnosis.Kind.HEAP);
+        assertThat(kind(new OutOfMemoryError(
+                        "Physical memory usage is too high: physicalBytes (9g) > maxPhysicalBytes")))
+                .isEqualTo(Diagnosis.Kind.NATIVE_MEMORY);
+        assertThat(kind(new SparkException(JOB + "ExecutorLostFailure (executor 2 exited caused by one of the running"
+                        + " tasks) Reason: Command exited with code 52")))
+                .isEqualTo(Diagnosis.Kind.HEAP);
+        assertThat(kind(new SparkException(JOB + "ExecutorLostFailure (executor 2 exited caused by one of the running"
+                        + " tasks) Reason: Container killed by YARN. Exit code: 137, exit code 137")))
+                .isEqualTo(Diagnosis.Kind.NATIVE_MEMORY);
+        assertThat(kind(new SparkException(JOB + "ExecutorLostFailure (executor 2 exited caused by one of the running"
+                        + " tasks) Reason: Remote RPC client disassociated.")))
+                .isEqualTo(Diagnosis.Kind.PASSING);
+    }
+
+    @Test
+    void aFullDiskIsFoundInAnError() {
+        assertThat(kind(new SparkException(
+                        "[TASK_WRITE_FAILED] Task failed", new Error(new IOException("No space left on device")))))
+                .isEqualTo(Diagnosis.Kind.DISK_FULL);
+    }
+
+    /** As Spark reports a task whose exception cannot be deserialised. */
+    @Test
+    void aCauseThatIsOnlyTextIsFound() {
+        String read = "org.apache.spark.SparkException: [FAILED_READ_FILE.NO_HINT] Encountered error while reading file"
+                + " file:///x.parquet. SQLSTATE: KD001\n\tat org.apache.spark.A.b(A.scala:1)\nCaused by: ";
+        String end = "\n\tat a.b.C.d(E.java:1)\n\nDriver stacktrace:";
+
+        assertThat(kind(new SparkException(JOB + read + "java.lang.OutOfMemoryError: Java heap space" + end)))
+                .isEqualTo(Diagnosis.Kind.HEAP);
+        assertThat(kind(new SparkException(
+                        JOB + read + "org.apache.hadoop.hdfs.BlockMissingException: Could not obtain" + end)))
+                .isEqualTo(Diagnosis.Kind.PASSING);
+        assertThat(kind(new SparkException(JOB + read
+                        + "org.apache.parquet.io.ParquetDecodingException: could not verify page integrity" + end)))
+                .isEqualTo(Diagnosis.Kind.INPUT);
+        assertThat(kind(new SparkException(JOB + "dev.braid.InputException: Cannot decode row 'a'" + end)))
+                .isEqualTo(Diagnosis.Kind.INPUT);
+    }
+
+    @Test
+    void anExceptionThatAListOfProblemsNamesIsFound() {
+        assertThat(kind(new InputException("Cannot load x:\n  Cannot read a: expected a readable file, got"
+                        + " SocketTimeoutException: Read timed out\n  more")))
+                .isEqualTo(Diagnosis.Kind.PASSING);
+    }
+
+    private static Diagnosis.Kind kind(Throwable failure) {
+        return Diagnosis.of(failure).kind();
+    }
+
+    private static Throwable unreadable(Throwable cause) {
+        Throwable read = new SparkException(
+                "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///x.parquet. SQLSTATE: KD001",
+                cause);
+        return new SparkException(JOB + read + "\n\tat x\nDriver stacktrace:", new SparkException("Task failed", read));
+    }
+}

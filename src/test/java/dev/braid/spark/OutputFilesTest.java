@@ -1,0 +1,54 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.OptionalInt;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@ExtendWith(SharedSpark.class)
+class OutputFilesTest {
+    private final SparkSession spark;
+
+    OutputFilesTest(SparkSession spark) {
+        this.spark = spark;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "30000,   2000, 16,   48", // little output: three tasks a slot
+        "30000, 128000, 16, 1000", // much: 128 MiB a file
+        "  500, 128000, 16,  500", // no more than there are tasks
+        "   20,      1, 16,   20", // fewer than three a slot: none is merged
+        "  100,      0,  2,    6",
+    })
+    void filesHoldAbout128MiBButEverySlotKeepsThreeTasks(int tasks, long megabytes, int slots, int files) {
+        assertThat(OutputFiles.count(tasks, megabytes << 20, slots)).isEqualTo(files);
+    }
+
+    @Test
+    void sizesThatPassTheRangeOfAnIntAreCounted() {
+        assertThat(OutputFiles.count(Integer.MAX_VALUE, Long.MAX_VALUE / 2, Integer.MAX_VALUE))
+                .isEqualTo(Integer.MAX_VALUE);
+    }
+
+    @Test
+    void tasksAreMergedInOrderWithoutAShuffle() {
+        Dataset<Row> rows = spark.range(0, 100, 1, 40).toDF();
+
+        Dataset<Row> merged = OutputFiles.merge(rows, OptionalInt.empty(), 1000);
+        assertThat(merged.javaRDD().getNumPartitions()).isEqualTo(6); // local[2]
+        assertThat(merged.queryExecution().executedPlan().toString()).doesNotContain("Exchange");
+        assertThat(merged.collectAsList()).isEqualTo(rows.collectAsList());
+        assertThat(OutputFiles.merge(rows, OptionalInt.of(1), Long.MAX_VALUE / 2)
+                        .javaRDD()
+                        .getNumPartitions())
+                .isEqualTo(1);
+        assertThat(OutputFiles.merge(rows, OptionalInt.of(1000), 0)).isSameAs(rows);
+    }
+}

@@ -1,0 +1,61 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.braid.InputException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class TablePathTest {
+    private final Configuration hadoop = new Configuration();
+
+    @TempDir
+    private Path directory;
+
+    @ParameterizedTest
+    @CsvSource({
+        "run_2024-01-01T00:00:00, , ./run_2024-01-01T00:00:00",
+        "a:b, , ./a:b",
+        "a:b/c, , ./a:b/c",
+        "/x/a:b, , /x/a:b",
+        "x/a:b, , x/a:b",
+        "hdfs://nn:8020/a:b, hdfs, /a:b",
+        "file:/x, file, /x",
+        "s3a://bucket/[x] %20é, s3a, /[x] %20é",
+    })
+    void aColonMakesASchemeOnlyBeforeASlash(String text, String scheme, String path) {
+        assertThat(TablePath.parse(text).toUri().getScheme()).isEqualTo(scheme);
+        assertThat(TablePath.parse(text).toUri().getPath()).isEqualTo(path);
+    }
+
+    @Test
+    void everyPathThatLeadsNowhereIsNamedAtOnce() throws IOException {
+        Files.createDirectories(directory.resolve("in [1]/a:b"));
+        TablePath.refuseAbsent(
+                List.of(directory + "/in [1]", directory + "/in [1]/a:b", directory + "/in*", "file:" + directory),
+                hadoop);
+        assertThatThrownBy(() -> TablePath.refuseAbsent(
+                        List.of(
+                                directory + "/a",
+                                directory.toString(),
+                                directory + "/b*",
+                                directory + "/c[",
+                                "nosuch://x/y"),
+                        hadoop))
+                .isInstanceOf(InputException.class)
+                .hasMessageMatching("""
+                        Cannot open feature tables:
+                          table '.*/a': expected a path that exists, got none
+                          table '.*/b\\*': expected a path that exists, got none
+                          table '.*/c\\[': expected a path that can be opened, got .+
+                          table 'nosuch://x/y': expected a path that can be opened, got .+""");
+    }
+}
