@@ -67,7 +67,8 @@ final class FuseCommand implements Callable<Integer> {
     @SuppressWarnings("try") // the progress line works by being open
     public Integer call() throws IOException {
         options.check();
-        try (SparkSession spark = Session.start("fuse")) {
+        try (Session session = Session.open("fuse")) {
+            SparkSession spark = session.spark();
             long start = System.nanoTime();
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TablePath.refuseAbsent(options.input.tablePaths(), hadoop);

@@ -54,7 +54,8 @@ final class InspectCommand implements Callable<Integer> {
             printModel(Inspection.read(input.model, Session.hadoop()), out);
             return ExitCode.DONE;
         }
-        try (SparkSession spark = Session.start("inspect")) {
+        try (Session session = Session.open("inspect")) {
+            SparkSession spark = session.spark();
             Inspection model = Inspection.read(input.model, spark.sparkContext().hadoopConfiguration());
             printModel(model, out);
             printTables(spark, model.checkpoint().config(), out);

@@ -42,11 +42,6 @@ final class Session implements AutoCloseable {
         return new Session(SparkSession.builder().config(conf).getOrCreate(), true);
     }
 
-    /** As {@link #open}, for callers that stop Spark themselves. */
-    static SparkSession start(String command) {
-        return open(command).spark();
-    }
-
     /**
      * Spark for a driver on the cluster, which YARN takes for a failed one if it starts none, even for a command that
      * needs none; elsewhere null.

@@ -10,11 +10,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Fuses tables with one model: opened once, used for any number of tables, closed at the end. It holds the model's broadcast;
@@ -27,6 +33,10 @@ import org.apache.spark.sql.SparkSession;
 public final class FusionEngine implements AutoCloseable {
     /** How long a task of {@link #close} holds its slot, so that others get the other slots. */
     private static final long RELEASE_MILLIS = 50;
+    /** How long {@link #close} waits for its tasks, which wait for slots. */
+    private static final long RELEASE_SECONDS = 10;
+
+    private static final Logger log = LoggerFactory.getLogger(FusionEngine.class);
 
     private final JavaSparkContext spark;
     private final Checkpoint checkpoint;
@@ -149,17 +159,32 @@ public final class FusionEngine implements AutoCloseable {
             return;
         }
         closed = true;
-        if (spark.sc().isStopped()) {
-            ExecutorModel.release(model.id());
-            return;
+        ExecutorModel.release(model.id());
+        if (!spark.sc().isStopped()) {
+            model.destroy();
+            if (!spark.isLocal()) {
+                releaseOnExecutors();
+            }
         }
-        model.destroy();
+    }
+
+    /** A failure is no reason to fail: an executor that is gone holds nothing. */
+    private void releaseOnExecutors() {
         UUID id = model.id();
         int slots = Math.max(1, spark.defaultParallelism());
         List<Integer> tasks = new ArrayList<>(IntStream.range(0, slots).boxed().toList());
-        spark.parallelize(tasks, slots).foreachPartition(ignored -> {
+        JavaFutureAction<Void> job = spark.parallelize(tasks, slots).foreachPartitionAsync(ignored -> {
             ExecutorModel.release(id);
             Thread.sleep(RELEASE_MILLIS);
         });
+        try {
+            job.get(RELEASE_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException | TimeoutException unreleased) {
+            job.cancel(true);
+            log.debug("Executors may hold the model until they load another one", unreleased);
+        } catch (InterruptedException e) {
+            job.cancel(true);
+            Thread.currentThread().interrupt();
+        }
     }
 }
