@@ -44,10 +44,7 @@ public final class FeatureTables {
         this.sources = sources;
         this.tables = tables;
         this.rows = rows;
-        this.inputBytes = sources.stream()
-                .flatMap(source -> source.files().stream())
-                .mapToLong(FileStatus::getLen)
-                .sum();
+        this.inputBytes = files(sources).stream().mapToLong(FileStatus::getLen).sum();
     }
 
     /**
@@ -101,7 +98,7 @@ public final class FeatureTables {
         List<SourceTable> sources = sources(settings, features, columns, problems);
         List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
         List<Footers.Rows> rows = sources.stream().map(SourceTable::rows).toList();
-        settings.fit(rows.stream().reduce(Footers.Rows.NONE, Footers.Rows::and));
+        settings.fit(rows.stream().reduce(Footers.Rows.NONE, Footers.Rows::and), files(sources));
         return new FeatureTables(settings, columns, sources, tables, rows);
     }
 
@@ -144,6 +141,11 @@ public final class FeatureTables {
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);
         }
+    }
+
+    /** The files of all tables. */
+    static List<FileStatus> files(List<SourceTable> sources) {
+        return sources.stream().flatMap(source -> source.files().stream()).toList();
     }
 
     static int auditTasks(long inputBytes, OptionalInt shufflePartitions) {

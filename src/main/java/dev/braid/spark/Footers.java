@@ -40,14 +40,19 @@ final class Footers {
      * What files say of their rows.
      *
      * @param rows in all files
+     * @param groups row groups with rows; a task reads one or more
      * @param largestRow bytes of a row, decoded: the mean of the row group with the largest rows; 0 without rows
      * @param vectorized whether Spark's vectorized reader decodes every column
      */
-    record Rows(long rows, long largestRow, boolean vectorized) {
-        static final Rows NONE = new Rows(0, 0, true);
+    record Rows(long rows, long groups, long largestRow, boolean vectorized) {
+        static final Rows NONE = new Rows(0, 0, 0, true);
 
         Rows and(Rows other) {
-            return new Rows(rows + other.rows, Math.max(largestRow, other.largestRow), vectorized && other.vectorized);
+            return new Rows(
+                    rows + other.rows,
+                    groups + other.groups,
+                    Math.max(largestRow, other.largestRow),
+                    vectorized && other.vectorized);
         }
     }
 
@@ -102,6 +107,7 @@ final class Footers {
 
     private static Rows rows(ParquetFileReader reader, Set<String> columns) {
         long rows = 0;
+        long groups = 0;
         long largest = 0;
         boolean vectorized = true;
         for (BlockMetaData block : reader.getFooter().getBlocks()) {
@@ -113,9 +119,10 @@ final class Footers {
                 }
             }
             rows += block.getRowCount();
+            groups += block.getRowCount() == 0 ? 0 : 1;
             largest = Math.max(largest, block.getRowCount() == 0 ? 0 : bytes / block.getRowCount());
         }
-        return new Rows(rows, largest, vectorized);
+        return new Rows(rows, groups, largest, vectorized);
     }
 
     /** The old packing of levels is no encoding of values, so Spark decodes a column with it unless it has levels. */

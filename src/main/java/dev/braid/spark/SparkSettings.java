@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -43,6 +44,10 @@ final class SparkSettings {
     private static final String BATCH_ROWS = "spark.sql.parquet.columnarReaderBatchSize";
     private static final String CODEC = "spark.sql.parquet.compression.codec";
     private static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
+    /** Spark splits a file no smaller; its default is the most. */
+    private static final String OPEN_COST = "spark.sql.files.openCostInBytes";
+
+    private static final long MOST_OPEN_COST = 4L << 20;
     private static final String ROW_GROUP = "parquet.block.size";
     private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
     private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
@@ -78,11 +83,7 @@ final class SparkSettings {
         });
         SparkSettings settings = new SparkSettings(session, users);
         settings.choose("spark.sql.sources.partitionColumnTypeInference.enabled", "false");
-        settings.choose(
-                MIN_PARTITIONS,
-                String.valueOf(TASKS_PER_SLOT
-                        * JavaSparkContext.fromSparkContext(spark.sparkContext())
-                                .defaultParallelism()));
+        settings.choose(MIN_PARTITIONS, String.valueOf(settings.tasks()));
         // Dates travel as a type that has every day, and old ones are written as they are, which 3.5 refuses unasked.
         settings.choose("spark.sql.parquet.datetimeRebaseModeInWrite", "CORRECTED");
         settings.choose("spark.sql.parquet.int96RebaseModeInWrite", "CORRECTED");
@@ -111,6 +112,12 @@ final class SparkSettings {
         }
     }
 
+    /** How many tasks read a table, if it is large enough and not larger. */
+    private int tasks() {
+        return TASKS_PER_SLOT
+                * JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
+    }
+
     SparkSession session() {
         return session;
     }
@@ -136,11 +143,18 @@ final class SparkSettings {
 
     /**
      * Fits the Parquet reader to the rows: it holds 4 MiB of the largest ones at a time, between 1 and 4096 rows, or reads
-     * one by one where it cannot decode them otherwise.
+     * one by one where it cannot decode them otherwise. Tables of a few megabytes are split too, at their row groups.
+     *
+     * @param files of the tables
      */
-    void fit(Footers.Rows rows) {
+    void fit(Footers.Rows rows, List<FileStatus> files) {
         long fitting = rows.largestRow() == 0 ? FEW_ROWS : BATCH_BYTES / rows.largestRow();
         choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
+        if (rows.groups() > files.size()) {
+            long splits = Math.min(tasks(), rows.groups());
+            long bytes = files.stream().mapToLong(FileStatus::getLen).sum();
+            choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, bytes / splits))));
+        }
         if (!rows.vectorized()) {
             require(VECTORIZED, "false", "it cannot decode the encoding of these files, so rows are read one by one");
         }

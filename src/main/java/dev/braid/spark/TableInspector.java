@@ -52,7 +52,7 @@ final class TableInspector {
             tables.add(new Table(source.name(), rows.rows(), source.schema()));
             all = all.and(rows);
         }
-        settings.fit(all);
+        settings.fit(all, FeatureTables.files(sources));
         if (numbered) {
             sources = sources.stream().map(TableInspector::withRowNumber).toList();
         }

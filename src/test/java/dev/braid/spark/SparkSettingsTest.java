@@ -2,8 +2,11 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -11,6 +14,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** What the user set comes before what Braid chooses, and that before Spark's default. */
 @ExtendWith(SharedSpark.class)
 class SparkSettingsTest {
+    private static final List<FileStatus> FILES =
+            List.of(new FileStatus(1 << 20, false, 1, 1 << 20, 0, new Path("/p.parquet")));
+
     private final SparkSession spark;
 
     SparkSettingsTest(SparkSession spark) {
@@ -43,7 +49,7 @@ class SparkSettingsTest {
     @Test
     void braidChoosesOnlyWhatTheUserLeftAlone() {
         SparkSettings chosen = SparkSettings.reading(spark);
-        chosen.fit(new Footers.Rows(10, 1 << 20, true));
+        chosen.fit(new Footers.Rows(10, 4, 1 << 20, true), FILES);
         assertThat(chosen.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
                 .isEqualTo("4");
         assertThat(chosen.session().conf().get("spark.sql.files.minPartitionNum"))
@@ -52,13 +58,19 @@ class SparkSettingsTest {
                 .isEqualTo("CORRECTED");
         assertThat(chosen.session().conf().get("spark.sql.files.maxPartitionBytes"))
                 .startsWith("134217728");
+        assertThat(chosen.session().conf().get("spark.sql.files.openCostInBytes"))
+                .as("1 MiB in four row groups")
+                .isEqualTo("262144");
+        spark.conf().set("spark.sql.files.openCostInBytes", 5);
         spark.conf().set("spark.sql.parquet.columnarReaderBatchSize", 77);
         spark.conf().set("spark.sql.files.minPartitionNum", 9);
         spark.conf().set("spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY");
         SparkSettings users = SparkSettings.reading(spark);
-        users.fit(new Footers.Rows(10, 1 << 20, true));
+        users.fit(new Footers.Rows(10, 4, 1 << 20, true), FILES);
         assertThat(users.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
                 .isEqualTo("77");
+        assertThat(users.session().conf().get("spark.sql.files.openCostInBytes"))
+                .isEqualTo("5");
         assertThat(users.session().conf().get("spark.sql.files.minPartitionNum"))
                 .isEqualTo("9");
         assertThat(users.session().conf().get("spark.sql.parquet.datetimeRebaseModeInWrite"))
@@ -70,7 +82,7 @@ class SparkSettingsTest {
         spark.conf().set("spark.sql.adaptive.enabled", true);
         spark.conf().set("spark.sql.parquet.enableVectorizedReader", true);
         SparkSettings settings = SparkSettings.reading(spark);
-        settings.fit(new Footers.Rows(10, 1, false));
+        settings.fit(new Footers.Rows(10, 1, 1, false), FILES);
         assertThat(settings.session().conf().get("spark.sql.adaptive.enabled")).isEqualTo("false");
         assertThat(settings.session().conf().get("spark.sql.parquet.enableVectorizedReader"))
                 .isEqualTo("false");

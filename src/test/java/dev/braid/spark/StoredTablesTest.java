@@ -159,6 +159,24 @@ class StoredTablesTest {
     }
 
     @Test
+    void aSmallFileOfSeveralRowGroupsFillsTheSlots() throws IOException {
+        Path file = ParquetFiles.write(
+                directory.resolve("p.parquet"),
+                8,
+                2000,
+                "",
+                builder -> builder.withDictionaryEncoding(false)
+                        .withRowGroupSize(1L)
+                        .withMinRowCountForPageSizeCheck(1)
+                        .withMaxRowCountForPageSizeCheck(1));
+        FeatureTables tables = open(spark, file);
+        assertThat(tables.audit()).isEqualTo(8);
+        assertThat(tables.pair(OptionalInt.empty()).rows().toJavaRDD().glom().collect().stream()
+                        .filter(rows -> !rows.isEmpty()))
+                .hasSizeGreaterThanOrEqualTo(4);
+    }
+
+    @Test
     void aTableWithoutRowsHasSmallBatches() throws IOException {
         Path file = ParquetFiles.write(directory.resolve("p.parquet"), 0, 1, "", builder -> builder);
         SparkSession session =
