@@ -234,6 +234,16 @@ class StoredTablesTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"k=1", "k=1/j=2", "j=1"})
+    void filesOfOtherPartitionColumnsAreRefused(String other) throws IOException {
+        ParquetFiles.write(directory.resolve(other.equals("j=1") ? "t/k=1/a.parquet" : "t/a.parquet"));
+        ParquetFiles.write(directory.resolve("t/" + other + "/b.parquet"));
+        assertThatThrownBy(() -> open(spark, directory.resolve("t")))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("expected all files in the directory itself, or all in directories named");
+    }
+
+    @ParameterizedTest
     @CsvSource({
         "_delta_log, a Delta table, .",
         "_delta_log, a Delta table, k=1",
