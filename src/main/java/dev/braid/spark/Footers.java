@@ -110,12 +110,13 @@ final class Footers {
         long groups = 0;
         long largest = 0;
         boolean vectorized = true;
+        MessageType type = reader.getFileMetaData().getSchema();
         for (BlockMetaData block : reader.getFooter().getBlocks()) {
             long bytes = 0;
             for (ColumnChunkMetaData chunk : block.getColumns()) {
                 if (columns.contains(SourceTable.lowerCase(chunk.getPath().toArray()[0]))) {
                     bytes += decodedBytes(chunk);
-                    vectorized &= isVectorized(chunk);
+                    vectorized &= isVectorized(chunk, type);
                 }
             }
             rows += block.getRowCount();
@@ -126,11 +127,11 @@ final class Footers {
     }
 
     /** The old packing of levels is no encoding of values, so Spark decodes a column with it unless it has levels. */
-    private static boolean isVectorized(ColumnChunkMetaData chunk) {
+    private static boolean isVectorized(ColumnChunkMetaData chunk, MessageType type) {
         Set<String> encodings = chunk.getEncodings().stream().map(Enum::name).collect(Collectors.toSet());
         boolean oldLevels = encodings.contains("BIT_PACKED") && !encodings.contains("RLE");
-        boolean flat = chunk.getPath().size() == 1;
-        return VECTORIZED.containsAll(encodings) && (flat || !oldLevels);
+        boolean noLevels = type.getMaxDefinitionLevel(chunk.getPath().toArray()) == 0;
+        return VECTORIZED.containsAll(encodings) && (noLevels || !oldLevels);
     }
 
     /** Pages of a dictionary's indices are smaller than the numbers they stand for, so numbers are counted. */
