@@ -3,7 +3,6 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import dev.braid.checkpoint.NearestName;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -51,6 +50,19 @@ final class ColumnCheck {
      * @throws InputException with all problems in one message
      */
     List<Dataset<Row>> select() {
+        check();
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot open feature tables", problems);
+        }
+        List<Dataset<Row>> result = new ArrayList<>();
+        for (int t = 0; t < tables.size(); t++) {
+            result.add(tables.get(t).data().select(selected.get(t).toArray(Column[]::new)));
+        }
+        return result;
+    }
+
+    /** Adds a problem for every column that is missing, ambiguous or of the wrong type. Once. */
+    void check() {
         tables.forEach(table -> selected.add(new ArrayList<>()));
         for (int t = 0; t < tables.size() && columns.key() != null; t++) {
             key(tables.get(t), selected.get(t));
@@ -67,14 +79,6 @@ final class ColumnCheck {
                 }
             }
         }
-        if (!problems.isEmpty()) {
-            throw InputException.of("Cannot open feature tables", problems);
-        }
-        List<Dataset<Row>> result = new ArrayList<>();
-        for (int t = 0; t < tables.size(); t++) {
-            result.add(tables.get(t).data().select(selected.get(t).toArray(Column[]::new)));
-        }
-        return result;
     }
 
     private void key(SourceTable table, List<Column> own) {
@@ -121,9 +125,8 @@ final class ColumnCheck {
             problems.add("kept column '" + name + "': expected it in one table, got it in "
                     + holders.stream().map(t -> "'" + t.name() + "'").collect(Collectors.joining(", ")));
         } else if (allOpen) {
-            List<String> known = tables.stream()
-                    .flatMap(t -> Arrays.stream(t.data().schema().fieldNames()))
-                    .toList();
+            List<String> known =
+                    tables.stream().flatMap(t -> t.names().stream()).toList();
             problems.add("kept column '" + name + "': expected it in one table, got none of that name"
                     + NearestName.hint(name, known));
         }

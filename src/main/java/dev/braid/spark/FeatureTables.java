@@ -1,56 +1,50 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import java.io.IOException;
-import java.net.URI;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.Set;
-import java.util.TreeSet;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
 
 /**
  * Parquet tables that hold the features of a model's modalities: one table for all, or several that share a key. Read
  * in a Spark session of their own, whose settings fit wide columns. Driver only.
- *
- * <p>In order: open, {@link #audit}, {@link #pair}.
  */
 public final class FeatureTables {
-    /** Input bytes behind one task of a join. */
+    /** Input bytes per task of a join. */
     private static final long TASK_BYTES = 64L << 20;
-    /** Input bytes whose keys one task reads, and one counts. */
+    /** Input bytes per task that counts keys. */
     private static final long AUDIT_BYTES = 256L << 20;
-    /** Footers looked at for the size of a row. */
-    private static final int SAMPLED_FILES = 8;
 
-    private final SparkSession session;
+    private final SparkSettings settings;
     private final TableColumns columns;
     private final List<SourceTable> sources;
     /** Of each source what {@link ColumnCheck} selected. */
     private final List<Dataset<Row>> tables;
+    /** Of each source what its footers say. */
+    private final List<Footers.Rows> rows;
     /** Of all files. */
     private final long inputBytes;
-    /** How many tasks count keys at most: those that the caller's session shuffles into. */
-    private final int mostAuditTasks;
 
     private FeatureTables(
-            SparkSession session, TableColumns columns, List<SourceTable> sources, List<Dataset<Row>> tables) {
-        this.session = session;
+            SparkSettings settings,
+            TableColumns columns,
+            List<SourceTable> sources,
+            List<Dataset<Row>> tables,
+            List<Footers.Rows> rows) {
+        this.settings = settings;
         this.columns = columns;
         this.sources = sources;
         this.tables = tables;
-        this.inputBytes = inputBytes();
-        this.mostAuditTasks = ReadSession.shufflePartitions(session);
+        this.rows = rows;
+        this.inputBytes = files(sources).stream().mapToLong(FileStatus::getLen).sum();
     }
 
     /**
@@ -99,64 +93,74 @@ public final class FeatureTables {
 
     private static FeatureTables open(
             SparkSession spark, Map<String, List<FeatureColumn>> features, TableColumns columns) {
-        SparkSession session = ReadSession.of(spark);
+        SparkSettings settings = SparkSettings.reading(spark);
         List<String> problems = new ArrayList<>();
-        List<SourceTable> sources = sources(session, features, problems);
+        List<SourceTable> sources = sources(settings, features, columns, problems);
         List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
-        ReadSession.batchRows(
-                session, rowBytes(sources, columns, session.sparkContext().hadoopConfiguration()));
-        return new FeatureTables(session, columns, sources, tables);
+        List<Footers.Rows> rows = sources.stream().map(SourceTable::rows).toList();
+        settings.fit(rows.stream().reduce(Footers.Rows.NONE, Footers.Rows::and), files(sources));
+        return new FeatureTables(settings, columns, sources, tables, rows);
     }
 
     /** Opens the tables that can be opened, with a problem for each of the others. */
     static List<SourceTable> sources(
-            SparkSession session, Map<String, List<FeatureColumn>> features, List<String> problems) {
+            SparkSettings settings,
+            Map<String, List<FeatureColumn>> features,
+            TableColumns columns,
+            List<String> problems) {
         List<SourceTable> sources = new ArrayList<>();
         features.forEach((path, own) -> {
             try {
-                sources.add(new SourceTable(path, read(session, path), own));
+                sources.add(SourceTable.open(settings, path, own, columns));
             } catch (InputException problem) {
-                problems.add("table '" + path + "': " + problem.getMessage());
+                String message = "table '" + path + "': " + problem.getMessage();
+                if (!Diagnosis.isInput(problem)) {
+                    throw new InputException("Cannot open feature tables:\n  " + message, problem);
+                }
+                problems.add(message);
             }
         });
         return sources;
     }
 
-    private static Dataset<Row> read(SparkSession session, String path) {
-        try {
-            FileStatus[] found = glob(path, session.sparkContext().hadoopConfiguration());
-            if (found.length == 0) {
-                throw new InputException("expected a path that exists, got none");
-            }
-            return session.read()
-                    .option("parquet.page.verify-checksum.enabled", true)
-                    .parquet(path);
-        } catch (InputException problem) {
-            throw problem;
-        } catch (Exception failure) { // Spark and Hadoop throw checked exceptions that they do not declare
-            throw new InputException("expected Parquet files, got " + SparkFailure.reason(failure), failure);
-        }
-    }
-
     /**
-     * Looks at the keys alone: a task per 256 MiB of input, but no more than {@code spark.sql.shuffle.partitions} of the
-     * session that the tables were opened with.
+     * Looks at the keys alone: a task per 256 MiB of input, but no more than {@code spark.sql.shuffle.partitions} where the
+     * user set it.
      *
      * @return the number of rows, the same in every table
      * @throws InputException if a key is null, stands twice in a table, or is missing in one
+     * @throws IllegalStateException if the files changed since they were opened
      */
     public long audit() {
         List<Dataset<Row>> keys =
                 tables.stream().map(table -> table.select(PairedTable.KEY)).toList();
         List<String> names = sources.stream().map(SourceTable::name).toList();
-        ReadSession.shufflePartitions(session, (int) Math.min(mostAuditTasks, inputBytes / AUDIT_BYTES + 1));
-        ReadSession.splitBytes(session, AUDIT_BYTES);
         try {
-            return new KeyAudit(keys, names, columns.key()).rows();
+            long found = new KeyAudit(keys, names, columns.key(), auditTasks(inputBytes, settings.shufflePartitions()))
+                    .rows();
+            for (int t = 0; t < rows.size(); t++) {
+                checkRows(names.get(t), rows.get(t).rows(), found);
+            }
+            return found;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);
-        } finally {
-            ReadSession.splitBytes(session, ReadSession.SPLIT_BYTES);
+        }
+    }
+
+    /** The files of all tables. */
+    static List<FileStatus> files(List<SourceTable> sources) {
+        return sources.stream().flatMap(source -> source.files().stream()).toList();
+    }
+
+    static int auditTasks(long inputBytes, OptionalInt shufflePartitions) {
+        return (int) Math.min(shufflePartitions.orElse(Integer.MAX_VALUE), inputBytes / AUDIT_BYTES + 1);
+    }
+
+    /** A file that is replaced by a longer one would be read to its old end. */
+    private static void checkRows(String table, long expected, long found) {
+        if (expected != found) {
+            throw new IllegalStateException("Cannot read table '" + table + "': expected " + expected
+                    + " rows (footers of its files), got " + found + "; did its files change meanwhile?");
         }
     }
 
@@ -164,16 +168,22 @@ public final class FeatureTables {
      * Brings the modalities of each row together. Several tables are joined on the key in one shuffle; one table is left
      * in its own splits, unless {@code partitions} asks for a shuffle.
      *
-     * @param partitions how many tasks will fuse; where empty, a join gets one per 64 MiB of input and no fewer than
-     *     Spark's default parallelism
+     * @param partitions how many tasks will fuse; where empty, a join gets as many as {@code
+     *     spark.sql.shuffle.partitions} says where the user set it, else one per 64 MiB of input and no fewer than Spark's
+     *     default parallelism
      */
     public PairedTable pair(OptionalInt partitions) {
         if (tables.size() == 1) {
             PairedTable stored = PairedTable.stored(sources.get(0), columns);
             return partitions.isPresent() ? stored.repartition(partitions.getAsInt()) : stored;
         }
-        ReadSession.shufflePartitions(session, partitions.orElseGet(this::joinPartitions));
-        return PairedTable.joined(tables, columns);
+        int tasks = partitions.orElseGet(() -> settings.shufflePartitions().orElseGet(this::joinTasks));
+        // The join needs no further shuffle, and later settings of the session do not change the number of its tasks.
+        return PairedTable.joined(
+                tables.stream()
+                        .map(table -> table.repartition(tasks, functions.col(PairedTable.KEY)))
+                        .toList(),
+                columns);
     }
 
     /** The size of all files. */
@@ -181,64 +191,9 @@ public final class FeatureTables {
         return inputBytes;
     }
 
-    private int joinPartitions() {
-        int parallelism =
-                JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
+    private int joinTasks() {
+        int parallelism = JavaSparkContext.fromSparkContext(settings.session().sparkContext())
+                .defaultParallelism();
         return Math.toIntExact(Math.max(parallelism, inputBytes / TASK_BYTES + 1));
-    }
-
-    private long inputBytes() {
-        long bytes = 0;
-        try {
-            for (SourceTable source : sources) {
-                for (FileStatus file : glob(source.name(), hadoop())) {
-                    bytes += file.getPath()
-                            .getFileSystem(hadoop())
-                            .getContentSummary(file.getPath())
-                            .getLength();
-                }
-            }
-        } catch (IOException failure) {
-            throw new InputException("Cannot read the size of the feature tables: " + failure.getMessage(), failure);
-        }
-        return bytes;
-    }
-
-    /** The size of a row in the table with the largest ones, by the first files that have rows. */
-    static long rowBytes(List<SourceTable> sources, TableColumns columns, Configuration hadoop) {
-        long largest = 0;
-        for (SourceTable source : sources) {
-            Set<String> own = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
-            own.addAll(columns.keep());
-            own.add(columns.key());
-            for (FeatureColumn feature : source.features()) {
-                own.add(feature.column());
-                if (feature.selection() != null) {
-                    own.add(feature.selection().column());
-                }
-            }
-            String[] files = source.data().inputFiles();
-            long bytes = 0;
-            try {
-                for (int f = 0; f < Math.min(SAMPLED_FILES, files.length) && bytes == 0; f++) {
-                    bytes = Footers.rowBytes(new Path(URI.create(files[f])), own, hadoop);
-                }
-            } catch (IOException | RuntimeException failure) {
-                throw source.unreadable(failure);
-            }
-            largest = Math.max(largest, bytes);
-        }
-        return largest;
-    }
-
-    private Configuration hadoop() {
-        return session.sparkContext().hadoopConfiguration();
-    }
-
-    private static FileStatus[] glob(String path, Configuration hadoop) throws IOException {
-        Path pattern = new Path(path);
-        FileSystem files = pattern.getFileSystem(hadoop);
-        FileStatus[] found = files.globStatus(pattern);
-        return found == null ? new FileStatus[0] : found;
     }
 }

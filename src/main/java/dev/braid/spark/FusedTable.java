@@ -18,9 +18,6 @@ import org.slf4j.LoggerFactory;
  * name, counted, then renamed. Driver only.
  */
 public final class FusedTable {
-    private static final String CODEC = "spark.sql.parquet.compression.codec";
-    private static final String ROW_GROUP = "parquet.block.size";
-    private static final long ROW_GROUP_BYTES = 64L << 20;
 
     private static final Logger log = LoggerFactory.getLogger(FusedTable.class);
 
@@ -51,7 +48,7 @@ public final class FusedTable {
      */
     public static FusedTable at(String output, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
         try {
-            Path path = Place.qualified(TablePath.parse(output), hadoop);
+            Path path = TablePath.parse(output, hadoop);
             if (path.toUri().getScheme().equals("file")) {
                 path = Place.of(path, hadoop).path();
             }
@@ -111,22 +108,12 @@ public final class FusedTable {
         DataFrameWriter<Row> writer = fused.write()
                 .mode(SaveMode.Append) // to the empty directory that is there
                 .option("mapreduce.fileoutputcommitter.algorithm.version", 1)
-                .option("mapreduce.fileoutputcommitter.marksuccessfuljobs", true);
-        if (!isSet(CODEC, fused)) {
-            writer.option("compression", "zstd");
-        }
-        if (!isSet(ROW_GROUP, fused)) {
-            writer.option(ROW_GROUP, ROW_GROUP_BYTES);
-        }
+                .option("mapreduce.fileoutputcommitter.marksuccessfuljobs", true)
+                .options(SparkSettings.writing(fused.sparkSession()));
         for (String leaf : FusedSchema.floatLeaves(fused.schema())) {
             writer.option("parquet.enable.dictionary#" + leaf, false);
         }
         writer.parquet(staging.toString());
-    }
-
-    /** Whether the user has given a setting, to Spark or, as {@code spark.hadoop.*}, to Hadoop. */
-    private boolean isSet(String setting, Dataset<Row> fused) {
-        return fused.sparkSession().conf().get(setting, null) != null || hadoop.get(setting) != null;
     }
 
     private void delete(Path staging) {

@@ -40,11 +40,12 @@ final class KeyAudit {
      * @param tables each with a column {@link PairedTable#KEY}
      * @param names how messages call the tables
      * @param keyColumn how messages call the key
+     * @param tasks how many tasks count
      */
-    KeyAudit(List<Dataset<Row>> tables, List<String> names, String keyColumn) {
+    KeyAudit(List<Dataset<Row>> tables, List<String> names, String keyColumn, int tasks) {
         this.names = names;
         this.keyColumn = keyColumn;
-        this.counts = counts(tables);
+        this.counts = counts(tables, tasks);
         this.faults = faults();
     }
 
@@ -72,7 +73,7 @@ final class KeyAudit {
         return found.getLong(0);
     }
 
-    private static Dataset<Row> counts(List<Dataset<Row>> tables) {
+    private static Dataset<Row> counts(List<Dataset<Row>> tables, int tasks) {
         Dataset<Row> keys = null;
         List<Column> sides = new ArrayList<>();
         for (int t = 0; t < tables.size(); t++) {
@@ -80,7 +81,8 @@ final class KeyAudit {
             keys = keys == null ? own : keys.union(own);
             sides.add(sum(when(col(SIDE).equalTo(t), 1L).otherwise(0L)).as(side(t)));
         }
-        return keys.groupBy(col(KEY))
+        return keys.repartition(tasks, col(KEY))
+                .groupBy(col(KEY))
                 .agg(sides.get(0), sides.subList(1, sides.size()).toArray(Column[]::new));
     }
 

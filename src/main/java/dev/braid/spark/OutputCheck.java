@@ -57,8 +57,8 @@ final class OutputCheck {
     private static List<Path> paths(String input, Configuration hadoop) throws IOException {
         List<Path> paths = new ArrayList<>();
         try {
-            paths.add(Place.qualified(TablePath.parse(input), hadoop));
-            paths.addAll(TablePath.find(input, hadoop));
+            paths.add(TablePath.parse(input, hadoop));
+            TablePath.resolve(input, hadoop).forEach(found -> paths.add(found.getPath()));
         } catch (IOException | RuntimeException failure) { // unchecked: a malformed path or a missing library
             if (!Diagnosis.isInput(failure)) {
                 throw failure;

@@ -6,18 +6,17 @@ import dev.braid.batch.DecodedRow.Rejected;
 import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
-import java.io.Serializable;
 import java.nio.FloatBuffer;
 
 /**
- * What a look at one modality of one row found.
+ * What a look at one modality of one row found. It leaves a task as text, which every serializer knows.
  *
  * @param tokens that would be fused; 0 where the row is rejected
  * @param positions rows of a position table that they reach
  * @param rejected why the row cannot be fused, or null
  * @param message of the rejection, or null
  */
-record SampledRow(int tokens, int positions, Reason rejected, String message) implements Serializable {
+record SampledRow(int tokens, int positions, Reason rejected, String message) {
 
     /** Decodes a row of one modality, values and all, as a fusion does. */
     static SampledRow of(StoredRow row, RowDecoder decoder, int featureSize) {
@@ -37,5 +36,20 @@ record SampledRow(int tokens, int positions, Reason rejected, String message) im
 
     private static SampledRow of(Rejected rejected) {
         return new SampledRow(0, 0, rejected.reason(), rejected.message());
+    }
+
+    /** The row as {@link #parse} reads it. */
+    String text() {
+        return tokens + " " + positions + (rejected == null ? "" : " " + rejected + " " + message);
+    }
+
+    static SampledRow parse(String text) {
+        String[] parts = text.split(" ", 4);
+        boolean fits = parts.length == 2;
+        return new SampledRow(
+                Integer.parseInt(parts[0]),
+                Integer.parseInt(parts[1]),
+                fits ? null : Reason.valueOf(parts[2]),
+                fits ? null : parts[3]);
     }
 }

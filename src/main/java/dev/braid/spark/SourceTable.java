@@ -2,63 +2,224 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.NearestName;
+import dev.braid.spark.FileColumns.FileColumn;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.UnsupportedFileSystemException;
+import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * One table as it was opened, with the features it is to give. Names find columns as Spark's do, by the letter or by
  * the session's {@code spark.sql.caseSensitive}; a dot in a name is part of it.
  *
  * @param name how error messages call the table
- * @param data the table
+ * @param data the table; of a table of files, only the columns that are needed
  * @param features the modalities that it holds
  * @param caseSensitive whether a name finds no column that differs in case
+ * @param columns every column, needed or not, readable or not
+ * @param files the data files; empty if the table is not read from files
  */
-record SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features, boolean caseSensitive) {
+record SourceTable(
+        String name,
+        Dataset<Row> data,
+        List<FeatureColumn> features,
+        boolean caseSensitive,
+        List<FileColumn> columns,
+        List<FileStatus> files) {
 
     SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features) {
-        this(
-                name,
-                data,
-                features,
-                Boolean.parseBoolean(data.sparkSession().conf().get("spark.sql.caseSensitive", "false")));
+        this(name, data, features, isCaseSensitive(data.sparkSession()), columns(data.schema()), List.of());
+    }
+
+    private static boolean isCaseSensitive(SparkSession session) {
+        return Boolean.parseBoolean(session.conf().get("spark.sql.caseSensitive", "false"));
+    }
+
+    private static List<FileColumn> columns(StructType schema) {
+        return Arrays.stream(schema.fields())
+                .map(field -> new FileColumn(field.name(), field, field, List.of()))
+                .toList();
+    }
+
+    /**
+     * Opens Parquet files. Spark is asked for the needed columns alone, so that no other one matters.
+     *
+     * @param needed of which the features are {@code features}
+     * @throws InputException if there is no such table, or it is not of Parquet files
+     */
+    static SourceTable open(SparkSettings settings, String path, List<FeatureColumn> features, TableColumns needed) {
+        try {
+            return opened(settings, path, features, needed);
+        } catch (InputException problem) {
+            throw problem;
+        } catch (FileNotFoundException | AccessControlException | UnsupportedFileSystemException refused) {
+            throw new InputException("expected Parquet files, got " + SparkFailure.firstLine(refused), refused);
+        } catch (IOException failure) { // of a file system, which a second try may not have
+            throw SparkFailure.translate(failure);
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            throw new InputException("expected Parquet files, got " + SparkFailure.reason(failure), failure);
+        }
+    }
+
+    private static SourceTable opened(
+            SparkSettings settings, String path, List<FeatureColumn> features, TableColumns needed) throws IOException {
+        SparkSession session = settings.session();
+        boolean caseSensitive = isCaseSensitive(session);
+        Configuration hadoop = session.sparkContext().hadoopConfiguration();
+        TableFiles files = TableFiles.at(path, hadoop);
+        boolean merge = Boolean.parseBoolean(session.conf().get("spark.sql.parquet.mergeSchema", "false"));
+        List<FileColumn> stored = new ArrayList<>();
+        FileColumns converter = new FileColumns(settings.users());
+        for (Footers.Schema schema :
+                Footers.schemas(merge ? files.files() : files.files().subList(0, 1), hadoop)) {
+            List<FileColumn> columns = converter.of(schema);
+            // Spark takes a column that directories hold from them alone.
+            columns.removeIf(column -> Stream.concat(
+                            files.partitions().stream(), stored.stream().map(FileColumn::name))
+                    .anyMatch(known -> same(caseSensitive, known, column.name())));
+            stored.addAll(columns);
+        }
+        SourceTable table = new SourceTable(path, null, features, caseSensitive, stored, files.files());
+        Dataset<Row> data = session.read()
+                .schema(table.needed(needed))
+                .option("__globPaths__", false)
+                .option("parquet.page.verify-checksum.enabled", true)
+                .parquet(files.roots().stream().map(Path::toString).toArray(String[]::new));
+        List<FileColumn> all = new ArrayList<>(stored);
+        Arrays.stream(data.schema().fields())
+                .filter(field ->
+                        stored.stream().noneMatch(column -> column.name().equals(field.name())))
+                .map(field -> new FileColumn(field.name(), field, field, List.of()))
+                .forEach(all::add);
+        return new SourceTable(path, data, features, caseSensitive, List.copyOf(all), files.files());
+    }
+
+    /** The columns to read, each once: those that one name finds, and Spark can read. */
+    private StructType needed(TableColumns needed) {
+        Set<String> featureNames = new TreeSet<>();
+        features.forEach(feature -> featureNames.add(feature.column()));
+        StructType schema = new StructType();
+        for (FileColumn column : columns) {
+            boolean isFeature = featureNames.stream().anyMatch(name -> same(name, column.name()));
+            boolean isNeeded = isFeature || names(needed).stream().anyMatch(name -> same(name, column.name()));
+            StructField field = isFeature ? column.features() : column.field();
+            if (isNeeded && field != null && matches(column.name()).size() == 1) {
+                schema = schema.add(field);
+            }
+        }
+        return schema;
+    }
+
+    /** The names of the needed columns that this table may have. */
+    private Set<String> names(TableColumns needed) {
+        Set<String> names = new TreeSet<>(needed.keep());
+        names.add(needed.key());
+        for (FeatureColumn feature : features) {
+            names.add(feature.column());
+            if (feature.selection() != null) {
+                names.add(feature.selection().column());
+            }
+        }
+        return names;
+    }
+
+    /**
+     * What the footers of all files say of the rows and of the columns that are read.
+     *
+     * @throws InputException if one is damaged
+     */
+    Footers.Rows rows() {
+        Set<String> read = Arrays.stream(data.schema().fieldNames())
+                .map(SourceTable::lowerCase)
+                .collect(Collectors.toSet());
+        try {
+            return Footers.rows(files, read, data.sparkSession().sparkContext().hadoopConfiguration());
+        } catch (InputException damaged) {
+            throw new InputException("Cannot read table '" + name + "': " + damaged.getMessage(), damaged);
+        } catch (IOException failure) {
+            throw SparkFailure.translate(failure);
+        }
+    }
+
+    static String lowerCase(String name) {
+        return name.toLowerCase(Locale.ROOT);
+    }
+
+    /** The table with a further column. */
+    SourceTable with(String column, Column value) {
+        Dataset<Row> more = data.withColumn(column, value);
+        List<FileColumn> all = new ArrayList<>(columns);
+        all.addAll(columns(new StructType(new StructField[] {more.schema().apply(column)})));
+        return new SourceTable(name, more, features, caseSensitive, all, files);
+    }
+
+    /** Every column that Spark can read. */
+    StructType schema() {
+        return new StructType(columns.stream()
+                .map(FileColumn::field)
+                .filter(field -> field != null)
+                .toArray(StructField[]::new));
+    }
+
+    /** The names of all columns. */
+    List<String> names() {
+        return columns.stream().map(FileColumn::name).toList();
     }
 
     boolean same(String left, String right) {
+        return same(caseSensitive, left, right);
+    }
+
+    private static boolean same(boolean caseSensitive, String left, String right) {
         return caseSensitive ? left.equals(right) : left.equalsIgnoreCase(right);
     }
 
-    /** The column of that name, or empty with a problem added that names the nearest one. */
+    /** The column of that name, or empty with a problem added that says what is there and what to do. */
     Optional<StructField> find(String column, String role, List<String> problems) {
-        List<StructField> found = matches(column);
-        if (found.size() == 1) {
-            return Optional.of(found.get(0));
-        }
-        String expected = "table '" + name + "': expected column '" + column + "' (" + role + "), got ";
+        List<FileColumn> found = matches(column);
+        String expected = "table '" + name + "': expected column '" + column + "' (" + role + ")";
         if (found.isEmpty()) {
-            problems.add(expected + "none of that name"
-                    + NearestName.hint(column, List.of(data.schema().fieldNames())));
+            problems.add(expected + ", got none of that name" + NearestName.hint(column, names()));
+        } else if (found.size() > 1) {
+            boolean sameName = found.stream().map(FileColumn::name).distinct().count() < found.size();
+            problems.add(expected + ", got " + found.size() + " columns "
+                    + (sameName ? "of the same name; rename all but one" : "that differ in case only"));
+        } else if (!found.get(0).parquetTypes().isEmpty()) {
+            List<String> types = found.get(0).parquetTypes();
+            problems.add(expected + " of a type that Spark reads, got Parquet type "
+                    + types.stream().map(type -> "'" + type + "'").collect(Collectors.joining(", ")) + "; "
+                    + FileColumns.wayOut(types));
         } else {
-            problems.add(expected + found.size() + " columns that differ in case only");
+            return Optional.of(field(column));
         }
         return Optional.empty();
     }
 
     /** The column of a name that finds one. */
     StructField field(String column) {
-        return matches(column).get(0);
-    }
-
-    /** The error of a file of this table that cannot be read. */
-    InputException unreadable(Exception failure) {
-        return new InputException(
-                "Cannot read table '" + name + "': expected Parquet files, got " + SparkFailure.firstLine(failure),
-                failure);
+        String exact = matches(column).get(0).name();
+        return Arrays.stream(data.schema().fields())
+                .filter(field -> field.name().equals(exact))
+                .findFirst()
+                .orElseThrow();
     }
 
     boolean has(String column) {
@@ -70,9 +231,7 @@ record SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features,
         return data.col("`" + field.name().replace("`", "``") + "`");
     }
 
-    private List<StructField> matches(String column) {
-        return Arrays.stream(data.schema().fields())
-                .filter(field -> same(field.name(), column))
-                .toList();
+    private List<FileColumn> matches(String column) {
+        return columns.stream().filter(each -> same(each.name(), column)).toList();
     }
 }

@@ -6,8 +6,6 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.spark.TableInspection.Lengths;
 import dev.braid.spark.TableInspection.Table;
-import java.io.IOException;
-import java.net.URI;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -17,8 +15,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
@@ -28,8 +24,7 @@ final class TableInspector {
     /** The key where none is named, or a table lacks it. */
     private static final String ROW_NUMBER = "(row)";
 
-    private final SparkSession session;
-    private final Configuration hadoop;
+    private final SparkSettings settings;
     private final TableColumns columns;
     private final boolean numbered;
     private final ModelConfig model;
@@ -39,8 +34,7 @@ final class TableInspector {
     private Lengths rowLengths;
 
     TableInspector(SparkSession spark, TableColumns columns, ModelConfig model, int maxTokens) {
-        this.session = ReadSession.of(spark);
-        this.hadoop = session.sparkContext().hadoopConfiguration();
+        this.settings = SparkSettings.reading(spark);
         this.numbered = columns.key() == null;
         this.columns = numbered ? new TableColumns(ROW_NUMBER, columns.keep(), columns.features()) : columns;
         this.model = model;
@@ -49,17 +43,20 @@ final class TableInspector {
 
     TableInspection inspect(Map<String, String> paths) {
         Map<String, List<FeatureColumn>> byPath = FeatureTables.byPath(paths, columns, misfits);
-        List<SourceTable> sources = FeatureTables.sources(session, byPath, misfits);
-        List<Table> tables = sources.stream()
-                .map(source ->
-                        new Table(source.name(), rows(source), source.data().schema()))
-                .toList();
+        List<SourceTable> sources = FeatureTables.sources(settings, byPath, columns, misfits);
+        List<Table> tables = new ArrayList<>();
+        Footers.Rows all = Footers.Rows.NONE;
+        for (SourceTable source : sources) {
+            Footers.Rows rows = source.rows();
+            tables.add(new Table(source.name(), rows.rows(), source.schema()));
+            all = all.and(rows);
+        }
+        settings.fit(all, FeatureTables.files(sources));
         if (numbered) {
             sources = sources.stream().map(TableInspector::withRowNumber).toList();
         }
-        checkColumns(sources);
+        new ColumnCheck(sources, columns, misfits).check();
         checkRows(tables);
-        ReadSession.batchRows(session, FeatureTables.rowBytes(sources, columns, hadoop));
         sources.forEach(this::sample);
         Map<String, Lengths> inOrder = new LinkedHashMap<>();
         for (ModalityConfig modality : model.modalities()) {
@@ -68,29 +65,8 @@ final class TableInspector {
         return new TableInspection(tables, inOrder, rowLengths, misfits);
     }
 
-    private long rows(SourceTable source) {
-        try {
-            return Footers.rows(
-                    Arrays.stream(source.data().inputFiles()).map(file -> new Path(URI.create(file))), hadoop);
-        } catch (IOException | RuntimeException failure) {
-            throw source.unreadable(failure);
-        }
-    }
-
     private static SourceTable withRowNumber(SourceTable source) {
-        return new SourceTable(
-                source.name(),
-                source.data().withColumn(ROW_NUMBER, functions.monotonically_increasing_id()),
-                source.features());
-    }
-
-    /** Names, types, and keys of one type, of all tables together. */
-    private void checkColumns(List<SourceTable> sources) {
-        try {
-            new ColumnCheck(sources, columns, misfits).select();
-        } catch (InputException refused) {
-            // The check has added each problem to the misfits.
-        }
+        return source.with(ROW_NUMBER, functions.monotonically_increasing_id());
     }
 
     private void checkRows(List<Table> tables) {
@@ -155,7 +131,12 @@ final class TableInspector {
         int featureSize = modality.featureSize();
         try {
             JavaRDD<StoredRow> rows = alone.storedRows();
-            return rows.map(row -> SampledRow.of(row, decoder, featureSize)).take(TableInspection.SAMPLED_ROWS);
+            return rows
+                    .map(row -> SampledRow.of(row, decoder, featureSize).text())
+                    .take(TableInspection.SAMPLED_ROWS)
+                    .stream()
+                    .map(SampledRow::parse)
+                    .toList();
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);
         }

@@ -1,17 +1,26 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.GlobExpander;
+import org.apache.hadoop.fs.GlobPattern;
 import org.apache.hadoop.fs.Path;
 
-/** The path of a table as a user writes it. Driver only. */
+/**
+ * A path as a user writes it. A path that exists is taken literally, whatever characters it has; any other may be a
+ * pattern ({@code * ? [a-z] {a,b}}). Hadoop's own globbing fails at names with a colon, so patterns are matched here.
+ */
 public final class TablePath {
     private TablePath() {}
 
@@ -24,9 +33,9 @@ public final class TablePath {
         List<String> problems = new ArrayList<>();
         for (String table : new LinkedHashSet<>(tables)) {
             try {
-                if (find(table, hadoop).isEmpty()) {
-                    problems.add("table '" + table + "': expected a path that exists, got none");
-                }
+                resolve(table, hadoop);
+            } catch (InputException absent) {
+                problems.add("table '" + table + "': " + absent.getMessage());
             } catch (IOException | RuntimeException failure) {
                 String problem = "table '" + table + "': expected a path that can be opened, got "
                         + Diagnosis.of(failure).cause();
@@ -41,29 +50,90 @@ public final class TablePath {
         }
     }
 
-    /**
-     * A path as a user writes it. A colon makes a URI only before a slash: {@code run_2024-01-01T00:00:00} is a name.
-     *
-     * @throws IllegalArgumentException if it is empty or no URI can be made of it
-     */
-    static Path parse(String text) {
-        return text.matches("[^/]*:.*") && !text.matches("[A-Za-z][A-Za-z0-9+.-]*:/.*")
-                ? new Path("./" + text)
-                : new Path(text);
+    /** The qualified path of a text: a URI if a scheme and {@code :/} begin it, else a path with any characters. */
+    static Path parse(String text, Configuration hadoop) throws IOException {
+        Path path = text.matches("[A-Za-z][A-Za-z0-9+.-]*:/.*") ? new Path(text) : new Path(null, null, text);
+        FileSystem files = path.getFileSystem(hadoop);
+        return path.makeQualified(files.getUri(), files.getWorkingDirectory());
     }
 
-    /** What is at {@code path}, or else what it matches as a pattern; empty if there is nothing. */
-    static List<Path> find(String path, Configuration hadoop) throws IOException {
-        Path literal = parse(path);
-        FileSystem files = literal.getFileSystem(hadoop);
-        if (files.exists(literal)) {
-            return List.of(Place.qualified(literal, hadoop));
+    /**
+     * The files and directories that a text names, sorted.
+     *
+     * @throws InputException if there are none
+     */
+    static List<FileStatus> resolve(String text, Configuration hadoop) throws IOException {
+        Path path = parse(text, hadoop);
+        FileSystem files = path.getFileSystem(hadoop);
+        try {
+            return List.of(files.getFileStatus(path));
+        } catch (FileNotFoundException absent) {
+            List<FileStatus> found = isPattern(path) ? match(files, path) : List.of();
+            if (found.isEmpty()) {
+                throw new InputException("expected a path that exists, got none", absent);
+            }
+            return found;
         }
-        List<Path> found = new ArrayList<>();
-        FileStatus[] matches = files.globStatus(literal);
-        for (FileStatus match : matches == null ? new FileStatus[0] : matches) {
-            found.add(Place.qualified(match.getPath(), hadoop));
+    }
+
+    /** Whether readers of Hadoop's file formats ignore a file or directory of that name. */
+    static boolean isHidden(String name) {
+        return (name.startsWith("_") && !name.contains("=")) || name.startsWith(".") || name.endsWith("._COPYING_");
+    }
+
+    private static boolean isPattern(Path path) {
+        return path.toUri().getPath().chars().anyMatch(c -> "*?[{\\".indexOf(c) >= 0);
+    }
+
+    private static List<FileStatus> match(FileSystem files, Path pattern) throws IOException {
+        Set<Path> found = new LinkedHashSet<>();
+        for (String expanded : GlobExpander.expand(pattern.toUri().getPath())) {
+            Set<Path> level =
+                    Set.of(new Path(pattern.toUri().getScheme(), pattern.toUri().getAuthority(), "/"));
+            for (String component : expanded.split("/", -1)) {
+                if (!component.isEmpty()) {
+                    level = children(files, level, component);
+                }
+            }
+            found.addAll(level);
         }
-        return found;
+        List<FileStatus> matched = new ArrayList<>();
+        for (Path path : found) {
+            try {
+                matched.add(files.getFileStatus(path));
+            } catch (FileNotFoundException absent) {
+                // The end of a pattern need not exist in every directory that its beginning matches.
+            }
+        }
+        matched.sort(null);
+        return matched;
+    }
+
+    /** The children of directories that match one component of a pattern; one without wildcards may not exist. */
+    private static Set<Path> children(FileSystem files, Set<Path> directories, String component) throws IOException {
+        GlobPattern pattern = new GlobPattern(component);
+        Set<Path> children = new LinkedHashSet<>();
+        for (Path directory : directories) {
+            if (pattern.hasWildcard()) {
+                list(files, directory)
+                        .map(FileStatus::getPath)
+                        .filter(path -> pattern.matches(path.getName()) && !isHidden(path.getName()))
+                        .forEach(children::add);
+            } else {
+                String name = component.replaceAll("\\\\(.)", "$1");
+                children.add(new Path(directory, new Path(null, null, name)));
+            }
+        }
+        return children;
+    }
+
+    private static Stream<FileStatus> list(FileSystem files, Path directory) throws IOException {
+        try {
+            return files.getFileStatus(directory).isDirectory()
+                    ? Arrays.stream(files.listStatus(directory))
+                    : Stream.empty();
+        } catch (FileNotFoundException absent) {
+            return Stream.empty();
+        }
     }
 }

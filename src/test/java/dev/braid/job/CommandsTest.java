@@ -16,6 +16,7 @@ import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The commands on the demo data, each in a JVM of its own, as they are started. */
@@ -194,12 +195,13 @@ class CommandsTest {
     /** The run is held where it opens config.json: a pipe that nobody writes into. */
     @Test
     @Order(10)
+    @Timeout(60)
     void aSignalEndsARunWithOneLine() throws Exception {
         Path config = Files.createDirectory(directory.resolve("held")).resolve("config.json");
         assertThat(new ProcessBuilder("mkfifo", config.toString()).start().waitFor())
                 .isZero();
-        Process run =
-                launch(Map.of(), List.of(), "fuse", "--model=held", "--paired=/absent", "--key=id", "--output=stopped");
+        String paired = "--paired=" + DEMO.resolve("text.parquet");
+        Process run = launch(Map.of(), List.of(), "fuse", "--model=held", paired, "--key=id", "--output=stopped");
         try (OutputStream opened = Files.newOutputStream(config)) { // once the run has opened it too
             opened.flush();
             run.destroy();

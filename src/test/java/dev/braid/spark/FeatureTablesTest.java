@@ -9,7 +9,6 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,12 +16,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.concurrent.TimeoutException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
-import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.api.java.JavaSparkStatusTracker;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -57,36 +53,12 @@ class FeatureTablesTest {
     }
 
     @Test
-    void aTaskCountsTheKeysOf256MiBAndNoMoreTasksDoThanTheSessionShufflesInto() throws IOException, TimeoutException {
-        String path = write("large", 1, "id", FEATURES + " as visual", FEATURES + " as text");
-        // Spark reads no file of such a name, but it counts as input.
-        try (RandomAccessFile sparse = new RandomAccessFile(path + "/_large", "rw")) {
-            sparse.setLength(1L << 30);
-        }
-        assertThat(auditTasks(path, 200)).isEqualTo(5);
-        assertThat(auditTasks(path, 3)).isEqualTo(3);
-    }
-
-    /** The most tasks of a stage of an audit of a table of 10 rows. */
-    private int auditTasks(String path, int shufflePartitions) throws TimeoutException {
-        SparkSession session = spark.newSession();
-        session.conf().set("spark.sql.shuffle.partitions", shufflePartitions);
-        FeatureTables tables = FeatureTables.paired(session, path, columns("id"));
-        JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
-        String group = "audit into " + shufflePartitions;
-        context.setJobGroup(group, group);
-        try {
-            assertThat(tables.audit()).isEqualTo(10);
-        } finally {
-            context.clearJobGroup();
-        }
-        spark.sparkContext().listenerBus().waitUntilEmpty();
-        JavaSparkStatusTracker status = context.statusTracker();
-        return Arrays.stream(status.getJobIdsForGroup(group))
-                .flatMap(job -> Arrays.stream(status.getJobInfo(job).stageIds()))
-                .map(stage -> status.getStageInfo(stage).numTasks())
-                .max()
-                .orElseThrow();
+    void aTaskCountsTheKeysOf256MiBAndNoMoreTasksDoThanTheUserSet() {
+        assertThat(FeatureTables.auditTasks(0, OptionalInt.empty())).isEqualTo(1);
+        assertThat(FeatureTables.auditTasks(1L << 30, OptionalInt.empty())).isEqualTo(5);
+        assertThat(FeatureTables.auditTasks(1L << 30, OptionalInt.of(200))).isEqualTo(5);
+        assertThat(FeatureTables.auditTasks(1L << 30, OptionalInt.of(3))).isEqualTo(3);
+        assertThat(FeatureTables.auditTasks(1L << 62, OptionalInt.empty())).isEqualTo(Integer.MAX_VALUE);
     }
 
     @Test

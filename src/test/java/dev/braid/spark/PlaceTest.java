@@ -96,7 +96,7 @@ class PlaceTest {
     }
 
     private Place place(String path) throws IOException {
-        return Place.of(TablePath.parse(path), hadoop);
+        return Place.of(TablePath.parse(path, hadoop), hadoop);
     }
 
     private void link(String name, String target) throws IOException {

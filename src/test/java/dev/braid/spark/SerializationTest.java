@@ -65,7 +65,7 @@ class SerializationTest {
         }
     }
 
-    private static <T> T roundTrip(Serializer serializer, T value) {
+    static <T> T roundTrip(Serializer serializer, T value) {
         SerializerInstance instance = serializer.newInstance();
         T copy = instance.deserialize(instance.serialize(value, null), null);
         assertThat(copy).isNotSameAs(value);

@@ -1,0 +1,171 @@
+package dev.braid.spark;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.apache.parquet.column.ColumnDescriptor;
+import org.apache.parquet.schema.LogicalTypeAnnotation;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.PrimitiveType;
+import org.apache.parquet.schema.Type;
+import org.apache.spark.sql.execution.datasources.parquet.ParquetToSparkSchemaConverter;
+import org.apache.spark.sql.internal.SQLConf;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DayTimeIntervalType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.types.UserDefinedType;
+import org.apache.spark.sql.types.YearMonthIntervalType;
+
+/**
+ * The columns of a Parquet file as Spark reads them. Each is converted by itself, by Spark's own converter: Spark would
+ * refuse the file for one column that nobody asked for. Driver only.
+ */
+final class FileColumns {
+    /** Where Spark notes its own schema. */
+    private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
+
+    private static final String BINARY_AS_STRING = "spark.sql.parquet.binaryAsString";
+
+    private final ParquetToSparkSchemaConverter converter;
+    private final ParquetToSparkSchemaConverter binaryConverter;
+
+    /**
+     * A column of a file.
+     *
+     * @param field as the session reads it; null if Spark cannot read it
+     * @param features the same, but unannotated bytes are binary even if the session's {@code binaryAsString} is set
+     * @param parquetTypes the types that Spark cannot read
+     */
+    record FileColumn(String name, StructField field, StructField features, List<String> parquetTypes) {}
+
+    /** Columns as a session with these settings reads them. */
+    FileColumns(Map<String, String> settings) {
+        SQLConf conf = new SQLConf();
+        SQLConf binary = new SQLConf();
+        settings.forEach((key, value) -> {
+            if (key.startsWith("spark.sql.")) {
+                conf.setConfString(key, value);
+                binary.setConfString(key, value);
+            }
+        });
+        binary.setConfString(BINARY_AS_STRING, "false");
+        this.converter = new ParquetToSparkSchemaConverter(conf);
+        this.binaryConverter = new ParquetToSparkSchemaConverter(binary);
+    }
+
+    /** The columns of a file in its order. */
+    List<FileColumn> of(Footers.Schema file) {
+        Map<String, StructField> noted = noted(file.notes().get(SPARK_SCHEMA));
+        List<FileColumn> columns = new ArrayList<>();
+        for (Type type : file.type().getFields()) {
+            StructField field = merged(converted(type, converter), noted.get(type.getName()));
+            StructField features = merged(converted(type, binaryConverter), noted.get(type.getName()));
+            columns.add(new FileColumn(type.getName(), field, features, field == null ? unreadable(type) : List.of()));
+        }
+        return columns;
+    }
+
+    private static StructField converted(Type type, ParquetToSparkSchemaConverter converter) {
+        try {
+            return converter.convert(new MessageType("spark_schema", type)).fields()[0];
+        } catch (Exception unknown) { // Spark throws checked exceptions that it does not declare
+            return null;
+        }
+    }
+
+    /** The types of those leaves that Spark cannot read; the column's own if it is their nesting. */
+    private List<String> unreadable(Type column) {
+        List<String> types = new ArrayList<>();
+        for (ColumnDescriptor leaf : new MessageType("m", column).getColumns()) {
+            PrimitiveType type = leaf.getPrimitiveType();
+            if (converted(type, converter) == null) {
+                LogicalTypeAnnotation annotation = type.getLogicalTypeAnnotation();
+                types.add(annotation == null ? type.getPrimitiveTypeName().name() : annotation.toString());
+            }
+        }
+        return types.isEmpty()
+                ? List.of(String.valueOf(column).replaceAll("\\s+", " "))
+                : types.stream().distinct().toList();
+    }
+
+    /** The file's type decides, as other writers copy Spark's notes; the note adds what Parquet has no type for. */
+    private static StructField merged(StructField file, StructField noted) {
+        if (noted == null || (file == null && !isSparksOwn(noted.dataType()))) {
+            return file;
+        }
+        return file == null || isSparksOwn(noted.dataType()) || sameType(noted.dataType(), file.dataType())
+                ? noted
+                : file;
+    }
+
+    private static boolean isSparksOwn(DataType type) {
+        return type instanceof UserDefinedType
+                || type instanceof YearMonthIntervalType
+                || type instanceof DayTimeIntervalType
+                || type.typeName().equals("variant");
+    }
+
+    private static boolean sameType(DataType one, DataType other) {
+        return one.catalogString().equals(other.catalogString());
+    }
+
+    /** Spark's notes of the columns, each read by itself: a user's type may not be on the class path. */
+    private static Map<String, StructField> noted(String json) {
+        return json == null
+                ? Map.of()
+                : elements(json).stream()
+                        .map(FileColumns::field)
+                        .flatMap(List::stream)
+                        .collect(Collectors.toMap(StructField::name, field -> field, (first, second) -> first));
+    }
+
+    private static List<StructField> field(String json) {
+        try {
+            StructType type = (StructType) DataType.fromJson("{\"type\":\"struct\",\"fields\":[" + json + "]}");
+            return List.of(type.fields());
+        } catch (Exception | LinkageError unknown) { // Spark throws checked exceptions that it does not declare
+            return List.of();
+        }
+    }
+
+    /** The objects of the first array of {@code fields} in a JSON text, cut at the commas between them. */
+    private static List<String> elements(String json) {
+        List<String> elements = new ArrayList<>();
+        int start = json.indexOf('[') + 1;
+        int depth = 0;
+        boolean quoted = false;
+        for (int i = start; i < json.length() && depth >= 0; i++) {
+            char c = json.charAt(i);
+            if (quoted) {
+                i += c == '\\' ? 1 : 0;
+                quoted = c != '"';
+            } else if (c == '"') {
+                quoted = true;
+            } else if (c == '{' || c == '[') {
+                depth++;
+            } else if (c == '}' || c == ']') {
+                depth--;
+            }
+            if (!quoted && (depth < 0 || (depth == 0 && c == ','))) {
+                elements.add(json.substring(start, i));
+                start = i + 1;
+            }
+        }
+        return elements;
+    }
+
+    /** What to store instead of a type that Spark cannot read. */
+    static String wayOut(List<String> parquetTypes) {
+        String types = String.join(" ", parquetTypes).toUpperCase(Locale.ROOT);
+        if (types.contains("FLOAT16")) {
+            return "store it as arrays of float32, or as binary and pass '--dtype M=float16'";
+        }
+        if (types.contains("NANOS")) {
+            return "store it in microseconds, or set 'spark.sql.legacy.parquet.nanosAsLong' to true";
+        }
+        return "store it as a type that Spark reads";
+    }
+}

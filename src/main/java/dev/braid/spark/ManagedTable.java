@@ -1,0 +1,94 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.security.AccessControlException;
+
+/**
+ * Formats of tables that keep a list of their current files. Their Parquet files are not the table: some hold removed
+ * rows, and some rows are deleted by further files.
+ */
+enum ManagedTable {
+    DELTA("a Delta table", "_delta_log", "delta"),
+    HUDI("a Hudi table", ".hoodie", "hudi"),
+    ICEBERG("an Iceberg table", "metadata", "iceberg");
+
+    /** Directories above a path that may be such a table: a file in three levels of partitions. */
+    private static final int LEVELS = 4;
+
+    private final String label;
+    private final String mark;
+    private final String sparkFormat;
+
+    ManagedTable(String label, String mark, String sparkFormat) {
+        this.label = label;
+        this.mark = mark;
+        this.sparkFormat = sparkFormat;
+    }
+
+    /**
+     * Looks into the given directories and into those above them.
+     *
+     * @throws InputException if one is a table of these formats
+     */
+    static void refuse(List<FileStatus> found, Configuration hadoop) throws IOException {
+        Set<Path> directories = new LinkedHashSet<>();
+        for (FileStatus status : found) {
+            Path directory =
+                    status.isDirectory() ? status.getPath() : status.getPath().getParent();
+            for (int level = 0; level < LEVELS && directory != null; level++) {
+                directories.add(directory);
+                directory = directory.getParent();
+            }
+        }
+        List<Path> marks = new ArrayList<>();
+        for (Path directory : directories) {
+            for (ManagedTable format : values()) {
+                marks.add(new Path(directory, format.mark));
+            }
+        }
+        StorageCalls.all(marks, mark -> check(mark, hadoop)).stream()
+                .filter(Objects::nonNull)
+                .findFirst()
+                .ifPresent(problem -> {
+                    throw new InputException(problem);
+                });
+    }
+
+    /** What is wrong with a directory, by one of its children; null if nothing is. */
+    static String check(Path child, Configuration hadoop) throws IOException {
+        for (ManagedTable format : values()) {
+            if (format.mark.equals(child.getName()) && format.isAt(child, hadoop)) {
+                Path table = child.getParent();
+                return "expected Parquet files that are all current, got " + format.label + " ('" + table
+                        + "'), whose files also hold removed rows; write its current rows as Parquet first, for example"
+                        + " spark.read.format(\"" + format.sparkFormat + "\").load(\"" + table
+                        + "\").write.parquet(PATH)";
+            }
+        }
+        return null;
+    }
+
+    private boolean isAt(Path mark, Configuration hadoop) throws IOException {
+        FileSystem files = mark.getFileSystem(hadoop);
+        try {
+            return this == ICEBERG
+                    ? Arrays.stream(files.listStatus(mark))
+                            .anyMatch(status -> status.getPath().getName().endsWith(".metadata.json"))
+                    : files.getFileStatus(mark).isDirectory();
+        } catch (FileNotFoundException | AccessControlException absent) {
+            return false; // A directory above the table need not be readable.
+        }
+    }
+}

@@ -1,0 +1,182 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The Spark settings under which Braid reads and writes. For each, in this order:
+ *
+ * <ol>
+ *   <li>what the user set: in the session, {@code --conf}, {@code spark-defaults.conf} or, where it is Hadoop's, there;
+ *   <li>what Braid chooses;
+ *   <li>Spark's default.
+ * </ol>
+ *
+ * <p>Tables are read in a session of their own, with every setting of the caller's. Three settings cannot be respected:
+ * adaptive execution (with a warning), as it changes the number of tasks; a vectorized reader that cannot decode the files
+ * (with a warning); files left out silently (an error). Driver only.
+ */
+final class SparkSettings {
+    private static final Logger log = LoggerFactory.getLogger(SparkSettings.class);
+
+    /** Little enough to stay in a processor's cache from the reader to the encoder. */
+    private static final long BATCH_BYTES = 4L << 20;
+    /** Rows of unknown size. */
+    private static final int FEW_ROWS = 8;
+
+    private static final int MOST_ROWS = 4096;
+    /** Tasks per slot, so that the last ones to end are short. */
+    private static final int TASKS_PER_SLOT = 3;
+
+    private static final long ROW_GROUP_BYTES = 64L << 20;
+
+    private static final String ADAPTIVE = "spark.sql.adaptive.enabled";
+    private static final String BATCH_ROWS = "spark.sql.parquet.columnarReaderBatchSize";
+    private static final String CODEC = "spark.sql.parquet.compression.codec";
+    private static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
+    /** Spark splits a file no smaller; its default is the most. */
+    private static final String OPEN_COST = "spark.sql.files.openCostInBytes";
+
+    private static final long MOST_OPEN_COST = 4L << 20;
+    private static final String ROW_GROUP = "parquet.block.size";
+    private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
+    private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
+
+    private final SparkSession session;
+    /** What the user set, by key. */
+    private final Map<String, String> users;
+
+    private SparkSettings(SparkSession session, Map<String, String> users) {
+        this.session = session;
+        this.users = users;
+    }
+
+    /**
+     * Settings for reading feature tables, in a new session on the context of {@code spark}.
+     *
+     * @throws InputException if Spark is set to leave out files that it cannot read
+     */
+    static SparkSettings reading(SparkSession spark) {
+        for (String setting : List.of("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")) {
+            if (Boolean.parseBoolean(spark.conf().get(setting, "false"))) {
+                throw new InputException("Cannot read feature tables: expected '" + setting
+                        + "' to be false (rows would be lost silently), got true; set it to false");
+            }
+        }
+        Map<String, String> users = all(spark);
+        SparkSession session = spark.newSession();
+        Map<String, String> inherited = all(session);
+        users.forEach((key, value) -> {
+            if (!value.equals(inherited.get(key))) {
+                inherit(session, key, value);
+            }
+        });
+        SparkSettings settings = new SparkSettings(session, users);
+        settings.choose("spark.sql.sources.partitionColumnTypeInference.enabled", "false");
+        settings.choose(MIN_PARTITIONS, String.valueOf(settings.tasks()));
+        // Old dates and times are read and written as they are, which Spark 3.5 refuses unasked.
+        for (String kind : List.of("datetime", "int96")) {
+            settings.choose("spark.sql.parquet." + kind + "RebaseModeInRead", "CORRECTED");
+            settings.choose("spark.sql.parquet." + kind + "RebaseModeInWrite", "CORRECTED");
+        }
+        // Adaptive execution merges the tasks of a shuffle by size, and the encoder's work is not the bytes of its
+        // input.
+        settings.require(ADAPTIVE, "false", "the number of fusing tasks must hold");
+        return settings;
+    }
+
+    /** Every setting of a session that is not left to its default. */
+    private static Map<String, String> all(SparkSession session) {
+        Map<String, String> all = new HashMap<>();
+        // The list masks what looks like a password, so each value is asked for by itself.
+        for (Row setting : session.sql("SET").collectAsList()) {
+            all.put(setting.getString(0), session.conf().get(setting.getString(0), setting.getString(1)));
+        }
+        return all;
+    }
+
+    private static void inherit(SparkSession session, String key, String value) {
+        try {
+            session.conf().set(key, value);
+        } catch (Exception unchangeable) { // Spark throws checked exceptions that it does not declare
+            log.debug("'{}' is the same for all sessions", key, unchangeable);
+        }
+    }
+
+    /** How many tasks read a table, if it is large enough and not larger. */
+    private int tasks() {
+        return TASKS_PER_SLOT
+                * JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
+    }
+
+    SparkSession session() {
+        return session;
+    }
+
+    /** What the user set. */
+    Map<String, String> users() {
+        return users;
+    }
+
+    private void choose(String key, String value) {
+        if (!users.containsKey(key)) {
+            session.conf().set(key, value);
+        }
+    }
+
+    private void require(String key, String value, String reason) {
+        String set = users.get(key);
+        if (set != null && !set.equalsIgnoreCase(value)) {
+            log.warn("Setting '{}' is {} here, not {} as it was set: {}", key, value, set, reason);
+        }
+        session.conf().set(key, value);
+    }
+
+    /**
+     * Fits the Parquet reader to the rows: it holds 4 MiB of the largest ones at a time, between 1 and 4096 rows, or reads
+     * one by one where it cannot decode them otherwise. Tables of a few megabytes are split too, at their row groups.
+     *
+     * @param files of the tables
+     */
+    void fit(Footers.Rows rows, List<FileStatus> files) {
+        long fitting = rows.largestRow() == 0 ? FEW_ROWS : BATCH_BYTES / rows.largestRow();
+        choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
+        if (rows.groups() > files.size()) {
+            long splits = Math.min(tasks(), rows.groups());
+            long bytes = files.stream().mapToLong(FileStatus::getLen).sum();
+            choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, bytes / splits))));
+        }
+        if (!rows.vectorized()) {
+            require(VECTORIZED, "false", "it cannot decode the encoding of these files, so rows are read one by one");
+        }
+    }
+
+    /** The tasks behind a shuffle, if the user set a number; Databricks' 'auto' is none. */
+    OptionalInt shufflePartitions() {
+        String partitions = users.getOrDefault(SHUFFLE_PARTITIONS, "");
+        return partitions.matches("\\d{1,9}") ? OptionalInt.of(Integer.parseInt(partitions)) : OptionalInt.empty();
+    }
+
+    /** Options of a Parquet writer of {@code session}, without those that the user set. */
+    static Map<String, String> writing(SparkSession session) {
+        Configuration hadoop = session.sparkContext().hadoopConfiguration();
+        Map<String, String> options = new HashMap<>();
+        if (!session.conf().contains(CODEC)) {
+            options.put("compression", "zstd");
+        }
+        if (!session.conf().contains(ROW_GROUP) && hadoop.get(ROW_GROUP) == null) {
+            options.put(ROW_GROUP, String.valueOf(ROW_GROUP_BYTES));
+        }
+        return options;
+    }
+}

@@ -1,0 +1,107 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** What the user set comes before what Braid chooses, and that before Spark's default. */
+@ExtendWith(SharedSpark.class)
+class SparkSettingsTest {
+    private static final List<FileStatus> FILES =
+            List.of(new FileStatus(1 << 20, false, 1, 1 << 20, 0, new Path("/p.parquet")));
+
+    private final SparkSession spark;
+
+    SparkSettingsTest(SparkSession spark) {
+        this.spark = spark.newSession();
+    }
+
+    @Test
+    void everySettingOfTheCallersSessionHoldsInTheReaders() {
+        for (Map.Entry<String, String> set : Map.of(
+                        "spark.sql.parquet.binaryAsString", "true",
+                        "spark.sql.caseSensitive", "true",
+                        "spark.sql.legacy.parquet.nanosAsLong", "true",
+                        "spark.sql.parquet.mergeSchema", "true",
+                        "spark.sql.files.maxPartitionBytes", "1234567",
+                        "spark.my.password", "kept as it is",
+                        "spark.sql.session.timeZone", "Asia/Tokyo")
+                .entrySet()) {
+            spark.conf().set(set.getKey(), set.getValue());
+        }
+        SparkSession reading = SparkSettings.reading(spark).session();
+        assertThat(reading.conf().get("spark.sql.parquet.binaryAsString")).isEqualTo("true");
+        assertThat(reading.conf().get("spark.sql.caseSensitive")).isEqualTo("true");
+        assertThat(reading.conf().get("spark.sql.legacy.parquet.nanosAsLong")).isEqualTo("true");
+        assertThat(reading.conf().get("spark.sql.parquet.mergeSchema")).isEqualTo("true");
+        assertThat(reading.conf().get("spark.sql.files.maxPartitionBytes")).isEqualTo("1234567");
+        assertThat(reading.conf().get("spark.my.password")).isEqualTo("kept as it is");
+        assertThat(reading.conf().get("spark.sql.session.timeZone")).isEqualTo("Asia/Tokyo");
+    }
+
+    @Test
+    void braidChoosesOnlyWhatTheUserLeftAlone() {
+        SparkSettings chosen = SparkSettings.reading(spark);
+        chosen.fit(new Footers.Rows(10, 4, 1 << 20, true), FILES);
+        assertThat(chosen.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
+                .isEqualTo("4");
+        assertThat(chosen.session().conf().get("spark.sql.files.minPartitionNum"))
+                .isEqualTo("6");
+        assertThat(chosen.session().conf().get("spark.sql.parquet.datetimeRebaseModeInWrite"))
+                .isEqualTo("CORRECTED");
+        assertThat(chosen.session().conf().get("spark.sql.files.maxPartitionBytes"))
+                .startsWith("134217728");
+        assertThat(chosen.session().conf().get("spark.sql.files.openCostInBytes"))
+                .as("1 MiB in four row groups")
+                .isEqualTo("262144");
+        spark.conf().set("spark.sql.files.openCostInBytes", 5);
+        spark.conf().set("spark.sql.parquet.columnarReaderBatchSize", 77);
+        spark.conf().set("spark.sql.files.minPartitionNum", 9);
+        spark.conf().set("spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY");
+        SparkSettings users = SparkSettings.reading(spark);
+        users.fit(new Footers.Rows(10, 4, 1 << 20, true), FILES);
+        assertThat(users.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
+                .isEqualTo("77");
+        assertThat(users.session().conf().get("spark.sql.files.openCostInBytes"))
+                .isEqualTo("5");
+        assertThat(users.session().conf().get("spark.sql.files.minPartitionNum"))
+                .isEqualTo("9");
+        assertThat(users.session().conf().get("spark.sql.parquet.datetimeRebaseModeInWrite"))
+                .isEqualTo("LEGACY");
+    }
+
+    @Test
+    void whatCannotBeRespectedIsSetAllTheSame() {
+        spark.conf().set("spark.sql.adaptive.enabled", true);
+        spark.conf().set("spark.sql.parquet.enableVectorizedReader", true);
+        SparkSettings settings = SparkSettings.reading(spark);
+        settings.fit(new Footers.Rows(10, 1, 1, false), FILES);
+        assertThat(settings.session().conf().get("spark.sql.adaptive.enabled")).isEqualTo("false");
+        assertThat(settings.session().conf().get("spark.sql.parquet.enableVectorizedReader"))
+                .isEqualTo("false");
+        assertThat(spark.conf().get("spark.sql.adaptive.enabled")).isEqualTo("true");
+    }
+
+    @Test
+    void aNumberOfShufflePartitionsIsTheUsers() {
+        spark.conf().set("spark.sql.shuffle.partitions", 7);
+        assertThat(SparkSettings.reading(spark).shufflePartitions()).isEqualTo(OptionalInt.of(7));
+    }
+
+    @Test
+    void theWritersCodecAndRowGroupAreTheUsersWhereSet() {
+        assertThat(SparkSettings.writing(spark))
+                .containsOnly(Map.entry("compression", "zstd"), Map.entry("parquet.block.size", "67108864"));
+        spark.conf().set("spark.sql.parquet.compression.codec", "snappy");
+        spark.conf().set("parquet.block.size", 1 << 20);
+        assertThat(SparkSettings.writing(SparkSettings.reading(spark).session()))
+                .isEmpty();
+    }
+}
