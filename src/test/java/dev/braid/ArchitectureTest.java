@@ -126,6 +126,27 @@ class ArchitectureTest {
         noClasses().should().dependOnClassesThat().resideInAPackage("scala..").check(MAIN);
     }
 
+    /** Spark changes its internal classes as it likes; every version runs these few files in .ci/every-spark. */
+    @Test
+    void fewClassesUseSparksInternals() {
+        Set<String> rows = Set.of("InternalRow", "ArrayData", "SpecializedGetters");
+        noClasses()
+                .that(
+                        DescribedPredicate.describe(
+                                "are none of SparkRows, StoredNumbers, RowWriter and FileColumns",
+                                type -> !type.getName()
+                                        .matches(
+                                                "dev\\.braid\\.spark\\.(SparkRows|StoredNumbers|RowWriter|FileColumns)(\\$.*)?")))
+                .should()
+                .dependOnClassesThat(DescribedPredicate.describe(
+                        "are internal to Spark, beyond " + rows,
+                        used -> used.getName()
+                                        .matches(
+                                                "org\\.apache\\.spark\\.(sql\\.(catalyst|execution|internal)|unsafe)\\..*")
+                                && !rows.contains(used.getSimpleName())))
+                .check(MAIN);
+    }
+
     @Test
     void theRootPackageHoldsOnlyTheErrorOfEveryRoom() {
         classes()

@@ -9,7 +9,6 @@ import java.util.stream.Collectors;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.catalyst.expressions.RowOrdering;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 
@@ -88,7 +87,7 @@ final class ColumnCheck {
         }
         DataType type = found.get().dataType();
         String place = "table '" + table.name() + "': expected key '" + columns.key() + "' ";
-        if (!RowOrdering.isOrderable(type)) {
+        if (!SparkRows.isOrderable(type)) {
             problems.add(place + "of a type that has an order, got " + type.catalogString());
         } else if (keyType == null) {
             keyType = type;

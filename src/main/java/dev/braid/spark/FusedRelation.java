@@ -88,7 +88,7 @@ final class FusedRelation extends BaseRelation implements PrunedScan {
         Column[] columns = Arrays.stream(required)
                 .map(name -> functions.col(names[pairedIndex(name)]))
                 .toArray(Column[]::new);
-        return paired.rows().select(columns).queryExecution().toRdd();
+        return SparkRows.internal(paired.rows().select(columns)).rdd();
     }
 
     private RDD<InternalRow> fuse(String[] required) {

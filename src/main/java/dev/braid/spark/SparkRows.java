@@ -12,6 +12,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.RowOrdering;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.sql.execution.SparkPlan;
@@ -35,7 +36,12 @@ final class SparkRows {
     /** The rows that Spark's own plan of a table gives. */
     static JavaRDD<StoredRow> planned(Dataset<Row> table, int carried) {
         DataType[] types = types(table.schema());
-        return table.queryExecution().toRdd().toJavaRDD().mapPartitions(rows -> new PlannedRows(rows, types, carried));
+        return internal(table).mapPartitions(rows -> new PlannedRows(rows, types, carried));
+    }
+
+    /** The same rows as they are. */
+    static JavaRDD<InternalRow> internal(Dataset<Row> table) {
+        return table.queryExecution().toRdd().toJavaRDD();
     }
 
     /**
@@ -67,6 +73,11 @@ final class SparkRows {
 
     private static DataType[] types(StructType schema) {
         return Arrays.stream(schema.fields()).map(StructField::dataType).toArray(DataType[]::new);
+    }
+
+    /** Whether Spark can sort and group by a type. */
+    static boolean isOrderable(DataType type) {
+        return RowOrdering.isOrderable(type);
     }
 
     /** A value, not null, as messages print it. */
