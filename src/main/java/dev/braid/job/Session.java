@@ -35,6 +35,11 @@ final class Session implements AutoCloseable {
                         .toString());
         // Otherwise Spark 4 asks the driver for every class that a task loads, even if no artifact was added.
         conf.setIfMissing("spark.sql.artifact.isolation.enabled", "false");
+        // A task that exhausts the heap of this JVM fails with a message; otherwise Spark would end the JVM without
+        // one.
+        if (conf.get("spark.master", "").startsWith("local")) {
+            conf.setIfMissing("spark.executor.killOnFatalError.depth", "0");
+        }
         // spark-submit names an application after its main class if the user does not name it.
         if (conf.get("spark.app.name", Braid.class.getName()).equals(Braid.class.getName())) {
             conf.setAppName("braid " + command);

@@ -89,6 +89,10 @@ final class SparkSettings {
             settings.choose("spark.sql.parquet." + kind + "RebaseModeInRead", "CORRECTED");
             settings.choose("spark.sql.parquet." + kind + "RebaseModeInWrite", "CORRECTED");
         }
+        // Keys in messages: the older Java types lack ten days of 1582.
+        settings.choose("spark.sql.datetime.java8API.enabled", "true");
+        // Spark's default, INT96, is deprecated, and other readers take it for nanoseconds, which overflow before 1677.
+        settings.choose("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS");
         // Adaptive execution merges the tasks of a shuffle by size, and the encoder's work is not the bytes of its
         // input.
         settings.require(ADAPTIVE, "false", "the number of fusing tasks must hold");
