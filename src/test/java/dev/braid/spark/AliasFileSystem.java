@@ -4,6 +4,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.URI;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 
@@ -17,9 +18,15 @@ public final class AliasFileSystem extends RawLocalFileSystem {
     static Configuration hadoop() {
         Configuration hadoop = new Configuration();
         for (String scheme : new String[] {"twin", "mount", "s3", "s3a", "s3n", "other"}) {
-            hadoop.setClass("fs." + scheme + ".impl", AliasFileSystem.class, RawLocalFileSystem.class);
+            register(scheme, hadoop);
         }
         return hadoop;
+    }
+
+    /** For this configuration alone: Hadoop would keep the file system for every other test of the JVM. */
+    static void register(String scheme, Configuration hadoop) {
+        hadoop.setClass("fs." + scheme + ".impl", AliasFileSystem.class, FileSystem.class);
+        hadoop.setBoolean("fs." + scheme + ".impl.disable.cache", true);
     }
 
     @Override

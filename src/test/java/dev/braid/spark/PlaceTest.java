@@ -84,7 +84,7 @@ class PlaceTest {
     @Test
     void theNameServiceAndItsNamenodeAreOne() throws IOException {
         hadoop.set("dfs.namenode.rpc-address.cluster.nn1", "host1:8020");
-        hadoop.setClass("fs.hdfs.impl", AliasFileSystem.class, org.apache.hadoop.fs.FileSystem.class);
+        AliasFileSystem.register("hdfs", hadoop);
         assertThat(place("hdfs://cluster/x").holds(place("hdfs://host1/x/y"))).isTrue();
         assertThat(place("hdfs://cluster/x").holds(place("hdfs://host2/x/y"))).isFalse();
     }
