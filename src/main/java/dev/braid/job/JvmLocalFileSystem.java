@@ -10,7 +10,8 @@ import org.apache.hadoop.fs.permission.FsPermission;
 
 /**
  * Hadoop's local file system with permissions that the JVM sets. Hadoop itself, where its native library is not installed,
- * runs {@code chmod} as a process for every file and directory that it creates.
+ * runs {@code chmod} as a process for every file and directory that it creates. And with files that have a colon in their
+ * names, which Hadoop cannot name the checksums of.
  * The embedded start asks for it, by {@code spark.hadoop.fs.file.impl} in {@code conf/spark-defaults.conf}.
  */
 public final class JvmLocalFileSystem extends LocalFileSystem {
@@ -18,6 +19,12 @@ public final class JvmLocalFileSystem extends LocalFileSystem {
     /** As Hadoop makes it, by name. */
     public JvmLocalFileSystem() {
         super(new Raw());
+    }
+
+    /** As Hadoop's, whose text with a colon would be read as a URI with a scheme. */
+    @Override
+    public Path getChecksumFile(Path file) {
+        return new Path(file.getParent(), new Path(null, null, "." + file.getName() + ".crc"));
     }
 
     private static final class Raw extends RawLocalFileSystem {

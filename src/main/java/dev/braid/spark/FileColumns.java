@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.parquet.column.ColumnDescriptor;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
+import org.apache.parquet.schema.LogicalTypeAnnotation.TimeLogicalTypeAnnotation;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.PrimitiveType;
 import org.apache.parquet.schema.Type;
@@ -28,6 +29,10 @@ final class FileColumns {
     private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
 
     private static final String BINARY_AS_STRING = "spark.sql.parquet.binaryAsString";
+    private static final String TIMES = "spark.sql.timeType.enabled";
+
+    /** Whether the session reads a time of day: Spark 4.1 and later know its type, but refuse it by default. */
+    private final boolean readsTimes;
 
     private final ParquetToSparkSchemaConverter converter;
     private final ParquetToSparkSchemaConverter binaryConverter;
@@ -52,6 +57,7 @@ final class FileColumns {
             }
         });
         binary.setConfString(BINARY_AS_STRING, "false");
+        this.readsTimes = readsTimes(conf);
         this.converter = new ParquetToSparkSchemaConverter(conf);
         this.binaryConverter = new ParquetToSparkSchemaConverter(binary);
     }
@@ -68,12 +74,28 @@ final class FileColumns {
         return columns;
     }
 
-    private static StructField converted(Type type, ParquetToSparkSchemaConverter converter) {
+    private static boolean readsTimes(SQLConf conf) {
         try {
-            return converter.convert(new MessageType("spark_schema", type)).fields()[0];
+            return Boolean.parseBoolean(conf.getConfString(TIMES));
+        } catch (Exception unknown) { // an older Spark, which Scala lets throw an exception that it does not declare
+            return false;
+        }
+    }
+
+    private StructField converted(Type type, ParquetToSparkSchemaConverter converter) {
+        try {
+            StructField field =
+                    converter.convert(new MessageType("spark_schema", type)).fields()[0];
+            return readsTimes || !holdsTimes(type) ? field : null;
         } catch (Exception unknown) { // Spark throws checked exceptions that it does not declare
             return null;
         }
+    }
+
+    private static boolean holdsTimes(Type type) {
+        return type.isPrimitive()
+                ? type.getLogicalTypeAnnotation() instanceof TimeLogicalTypeAnnotation
+                : type.asGroupType().getFields().stream().anyMatch(FileColumns::holdsTimes);
     }
 
     /** The types of those leaves that Spark cannot read; the column's own if it is their nesting. */
@@ -165,6 +187,9 @@ final class FileColumns {
         }
         if (types.contains("NANOS")) {
             return "store it in microseconds, or set 'spark.sql.legacy.parquet.nanosAsLong' to true";
+        }
+        if (types.contains("TIME(MICROS")) {
+            return "store it as a whole number of microseconds, or set '" + TIMES + "' to true (Spark 4.1 or newer)";
         }
         return "store it as a type that Spark reads";
     }

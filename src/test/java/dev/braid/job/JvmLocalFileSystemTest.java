@@ -46,6 +46,21 @@ class JvmLocalFileSystemTest {
         }
     }
 
+    @Test
+    void aFileMayHaveAColonInItsName() throws IOException {
+        try (FileSystem files = embedded()) {
+            Path file = directory.resolve("p_10:00.parquet");
+            try (var out = files.create(path(file))) {
+                out.write(7);
+            }
+            assertThat(directory.resolve(".p_10:00.parquet.crc")).exists();
+            try (var in = files.open(path(file))) {
+                assertThat(in.read()).isEqualTo(7);
+            }
+            assertThat(files.listStatus(path(directory))).hasSize(1);
+        }
+    }
+
     private static org.apache.hadoop.fs.Path path(Path path) {
         return new org.apache.hadoop.fs.Path(path.toUri());
     }

@@ -41,6 +41,7 @@ class StoredTablesTest {
             strings = {
                 "optional int64 spare (TIMESTAMP(NANOS,true));",
                 "optional int64 spare (TIME(NANOS,false));",
+                "optional int64 spare (TIME(MICROS,false));",
                 "optional fixed_len_byte_array(2) spare (FLOAT16);",
                 "optional fixed_len_byte_array(16) spare (UUID);",
                 "optional group spare (LIST) { repeated group list { optional fixed_len_byte_array(2) e (FLOAT16); } }",
@@ -61,7 +62,11 @@ class StoredTablesTest {
                         + ";TIMESTAMP(NANOS,true);store it in microseconds, or set"
                         + " 'spark.sql.legacy.parquet.nanosAsLong' to true",
                 "optional fixed_len_byte_array(2) label (FLOAT16)"
-                        + ";FLOAT16;store it as arrays of float32, or as binary and pass '--dtype M=float16'"
+                        + ";FLOAT16;store it as arrays of float32, or as binary and pass '--dtype M=float16'",
+                "optional int64 label (TIME(MICROS,false))"
+                        + ";TIME(MICROS,false);store it as a whole number of microseconds, or set"
+                        + " 'spark.sql.timeType.enabled' to true (Spark 4.1 or newer)",
+                "optional int32 label (TIME(MILLIS,true));TIME(MILLIS,true);store it as a type that Spark reads"
             })
     void aNeededColumnThatSparkCannotReadIsNamedWithItsTypeAndTheWayOut(String column, String type, String way)
             throws IOException {
