@@ -30,13 +30,15 @@ final class CheckpointReader {
     private static final List<String> PICKLED = List.of(".bin", ".pt", ".pth");
 
     /**
-     * Merges every file that a pattern finds. A training checkpoint holds its state dict under a key; every tensor is copied,
-     * since safetensors holds none twice.
+     * Merges every file that a pattern finds. A training checkpoint holds its state dict under a key: the first value that
+     * holds tensors. Every tensor is copied, since safetensors holds none twice.
      */
     private static final String CONVERSION = "python -c \"import glob, torch; from safetensors.torch import save_file;"
-            + " d = {}; [d.update(t.get('state_dict', t)) for t in (torch.load(f, map_location='cpu', weights_only=True)"
-            + " for f in sorted(glob.glob('%s')))]; save_file({k: v.detach().clone().contiguous() for k, v in d.items()"
-            + " if isinstance(v, torch.Tensor)}, 'model.safetensors')\"";
+            + " is_dict = lambda t: isinstance(t, dict) and any(isinstance(v, torch.Tensor) for v in t.values());"
+            + " d = {}; [d.update(next(filter(is_dict, t.values()), t)) for t in (torch.load(f, map_location='cpu',"
+            + " weights_only=True) for f in sorted(glob.glob('%s')))]; w = {k: v.detach().clone().contiguous()"
+            + " for k, v in d.items() if isinstance(v, torch.Tensor)}; assert w, 'no tensors found';"
+            + " save_file(w, 'model.safetensors')\"";
 
     private final String directory;
     private final Path path;

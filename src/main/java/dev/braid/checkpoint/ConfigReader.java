@@ -227,7 +227,10 @@ final class ConfigReader {
         Map<String, String> prefixes = new LinkedHashMap<>();
         object.properties().forEach(field -> {
             if (field.getValue().isTextual()) {
-                prefixes.put(field.getKey(), field.getValue().textValue());
+                // Names of tensors are known without the mark of torch.compile.
+                String prefix = field.getValue().textValue() + ".";
+                prefixes.put(
+                        field.getKey(), prefix.replace(WeightFiles.COMPILED, "").replaceFirst("\\.$", ""));
             } else {
                 written.bad(field.getKey(), "a string", ConfigObject.shown(field.getValue()));
             }

@@ -7,6 +7,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,10 +23,15 @@ final class WeightFiles implements Closeable {
     static final String ONE = "model.safetensors";
     static final String INDEX = ONE + ".index.json";
 
+    /** What torch.compile puts into the name of every tensor of a module; names are known without it. */
+    static final String COMPILED = "_orig_mod.";
+
     private final String name;
     private final List<SafetensorsFile> files;
     private final Map<String, SafetensorsFile> fileOf = new LinkedHashMap<>();
     private final Map<String, TensorEntry> entries = new LinkedHashMap<>();
+    /** The names in the files. */
+    private final Map<String, String> stored = new HashMap<>();
 
     private WeightFiles(String name, List<SafetensorsFile> files) {
         this.name = name;
@@ -135,8 +141,11 @@ final class WeightFiles implements Closeable {
 
     private void add(SafetensorsFile file) {
         for (TensorEntry entry : file.entries().values()) {
-            entries.put(entry.name(), entry);
-            fileOf.put(entry.name(), file);
+            String bare = entry.name().replace(COMPILED, "");
+            String known = file.entries().containsKey(bare) ? entry.name() : bare;
+            entries.put(known, new TensorEntry(known, entry.dtype(), entry.shape(), entry.begin(), entry.end()));
+            fileOf.put(known, file);
+            stored.put(known, entry.name());
         }
     }
 
@@ -159,7 +168,7 @@ final class WeightFiles implements Closeable {
     /** Reads one of {@code slices} equal parts of the rows of a tensor that is there. */
     StoredTensor read(String tensor, int slice, int slices) {
         SafetensorsFile file = fileOf.get(tensor);
-        return slices == 1 ? file.read(tensor) : file.readRows(entries.get(tensor), slice, slices);
+        return slices == 1 ? file.read(stored.get(tensor)) : file.readRows(entries.get(tensor), slice, slices);
     }
 
     @Override

@@ -61,9 +61,12 @@ final class BroadcastModel implements Serializable {
         return id;
     }
 
-    /** Forgets the broadcasts, on the driver and on all executors. */
-    void destroy() {
-        chunks.forEach(Broadcast::destroy);
+    /**
+     * Frees the broadcasts on all executors, and waits for it: a Spark that stops meanwhile would complain. The driver's own
+     * bytes go with this object.
+     */
+    void free() {
+        chunks.forEach(chunk -> chunk.unpersist(true));
     }
 
     /**

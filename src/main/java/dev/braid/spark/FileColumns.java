@@ -183,7 +183,7 @@ final class FileColumns {
     static String wayOut(List<String> parquetTypes) {
         String types = String.join(" ", parquetTypes).toUpperCase(Locale.ROOT);
         if (types.contains("FLOAT16")) {
-            return "store it as arrays of float32, or as binary and pass '--dtype M=float16'";
+            return "store it as arrays of float32, or as binary with '--dtype <modality>=float16'";
         }
         if (types.contains("NANOS")) {
             return "store it in microseconds, or set 'spark.sql.legacy.parquet.nanosAsLong' to true";

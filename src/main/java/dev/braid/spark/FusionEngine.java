@@ -161,7 +161,7 @@ public final class FusionEngine implements AutoCloseable {
         closed = true;
         ExecutorModel.release(model.id());
         if (!spark.sc().isStopped()) {
-            model.destroy();
+            model.free();
             if (!spark.isLocal()) {
                 releaseOnExecutors();
             }

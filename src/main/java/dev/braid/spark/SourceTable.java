@@ -201,7 +201,9 @@ record SourceTable(
         } else if (found.size() > 1) {
             boolean sameName = found.stream().map(FileColumn::name).distinct().count() < found.size();
             problems.add(expected + ", got " + found.size() + " columns "
-                    + (sameName ? "of the same name; rename all but one" : "that differ in case only"));
+                    + (sameName
+                            ? "of the same name; rename all but one"
+                            : "that differ in case only; rename one, or set 'spark.sql.caseSensitive' to true"));
         } else if (!found.get(0).parquetTypes().isEmpty()) {
             List<String> types = found.get(0).parquetTypes();
             problems.add(expected + " of a type that Spark reads, got Parquet type "

@@ -449,11 +449,12 @@ class CheckpointTest {
     }
 
     private static String conversion(String pattern) {
-        return "python -c \"import glob, torch; from safetensors.torch import save_file; d = {};"
-                + " [d.update(t.get('state_dict', t)) for t in (torch.load(f, map_location='cpu', weights_only=True) for f"
-                + " in sorted(glob.glob('" + pattern
-                + "')))]; save_file({k: v.detach().clone().contiguous() for k, v in"
-                + " d.items() if isinstance(v, torch.Tensor)}, 'model.safetensors')\"";
+        return "python -c \"import glob, torch; from safetensors.torch import save_file; is_dict = lambda t:"
+                + " isinstance(t, dict) and any(isinstance(v, torch.Tensor) for v in t.values()); d = {};"
+                + " [d.update(next(filter(is_dict, t.values()), t)) for t in (torch.load(f, map_location='cpu',"
+                + " weights_only=True) for f in sorted(glob.glob('" + pattern + "')))]; w = {k:"
+                + " v.detach().clone().contiguous() for k, v in d.items() if isinstance(v, torch.Tensor)}; assert w,"
+                + " 'no tensors found'; save_file(w, 'model.safetensors')\"";
     }
 
     @Test

@@ -63,6 +63,21 @@ class WeightFilesTest {
         SafetensorsWriter.write(path.resolve(INDEX), json.getBytes(StandardCharsets.UTF_8));
     }
 
+    /** By torch.compile as a whole, or layer by layer. */
+    @ParameterizedTest
+    @ValueSource(strings = {"_orig_mod.$0", "$1_orig_mod.$2"})
+    void aCompiledModuleIsReadUnderItsOwnNames(String compiled) throws IOException {
+        delete(INDEX);
+        model.tensors().rename(name -> name.replaceFirst("^(.*layers\\.\\d+\\.)?(.*)$", compiled));
+        model.tensors().write(path.resolve("model.safetensors"));
+        assertThat(model.tensors().names()).allMatch(name -> name.contains("_orig_mod."));
+        assertThat(floats(read())).isDeepEqualTo(floats(whole));
+    }
+
+    private static float[][] floats(Checkpoint checkpoint) {
+        return checkpoint.weights().tensors().map(StoredFloats::of).toArray(float[][]::new);
+    }
+
     private Checkpoint read() {
         return Checkpoint.read(path.toString(), new Configuration());
     }

@@ -62,7 +62,7 @@ class StoredTablesTest {
                         + ";TIMESTAMP(NANOS,true);store it in microseconds, or set"
                         + " 'spark.sql.legacy.parquet.nanosAsLong' to true",
                 "optional fixed_len_byte_array(2) label (FLOAT16)"
-                        + ";FLOAT16;store it as arrays of float32, or as binary and pass '--dtype M=float16'",
+                        + ";FLOAT16;store it as arrays of float32, or as binary with '--dtype <modality>=float16'",
                 "optional int64 label (TIME(MICROS,false))"
                         + ";TIME(MICROS,false);store it as a whole number of microseconds, or set"
                         + " 'spark.sql.timeType.enabled' to true (Spark 4.1 or newer)",
