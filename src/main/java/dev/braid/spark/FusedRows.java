@@ -219,7 +219,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 throw reject(decoder.notFinite(pendingRow, pending));
             }
             InternalRow carried = pendingRow.carried();
-            packed.add(new PackedRow(carried, layout.keyed() ? RowWriter.ofKey(carried, keyType()) : 0));
+            packed.add(new PackedRow(carried, layout.keyed() ? writer.ofKey(carried, keyType()) : 0));
             stopwatch().lap(Stage.PACK);
             truncated += pending.truncated() ? 1 : 0;
             pending = null;

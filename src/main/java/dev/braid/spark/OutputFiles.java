@@ -44,21 +44,24 @@ public final class OutputFiles {
      *     be what the features of this many bytes hold, at 4 bytes a number and the mean feature size
      */
     public static long bytes(FusionConfig config, ModelConfig model, long rows, long inputBytes) {
-        double numbers = 0;
+        double bytes = 0;
         if (config.emits(Emitted.POOLED)) {
-            numbers += (double) rows * model.hiddenSize();
+            bytes += (double) rows * model.hiddenSize() * config.vectors().bytes();
         }
         if (config.emits(Emitted.TOKENS)) {
             double featureSize = model.modalities().stream()
                     .mapToInt(ModalityConfig::featureSize)
                     .average()
                     .orElse(1);
-            numbers += inputBytes / (Float.BYTES * featureSize) * model.hiddenSize();
+            bytes += inputBytes
+                    / (Float.BYTES * featureSize)
+                    * model.hiddenSize()
+                    * config.vectors().bytes();
         }
         if (config.emits(Emitted.ATTENTION_BY_LAYER)) {
-            numbers += (double) rows * model.layers() * model.modalities().size();
+            bytes += (double) rows * model.layers() * model.modalities().size() * Float.BYTES;
         }
-        return (long) (numbers * Float.BYTES);
+        return (long) bytes;
     }
 
     /**

@@ -29,6 +29,8 @@ final class RowWriter {
     private final UnsafeArrayWriter floats;
     private final UnsafeArrayWriter arrays;
     private final UnsafeArrayWriter inner;
+    /** Of a key that is neither text nor bytes nor a whole number; null until there is one. */
+    private UnsafeProjection keyAlone;
 
     /** A writer of rows of so many columns. */
     RowWriter(int columns) {
@@ -175,9 +177,9 @@ final class RowWriter {
     /**
      * The hash of a key that is not null, with seed 0: of a string's bytes in UTF-8, a binary value's own, the eight
      * little-endian bytes of a whole number, a date or a timestamp; else of Spark's binary form of a row that holds the key
-     * alone.
+     * alone. All keys of a writer are of one type.
      */
-    static long ofKey(InternalRow row, DataType type) {
+    long ofKey(InternalRow row, DataType type) {
         byte[] bytes;
         if (type instanceof StringType) {
             bytes = row.getUTF8String(0).getBytes();
@@ -187,9 +189,16 @@ final class RowWriter {
             Object key = row.get(0, type);
             bytes = key instanceof Long || key instanceof Integer || key instanceof Short || key instanceof Byte
                     ? bytes(((Number) key).longValue())
-                    : UnsafeProjection.create(new DataType[] {type}).apply(row).getBytes();
+                    : alone(type).apply(row).getBytes();
         }
         return XXH64.hash(bytes, 0, bytes.length, 0);
+    }
+
+    private UnsafeProjection alone(DataType type) {
+        if (keyAlone == null) {
+            keyAlone = UnsafeProjection.create(new DataType[] {type});
+        }
+        return keyAlone;
     }
 
     private static byte[] bytes(long number) {

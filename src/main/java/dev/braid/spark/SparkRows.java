@@ -66,7 +66,7 @@ final class SparkRows {
                 .mapPartitions(batches -> new ScannedRows(batches, places, types, carried)));
     }
 
-    /** Rows of Spark's own memory, for tests and callers that have them. */
+    /** The same of rows that are there already. */
     static Iterator<StoredRow> of(Iterator<InternalRow> rows, StructType schema, int carried) {
         return new PlannedRows(rows, types(schema), carried);
     }

@@ -7,7 +7,7 @@ final class Hashes {
     private Hashes() {}
 
     static long ofKey(String key) {
-        return RowWriter.ofKey(PairedRows.generic(key), DataTypes.StringType);
+        return writer().ofKey(PairedRows.generic(key), DataTypes.StringType);
     }
 
     static long with(long hash, float[] vector) {

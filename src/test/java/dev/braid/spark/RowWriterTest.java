@@ -97,7 +97,7 @@ class RowWriterTest {
     }
 
     private static long of(DataType type, Object key) {
-        return RowWriter.ofKey(new GenericInternalRow(new Object[] {key, "another column"}), type);
+        return new RowWriter(1).ofKey(new GenericInternalRow(new Object[] {key, "another column"}), type);
     }
 
     private static String hex(long hash) {
