@@ -2,7 +2,13 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.model.Precision;
+import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -50,5 +56,17 @@ class OutputFilesTest {
                         .getNumPartitions())
                 .isEqualTo(1);
         assertThat(OutputFiles.merge(rows, OptionalInt.of(1000), 0)).isSameAs(rows);
+    }
+
+    @Test
+    void theFormOfVectorsDecidesTheBytesOfANumber() {
+        TableColumns columns = PairedRows.pixels(ModalityConfig.UNLIMITED, null, null);
+        ModelConfig model = PairedRows.model(columns, false, Pooling.MEAN);
+        Map<VectorForm, Long> expected = Map.of(
+                VectorForm.ARRAY, 1600L, VectorForm.FLOAT32, 1600L, VectorForm.FLOAT16, 800L, VectorForm.INT8, 400L);
+        expected.forEach((form, bytes) -> {
+            FusionConfig config = new FusionConfig(columns, 9, false, Set.of(Emitted.POOLED), form, Precision.FLOAT32);
+            assertThat(OutputFiles.bytes(config, model, 100, 0)).as("%s", form).isEqualTo(bytes);
+        });
     }
 }
