@@ -35,7 +35,8 @@ class ArchitectureTest {
             "checkpoint", Set.of("tensor"),
             "batch", Set.of("tensor"),
             "model", Set.of("tensor", "kernel", "checkpoint", "batch"),
-            "spark", Set.of("tensor", "checkpoint", "batch", "model"),
+            "parquet", Set.of(),
+            "spark", Set.of("tensor", "checkpoint", "batch", "model", "parquet"),
             "job", Set.of("checkpoint", "batch", "spark", "model"));
 
     /** The rooms that may use a library, by the root of its packages. */
@@ -44,9 +45,9 @@ class ArchitectureTest {
             Map.entry("org.bytedeco", Set.of("kernel")),
             Map.entry("com.fasterxml.jackson", Set.of("checkpoint")),
             Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark")),
-            Map.entry("org.apache.hadoop", Set.of("checkpoint", "spark", "job")),
-            Map.entry("org.apache.parquet", Set.of("spark")),
-            Map.entry("org.apache.spark", Set.of("spark", "job")),
+            Map.entry("org.apache.hadoop", Set.of("checkpoint", "parquet", "spark", "job")),
+            Map.entry("org.apache.parquet", Set.of("parquet", "spark")),
+            Map.entry("org.apache.spark", Set.of("parquet", "spark", "job")),
             Map.entry("net.jpountz", Set.of("spark")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),
             Map.entry("org.slf4j", Set.of("kernel", "model", "spark")),
@@ -133,10 +134,10 @@ class ArchitectureTest {
         noClasses()
                 .that(
                         DescribedPredicate.describe(
-                                "are none of SparkRows, StoredNumbers, RowWriter and FileColumns",
+                                "are none of SparkRows, StoredNumbers, RowWriter, FileColumns and SparkColumns",
                                 type -> !type.getName()
                                         .matches(
-                                                "dev\\.braid\\.spark\\.(SparkRows|StoredNumbers|RowWriter|FileColumns)(\\$.*)?")))
+                                                "dev\\.braid\\.(spark|parquet)\\.(SparkRows|StoredNumbers|RowWriter|FileColumns|SparkColumns)(\\$.*)?")))
                 .should()
                 .dependOnClassesThat(DescribedPredicate.describe(
                         "are internal to Spark, beyond " + rows,

@@ -14,8 +14,6 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -25,7 +23,7 @@ import picocli.CommandLine.Spec;
 
 /**
  * {@code braid fuse}: feature tables in, a table of fused representations out. {@link #call()} is the run, a line per
- * step; the fusing itself goes on at {@link FusionEngine#fuse}.
+ * step; the fusing itself goes on at {@link FusionEngine#write}.
  */
 @Command(
         name = "fuse",
@@ -86,9 +84,9 @@ final class FuseCommand implements Callable<Integer> {
             try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
                     ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
                 PairedTable paired = tables.pair(options.partitions());
-                Dataset<Row> fused = engine.fuse(paired, progress);
                 long bytes = OutputFiles.bytes(config, checkpoint.config(), rows, tables.bytes());
-                output.write(OutputFiles.merge(fused, options.outputFiles(), bytes), rows);
+                output.write(
+                        directory -> engine.write(paired, directory, options.outputFiles(), bytes, progress), rows);
             }
 
             Duration elapsed = Duration.ofNanos(System.nanoTime() - start);

@@ -4,19 +4,16 @@ import dev.braid.model.Readout;
 import java.io.Serializable;
 import java.util.EnumSet;
 import java.util.Iterator;
-import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.util.TaskCompletionListener;
 
 /** The function that every partition runs: {@link FusedRows}, on the executor's model. */
 final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, InternalRow>, Serializable {
     private static final long serialVersionUID = 1L;
-
-    /** By task, the rows of the partition that it began last: one task may compute several. */
-    private static final Map<Long, FusedRows> LATEST = new ConcurrentHashMap<>();
 
     private final BroadcastModel model;
     private final int maxTokens;
@@ -36,19 +33,23 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
 
     @Override
     public Iterator<InternalRow> call(Iterator<StoredRow> rows) {
+        return fuse(rows, null);
+    }
+
+    /**
+     * The fused rows of a partition, closed at the end of the task.
+     *
+     * @param vectors takes the vectors; null if the rows do
+     */
+    FusedRows fuse(Iterator<StoredRow> rows, Supplier<VectorOutput> vectors) {
         TaskContext task = TaskContext.get();
         Set<Readout> readouts = EnumSet.noneOf(Readout.class);
         layout.fused().forEach(column -> column.readout().ifPresent(readouts::add));
         ExecutorModel.Size size = new ExecutorModel.Size(maxTokens, readouts, task.cpus());
         FusedRows fused = new FusedRows(
-                rows, decoder, layout, () -> ExecutorModel.borrow(model.id(), model::load, size), progress);
-        LATEST.put(task.taskAttemptId(), fused);
-        task.addTaskCompletionListener(ended -> {
-            fused.close(); // A task that fails, or that needs no more rows, has not read to the end.
-            if (LATEST.remove(task.taskAttemptId(), fused)) {
-                fused.written();
-            }
-        });
+                rows, decoder, layout, () -> ExecutorModel.borrow(model.id(), model::load, size), progress, vectors);
+        // A task that fails, or that needs no more rows, does not read to the end.
+        task.addTaskCompletionListener((TaskCompletionListener) ended -> fused.close());
         return fused;
     }
 }

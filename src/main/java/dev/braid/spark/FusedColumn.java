@@ -36,13 +36,22 @@ abstract class FusedColumn implements Serializable {
         return Optional.ofNullable(readout);
     }
 
+    /** Whether its values are vectors; those of other columns are a few numbers. */
+    boolean isVector() {
+        return false;
+    }
+
     /**
      * Writes a row's value.
      *
+     * @param out takes it, unless it is a vector
+     * @param vectors takes vectors
+     * @param place of the column in the one or the other
      * @param hash of the row so far
      * @return the hash with this value
      */
-    abstract long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException;
+    abstract long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash)
+            throws UnfitValueException;
 
     /** One vector. */
     static final class Pooled extends FusedColumn {
@@ -54,15 +63,20 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+        boolean isVector() {
+            return true;
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) throws UnfitValueException {
             float[] vector = FusedRow.fit(row.pooled(), form, name(), "");
             if (form == VectorForm.ARRAY) {
-                return out.floats(ordinal, vector, hash);
+                return vectors.floats(place, vector, hash);
             }
             int length = vector.length * form.bytes();
             byte[] bytes = row.bytes(length);
             form.encode(vector, bytes, 0);
-            out.bytes(ordinal, bytes, length);
+            vectors.bytes(place, bytes, length);
             return RowWriter.hash(hash, bytes, 0, length);
         }
     }
@@ -74,8 +88,8 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, int ordinal, long hash) {
-            return out.number(ordinal, VectorForm.scale(row.pooled()), hash);
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) {
+            return out.number(place, VectorForm.scale(row.pooled()), hash);
         }
     }
 
@@ -92,21 +106,26 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
-            return form == VectorForm.ARRAY ? arrays(row, out, ordinal, hash) : bytes(row, out, ordinal, hash);
+        boolean isVector() {
+            return true;
         }
 
-        private long arrays(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+        @Override
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) throws UnfitValueException {
+            return form == VectorForm.ARRAY ? lists(row, vectors, place, hash) : bytes(row, vectors, place, hash);
+        }
+
+        private long lists(FusedRow row, VectorOutput vectors, int place, long hash) throws UnfitValueException {
             long all = hash;
-            int before = out.beginArrays(row.tokens());
+            vectors.beginList(place, row.tokens());
             for (int t = 0; t < row.tokens(); t++) {
-                all = out.array(t, token(row, t), all);
+                all = vectors.next(place, t, token(row, t), all);
             }
-            out.endArrays(ordinal, before);
+            vectors.endList(place);
             return all;
         }
 
-        private long bytes(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+        private long bytes(FusedRow row, VectorOutput vectors, int place, long hash) throws UnfitValueException {
             long all = hash;
             int length = row.hiddenSize() * form.bytes();
             byte[] bytes = row.bytes(Math.multiplyExact(row.tokens(), length));
@@ -114,7 +133,7 @@ abstract class FusedColumn implements Serializable {
                 form.encode(token(row, t), bytes, t * length);
                 all = RowWriter.hash(all, bytes, t * length, length);
             }
-            out.bytes(ordinal, bytes, row.tokens() * length);
+            vectors.bytes(place, bytes, row.tokens() * length);
             return all;
         }
 
@@ -130,12 +149,17 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, int ordinal, long hash) {
+        boolean isVector() {
+            return true;
+        }
+
+        @Override
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) {
             float[] scales = new float[row.tokens()];
             for (int t = 0; t < scales.length; t++) {
                 scales[t] = VectorForm.scale(row.token(t));
             }
-            return out.floats(ordinal, scales, hash);
+            return vectors.floats(place, scales, hash);
         }
     }
 
@@ -146,8 +170,8 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, int ordinal, long hash) {
-            return out.struct(ordinal, row.lengths(), hash);
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) {
+            return out.struct(place, row.lengths(), hash);
         }
     }
 
@@ -158,8 +182,8 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
-            return out.struct(ordinal, FusedRow.fit(row.attention(), VectorForm.ARRAY, name(), ""), hash);
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) throws UnfitValueException {
+            return out.struct(place, FusedRow.fit(row.attention(), VectorForm.ARRAY, name(), ""), hash);
         }
     }
 
@@ -170,12 +194,12 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, int ordinal, long hash) throws UnfitValueException {
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) throws UnfitValueException {
             float[][] layers = row.attentionByLayer();
             for (int layer = 0; layer < layers.length; layer++) {
                 FusedRow.fit(layers[layer], VectorForm.ARRAY, name(), "layer " + layer + ", ");
             }
-            return out.structs(ordinal, layers, hash);
+            return out.structs(place, layers, hash);
         }
     }
 }

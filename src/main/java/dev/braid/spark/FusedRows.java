@@ -34,6 +34,10 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final FusionProgress progress;
 
     private final RowWriter writer;
+    /** Opens what takes the vectors, at the first row. */
+    private final Supplier<VectorOutput> vectorOutput;
+
+    private VectorOutput vectors;
     private final long begun = System.nanoTime();
 
     /** Null before the first row and after the last one, as are the fields below. */
@@ -61,18 +65,25 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** A packed row: what the output carries of it, and the hash of its key. */
     private record PackedRow(InternalRow carried, long keyHash) {}
 
+    /**
+     * The fused rows of {@code rows}.
+     *
+     * @param vectorOutput takes the vectors; null if the rows do
+     */
     FusedRows(
             Iterator<StoredRow> rows,
             RowDecoder decoder,
             FusedLayout layout,
             Supplier<ExecutorModel.Borrowed> lender,
-            FusionProgress progress) {
+            FusionProgress progress,
+            Supplier<VectorOutput> vectorOutput) {
         this.rows = rows;
         this.decoder = decoder;
         this.layout = layout;
         this.lender = lender;
         this.progress = progress;
         this.writer = new RowWriter(layout.carried().size());
+        this.vectorOutput = vectorOutput == null ? () -> writer : vectorOutput;
     }
 
     @Override
@@ -155,7 +166,11 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     }
 
     private void write(PackedRow row) {
+        if (vectors == null) {
+            vectors = vectorOutput.get();
+        }
         writer.begin();
+        vectors.begin();
         for (int c = 0; c < layout.carried().size(); c++) {
             int from = layout.carried().get(c);
             if (from != FusedLayout.FUSED) {
@@ -168,7 +183,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             for (int f = 0; f < layout.fused().size(); f++) {
                 hash = layout.fused()
                         .get(f)
-                        .write(fusedRow, writer, layout.ordinals().get(f), hash);
+                        .write(fusedRow, writer, vectors, layout.places().get(f), hash);
             }
         } catch (UnfitValueException unfit) {
             throw reject(decoder.rejected(row.carried(), unfit));
@@ -195,7 +210,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         }
     }
 
-    /** The output of these rows, the last ones of their task, is written: the time since the last row was spent on it. */
+    /** The output of these rows is written: the time since the last row was spent on it. */
     void written() {
         if (progress != null && givenBack != 0) {
             progress.wrote(System.nanoTime() - givenBack);

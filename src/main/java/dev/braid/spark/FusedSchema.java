@@ -4,13 +4,8 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.DoubleType;
-import org.apache.spark.sql.types.FloatType;
-import org.apache.spark.sql.types.MapType;
-import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /** The columns of a fused table. */
@@ -74,27 +69,5 @@ final class FusedSchema {
             groups = groups.add(modality.name(), type, false);
         }
         return groups;
-    }
-
-    /** The Parquet paths of all float and double leaves, as Spark writes them: {@code fused.list.element}. */
-    static List<String> floatLeaves(StructType schema) {
-        List<String> paths = new ArrayList<>();
-        floatLeaves("", schema, paths);
-        return paths;
-    }
-
-    private static void floatLeaves(String path, DataType type, List<String> paths) {
-        if (type instanceof FloatType || type instanceof DoubleType) {
-            paths.add(path);
-        } else if (type instanceof ArrayType array) {
-            floatLeaves(path + ".list.element", array.elementType(), paths);
-        } else if (type instanceof MapType map) {
-            floatLeaves(path + ".key_value.key", map.keyType(), paths);
-            floatLeaves(path + ".key_value.value", map.valueType(), paths);
-        } else if (type instanceof StructType struct) {
-            for (StructField field : struct.fields()) {
-                floatLeaves(path.isEmpty() ? field.name() : path + "." + field.name(), field.dataType(), paths);
-            }
-        }
     }
 }

@@ -6,10 +6,6 @@ import java.util.Collection;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.sql.DataFrameWriter;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SaveMode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,6 +64,16 @@ public final class FusedTable {
         }
     }
 
+    /** Writes Parquet files. */
+    public interface Writing {
+        /**
+         * Writes the files of a table.
+         *
+         * @param directory that is empty
+         */
+        void write(String directory) throws IOException;
+    }
+
     /** Where the table is once it is written. */
     public String path() {
         return output.toString();
@@ -76,6 +82,7 @@ public final class FusedTable {
     /**
      * Computes, writes, audits and publishes. Once the rows are written and counted, no failure deletes them.
      *
+     * @param writing writes the table's files
      * @param rows how many rows there must be
      * @throws InputException if a row cannot be fused, or nothing can be written next to the path; nothing is published
      *     then, and what was at the path stays
@@ -83,12 +90,13 @@ public final class FusedTable {
      *     table is
      * @throws TransientException if storage, memory or disk fail, or the input changed while it was read
      */
-    public void write(Dataset<Row> fused, long rows) {
+    public void write(Writing writing, long rows) {
         Path staging = check.hidden("staging");
         check.create(staging);
         try {
             files.deleteOnExit(staging); // should the JVM end early
-            writeParquet(fused, staging);
+            writing.write(staging.toString());
+            files.create(new Path(staging, "_SUCCESS")).close();
             long written = Footers.rows(staging, hadoop);
             if (written != rows) {
                 throw new TransientException(
@@ -102,18 +110,6 @@ public final class FusedTable {
         }
         files.cancelDeleteOnExit(staging);
         new Publisher(output, overwrite, check, files).publish(staging);
-    }
-
-    private void writeParquet(Dataset<Row> fused, Path staging) {
-        DataFrameWriter<Row> writer = fused.write()
-                .mode(SaveMode.Append) // to the empty directory that is there
-                .option("mapreduce.fileoutputcommitter.algorithm.version", 1)
-                .option("mapreduce.fileoutputcommitter.marksuccessfuljobs", true)
-                .options(SparkSettings.writing(fused.sparkSession()));
-        for (String leaf : FusedSchema.floatLeaves(fused.schema())) {
-            writer.option("parquet.enable.dictionary#" + leaf, false);
-        }
-        writer.parquet(staging.toString());
     }
 
     private void delete(Path staging) {

@@ -4,9 +4,8 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import java.util.OptionalInt;
 import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 
 /**
  * How many files a fused table becomes. A task writes one file, so tasks are merged: one reads the splits of several,
@@ -70,16 +69,11 @@ public final class OutputFiles {
      * @param wanted the number of files that the user asks for, at most
      * @param bytes of the table, about
      */
-    public static Dataset<Row> merge(Dataset<Row> fused, OptionalInt wanted, long bytes) {
-        int tasks = fused.javaRDD().getNumPartitions();
-        int files = wanted.isPresent()
-                ? Math.min(tasks, wanted.getAsInt())
-                : count(
-                        tasks,
-                        bytes,
-                        slots(JavaSparkContext.fromSparkContext(
-                                fused.sparkSession().sparkContext())));
-        return files < tasks ? fused.coalesce(files) : fused;
+    static <T> JavaRDD<T> merge(JavaRDD<T> rows, OptionalInt wanted, long bytes) {
+        int tasks = rows.getNumPartitions();
+        int slots = slots(JavaSparkContext.fromSparkContext(rows.context()));
+        int files = wanted.isPresent() ? Math.min(tasks, wanted.getAsInt()) : count(tasks, bytes, slots);
+        return files < tasks ? rows.coalesce(files) : rows;
     }
 
     /** Those that Spark has, or will have where executors come on demand. */

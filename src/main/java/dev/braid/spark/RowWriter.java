@@ -14,13 +14,13 @@ import org.apache.spark.sql.types.StringType;
 import org.apache.spark.unsafe.Platform;
 
 /**
- * Builds output rows in Spark's own memory layout, each value in its place and none boxed, and hashes what it writes. Every
- * method that writes numbers returns the hash of their bytes (little-endian), seeded with the hash before: XXH64
- * (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md). Used by one thread at a time.
+ * Builds output rows in Spark's own memory layout, each value in its place and none boxed, and hashes what it writes, as
+ * {@link VectorOutput} says: XXH64 (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md). A place is the ordinal of
+ * a column. Used by one thread at a time.
  *
  * <p>With {@link SparkRows} this is all that Braid uses of Spark's internal classes.
  */
-final class RowWriter {
+final class RowWriter implements VectorOutput {
     private static final XXHash64 XXH64 = XXHashFactory.fastestJavaInstance().hash64();
     /** A first guess; the buffer grows and stays. */
     private static final int BUFFER_BYTES = 4096;
@@ -29,6 +29,8 @@ final class RowWriter {
     private final UnsafeArrayWriter floats;
     private final UnsafeArrayWriter arrays;
     private final UnsafeArrayWriter inner;
+    /** Where the list of vectors that is being written begins. */
+    private int listStart;
     /** Of a key that is neither text nor bytes nor a whole number; null until there is one. */
     private UnsafeProjection keyAlone;
 
@@ -40,8 +42,8 @@ final class RowWriter {
         this.inner = new UnsafeArrayWriter(arrays, Float.BYTES);
     }
 
-    /** Begins a row. */
-    void begin() {
+    @Override
+    public void begin() {
         row.reset();
         row.zeroOutNullBytes();
     }
@@ -68,31 +70,31 @@ final class RowWriter {
         }
     }
 
-    /** An array of floats. */
-    long floats(int ordinal, float[] values, long hash) {
+    @Override
+    public long floats(int ordinal, float[] values, long hash) {
         int before = row.cursor();
         long after = fill(floats, values, hash);
         row.setOffsetAndSizeFromPreviousCursor(ordinal, before);
         return after;
     }
 
-    /** Begins an array of {@code count} arrays of floats; returns what {@link #endArrays} is to be given. */
-    int beginArrays(int count) {
-        int before = row.cursor();
+    @Override
+    public void beginList(int ordinal, int count) {
+        listStart = row.cursor();
         arrays.initialize(count);
-        return before;
     }
 
-    /** The next array of an array of arrays. */
-    long array(int index, float[] values, long hash) {
+    @Override
+    public long next(int ordinal, int index, float[] values, long hash) {
         int before = arrays.cursor();
         long after = fill(inner, values, hash);
         arrays.setOffsetAndSizeFromPreviousCursor(index, before);
         return after;
     }
 
-    void endArrays(int ordinal, int before) {
-        row.setOffsetAndSizeFromPreviousCursor(ordinal, before);
+    @Override
+    public void endList(int ordinal) {
+        row.setOffsetAndSizeFromPreviousCursor(ordinal, listStart);
     }
 
     private static long fill(UnsafeArrayWriter writer, float[] values, long hash) {
@@ -107,8 +109,8 @@ final class RowWriter {
         return XXH64.hash(buffer, numbers - Platform.BYTE_ARRAY_OFFSET, bytes, hash);
     }
 
-    /** A binary value. */
-    void bytes(int ordinal, byte[] values, int length) {
+    @Override
+    public void bytes(int ordinal, byte[] values, int length) {
         row.write(ordinal, values, 0, length);
     }
 

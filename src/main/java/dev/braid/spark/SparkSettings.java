@@ -3,10 +3,13 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
+import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -50,7 +53,18 @@ final class SparkSettings {
     private static final long MOST_OPEN_COST = 4L << 20;
     private static final String ROW_GROUP = "parquet.block.size";
     private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
+    private static final String ZSTD_LEVEL = "parquet.compression.codec.zstd.level";
     private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
+
+    /** What Spark's Parquet writer expects to be set. */
+    private static final List<String> WRITER = List.of(
+            "spark.sql.parquet.writeLegacyFormat",
+            "spark.sql.parquet.fieldId.write.enabled",
+            "spark.sql.parquet.variant.annotateLogicalType.enabled");
+
+    private static final List<String> REBASE_IN_WRITE =
+            List.of("spark.sql.parquet.datetimeRebaseModeInWrite", "spark.sql.parquet.int96RebaseModeInWrite");
+    private static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
 
     private final SparkSession session;
     /** What the user set, by key. */
@@ -84,15 +98,12 @@ final class SparkSettings {
         SparkSettings settings = new SparkSettings(session, users);
         settings.choose("spark.sql.sources.partitionColumnTypeInference.enabled", "false");
         settings.choose(MIN_PARTITIONS, String.valueOf(settings.tasks()));
-        // Old dates and times are read and written as they are, which Spark 3.5 refuses unasked.
+        // Old dates and times are read as they are, which Spark 3.5 refuses unasked.
         for (String kind : List.of("datetime", "int96")) {
             settings.choose("spark.sql.parquet." + kind + "RebaseModeInRead", "CORRECTED");
-            settings.choose("spark.sql.parquet." + kind + "RebaseModeInWrite", "CORRECTED");
         }
         // Keys in messages: the older Java types lack ten days of 1582.
         settings.choose("spark.sql.datetime.java8API.enabled", "true");
-        // Spark's default, INT96, is deprecated, and other readers take it for nanoseconds, which overflow before 1677.
-        settings.choose("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS");
         // Adaptive execution merges the tasks of a shuffle by size, and the encoder's work is not the bytes of its
         // input.
         settings.require(ADAPTIVE, "false", "the number of fusing tasks must hold");
@@ -171,16 +182,57 @@ final class SparkSettings {
         return partitions.matches("\\d{1,9}") ? OptionalInt.of(Integer.parseInt(partitions)) : OptionalInt.empty();
     }
 
-    /** Options of a Parquet writer of {@code session}, without those that the user set. */
-    static Map<String, String> writing(SparkSession session) {
-        Configuration hadoop = session.sparkContext().hadoopConfiguration();
-        Map<String, String> options = new HashMap<>();
-        if (!session.conf().contains(CODEC)) {
-            options.put("compression", "zstd");
+    /** Hadoop's configuration with the session's settings in it, complete for the Parquet writer. */
+    static Configuration writing(SparkSession session) {
+        Configuration hadoop = new Configuration(session.sparkContext().hadoopConfiguration());
+        all(session).forEach(hadoop::set);
+        hadoop.setIfUnset(CODEC, "zstd");
+        // Fused numbers hardly compress, and higher levels only take longer over them.
+        hadoop.setIfUnset(ZSTD_LEVEL, "1");
+        hadoop.setIfUnset(ROW_GROUP, String.valueOf(ROW_GROUP_BYTES));
+        // Old dates and times are written as they are.
+        for (String key : REBASE_IN_WRITE) {
+            hadoop.setIfUnset(key, "CORRECTED");
         }
-        if (!session.conf().contains(ROW_GROUP) && hadoop.get(ROW_GROUP) == null) {
-            options.put(ROW_GROUP, String.valueOf(ROW_GROUP_BYTES));
+        // Spark's default, INT96, is deprecated, and other readers take it for nanoseconds, which overflow before 1677.
+        hadoop.setIfUnset(TIMESTAMP_TYPE, "TIMESTAMP_MICROS");
+        for (String key : WRITER) {
+            hadoop.setIfUnset(key, setting(session, key));
         }
-        return options;
+        return hadoop;
+    }
+
+    /** What is set, or else Spark's default; "false" for what this Spark does not know. */
+    private static String setting(SparkSession session, String key) {
+        try {
+            return session.conf().get(key);
+        } catch (NoSuchElementException unknown) {
+            return "false";
+        }
+    }
+
+    /** Runs a job whose tasks find these settings where Spark's own tasks look for them. */
+    static void run(JavaSparkContext spark, Configuration writing, Runnable job) {
+        Map<String, String> before = new HashMap<>();
+        writing.getPropsWithPrefix("spark.sql.").forEach((rest, value) -> {
+            String key = "spark.sql." + rest;
+            before.put(key, spark.getLocalProperty(key));
+            spark.setLocalProperty(key, value);
+        });
+        try {
+            job.run();
+        } finally {
+            before.forEach(spark::setLocalProperty);
+        }
+    }
+
+    /** How a Parquet writer with these settings compresses. */
+    static CompressionCodecName codec(Configuration writing) {
+        String codec = writing.get(CODEC).toUpperCase(Locale.ROOT);
+        return switch (codec) {
+            case "NONE" -> CompressionCodecName.UNCOMPRESSED;
+            case "LZ4RAW" -> CompressionCodecName.LZ4_RAW;
+            default -> CompressionCodecName.valueOf(codec);
+        };
     }
 }

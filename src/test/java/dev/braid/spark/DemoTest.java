@@ -10,6 +10,7 @@ import dev.braid.model.Precision;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
@@ -91,8 +92,10 @@ class DemoTest {
 
         long rows = tables.audit();
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
-        FusedTable.at(output.toString(), false, paths.values(), hadoop)
-                .write(FusionEngines.fuse(paired, checkpoint, config, progress), rows);
+        try (FusionEngine engine = FusionEngine.open(spark, checkpoint, Optional.empty(), config)) {
+            FusedTable.at(output.toString(), false, paths.values(), hadoop)
+                    .write(to -> engine.write(paired, to, OptionalInt.empty(), 0, progress), rows);
+        }
 
         Dataset<Row> fused = spark.read().parquet(output.toString());
         assertThat(fused.columns()).containsExactly("codepoints", "label", "fused");

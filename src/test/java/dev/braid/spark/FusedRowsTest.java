@@ -273,7 +273,8 @@ class FusedRowsTest {
                 decoder,
                 PairedRows.layout(config, model.config()),
                 () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
-                progress);
+                progress,
+                null);
     }
 
     private static List<Integer> indices(int count) {

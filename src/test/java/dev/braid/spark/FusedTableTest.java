@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import static dev.braid.spark.Written.files;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -13,12 +14,6 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.RawLocalFileSystem;
-import org.apache.parquet.column.Encoding;
-import org.apache.parquet.hadoop.ParquetFileReader;
-import org.apache.parquet.hadoop.metadata.ColumnChunkMetaData;
-import org.apache.parquet.hadoop.metadata.CompressionCodecName;
-import org.apache.parquet.hadoop.metadata.ParquetMetadata;
-import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -44,7 +39,7 @@ class FusedTableTest {
     @Test
     void aTableIsPublishedWholeAndNothingElseStays() throws IOException {
         FusedTable table = at("out", false);
-        table.write(rows(10), 10);
+        table.write(files(rows(10)), 10);
         assertThat(table.path()).isEqualTo("file:" + directory.resolve("out"));
         assertThat(names(directory)).containsExactly("out");
         assertThat(names(directory.resolve("out"))).contains("_SUCCESS");
@@ -52,36 +47,14 @@ class FusedTableTest {
     }
 
     @Test
-    void floatsAreWrittenWithoutDictionaryAndEverythingWithZstd() throws IOException {
-        Dataset<Row> rows = spark.range(0, 1000, 1, 1)
-                .selectExpr(
-                        "string(id % 3) as id",
-                        "named_struct('Mixed', 1f, 'd', map('a', 2D)) as kept",
-                        "array(1f, 2f) as fused",
-                        "array(array(1f, 2f)) as fused_tokens");
-        at("out", false).write(rows, 1000);
-        Set<String> withDictionary = new TreeSet<>();
-        int columns = 0;
-        for (ColumnChunkMetaData chunk : chunks(directory.resolve("out"))) {
-            columns++;
-            assertThat(chunk.getCodec()).isEqualTo(CompressionCodecName.ZSTD);
-            if (chunk.getEncodings().stream().anyMatch(Encoding::usesDictionary)) {
-                withDictionary.add(chunk.getPath().toDotString());
-            }
-        }
-        assertThat(columns).isEqualTo(6);
-        assertThat(withDictionary).containsExactly("id", "kept.d.key_value.key");
-    }
-
-    @Test
     void anExistingOutputIsRefusedUnlessItMayBeReplaced() throws IOException {
-        at("out", false).write(rows(3), 3);
+        at("out", false).write(files(rows(3)), 3);
         assertThatThrownBy(() -> at("out", false))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessage("Cannot write 'file:" + directory.resolve("out")
                         + "': expected a path that does not exist, got one that does; choose another or pass"
                         + " --overwrite");
-        at("out", true).write(rows(5), 5);
+        at("out", true).write(files(rows(5)), 5);
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(5);
         assertThat(names(directory)).containsExactly("out");
     }
@@ -91,7 +64,7 @@ class FusedTableTest {
         FusedTable table = at("out", false);
         Files.createDirectory(directory.resolve("out"));
         Files.createFile(directory.resolve("out/other.parquet"));
-        assertThatThrownBy(() -> table.write(rows(3), 3))
+        assertThatThrownBy(() -> table.write(files(rows(3)), 3))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessageContaining("; the finished table is kept at 'file:" + directory + "/.out.staging-")
                 .hasMessageEndingWith("': move it to its place or remove it");
@@ -117,19 +90,19 @@ class FusedTableTest {
                             return row;
                         },
                         Encoders.row(rows(1).schema()));
-        assertThatThrownBy(() -> at("out", false).write(failing, 10))
+        assertThatThrownBy(() -> at("out", false).write(files(failing), 10))
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot decode row '7'");
         assertThat(names(directory)).isEmpty();
-        at("out", false).write(rows(3), 3);
-        assertThatThrownBy(() -> at("out", true).write(failing, 10)).isInstanceOf(InputException.class);
+        at("out", false).write(files(rows(3)), 3);
+        assertThatThrownBy(() -> at("out", true).write(files(failing), 10)).isInstanceOf(InputException.class);
         assertThat(names(directory)).containsExactly("out");
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
     }
 
     @Test
     void aCountThatIsNotTheKeysIsNotPublished() throws IOException {
-        assertThatThrownBy(() -> at("out", false).write(rows(10), 11))
+        assertThatThrownBy(() -> at("out", false).write(files(rows(10)), 11))
                 .isInstanceOf(TransientException.class)
                 .hasMessage("Cannot publish 'file:" + directory.resolve("out")
                         + "': expected 11 rows (keys of the input), got 10; did the input change while it was read?");
@@ -138,8 +111,8 @@ class FusedTableTest {
 
     @Test
     void theOldOutputComesBackWhenTheNewOneCannotTakeItsPlace() throws IOException {
-        at("out", false).write(rows(3), 3);
-        assertThatThrownBy(() -> on(NoNewOutput.class).write(rows(5), 5))
+        at("out", false).write(files(rows(3)), 3);
+        assertThatThrownBy(() -> on(NoNewOutput.class).write(files(rows(5)), 5))
                 .isInstanceOf(TransientException.class)
                 .hasMessageContaining("Cannot rename")
                 .hasMessageContaining("; the old table is back; the finished table is kept at 'file:");
@@ -157,8 +130,8 @@ class FusedTableTest {
 
     @Test
     void whereNeitherTableCanTakeThePlaceBothAreNamedAndTheFirstFailureIsKept() throws IOException {
-        at("out", false).write(rows(3), 3);
-        assertThatThrownBy(() -> on(NoOutput.class).write(rows(5), 5))
+        at("out", false).write(files(rows(3)), 3);
+        assertThatThrownBy(() -> on(NoOutput.class).write(files(rows(5)), 5))
                 .isInstanceOf(TransientException.class)
                 .hasMessageMatching("Cannot publish 'file:.*/out': .*; nothing is at that path now: the old table is at"
                         + " 'file:.*/\\.out\\.replaced-.*', the finished one at 'file:.*/\\.out\\.staging-.*'; move one of"
@@ -187,7 +160,7 @@ class FusedTableTest {
 
     @Test
     void aRenameThatMovesIntoADirectoryIsTakenBack() throws IOException {
-        assertThatThrownBy(() -> on(Late.class).write(rows(5), 5))
+        assertThatThrownBy(() -> on(Late.class).write(files(rows(5)), 5))
                 .isInstanceOf(TransientException.class)
                 .hasMessageContaining("has appeared meanwhile");
         assertThat(names(directory.resolve("out"))).isEmpty();
@@ -250,7 +223,7 @@ class FusedTableTest {
             })
     void anyNameCanBeWrittenAndReplaced(String name) throws IOException {
         for (int count = 3; count < 5; count++) {
-            at(name, true).write(rows(count), count);
+            at(name, true).write(files(rows(count)), count);
         }
         Path out = directory.resolve(name);
         assertThat(names(out)).contains("_SUCCESS");
@@ -261,7 +234,7 @@ class FusedTableTest {
 
     @Test
     void aNameOfTheLongestKindIsWrittenAndALongerOneSaysSoAtOnce() throws IOException {
-        at("x".repeat(255), false).write(rows(1), 1);
+        at("x".repeat(255), false).write(files(rows(1)), 1);
         assertThat(names(directory)).containsExactly("x".repeat(255));
         for (String name : List.of("x".repeat(256), "é".repeat(128))) {
             assertThatThrownBy(() -> at(name, false))
@@ -281,8 +254,8 @@ class FusedTableTest {
     @Test
     void aLinkIsFollowedToWhereItLeads() throws IOException {
         Files.createSymbolicLink(directory.resolve("current"), Path.of("v3"));
-        at("current", false).write(rows(3), 3);
-        at("current", true).write(rows(4), 4);
+        at("current", false).write(files(rows(3)), 3);
+        at("current", true).write(files(rows(4)), 4);
         assertThat(Files.isSymbolicLink(directory.resolve("current"))).isTrue();
         assertThat(names(directory)).containsExactly("current", "v3");
         assertThat(spark.read().parquet(directory + "/v3").count()).isEqualTo(4);
@@ -326,17 +299,6 @@ class FusedTableTest {
     }
 
     @Test
-    void whatTheUserSetForWritingStays() throws IOException {
-        SparkSession session = spark.newSession();
-        session.conf().set("spark.sql.parquet.compression.codec", "gzip");
-        session.conf().set("parquet.block.size", 64 << 10);
-        Dataset<Row> rows = session.range(0, 40_000, 1, 1).selectExpr("id", "array(rand(), rand()) as fused");
-        at("out", false).write(rows, 40_000);
-        assertThat(chunks(directory.resolve("out")).get(0).getCodec()).isEqualTo(CompressionCodecName.GZIP);
-        assertThat(blocks(directory.resolve("out"))).isGreaterThan(1);
-    }
-
-    @Test
     void aPlaceWhereNothingCanBeCreatedIsNamed() throws IOException {
         Files.writeString(directory.resolve("file"), "no directory");
         assertThatThrownBy(() -> at("file/out", false))
@@ -348,7 +310,7 @@ class FusedTableTest {
 
     @Test
     void aTableWithoutRowsHasItsSchema() {
-        at("out", false).write(rows(0), 0);
+        at("out", false).write(files(rows(0)), 0);
         Dataset<Row> written = spark.read().parquet(directory + "/out");
         assertThat(written.count()).isZero();
         assertThat(written.columns()).containsExactly("id", "fused");
@@ -365,27 +327,6 @@ class FusedTableTest {
     private static Set<String> names(Path directory) throws IOException {
         try (var files = Files.list(directory)) {
             return files.map(file -> file.getFileName().toString()).collect(Collectors.toCollection(TreeSet::new));
-        }
-    }
-
-    private static List<ColumnChunkMetaData> chunks(Path directory) throws IOException {
-        return footer(directory).getBlocks().get(0).getColumns();
-    }
-
-    private static int blocks(Path directory) throws IOException {
-        return footer(directory).getBlocks().size();
-    }
-
-    private static ParquetMetadata footer(Path directory) throws IOException {
-        try (var files = Files.list(directory)) {
-            Path file = files.filter(f -> f.toString().endsWith(".parquet"))
-                    .findFirst()
-                    .orElseThrow();
-            org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(file.toString());
-            try (ParquetFileReader reader =
-                    ParquetFileReader.open(HadoopInputFile.fromPath(path, new Configuration()))) {
-                return reader.getFooter();
-            }
         }
     }
 }

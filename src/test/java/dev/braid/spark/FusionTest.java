@@ -184,7 +184,9 @@ class FusionTest {
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         String output = directory.resolve("cut").toString();
         FusedTable.at(output, false, List.of(), spark.sparkContext().hadoopConfiguration())
-                .write(FusionEngines.fuse(table, limited(true), limitedConfig(true), progress), golden.rows());
+                .write(
+                        Written.files(FusionEngines.fuse(table, limited(true), limitedConfig(true), progress)),
+                        golden.rows());
         assertThat(progress.truncated())
                 .isEqualTo(table.filter("size(visual) > 3 or size(text) > 4").count())
                 .isPositive()

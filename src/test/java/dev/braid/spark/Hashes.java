@@ -16,12 +16,12 @@ final class Hashes {
 
     static long with(long hash, float[][] vectors) {
         RowWriter writer = writer();
-        int before = writer.beginArrays(vectors.length);
+        writer.beginList(0, vectors.length);
         long all = hash;
         for (int i = 0; i < vectors.length; i++) {
-            all = writer.array(i, vectors[i], all);
+            all = writer.next(0, i, vectors[i], all);
         }
-        writer.endArrays(0, before);
+        writer.endList(0);
         return all;
     }
 

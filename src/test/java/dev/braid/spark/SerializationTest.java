@@ -107,7 +107,8 @@ class SerializationTest {
                     decoder,
                     layout,
                     () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
-                    progress);
+                    progress,
+                    null);
             PairedRows.external(result, config, checkpoint.config()).forEachRemaining(row -> fused.add(row.toString()));
         }
         return fused;

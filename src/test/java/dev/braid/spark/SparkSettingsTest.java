@@ -5,11 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
+import org.apache.parquet.hadoop.metadata.CompressionCodecName;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the user set comes before what Braid chooses, and that before Spark's default. */
 @ExtendWith(SharedSpark.class)
@@ -54,7 +60,7 @@ class SparkSettingsTest {
                 .isEqualTo("4");
         assertThat(chosen.session().conf().get("spark.sql.files.minPartitionNum"))
                 .isEqualTo("6");
-        assertThat(chosen.session().conf().get("spark.sql.parquet.datetimeRebaseModeInWrite"))
+        assertThat(chosen.session().conf().get("spark.sql.parquet.datetimeRebaseModeInRead"))
                 .isEqualTo("CORRECTED");
         assertThat(chosen.session().conf().get("spark.sql.files.maxPartitionBytes"))
                 .startsWith("134217728");
@@ -64,7 +70,7 @@ class SparkSettingsTest {
         spark.conf().set("spark.sql.files.openCostInBytes", 5);
         spark.conf().set("spark.sql.parquet.columnarReaderBatchSize", 77);
         spark.conf().set("spark.sql.files.minPartitionNum", 9);
-        spark.conf().set("spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY");
+        spark.conf().set("spark.sql.parquet.datetimeRebaseModeInRead", "LEGACY");
         SparkSettings users = SparkSettings.reading(spark);
         users.fit(new Footers.Rows(10, 4, 1 << 20, true), FILES);
         assertThat(users.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
@@ -73,7 +79,7 @@ class SparkSettingsTest {
                 .isEqualTo("5");
         assertThat(users.session().conf().get("spark.sql.files.minPartitionNum"))
                 .isEqualTo("9");
-        assertThat(users.session().conf().get("spark.sql.parquet.datetimeRebaseModeInWrite"))
+        assertThat(users.session().conf().get("spark.sql.parquet.datetimeRebaseModeInRead"))
                 .isEqualTo("LEGACY");
     }
 
@@ -97,11 +103,48 @@ class SparkSettingsTest {
 
     @Test
     void theWritersCodecAndRowGroupAreTheUsersWhereSet() {
-        assertThat(SparkSettings.writing(spark))
-                .containsOnly(Map.entry("compression", "zstd"), Map.entry("parquet.block.size", "67108864"));
-        spark.conf().set("spark.sql.parquet.compression.codec", "snappy");
-        spark.conf().set("parquet.block.size", 1 << 20);
-        assertThat(SparkSettings.writing(SparkSettings.reading(spark).session()))
-                .isEmpty();
+        Configuration chosen = SparkSettings.writing(spark);
+        assertThat(SparkSettings.codec(chosen)).isEqualTo(CompressionCodecName.ZSTD);
+        assertThat(chosen.get("parquet.compression.codec.zstd.level")).isEqualTo("1");
+        assertThat(chosen.get("parquet.block.size")).isEqualTo("67108864");
+        assertThat(chosen.get("spark.sql.parquet.outputTimestampType")).isEqualTo("TIMESTAMP_MICROS");
+        assertThat(chosen.get("spark.sql.parquet.datetimeRebaseModeInWrite")).isEqualTo("CORRECTED");
+        Map<String, String> set = Map.of(
+                "parquet.compression.codec.zstd.level", "7",
+                "parquet.block.size", "1048576",
+                "spark.sql.parquet.outputTimestampType", "INT96",
+                "spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY");
+        set.forEach((key, value) -> spark.conf().set(key, value));
+        Configuration users = SparkSettings.writing(SparkSettings.reading(spark).session());
+        set.forEach((key, value) -> assertThat(users.get(key)).as(key).isEqualTo(value));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "none, UNCOMPRESSED",
+        "uncompressed, UNCOMPRESSED",
+        "Snappy, SNAPPY",
+        "lz4_raw, LZ4_RAW",
+        "lz4raw, LZ4_RAW"
+    })
+    void codecsHaveSparksNames(String name, CompressionCodecName codec) {
+        Configuration settings = new Configuration(false);
+        settings.set("spark.sql.parquet.compression.codec", name);
+        assertThat(SparkSettings.codec(settings)).isEqualTo(codec);
+    }
+
+    @Test
+    void aJobsTasksFindTheSettingsAndLaterJobsDoNot() {
+        JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+        Configuration settings = new Configuration(false);
+        settings.set("spark.sql.x", "1");
+        settings.set("other", "2");
+        AtomicReference<String> seen = new AtomicReference<>();
+        SparkSettings.run(
+                context,
+                settings,
+                () -> seen.set(context.getLocalProperty("spark.sql.x") + context.getLocalProperty("other")));
+        assertThat(seen).hasValue("1null");
+        assertThat(context.getLocalProperty("spark.sql.x")).isNull();
     }
 }

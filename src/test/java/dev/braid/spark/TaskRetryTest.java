@@ -3,11 +3,15 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.ChildJvm;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FilterFunction;
 import org.apache.spark.sql.Dataset;
@@ -22,16 +26,20 @@ class TaskRetryTest {
 
     @Test
     void attemptsThatFailedCountNothingAndLeaveNoRow(@TempDir Path directory) throws Exception {
-        List<String> lines =
-                ChildJvm.run(Map.of(), Main.class, directory.resolve("steady"), directory.resolve("retried"));
+        List<String> lines = ChildJvm.run(Map.of(), Main.class, directory.resolve("out"));
 
-        assertThat(lines).hasSize(2);
-        assertThat(lines.get(0)).startsWith(GOLDEN.rows() + " rows written and counted, fingerprint ");
-        assertThat(lines.get(1)).isEqualTo(lines.get(0));
+        assertThat(lines).hasSize(4);
+        assertThat(lines.get(0)).startsWith(GOLDEN.rows() + " rows written and counted, files 3, fingerprint ");
+        assertThat(lines).containsOnly(lines.get(0));
     }
 
-    /** Writes the fused table twice; the second time the first two attempts of each task fail after their first row. */
+    /**
+     * Writes the fused table four times, through Spark and by itself; every second time the first two attempts of each task
+     * fail after they have read their third row.
+     */
     static final class Main {
+        private static final Map<Long, Integer> ROWS_READ = new ConcurrentHashMap<>();
+
         public static void main(String[] arguments) throws Exception {
             try (SparkSession spark = SparkSession.builder()
                     .master("local[2,3]")
@@ -41,30 +49,45 @@ class TaskRetryTest {
                     .getOrCreate()) {
                 FusionConfig config = new FusionConfig(GOLDEN.columns("label"), 20, false, Set.of(Emitted.POOLED));
                 try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
-                    for (String output : arguments) {
-                        print(engine, spark, output, output.endsWith("retried"));
+                    for (boolean bySpark : new boolean[] {true, false}) {
+                        for (boolean failing : new boolean[] {false, true}) {
+                            print(engine, spark, arguments[0] + bySpark + failing, bySpark, failing);
+                        }
                     }
                 }
             }
         }
 
-        private static void print(FusionEngine engine, SparkSession spark, String output, boolean failing) {
+        private static void print(
+                FusionEngine engine, SparkSession spark, String output, boolean bySpark, boolean failing)
+                throws IOException {
             FusionProgress progress = FusionProgress.start(spark.sparkContext());
-            Dataset<Row> table = GOLDEN.paired(spark, GoldenTable.NESTED).repartition(3);
-            Dataset<Row> fused = engine.fuse(PairedTable.of(table, GOLDEN.columns("label")), progress);
-            (failing ? fused.filter((FilterFunction<Row>) Main::failTwice) : fused)
-                    .write()
-                    .parquet(output);
+            Dataset<Row> golden = GOLDEN.paired(spark, GoldenTable.NESTED).repartition(3);
+            Dataset<Row> table = failing ? golden.filter((FilterFunction<Row>) Main::failTwice) : golden;
+            PairedTable paired = PairedTable.of(table, GOLDEN.columns("label"));
+            if (bySpark) {
+                engine.fuse(paired, progress).write().parquet(output);
+            } else {
+                Files.createDirectory(Path.of(output));
+                engine.write(paired, output, OptionalInt.empty(), 0, progress);
+            }
             long written = spark.read().parquet(output).select("id").distinct().count();
+            long files;
+            try (var list = Files.list(Path.of(output))) {
+                files = list.filter(file -> !file.getFileName().toString().matches("\\..*|_SUCCESS"))
+                        .count();
+            }
             System.out.println((written == progress.rows()
                             ? written + " rows written and counted"
                             : written + " rows written, " + progress.rows() + " counted")
-                    + ", fingerprint " + progress.fingerprint());
+                    + ", files " + files + ", fingerprint " + progress.fingerprint());
         }
 
         private static boolean failTwice(Row row) {
-            if (TaskContext.get().attemptNumber() < 2) {
-                throw new IllegalStateException("attempt " + TaskContext.get().attemptNumber() + " at " + row.get(0));
+            TaskContext task = TaskContext.get();
+            int rows = ROWS_READ.merge(task.taskAttemptId(), 1, Integer::sum);
+            if (task.attemptNumber() < 2 && rows == 3) {
+                throw new IllegalStateException("attempt " + task.attemptNumber() + " at " + row.get(0));
             }
             return true;
         }

@@ -1,0 +1,94 @@
+package dev.braid.parquet;
+
+import java.io.IOException;
+import java.util.Arrays;
+import org.apache.parquet.bytes.BytesInput;
+import org.apache.parquet.column.Encoding;
+import org.apache.parquet.column.page.PageWriter;
+import org.apache.parquet.column.statistics.Statistics;
+import org.apache.parquet.schema.PrimitiveType;
+import org.apache.parquet.schema.Type;
+
+/**
+ * A column of vectors, none of them null, whose pages are built here: values in plain encoding, lying in the page as they
+ * were added, in bulk. A row that is begun anew without having ended leaves nothing behind.
+ */
+public abstract class VectorColumn {
+    private final Type type;
+    private byte[] values = new byte[1 << 16];
+    private int size;
+    private int rows;
+    private int endedSize;
+
+    VectorColumn(Type type) {
+        this.type = type;
+    }
+
+    /** The column as a field of the file's schema. */
+    final Type type() {
+        return type;
+    }
+
+    final PrimitiveType leaf() {
+        Type leaf = type;
+        while (!leaf.isPrimitive()) {
+            leaf = leaf.asGroupType().getType(0);
+        }
+        return leaf.asPrimitiveType();
+    }
+
+    /** Begins a row; drops what one that has not ended has added. */
+    public void begin() {
+        size = endedSize;
+    }
+
+    void end() {
+        endedSize = size;
+        rows++;
+    }
+
+    /** Room for so many more bytes of values; returns where they begin in {@link #values}. */
+    final int reserve(int bytes) {
+        int first = size;
+        size = Math.addExact(size, bytes);
+        if (values.length < size) {
+            values = Arrays.copyOf(values, (int) Math.max(size, Math.min(2L * values.length, Integer.MAX_VALUE - 8)));
+        }
+        return first;
+    }
+
+    /** The page's values; another array once it has to grow. */
+    public final byte[] values() {
+        return values;
+    }
+
+    final int size() {
+        return size;
+    }
+
+    final int rows() {
+        return rows;
+    }
+
+    abstract BytesInput levels();
+
+    /** Numbers or binary values in the page, and lists without any. */
+    abstract int count();
+
+    abstract Statistics<?> statistics();
+
+    /** Writes the page of the rows that have ended, if there is one, and begins the next. */
+    void flush(PageWriter pages) throws IOException {
+        begin();
+        if (rows > 0) {
+            BytesInput page = BytesInput.concat(levels(), BytesInput.from(values, 0, size));
+            pages.writePage(page, count(), rows, statistics(), Encoding.RLE, Encoding.RLE, Encoding.PLAIN);
+        }
+        rows = 0;
+        size = 0;
+        endedSize = 0;
+        clear();
+    }
+
+    abstract void clear();
+}
