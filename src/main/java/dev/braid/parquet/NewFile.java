@@ -14,6 +14,8 @@ import org.apache.parquet.io.PositionOutputStream;
  * directory that the run has deleted.
  */
 final class NewFile implements OutputFile, AutoCloseable {
+    private static final int BUFFER_BYTES = 1 << 17;
+
     private final Path path;
     private final FileSystem files;
     /** Null until it is created. */
@@ -28,6 +30,7 @@ final class NewFile implements OutputFile, AutoCloseable {
     public PositionOutputStream create(long blockBytes) throws IOException {
         stream = files.createFile(path)
                 .overwrite(false)
+                .bufferSize(BUFFER_BYTES)
                 .blockSize(Math.max(blockBytes, defaultBlockSize()))
                 .build();
         return HadoopStreams.wrap(stream);
