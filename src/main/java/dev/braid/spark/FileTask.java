@@ -3,90 +3,123 @@ package dev.braid.spark;
 import dev.braid.parquet.FileSchema;
 import dev.braid.parquet.ParquetRows;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
-import java.util.UUID;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.Function2;
+import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.util.SerializableConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a task of a run does: fuses the rows of its partition and writes them to a file, row by row. Attempts write under
- * names of their own, and the first that is complete takes the file's name; all would write the same bytes.
+ * What a task of a run does: fuses the rows of its partitions and writes them to a file, row by row, and a record beside it.
+ * Attempts write under names of their own, and the first that is complete takes the file's name; all would write the same
+ * bytes.
  */
-final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator<String>> {
+final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator<Void>> {
     private static final long serialVersionUID = 1L;
 
     private static final Logger log = LoggerFactory.getLogger(FileTask.class);
 
     private final FusePartition partition;
     private final FileSchema columns;
-    private final String directory;
+    private final Target target;
+    private final List<List<Integer>> groups;
     private final CompressionCodecName codec;
     private final SerializableConfiguration settings;
-    private final UUID run = UUID.randomUUID();
 
     /**
-     * A task of a run.
+     * Where the files of a run go.
+     *
+     * @param directory that exists
+     * @param run its identifier, part of every name
+     * @param plan digest of how the input is split
+     */
+    record Target(String directory, String run, String plan) implements java.io.Serializable {
+        Path path() {
+            return new Path(directory);
+        }
+    }
+
+    /**
+     * The tasks of a run.
      *
      * @param columns of the files
-     * @param directory that exists, and {@link #attempts} in it
+     * @param groups of each task, the partitions of the input that it covers; none for a task that is finished
      * @param settings of Hadoop and of the Parquet writer
      */
-    FileTask(FusePartition partition, FileSchema columns, String directory, Configuration settings) {
+    FileTask(
+            FusePartition partition,
+            FileSchema columns,
+            Target target,
+            List<List<Integer>> groups,
+            Configuration settings) {
         this.partition = partition;
         this.columns = columns;
-        this.directory = directory;
+        this.target = target;
+        this.groups = groups;
         this.codec = SparkSettings.codec(settings);
         this.settings = new SerializableConfiguration(settings);
     }
 
-    /** The directory of unfinished files. */
-    static Path attempts(String directory) {
-        return new Path(directory, "_attempts");
+    @Override
+    public Iterator<Void> call(Integer index, Iterator<StoredRow> rows) throws IOException {
+        List<Integer> group = groups.get(index);
+        if (!group.isEmpty()) {
+            write(group, rows);
+        }
+        return Collections.emptyIterator();
     }
 
-    /**
-     * Fuses a partition.
-     *
-     * @return the name of its file; nothing if there is no row, unless it is the first partition: one file at least shows
-     *     the columns
-     */
-    @Override
-    public Iterator<String> call(Integer index, Iterator<StoredRow> rows) throws IOException {
-        String name = String.format(Locale.ROOT, "part-%05d-%s%s.parquet", index, run, codec.getExtension());
-        Path attempt = new Path(attempts(directory), TaskContext.get().taskAttemptId() + "-" + name);
-        try (Attempt file = new Attempt(attempt)) {
-            FusedRows fused =
-                    partition.fuse(rows, () -> new FileVectors(file.open().vectors()));
+    private void write(List<Integer> group, Iterator<StoredRow> rows) throws IOException {
+        int first = group.get(0);
+        String name =
+                String.format(Locale.ROOT, "part-%05d-%s%s.parquet", first, target.run(), codec.getExtension());
+        try (Attempt file = new Attempt(TaskContext.get().taskAttemptId() + "-" + name)) {
+            FusedRows fused = partition.fuse(rows, () -> new FileVectors(file.open().vectors()));
             while (fused.hasNext()) {
-                var row = fused.next();
+                InternalRow row = fused.next();
                 file.open().end(row);
             }
-            if (index == 0) {
-                file.open();
+            if (first == 0) {
+                file.open(); // One file at least shows the columns.
             }
-            List<String> written = file.publish(new Path(directory, name)) ? List.of(name) : List.of();
+            String written = file.publish(name);
+            Tally tally = fused.tally();
+            Shard shard = new Shard(
+                    target.plan(),
+                    group,
+                    written,
+                    tally.rows(),
+                    tally.tokens(),
+                    tally.truncated(),
+                    String.format(Locale.ROOT, "%016x", tally.fingerprint()),
+                    null,
+                    Map.of());
+            file.record(shard, RunDirectory.shard(target.path(), first));
             fused.written();
-            return written.iterator();
         }
     }
 
     /** The file of an attempt, made when it is needed. */
     private final class Attempt implements AutoCloseable {
         private final Path path;
+        private final FileSystem files;
         private ParquetRows rows;
         private boolean published;
 
-        Attempt(Path path) {
-            this.path = path;
+        Attempt(String name) throws IOException {
+            this.path = new Path(new Path(target.path(), RunDirectory.ATTEMPTS), name);
+            this.files = path.getFileSystem(settings.value());
         }
 
         ParquetRows open() {
@@ -94,24 +127,29 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
                 try {
                     rows = new ParquetRows(path, columns, codec, settings.value());
                 } catch (IOException failure) {
-                    throw new java.io.UncheckedIOException(failure);
+                    throw new UncheckedIOException(failure);
                 }
             }
             return rows;
         }
 
-        /** Completes the file and gives it its name, unless another attempt has; false if there is none. */
-        boolean publish(Path name) throws IOException {
+        /** Completes the file and gives it its name, unless another attempt has; null if there is no file. */
+        String publish(String name) throws IOException {
             if (rows == null) {
-                return false;
+                return null;
             }
             rows.finish();
-            FileSystem files = path.getFileSystem(settings.value());
-            if (!files.rename(path, name) && !files.exists(name)) {
-                throw new IOException("Cannot rename '" + path + "' to '" + name + "'");
+            Path published = new Path(target.path(), name);
+            if (!files.rename(path, published) && !files.exists(published)) {
+                throw new IOException("Cannot rename '" + path + "' to '" + published + "'");
             }
-            published = true;
-            return true;
+            this.published = true;
+            return name;
+        }
+
+        /** Says that the task is finished. */
+        void record(Shard shard, Path record) throws IOException {
+            Json.write(shard, record, path.getParent(), files);
         }
 
         /** Removes what an attempt that failed has left. */
@@ -123,7 +161,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
             try {
                 rows.close();
                 if (!published) {
-                    path.getFileSystem(settings.value()).delete(path, false);
+                    files.delete(path, false);
                 }
             } catch (IOException | RuntimeException failure) {
                 log.debug("'{}' stays until the run ends", path, failure);

@@ -3,7 +3,12 @@ package dev.braid.spark;
 import dev.braid.parquet.FileSchema;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
@@ -30,25 +35,64 @@ final class FusedFiles {
     }
 
     /**
-     * Fuses {@code rows} and writes them; unfinished files are gone then.
+     * Fuses {@code rows} and writes what is not finished in the directory yet.
      *
-     * @param directory that exists
+     * @param run identifier of the run
+     * @return the records of all tasks, in the order of their partitions
      */
-    void write(JavaRDD<StoredRow> rows, FusePartition partition, String directory, SparkSession session)
+    List<Shard> write(
+            JavaRDD<StoredRow> rows,
+            OutputFiles.Grouping grouping,
+            FusePartition partition,
+            String directory,
+            String run,
+            SparkSession session)
             throws IOException {
-        Configuration settings = SparkSettings.writing(session);
-        Path attempts = FileTask.attempts(directory);
-        FileSystem files = attempts.getFileSystem(settings);
-        files.mkdirs(attempts);
-        FileTask task = new FileTask(partition, schema(), directory, settings);
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
+        Configuration settings = SparkSettings.writing(session);
+        Path path = new Path(directory);
+        FileSystem files = path.getFileSystem(settings);
         // A table without rows may have no partition, and its file shows its columns.
         JavaRDD<StoredRow> partitions = rows.getNumPartitions() > 0 ? rows : spark.parallelize(List.of(), 1);
+        String plan = SparkSettings.planDigest(session, partitions.getNumPartitions());
+        List<Shard> finished = RunDirectory.shards(path, files).stream()
+                .filter(shard -> shard.plan().equals(plan))
+                .toList();
+        RunDirectory.clean(path, finished, files);
+        Set<Integer> done = finished.stream()
+                .flatMap(shard -> shard.partitions().stream())
+                .collect(Collectors.toCollection(HashSet::new));
+        JavaRDD<StoredRow> merged = grouping.merge(done.isEmpty() ? partitions : without(partitions, done));
+        List<List<Integer>> groups = OutputFiles.groups(merged).stream()
+                .map(group -> group.stream().filter(part -> !done.contains(part)).toList())
+                .toList();
+        FileTask.Target target = new FileTask.Target(directory, run, plan);
+        FileTask task = new FileTask(partition, schema(), target, groups, settings);
         SparkSettings.run(
                 spark,
                 settings,
-                () -> partitions.mapPartitionsWithIndex(task, false).collect());
-        files.delete(attempts, true);
+                () -> merged.mapPartitionsWithIndex(task, false).collect());
+        return complete(RunDirectory.shards(path, files), partitions.getNumPartitions());
+    }
+
+    /** The rows of finished partitions are not even read. */
+    private static JavaRDD<StoredRow> without(JavaRDD<StoredRow> partitions, Set<Integer> done) {
+        return partitions.mapPartitionsWithIndex(
+                (index, rows) -> done.contains(index) ? Collections.emptyIterator() : rows, true);
+    }
+
+    private static List<Shard> complete(List<Shard> shards, int partitions) throws IOException {
+        List<Integer> covered = shards.stream()
+                .flatMap(shard -> shard.partitions().stream())
+                .sorted()
+                .toList();
+        if (!covered.equals(IntStream.range(0, partitions).boxed().toList())) {
+            throw new IOException("expected a record of each of " + partitions + " partitions, got " + covered.size()
+                    + " in " + shards.size() + " records");
+        }
+        return shards.stream()
+                .sorted(Comparator.comparing(shard -> shard.partitions().get(0)))
+                .toList();
     }
 
     private FileSchema schema() {

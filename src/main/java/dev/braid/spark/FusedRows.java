@@ -62,8 +62,10 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** When the workspace was given back, a reading of {@link System#nanoTime()}. */
     private long givenBack;
 
-    /** A packed row: what the output carries of it, and the hash of its key. */
-    private record PackedRow(InternalRow carried, long keyHash) {}
+    private final Tally tally = new Tally();
+
+    /** A packed row: what the output carries of it, the hash of its key, and whether a sequence was cut. */
+    private record PackedRow(InternalRow carried, long keyHash, boolean truncated) {}
 
     /**
      * The fused rows of {@code rows}.
@@ -188,9 +190,15 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         } catch (UnfitValueException unfit) {
             throw reject(decoder.rejected(row.carried(), unfit));
         }
+        tally.add(fusedRow.tokens(), row.truncated(), hash);
         if (progress != null) {
             progress.emitted(hash);
         }
+    }
+
+    /** The rows that were handed out. */
+    Tally tally() {
+        return tally;
     }
 
     /** Ends the rows and gives the workspace back; the row that was handed out last stays valid. */
@@ -234,7 +242,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 throw reject(decoder.notFinite(pendingRow, pending));
             }
             InternalRow carried = pendingRow.carried();
-            packed.add(new PackedRow(carried, layout.keyed() ? writer.ofKey(carried, keyType()) : 0));
+            packed.add(new PackedRow(carried, layout.keyed() ? writer.ofKey(carried, keyType()) : 0, pending.truncated()));
             stopwatch().lap(Stage.PACK);
             truncated += pending.truncated() ? 1 : 0;
             pending = null;

@@ -3,24 +3,22 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import java.io.IOException;
 import java.util.Collection;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * A directory of Parquet files that appears at once and whole, or not at all: written next to its place under a hidden
- * name, counted, then renamed. Driver only.
+ * A directory of Parquet files that appears at once and whole, or not at all: written in a {@link RunDirectory} next to its
+ * place, audited, then renamed. Driver only.
  */
 public final class FusedTable {
-
-    private static final Logger log = LoggerFactory.getLogger(FusedTable.class);
 
     private final Path output;
     private final boolean overwrite;
     private final FileSystem files;
     private final OutputCheck check;
+    private final Publisher publisher;
     private final Configuration hadoop;
 
     private FusedTable(Path output, boolean overwrite, Configuration hadoop) throws IOException {
@@ -28,6 +26,7 @@ public final class FusedTable {
         this.overwrite = overwrite;
         this.files = output.getFileSystem(hadoop);
         this.check = new OutputCheck(output, files);
+        this.publisher = new Publisher(output, overwrite, check, files);
         this.hadoop = hadoop;
     }
 
@@ -50,9 +49,10 @@ public final class FusedTable {
             }
             FusedTable table = new FusedTable(path, overwrite, hadoop);
             table.check.refuseOverlap(inputs, hadoop);
-            table.check.refuseExisting(overwrite);
+            // One with a manifest may turn out to be what this run would write.
+            table.check.refuseExisting(
+                    overwrite || Manifest.of(path, table.files).isPresent());
             table.check.refuseUncreatable();
-            table.check.warnOfLeftovers();
             return table;
         } catch (InputException | OutputExistsException refused) {
             throw refused;
@@ -69,9 +69,9 @@ public final class FusedTable {
         /**
          * Writes the files of a table.
          *
-         * @param directory that is empty
+         * @param directory that holds what an earlier run has finished of them, if anything
          */
-        void write(String directory) throws IOException;
+        Manifest write(String directory) throws IOException;
     }
 
     /** Where the table is once it is written. */
@@ -80,43 +80,75 @@ public final class FusedTable {
     }
 
     /**
-     * Computes, writes, audits and publishes. Once the rows are written and counted, no failure deletes them.
+     * Takes the place: until the run directory is closed, no other run writes there. What an earlier run has left is
+     * finished, kept for this one, put back or removed, and the log says so.
      *
+     * @param identity digest of the input, the model and the options
+     * @return empty if there is nothing to do: the table that is published has this identity, and need not be replaced
+     * @throws OutputExistsException if another run writes the table, or it exists and may not be replaced
+     * @throws InputException if nothing can be written next to it
+     */
+    public Optional<RunDirectory> begin(String identity) throws IOException {
+        check.create(output.getParent());
+        Path directory = check.hidden("run");
+        RunDirectory run = RunDirectory.take(directory, check.hidden("owner"), files, output);
+        try {
+            publisher.recover(directory, run.finished().isPresent());
+            boolean done = Manifest.of(output, files)
+                    .map(manifest -> manifest.identity().equals(identity))
+                    .orElse(false);
+            if (done && !overwrite) {
+                run.close();
+                return Optional.empty();
+            }
+            check.refuseExisting(overwrite);
+            run.resume(identity);
+            return Optional.of(run);
+        } catch (Exception | Error failure) {
+            run.close();
+            throw failure;
+        }
+    }
+
+    /**
+     * Computes what is not finished yet, audits and publishes. Once the rows are written and counted, no failure deletes
+     * them; if storage, memory or the like fail before, files that are finished stay for the next run.
+     *
+     * @param run of this table
      * @param writing writes the table's files
-     * @param rows how many rows there must be
-     * @throws InputException if a row cannot be fused, or nothing can be written next to the path; nothing is published
-     *     then, and what was at the path stays
+     * @param rows how many rows there must be, with those that are set aside
+     * @return what is published
+     * @throws InputException if a row cannot be fused; nothing is published then, and what was at the path stays
      * @throws OutputExistsException if something has appeared at the path meanwhile; the message says where the finished
      *     table is
      * @throws TransientException if storage, memory or disk fail, or the input changed while it was read
      */
-    public void write(Writing writing, long rows) {
-        Path staging = check.hidden("staging");
-        check.create(staging);
+    public Manifest write(RunDirectory run, Writing writing, long rows) {
+        Manifest manifest;
         try {
-            files.deleteOnExit(staging); // should the JVM end early
-            writing.write(staging.toString());
-            files.create(new Path(staging, "_SUCCESS")).close();
-            long written = Footers.rows(staging, hadoop);
-            if (written != rows) {
-                throw new TransientException(
-                        "Cannot publish '" + output + "': expected " + rows + " rows (keys of the input), got "
-                                + written + "; did the input change while it was read?",
-                        null);
-            }
+            Optional<Manifest> finished = run.finished();
+            manifest = finished.isPresent() ? finished.get() : writing.write(run.path().toString());
+            audit(run, manifest, rows);
+            run.finish(manifest);
         } catch (Exception | Error failure) { // Spark throws checked exceptions that it does not declare
-            delete(staging);
-            throw SparkFailure.translate(failure, "Cannot write '" + output + "'");
+            RuntimeException translated = SparkFailure.translate(failure, "Cannot write '" + output + "'");
+            if (translated instanceof InputException) {
+                run.delete();
+            }
+            throw translated;
         }
-        files.cancelDeleteOnExit(staging);
-        new Publisher(output, overwrite, check, files).publish(staging);
+        publisher.publish(run.path());
+        return manifest;
     }
 
-    private void delete(Path staging) {
-        try {
-            files.delete(staging, true);
-        } catch (IOException | RuntimeException failure) {
-            log.warn("The unfinished table is still at '{}'; remove it", staging, failure);
+    private void audit(RunDirectory run, Manifest manifest, long rows) throws IOException {
+        long written = Footers.rows(run.path(), hadoop);
+        if (written != manifest.rows() || written + manifest.quarantinedRows() != rows) {
+            run.delete();
+            throw new TransientException(
+                    "Cannot publish '" + output + "': expected " + rows + " rows (keys of the input), got " + written
+                            + "; did the input change while it was read?",
+                    null);
         }
     }
 }

@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -110,23 +109,32 @@ public final class FusionEngine implements AutoCloseable {
 
     /**
      * Fuses a paired table into Parquet files, with the columns that {@link #fuse(Dataset)} gives: one per task that has rows,
-     * and at least one. Compared with writing that {@code Dataset} through Spark it saves half of the time that writing takes.
+     * and at least one. Tasks that have finished in this directory, of the same input, model and options, are not run again.
      *
      * @param directory that exists and holds nothing else
-     * @param files the most files; without a number they hold about 128 MiB
-     * @param bytes that the files will have in all, about
+     * @param run identifier of the run, part of the files' names
+     * @param grouping how many files there are
      * @param progress counts rows whenever a task ends
-     * @throws InputException as {@link #fuse(Dataset)}; files of tasks that have ended stay then
+     * @return what each task wrote
+     * @throws InputException as {@link #fuse(Dataset)}; the files of tasks that have ended stay then
      * @throws IOException if the directory cannot be written
      */
-    public void write(PairedTable paired, String directory, OptionalInt files, long bytes, FusionProgress progress)
+    public List<Shard> write(
+            PairedTable paired,
+            String directory,
+            String run,
+            OutputFiles.Grouping grouping,
+            FusionProgress progress)
             throws IOException {
         requireOpen();
         FusedFiles target = new FusedFiles(paired.carriedFields(), columns());
-        target.write(
-                OutputFiles.merge(paired.storedRows(), files, bytes),
-                partition(paired, target.layout(), progress),
+        FusePartition partition = partition(paired, target.layout(), progress);
+        return target.write(
+                paired.storedRows(),
+                grouping,
+                partition,
                 directory,
+                run,
                 paired.rows().sparkSession());
     }
 

@@ -107,8 +107,7 @@ final class OutputCheck {
             String name = entry.getPath().getName();
             String holds = "one with '" + name + "'";
             if (entry.isDirectory()) {
-                String inner =
-                        name.equals("_temporary") ? null : name.contains("=") ? noTable(entry.getPath(), true) : holds;
+                String inner = name.equals("_temporary") ? null : name.contains("=") ? noTable(entry.getPath(), true) : holds;
                 if (inner != null) {
                     return inner;
                 }
@@ -133,7 +132,8 @@ final class OutputCheck {
             throw new InputException("Cannot write '" + output + "': expected a directory to create it in, got file '"
                     + existing + "'; choose another path");
         }
-        Path probe = new Path(existing, hidden("staging").getName());
+        Path probe = new Path(
+                existing, hidden("probe-" + UUID.randomUUID().toString().substring(0, 8)).getName());
         create(probe);
         files.delete(probe, true);
     }
@@ -167,35 +167,22 @@ final class OutputCheck {
         return Diagnosis.of(failure).cause();
     }
 
-    /** Warns of what killed runs have left. Another run that is still writing looks the same. */
-    void warnOfLeftovers() throws IOException {
-        Path parent = output.getParent();
-        if (!files.exists(parent)) {
-            return;
-        }
-        String begin = "." + plain(output.getName()) + ".";
-        for (FileStatus left : files.listStatus(
-                parent,
-                path -> path.getName().startsWith(begin + "replaced-")
-                        || path.getName().startsWith(begin + "staging-"))) {
-            log.warn(
-                    "'{}' is left of a run that was killed, unless one is still writing: {}",
-                    left.getPath(),
-                    left.getPath().getName().startsWith(begin + "replaced-")
-                            ? "the table that was at '" + output + "'; move it back or remove it"
-                            : "an unfinished table; remove it");
-        }
-    }
-
     /**
-     * A new path beside the output, so that a rename suffices, with a dot that hides it from every reader. Its name is
-     * plain ASCII, and as long as the output's where that is long, so that it can be created if the output can.
+     * A path beside the output, so that a rename suffices, with a dot that hides it from every reader: always the same one.
+     * Its name is plain ASCII, and as long as the output's where that is long, so that it can be created if the output can.
      */
     Path hidden(String purpose) {
-        String end = "." + purpose + "-" + UUID.randomUUID().toString().substring(0, 8);
-        String name = plain(output.getName());
-        int most = Math.max(SHORT_NAME, name.length()) - end.length() - 1;
-        return new Path(output.getParent(), "." + (name.length() > most ? name.substring(0, most) : name) + end);
+        String name = output.getName();
+        String plain = plain(name);
+        String end = "." + purpose;
+        int most = Math.max(SHORT_NAME, plain.length()) - end.length() - 1;
+        if (!plain.equals(name) || plain.length() > most) {
+            // Another name may look the same.
+            end = "-" + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).toString().substring(0, 8) + end;
+            most -= 9;
+        }
+        return new Path(
+                output.getParent(), "." + (plain.length() > most ? plain.substring(0, most) : plain) + end);
     }
 
     /** A character for every byte. */

@@ -2,10 +2,13 @@ package dev.braid.spark;
 
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import java.util.Arrays;
+import java.util.List;
 import java.util.OptionalInt;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.rdd.CoalescedRDDPartition;
 
 /**
  * How many files a fused table becomes. A task writes one file, so tasks are merged: one reads the splits of several,
@@ -64,16 +67,29 @@ public final class OutputFiles {
     }
 
     /**
-     * The same rows in as many partitions as there are to be files.
+     * How partitions become files.
      *
      * @param wanted the number of files that the user asks for, at most
      * @param bytes of the table, about
      */
-    static <T> JavaRDD<T> merge(JavaRDD<T> rows, OptionalInt wanted, long bytes) {
-        int tasks = rows.getNumPartitions();
-        int slots = slots(JavaSparkContext.fromSparkContext(rows.context()));
-        int files = wanted.isPresent() ? Math.min(tasks, wanted.getAsInt()) : count(tasks, bytes, slots);
-        return files < tasks ? rows.coalesce(files) : rows;
+    public record Grouping(OptionalInt wanted, long bytes) {
+
+        /** The same rows in as many partitions as there are to be files. */
+        <T> JavaRDD<T> merge(JavaRDD<T> rows) {
+            int tasks = rows.getNumPartitions();
+            int slots = slots(JavaSparkContext.fromSparkContext(rows.context()));
+            int files = wanted.isPresent() ? Math.min(tasks, wanted.getAsInt()) : count(tasks, bytes, slots);
+            return files < tasks ? rows.coalesce(files) : rows;
+        }
+    }
+
+    /** Of each partition that {@link Grouping#merge} gave, those that it was made of. */
+    static List<List<Integer>> groups(JavaRDD<?> merged) {
+        return merged.partitions().stream()
+                .map(partition -> partition instanceof CoalescedRDDPartition coalesced
+                        ? Arrays.stream(coalesced.parentsIndices()).boxed().toList()
+                        : List.of(partition.index()))
+                .toList();
     }
 
     /** Those that Spark has, or will have where executors come on demand. */

@@ -29,7 +29,7 @@ final class Publisher {
      * @throws TransientException if the file system fails
      */
     void publish(Path finished) {
-        String kept = "; the finished table is kept at '" + finished + "': move it to its place or remove it";
+        String kept = "; the finished table is kept at '" + finished + "': the same command publishes it";
         try {
             if (check.refuseExisting(overwrite)) {
                 swap(finished, kept);
@@ -46,7 +46,7 @@ final class Publisher {
     }
 
     private void swap(Path finished, String kept) throws IOException {
-        Path replaced = check.hidden("replaced");
+        Path replaced = replaced();
         move(output, replaced);
         try {
             move(finished, output);
@@ -63,6 +63,35 @@ final class Publisher {
             throw failed(failure, "; the old table is back" + kept);
         }
         deleteReplaced(replaced);
+    }
+
+    /** Where the old table is while the new one takes its place. */
+    private Path replaced() {
+        return check.hidden("replaced");
+    }
+
+    /**
+     * Finishes, or takes back, what a run that was killed while it published has left.
+     *
+     * @param finished whether {@code run} holds a complete table
+     * @throws IOException if the file system fails
+     */
+    void recover(Path run, boolean finished) throws IOException {
+        Path replaced = replaced();
+        if (!files.exists(replaced)) {
+            return;
+        }
+        if (files.exists(output)) {
+            log.warn("Removing the table that a run replaced before it was killed: '{}'", replaced);
+        } else if (finished) {
+            log.warn("Publishing '{}', which a run had finished when it was killed", output);
+            move(run, output);
+        } else {
+            log.warn("Putting the table back that was at '{}' when a run was killed", output);
+            move(replaced, output);
+            return;
+        }
+        files.delete(replaced, true);
     }
 
     private TransientException failed(Exception failure, String next) {

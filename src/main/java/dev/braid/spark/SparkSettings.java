@@ -1,12 +1,14 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.OptionalInt;
+import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
@@ -64,6 +66,10 @@ final class SparkSettings {
 
     private static final List<String> REBASE_IN_WRITE =
             List.of("spark.sql.parquet.datetimeRebaseModeInWrite", "spark.sql.parquet.int96RebaseModeInWrite");
+    /** What decides how files are split. */
+    private static final List<String> SPLITTING = List.of(
+            "spark.sql.files.maxPartitionBytes", OPEN_COST, MIN_PARTITIONS, "spark.sql.files.maxPartitionNum");
+
     private static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
 
     private final SparkSession session;
@@ -224,6 +230,20 @@ final class SparkSettings {
         } finally {
             before.forEach(spark::setLocalProperty);
         }
+    }
+
+    /** Digest of all that decides how Spark splits an input into partitions, beside the input. */
+    static String planDigest(SparkSession session, int partitions) {
+        StringBuilder text = new StringBuilder(session.version())
+                .append(' ')
+                .append(partitions)
+                .append(' ')
+                .append(session.sparkContext().defaultParallelism());
+        for (String key : SPLITTING) {
+            text.append(' ').append(setting(session, key));
+        }
+        return UUID.nameUUIDFromBytes(text.toString().getBytes(StandardCharsets.UTF_8))
+                .toString();
     }
 
     /** How a Parquet writer with these settings compresses. */

@@ -1,0 +1,78 @@
+package dev.braid.spark;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * What a table holds and what it was made of: {@code _manifest.json} in its directory, described by {@code
+ * src/docs/manifest.schema.json}. Spark and PyArrow ignore files of such names.
+ *
+ * @param format of the manifest
+ * @param run identifier of the run that wrote the table
+ * @param identity digest of the input, the model and the options: runs with the same one write the same rows
+ * @param versions of Braid, Spark and Java
+ * @param started when the run began, ISO 8601, UTC
+ * @param finished when its files were complete
+ * @param inputs the files of each table, by its name
+ * @param model its directory and digest
+ * @param options that decide the rows
+ * @param verified what the check against PyTorch's numbers gave
+ * @param rows of the table
+ * @param tokens of these rows
+ * @param truncated rows of which a sequence was cut
+ * @param quarantined rows that were set aside, by the name of their reason
+ * @param fingerprint of all rows, 16 hexadecimal digits
+ * @param seconds from a Spark session that has started to the files complete
+ * @param files of the table
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record Manifest(
+        int format,
+        String run,
+        String identity,
+        Map<String, String> versions,
+        String started,
+        String finished,
+        Map<String, List<Input>> inputs,
+        Model model,
+        Map<String, String> options,
+        String verified,
+        long rows,
+        long tokens,
+        long truncated,
+        Map<String, Long> quarantined,
+        String fingerprint,
+        double seconds,
+        List<Shard> files) {
+
+    static final String FILE = "_manifest.json";
+
+    /** An input file. */
+    public record Input(String path, long bytes, String modified) {}
+
+    /** A model directory, and the digest of the files in it that are read. */
+    public record Model(String path, String sha256) {}
+
+    /** The manifest of a published table, if it has one. */
+    static Optional<Manifest> of(Path table, FileSystem files) throws IOException {
+        return Json.read(new Path(table, FILE), Manifest.class, files);
+    }
+
+    /** Rows that were set aside, for any reason. */
+    public long quarantinedRows() {
+        return quarantined.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** The counts of all shards. */
+    static Map<String, Long> quarantined(List<Shard> shards) {
+        Map<String, Long> counts = new TreeMap<>();
+        shards.forEach(shard -> shard.quarantined().forEach((reason, rows) -> counts.merge(reason, rows, Long::sum)));
+        return counts;
+    }
+}

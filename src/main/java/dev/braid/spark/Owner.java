@@ -1,0 +1,158 @@
+package dev.braid.spark;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.hadoop.fs.FileAlreadyExistsException;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A file that says which run writes an output, rewritten every few seconds as long as the run lives. So a run that was
+ * killed is told from one that works: on the same machine by its process, elsewhere by the age of its file. Driver only.
+ */
+final class Owner implements AutoCloseable {
+    static final long BEAT_MILLIS = 5000;
+    /** A run that has not moved for so many beats is dead. */
+    private static final int BEATS = 4;
+
+    private static final Logger log = LoggerFactory.getLogger(Owner.class);
+
+    private final Path file;
+    private final FileSystem files;
+    private final Claim claim;
+    private final ScheduledExecutorService beats;
+
+    /**
+     * Which run it is.
+     *
+     * @param run its identifier
+     * @param place machine, and process namespace (a container has its own)
+     * @param process number of the driver in that place
+     * @param began when the driver began, which tells it from a later one of the same number
+     */
+    record Claim(String run, String place, long process, String began) {
+        static Claim own(String run) {
+            ProcessHandle own = ProcessHandle.current();
+            return new Claim(run, place(), own.pid(), began(own));
+        }
+
+        private static String place() {
+            try {
+                return InetAddress.getLocalHost().getHostName() + " "
+                        + Files.readSymbolicLink(java.nio.file.Path.of("/proc/self/ns/pid"));
+            } catch (IOException | RuntimeException unknown) {
+                return "unknown " + ProcessHandle.current().pid();
+            }
+        }
+
+        private static String began(ProcessHandle process) {
+            return process.info().startInstant().map(Instant::toString).orElse("");
+        }
+
+        /** Whether its process lives; only asked in the same place. */
+        boolean lives() {
+            return ProcessHandle.of(process)
+                    .map(handle -> began(handle).equals(began))
+                    .orElse(false);
+        }
+    }
+
+    private Owner(Path file, FileSystem files, Claim claim, long beatMillis) {
+        this.file = file;
+        this.files = files;
+        this.claim = claim;
+        this.beats = Executors.newSingleThreadScheduledExecutor(work -> {
+            Thread thread = new Thread(work, "braid-owner");
+            thread.setDaemon(true);
+            return thread;
+        });
+        beats.scheduleWithFixedDelay(this::beat, beatMillis, beatMillis, TimeUnit.MILLISECONDS);
+    }
+
+    private void beat() {
+        try {
+            Json.create(claim, file, true, files);
+        } catch (IOException | RuntimeException failure) {
+            log.warn("Cannot rewrite '{}', which tells other runs that this one works", file, failure);
+        }
+    }
+
+    /**
+     * Takes an output.
+     *
+     * @param file that says so
+     * @param run that writes it from now on
+     * @param output what the message calls it
+     * @throws OutputExistsException if another run writes it
+     */
+    static Owner take(Path file, FileSystem files, String run, Path output, long beatMillis) throws IOException {
+        Claim own = Claim.own(run);
+        for (int attempt = 0; ; attempt++) {
+            try {
+                Json.create(own, file, false, files);
+                return new Owner(file, files, own, beatMillis);
+            } catch (FileAlreadyExistsException taken) {
+                Optional<Claim> other = Json.read(file, Claim.class, files);
+                if (attempt > 0 || lives(other, own, file, files, beatMillis)) {
+                    throw new OutputExistsException("Cannot write '" + output
+                            + "': expected no other run that writes it, got run '"
+                            + other.map(Claim::run).orElse("?") + "' on '"
+                            + other.map(claim -> claim.place().split(" ", 2)[0]).orElse("?") + "', process "
+                            + other.map(Claim::process).orElse(0L) + "; wait until it ends, or stop it");
+                }
+                Path dead = new Path(file.getParent(), file.getName() + "." + run);
+                if (files.rename(file, dead)) {
+                    if (!Json.read(dead, Claim.class, files).equals(other)) {
+                        files.rename(dead, file); // another run was faster
+                    }
+                    files.delete(dead, false);
+                }
+            }
+        }
+    }
+
+    private static boolean lives(Optional<Claim> other, Claim own, Path file, FileSystem files, long beatMillis)
+            throws IOException {
+        if (other.isPresent() && other.get().place().equals(own.place())) {
+            return other.get().lives();
+        }
+        log.warn("A run elsewhere may be writing the same output: looking for {} seconds whether it works", BEATS
+                * beatMillis / 1000);
+        long seen = files.getFileStatus(file).getModificationTime();
+        for (int beat = 0; beat < BEATS; beat++) {
+            try {
+                Thread.sleep(beatMillis);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException("interrupted", e);
+            }
+            if (!files.exists(file)) {
+                return false; // It has ended.
+            }
+            if (files.getFileStatus(file).getModificationTime() != seen) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The output is free for another run. */
+    @Override
+    public void close() throws IOException {
+        beats.shutdownNow();
+        try {
+            beats.awaitTermination(BEAT_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        files.delete(file, false);
+    }
+}

@@ -1,0 +1,180 @@
+package dev.braid.spark;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The hidden directory next to an output in which a run writes its files. It outlives a run that is killed: the next run with
+ * the same input, model and options finds what was finished there and goes on. Driver only.
+ */
+public final class RunDirectory implements AutoCloseable {
+    /** Unfinished files, and small files on their way. */
+    static final String ATTEMPTS = "_attempts";
+
+    private static final String SHARDS = "_shards";
+    private static final String PLAN = "_plan.json";
+
+    private static final Logger log = LoggerFactory.getLogger(RunDirectory.class);
+
+    private final Path directory;
+    private final FileSystem files;
+    private final Owner owner;
+    private String id;
+
+    /**
+     * What the files of a directory belong to.
+     *
+     * @param run its identifier
+     * @param identity of the input, the model and the options
+     */
+    record Plan(String run, String identity) {}
+
+    private RunDirectory(Path directory, FileSystem files, Owner owner, String id) {
+        this.directory = directory;
+        this.files = files;
+        this.owner = owner;
+        this.id = id;
+    }
+
+    /**
+     * Takes an output: no other run writes it until {@link #close}.
+     *
+     * @param owner the file that says so
+     * @throws OutputExistsException if another run writes it
+     */
+    static RunDirectory take(Path directory, Path owner, FileSystem files, Path output) throws IOException {
+        String id = UUID.randomUUID().toString();
+        return new RunDirectory(directory, files, Owner.take(owner, files, id, output, Owner.BEAT_MILLIS), id);
+    }
+
+    Path path() {
+        return directory;
+    }
+
+    /** The run's identifier; that of the run that it resumes, once it does. */
+    public String id() {
+        return id;
+    }
+
+    /** Files that an earlier run has finished, of which nothing is computed again. */
+    public int finishedFiles() throws IOException {
+        return (int) shards(directory, files).stream()
+                .filter(shard -> shard.file() != null)
+                .count();
+    }
+
+    /** Makes the directory ready, with what an earlier run of the same {@code identity} has finished and nothing else. */
+    void resume(String identity) throws IOException {
+        Optional<Manifest> finished = finished();
+        Optional<Plan> plan = Json.read(new Path(directory, PLAN), Plan.class, files);
+        if (finished.isPresent() && finished.get().identity().equals(identity)) {
+            id = finished.get().run();
+        } else if (finished.isEmpty() && plan.isPresent() && plan.get().identity().equals(identity)) {
+            id = plan.get().run();
+        } else {
+            if (finished.isPresent() || !shards(directory, files).isEmpty()) {
+                log.warn("Removing the files of a run that was stopped, as its input, model or options were others");
+            }
+            files.delete(directory, true);
+        }
+        Path attempts = new Path(directory, ATTEMPTS);
+        files.mkdirs(attempts);
+        if (finished.isEmpty()) {
+            Json.write(new Plan(id, identity), new Path(directory, PLAN), attempts, files);
+        }
+    }
+
+    /** The records of the tasks that have finished in a directory. */
+    static List<Shard> shards(Path directory, FileSystem files) throws IOException {
+        List<Shard> shards = new ArrayList<>();
+        try {
+            for (FileStatus record : files.listStatus(new Path(directory, SHARDS))) {
+                if (!record.getPath().getName().startsWith(".")) {
+                    Json.read(record.getPath(), Shard.class, files).ifPresent(shards::add);
+                }
+            }
+        } catch (FileNotFoundException none) {
+            // No task has finished.
+        }
+        return shards;
+    }
+
+    /** Where the record of the task is that begins with this partition. */
+    static Path shard(Path directory, int partition) {
+        return new Path(new Path(directory, SHARDS), String.format(java.util.Locale.ROOT, "%05d.json", partition));
+    }
+
+    /** Removes what killed tasks have left: unfinished files, and finished ones that no record names. */
+    static void clean(Path directory, List<Shard> finished, FileSystem files) throws IOException {
+        files.delete(new Path(directory, ATTEMPTS), true);
+        files.mkdirs(new Path(directory, ATTEMPTS));
+        files.mkdirs(new Path(directory, SHARDS));
+        Set<String> named = new HashSet<>();
+        finished.forEach(shard -> {
+            named.add(shard.file());
+            named.add(shard.quarantine());
+        });
+        for (FileStatus entry : files.listStatus(directory)) {
+            String name = entry.getPath().getName();
+            if (name.endsWith(".parquet") && !name.startsWith(".") && !named.contains(name)) {
+                files.delete(entry.getPath(), false);
+            }
+        }
+    }
+
+    /** Makes the directory a table: nothing stays but the files and the manifest. */
+    void finish(Manifest manifest) throws IOException {
+        files.create(new Path(directory, "_SUCCESS")).close();
+        Json.write(manifest, new Path(directory, Manifest.FILE), new Path(directory, ATTEMPTS), files);
+        tidy();
+    }
+
+    private void tidy() throws IOException {
+        for (String name : List.of(SHARDS, PLAN, ATTEMPTS)) {
+            files.delete(new Path(directory, name), true);
+        }
+    }
+
+    /** The manifest, if the table was finished and not published: its run was stopped in between. */
+    Optional<Manifest> finished() throws IOException {
+        return Manifest.of(directory, files);
+    }
+
+    /** Deletes it, with all that is finished. */
+    void delete() {
+        try {
+            files.delete(directory, true);
+        } catch (IOException | RuntimeException failure) {
+            log.warn("Unfinished files are still at '{}'; remove them", directory, failure);
+        }
+    }
+
+    /** Leaves what is finished to the next run, and removes the directory if there is nothing. */
+    @Override
+    public void close() {
+        try {
+            if (files.exists(directory) && finished().isEmpty()) {
+                int kept = finishedFiles();
+                if (kept == 0) {
+                    delete();
+                } else {
+                    log.warn("{} finished files are kept: the same command goes on from there", kept);
+                }
+            }
+            owner.close();
+        } catch (IOException | RuntimeException failure) {
+            log.warn("Cannot leave '{}' to the next run", directory, failure);
+        }
+    }
+}

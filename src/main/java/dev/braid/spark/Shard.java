@@ -1,0 +1,30 @@
+package dev.braid.spark;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What one task of a run has finished: its record in the run's directory, and later in the manifest.
+ *
+ * @param plan digest of how the input was split into partitions
+ * @param partitions of the input that it covers; finished ones are not computed again
+ * @param file of the fused rows; null if there are none
+ * @param rows in the file
+ * @param tokens of these rows
+ * @param truncated rows of which a sequence was cut
+ * @param fingerprint of these rows, 16 hexadecimal digits: see {@link FusionProgress#fingerprint}
+ * @param quarantine the file of the rows that were set aside; null if there are none
+ * @param quarantined how many were set aside, by the name of their reason
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record Shard(
+        String plan,
+        List<Integer> partitions,
+        String file,
+        long rows,
+        long tokens,
+        long truncated,
+        String fingerprint,
+        String quarantine,
+        Map<String, Long> quarantined) {}

@@ -1,0 +1,34 @@
+package dev.braid.spark;
+
+/** What one partition's rows come to. Used by one thread at a time. */
+final class Tally {
+    private long rows;
+    private long tokens;
+    private long truncated;
+    private long fingerprint;
+
+    /** Counts a row that is handed out. */
+    void add(int rowTokens, boolean cut, long hash) {
+        rows++;
+        tokens += rowTokens;
+        truncated += cut ? 1 : 0;
+        fingerprint += hash;
+    }
+
+    long rows() {
+        return rows;
+    }
+
+    long tokens() {
+        return tokens;
+    }
+
+    long truncated() {
+        return truncated;
+    }
+
+    /** Sum of the rows' hashes: see {@link FusionProgress#fingerprint}. */
+    long fingerprint() {
+        return fingerprint;
+    }
+}
