@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -152,12 +151,12 @@ final class SparkSettings {
      *
      * @param files of the tables
      */
-    void fit(Footers.Rows rows, List<FileStatus> files) {
+    void fit(Footers.Rows rows, List<InputFile> files) {
         long fitting = rows.largestRow() == 0 ? FEW_ROWS : BATCH_BYTES / rows.largestRow();
         choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
         if (rows.groups() > files.size()) {
             long splits = Math.min(tasks(), rows.groups());
-            long bytes = files.stream().mapToLong(FileStatus::getLen).sum();
+            long bytes = files.stream().mapToLong(InputFile::bytes).sum();
             choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, bytes / splits))));
         }
         if (!rows.vectorized()) {

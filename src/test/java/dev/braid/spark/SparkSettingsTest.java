@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -14,8 +12,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** What the user set comes before what Braid chooses, and that before Spark's default. */
 @ExtendWith(SharedSpark.class)
 class SparkSettingsTest {
-    private static final List<FileStatus> FILES =
-            List.of(new FileStatus(1 << 20, false, 1, 1 << 20, 0, new Path("/p.parquet")));
+    private static final List<InputFile> FILES = List.of(new InputFile("t", "/p.parquet", 1 << 20, 0, null, 10));
 
     private final SparkSession spark;
 
