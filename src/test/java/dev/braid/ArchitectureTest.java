@@ -43,7 +43,7 @@ class ArchitectureTest {
     private static final Map<String, Set<String>> LIBRARIES = Map.ofEntries(
             Map.entry("org.nd4j", Set.of("kernel")),
             Map.entry("org.bytedeco", Set.of("kernel")),
-            Map.entry("com.fasterxml.jackson", Set.of("checkpoint")),
+            Map.entry("com.fasterxml.jackson", Set.of("checkpoint", "spark")),
             Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark")),
             Map.entry("org.apache.hadoop", Set.of("checkpoint", "parquet", "spark", "job")),
             Map.entry("org.apache.parquet", Set.of("parquet", "spark")),

@@ -12,7 +12,7 @@ public enum ElementType {
     /** IEEE 754 binary32. */
     FLOAT32(4) {
         @Override
-        void read(byte[] bytes, int count, float[] piece) {
+        public void read(byte[] bytes, int count, float[] piece) {
             ByteBuffer.wrap(bytes, 0, count * Float.BYTES)
                     .order(ByteOrder.LITTLE_ENDIAN)
                     .asFloatBuffer()
@@ -23,7 +23,7 @@ public enum ElementType {
     /** IEEE 754 binary64, rounded to the nearest float; what lies beyond float32 becomes infinite. */
     FLOAT64(8) {
         @Override
-        void read(byte[] bytes, int count, float[] piece) {
+        public void read(byte[] bytes, int count, float[] piece) {
             for (int i = 0; i < count; i++) {
                 piece[i] = (float) (double) DOUBLES.get(bytes, Double.BYTES * i);
             }
@@ -33,7 +33,7 @@ public enum ElementType {
     /** IEEE 754 binary16. */
     FLOAT16(2) {
         @Override
-        void read(byte[] bytes, int count, float[] piece) {
+        public void read(byte[] bytes, int count, float[] piece) {
             int magnitudes = 0;
             for (int i = 0; i < count; i++) {
                 int half = (short) SHORTS.get(bytes, 2 * i);
@@ -62,7 +62,7 @@ public enum ElementType {
     /** The upper half of an IEEE 754 binary32. */
     BFLOAT16(2) {
         @Override
-        void read(byte[] bytes, int count, float[] piece) {
+        public void read(byte[] bytes, int count, float[] piece) {
             for (int i = 0; i < count; i++) {
                 piece[i] = Float.intBitsToFloat((short) SHORTS.get(bytes, 2 * i) << 16);
             }
@@ -101,5 +101,5 @@ public enum ElementType {
     }
 
     /** Converts the first {@code count} numbers of {@code bytes} to the first floats of {@code piece}. */
-    abstract void read(byte[] bytes, int count, float[] piece);
+    public abstract void read(byte[] bytes, int count, float[] piece);
 }

@@ -6,12 +6,18 @@ import dev.braid.spark.FusedTable;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
+import dev.braid.spark.Manifest;
 import dev.braid.spark.OutputFiles;
 import dev.braid.spark.PairedTable;
+import dev.braid.spark.RunDirectory;
+import dev.braid.spark.Shard;
 import dev.braid.spark.TablePath;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
@@ -67,42 +73,53 @@ final class FuseCommand implements Callable<Integer> {
         options.check();
         try (Session session = Session.open("fuse")) {
             SparkSession spark = session.spark();
-            long start = System.nanoTime();
+            Instant start = Instant.now();
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
             FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
             Checkpoint checkpoint = options.repooled(stored);
             FusionConfig config = options.config(checkpoint.config());
-            Verification verification = options.verify(stored, hadoop);
+            FusionEngine.check(checkpoint, config);
 
             FeatureTables tables =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
-            long rows = tables.audit();
-            FusionProgress progress = FusionProgress.start(spark.sparkContext());
-            PrintWriter error = spec.commandLine().getErr();
-            try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
-                    ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
-                PairedTable paired = tables.pair(options.partitions());
-                long bytes = OutputFiles.bytes(config, checkpoint.config(), rows, tables.bytes());
-                output.write(
-                        directory -> engine.write(paired, directory, options.outputFiles(), bytes, progress), rows);
-            }
-
-            Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
+            RunManifest description = new RunManifest(
+                    start, spark, tables.inputs(), options.input.model, FuseOptions.deciding(spec.options()));
             PrintWriter out = spec.commandLine().getOut();
-            out.println(new RunReport(
-                    rows,
-                    progress.tokens(),
-                    progress.truncated(),
-                    progress.multiplyAdds(),
-                    progress.fingerprint(),
-                    elapsed,
-                    verification.outcome(),
-                    output.path()));
-            if (options.profile) {
-                out.println();
-                out.println(new ProfileReport(progress.stages()));
+            Optional<RunDirectory> begun = output.begin(description.identity());
+            if (begun.isEmpty()) {
+                out.println(SafeText.message("Nothing to do: '" + output.path()
+                        + "' is what this input, model and options give; --overwrite writes it anew"));
+                return ExitCode.DONE;
+            }
+            try (RunDirectory run = begun.get()) {
+                Verification verification = options.verify(stored, hadoop);
+                long rows = tables.audit();
+                FusionProgress progress = FusionProgress.start(spark.sparkContext());
+                PrintWriter error = spec.commandLine().getErr();
+                Manifest manifest;
+                try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
+                        ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
+                    PairedTable paired = tables.pair(options.partitions());
+                    OutputFiles.Grouping files = new OutputFiles.Grouping(
+                            options.outputFiles(),
+                            OutputFiles.bytes(config, checkpoint.config(), rows, tables.bytes()));
+                    manifest = output.write(
+                            run,
+                            directory -> {
+                                List<Shard> shards = engine.write(paired, directory, run.id(), files, progress);
+                                tables.refuseChanged();
+                                return description.of(run.id(), verification.outcome(), shards);
+                            },
+                            rows);
+                }
+                out.println(new RunReport(
+                        manifest, progress.multiplyAdds(), Duration.between(start, Instant.now()), output.path()));
+                if (options.profile) {
+                    out.println();
+                    out.println(new ProfileReport(progress.stages()));
+                }
             }
             return ExitCode.DONE;
         }

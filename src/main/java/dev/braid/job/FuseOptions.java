@@ -14,13 +14,31 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
 /** The options of {@code braid fuse}, beside those of its input. {@code conf/braid.properties} lists the same ones; a test holds them together. */
 final class FuseOptions {
+    /** Where input, model and output are is of no matter to the rows; nor is how they are computed. */
+    private static final Set<String> UNDECIDING = Set.of(
+            "--help",
+            "--model",
+            "--paired",
+            "--features",
+            "--output",
+            "--overwrite",
+            "--options",
+            "--output-files",
+            "--partitions",
+            "--profile",
+            "--no-verify",
+            "--tolerance",
+            "--verbose");
+
     @Mixin
     InputOptions input;
 
@@ -165,6 +183,20 @@ final class FuseOptions {
                     + " 'none'; pass '--pooling' or '--emit tokens'");
         }
         return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit), vectors, precision.precision);
+    }
+
+    /** The options that decide what the rows of the output are, as they were given or by default, by name. */
+    static Map<String, String> deciding(List<OptionSpec> options) {
+        Map<String, String> deciding = new TreeMap<>();
+        for (OptionSpec option : options) {
+            String name = option.longestName();
+            Object value = option.getValue();
+            boolean given = value != null && !value.equals(false) && !value.equals(List.of());
+            if (given && !UNDECIDING.contains(name)) {
+                deciding.put(name.substring(2), String.join(",", option.originalStringValues()));
+            }
+        }
+        return deciding;
     }
 
     /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.NearestName;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,6 +20,9 @@ import org.apache.spark.sql.types.StructField;
 final class ColumnCheck {
     /** Columns of the output beside the key and the kept ones. */
     private static final List<String> OUTPUT = FusedSchema.NAMES;
+
+    /** As which Spark reads unsigned 64-bit numbers. */
+    private static final String UNSIGNED = "decimal(20,0)";
 
     private final List<SourceTable> tables;
     private final TableColumns columns;
@@ -133,16 +137,22 @@ final class ColumnCheck {
 
     private void feature(SourceTable table, FeatureColumn feature, List<Column> own) {
         String role = "features of '" + feature.modality().name() + "'";
-        Optional<StructField> found = table.find(feature.column(), role, problems);
+        Optional<StructField> found = table.findFeatures(feature.column(), role, problems);
         if (found.isEmpty()) {
             return;
         }
         DataType type = found.get().dataType();
-        Optional<FeatureType> known = FeatureType.of(type);
+        boolean half = table.isHalf(feature.column());
+        Optional<FeatureType> known = FeatureType.of(type).filter(each -> each.isHalf() == half);
         String place = "table '" + table.name() + "': expected column '" + feature.column() + "' of ";
+        boolean binary = known.orElse(null) == FeatureType.BINARY;
         if (known.isEmpty()) {
-            problems.add(place + FeatureType.EXPECTED + " (" + role + "), got " + type.catalogString());
-        } else if (feature.dtype() != null && known.get() != FeatureType.BINARY) {
+            problems.add(place + FeatureType.EXPECTED + " (" + role + "), got "
+                    + (half ? "one half float" : type.catalogString()));
+        } else if (half && table.rowByRow() != null) {
+            problems.add(place + "half floats that Spark reads in column batches (" + role + "), got "
+                    + table.rowByRow() + "; change that, or store them as float32");
+        } else if (feature.dtype() != null && !binary && !(half && feature.dtype() == ElementType.FLOAT16)) {
             problems.add(place + "binary (dtype " + feature.dtype().configName() + " of '"
                     + feature.modality().name() + "'), got " + type.catalogString());
         }
@@ -160,7 +170,8 @@ final class ColumnCheck {
         DataType type = found.get().dataType();
         if (TokenSelection.numberType(selection.kind(), type).isEmpty()) {
             problems.add("table '" + table.name() + "': expected column '" + selection.column() + "' of "
-                    + TokenSelection.expected(selection.kind()) + " (" + role + "), got " + type.catalogString());
+                    + TokenSelection.expected(selection.kind()) + " (" + role + "), got " + type.catalogString()
+                    + (type.catalogString().contains(UNSIGNED) ? "; store it signed (int64)" : ""));
         }
         own.add(table.column(found.get())
                 .as(PairedTable.selection(columns.features().indexOf(feature))));

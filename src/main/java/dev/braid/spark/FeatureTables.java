@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -22,29 +21,24 @@ public final class FeatureTables {
     private static final long TASK_BYTES = 64L << 20;
     /** Input bytes per task that counts keys. */
     private static final long AUDIT_BYTES = 256L << 20;
+    /** How many changed files a message names. */
+    private static final int CHANGES = 3;
 
     private final SparkSettings settings;
     private final TableColumns columns;
     private final List<SourceTable> sources;
     /** Of each source what {@link ColumnCheck} selected. */
     private final List<Dataset<Row>> tables;
-    /** Of each source what its footers say. */
-    private final List<Footers.Rows> rows;
     /** Of all files. */
     private final long inputBytes;
 
     private FeatureTables(
-            SparkSettings settings,
-            TableColumns columns,
-            List<SourceTable> sources,
-            List<Dataset<Row>> tables,
-            List<Footers.Rows> rows) {
+            SparkSettings settings, TableColumns columns, List<SourceTable> sources, List<Dataset<Row>> tables) {
         this.settings = settings;
         this.columns = columns;
         this.sources = sources;
         this.tables = tables;
-        this.rows = rows;
-        this.inputBytes = files(sources).stream().mapToLong(FileStatus::getLen).sum();
+        this.inputBytes = files(sources).stream().mapToLong(InputFile::bytes).sum();
     }
 
     /**
@@ -97,9 +91,9 @@ public final class FeatureTables {
         List<String> problems = new ArrayList<>();
         List<SourceTable> sources = sources(settings, features, columns, problems);
         List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
-        List<Footers.Rows> rows = sources.stream().map(SourceTable::rows).toList();
-        settings.fit(rows.stream().reduce(Footers.Rows.NONE, Footers.Rows::and), files(sources));
-        return new FeatureTables(settings, columns, sources, tables, rows);
+        settings.fit(
+                sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and), files(sources));
+        return new FeatureTables(settings, columns, sources, tables);
     }
 
     /** Opens the tables that can be opened, with a problem for each of the others. */
@@ -129,7 +123,7 @@ public final class FeatureTables {
      *
      * @return the number of rows, the same in every table
      * @throws InputException if a key is null, stands twice in a table, or is missing in one
-     * @throws IllegalStateException if the files changed since they were opened
+     * @throws TransientException if that is not the number in the footers: the files changed since they were opened
      */
     public long audit() {
         List<Dataset<Row>> keys =
@@ -138,17 +132,45 @@ public final class FeatureTables {
         try {
             long found = new KeyAudit(keys, names, columns.key(), auditTasks(inputBytes, settings.shufflePartitions()))
                     .rows();
-            for (int t = 0; t < rows.size(); t++) {
-                checkRows(names.get(t), rows.get(t).rows(), found);
-            }
+            sources.forEach(source -> checkRows(source, found));
             return found;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);
         }
     }
 
-    /** The files of all tables. */
-    static List<FileStatus> files(List<SourceTable> sources) {
+    /**
+     * The files of all tables, table by table, sorted by path, as they were listed when the tables were opened. Their rows, as
+     * their footers count them, are the rows of the run.
+     */
+    public List<InputFile> inputs() {
+        return files(sources);
+    }
+
+    /**
+     * Lists the files again, to be called right before a result is published. Files that were added meanwhile cause a warning:
+     * they are not part of the result.
+     *
+     * @throws TransientException if a file was removed or replaced since the tables were opened
+     */
+    public void refuseChanged() {
+        List<String> changes =
+                sources.stream().flatMap(source -> source.changes().stream()).toList();
+        if (!changes.isEmpty()) {
+            throw new TransientException(
+                    "Cannot publish the fused table: expected the input as it was when the run began, got changed files: "
+                            + first(changes) + "; nothing is published; run it again",
+                    null);
+        }
+    }
+
+    /** The first of them, and how many more there are. */
+    private static String first(List<String> changes) {
+        String first = String.join(", ", changes.subList(0, Math.min(CHANGES, changes.size())));
+        return changes.size() <= CHANGES ? first : first + " and " + (changes.size() - CHANGES) + " more";
+    }
+
+    static List<InputFile> files(List<SourceTable> sources) {
         return sources.stream().flatMap(source -> source.files().stream()).toList();
     }
 
@@ -156,11 +178,18 @@ public final class FeatureTables {
         return (int) Math.min(shufflePartitions.orElse(Integer.MAX_VALUE), inputBytes / AUDIT_BYTES + 1);
     }
 
-    /** A file that is replaced by a longer one would be read to its old end. */
-    private static void checkRows(String table, long expected, long found) {
+    /** Spark reads a file that was replaced by a longer one up to its old end, without a word. */
+    private static void checkRows(SourceTable source, long found) {
+        long expected = source.rows().rows();
         if (expected != found) {
-            throw new IllegalStateException("Cannot read table '" + table + "': expected " + expected
-                    + " rows (footers of its files), got " + found + "; did its files change meanwhile?");
+            List<String> changes = source.changes();
+            throw new TransientException(
+                    "Cannot read table '" + source.name() + "': expected " + expected
+                            + " rows (footers of its files), got "
+                            + found + "; "
+                            + (changes.isEmpty() ? "" : "changed files: " + first(changes) + "; ")
+                            + "nothing is published; run it again once nobody writes to it",
+                    null);
         }
     }
 
@@ -174,7 +203,7 @@ public final class FeatureTables {
      */
     public PairedTable pair(OptionalInt partitions) {
         if (tables.size() == 1) {
-            PairedTable stored = PairedTable.stored(sources.get(0), columns);
+            PairedTable stored = PairedTable.stored(sources.get(0), tables.get(0), columns);
             return partitions.isPresent() ? stored.repartition(partitions.getAsInt()) : stored;
         }
         int tasks = partitions.orElseGet(() -> settings.shufflePartitions().orElseGet(this::joinTasks));

@@ -24,17 +24,20 @@ enum FeatureType {
     FLAT_DOUBLE,
     /** All tokens in one vector of Spark ML. */
     FLAT_VECTOR,
+    /** Half floats, each of which Spark reads as two little-endian bytes. */
+    NESTED_HALF,
+    FLAT_HALF,
     /** All tokens as little-endian numbers. */
     BINARY;
 
     /** What an error message says of the types above. */
     static final String EXPECTED =
-            "array<array<float>>, array<float>, the same of double, vector, array<vector>, or binary";
+            "array<array<float>>, array<float>, the same of double or half floats, vector, array<vector>, or binary";
 
     /** Fields of a vector of Spark ML as it is stored: whether it is dense (1), size, indices, and values. */
     static final int VECTOR_FIELDS = 4;
 
-    /** Empty if {@code type} is none of them. */
+    /** Empty if {@code type} is none of them. Only a Parquet file tells whether arrays of binary are half floats. */
     static Optional<FeatureType> of(DataType type) {
         if (type instanceof BinaryType) {
             return Optional.of(BINARY);
@@ -55,6 +58,9 @@ enum FeatureType {
         }
         if (number instanceof DoubleType) {
             return Optional.of(nested ? NESTED_DOUBLE : FLAT_DOUBLE);
+        }
+        if (number instanceof BinaryType) {
+            return Optional.of(nested ? NESTED_HALF : FLAT_HALF);
         }
         return Optional.empty();
     }
@@ -81,7 +87,7 @@ enum FeatureType {
     }
 
     boolean isNested() {
-        return this == NESTED_FLOAT || this == NESTED_DOUBLE || this == NESTED_VECTOR;
+        return this == NESTED_FLOAT || this == NESTED_DOUBLE || this == NESTED_VECTOR || this == NESTED_HALF;
     }
 
     boolean isVector() {
@@ -89,6 +95,10 @@ enum FeatureType {
     }
 
     boolean isDouble() {
-        return this != NESTED_FLOAT && this != FLAT_FLOAT && this != BINARY;
+        return this != NESTED_FLOAT && this != FLAT_FLOAT && !isHalf() && this != BINARY;
+    }
+
+    boolean isHalf() {
+        return this == NESTED_HALF || this == FLAT_HALF;
     }
 }

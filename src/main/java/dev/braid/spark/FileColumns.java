@@ -10,7 +10,9 @@ import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.TimeLogicalTypeAnnotation;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.PrimitiveType;
+import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
 import org.apache.parquet.schema.Type;
+import org.apache.parquet.schema.Types;
 import org.apache.spark.sql.execution.datasources.parquet.ParquetToSparkSchemaConverter;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.DataType;
@@ -25,10 +27,8 @@ import org.apache.spark.sql.types.YearMonthIntervalType;
  * refuse the file for one column that nobody asked for. Driver only.
  */
 final class FileColumns {
-    /** Where Spark notes its own schema. */
-    private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
-
     private static final String BINARY_AS_STRING = "spark.sql.parquet.binaryAsString";
+    private static final String FLOAT16 = "FLOAT16";
     private static final String TIMES = "spark.sql.timeType.enabled";
 
     /** Whether the session reads a time of day: Spark 4.1 and later know its type, but refuse it by default. */
@@ -41,10 +41,51 @@ final class FileColumns {
      * A column of a file.
      *
      * @param field as the session reads it; null if Spark cannot read it
-     * @param features the same, but unannotated bytes are binary even if the session's {@code binaryAsString} is set
+     * @param features the same, but unannotated bytes are binary even if the session's {@code binaryAsString} is set, and
+     *     half floats are binary too, which Spark cannot read otherwise
      * @param parquetTypes the types that Spark cannot read
+     * @param misfit how an error message goes on after "expected column 'x'" where the files of a table do not agree; null
+     *     where they do
      */
-    record FileColumn(String name, StructField field, StructField features, List<String> parquetTypes) {}
+    record FileColumn(String name, StructField field, StructField features, List<String> parquetTypes, String misfit) {
+        /** A column that Spark reads. */
+        static FileColumn of(StructField field) {
+            return new FileColumn(field.name(), field, field, List.of(), null);
+        }
+
+        FileColumn misfitting(String reason) {
+            return new FileColumn(name, field, features, parquetTypes, reason);
+        }
+
+        /** Whether it holds half floats, and nothing else that Spark cannot read. */
+        boolean isHalf() {
+            return parquetTypes.equals(List.of(FLOAT16)) && features != null;
+        }
+
+        /** As messages call the type. */
+        String typeName() {
+            return field == null
+                    ? "Parquet type "
+                            + parquetTypes.stream()
+                                    .map(type -> "'" + type + "'")
+                                    .collect(Collectors.joining(", "))
+                    : field.dataType().catalogString();
+        }
+
+        /** Whether another file's column of that name can be read as this one, exactly. */
+        boolean reads(FileColumn other) {
+            boolean unreadable = field == null || other.field == null;
+            return unreadable
+                    ? typeName().equals(other.typeName())
+                    : StoredTypes.reads(field.dataType(), other.field.dataType());
+        }
+
+        /** Whether Spark can open a file without rows that has that column, where it reads the others as this one. */
+        boolean opens(FileColumn other) {
+            return field != null
+                    && StoredTypes.opens(field.dataType(), other.field == null ? null : other.field.dataType());
+        }
+    }
 
     /** Columns as a session with these settings reads them. */
     FileColumns(Map<String, String> settings) {
@@ -64,14 +105,31 @@ final class FileColumns {
 
     /** The columns of a file in its order. */
     List<FileColumn> of(Footers.Schema file) {
-        Map<String, StructField> noted = noted(file.notes().get(SPARK_SCHEMA));
+        Map<String, StructField> noted = noted(file.note());
         List<FileColumn> columns = new ArrayList<>();
         for (Type type : file.type().getFields()) {
             StructField field = merged(converted(type, converter), noted.get(type.getName()));
-            StructField features = merged(converted(type, binaryConverter), noted.get(type.getName()));
-            columns.add(new FileColumn(type.getName(), field, features, field == null ? unreadable(type) : List.of()));
+            StructField features = merged(converted(asBytes(type), binaryConverter), noted.get(type.getName()));
+            columns.add(new FileColumn(
+                    type.getName(), field, features, field == null ? unreadable(type) : List.of(), null));
         }
         return columns;
+    }
+
+    /** A type with bytes for half floats. */
+    private static Type asBytes(Type type) {
+        if (!type.isPrimitive()) {
+            return type.asGroupType()
+                    .withNewFields(type.asGroupType().getFields().stream()
+                            .map(FileColumns::asBytes)
+                            .toList());
+        }
+        // By its name, as the Parquet library of Spark 3.5 has no class for it.
+        return FLOAT16.equals(String.valueOf(type.getLogicalTypeAnnotation()))
+                ? Types.primitive(PrimitiveTypeName.FIXED_LEN_BYTE_ARRAY, type.getRepetition())
+                        .length(Short.BYTES)
+                        .named(type.getName())
+                : type;
     }
 
     private static boolean readsTimes(SQLConf conf) {
@@ -179,11 +237,11 @@ final class FileColumns {
         return elements;
     }
 
-    /** What to store instead of a type that Spark cannot read. */
+    /** What to store instead of a type that Spark cannot read, in a column that is not one of features. */
     static String wayOut(List<String> parquetTypes) {
         String types = String.join(" ", parquetTypes).toUpperCase(Locale.ROOT);
-        if (types.contains("FLOAT16")) {
-            return "store it as arrays of float32, or as binary with '--dtype <modality>=float16'";
+        if (types.contains(FLOAT16)) {
+            return "store it as float32";
         }
         if (types.contains("NANOS")) {
             return "store it in microseconds, or set 'spark.sql.legacy.parquet.nanosAsLong' to true";

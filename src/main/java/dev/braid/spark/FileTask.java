@@ -82,10 +82,10 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
 
     private void write(List<Integer> group, Iterator<StoredRow> rows) throws IOException {
         int first = group.get(0);
-        String name =
-                String.format(Locale.ROOT, "part-%05d-%s%s.parquet", first, target.run(), codec.getExtension());
+        String name = String.format(Locale.ROOT, "part-%05d-%s%s.parquet", first, target.run(), codec.getExtension());
         try (Attempt file = new Attempt(TaskContext.get().taskAttemptId() + "-" + name)) {
-            FusedRows fused = partition.fuse(rows, () -> new FileVectors(file.open().vectors()));
+            FusedRows fused =
+                    partition.fuse(rows, () -> new FileVectors(file.open().vectors()));
             while (fused.hasNext()) {
                 InternalRow row = fused.next();
                 file.open().end(row);

@@ -7,6 +7,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -15,8 +18,10 @@ import org.apache.hadoop.fs.Path;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.metadata.BlockMetaData;
 import org.apache.parquet.hadoop.metadata.ColumnChunkMetaData;
+import org.apache.parquet.hadoop.metadata.FileMetaData;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.Type;
 
 /** What the footers of Parquet files say. Many are read at once, as the caller's Hadoop user. Driver only. */
 final class Footers {
@@ -31,10 +36,38 @@ final class Footers {
             "DELTA_LENGTH_BYTE_ARRAY",
             "DELTA_BYTE_ARRAY");
 
+    /** Under which Spark notes its own schema. */
+    private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
+
     private Footers() {}
 
-    /** The schema of a file, and what its writer noted beside it. */
-    record Schema(MessageType type, Map<String, String> notes) {}
+    /**
+     * The columns of a file.
+     *
+     * @param note Spark's own schema, where Spark or one of its like wrote the file; else null
+     */
+    record Schema(MessageType type, String note) {}
+
+    /**
+     * What is kept of a file's footer: files of the same columns share one schema, so that 100,000 files take little
+     * memory.
+     *
+     * @param schema of the needed columns
+     * @param page where the first data page of a needed column is in the file, in bytes; -1 if there is none
+     */
+    record Footer(Rows rows, Schema schema, long page) {}
+
+    /**
+     * The footers of a table's files.
+     *
+     * @param footers in the order of the files
+     * @param first the schema of the first file, with every column
+     */
+    record All(List<Footer> footers, Schema first) {
+        Rows rows() {
+            return footers.stream().map(Footer::rows).reduce(Rows.NONE, Rows::and);
+        }
+    }
 
     /**
      * What files say of their rows.
@@ -61,25 +94,52 @@ final class Footers {
         FileSystem files = directory.getFileSystem(hadoop);
         List<FileStatus> parts =
                 Arrays.asList(files.listStatus(directory, path -> path.getName().startsWith("part-")));
-        return rows(parts, Set.of(), hadoop).rows();
+        return StorageCalls.all(parts, file -> read(file, hadoop, ParquetFileReader::getRecordCount)).stream()
+                .mapToLong(rows -> rows)
+                .sum();
     }
 
-    /** The rows of all these files, and the size and encodings of their given top-level columns, in lower case. */
-    static Rows rows(List<FileStatus> files, Set<String> columns, Configuration hadoop) throws IOException {
-        return StorageCalls.all(files, file -> read(file, hadoop, reader -> rows(reader, columns))).stream()
-                .reduce(Rows.NONE, Rows::and);
-    }
-
-    /** The schemas of these files. */
-    static List<Schema> schemas(List<FileStatus> files, Configuration hadoop) throws IOException {
-        return StorageCalls.all(
+    /**
+     * Reads every footer once.
+     *
+     * @param files one or more
+     * @param needed decides on the columns whose size, encodings and types are kept
+     * @throws InputException if one is damaged
+     */
+    static All read(List<FileStatus> files, Predicate<String> needed, Configuration hadoop) throws IOException {
+        Map<Schema, Schema> shared = new ConcurrentHashMap<>();
+        AtomicReference<Schema> first = new AtomicReference<>();
+        List<Footer> footers = StorageCalls.all(
                 files,
-                file -> read(
-                        file,
-                        hadoop,
-                        reader -> new Schema(
-                                reader.getFileMetaData().getSchema(),
-                                reader.getFileMetaData().getKeyValueMetaData())));
+                file -> read(file, hadoop, reader -> {
+                    if (file.equals(files.get(0))) {
+                        first.set(schema(reader, name -> true));
+                    }
+                    Schema schema = schema(reader, needed);
+                    Schema known = shared.putIfAbsent(schema, schema);
+                    return new Footer(rows(reader, needed), known == null ? schema : known, page(reader, needed));
+                }));
+        return new All(footers, first.get());
+    }
+
+    private static Schema schema(ParquetFileReader reader, Predicate<String> needed) {
+        FileMetaData file = reader.getFileMetaData();
+        List<Type> columns = file.getSchema().getFields().stream()
+                .filter(column -> needed.test(column.getName()))
+                .toList();
+        return new Schema(
+                new MessageType("spark_schema", columns),
+                file.getKeyValueMetaData().get(SPARK_SCHEMA));
+    }
+
+    private static long page(ParquetFileReader reader, Predicate<String> needed) {
+        return reader.getFooter().getBlocks().stream()
+                .filter(block -> block.getRowCount() > 0)
+                .flatMap(block -> block.getColumns().stream())
+                .filter(chunk -> needed.test(chunk.getPath().toArray()[0]))
+                .mapToLong(ColumnChunkMetaData::getFirstDataPageOffset)
+                .findFirst()
+                .orElse(-1);
     }
 
     /** @throws InputException if the footer is damaged */
@@ -99,13 +159,19 @@ final class Footers {
     }
 
     private static InputException damaged(FileStatus file, Exception failure) {
-        String reason = SparkFailure.firstLine(failure);
+        String name = file.getPath().getName();
+        // The library of Spark 3.5 stumbles over types that it does not know.
+        String reason = failure instanceof NullPointerException
+                ? "a footer that is damaged, or has a column of a type that this Spark does not know (half floats need"
+                        + " Spark 4.0)"
+                : SparkFailure.firstLine(failure);
         return new InputException(
-                "expected Parquet files, got '" + file.getPath() + "' (" + file.getLen() + " bytes): " + reason,
+                "expected Parquet files, got '" + file.getPath() + "' (" + file.getLen() + " bytes): " + reason
+                        + (name.endsWith(".parquet") ? "" : "; if it is none, move it or pass a pattern of the others"),
                 failure);
     }
 
-    private static Rows rows(ParquetFileReader reader, Set<String> columns) {
+    private static Rows rows(ParquetFileReader reader, Predicate<String> needed) {
         long rows = 0;
         long groups = 0;
         long largest = 0;
@@ -114,7 +180,7 @@ final class Footers {
         for (BlockMetaData block : reader.getFooter().getBlocks()) {
             long bytes = 0;
             for (ColumnChunkMetaData chunk : block.getColumns()) {
-                if (columns.contains(SourceTable.lowerCase(chunk.getPath().toArray()[0]))) {
+                if (needed.test(chunk.getPath().toArray()[0])) {
                     bytes += decodedBytes(chunk);
                     vectorized &= isVectorized(chunk, type);
                 }

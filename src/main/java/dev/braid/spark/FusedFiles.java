@@ -64,7 +64,8 @@ final class FusedFiles {
                 .collect(Collectors.toCollection(HashSet::new));
         JavaRDD<StoredRow> merged = grouping.merge(done.isEmpty() ? partitions : without(partitions, done));
         List<List<Integer>> groups = OutputFiles.groups(merged).stream()
-                .map(group -> group.stream().filter(part -> !done.contains(part)).toList())
+                .map(group ->
+                        group.stream().filter(part -> !done.contains(part)).toList())
                 .toList();
         FileTask.Target target = new FileTask.Target(directory, run, plan);
         FileTask task = new FileTask(partition, schema(), target, groups, settings);

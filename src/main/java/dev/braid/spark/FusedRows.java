@@ -242,7 +242,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 throw reject(decoder.notFinite(pendingRow, pending));
             }
             InternalRow carried = pendingRow.carried();
-            packed.add(new PackedRow(carried, layout.keyed() ? writer.ofKey(carried, keyType()) : 0, pending.truncated()));
+            packed.add(
+                    new PackedRow(carried, layout.keyed() ? writer.ofKey(carried, keyType()) : 0, pending.truncated()));
             stopwatch().lap(Stage.PACK);
             truncated += pending.truncated() ? 1 : 0;
             pending = null;

@@ -127,7 +127,9 @@ public final class FusedTable {
         Manifest manifest;
         try {
             Optional<Manifest> finished = run.finished();
-            manifest = finished.isPresent() ? finished.get() : writing.write(run.path().toString());
+            manifest = finished.isPresent()
+                    ? finished.get()
+                    : writing.write(run.path().toString());
             audit(run, manifest, rows);
             run.finish(manifest);
         } catch (Exception | Error failure) { // Spark throws checked exceptions that it does not declare

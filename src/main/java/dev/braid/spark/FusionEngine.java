@@ -120,11 +120,7 @@ public final class FusionEngine implements AutoCloseable {
      * @throws IOException if the directory cannot be written
      */
     public List<Shard> write(
-            PairedTable paired,
-            String directory,
-            String run,
-            OutputFiles.Grouping grouping,
-            FusionProgress progress)
+            PairedTable paired, String directory, String run, OutputFiles.Grouping grouping, FusionProgress progress)
             throws IOException {
         requireOpen();
         FusedFiles target = new FusedFiles(paired.carriedFields(), columns());

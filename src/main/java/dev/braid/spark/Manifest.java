@@ -2,6 +2,10 @@ package dev.braid.spark;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,7 +23,7 @@ import org.apache.hadoop.fs.Path;
  * @param versions of Braid, Spark and Java
  * @param started when the run began, ISO 8601, UTC
  * @param finished when its files were complete
- * @param inputs the files of each table, by its name
+ * @param inputs the files of all tables
  * @param model its directory and digest
  * @param options that decide the rows
  * @param verified what the check against PyTorch's numbers gave
@@ -39,7 +43,7 @@ public record Manifest(
         Map<String, String> versions,
         String started,
         String finished,
-        Map<String, List<Input>> inputs,
+        List<InputFile> inputs,
         Model model,
         Map<String, String> options,
         String verified,
@@ -53,11 +57,33 @@ public record Manifest(
 
     static final String FILE = "_manifest.json";
 
-    /** An input file. */
-    public record Input(String path, long bytes, String modified) {}
+    /** The directory of rows that were set aside, in the table's own. */
+    static final String QUARANTINE = "_quarantine";
+
+    /** Of today's manifests. */
+    public static final int FORMAT = 1;
 
     /** A model directory, and the digest of the files in it that are read. */
     public record Model(String path, String sha256) {}
+
+    /**
+     * The identity of a run: two with the same one write the same rows.
+     *
+     * @param inputs all that is read
+     * @param options all that decide the rows
+     */
+    public static String identity(List<InputFile> inputs, Model model, Map<String, String> options) {
+        List<Object> all = List.of(FORMAT, inputs, model.sha256(), new TreeMap<>(options));
+        return HexFormat.of().formatHex(sha256(Json.text(all)));
+    }
+
+    private static byte[] sha256(String text) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
 
     /** The manifest of a published table, if it has one. */
     static Optional<Manifest> of(Path table, FileSystem files) throws IOException {
@@ -65,12 +91,12 @@ public record Manifest(
     }
 
     /** Rows that were set aside, for any reason. */
-    public long quarantinedRows() {
+    long quarantinedRows() {
         return quarantined.values().stream().mapToLong(Long::longValue).sum();
     }
 
     /** The counts of all shards. */
-    static Map<String, Long> quarantined(List<Shard> shards) {
+    public static Map<String, Long> quarantined(List<Shard> shards) {
         Map<String, Long> counts = new TreeMap<>();
         shards.forEach(shard -> shard.quarantined().forEach((reason, rows) -> counts.merge(reason, rows, Long::sum)));
         return counts;

@@ -107,7 +107,9 @@ final class OutputCheck {
             String name = entry.getPath().getName();
             String holds = "one with '" + name + "'";
             if (entry.isDirectory()) {
-                String inner = name.equals("_temporary") ? null : name.contains("=") ? noTable(entry.getPath(), true) : holds;
+                String inner = name.equals("_temporary") || name.equals(Manifest.QUARANTINE)
+                        ? null
+                        : name.contains("=") ? noTable(entry.getPath(), true) : holds;
                 if (inner != null) {
                     return inner;
                 }
@@ -133,7 +135,8 @@ final class OutputCheck {
                     + existing + "'; choose another path");
         }
         Path probe = new Path(
-                existing, hidden("probe-" + UUID.randomUUID().toString().substring(0, 8)).getName());
+                existing,
+                hidden("probe-" + UUID.randomUUID().toString().substring(0, 8)).getName());
         create(probe);
         files.delete(probe, true);
     }
@@ -178,11 +181,13 @@ final class OutputCheck {
         int most = Math.max(SHORT_NAME, plain.length()) - end.length() - 1;
         if (!plain.equals(name) || plain.length() > most) {
             // Another name may look the same.
-            end = "-" + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).toString().substring(0, 8) + end;
+            end = "-"
+                    + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8))
+                            .toString()
+                            .substring(0, 8) + end;
             most -= 9;
         }
-        return new Path(
-                output.getParent(), "." + (plain.length() > most ? plain.substring(0, most) : plain) + end);
+        return new Path(output.getParent(), "." + (plain.length() > most ? plain.substring(0, most) : plain) + end);
     }
 
     /** A character for every byte. */

@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileSystem;
@@ -29,6 +30,7 @@ final class Owner implements AutoCloseable {
     private final FileSystem files;
     private final Claim claim;
     private final ScheduledExecutorService beats;
+    private final ScheduledFuture<?> beating;
 
     /**
      * Which run it is.
@@ -41,10 +43,10 @@ final class Owner implements AutoCloseable {
     record Claim(String run, String place, long process, String began) {
         static Claim own(String run) {
             ProcessHandle own = ProcessHandle.current();
-            return new Claim(run, place(), own.pid(), began(own));
+            return new Claim(run, here(), own.pid(), start(own));
         }
 
-        private static String place() {
+        private static String here() {
             try {
                 return InetAddress.getLocalHost().getHostName() + " "
                         + Files.readSymbolicLink(java.nio.file.Path.of("/proc/self/ns/pid"));
@@ -53,14 +55,14 @@ final class Owner implements AutoCloseable {
             }
         }
 
-        private static String began(ProcessHandle process) {
+        private static String start(ProcessHandle process) {
             return process.info().startInstant().map(Instant::toString).orElse("");
         }
 
         /** Whether its process lives; only asked in the same place. */
         boolean lives() {
             return ProcessHandle.of(process)
-                    .map(handle -> began(handle).equals(began))
+                    .map(handle -> start(handle).equals(began))
                     .orElse(false);
         }
     }
@@ -74,7 +76,7 @@ final class Owner implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
         });
-        beats.scheduleWithFixedDelay(this::beat, beatMillis, beatMillis, TimeUnit.MILLISECONDS);
+        this.beating = beats.scheduleWithFixedDelay(this::beat, beatMillis, beatMillis, TimeUnit.MILLISECONDS);
     }
 
     private void beat() {
@@ -124,8 +126,9 @@ final class Owner implements AutoCloseable {
         if (other.isPresent() && other.get().place().equals(own.place())) {
             return other.get().lives();
         }
-        log.warn("A run elsewhere may be writing the same output: looking for {} seconds whether it works", BEATS
-                * beatMillis / 1000);
+        log.warn(
+                "A run elsewhere may be writing the same output: looking for {} seconds whether it works",
+                BEATS * beatMillis / 1000);
         long seen = files.getFileStatus(file).getModificationTime();
         for (int beat = 0; beat < BEATS; beat++) {
             try {
@@ -147,7 +150,8 @@ final class Owner implements AutoCloseable {
     /** The output is free for another run. */
     @Override
     public void close() throws IOException {
-        beats.shutdownNow();
+        beating.cancel(false);
+        beats.shutdown();
         try {
             beats.awaitTermination(BEAT_MILLIS, TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {

@@ -37,9 +37,9 @@ public final class PairedTable {
         return new PairedTable(select(source, columns), columns, null);
     }
 
-    /** The same of a table as it was opened, whose rows can be read from column batches. */
-    static PairedTable stored(SourceTable table, TableColumns columns) {
-        return new PairedTable(select(table, columns), columns, table);
+    /** One table as it was opened, whose rows can be read from column batches, and what {@link ColumnCheck} selected. */
+    static PairedTable stored(SourceTable table, Dataset<Row> selected, TableColumns columns) {
+        return new PairedTable(inOrder(selected, columns), columns, table);
     }
 
     /** Joins what {@link ColumnCheck} selected; one shuffle per table, none for a single one. */

@@ -80,7 +80,9 @@ public final class RunDirectory implements AutoCloseable {
         Optional<Plan> plan = Json.read(new Path(directory, PLAN), Plan.class, files);
         if (finished.isPresent() && finished.get().identity().equals(identity)) {
             id = finished.get().run();
-        } else if (finished.isEmpty() && plan.isPresent() && plan.get().identity().equals(identity)) {
+        } else if (finished.isEmpty()
+                && plan.isPresent()
+                && plan.get().identity().equals(identity)) {
             id = plan.get().run();
         } else {
             if (finished.isPresent() || !shards(directory, files).isEmpty()) {

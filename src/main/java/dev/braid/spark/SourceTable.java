@@ -7,13 +7,15 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
@@ -25,6 +27,8 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One table as it was opened, with the features it is to give. Names find columns as Spark's do, by the letter or by
@@ -36,6 +40,7 @@ import org.apache.spark.sql.types.StructType;
  * @param caseSensitive whether a name finds no column that differs in case
  * @param columns every column, needed or not, readable or not
  * @param files the data files; empty if the table is not read from files
+ * @param rows what the footers of the files say of the rows and of the columns that are needed
  */
 record SourceTable(
         String name,
@@ -43,10 +48,21 @@ record SourceTable(
         List<FeatureColumn> features,
         boolean caseSensitive,
         List<FileColumn> columns,
-        List<FileStatus> files) {
+        List<InputFile> files,
+        Footers.Rows rows) {
+    private static final Logger log = LoggerFactory.getLogger(SourceTable.class);
+    private static final List<String> BATCH_SETTINGS =
+            List.of("spark.sql.parquet.enableVectorizedReader", "spark.sql.parquet.enableNestedColumnVectorizedReader");
 
     SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features) {
-        this(name, data, features, isCaseSensitive(data.sparkSession()), columns(data.schema()), List.of());
+        this(
+                name,
+                data,
+                features,
+                isCaseSensitive(data.sparkSession()),
+                columns(data.schema()),
+                List.of(),
+                Footers.Rows.NONE);
     }
 
     private static boolean isCaseSensitive(SparkSession session) {
@@ -54,9 +70,7 @@ record SourceTable(
     }
 
     private static List<FileColumn> columns(StructType schema) {
-        return Arrays.stream(schema.fields())
-                .map(field -> new FileColumn(field.name(), field, field, List.of()))
-                .toList();
+        return Arrays.stream(schema.fields()).map(FileColumn::of).toList();
     }
 
     /**
@@ -85,19 +99,23 @@ record SourceTable(
         boolean caseSensitive = isCaseSensitive(session);
         Configuration hadoop = session.sparkContext().hadoopConfiguration();
         TableFiles files = TableFiles.at(path, hadoop);
-        boolean merge = Boolean.parseBoolean(session.conf().get("spark.sql.parquet.mergeSchema", "false"));
-        List<FileColumn> stored = new ArrayList<>();
-        FileColumns converter = new FileColumns(settings.users());
-        for (Footers.Schema schema :
-                Footers.schemas(merge ? files.files() : files.files().subList(0, 1), hadoop)) {
-            List<FileColumn> columns = converter.of(schema);
-            // Spark takes a column that directories hold from them alone.
-            columns.removeIf(column -> Stream.concat(
-                            files.partitions().stream(), stored.stream().map(FileColumn::name))
-                    .anyMatch(known -> same(caseSensitive, known, column.name())));
-            stored.addAll(columns);
+        if (!files.ignored().isEmpty()) {
+            log.warn("Table '{}': Spark does not read {}", path, TableFiles.hint(files.ignored()));
         }
-        SourceTable table = new SourceTable(path, null, features, caseSensitive, stored, files.files());
+        Set<String> names =
+                names(features, needed).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
+        Predicate<String> isNeeded = name -> names.contains(lowerCase(name));
+        Footers.All footers = Footers.read(files.files(), isNeeded, hadoop);
+        PageChecksums.warnOfMissing(path, files.files(), footers, hadoop);
+        boolean merge = Boolean.parseBoolean(session.conf().get("spark.sql.parquet.mergeSchema", "false"));
+        List<FileColumn> stored = new TableSchema(files, isNeeded, caseSensitive, merge)
+                .columns(footers, new FileColumns(settings.users()));
+        List<InputFile> inputs = new ArrayList<>();
+        for (FileStatus file : files.files()) {
+            inputs.add(InputFile.of(
+                    path, file, footers.footers().get(inputs.size()).rows().rows()));
+        }
+        SourceTable table = new SourceTable(path, null, features, caseSensitive, stored, inputs, footers.rows());
         Dataset<Row> data = session.read()
                 .schema(table.needed(needed))
                 .option("__globPaths__", false)
@@ -107,9 +125,9 @@ record SourceTable(
         Arrays.stream(data.schema().fields())
                 .filter(field ->
                         stored.stream().noneMatch(column -> column.name().equals(field.name())))
-                .map(field -> new FileColumn(field.name(), field, field, List.of()))
+                .map(FileColumn::of)
                 .forEach(all::add);
-        return new SourceTable(path, data, features, caseSensitive, List.copyOf(all), files.files());
+        return new SourceTable(path, data, features, caseSensitive, List.copyOf(all), inputs, footers.rows());
     }
 
     /** The columns to read, each once: those that one name finds, and Spark can read. */
@@ -119,7 +137,8 @@ record SourceTable(
         StructType schema = new StructType();
         for (FileColumn column : columns) {
             boolean isFeature = featureNames.stream().anyMatch(name -> same(name, column.name()));
-            boolean isNeeded = isFeature || names(needed).stream().anyMatch(name -> same(name, column.name()));
+            boolean isNeeded =
+                    isFeature || names(features, needed).stream().anyMatch(name -> same(name, column.name()));
             StructField field = isFeature ? column.features() : column.field();
             if (isNeeded && field != null && matches(column.name()).size() == 1) {
                 schema = schema.add(field);
@@ -129,9 +148,8 @@ record SourceTable(
     }
 
     /** The names of the needed columns that this table may have. */
-    private Set<String> names(TableColumns needed) {
-        Set<String> names = new TreeSet<>(needed.keep());
-        names.add(needed.key());
+    private static Set<String> names(List<FeatureColumn> features, TableColumns needed) {
+        Set<String> names = new TreeSet<>(needed.carried());
         for (FeatureColumn feature : features) {
             names.add(feature.column());
             if (feature.selection() != null) {
@@ -141,22 +159,34 @@ record SourceTable(
         return names;
     }
 
-    /**
-     * What the footers of all files say of the rows and of the columns that are read.
-     *
-     * @throws InputException if one is damaged
-     */
-    Footers.Rows rows() {
-        Set<String> read = Arrays.stream(data.schema().fieldNames())
-                .map(SourceTable::lowerCase)
-                .collect(Collectors.toSet());
+    /** What has happened to the files since they were listed, a file each: they are gone or were replaced. */
+    List<String> changes() {
+        Configuration hadoop = data.sparkSession().sparkContext().hadoopConfiguration();
+        Map<String, FileStatus> now = new HashMap<>();
         try {
-            return Footers.rows(files, read, data.sparkSession().sparkContext().hadoopConfiguration());
-        } catch (InputException damaged) {
-            throw new InputException("Cannot read table '" + name + "': " + damaged.getMessage(), damaged);
+            TableFiles.at(name, hadoop)
+                    .files()
+                    .forEach(file -> now.put(file.getPath().toString(), file));
+        } catch (InputException | FileNotFoundException gone) {
+            log.debug("Cannot list table '{}' again", name, gone);
         } catch (IOException failure) {
             throw SparkFailure.translate(failure);
         }
+        List<String> changes = new ArrayList<>();
+        for (InputFile file : files) {
+            FileStatus found = now.remove(file.path());
+            String change = found == null ? "'" + file.path() + "' (removed)" : file.changes(found);
+            if (!change.isEmpty()) {
+                changes.add(change);
+            }
+        }
+        if (!now.isEmpty()) {
+            log.warn(
+                    "Table '{}': {} were added after the run began, and are not in the output",
+                    name,
+                    TableFiles.names(now.keySet().stream().sorted().toList()));
+        }
+        return changes;
     }
 
     static String lowerCase(String name) {
@@ -168,7 +198,7 @@ record SourceTable(
         Dataset<Row> more = data.withColumn(column, value);
         List<FileColumn> all = new ArrayList<>(columns);
         all.addAll(columns(new StructType(new StructField[] {more.schema().apply(column)})));
-        return new SourceTable(name, more, features, caseSensitive, all, files);
+        return new SourceTable(name, more, features, caseSensitive, all, files, rows);
     }
 
     /** Every column that Spark can read. */
@@ -194,6 +224,30 @@ record SourceTable(
 
     /** The column of that name, or empty with a problem added that says what is there and what to do. */
     Optional<StructField> find(String column, String role, List<String> problems) {
+        return find(column, role, false, problems);
+    }
+
+    /** The same for features, which may be half floats. */
+    Optional<StructField> findFeatures(String column, String role, List<String> problems) {
+        return find(column, role, true, problems);
+    }
+
+    /** Whether the column of a name that finds one holds half floats. */
+    boolean isHalf(String column) {
+        return matches(column).get(0).isHalf();
+    }
+
+    /** What keeps Spark from reading in column batches, as an error message says it; null if nothing does. */
+    String rowByRow() {
+        for (String setting : BATCH_SETTINGS) {
+            if (!Boolean.parseBoolean(data.sparkSession().conf().get(setting, "true"))) {
+                return "setting '" + setting + "' false";
+            }
+        }
+        return rows.vectorized() ? null : "an encoding that Spark reads row by row";
+    }
+
+    private Optional<StructField> find(String column, String role, boolean mayBeHalf, List<String> problems) {
         List<FileColumn> found = matches(column);
         String expected = "table '" + name + "': expected column '" + column + "' (" + role + ")";
         if (found.isEmpty()) {
@@ -204,11 +258,13 @@ record SourceTable(
                     + (sameName
                             ? "of the same name; rename all but one"
                             : "that differ in case only; rename one, or set 'spark.sql.caseSensitive' to true"));
-        } else if (!found.get(0).parquetTypes().isEmpty()) {
-            List<String> types = found.get(0).parquetTypes();
-            problems.add(expected + " of a type that Spark reads, got Parquet type "
-                    + types.stream().map(type -> "'" + type + "'").collect(Collectors.joining(", ")) + "; "
-                    + FileColumns.wayOut(types));
+        } else if (found.get(0).misfit() != null) {
+            problems.add(expected + " " + found.get(0).misfit());
+        } else if (!found.get(0).parquetTypes().isEmpty()
+                && !(mayBeHalf && found.get(0).isHalf())) {
+            problems.add(expected + " of a type that Spark reads, got "
+                    + found.get(0).typeName() + "; "
+                    + FileColumns.wayOut(found.get(0).parquetTypes()));
         } else {
             return Optional.of(field(column));
         }

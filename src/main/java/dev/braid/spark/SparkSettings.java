@@ -10,7 +10,6 @@ import java.util.NoSuchElementException;
 import java.util.OptionalInt;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
@@ -67,8 +66,8 @@ final class SparkSettings {
     private static final List<String> REBASE_IN_WRITE =
             List.of("spark.sql.parquet.datetimeRebaseModeInWrite", "spark.sql.parquet.int96RebaseModeInWrite");
     /** What decides how files are split. */
-    private static final List<String> SPLITTING = List.of(
-            "spark.sql.files.maxPartitionBytes", OPEN_COST, MIN_PARTITIONS, "spark.sql.files.maxPartitionNum");
+    private static final List<String> SPLITTING =
+            List.of("spark.sql.files.maxPartitionBytes", OPEN_COST, MIN_PARTITIONS, "spark.sql.files.maxPartitionNum");
 
     private static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
 
@@ -169,12 +168,12 @@ final class SparkSettings {
      *
      * @param files of the tables
      */
-    void fit(Footers.Rows rows, List<FileStatus> files) {
+    void fit(Footers.Rows rows, List<InputFile> files) {
         long fitting = rows.largestRow() == 0 ? FEW_ROWS : BATCH_BYTES / rows.largestRow();
         choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
         if (rows.groups() > files.size()) {
             long splits = Math.min(tasks(), rows.groups());
-            long bytes = files.stream().mapToLong(FileStatus::getLen).sum();
+            long bytes = files.stream().mapToLong(InputFile::bytes).sum();
             choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, bytes / splits))));
         }
         if (!rows.vectorized()) {

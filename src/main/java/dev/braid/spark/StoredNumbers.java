@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.batch.ElementType;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
@@ -121,6 +122,14 @@ abstract class StoredNumbers {
         @Override
         void read(int array, int first, int count, float[] piece) {
             UnsafeArrayData from = array(array);
+            if (type.isHalf()) {
+                byte[] halves = new byte[Short.BYTES * count];
+                for (int i = 0; i < count; i++) {
+                    System.arraycopy(from.getBinary(first + i), 0, halves, Short.BYTES * i, Short.BYTES);
+                }
+                ElementType.FLOAT16.read(halves, count, piece);
+                return;
+            }
             if (type.isDouble()) {
                 for (int i = 0; i < count; i++) {
                     piece[i] = (float) from.getDouble(first + i);
@@ -200,6 +209,10 @@ abstract class StoredNumbers {
         void read(int array, int from, int count, float[] piece) {
             int start = ranges.getArrayOffset(first + array) + from;
             boolean dictionary = numbers.hasDictionary();
+            if (type.isHalf()) {
+                ElementType.FLOAT16.read(dictionary ? lookedUp(start, count) : halves(start, count), count, piece);
+                return;
+            }
             if (!type.isDouble()) {
                 if (dictionary) {
                     for (int i = 0; i < count; i++) {
@@ -214,6 +227,23 @@ abstract class StoredNumbers {
             for (int i = 0; i < count; i++) {
                 piece[i] = (float) (dictionary ? numbers.getDouble(start + i) : doubles[i]);
             }
+        }
+
+        private byte[] lookedUp(int start, int count) {
+            byte[] halves = new byte[Short.BYTES * count];
+            for (int i = 0; i < count; i++) {
+                System.arraycopy(numbers.getBinary(start + i), 0, halves, Short.BYTES * i, Short.BYTES);
+            }
+            return halves;
+        }
+
+        /** Without a dictionary the bytes of numbers follow each other, but nulls may lie between. */
+        private byte[] halves(int start, int count) {
+            int first = numbers.getArrayOffset(start);
+            int last = numbers.getArrayOffset(start + count - 1);
+            return last - first == Short.BYTES * (count - 1)
+                    ? numbers.arrayData().getBytes(first, Short.BYTES * count)
+                    : lookedUp(start, count);
         }
     }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
@@ -17,15 +18,41 @@ import org.apache.hadoop.fs.Path;
  * The data files of a table, as Spark will find them: not those that are empty or hidden by their name ({@code _SUCCESS},
  * {@code _metadata}).
  *
- * @param roots what the table's path stands for
+ * @param roots the files and directories that the table's path names
  * @param files sorted by path
  * @param partitions the columns that directories ({@code name=value}) hold, from the outermost
+ * @param ignored hidden files and directories that may hold rows: Parquet files, and what a job that is still writing, or
+ *     was killed, has not published
  */
-record TableFiles(List<Path> roots, List<FileStatus> files, List<String> partitions) {
+record TableFiles(List<Path> roots, List<FileStatus> files, List<String> partitions, List<Path> ignored) {
     private static final Pattern ESCAPED = Pattern.compile("%([0-9A-Fa-f]{2})");
 
-    /** A file or directory, and the names of the directories between its root and it. */
-    private record Entry(FileStatus status, List<String> directories) {}
+    /** Where Hadoop's writers keep files until their job ends. */
+    private static final String UNPUBLISHED = "_temporary";
+    /** How many files a message names. */
+    private static final int NAMED = 3;
+
+    /**
+     * A file or directory.
+     *
+     * @param directories the names of the directories between its root and it
+     * @param hidden whether Spark ignores it
+     */
+    private record Entry(FileStatus status, List<String> directories, boolean hidden) {
+        Path path() {
+            return status.getPath();
+        }
+
+        boolean isData() {
+            return status.isFile() && status.getLen() > 0;
+        }
+
+        /** Whether it may hold rows although it is hidden. */
+        boolean mayHoldRows() {
+            boolean parquet = path().getName().endsWith(".parquet") && (status.isDirectory() || isData());
+            return hidden && (parquet || path().getName().equals(UNPUBLISHED));
+        }
+    }
 
     /**
      * Lists the files below {@code path}.
@@ -36,48 +63,73 @@ record TableFiles(List<Path> roots, List<FileStatus> files, List<String> partiti
     static TableFiles at(String path, Configuration hadoop) throws IOException {
         List<FileStatus> found = TablePath.resolve(path, hadoop);
         ManagedTable.refuse(found, hadoop);
-        List<Entry> files = new ArrayList<>();
-        List<Entry> level =
-                found.stream().map(status -> new Entry(status, List.of())).toList();
+        Path literal = TablePath.parse(path, hadoop);
+        List<Entry> roots = found.stream()
+                .map(status -> {
+                    // A directory may be named, whatever its name.
+                    boolean named = status.isDirectory() && status.getPath().equals(literal);
+                    return new Entry(status, List.of(), !named && isHidden(status));
+                })
+                .toList();
+        List<Entry> all = new ArrayList<>();
+        List<Entry> level = roots;
         while (!level.isEmpty()) {
-            level.stream().filter(TableFiles::isData).forEach(files::add);
-            List<Entry> directories =
-                    level.stream().filter(entry -> entry.status().isDirectory()).toList();
+            all.addAll(level);
+            List<Entry> directories = level.stream()
+                    .filter(entry -> entry.status().isDirectory() && !entry.hidden())
+                    .toList();
             level = StorageCalls.all(directories, directory -> children(directory, hadoop)).stream()
                     .flatMap(List::stream)
                     .toList();
         }
+        all.sort(Comparator.comparing(entry -> entry.path().toString()));
+        List<Entry> files =
+                all.stream().filter(entry -> entry.isData() && !entry.hidden()).toList();
+        List<Path> ignored =
+                all.stream().filter(Entry::mayHoldRows).map(Entry::path).toList();
         if (files.isEmpty()) {
-            throw new InputException("expected Parquet files, got none");
+            throw new InputException("expected Parquet files, got none"
+                    + (ignored.isEmpty() ? "" : " but hidden ones: " + hint(ignored)));
         }
-        files.sort(Comparator.comparing(entry -> entry.status().getPath().toString()));
         return new TableFiles(
-                found.stream().map(FileStatus::getPath).toList(),
+                roots.stream().filter(root -> !root.hidden()).map(Entry::path).toList(),
                 files.stream().map(Entry::status).toList(),
-                partitions(files));
+                partitions(files),
+                ignored);
     }
 
-    private static boolean isData(Entry entry) {
-        return entry.status().isFile()
-                && entry.status().getLen() > 0
-                && !TablePath.isHidden(entry.status().getPath().getName());
+    private static boolean isHidden(FileStatus status) {
+        return TablePath.isHidden(status.getPath().getName());
+    }
+
+    /** What hidden files and directories are called, why they are, and what to do about them. */
+    static String hint(List<Path> ignored) {
+        boolean unpublished = ignored.stream().anyMatch(path -> path.getName().equals(UNPUBLISHED));
+        return names(ignored.stream().map(Path::toString).toList()) + " (the names begin with '_' or '.'); "
+                + (unpublished
+                        ? "wait for the job that writes them, or remove what it left"
+                        : "rename them if they hold rows");
+    }
+
+    /** The first of these names, and how many more there are. */
+    static String names(List<String> names) {
+        String first = names.stream().limit(NAMED).map(name -> "'" + name + "'").collect(Collectors.joining(", "));
+        return names.size() <= NAMED ? first : first + " and " + (names.size() - NAMED) + " more";
     }
 
     private static List<Entry> children(Entry directory, Configuration hadoop) throws IOException {
-        Path path = directory.status().getPath();
+        Path path = directory.path();
         List<Entry> children = new ArrayList<>();
         for (FileStatus child : path.getFileSystem(hadoop).listStatus(path)) {
             String problem = child.isDirectory() ? ManagedTable.check(child.getPath(), hadoop) : null;
             if (problem != null) {
                 throw new InputException(problem);
             }
-            if (!TablePath.isHidden(child.getPath().getName())) {
-                List<String> directories = new ArrayList<>(directory.directories());
-                if (child.isDirectory()) {
-                    directories.add(child.getPath().getName());
-                }
-                children.add(new Entry(child, directories));
+            List<String> directories = new ArrayList<>(directory.directories());
+            if (child.isDirectory()) {
+                directories.add(child.getPath().getName());
             }
+            children.add(new Entry(child, directories, isHidden(child)));
         }
         return children;
     }
@@ -99,7 +151,7 @@ record TableFiles(List<Path> roots, List<FileStatus> files, List<String> partiti
                                 " and ",
                                 byColumns.values().stream()
                                         .limit(2)
-                                        .map(file -> "'" + file.status().getPath() + "'")
+                                        .map(file -> "'" + file.path() + "'")
                                         .toList())
                         + "; pass a pattern that names the directories, such as 'path/*'");
             }

@@ -47,9 +47,8 @@ final class TableInspector {
         List<Table> tables = new ArrayList<>();
         Footers.Rows all = Footers.Rows.NONE;
         for (SourceTable source : sources) {
-            Footers.Rows rows = source.rows();
-            tables.add(new Table(source.name(), rows.rows(), source.schema()));
-            all = all.and(rows);
+            tables.add(new Table(source.name(), source.rows().rows(), source.schema()));
+            all = all.and(source.rows());
         }
         settings.fit(all, FeatureTables.files(sources));
         if (numbered) {

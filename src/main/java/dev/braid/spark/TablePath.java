@@ -109,7 +109,10 @@ public final class TablePath {
         return matched;
     }
 
-    /** The children of directories that match one component of a pattern; one without wildcards may not exist. */
+    /**
+     * The children of directories that match one component of a pattern; one without wildcards may not exist. Of the hidden
+     * ones only those that may be tables, so that {@link TableFiles} can name them.
+     */
     private static Set<Path> children(FileSystem files, Set<Path> directories, String component) throws IOException {
         GlobPattern pattern = new GlobPattern(component);
         Set<Path> children = new LinkedHashSet<>();
@@ -117,7 +120,8 @@ public final class TablePath {
             if (pattern.hasWildcard()) {
                 list(files, directory)
                         .map(FileStatus::getPath)
-                        .filter(path -> pattern.matches(path.getName()) && !isHidden(path.getName()))
+                        .filter(path -> pattern.matches(path.getName())
+                                && (!isHidden(path.getName()) || path.getName().endsWith(".parquet")))
                         .forEach(children::add);
             } else {
                 String name = component.replaceAll("\\\\(.)", "$1");

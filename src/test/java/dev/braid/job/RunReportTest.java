@@ -2,7 +2,10 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.spark.Manifest;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class RunReportTest {
@@ -26,14 +29,24 @@ class RunReportTest {
     }
 
     private static RunReport report(long truncated) {
-        return new RunReport(
+        Manifest manifest = new Manifest(
+                1,
+                "run",
+                "identity",
+                Map.of(),
+                "",
+                "",
+                List.of(),
+                new Manifest.Model("model", ""),
+                Map.of(),
+                "3 rows, largest error 2.1e-07",
                 1_200,
                 60_000,
                 truncated,
-                25_000_000_000L,
-                0xdeadbeefL,
-                Duration.ofMillis(2_500),
-                "3 rows, largest error 2.1e-07",
-                "file:/data/fused");
+                Map.of(),
+                "00000000deadbeef",
+                2.5,
+                List.of());
+        return new RunReport(manifest, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
     }
 }

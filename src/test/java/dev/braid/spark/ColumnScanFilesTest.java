@@ -161,7 +161,7 @@ class ColumnScanFilesTest {
             session.conf().set("spark.sql.columnVector.offheap.enabled", offHeap);
             Dataset<Row> data = session.read().parquet(path.toString());
             TableColumns columns = CONFIG.columns();
-            PairedTable scanned = PairedTable.stored(new SourceTable("table", data, columns.features()), columns);
+            PairedTable scanned = ColumnScanTest.stored(data, columns);
             assertThat(scanned.scan().orElseThrow().getNumPartitions()).isEqualTo(1);
             outcomes.add(outcome(scanned));
             outcomes.add(outcome(ColumnScanTest.planned(scanned)));

@@ -99,10 +99,19 @@ class ColumnScanTest {
         SparkSession session = spark.newSession();
         Dataset<Row> data = session.read().parquet(write(golden.paired(spark, GoldenTable.NESTED)));
         TableColumns columns = golden.columns();
-        PairedTable paired = PairedTable.stored(new SourceTable("table", data, columns.features()), columns);
+        PairedTable paired = stored(data, columns);
         assertThat(paired.scan()).isPresent();
         session.conf().set("spark.sql.parquet.enableVectorizedReader", false);
         assertThat(paired.scan()).isEmpty();
+    }
+
+    /** A table whose rows can be read from column batches. */
+    static PairedTable stored(Dataset<Row> data, TableColumns columns) {
+        SourceTable table = new SourceTable("table", data, columns.features());
+        Dataset<Row> selected = new ColumnCheck(List.of(table), columns, new ArrayList<>())
+                .select()
+                .get(0);
+        return PairedTable.stored(table, selected, columns);
     }
 
     /** The same rows as Spark's plan gives them. */

@@ -7,6 +7,7 @@ import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.kernel.Bfloat16;
 import dev.braid.model.Precision;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +35,7 @@ class DemoTest {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 7})
-    void everyEmojiFusesToPyTorchsVector(int partitions, SparkSession spark) {
+    void everyEmojiFusesToPyTorchsVector(int partitions, SparkSession spark) throws IOException {
         List<Row> both = fuse(partitions, Precision.FLOAT32, spark);
         for (Row row : both) {
             List<Float> want = row.getList(row.fieldIndex("expected"));
@@ -50,7 +51,7 @@ class DemoTest {
 
     /** Measured: cosines from 0.999997 on, errors up to 7.6e-3. That rounding can be seen shows that it took place. */
     @Test
-    void inBfloat16EveryEmojiFusesToPyTorchsDirection(SparkSession spark) {
+    void inBfloat16EveryEmojiFusesToPyTorchsDirection(SparkSession spark) throws IOException {
         Bfloat16.library();
         double largestError = 0;
         double smallestCosine = 1;
@@ -73,7 +74,7 @@ class DemoTest {
     }
 
     /** The key, PyTorch's vector as {@code expected}, and ours as {@code fused}. */
-    private List<Row> fuse(int partitions, Precision precision, SparkSession spark) {
+    private List<Row> fuse(int partitions, Precision precision, SparkSession spark) throws IOException {
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
         Checkpoint checkpoint = Checkpoint.read("src/demo/model", hadoop);
         TableColumns columns = TableColumns.of(
@@ -93,8 +94,20 @@ class DemoTest {
         long rows = tables.audit();
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         try (FusionEngine engine = FusionEngine.open(spark, checkpoint, Optional.empty(), config)) {
-            FusedTable.at(output.toString(), false, paths.values(), hadoop)
-                    .write(to -> engine.write(paired, to, OptionalInt.empty(), 0, progress), rows);
+            FusedTable table = FusedTable.at(output.toString(), false, paths.values(), hadoop);
+            OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0);
+            try (RunDirectory run = table.begin("demo").orElseThrow()) {
+                table.write(
+                        run,
+                        to -> {
+                            List<Shard> shards = engine.write(paired, to, run.id(), files, progress);
+                            return Written.manifest(
+                                    run.id(),
+                                    "demo",
+                                    shards.stream().mapToLong(Shard::rows).sum());
+                        },
+                        rows);
+            }
         }
 
         Dataset<Row> fused = spark.read().parquet(output.toString());

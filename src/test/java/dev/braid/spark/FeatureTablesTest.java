@@ -334,8 +334,8 @@ class FeatureTablesTest {
         FeatureTables tables = FeatureTables.paired(spark, path, columns("id"));
         assertThat(tables.audit()).isEqualTo(10);
         FusedTable output = FusedTable.at(directory + "/out", false, List.of(path), new Configuration());
-        assertThatThrownBy(() -> output.write(
-                        Written.files(tables.pair(OptionalInt.empty()).rows()), 10))
+        assertThatThrownBy(() ->
+                        Written.write(output, tables.pair(OptionalInt.empty()).rows(), 10))
                 .isInstanceOf(InputException.class)
                 .hasMessageStartingWith("Cannot read feature tables: expected intact Parquet files, got ")
                 .hasMessageContaining(file.getFileName().toString())

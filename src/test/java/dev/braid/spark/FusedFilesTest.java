@@ -69,7 +69,7 @@ class FusedFilesTest {
             PairedTable table = PairedTable.of(table().repartition(3), config.columns());
             Dataset<Row> expected = engine.fuse(table, datasets);
             List<Row> rows = sorted(expected);
-            engine.write(table, directory.toString(), OptionalInt.empty(), 0, files);
+            engine.write(table, directory.toString(), "run", new OutputFiles.Grouping(OptionalInt.empty(), 0), files);
             for (boolean vectorized : new boolean[] {true, false}) {
                 SparkSession reader = spark.newSession();
                 reader.conf().set("spark.sql.parquet.enableVectorizedReader", vectorized);
@@ -89,7 +89,8 @@ class FusedFilesTest {
         write(spark);
         try (var files = Files.list(directory)) {
             assertThat(files.map(file -> file.getFileName().toString()))
-                    .allMatch(name -> name.matches("(\\.part-.*\\.crc)|(part-0000\\d-[-0-9a-f]{36}\\.zstd\\.parquet)"));
+                    .allMatch(name ->
+                            name.matches("(\\.part-.*\\.crc)|(part-0000\\d-run\\.zstd\\.parquet)|_shards|_attempts"));
         }
     }
 
@@ -130,7 +131,7 @@ class FusedFilesTest {
         FusionConfig config = config(List.of("day"), VectorForm.INT8);
         try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
             PairedTable none = PairedTable.of(table().filter("id = 'nobody'"), config.columns());
-            engine.write(none, directory.toString(), OptionalInt.empty(), 0, null);
+            engine.write(none, directory.toString(), "run", new OutputFiles.Grouping(OptionalInt.empty(), 0), null);
             Dataset<Row> written = spark.read().parquet(directory.toString());
             assertThat(written.count()).isZero();
             assertThat(written.schema().toDDL())
@@ -143,7 +144,12 @@ class FusedFilesTest {
         FusionConfig config = config(List.of("day"), VectorForm.ARRAY);
         Dataset<Row> table = table(session).repartition(2);
         try (FusionEngine engine = FusionEngine.open(session, GOLDEN.checkpoint(), Optional.empty(), config)) {
-            engine.write(PairedTable.of(table, config.columns()), directory.toString(), OptionalInt.empty(), 0, null);
+            engine.write(
+                    PairedTable.of(table, config.columns()),
+                    directory.toString(),
+                    "run",
+                    new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                    null);
         }
     }
 

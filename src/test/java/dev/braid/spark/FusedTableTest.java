@@ -1,6 +1,6 @@
 package dev.braid.spark;
 
-import static dev.braid.spark.Written.files;
+import static dev.braid.spark.Written.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -39,7 +39,7 @@ class FusedTableTest {
     @Test
     void aTableIsPublishedWholeAndNothingElseStays() throws IOException {
         FusedTable table = at("out", false);
-        table.write(files(rows(10)), 10);
+        write(table, rows(10), 10);
         assertThat(table.path()).isEqualTo("file:" + directory.resolve("out"));
         assertThat(names(directory)).containsExactly("out");
         assertThat(names(directory.resolve("out"))).contains("_SUCCESS");
@@ -48,13 +48,13 @@ class FusedTableTest {
 
     @Test
     void anExistingOutputIsRefusedUnlessItMayBeReplaced() throws IOException {
-        at("out", false).write(files(rows(3)), 3);
+        write(at("out", false), rows(3), 3);
         assertThatThrownBy(() -> at("out", false))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessage("Cannot write 'file:" + directory.resolve("out")
                         + "': expected a path that does not exist, got one that does; choose another or pass"
                         + " --overwrite");
-        at("out", true).write(files(rows(5)), 5);
+        write(at("out", true), rows(5), 5);
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(5);
         assertThat(names(directory)).containsExactly("out");
     }
@@ -64,7 +64,7 @@ class FusedTableTest {
         FusedTable table = at("out", false);
         Files.createDirectory(directory.resolve("out"));
         Files.createFile(directory.resolve("out/other.parquet"));
-        assertThatThrownBy(() -> table.write(files(rows(3)), 3))
+        assertThatThrownBy(() -> write(table, rows(3), 3))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessageContaining("; the finished table is kept at 'file:" + directory + "/.out.staging-")
                 .hasMessageEndingWith("': move it to its place or remove it");
@@ -90,19 +90,19 @@ class FusedTableTest {
                             return row;
                         },
                         Encoders.row(rows(1).schema()));
-        assertThatThrownBy(() -> at("out", false).write(files(failing), 10))
+        assertThatThrownBy(() -> write(at("out", false), failing, 10))
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot decode row '7'");
         assertThat(names(directory)).isEmpty();
-        at("out", false).write(files(rows(3)), 3);
-        assertThatThrownBy(() -> at("out", true).write(files(failing), 10)).isInstanceOf(InputException.class);
+        write(at("out", false), rows(3), 3);
+        assertThatThrownBy(() -> write(at("out", true), failing, 10)).isInstanceOf(InputException.class);
         assertThat(names(directory)).containsExactly("out");
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
     }
 
     @Test
     void aCountThatIsNotTheKeysIsNotPublished() throws IOException {
-        assertThatThrownBy(() -> at("out", false).write(files(rows(10)), 11))
+        assertThatThrownBy(() -> write(at("out", false), rows(10), 11))
                 .isInstanceOf(TransientException.class)
                 .hasMessage("Cannot publish 'file:" + directory.resolve("out")
                         + "': expected 11 rows (keys of the input), got 10; did the input change while it was read?");
@@ -111,8 +111,8 @@ class FusedTableTest {
 
     @Test
     void theOldOutputComesBackWhenTheNewOneCannotTakeItsPlace() throws IOException {
-        at("out", false).write(files(rows(3)), 3);
-        assertThatThrownBy(() -> on(NoNewOutput.class).write(files(rows(5)), 5))
+        write(at("out", false), rows(3), 3);
+        assertThatThrownBy(() -> write(on(NoNewOutput.class), rows(5), 5))
                 .isInstanceOf(TransientException.class)
                 .hasMessageContaining("Cannot rename")
                 .hasMessageContaining("; the old table is back; the finished table is kept at 'file:");
@@ -130,8 +130,8 @@ class FusedTableTest {
 
     @Test
     void whereNeitherTableCanTakeThePlaceBothAreNamedAndTheFirstFailureIsKept() throws IOException {
-        at("out", false).write(files(rows(3)), 3);
-        assertThatThrownBy(() -> on(NoOutput.class).write(files(rows(5)), 5))
+        write(at("out", false), rows(3), 3);
+        assertThatThrownBy(() -> write(on(NoOutput.class), rows(5), 5))
                 .isInstanceOf(TransientException.class)
                 .hasMessageMatching("Cannot publish 'file:.*/out': .*; nothing is at that path now: the old table is at"
                         + " 'file:.*/\\.out\\.replaced-.*', the finished one at 'file:.*/\\.out\\.staging-.*'; move one of"
@@ -160,7 +160,7 @@ class FusedTableTest {
 
     @Test
     void aRenameThatMovesIntoADirectoryIsTakenBack() throws IOException {
-        assertThatThrownBy(() -> on(Late.class).write(files(rows(5)), 5))
+        assertThatThrownBy(() -> write(on(Late.class), rows(5), 5))
                 .isInstanceOf(TransientException.class)
                 .hasMessageContaining("has appeared meanwhile");
         assertThat(names(directory.resolve("out"))).isEmpty();
@@ -223,7 +223,7 @@ class FusedTableTest {
             })
     void anyNameCanBeWrittenAndReplaced(String name) throws IOException {
         for (int count = 3; count < 5; count++) {
-            at(name, true).write(files(rows(count)), count);
+            write(at(name, true), rows(count), count);
         }
         Path out = directory.resolve(name);
         assertThat(names(out)).contains("_SUCCESS");
@@ -234,7 +234,7 @@ class FusedTableTest {
 
     @Test
     void aNameOfTheLongestKindIsWrittenAndALongerOneSaysSoAtOnce() throws IOException {
-        at("x".repeat(255), false).write(files(rows(1)), 1);
+        write(at("x".repeat(255), false), rows(1), 1);
         assertThat(names(directory)).containsExactly("x".repeat(255));
         for (String name : List.of("x".repeat(256), "é".repeat(128))) {
             assertThatThrownBy(() -> at(name, false))
@@ -254,8 +254,8 @@ class FusedTableTest {
     @Test
     void aLinkIsFollowedToWhereItLeads() throws IOException {
         Files.createSymbolicLink(directory.resolve("current"), Path.of("v3"));
-        at("current", false).write(files(rows(3)), 3);
-        at("current", true).write(files(rows(4)), 4);
+        write(at("current", false), rows(3), 3);
+        write(at("current", true), rows(4), 4);
         assertThat(Files.isSymbolicLink(directory.resolve("current"))).isTrue();
         assertThat(names(directory)).containsExactly("current", "v3");
         assertThat(spark.read().parquet(directory + "/v3").count()).isEqualTo(4);
@@ -310,7 +310,7 @@ class FusedTableTest {
 
     @Test
     void aTableWithoutRowsHasItsSchema() {
-        at("out", false).write(files(rows(0)), 0);
+        write(at("out", false), rows(0), 0);
         Dataset<Row> written = spark.read().parquet(directory + "/out");
         assertThat(written.count()).isZero();
         assertThat(written.columns()).containsExactly("id", "fused");

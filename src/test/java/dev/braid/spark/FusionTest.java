@@ -183,10 +183,10 @@ class FusionTest {
                 .withColumn("text", functions.expr("slice(text, 1, 4)"));
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         String output = directory.resolve("cut").toString();
-        FusedTable.at(output, false, List.of(), spark.sparkContext().hadoopConfiguration())
-                .write(
-                        Written.files(FusionEngines.fuse(table, limited(true), limitedConfig(true), progress)),
-                        golden.rows());
+        Written.write(
+                FusedTable.at(output, false, List.of(), spark.sparkContext().hadoopConfiguration()),
+                FusionEngines.fuse(table, limited(true), limitedConfig(true), progress),
+                golden.rows());
         assertThat(progress.truncated())
                 .isEqualTo(table.filter("size(visual) > 3 or size(text) > 4").count())
                 .isPositive()

@@ -6,9 +6,11 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.Precision;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
@@ -46,13 +48,18 @@ class OutputFilesTest {
     void tasksAreMergedInOrderWithoutAShuffle() {
         JavaRDD<Long> rows = spark.range(0, 100, 1, 40).toJavaRDD();
 
-        JavaRDD<Long> merged = OutputFiles.merge(rows, OptionalInt.empty(), 1000);
+        JavaRDD<Long> merged = new OutputFiles.Grouping(OptionalInt.empty(), 1000).merge(rows);
         assertThat(merged.getNumPartitions()).isEqualTo(6); // local[2]
         assertThat(merged.collect()).isEqualTo(rows.collect());
-        assertThat(OutputFiles.merge(rows, OptionalInt.of(1), Long.MAX_VALUE / 2)
+        assertThat(OutputFiles.groups(merged).stream().flatMap(List::stream))
+                .containsExactlyElementsOf(IntStream.range(0, 40).boxed().toList());
+        assertThat(OutputFiles.groups(rows)).hasSize(40).endsWith(List.of(39));
+        assertThat(new OutputFiles.Grouping(OptionalInt.of(1), Long.MAX_VALUE / 2)
+                        .merge(rows)
                         .getNumPartitions())
                 .isEqualTo(1);
-        assertThat(OutputFiles.merge(rows, OptionalInt.of(1000), 0)).isSameAs(rows);
+        assertThat(new OutputFiles.Grouping(OptionalInt.of(1000), 0).merge(rows))
+                .isSameAs(rows);
     }
 
     @Test

@@ -7,8 +7,6 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.Path;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -20,8 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What the user set comes before what Braid chooses, and that before Spark's default. */
 @ExtendWith(SharedSpark.class)
 class SparkSettingsTest {
-    private static final List<FileStatus> FILES =
-            List.of(new FileStatus(1 << 20, false, 1, 1 << 20, 0, new Path("/p.parquet")));
+    private static final List<InputFile> FILES = List.of(new InputFile("t", "/p.parquet", 1 << 20, 0, null, 10));
 
     private final SparkSession spark;
 

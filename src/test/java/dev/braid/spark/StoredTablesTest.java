@@ -61,8 +61,7 @@ class StoredTablesTest {
                 "optional int64 label (TIMESTAMP(NANOS,true))"
                         + ";TIMESTAMP(NANOS,true);store it in microseconds, or set"
                         + " 'spark.sql.legacy.parquet.nanosAsLong' to true",
-                "optional fixed_len_byte_array(2) label (FLOAT16)"
-                        + ";FLOAT16;store it as arrays of float32, or as binary with '--dtype <modality>=float16'",
+                "optional fixed_len_byte_array(2) label (FLOAT16)" + ";FLOAT16;store it as float32",
                 "optional int64 label (TIME(MICROS,false))"
                         + ";TIME(MICROS,false);store it as a whole number of microseconds, or set"
                         + " 'spark.sql.timeType.enabled' to true (Spark 4.1 or newer)",
@@ -279,19 +278,18 @@ class StoredTablesTest {
                 .parquet(path);
         List<FileColumns.FileColumn> columns = new FileColumns(java.util.Map.of())
                 .of(new Footers.Schema(
-                        Footers.schemas(
+                        Footers.read(
                                         TableFiles.at(path, new org.apache.hadoop.conf.Configuration())
                                                 .files(),
+                                        name -> true,
                                         new org.apache.hadoop.conf.Configuration())
-                                .get(0)
+                                .first()
                                 .type(),
-                        java.util.Map.of(
-                                "org.apache.spark.sql.parquet.row.metadata",
-                                "{\"type\":\"struct\",\"fields\":[{\"name\":\"id\",\"type\":\"string\",\"nullable\":true,"
-                                        + "\"metadata\":{\"comment\":\"a \\\"]},{, key\"}},{\"name\":\"visual\",\"type\":"
-                                        + "{\"type\":\"udt\",\"class\":\"no.such.Class\",\"sqlType\":\"long\"},"
-                                        + "\"nullable\":true,\"metadata\":{}},{\"name\":\"kept\",\"type\":"
-                                        + "\"interval year\",\"nullable\":true,\"metadata\":{}}]}")));
+                        "{\"type\":\"struct\",\"fields\":[{\"name\":\"id\",\"type\":\"string\",\"nullable\":true,"
+                                + "\"metadata\":{\"comment\":\"a \\\"]},{, key\"}},{\"name\":\"visual\",\"type\":"
+                                + "{\"type\":\"udt\",\"class\":\"no.such.Class\",\"sqlType\":\"long\"},"
+                                + "\"nullable\":true,\"metadata\":{}},{\"name\":\"kept\",\"type\":"
+                                + "\"interval year\",\"nullable\":true,\"metadata\":{}}]}"));
         assertThat(columns.get(0).field().metadata().getString("comment")).isEqualTo("a \"]},{, key");
         assertThat(columns.get(1).field().dataType().catalogString()).isEqualTo("array<float>");
         assertThat(columns.get(2).field().dataType().catalogString()).isEqualTo("interval year");

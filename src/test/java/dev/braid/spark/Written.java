@@ -1,13 +1,58 @@
 package dev.braid.spark;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
-/** Files as Spark writes them, for tests of the table around them. */
+/** Tables whose files Spark writes, for tests of what is around them. */
 final class Written {
     private Written() {}
 
-    static FusedTable.Writing files(Dataset<Row> rows) {
-        return directory -> rows.write().mode("append").parquet(directory);
+    /** A run that writes these rows. */
+    static void write(FusedTable table, Dataset<Row> rows, long expected) {
+        write(table, "identity", rows, expected);
+    }
+
+    static void write(FusedTable table, String identity, Dataset<Row> rows, long expected) {
+        try (RunDirectory run = table.begin(identity).orElseThrow()) {
+            table.write(run, files(run, identity, rows), expected);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    static FusedTable.Writing files(RunDirectory run, String identity, Dataset<Row> rows) {
+        return directory -> {
+            rows.write().mode("append").parquet(directory);
+            return manifest(run.id(), identity, Footers.rows(new Path(directory), new Configuration()));
+        };
+    }
+
+    static Manifest manifest(String run, String identity, long rows) {
+        List<Shard> files = new ArrayList<>();
+        return new Manifest(
+                1,
+                run,
+                identity,
+                Map.of(),
+                "",
+                "",
+                List.of(),
+                new Manifest.Model("m", ""),
+                Map.of(),
+                "",
+                rows,
+                0,
+                0,
+                Map.of(),
+                "0",
+                0,
+                files);
     }
 }

@@ -1,0 +1,71 @@
+package dev.braid.job;
+
+import dev.braid.checkpoint.ModelDigest;
+import dev.braid.spark.InputFile;
+import dev.braid.spark.Manifest;
+import dev.braid.spark.Shard;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.sql.SparkSession;
+
+/** What is known of a run when it begins, and the manifest of what it wrote. */
+final class RunManifest {
+    private final Instant start;
+    private final String spark;
+    private final List<InputFile> inputs;
+    private final Manifest.Model model;
+    private final Map<String, String> options;
+    private final String identity;
+
+    /** A run that reads these files, with this model and these options. */
+    RunManifest(Instant start, SparkSession spark, List<InputFile> inputs, String model, Map<String, String> options) {
+        this.start = start;
+        this.spark = spark.version();
+        this.inputs = inputs;
+        this.model = new Manifest.Model(
+                model, ModelDigest.sha256(model, spark.sparkContext().hadoopConfiguration()));
+        this.options = options;
+        this.identity = Manifest.identity(inputs, this.model, options);
+    }
+
+    String identity() {
+        return identity;
+    }
+
+    /** The manifest of all that was written. */
+    Manifest of(String run, String verified, List<Shard> shards) {
+        Instant now = Instant.now();
+        long fingerprint = shards.stream()
+                .mapToLong(shard -> Long.parseUnsignedLong(shard.fingerprint(), 16))
+                .sum();
+        return new Manifest(
+                Manifest.FORMAT,
+                run,
+                identity,
+                Map.of(
+                        "braid",
+                        Optional.ofNullable(Braid.class.getPackage().getImplementationVersion())
+                                .orElse("(not packaged)"),
+                        "spark",
+                        spark,
+                        "java",
+                        System.getProperty("java.version")),
+                start.toString(),
+                now.toString(),
+                inputs,
+                model,
+                options,
+                verified,
+                shards.stream().mapToLong(Shard::rows).sum(),
+                shards.stream().mapToLong(Shard::tokens).sum(),
+                shards.stream().mapToLong(Shard::truncated).sum(),
+                Manifest.quarantined(shards),
+                String.format(Locale.ROOT, "%016x", fingerprint),
+                Duration.between(start, now).toMillis() / 1000.0,
+                shards);
+    }
+}

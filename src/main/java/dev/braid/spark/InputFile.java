@@ -1,0 +1,32 @@
+package dev.braid.spark;
+
+import org.apache.hadoop.fs.EtagSource;
+import org.apache.hadoop.fs.FileStatus;
+
+/**
+ * A file of a feature table as it was when the run began.
+ *
+ * @param table the path of its table, as the user wrote it
+ * @param path of the file, with its file system
+ * @param bytes its length
+ * @param modified when it was last modified, in milliseconds since 1970
+ * @param etag what the file system calls this version of the file; null if it has no such name (an object store has)
+ * @param rows in its footer
+ */
+public record InputFile(String table, String path, long bytes, long modified, String etag, long rows) {
+
+    static InputFile of(String table, FileStatus file, long rows) {
+        String etag = file instanceof EtagSource source ? source.getEtag() : null;
+        return new InputFile(table, file.getPath().toString(), file.getLen(), file.getModificationTime(), etag, rows);
+    }
+
+    /** What differs in a file as it is now; empty if nothing does. */
+    String changes(FileStatus now) {
+        InputFile other = of(table, now, rows);
+        if (bytes != other.bytes) {
+            return "'" + path + "' (now " + other.bytes + " bytes, not " + bytes + ")";
+        }
+        boolean same = modified == other.modified && (etag == null || etag.equals(other.etag));
+        return same ? "" : "'" + path + "' (rewritten with the same length)";
+    }
+}

@@ -1,0 +1,290 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.ModalityConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The files of a run are listed once; whoever touches them then is found out. */
+@ExtendWith(SharedSpark.class)
+class InputFilesTest {
+    private final SparkSession spark;
+
+    @TempDir
+    private Path directory;
+
+    InputFilesTest(SparkSession spark) {
+        this.spark = spark;
+    }
+
+    @BeforeEach
+    void nobodyTouchesAnything() {
+        TouchedFileSystem.register(spark.sparkContext().hadoopConfiguration());
+        TouchedFileSystem.touch(-1, () -> {});
+    }
+
+    @Test
+    void inputsAreTheFilesAsTheyWereListedWithTheRowsOfTheirFooters() throws IOException {
+        Path one = ParquetFiles.write(directory.resolve("t/a.parquet"), 3, 1, "", builder -> builder);
+        Path other = ParquetFiles.write(directory.resolve("t/b.parquet"), 2, 1, "", builder -> builder);
+        Path table = directory.resolve("t");
+        Files.setLastModifiedTime(other, FileTime.fromMillis(1_234_567_890_123L));
+        FeatureTables tables = open(table.toString());
+        assertThat(tables.inputs())
+                .containsExactly(
+                        new InputFile(
+                                table.toString(),
+                                "file:" + one,
+                                Files.size(one),
+                                Files.getLastModifiedTime(one).toMillis(),
+                                null,
+                                3),
+                        new InputFile(
+                                table.toString(), "file:" + other, Files.size(other), 1_234_567_890_123L, null, 2));
+        assertThat(tables.bytes()).isEqualTo(Files.size(one) + Files.size(other));
+    }
+
+    @Test
+    void theNameThatAStoreGivesToAVersionIsKept() throws IOException {
+        Path file = ParquetFiles.write(directory.resolve("t/a.parquet"));
+        InputFile input = open("touched:" + directory.resolve("t")).inputs().get(0);
+        assertThat(input.etag()).isEqualTo("v" + Files.size(file));
+        InputFile other = new InputFile(input.table(), input.path(), input.bytes(), input.modified(), "other", 2);
+        TableFiles now = TableFiles.at(input.table(), spark.sparkContext().hadoopConfiguration());
+        assertThat(input.changes(now.files().get(0))).isEmpty();
+        assertThat(other.changes(now.files().get(0)))
+                .isEqualTo("'" + input.path() + "' (rewritten with the same length)");
+    }
+
+    @Test
+    void filesThatWereReplacedRewrittenOrRemovedAreRefused() throws IOException {
+        for (String name : List.of("a", "b", "c", "d", "e")) {
+            ParquetFiles.write(directory.resolve("t/" + name + ".parquet"));
+        }
+        FeatureTables tables = open(directory.resolve("t").toString());
+        tables.refuseChanged();
+        Path longer = directory.resolve("t/a.parquet");
+        long before = Files.size(longer);
+        Files.write(longer, new byte[7]);
+        Files.delete(directory.resolve("t/b.parquet"));
+        for (String name : List.of("c", "d", "e")) {
+            Files.setLastModifiedTime(directory.resolve("t/" + name + ".parquet"), FileTime.fromMillis(1));
+        }
+        assertThatThrownBy(tables::refuseChanged)
+                .isInstanceOf(TransientException.class)
+                .hasMessage("Cannot publish the fused table: expected the input as it was when the run began, got"
+                        + " changed files: 'file:" + longer + "' (now 7 bytes, not " + before + "), 'file:"
+                        + longer.resolveSibling("b.parquet") + "' (removed), 'file:"
+                        + longer.resolveSibling("c.parquet")
+                        + "' (rewritten with the same length) and 2 more; nothing is published; run it again");
+    }
+
+    @Test
+    void filesThatWereAddedCauseAWarningAlone() throws IOException {
+        ParquetFiles.write(directory.resolve("t/a.parquet"));
+        FeatureTables tables = open(directory.resolve("t").toString());
+        ParquetFiles.write(directory.resolve("t/b.parquet"));
+        try (Warnings warnings = Warnings.open()) {
+            tables.refuseChanged();
+            assertThat(warnings.messages())
+                    .containsExactly("Table '" + directory.resolve("t") + "': 'file:" + directory.resolve("t/b.parquet")
+                            + "' were added after the run began, and are not in the output");
+        }
+    }
+
+    @Test
+    void aTableThatIsGoneIsAChangeOfItsFiles() throws IOException {
+        Path file = ParquetFiles.write(directory.resolve("t/a.parquet"));
+        FeatureTables tables = open(file.toString());
+        Files.delete(file);
+        assertThatThrownBy(tables::refuseChanged).hasMessageContaining("'file:" + file + "' (removed)");
+    }
+
+    /**
+     * Whenever the file is replaced, the rows are those of one version, each once, or the run is refused. At most one of the
+     * calls is the moment; the last round replaces nothing.
+     */
+    @ParameterizedTest
+    @ValueSource(strings = {"if(id = 11, 10, id)", "more", "fewer"})
+    void aFileThatIsReplacedAtAnyMomentLosesAndDoublesNothing(String other) throws IOException {
+        Path old = version("old", 12, "id");
+        Path replacement = switch (other) {
+            case "more" -> version("new", 20, "id");
+            case "fewer" -> version("new", 5, "id");
+            default -> version("new", 12, other);
+        };
+        Path file = directory.resolve("t/p.parquet");
+        Files.createDirectory(file.getParent());
+        List<String> before = rows(old);
+        List<String> after = rows(replacement);
+        int refused = 0;
+        int moment = 0;
+        do {
+            Files.copy(old, file, StandardCopyOption.REPLACE_EXISTING);
+            TouchedFileSystem.touch(moment, () -> {
+                Path copy = Files.copy(replacement, directory.resolve("copy"));
+                Files.move(copy, file, StandardCopyOption.REPLACE_EXISTING);
+            });
+            List<String> found = found();
+            refused += found.isEmpty() ? 1 : 0;
+            assertThat(found).as("replaced before call %d", moment).isIn(before, after, List.of());
+            moment++;
+        } while (TouchedFileSystem.calls() >= moment);
+        assertThat(refused).isBetween(5, moment - 1);
+    }
+
+    @Test
+    void hiddenFilesThatMayHoldRowsCauseOneWarning() throws IOException {
+        for (String name : List.of("a", "_b", ".c")) {
+            ParquetFiles.write(directory.resolve("t/" + name + ".parquet"));
+        }
+        Files.createFile(directory.resolve("t/_empty.parquet"));
+        Files.createFile(directory.resolve("t/_SUCCESS"));
+        String table = directory.resolve("t").toString();
+        String hidden = "'file:" + table + "/.c.parquet', 'file:" + table + "/_b.parquet'";
+        String names = " (the names begin with '_' or '.'); ";
+        for (String path : List.of(table, table + "/*")) {
+            try (Warnings warnings = Warnings.open()) {
+                assertThat(open(path).audit()).isEqualTo(2);
+                assertThat(warnings.messages())
+                        .containsExactly("Table '" + path + "': Spark does not read " + hidden + names
+                                + "rename them if they hold rows");
+            }
+        }
+        Files.createDirectories(directory.resolve("t/_temporary/0"));
+        try (Warnings warnings = Warnings.open()) {
+            open(table).refuseChanged();
+            assertThat(warnings.messages())
+                    .containsExactly("Table '" + table + "': Spark does not read " + hidden + ", 'file:" + table
+                            + "/_temporary'" + names + "wait for the job that writes them, or remove what it left");
+        }
+        Files.delete(directory.resolve("t/a.parquet"));
+        assertThatThrownBy(() -> open(table + "/_b.parquet"))
+                .hasMessageEndingWith("expected Parquet files, got none but hidden ones: 'file:" + table
+                        + "/_b.parquet'" + names + "rename them if they hold rows");
+        assertThatThrownBy(() -> open(table)).hasMessageContaining("got none but hidden ones: " + hidden);
+    }
+
+    @Test
+    void aHiddenDirectoryThatIsNamedIsRead() throws IOException {
+        ParquetFiles.write(directory.resolve("_t/a.parquet"));
+        assertThat(open(directory.resolve("_t").toString()).audit()).isEqualTo(2);
+    }
+
+    @Test
+    void filesOfAnyNameAreReadOrRefused() throws IOException {
+        ParquetFiles.write(directory.resolve("t/a.parquet"), 2, 1, "", builder -> builder);
+        Files.move(directory.resolve("t/a.parquet"), directory.resolve("t/000000_0"));
+        assertThat(open(directory.resolve("t").toString()).audit()).isEqualTo(2);
+        Files.writeString(directory.resolve("t/notes.txt"), "These are the features of May.");
+        assertThatThrownBy(() -> open(directory.resolve("t").toString()))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(
+                        "expected Parquet files, got 'file:" + directory.resolve("t/notes.txt") + "' (30 bytes): ")
+                .hasMessageEndingWith("; if it is none, move it or pass a pattern of the others");
+    }
+
+    @Test
+    void filesWithoutPageChecksumsCauseOneWarning() throws IOException {
+        for (int f = 0; f < 30; f++) {
+            boolean checked = f % 2 == 0;
+            ParquetFiles.write(
+                    directory.resolve("t/" + f + ".parquet"),
+                    f < 2 ? 0 : 1,
+                    1,
+                    "",
+                    builder -> builder.withPageWriteChecksumEnabled(checked));
+        }
+        String table = directory.resolve("t").toString();
+        try (Warnings warnings = Warnings.open()) {
+            open(table);
+            assertThat(warnings.messages())
+                    .singleElement()
+                    .asString()
+                    .matches("Table '" + table
+                            + "': \\d+ of 20 files that were looked at have no page checksums, so damage"
+                            + " in their data cannot be seen; write them with checksums \\(pyarrow:"
+                            + " write_page_checksum=True\\)");
+        }
+        try (Warnings warnings = Warnings.open()) {
+            open(table + "/*[02468].parquet");
+            assertThat(warnings.messages()).isEmpty();
+            open(table + "/*[13579].parquet");
+            assertThat(warnings.messages()).singleElement().asString().contains(": 14 of 14 files");
+        }
+    }
+
+    /** The rows that a run would publish; none if it is refused. */
+    private List<String> found() {
+        try {
+            FeatureTables tables = open("touched:" + directory.resolve("t"));
+            long rows = tables.audit();
+            List<String> found =
+                    tables.pair(OptionalInt.empty()).rows().toJSON().collectAsList();
+            tables.refuseChanged();
+            assertThat(found).hasSize((int) rows);
+            return found;
+        } catch (InputException | TransientException refused) {
+            return List.of();
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            assertThat(SparkFailure.translate(failure)).isInstanceOfAny(InputException.class, TransientException.class);
+            return List.of();
+        }
+    }
+
+    private List<String> rows(Path file) {
+        return spark.read()
+                .parquet(file.toString())
+                .toDF("key", "feature0", "feature1")
+                .toJSON()
+                .collectAsList();
+    }
+
+    /** A file of many row groups. */
+    private Path version(String name, int rows, String id) throws IOException {
+        Path table = directory.resolve(name);
+        spark.range(0, rows, 1, 1)
+                .selectExpr(id + " as id", "array(float(id), 0f) as visual", "array(float(id), 1f) as text")
+                .write()
+                .options(Map.of(
+                        "parquet.block.size", "1",
+                        "parquet.page.size.row.check.min", "1",
+                        "parquet.page.size.row.check.max", "1",
+                        "parquet.block.size.row.check.min", "1",
+                        "parquet.block.size.row.check.max", "1"))
+                .parquet(table.toString());
+        try (var files = Files.list(table)) {
+            return files.filter(file -> file.toString().endsWith(".parquet"))
+                    .findFirst()
+                    .orElseThrow();
+        }
+    }
+
+    private FeatureTables open(String path) {
+        return FeatureTables.paired(
+                spark,
+                path,
+                new TableColumns(
+                        "id",
+                        List.of(),
+                        List.of(
+                                new FeatureColumn(new ModalityConfig("visual", 2), "visual", null),
+                                new FeatureColumn(new ModalityConfig("text", 2), "text", null))));
+    }
+}

@@ -1,0 +1,258 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.braid.InputException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What runs leave to each other. A run that was killed is played by what it leaves: its files, and no process. */
+@ExtendWith(SharedSpark.class)
+class RunDirectoryTest {
+    private final SparkSession spark;
+
+    @TempDir
+    private Path directory;
+
+    private FileSystem files;
+
+    RunDirectoryTest(SparkSession spark) {
+        this.spark = spark;
+    }
+
+    @BeforeEach
+    void setUp() throws IOException {
+        files = FileSystem.getLocal(new Configuration());
+    }
+
+    @Test
+    void oneOfTwoRunsIsToldBeforeItWorks() throws IOException {
+        try (RunDirectory first = begin("a", false)) {
+            assertThatThrownBy(() -> begin("a", false))
+                    .isInstanceOf(OutputExistsException.class)
+                    .hasMessageStartingWith("Cannot write 'file:" + directory.resolve("out")
+                            + "': expected no other run that writes it, got run '" + first.id() + "' on '")
+                    .hasMessageEndingWith(
+                            "', process " + ProcessHandle.current().pid() + "; wait until it ends, or stop it");
+        }
+        begin("a", false).close();
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void aRunWhoseProcessIsGoneIsTakenOver() throws IOException {
+        Owner.Claim own = Owner.Claim.own("killed");
+        Json.create(new Owner.Claim("killed", own.place(), own.process(), "long ago"), hidden("owner"), false, files);
+        begin("a", false).close();
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void aRunOnAnotherMachineLivesAsLongAsItsFileIsRewritten() throws Exception {
+        org.apache.hadoop.fs.Path owner = hidden("owner");
+        Owner.Claim elsewhere = new Owner.Claim("other", "elsewhere pid:[1]", 7, "2026-01-01T00:00:00Z");
+        Json.create(elsewhere, owner, false, files);
+        Thread beats = new Thread(() -> {
+            try {
+                for (int i = 0; i < 100; i++) {
+                    Thread.sleep(50);
+                    Json.create(elsewhere, owner, true, files);
+                }
+            } catch (IOException | InterruptedException stopped) {
+                // The test is over.
+            }
+        });
+        beats.start();
+        assertThatThrownBy(() -> Owner.take(owner, files, "own", new org.apache.hadoop.fs.Path("out"), 200))
+                .isInstanceOf(OutputExistsException.class)
+                .hasMessageContaining("got run 'other' on 'elsewhere', process 7");
+        beats.interrupt();
+        beats.join();
+        Json.create(elsewhere, owner, true, files);
+        Owner.take(owner, files, "own", new org.apache.hadoop.fs.Path("out"), 100)
+                .close();
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void finishedFilesStayForTheSameRunAlone() throws IOException {
+        String id = leaveAShard("a");
+        try (RunDirectory same = begin("a", false)) {
+            assertThat(same.id()).isEqualTo(id);
+            assertThat(same.finishedFiles()).isEqualTo(1);
+        }
+        try (RunDirectory other = begin("b", false)) {
+            assertThat(other.id()).isNotEqualTo(id);
+            assertThat(other.finishedFiles()).isZero();
+            assertThat(names(directory.resolve(".out.run"))).doesNotContain("part-0.parquet");
+        }
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void aFailureThatMayPassKeepsFinishedFilesAndOneOfTheInputDoesNot() throws IOException {
+        leaveAShard("a");
+        try (RunDirectory run = begin("a", false)) {
+            assertThatThrownBy(() -> table(false)
+                            .write(
+                                    run,
+                                    to -> {
+                                        throw new IOException("connection reset");
+                                    },
+                                    1))
+                    .isInstanceOf(TransientException.class);
+        }
+        try (RunDirectory run = begin("a", false)) {
+            assertThat(run.finishedFiles()).isEqualTo(1);
+            assertThatThrownBy(() -> table(false)
+                            .write(
+                                    run,
+                                    to -> {
+                                        throw new InputException("Cannot decode row 'x'");
+                                    },
+                                    1))
+                    .isInstanceOf(InputException.class);
+        }
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void theSameRunAgainHasNothingToDo() throws IOException {
+        Written.write(table(false), "a", rows(3), 3);
+        assertThat(table(false).begin("a")).isEmpty();
+        assertThatThrownBy(() -> table(false).begin("b"))
+                .isInstanceOf(OutputExistsException.class)
+                .hasMessageContaining("choose another or pass --overwrite");
+        Written.write(table(true), "a", rows(4), 4);
+        assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(4);
+        assertThat(names(directory)).containsExactly("out");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aRunKilledBeforeItPublishedIsPublishedByTheNext(boolean replacing) throws IOException {
+        if (replacing) {
+            Written.write(table(false), "old", rows(9), 9);
+        }
+        leaveAFinishedTable("a", 3);
+        try (RunDirectory run = begin("a", replacing)) {
+            table(replacing)
+                    .write(
+                            run,
+                            to -> {
+                                throw new AssertionError("nothing is to be computed");
+                            },
+                            3);
+        }
+        assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
+        assertThat(names(directory)).containsExactly("out");
+    }
+
+    @Test
+    void aRunKilledBetweenBothRenamesIsFinishedByTheNext() throws IOException {
+        Written.write(table(false), "old", rows(9), 9);
+        leaveAFinishedTable("a", 3);
+        Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
+        assertThat(table(false).begin("a")).isEmpty();
+        assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
+        assertThat(names(directory)).containsExactly("out");
+    }
+
+    @Test
+    void anOldTableIsPutBackWhereTheNewOneIsNotFinished() throws IOException {
+        Written.write(table(false), "old", rows(9), 9);
+        Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
+        assertThatThrownBy(() -> table(false).begin("a")).isInstanceOf(OutputExistsException.class);
+        assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(9);
+        assertThat(names(directory)).containsExactly("out");
+    }
+
+    @Test
+    void aRunKilledBeforeItDeletedTheOldTableIsTidiedUp() throws IOException {
+        Written.write(table(false), "old", rows(9), 9);
+        Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
+        Files.createDirectory(directory.resolve("elsewhere"));
+        Written.write(at("elsewhere/out", false), "a", rows(3), 3);
+        Files.move(directory.resolve("elsewhere/out"), directory.resolve("out"));
+        assertThat(table(false).begin("a")).isEmpty();
+        assertThat(names(directory)).containsExactly("elsewhere", "out");
+    }
+
+    @Test
+    void outputsOfLikeNamesHaveDirectoriesOfTheirOwn() throws IOException {
+        Set<String> names = new TreeSet<>();
+        for (String output : List.of("图像", "画像", "a b", "a_b", "x".repeat(120), "x".repeat(121))) {
+            names.add(new OutputCheck(path(output), files).hidden("run").getName());
+        }
+        assertThat(names).hasSize(6);
+    }
+
+    /** What a run leaves that was killed when its first task was finished. */
+    private String leaveAShard(String identity) throws IOException {
+        RunDirectory run = begin(identity, false);
+        org.apache.hadoop.fs.Path path = hidden("run");
+        RunDirectory.clean(path, List.of(), files);
+        Files.createFile(directory.resolve(".out.run/part-0.parquet"));
+        Shard shard = new Shard("plan", List.of(0), "part-0.parquet", 1, 1, 0, "0", null, java.util.Map.of());
+        Json.write(shard, RunDirectory.shard(path, 0), new org.apache.hadoop.fs.Path(path, "_attempts"), files);
+        run.close();
+        return run.id();
+    }
+
+    private void leaveAFinishedTable(String identity, int count) throws IOException {
+        try (RunDirectory run = begin(identity, true)) {
+            Manifest manifest =
+                    Written.files(run, identity, rows(count)).write(run.path().toString());
+            run.finish(manifest);
+        }
+    }
+
+    private RunDirectory begin(String identity, boolean overwrite) throws IOException {
+        return table(overwrite).begin(identity).orElseThrow();
+    }
+
+    private FusedTable table(boolean overwrite) {
+        return at("out", overwrite);
+    }
+
+    private FusedTable at(String name, boolean overwrite) {
+        return FusedTable.at(directory + "/" + name, overwrite, List.of(), new Configuration());
+    }
+
+    private org.apache.hadoop.fs.Path hidden(String purpose) {
+        return path(".out." + purpose);
+    }
+
+    private org.apache.hadoop.fs.Path path(String name) {
+        return new org.apache.hadoop.fs.Path("file://" + directory + "/" + name);
+    }
+
+    private Dataset<Row> rows(int count) {
+        return spark.range(0, count, 1, 2).selectExpr("id", "array(1f, 2f) as fused");
+    }
+
+    private static Set<String> names(Path directory) throws IOException {
+        try (var files = Files.list(directory)) {
+            return files.map(file -> file.getFileName().toString())
+                    .filter(name -> !name.endsWith(".crc"))
+                    .collect(Collectors.toCollection(TreeSet::new));
+        }
+    }
+}
