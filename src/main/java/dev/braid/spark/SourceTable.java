@@ -201,10 +201,10 @@ record SourceTable(
         return new SourceTable(name, more, features, caseSensitive, all, files, rows);
     }
 
-    /** Every column that Spark can read. */
+    /** Every column that Spark can read; half floats as the bytes that they are read as. */
     StructType schema() {
         return new StructType(columns.stream()
-                .map(FileColumn::field)
+                .map(column -> column.field() == null ? column.features() : column.field())
                 .filter(field -> field != null)
                 .toArray(StructField[]::new));
     }

@@ -77,6 +77,22 @@ class StoredTablesTest {
     }
 
     @Test
+    void anUnsignedLengthIsRefusedWithTheWayOut() throws IOException {
+        Path file = ParquetFiles.write(
+                directory.resolve("p.parquet"), 2, 1, "optional int64 n (INTEGER(64,false));", builder -> builder);
+        TableColumns columns = new TableColumns(
+                "id",
+                List.of(),
+                List.of(new FeatureColumn(
+                        new ModalityConfig("visual", 2), "visual", null, SelectionColumn.length("n"))));
+        assertThatThrownBy(() -> FeatureTables.paired(spark, file.toString(), columns))
+                .isInstanceOf(InputException.class)
+                .hasMessage(
+                        "Cannot open feature tables:\n  table '" + file + "': expected column 'n' of tinyint, smallint,"
+                                + " int or bigint (length of 'visual'), got decimal(20,0); store it signed (int64)");
+    }
+
+    @Test
     void settingsOfTheSessionDecideHowAColumnIsRead() throws IOException {
         Path file = ParquetFiles.write(
                 directory.resolve("p.parquet"),

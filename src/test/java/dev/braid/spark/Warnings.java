@@ -27,7 +27,7 @@ final class Warnings extends AbstractAppender implements AutoCloseable {
 
     @Override
     public void append(LogEvent event) {
-        if (event.getLevel() == Level.WARN) {
+        if (event.getLevel().equals(Level.WARN)) {
             messages.add(event.getMessage().getFormattedMessage());
         }
     }
