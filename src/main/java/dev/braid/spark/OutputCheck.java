@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
 
 /** What keeps a table from being written at a path, found before any work is done. Driver only. */
 final class OutputCheck {
-    /** Names of up to this many bytes get a hidden name of their own length or a little more. */
+    /** Hidden names have so much of the output's. */
     private static final int SHORT_NAME = 100;
 
     private static final Logger log = LoggerFactory.getLogger(OutputCheck.class);
@@ -123,7 +123,10 @@ final class OutputCheck {
         return table ? null : "one without Parquet files";
     }
 
-    /** Creates a directory where the output is to be and removes it again. Directories above it are not created yet. */
+    /**
+     * Creates a directory where the output is to be, with a name as long, and removes it again. Directories above it are not
+     * created yet.
+     */
     void refuseUncreatable() throws IOException {
         if (output.getParent() == null) {
             throw new InputException(
@@ -134,11 +137,11 @@ final class OutputCheck {
             throw new InputException("Cannot write '" + output + "': expected a directory to create it in, got file '"
                     + existing + "'; choose another path");
         }
-        Path probe = new Path(
-                existing,
-                hidden("probe-" + UUID.randomUUID().toString().substring(0, 8)).getName());
-        create(probe);
-        files.delete(probe, true);
+        String probe = ".probe-" + UUID.randomUUID();
+        int missing = Math.max(0, plain(output.getName()).length() - probe.length());
+        Path directory = new Path(existing, probe + "x".repeat(missing));
+        create(directory);
+        files.delete(directory, true);
     }
 
     /** Creates a directory for the output, and those above it. */
@@ -172,22 +175,17 @@ final class OutputCheck {
 
     /**
      * A path beside the output, so that a rename suffices, with a dot that hides it from every reader: always the same one.
-     * Its name is plain ASCII, and as long as the output's where that is long, so that it can be created if the output can.
+     * Its name is short and plain ASCII.
      */
     Path hidden(String purpose) {
         String name = output.getName();
         String plain = plain(name);
-        String end = "." + purpose;
-        int most = Math.max(SHORT_NAME, plain.length()) - end.length() - 1;
-        if (!plain.equals(name) || plain.length() > most) {
-            // Another name may look the same.
-            end = "-"
-                    + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8))
-                            .toString()
-                            .substring(0, 8) + end;
-            most -= 9;
+        String begin = plain.substring(0, Math.min(plain.length(), SHORT_NAME));
+        if (!begin.equals(name)) { // Another name may look the same.
+            begin += "-"
+                    + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).toString().substring(0, 8);
         }
-        return new Path(output.getParent(), "." + (plain.length() > most ? plain.substring(0, most) : plain) + end);
+        return new Path(output.getParent(), "." + begin + "." + purpose);
     }
 
     /** A character for every byte. */

@@ -58,7 +58,7 @@ final class Publisher {
                 throw failed(
                         failure,
                         "; nothing is at that path now: the old table is at '" + replaced + "', the finished one at '"
-                                + finished + "'; move one of them there");
+                                + finished + "'; the same command publishes it");
             }
             throw failed(failure, "; the old table is back" + kept);
         }

@@ -49,7 +49,7 @@ class FusedTableTest {
     @Test
     void anExistingOutputIsRefusedUnlessItMayBeReplaced() throws IOException {
         write(at("out", false), rows(3), 3);
-        assertThatThrownBy(() -> at("out", false))
+        assertThatThrownBy(() -> write(at("out", false), "another", rows(3), 3))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessage("Cannot write 'file:" + directory.resolve("out")
                         + "': expected a path that does not exist, got one that does; choose another or pass"
@@ -62,22 +62,21 @@ class FusedTableTest {
     @Test
     void anOutputThatAppearsMeanwhileStaysAndSoDoesTheFinishedTable() throws IOException {
         FusedTable table = at("out", false);
-        Files.createDirectory(directory.resolve("out"));
-        Files.createFile(directory.resolve("out/other.parquet"));
-        assertThatThrownBy(() -> write(table, rows(3), 3))
-                .isInstanceOf(OutputExistsException.class)
-                .hasMessageContaining("; the finished table is kept at 'file:" + directory + "/.out.staging-")
-                .hasMessageEndingWith("': move it to its place or remove it");
+        try (RunDirectory run = table.begin("a").orElseThrow()) {
+            Files.createDirectory(directory.resolve("out"));
+            Files.createFile(directory.resolve("out/other.parquet"));
+            assertThatThrownBy(() -> table.write(run, Written.files(run, "a", rows(3)), 3))
+                    .isInstanceOf(OutputExistsException.class)
+                    .hasMessageEndingWith("; the finished table is kept at 'file:" + directory
+                            + "/.out.run': the same command publishes it");
+        }
         assertThat(names(directory.resolve("out"))).containsExactly("other.parquet");
         assertFinishedTableIsKept(3);
     }
 
     /** Rows that are written and counted are hours of work. */
     private void assertFinishedTableIsKept(int rows) throws IOException {
-        List<String> kept =
-                names(directory).stream().filter(n -> n.contains(".staging-")).toList();
-        assertThat(kept).hasSize(1);
-        assertThat(spark.read().parquet(directory + "/" + kept.get(0)).count()).isEqualTo(rows);
+        assertThat(spark.read().parquet(directory + "/.out.run").count()).isEqualTo(rows);
     }
 
     @Test
@@ -124,7 +123,7 @@ class FusedTableTest {
     public static class NoNewOutput extends RawLocalFileSystem {
         @Override
         public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
-            return !from.getName().contains("staging") && super.rename(from, to);
+            return !from.getName().equals(".out.run") && super.rename(from, to);
         }
     }
 
@@ -134,20 +133,13 @@ class FusedTableTest {
         assertThatThrownBy(() -> write(on(NoOutput.class), rows(5), 5))
                 .isInstanceOf(TransientException.class)
                 .hasMessageMatching("Cannot publish 'file:.*/out': .*; nothing is at that path now: the old table is at"
-                        + " 'file:.*/\\.out\\.replaced-.*', the finished one at 'file:.*/\\.out\\.staging-.*'; move one of"
-                        + " them there")
-                .hasRootCauseMessage("Cannot rename 'file:" + directory + "/" + hidden("staging") + "' to 'file:"
+                        + " 'file:.*/\\.out\\.replaced', the finished one at 'file:.*/\\.out\\.run'; the same command"
+                        + " publishes it")
+                .hasRootCauseMessage("Cannot rename 'file:" + directory + "/.out.run' to 'file:"
                         + directory + "/out'");
-        assertThat(spark.read().parquet(directory + "/" + hidden("replaced")).count())
+        assertThat(spark.read().parquet(directory + "/.out.replaced").count())
                 .isEqualTo(3);
         assertFinishedTableIsKept(5);
-    }
-
-    private String hidden(String purpose) throws IOException {
-        return names(directory).stream()
-                .filter(name -> name.contains(purpose))
-                .findFirst()
-                .orElseThrow();
     }
 
     /** Can rename nothing to the output. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import java.io.IOException;
+import java.net.SocketException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -114,7 +115,7 @@ class RunDirectoryTest {
                             .write(
                                     run,
                                     to -> {
-                                        throw new IOException("connection reset");
+                                        throw new SocketException("Connection reset");
                                     },
                                     1))
                     .isInstanceOf(TransientException.class);
