@@ -12,11 +12,11 @@
 # lies in target/bench: bench.md, bench.png, and a file of raw seconds per part. The first run fetches the rivals: 0.5 GB for
 # the JVM, and 2 GB for Python if end-to-end, vectors or ends is measured (kept in ~/.cache/braid-bench; BRAID_BENCH_VENV
 # names another virtual environment). --shape I, II, III, IV or V and --rounds N narrow the parts inside the JVM; --rows N and
-# --repetitions N change those of end-to-end, vectors and ends: 8,000, 400,000 and 2,000 rows, three times. Where the machine
+# --repetitions N change those of end-to-end, vectors and ends: 8,000, 400,000 and 3,000 rows, three times. Where the machine
 # is busy, JAVA_TOOL_OPTIONS=-Dbraid.bench.clock=processor counts processor time instead of time as it passes, but for slots.
 #
 # end-to-end and vectors go from Parquet to Parquet: rows of half a megabyte, and rows of one vector per modality. ends is
-# Braid's reading and writing on one thread next to PyArrow's.
+# Braid's reading and writing on one thread next to PyArrow's, alone with --quick in three minutes.
 set -euo pipefail
 
 home=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)

@@ -21,7 +21,7 @@ _PARTS = ("end-to-end", "slots", "start", "memory")
 _OTHER_PARTS = ("vectors", "ends")
 
 #: Rows of a table by part, and with --quick.
-_ROWS = {"end-to-end": (8000, 1000), "slots": (8000, 1000), "vectors": (400_000, 20_000), "ends": (2000, 100)}
+_ROWS = {"end-to-end": (8000, 1000), "slots": (8000, 1000), "vectors": (400_000, 20_000), "ends": (3000, 1000)}
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
             comparison = Comparison("vectors", "(vi)", work, model, rows(options, "vectors"), options.repetitions)
             measured["measurements"] = comparison.run(["flat"], ["dense"])
         if "ends" in options.parts:
-            measured["ends"] = ends(work, rows(options, "ends"), options.repetitions)
+            measured["ends"] = ends(work, rows(options, "ends"), options.repetitions, options.quick)
     write_records(options.output, measured)
     print(report(measured))
 

@@ -69,6 +69,7 @@ class Braid:
     slots: task slots.
     heap: the Java heap, all of it taken at the start; half of the machine's memory, as it is needed, where None.
     partitions: tasks that fuse; as the table is split where None.
+    conf: Spark properties, name=value.
     options: more options of the command.
     """
 
@@ -77,6 +78,7 @@ class Braid:
     slots: int = 2
     heap: str | None = None
     partitions: int | None = None
+    conf: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
     def fuse(self, model: Path, table: Path, form: Form, output: Path) -> Run:
@@ -85,6 +87,7 @@ class Braid:
         if self.heap is not None:
             command += ["--driver-memory", self.heap]
             environment["SPARK_SUBMIT_OPTS"] = f"-Xms{self.heap} -XX:+AlwaysPreTouch"
+        command += [word for value in self.conf for word in ("--conf", value)]
         command += ["--", "--model", str(model), "--paired", str(table), "--key", KEY, "--output", str(output)]
         if form.dtype == "float16":
             command += ["--dtype", "visual=float16", "--dtype", "text=float16"]

@@ -34,9 +34,6 @@ public final class Braid {
             description = "Show the stack trace of a failure. Default: its message alone.")
     private boolean verbose;
 
-    /** Whether a signal ends this JVM, which makes whatever runs fail. */
-    private static volatile boolean stopping;
-
     /**
      * Runs one command and exits with its code where that is not 0. A good run returns: cluster managers take any exit
      * out of main for a failure.
@@ -44,10 +41,10 @@ public final class Braid {
     public static void main(String[] arguments) {
         PrintWriter out = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8), true);
         PrintWriter error = new PrintWriter(new OutputStreamWriter(System.err, StandardCharsets.UTF_8), true);
-        Thread stop = new Thread(() -> sayStopped(arguments, error), "stopped by a signal");
+        Thread stop = Stop.hook(error);
         Runtime.getRuntime().addShutdownHook(stop);
-        int code = run(arguments, out, error);
-        if (stopping) {
+        int code = printed(run(arguments, out, error), out, error);
+        if (Stop.requested()) {
             return;
         }
         Runtime.getRuntime().removeShutdownHook(stop);
@@ -56,10 +53,15 @@ public final class Braid {
         }
     }
 
-    private static void sayStopped(String[] arguments, PrintWriter error) {
-        stopping = true;
-        boolean fuses = arguments.length > 0 && arguments[0].equals("fuse");
-        error.println("Stopped by a signal before the end" + (fuses ? "; the output is complete or absent" : ""));
+    /** The code of a run, which fails after all if its report is lost, on a full disk or in a pipe that nobody reads. */
+    static int printed(int code, PrintWriter out, PrintWriter error) {
+        if (code != ExitCode.DONE || !(out.checkError() || System.out.checkError())) {
+            return code;
+        }
+        error.println(
+                "Cannot print the report: expected a standard output that takes it, got one that is full or closed;"
+                        + " what the command writes elsewhere is complete");
+        return ExitCode.FAILED;
     }
 
     /** Runs one command; never throws. Returns its {@link ExitCode}. */
@@ -70,12 +72,18 @@ public final class Braid {
         Failure failure = new Failure(error);
         String name = arguments.length == 0 ? "" : arguments[0];
         commandLine.setParameterExceptionHandler((exception, given) -> failure.report(exception, Optional.empty()));
-        commandLine.setExecutionExceptionHandler((exception, subcommand, parsed) ->
-                stopping ? ExitCode.FAILED : failure.report(exception, subcommand.getCommandName(), braid.verbose));
+        commandLine.setExecutionExceptionHandler((exception, subcommand, parsed) -> Stop.requested()
+                ? ExitCode.FAILED
+                : failure.report(exception, subcommand.getCommandName(), braid.verbose));
         try (Session onCluster = Session.openOnCluster(name)) {
             return commandLine.execute(withOptionsFile(arguments));
         } catch (RuntimeException | Error e) {
-            return failure.report(e, "start", Arrays.asList(arguments).contains("--verbose"));
+            return Stop.requested()
+                    ? ExitCode.FAILED
+                    : failure.report(
+                            e,
+                            name.matches("[a-z]+") ? name : "start",
+                            Arrays.asList(arguments).contains("--verbose"));
         }
     }
 

@@ -1,10 +1,10 @@
 package dev.braid.job;
 
-/** What a start ends with; {@code --help} lists them. */
+/** What a start ends with; README lists them. A signal ends the JVM with 128 and its number, after the line of {@link Stop}. */
 final class ExitCode {
     static final int DONE = 0;
 
-    /** Storage, network, memory, a full disk, or a fault of this program: a second try may help. */
+    /** Storage, network, memory, a full disk, a report that cannot be printed, or a fault of this program: a second try may help. */
     static final int FAILED = 1;
 
     /** The command line or the options file cannot be parsed, or the output exists. */

@@ -59,22 +59,17 @@ final class Failure {
             }
             if (cause instanceof InputException && !OF_THE_MACHINE.contains(diagnosis.kind())) {
                 return print(
-                        cause.getMessage(),
-                        diagnosis.kind() == Diagnosis.Kind.INPUT ? ExitCode.INPUT : ExitCode.FAILED);
+                        cause.getMessage() + diagnosis.nextStep(),
+                        diagnosis.isInput() ? ExitCode.INPUT : ExitCode.FAILED);
             }
         }
         if (OF_THE_MACHINE.contains(diagnosis.kind())) {
             return print("Cannot " + command + ": " + diagnosis.message(), ExitCode.FAILED);
         }
-        Throwable root = causes.get(causes.size() - 1);
-        if (root instanceof ClassNotFoundException
-                && String.valueOf(root.getMessage()).contains("FileSystem not found")) {
-            return print(
-                    "Cannot " + command + ": expected a library for each file system that a path names, got '"
-                            + root.getMessage() + "'; add it, for s3a:// with --packages"
-                            + " org.apache.hadoop:hadoop-aws:VERSION (that of Hadoop) before the --",
-                    ExitCode.INPUT);
+        if (diagnosis.kind() == Diagnosis.Kind.LIBRARY) {
+            return print("Cannot " + command + ": " + diagnosis.message(), ExitCode.INPUT);
         }
+        Throwable root = causes.get(causes.size() - 1);
         return print(
                 "Cannot " + command + ": " + firstLine(root) + (verbose ? "" : "; add --verbose for the stack trace"),
                 ExitCode.FAILED);

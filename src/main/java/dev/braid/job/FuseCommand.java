@@ -42,9 +42,11 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExit codes:%n",
         footer = {
             "  0  done",
-            "  1  failed: storage, network, memory, a full disk or a fault of Braid; a retry may help",
+            "  1  failed: storage, network, memory, a full disk or a fault of Braid; a retry may help; or the table is",
+            "     complete and its report cannot be printed",
             "  2  the command line or the options file cannot be parsed, or the output exists",
             "  3  a path, a table or the model lacks or holds something that it should not; a retry cannot help",
+            "  130, 143  stopped by SIGINT or SIGTERM; one line says what was published",
             "",
             "Examples:",
             "  jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused",
@@ -74,6 +76,7 @@ final class FuseCommand implements Callable<Integer> {
         try (Session session = Session.open("fuse")) {
             SparkSession spark = session.spark();
             Instant start = Instant.now();
+            Stop.unpublished();
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
             FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
@@ -113,6 +116,7 @@ final class FuseCommand implements Callable<Integer> {
                                 return description.of(run.id(), verification.outcome(), shards);
                             },
                             rows);
+                    Stop.published(output.path());
                 }
                 out.println(new RunReport(
                         manifest, progress.multiplyAdds(), Duration.between(start, Instant.now()), output.path()));

@@ -17,8 +17,10 @@ final class SafeText {
     private static final Pattern PASSWORD =
             Pattern.compile("\\b([A-Za-z][A-Za-z0-9+.-]{0,20}://[^\\s/@:']*):(?:[^\\s/']*|(?!\\d{1,5}/)[^\\s'@]*)@");
 
+    /** In the query of a URI, in a setting or in an option. */
     private static final Pattern SECRET = Pattern.compile(
-            "([?&;](?:password|passwd|pwd|secret|token|sig|signature|access_key)=)[^\\s&;']*",
+            "((?:(?<![a-z])|(?<=key))(?:passw(?:or)?d|pwd|secret|sig|signature|credentials?|(?:access|account|secret)[._-]?key|(?<!max-)token)"
+                    + "(?:[._-][\\w.-]{0,200})?=)[^\\s&;,']*",
             Pattern.CASE_INSENSITIVE);
 
     private SafeText() {}

@@ -44,7 +44,9 @@ final class Session implements AutoCloseable {
         if (conf.get("spark.app.name", Braid.class.getName()).equals(Braid.class.getName())) {
             conf.setAppName("braid " + command);
         }
-        return new Session(SparkSession.builder().config(conf).getOrCreate(), true);
+        SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+        Stop.silences(spark);
+        return new Session(spark, true);
     }
 
     /**

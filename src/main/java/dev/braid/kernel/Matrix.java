@@ -19,6 +19,7 @@ public final class Matrix implements AutoCloseable {
 
     static {
         NativeMemory.unguard();
+        NativeCache.own();
     }
 
     private final INDArray owner;

@@ -11,6 +11,7 @@ import org.bytedeco.javacpp.Loader;
 final class OneDnnLibrary implements KernelLibrary {
     static {
         NativeMemory.unguard();
+        NativeCache.own();
         OpenMp.warnWhereBound(System.getenv());
     }
 

@@ -10,17 +10,20 @@ import java.util.regex.Pattern;
  *
  * @param kind what failed
  * @param cause the exception that tells
+ * @param disk of a full one, what Spark or Braid keeps there, as far as it is known
  */
-public record Diagnosis(Kind kind, String cause) {
+public record Diagnosis(Kind kind, String cause, String disk) {
     /** What failed. */
     public enum Kind {
         /** The input: a file, a path, a model or an option. A retry fails in the same way. */
         INPUT,
+        /** No library for a codec or a file system that the input, the output or an option names: a retry cannot help. */
+        LIBRARY,
         /** Too little heap in a driver or an executor. */
         HEAP,
         /** Too little memory outside the heap. */
         NATIVE_MEMORY,
-        /** No free space at the output or in Spark's local directories. */
+        /** No free space at the output, in Spark's local directories or for temporary files. */
         DISK_FULL,
         /** Storage, network, lost executors, an interruption. */
         PASSING,
@@ -113,8 +116,7 @@ public record Diagnosis(Kind kind, String cause) {
             "AccessControlException",
             "AccessDeniedException",
             "ReadOnlyFileSystemException",
-            "UnsupportedFileSystemException",
-            "ClassNotFoundException",
+            "SparkUpgradeException",
             "URISyntaxException",
             "PatternSyntaxException",
             "UnresolvedPathException",
@@ -150,6 +152,10 @@ public record Diagnosis(Kind kind, String cause) {
             "io.airlift.compress.",
             "net.jpountz.lz4.");
 
+    private static final Set<String> LIBRARY_TYPES =
+            Set.of("ClassNotFoundException", "NoClassDefFoundError", "UnsupportedFileSystemException");
+    private static final List<String> LIBRARY = List.of("No FileSystem for scheme", "No AbstractFileSystem configured");
+
     private static final List<String> INPUT = List.of(
             "is not a Parquet file",
             "corrupt",
@@ -160,7 +166,6 @@ public record Diagnosis(Kind kind, String cause) {
             "Illegal Parquet type",
             "Unrecognized Parquet type",
             "Unsupported encoding",
-            "No FileSystem for scheme",
             "Illegal file pattern",
             "File name too long",
             "Permission denied",
@@ -179,18 +184,29 @@ public record Diagnosis(Kind kind, String cause) {
         for (Kind kind : List.of(Kind.HEAP, Kind.NATIVE_MEMORY, Kind.DISK_FULL, Kind.PASSING)) {
             for (Cause cause : all) {
                 if (is(kind, cause)) {
-                    return new Diagnosis(kind, cause.toString());
+                    return new Diagnosis(kind, cause.toString(), kind == Kind.DISK_FULL ? Disk.of(failure) : "");
                 }
             }
         }
         List<Cause> chain = Cause.chain(failure);
         Cause root = chain.get(chain.size() - 1);
-        return new Diagnosis(isInput(root) ? Kind.INPUT : Kind.UNKNOWN, root.toString());
+        // A list of problems has no cause of its own; they are in its text.
+        for (Cause cause : root.is(Set.of("InputException")) ? all : List.of(root)) {
+            if (cause.is(LIBRARY_TYPES) || cause.says(LIBRARY)) {
+                return new Diagnosis(Kind.LIBRARY, cause.toString(), "");
+            }
+        }
+        return new Diagnosis(isInput(root) ? Kind.INPUT : Kind.UNKNOWN, root.toString(), "");
     }
 
     /** Whether a retry would fail in the same way, given that reading or opening something has failed. */
     public static boolean isInput(Throwable failure) {
-        return of(failure).kind() == Kind.INPUT;
+        return of(failure).isInput();
+    }
+
+    /** Whether a retry would fail in the same way. */
+    public boolean isInput() {
+        return kind == Kind.INPUT || kind == Kind.LIBRARY;
     }
 
     private static boolean is(Kind kind, Cause cause) {
@@ -206,7 +222,7 @@ public record Diagnosis(Kind kind, String cause) {
                 (cause.is(MEMORY) && !heap) || KILLED.matcher(cause.message()).find();
             case DISK_FULL -> cause.is(DISK_TYPES) || cause.says(DISK);
             case PASSING -> cause.is(PASSING_TYPES) || cause.says(PASSING);
-            case INPUT, UNKNOWN -> false;
+            case INPUT, LIBRARY, UNKNOWN -> false;
         };
     }
 
@@ -222,13 +238,28 @@ public record Diagnosis(Kind kind, String cause) {
                 "expected enough heap memory" + got + "; raise it with --driver-memory (a run in one JVM) or"
                         + " --executor-memory, or lower --max-tokens or spark.sql.parquet.columnarReaderBatchSize";
             case NATIVE_MEMORY ->
-                "expected enough memory outside the heap" + got + "; raise"
-                        + " spark.executor.memoryOverhead, or lower --max-tokens or the number of cores of an executor";
-            case DISK_FULL ->
-                "expected free disk space at the output and in Spark's local directories" + " (spark.local.dir)" + got
-                        + "; free some and try again";
+                "expected enough memory outside the heap" + got + "; raise "
+                        + (cause.contains("maxPhysicalBytes") || cause.contains("maxBytes")
+                                ? "org.bytedeco.javacpp.maxphysicalbytes and maxbytes, which somebody has set"
+                                : "spark.executor.memoryOverhead on a cluster, the memory of the container elsewhere")
+                        + ", or lower --max-tokens, --driver-memory or the number of task slots of a JVM";
+            case DISK_FULL -> "expected free disk space " + disk + got + "; free some and try again";
             case PASSING, UNKNOWN -> "expected storage, network and executors that answer" + got + "; try again";
             case INPUT -> "expected readable input" + got;
+            case LIBRARY -> "expected a library for every file system and codec that is named" + got + nextStep();
         };
+    }
+
+    /** What to do about a library that is missing, to be appended to a message that names it; else nothing. */
+    public String nextStep() {
+        if (kind != Kind.LIBRARY) {
+            return "";
+        }
+        String add = "; add its library before the --, ";
+        if (cause.contains("s3a") || cause.contains("S3A")) {
+            return add + "with --packages org.apache.hadoop:hadoop-aws:VERSION (that of Hadoop)";
+        }
+        return add + "with --packages or --jars"
+                + (cause.contains("Codec") ? ", or take another codec, such as zstd" : "");
     }
 }

@@ -31,13 +31,15 @@ final class SparkFailure {
         return switch (diagnosis.kind()) {
             case HEAP, NATIVE_MEMORY, DISK_FULL ->
                 new TransientException(attempt + ": " + diagnosis.message(), failure);
-            case INPUT ->
+            case INPUT, LIBRARY ->
                 input != null
                         ? input
                         : unreadable != null
                                 ? new InputException(
-                                        "Cannot read feature tables: expected intact Parquet files, got "
-                                                + reason(failure),
+                                        (diagnosis.kind() == Diagnosis.Kind.INPUT
+                                                        ? "Cannot read feature tables: expected intact Parquet files, got "
+                                                        : "Cannot read feature tables: expected a library for the codec of every file, got ")
+                                                + described(failure),
                                         failure)
                                 : unchecked(failure);
             case PASSING ->
@@ -81,7 +83,7 @@ final class SparkFailure {
     /** Why a file cannot be read: what Spark says of it, or, if that may pass, the exception with its type. */
     static String reason(Throwable failure) {
         Diagnosis diagnosis = Diagnosis.of(failure);
-        if (diagnosis.kind() != Diagnosis.Kind.INPUT) {
+        if (!diagnosis.isInput()) {
             return diagnosis.cause(); // with its type, so that a message that quotes it can be understood
         }
         return described(failure);

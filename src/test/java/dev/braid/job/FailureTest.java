@@ -73,6 +73,23 @@ class FailureTest {
     }
 
     @Test
+    void theNextStepFollowsAMessageThatNamesAMissingLibrary() {
+        Throwable listed = new InputException(
+                "Cannot open feature tables:\n  table 's3a://b/m': expected a path that can be opened, got"
+                        + " ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found");
+        assertThat(failure.report(listed, "fuse", false)).isEqualTo(ExitCode.INPUT);
+        assertThat(error.toString())
+                .containsOnlyOnce("; add its library before the --, with --packages org.apache.hadoop");
+
+        Throwable codec = new IllegalStateException(new ClassNotFoundException("com.hadoop.compression.lzo.LzoCodec"));
+        assertThat(failure.report(codec, "fuse", false)).isEqualTo(ExitCode.INPUT);
+        assertThat(error.toString())
+                .endsWith("Cannot fuse: expected a library for every file system and codec that is named, got"
+                        + " 'ClassNotFoundException: com.hadoop.compression.lzo.LzoCodec'; add its library before the --, with"
+                        + " --packages or --jars, or take another codec, such as zstd\n");
+    }
+
+    @Test
     void namesAndPasswordsAreMadeSafeInMessagesAndTraces() {
         failure.report(new InputException("row '\u001b[2J' of hdfs://u:secret@h/x"), "fuse", true);
         assertThat(error.toString())

@@ -43,6 +43,8 @@ class LauncherTest {
             "xargs",
             "printf");
 
+    private static final String UMASK = "spark.hadoop.fs.permissions.umask-mode=";
+
     private static final Set<PosixFilePermission> EXECUTABLE = PosixFilePermissions.fromString("rwxr-xr-x");
 
     @TempDir
@@ -78,6 +80,9 @@ class LauncherTest {
         Files.writeString(home.resolve("pom.xml"), "<project/>");
         jar = Files.writeString(home.resolve("target/braid.jar"), "a jar");
         Files.writeString(home.resolve("target/spark.classpath"), "spark-a.jar:spark-b.jar");
+        for (String library : List.of("spark-a.jar", "spark-b.jar", "spark.jar")) {
+            Files.createFile(directory.resolve(library));
+        }
         Files.writeString(home.resolve("target/braid.jsa"), "");
         FileTime before = FileTime.from(Instant.now().minusSeconds(60));
         for (String source : List.of("pom.xml", "src/main/java")) {
@@ -111,6 +116,8 @@ class LauncherTest {
                         "dev.braid.job.Braid",
                         "--master",
                         "local[*]",
+                        "--conf",
+                        UMASK + "0022",
                         "spark-internal",
                         "fuse",
                         "--options=" + home + "/conf/braid.properties",
@@ -169,14 +176,111 @@ class LauncherTest {
                 .contains("-Xmx8g", "local[5]", "-Dd");
     }
 
-    @Test
-    void aDirectoryForTemporaryFilesThatCannotBeWrittenIsNamed() throws Exception {
-        environment.put("SPARK_SUBMIT_OPTS", "-Djava.io.tmpdir=/absent");
-
-        assertThat(start("jobs/fuse.sh").error())
+    @ParameterizedTest
+    @ValueSource(strings = {"maven", "installed"})
+    void aDirectoryForTemporaryFilesThatCannotBeWrittenIsNamed(String spark) throws Exception {
+        if (spark.equals("installed")) {
+            program("spark-submit", saysItsArguments());
+        }
+        environment.put("SPARK_SUBMIT_OPTS", "-Da=b -Djava.io.tmpdir=/absent");
+        assertThat(refused())
                 .isEqualTo(
-                        "Cannot start Braid: expected a directory that can be written (java.io.tmpdir), got '/absent';"
-                                + " name another with SPARK_SUBMIT_OPTS=-Djava.io.tmpdir=DIR\n");
+                        "Cannot start Braid: expected a directory with free space that can be written"
+                                + " (java.io.tmpdir), got '/absent'; name another with SPARK_SUBMIT_OPTS=-Djava.io.tmpdir=DIR\n");
+
+        environment.put("SPARK_SUBMIT_OPTS", "-Djava.io.tmpdir=/dev/full");
+        assertThat(refused()).contains("got '/dev/full'");
+
+        environment.remove("SPARK_SUBMIT_OPTS");
+        assertThat(refused("--conf", "spark.local.dir=" + directory + "/made,/proc/absent", "--"))
+                .isEqualTo("Cannot start Braid: expected a directory with free space that can be written"
+                        + " (spark.local.dir), got '/proc/absent'; name another with --conf spark.local.dir=DIR\n");
+        environment.put("SPARK_LOCAL_DIRS", "/proc/absent");
+        assertThat(refused()).contains("(spark.local.dir), got '/proc/absent'");
+        assertThat(start("jobs/fuse.sh", "--master", "spark://host:7077", "--").error())
+                .isEmpty();
+        assertThat(names(directory)).contains("made").doesNotContain(".braid");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"16m", "200m", "511m", "536870911", "lots", "3gb"})
+    void aHeapThatSparkRefusesIsNamed(String heap) throws Exception {
+        String expected = "Cannot start Braid: expected a heap of at least 512m, such as 3g (--driver-memory,"
+                + " spark.driver.memory or SPARK_DRIVER_MEMORY), got '" + heap + "'; Spark needs as much\n";
+        assertThat(refused("--driver-memory", heap, "--")).isEqualTo(expected);
+        program("spark-submit", saysItsArguments());
+        environment.put("SPARK_DRIVER_MEMORY", heap);
+        assertThat(refused()).isEqualTo(expected);
+    }
+
+    @Test
+    void aHeapThatTheMachineLacksIsNamed() throws Exception {
+        assertThat(refused("--conf", "spark.driver.memory=100t", "--"))
+                .startsWith("Cannot start Braid: expected a heap within the machine's memory of ")
+                .endsWith("m (--driver-memory, spark.driver.memory or SPARK_DRIVER_MEMORY), got '100t'; lower it\n");
+        program("spark-submit", saysItsArguments());
+        assertThat(start("jobs/fuse.sh", "--deploy-mode", "cluster", "--driver-memory", "100t", "--")
+                        .code())
+                .isZero();
+        for (String heap : List.of("512m", "524288K", "536870912", "1G")) {
+            assertThat(start("jobs/fuse.sh", "--driver-memory", heap, "--").error())
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void limitsOfTheShellThatAreTooLowAreNamed() throws Exception {
+        limited("ulimit -n 511");
+        assertThat(refused())
+                .isEqualTo("Cannot start Braid: expected at least 512 open files (ulimit -n), got 511;"
+                        + " raise the limit\n");
+        limited("ulimit -v 4194304");
+        assertThat(refused("--driver-memory", "1g", "--"))
+                .isEqualTo(
+                        "Cannot start Braid: expected address space for the heap and 4 GiB more, 5120 MiB (ulimit -v),"
+                                + " got 4096 MiB; raise the limit or lower --driver-memory\n");
+        limited("ulimit -v 5242880");
+        assertThat(start("limited", "--driver-memory", "1g", "--").code()).isZero();
+    }
+
+    /** Makes a script of that name which starts a fusion under a limit. */
+    private void limited(String limit) throws IOException {
+        executable(home.resolve("limited"), limit + "\nexec \"" + home.resolve("jobs/fuse.sh") + "\" \"$@\"\n");
+    }
+
+    /** What a start says that ends with 1 and starts no Java, under the limits of {@link #limited} if there are some. */
+    private String refused(String... arguments) throws Exception {
+        Outcome outcome = start(Files.exists(home.resolve("limited")) ? "limited" : "jobs/fuse.sh", arguments);
+        assertThat(outcome.code()).isEqualTo(1);
+        assertThat(outcome.out()).isEmpty();
+        return outcome.error();
+    }
+
+    @Test
+    void aCheckoutWhoseLibrariesThisUserCannotReadIsNamed() throws Exception {
+        Files.writeString(home.resolve("target/spark.classpath"), "spark-a.jar:/absent/b.jar:spark-c.jar\n");
+
+        assertThat(refused())
+                .isEqualTo("Cannot start Braid: expected libraries that this user can read (" + home
+                        + "/target/spark.classpath), got '/absent/b.jar'; build a checkout as this user, or set"
+                        + " SPARK_HOME to an installed Spark\n");
+    }
+
+    @Test
+    void filesAreWrittenUnderTheUsersUmask() throws Exception {
+        executable(home.resolve("masked"), "umask 077\nexec \"" + home.resolve("jobs/fuse.sh") + "\" \"$@\"\n");
+        assertThat(start("masked").out()).contains(UMASK + "0077");
+        assertThat(start("masked", "--conf", UMASK + "0027", "--").out())
+                .contains(UMASK + "0027")
+                .doesNotContain(UMASK + "0077");
+
+        Path hadoop = Files.createDirectories(directory.resolve("hadoop"));
+        environment.put("HADOOP_CONF_DIR", hadoop.toString());
+        assertThat(start("masked").out()).contains(UMASK + "0077");
+        Files.writeString(
+                hadoop.resolve("core-site.xml"),
+                "<configuration>\n  <property>\n    <name>fs.permissions.umask-mode</name>\n    <value>007</value>");
+        assertThat(start("masked").out()).noneMatch(argument -> argument.startsWith(UMASK));
     }
 
     @ParameterizedTest
@@ -263,7 +367,10 @@ class LauncherTest {
         }
         launcher.destroy();
 
-        assertThat(launcher.waitFor()).isEqualTo(130);
+        assertThat(launcher.waitFor()).isEqualTo(143);
+        assertThat(directory.resolve("error"))
+                .hasContent(
+                        "Preparing fast starts (once, half a minute)\nStopped by a signal before anything was done\n");
         assertThat(names(target)).containsExactlyInAnyOrder("braid.jar", "spark.classpath");
     }
 
@@ -302,6 +409,8 @@ class LauncherTest {
                         "spark-submit",
                         "--class",
                         "dev.braid.job.Braid",
+                        "--conf",
+                        UMASK + "0022",
                         uri("/target/braid.jar"),
                         "fuse",
                         "--options=" + home + "/conf/braid.properties",

@@ -34,6 +34,10 @@ class SafeTextTest {
         "'hdfs://nn:8020/a@b',                       'hdfs://nn:8020/a@b'",
         "'wasb://container@account/x',               'wasb://container@account/x'",
         "'https://host/x?sig=abc&password=d&y=1',    'https://host/x?sig=***&password=***&y=1'",
+        "'got ''spark.hadoop.fs.s3a.secret.key=abc/+='', x', 'got ''spark.hadoop.fs.s3a.secret.key=***'', x'",
+        "'fs.azure.account.key.me.core.net=abc==',   'fs.azure.account.key.me.core.net=***'",
+        "'fs.s3a.access.key=a spark.ssl.keyPassword=b', 'fs.s3a.access.key=*** spark.ssl.keyPassword=***'",
+        "'--max-tokens=5, max-token=6, insignificant=7', '--max-tokens=5, max-token=6, insignificant=7'",
         "'file:/data/a:b@c',                         'file:/data/a:b@c'",
     })
     void passwordsInAUriAreMasked(String text, String shown) {

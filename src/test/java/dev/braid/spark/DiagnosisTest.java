@@ -11,11 +11,13 @@ import java.net.SocketTimeoutException;
 import java.nio.channels.ClosedByInterruptException;
 import java.util.stream.Stream;
 import org.apache.hadoop.fs.ChecksumException;
+import org.apache.hadoop.fs.UnsupportedFileSystemException;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.parquet.io.ParquetDecodingException;
 import org.apache.spark.SparkException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class DiagnosisTest {
@@ -106,6 +108,72 @@ class DiagnosisTest {
         assertThat(kind(new SparkException(JOB + "ExecutorLostFailure (executor 2 exited caused by one of the running"
                         + " tasks) Reason: Remote RPC client disassociated.")))
                 .isEqualTo(Diagnosis.Kind.PASSING);
+    }
+
+    @Test
+    void theSettingThatLimitsNativeMemoryIsNamed() {
+        Diagnosis limited = Diagnosis.of(
+                new OutOfMemoryError("Physical memory usage is too high: physicalBytes (9g) > maxPhysicalBytes"));
+        assertThat(limited.message()).contains("raise org.bytedeco.javacpp.maxphysicalbytes");
+        assertThat(Diagnosis.of(new OutOfMemoryError("unable to create native thread"))
+                        .message())
+                .contains("raise spark.executor.memoryOverhead");
+    }
+
+    @Test
+    void aLibraryThatIsMissingIsNamedWithTheNextStep() {
+        Throwable codec = new ClassNotFoundException("org.apache.hadoop.io.compress.BrotliCodec");
+        assertThat(kind(unreadable(codec))).isEqualTo(Diagnosis.Kind.LIBRARY);
+        assertThat(SparkFailure.translate(unreadable(codec)))
+                .isInstanceOf(InputException.class)
+                .hasMessageStartingWith(
+                        "Cannot read feature tables: expected a library for the codec of every file, got ")
+                .hasMessageContaining("file:///x.parquet")
+                .hasMessageContaining("BrotliCodec");
+        assertThat(Diagnosis.of(unreadable(codec)).nextStep())
+                .isEqualTo(
+                        "; add its library before the --, with --packages or --jars, or take another codec, such as zstd");
+        assertThat(Diagnosis.of(new UnsupportedFileSystemException("No FileSystem for scheme \"gs\""))
+                        .nextStep())
+                .isEqualTo("; add its library before the --, with --packages or --jars");
+        assertThat(Diagnosis.of(new ClassNotFoundException("Class org.apache.hadoop.fs.s3a.S3AFileSystem not found"))
+                        .message())
+                .endsWith(
+                        "; add its library before the --, with --packages org.apache.hadoop:hadoop-aws:VERSION (that of"
+                                + " Hadoop)");
+        assertThat(Diagnosis.of(new FileNotFoundException("a")).nextStep()).isEmpty();
+    }
+
+    @Test
+    void datesThatSparkRefusesAreTheInputsFault() {
+        assertThat(
+                        kind(
+                                new SparkException(
+                                        JOB + "org.apache.spark.SparkUpgradeException:"
+                                                + " [INCONSISTENT_BEHAVIOR_CROSS_VERSION.READ_ANCIENT_DATETIME] You may get a different result\n\tat x")))
+                .isEqualTo(Diagnosis.Kind.INPUT);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "org.apache.hadoop.fs.RawLocalFileSystem$LocalFSFileOutputStream, at the output",
+        "org.apache.parquet.hadoop.ParquetFileWriter, at the output",
+        "org.apache.spark.storage.DiskBlockObjectWriter, 'in Spark''s local directories (spark.local.dir, or SPARK_LOCAL_DIRS)'",
+        "org.apache.spark.util.collection.ExternalSorter, 'in Spark''s local directories (spark.local.dir, or SPARK_LOCAL_DIRS)'",
+        "com.github.luben.zstd.util.Native, for temporary files (java.io.tmpdir)",
+        "a.B, 'at the output, in Spark''s local directories (spark.local.dir) and for temporary files (java.io.tmpdir)'",
+    })
+    void theDiskThatIsFullIsToldByWhoWroteToIt(String writer, String disk) {
+        Throwable full = new IOException("No space left on device");
+        full.setStackTrace(new StackTraceElement[] {
+            new StackTraceElement("java.io.FileOutputStream", "write", "", 1),
+            new StackTraceElement(writer, "write", "", 1)
+        });
+        Throwable wrapped = new SparkException("Task failed", full);
+        wrapped.setStackTrace(new StackTraceElement[] {new StackTraceElement("org.apache.spark.X", "run", "", 1)});
+
+        assertThat(Diagnosis.of(wrapped).message())
+                .startsWith("expected free disk space " + disk + ", got 'IOException: No space left on device'");
     }
 
     @Test

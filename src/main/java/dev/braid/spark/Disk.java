@@ -1,0 +1,52 @@
+package dev.braid.spark;
+
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Tells by the code that failed to write which disk is full. */
+final class Disk {
+    /** Packages, and where they write. Hadoop's and Parquet's write the output alone. */
+    private static final Map<String, List<String>> WRITERS = Map.of(
+            "at the output",
+            List.of("org.apache.hadoop.", "org.apache.parquet.", "dev.braid.parquet."),
+            "in Spark's local directories (spark.local.dir, or SPARK_LOCAL_DIRS)",
+            List.of("org.apache.spark.storage.", "org.apache.spark.shuffle.", "org.apache.spark.util.collection."),
+            "for temporary files (java.io.tmpdir)",
+            List.of(
+                    "com.github.luben.zstd.util.",
+                    "org.xerial.snappy.",
+                    "org.bytedeco.javacpp.",
+                    "io.netty.util.internal."));
+
+    private Disk() {}
+
+    /** As {@code expected free disk space ...} goes on; all of them where the code does not tell. */
+    static String of(Throwable failure) {
+        Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        String found =
+                "at the output, in Spark's local directories (spark.local.dir) and for temporary files (java.io.tmpdir)";
+        // The innermost exception is the nearest to the disk.
+        for (Throwable cause = failure; cause != null && seen.add(cause); cause = cause.getCause()) {
+            for (StackTraceElement frame : cause.getStackTrace()) {
+                String of = of(frame.getClassName());
+                if (of != null) {
+                    found = of;
+                    break;
+                }
+            }
+        }
+        return found;
+    }
+
+    private static String of(String writer) {
+        for (Map.Entry<String, List<String>> disk : WRITERS.entrySet()) {
+            if (disk.getValue().stream().anyMatch(writer::startsWith)) {
+                return disk.getKey();
+            }
+        }
+        return null;
+    }
+}
