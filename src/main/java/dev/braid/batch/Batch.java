@@ -7,9 +7,9 @@ import java.util.function.Consumer;
 /**
  * Rows packed side by side, in order, without one padded token: the reused container of one thread.
  *
- * <p>The packed token order is row after row and, within a row, modality after modality in the model's order, behind the
- * tokens that the model itself puts first. Features are not kept: each modality's go through one {@link FeatureBlock},
- * which is handed over whenever it is full, and at the end.
+ * <p>The packed token order is row after row and, within a row, modality after modality in the model's order, after the
+ * tokens that the model itself puts first. Features are not stored: each modality streams through one {@link FeatureBlock},
+ * which is handed over whenever it is full and once at the end.
  */
 public final class Batch {
     private final int modalities;
@@ -51,10 +51,10 @@ public final class Batch {
     }
 
     /**
-     * Packs one row behind the others.
+     * Packs one row after the others.
      *
      * @param byModality one sequence per modality, of at least one token each; their sum must {@link #fits fit}
-     * @return false if a feature is NaN or infinite; the batch must then be cleared
+     * @return false if a feature is NaN or infinite; the batch is then as it was before
      * @throws IllegalArgumentException if the row does not fit, or a modality is missing or empty
      * @throws IllegalStateException if the batch must be cleared first
      */
@@ -75,15 +75,19 @@ public final class Batch {
             lengths[rows * modalities + m] = length;
             end += length;
         }
+        blocks.forEach(FeatureBlock::mark);
         int index = tokens() + leadingTokens;
         for (int m = 0; m < modalities; m++) {
             FeatureSequence sequence = byModality.get(m);
             if (!pack(sequence, blocks.get(m), index)) {
-                finished = true;
+                // What was handed over meanwhile does no harm: the next row gets the same places.
+                blocks.forEach(FeatureBlock::rollBack);
                 return false;
             }
             index += sequence.tokens();
-            modalityTokens[m] += sequence.tokens();
+        }
+        for (int m = 0; m < modalities; m++) {
+            modalityTokens[m] += lengths[rows * modalities + m];
         }
         rows++;
         firstTokens[rows] = end;

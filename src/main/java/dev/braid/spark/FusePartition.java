@@ -41,7 +41,12 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
         layout.fused().forEach(column -> column.readout().ifPresent(readouts::add));
         ExecutorModel.Size size = new ExecutorModel.Size(maxTokens, readouts, task.cpus());
         FusedRows fused = new FusedRows(
-                rows, decoder, layout, () -> ExecutorModel.borrow(model.id(), model::load, size), progress);
+                rows,
+                decoder,
+                layout,
+                BadRows.FAIL,
+                () -> ExecutorModel.borrow(model.id(), model::load, size),
+                progress);
         LATEST.put(task.taskAttemptId(), fused);
         task.addTaskCompletionListener(ended -> {
             fused.close(); // A task that fails, or that needs no more rows, has not read to the end.

@@ -1,14 +1,11 @@
 package dev.braid.spark;
 
-import dev.braid.InputException;
 import dev.braid.batch.Batch;
-import dev.braid.batch.DecodedRow;
-import dev.braid.batch.DecodedRow.Rejected;
-import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
+import dev.braid.spark.DecodedRow.Sequences;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -20,7 +17,8 @@ import org.apache.spark.sql.types.DataType;
 /**
  * The fused rows of one partition, in the order of its rows. Rows are read until a batch is full, fused together, and handed
  * out one by one, each valid until the next one; at most one input row and one batch are held. The model and a workspace are
- * borrowed when there is a row to fuse and given back after the last one.
+ * borrowed when there is a row to fuse and given back after the last one. A row that cannot be fused is handed to {@link
+ * BadRows} and skipped; the bits of its neighbours do not depend on it.
  *
  * <p>A task may end while another thread still reads here, such as one that feeds a Python worker: closing waits for the
  * batch in progress, and there are no rows afterwards, so that the workspace can go to another task.
@@ -29,11 +27,13 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final Iterator<StoredRow> rows;
     private final RowDecoder decoder;
     private final FusedLayout layout;
+    private final BadRows badRows;
     private final Supplier<ExecutorModel.Borrowed> lender;
     /** Null where nobody counts. */
     private final FusionProgress progress;
 
     private final RowWriter writer;
+    private final SparkRows.SourceFile sourceFile = new SparkRows.SourceFile();
     private final long begun = System.nanoTime();
 
     /** Null before the first row and after the last one, as are the fields below. */
@@ -54,22 +54,30 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** Rows of the batch that were cut. */
     private int truncated;
 
+    /** Whether the next row is written, and not handed out. */
+    private boolean prepared;
+
+    /** Whether a bad row ended the rows. */
+    private boolean stopped;
+
     private boolean closed;
     /** When the workspace was given back, a reading of {@link System#nanoTime()}. */
     private long givenBack;
 
-    /** A packed row: what the output carries of it, and the hash of its key. */
-    private record PackedRow(InternalRow carried, long keyHash) {}
+    /** A packed row: what the output carries of it, the hash of its key, and the file that it was read from. */
+    private record PackedRow(InternalRow carried, long keyHash, String sourceFile) {}
 
     FusedRows(
             Iterator<StoredRow> rows,
             RowDecoder decoder,
             FusedLayout layout,
+            BadRows badRows,
             Supplier<ExecutorModel.Borrowed> lender,
             FusionProgress progress) {
         this.rows = rows;
         this.decoder = decoder;
         this.layout = layout;
+        this.badRows = badRows;
         this.lender = lender;
         this.progress = progress;
         this.writer = new RowWriter(layout.carried().size());
@@ -80,16 +88,22 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (closed) {
             return false;
         }
+        if (prepared) {
+            return true;
+        }
         if (borrowed == null && !begin()) {
             return false;
         }
         stopwatch().lap(Stage.WRITE);
-        if (next == ready) {
-            fuseNextBatch();
-        }
-        if (next == ready) {
-            close();
-            return false;
+        while (!prepared) {
+            if (next == ready) {
+                fuseNextBatch();
+            }
+            if (next == ready || stopped) {
+                close();
+                return false;
+            }
+            write(packed.set(next, null));
         }
         return true;
     }
@@ -129,7 +143,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         next = 0;
         Batch batch = workspace().batch();
         pack(batch);
-        if (batch.isEmpty()) {
+        if (batch.isEmpty() || stopped) {
             return;
         }
         model().fuse(workspace());
@@ -147,13 +161,11 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
-        PackedRow row = packed.set(next, null);
-        write(row);
-        next++;
-        stopwatch().lap(Stage.POOL);
+        prepared = false;
         return writer.row();
     }
 
+    /** Writes the next row of the batch, if its result can be written. */
     private void write(PackedRow row) {
         writer.begin();
         for (int c = 0; c < layout.carried().size(); c++) {
@@ -170,10 +182,13 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                         .get(f)
                         .write(fusedRow, writer, layout.ordinals().get(f), hash);
             }
+            prepared = true;
         } catch (UnfitValueException unfit) {
-            throw reject(decoder.rejected(row.carried(), unfit));
+            reject(decoder.unfit(row.carried(), row.sourceFile(), unfit));
         }
-        if (progress != null) {
+        next++;
+        stopwatch().lap(Stage.POOL);
+        if (prepared && progress != null) {
             progress.emitted(hash);
         }
     }
@@ -207,7 +222,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         batch.clear();
         packed.clear();
         truncated = 0;
-        while (pending != null || read()) {
+        while (!stopped && (pending != null || read())) {
             if (!batch.fits(pending.tokens())) {
                 if (batch.isEmpty()) {
                     throw new IllegalStateException(
@@ -215,13 +230,15 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 }
                 return;
             }
-            if (!batch.add(pending.byModality())) {
-                throw reject(decoder.notFinite(pendingRow, pending));
+            if (batch.add(pending.byModality())) {
+                InternalRow carried = pendingRow.carried();
+                long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
+                packed.add(new PackedRow(carried, keyHash, sourceFile.current()));
+                truncated += pending.truncated() ? 1 : 0;
+            } else {
+                reject(decoder.notFinite(pendingRow, pending));
             }
-            InternalRow carried = pendingRow.carried();
-            packed.add(new PackedRow(carried, layout.keyed() ? writer.ofKey(carried, keyType()) : 0));
             stopwatch().lap(Stage.PACK);
-            truncated += pending.truncated() ? 1 : 0;
             pending = null;
         }
     }
@@ -230,26 +247,29 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return layout.carriedTypes().get(0);
     }
 
-    /** Reads the next row, if there is one. */
+    /** Reads the next row that can be packed, if there is one. */
     private boolean read() {
-        boolean more = rows.hasNext();
-        if (more) {
-            pendingRow = rows.next();
+        while (!stopped) {
+            boolean more = rows.hasNext();
+            if (more) {
+                pendingRow = rows.next();
+            }
+            stopwatch().lap(Stage.READ);
+            if (!more) {
+                return false;
+            }
+            DecodedRow decoded = decoder.decode(pendingRow);
+            stopwatch().lap(Stage.DECODE);
+            if (decoded instanceof Sequences sequences) {
+                pending = sequences;
+                return true;
+            }
+            reject((BadRow) decoded);
         }
-        stopwatch().lap(Stage.READ);
-        if (!more) {
-            return false;
-        }
-        DecodedRow decoded = decoder.decode(pendingRow);
-        if (decoded instanceof Rejected rejected) {
-            throw reject(rejected);
-        }
-        pending = (Sequences) decoded;
-        stopwatch().lap(Stage.DECODE);
-        return true;
+        return false;
     }
 
-    private static InputException reject(Rejected rejected) {
-        return new InputException(rejected.message());
+    private void reject(BadRow bad) {
+        stopped = !badRows.reject(bad);
     }
 }
