@@ -12,6 +12,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.InputFileName;
 import org.apache.spark.sql.catalyst.expressions.RowOrdering;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
@@ -85,6 +86,23 @@ final class SparkRows {
     static String print(InternalRow row, int ordinal, DataType type) {
         Object value = CatalystTypeConverters.convertToScala(row.get(ordinal, type), type);
         return value instanceof byte[] bytes ? HexFormat.of().withUpperCase().formatHex(bytes) : value.toString();
+    }
+
+    /** Makes rows of Spark's memory; each is valid until the next one. */
+    static final class ValueRows {
+        private final UnsafeProjection toUnsafe;
+
+        ValueRows(StructType schema) {
+            this.toUnsafe = UnsafeProjection.create(schema);
+        }
+
+        /** A row of values in Spark's form; a string may be Java's. */
+        InternalRow of(Object... values) {
+            Object[] internal = Arrays.stream(values)
+                    .map(value -> value instanceof String text ? UTF8String.fromString(text) : value)
+                    .toArray();
+            return toUnsafe.apply(new GenericInternalRow(internal));
+        }
     }
 
     /** The file that a thread reads rows from. */

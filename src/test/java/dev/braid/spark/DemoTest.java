@@ -84,8 +84,8 @@ class DemoTest {
                 Map.of());
         Map<String, String> paths = Map.of("visual", "src/demo/visual.parquet", "text", "src/demo/text.parquet");
         FeatureTables tables = FeatureTables.perModality(spark, paths, columns);
-        FusionConfig config =
-                new FusionConfig(columns, 256, false, Set.of(Emitted.POOLED), VectorForm.ARRAY, precision);
+        FusionConfig config = new FusionConfig(
+                columns, 256, false, Set.of(Emitted.POOLED), VectorForm.ARRAY, precision, RowPolicy.FAIL);
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         Path output = directory.resolve("fused");
 
