@@ -78,26 +78,30 @@ final class Quarantine implements BadRows, AutoCloseable {
                 .add(RUN_ID, DataTypes.StringType, false);
     }
 
+    /** A row of {@link #schema}, made by {@code rows}. */
+    static InternalRow row(SparkRows.ValueRows rows, Object key, Fault fault, String sourceFile, String runId) {
+        return rows.of(
+                key,
+                fault.modality(),
+                fault.column(),
+                fault.token(),
+                fault.reason().reasonName(),
+                fault.detail(),
+                sourceFile,
+                runId);
+    }
+
     @Override
     public boolean reject(BadRow row) {
         if (!run.policy().quarantines(row.reason())) {
             return failure.reject(row);
         }
-        Fault fault = row.fault();
         Object key = row.carried().isNullAt(0) ? null : row.carried().get(0, row.keyType());
         try {
             if (file == null) {
                 file = opener.get();
             }
-            file.write(rows.of(
-                    key,
-                    fault.modality(),
-                    fault.column(),
-                    fault.token(),
-                    fault.reason().reasonName(),
-                    fault.detail(),
-                    row.sourceFile(),
-                    run.id()));
+            file.write(row(rows, key, row.fault(), row.sourceFile(), run.id()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

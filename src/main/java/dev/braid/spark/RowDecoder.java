@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.FirstTokens;
+import dev.braid.batch.NoTokens;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -33,6 +34,8 @@ final class RowDecoder implements Serializable {
     private final int leadingTokens;
     /** The pooling that reads the first token of the first modality, or null. */
     private final Pooling firstTokenPooling;
+    /** Whether a row may lack modalities. */
+    private final boolean fusesRest;
 
     /**
      * A decoder of the rows of a {@link PairedTable}.
@@ -58,6 +61,7 @@ final class RowDecoder implements Serializable {
         this.leadingTokens = model.leadingTokens();
         boolean first = config.emits(Emitted.POOLED) && model.poolsFirstOfModality();
         this.firstTokenPooling = first ? model.pooling() : null;
+        this.fusesRest = config.policy().fusesRest();
     }
 
     /** The row's sequences, valid until the next row is read, or why it cannot be fused. */
@@ -108,6 +112,11 @@ final class RowDecoder implements Serializable {
         boolean truncated = false;
         for (int m = 0; m < decoders.size(); m++) {
             FeatureColumn feature = columns.features().get(m);
+            if (fusesRest && decoders.get(m).isMissing(row)) {
+                checkNotPooled(m);
+                sequences.add(NoTokens.INSTANCE);
+                continue;
+            }
             FeatureSequence sequence = decoders.get(m).decode(row);
             if (m == 0 && firstTokenPooling != null && sequence.position(0) != 0) {
                 throw new UnfitValueException(new Fault(
@@ -123,7 +132,22 @@ final class RowDecoder implements Serializable {
             }
             sequences.add(sequence);
         }
+        if (sequences.stream().allMatch(NoTokens.INSTANCE::equals)) {
+            throw new UnfitValueException(
+                    Fault.ofRow(Reason.MISSING_MODALITY, "no modality is there, expected at least one"));
+        }
         return new Sequences(sequences, truncated);
+    }
+
+    /** The first token of a row must be of its first modality if the pooling reads it. */
+    private void checkNotPooled(int missing) throws UnfitValueException {
+        if (missing == 0 && firstTokenPooling != null) {
+            throw unfit(
+                    Reason.MISSING_MODALITY,
+                    columns.features().get(missing),
+                    "is null, expected features (pooling '" + firstTokenPooling.configName()
+                            + "' reads their first token)");
+        }
     }
 
     /** The tokens that the model has a position for, of a sequence that has others. */

@@ -35,9 +35,14 @@ final class SequenceDecoder implements Serializable {
         this.selection = selection;
     }
 
+    /** Whether the row has no features of the modality. */
+    boolean isMissing(StoredRow row) {
+        return row.isNullAt(ordinal);
+    }
+
     /** The kept tokens of a row, at least one: a view, valid until the next row is read. */
     FeatureSequence decode(StoredRow row) throws UnfitValueException {
-        if (row.isNullAt(ordinal)) {
+        if (isMissing(row)) {
             throw unfit(Reason.NULL_SEQUENCE, null, "is null, expected a sequence of features");
         }
         return type == FeatureType.BINARY ? binary(row) : arrays(row);
