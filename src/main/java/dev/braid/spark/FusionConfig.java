@@ -13,7 +13,8 @@ import java.util.Set;
  * @param emitted what the output holds of a row, at least one
  * @param vectors how the output's vectors are stored
  * @param precision what the model computes in
- * @param policy what happens to rows that cannot be fused
+ * @param policy what happens to rows that cannot be fused; a {@code Dataset} has no quarantine, so there such a row always
+ *     fails the job, and of the policy only whether rows may lack modalities counts
  */
 public record FusionConfig(
         TableColumns columns,

@@ -70,7 +70,7 @@ public final class PairedTable {
      * @param keys few enough to be sent to every executor, or partitioned as these rows are
      */
     PairedTable without(Dataset<Row> keys, boolean few) {
-        Dataset<Row> others = few ? functions.broadcast(keys) : keys.hint("merge");
+        Dataset<Row> others = keys.hint(few ? "broadcast" : "merge");
         return new PairedTable(rows.join(others, new String[] {KEY}, "left_anti"), columns, null);
     }
 

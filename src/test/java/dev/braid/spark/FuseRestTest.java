@@ -11,19 +11,30 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.spark.DecodedRow.Sequences;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Rows that lack a modality, fused from the others. That the model gives PyTorch's numbers for them is GoldenParityTest's. */
+@ExtendWith(SharedSpark.class)
 class FuseRestTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
     private static final float[][] VISUAL = GOLDEN.sequence(0, 0);
@@ -84,6 +95,53 @@ class FuseRestTest {
         assertThat(bad).extracting(BadRow::reason).containsExactly(Reason.MISSING_MODALITY);
         assertThat(bad.get(0).message())
                 .isEqualTo("Cannot decode row 'neither': no modality is there, expected at least one");
+    }
+
+    /** Whether a joined table lacks the key or a paired one holds null, the numbers and the fingerprint are the same. */
+    @Test
+    void rowsOfAJoinAreFusedFromTheTablesThatHaveTheirKey(SparkSession spark, @TempDir Path directory) {
+        GoldenTable golden = GoldenTable.read("odd-sizes");
+        Dataset<Row> all = golden.paired(spark, GoldenTable.NESTED);
+        String noVisual = "id = 'p-1'";
+        String noText = "id in ('p-0', 'p-4')";
+        String visual = directory.resolve("visual").toString();
+        String text = directory.resolve("text").toString();
+        all.filter("not " + noVisual).select("id", "visual").write().parquet(visual);
+        all.filter("not " + noText).select("id", "text", "label").write().parquet(text);
+        FusionConfig config = new FusionConfig(
+                        golden.columns("label"), 64, false, Set.of(Emitted.POOLED, Emitted.TOKENS))
+                .with(CONFIG.policy());
+        FeatureTables tables =
+                FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), golden.columns("label"));
+        AuditedKeys keys = tables.audit(config.policy());
+        assertThat(keys.rows()).isEqualTo(golden.rows());
+        assertThat(keys.badRows()).isZero();
+
+        FusionProgress ofJoin = FusionProgress.start(spark.sparkContext());
+        Map<String, Row> joined =
+                byKey(FusionEngines.fuse(tables.pair(OptionalInt.of(2), keys), golden.checkpoint(), config, ofJoin));
+        Dataset<Row> nulls = all.withColumn("visual", functions.expr("if(" + noVisual + ", null, visual)"))
+                .withColumn("text", functions.expr("if(" + noText + ", null, text)"))
+                .withColumn("label", functions.expr("if(" + noText + ", null, label)"));
+        FusionProgress ofNulls = FusionProgress.start(spark.sparkContext());
+        assertThat(byKey(FusionEngines.fuse(nulls, golden.checkpoint(), config, ofNulls)))
+                .isEqualTo(joined)
+                .hasSize(golden.rows());
+        assertThat(ofNulls.fingerprint()).isEqualTo(ofJoin.fingerprint());
+
+        FusionProgress ofAll = FusionProgress.start(spark.sparkContext());
+        Map<String, Row> whole = byKey(FusionEngines.fuse(all, golden.checkpoint(), config, ofAll));
+        whole.forEach((key, row) -> {
+            Row lengths = joined.get(key).getStruct(4);
+            boolean lacks = List.of("p-0", "p-1", "p-4").contains(key);
+            assertThat(lengths.getInt(0) == 0).isEqualTo(key.equals("p-1"));
+            assertThat(lengths.getInt(1) == 0).isEqualTo(lacks && !key.equals("p-1"));
+            assertThat(row.equals(joined.get(key))).as(key).isEqualTo(!lacks);
+        });
+    }
+
+    private static Map<String, Row> byKey(Dataset<Row> fused) {
+        return fused.collectAsList().stream().collect(Collectors.toMap(row -> row.getString(0), row -> row));
     }
 
     private static List<Float> boxed(float[] numbers) {
