@@ -7,9 +7,9 @@ import java.util.function.Consumer;
 /**
  * Rows packed side by side, in order, without one padded token: the reused container of one thread.
  *
- * <p>The packed token order is row after row and, within a row, modality after modality in the model's order, behind the
- * tokens that the model itself puts first. Features are not kept: each modality's go through one {@link FeatureBlock},
- * which is handed over whenever it is full, and at the end.
+ * <p>The packed token order is row after row and, within a row, modality after modality in the model's order, after the
+ * tokens that the model itself puts first. Features are not stored: each modality streams through one {@link FeatureBlock},
+ * which is handed over whenever it is full and once at the end.
  */
 public final class Batch {
     private final int modalities;
@@ -40,8 +40,9 @@ public final class Batch {
         this.maxTokens = maxTokens;
         this.blocks = List.copyOf(blocks);
         this.full = full;
-        this.firstTokens = new int[maxTokens / modalities + 1];
-        this.lengths = new int[maxTokens];
+        int mostRows = maxTokens / (leadingTokens + 1);
+        this.firstTokens = new int[mostRows + 1];
+        this.lengths = new int[Math.multiplyExact(mostRows, modalities)];
         this.modalityTokens = new int[modalities];
     }
 
@@ -51,11 +52,12 @@ public final class Batch {
     }
 
     /**
-     * Packs one row behind the others.
+     * Packs one row after the others.
      *
-     * @param byModality one sequence per modality, of at least one token each; their sum must {@link #fits fit}
-     * @return false if a feature is NaN or infinite; the batch must then be cleared
-     * @throws IllegalArgumentException if the row does not fit, or a modality is missing or empty
+     * @param byModality one sequence per modality, without tokens for one that the row lacks; at least one token together, and no more
+     *     than {@link #fits fit}
+     * @return false if a feature is NaN or infinite; the batch is then as it was before
+     * @throws IllegalArgumentException if the row does not fit, has no token, or not a sequence per modality
      * @throws IllegalStateException if the batch must be cleared first
      */
     public boolean add(List<FeatureSequence> byModality) {
@@ -65,25 +67,34 @@ public final class Batch {
         if (byModality.size() != modalities) {
             throw new IllegalArgumentException("expected " + modalities + " sequences, got " + byModality.size());
         }
-        int end = tokens() + leadingTokens;
+        int start = tokens() + leadingTokens;
+        int end = start;
         for (int m = 0; m < modalities; m++) {
             int length = byModality.get(m).tokens();
-            if (length < 1 || length > maxTokens - end) {
+            if (length > maxTokens - end) {
                 throw new IllegalArgumentException("a sequence of " + length + " tokens does not fit behind " + end
                         + " of " + maxTokens + " tokens");
             }
-            lengths[rows * modalities + m] = length;
             end += length;
         }
-        int index = tokens() + leadingTokens;
+        if (end == start) {
+            throw new IllegalArgumentException("expected a row of at least one token, got none");
+        }
+        blocks.forEach(FeatureBlock::mark);
+        int index = start;
         for (int m = 0; m < modalities; m++) {
             FeatureSequence sequence = byModality.get(m);
             if (!pack(sequence, blocks.get(m), index)) {
-                finished = true;
+                // What was handed over meanwhile does no harm: the next row gets the same places.
+                blocks.forEach(FeatureBlock::rollBack);
                 return false;
             }
             index += sequence.tokens();
-            modalityTokens[m] += sequence.tokens();
+        }
+        for (int m = 0; m < modalities; m++) {
+            int length = byModality.get(m).tokens();
+            lengths[rows * modalities + m] = length;
+            modalityTokens[m] += length;
         }
         rows++;
         firstTokens[rows] = end;

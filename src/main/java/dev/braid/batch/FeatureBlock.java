@@ -15,6 +15,8 @@ public final class FeatureBlock {
     private final int[] positions;
 
     private int tokens;
+    /** Tokens of whole rows: what {@link #rollBack} leaves. */
+    private int marked;
 
     /**
      * An empty block.
@@ -70,8 +72,21 @@ public final class FeatureBlock {
         return features.isFinite();
     }
 
+    /** A row begins. */
+    void mark() {
+        marked = tokens;
+        features.mark();
+    }
+
+    /** Drops the tokens of the row that began last, as far as they are still here. */
+    void rollBack() {
+        tokens = marked;
+        features.rollBack();
+    }
+
     void clear() {
         tokens = 0;
+        marked = 0;
         features.clear();
     }
 }

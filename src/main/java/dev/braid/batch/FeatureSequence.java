@@ -3,7 +3,7 @@ package dev.braid.batch;
 /** The features of one modality of one row: a view of where they are stored, until they are packed. */
 public interface FeatureSequence {
 
-    /** Length in tokens, at least one. */
+    /** Length in tokens: at least one, unless the row lacks the modality ({@link NoTokens}). */
     int tokens();
 
     /** Where token {@code token} stood in the sequence as it was extracted: its row of a position table. */

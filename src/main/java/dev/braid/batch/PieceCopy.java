@@ -16,6 +16,8 @@ public final class PieceCopy {
     private final byte[] raw = new byte[LENGTH * Double.BYTES];
     /** x * 0 is 0 for finite x and NaN otherwise. One sum per lane, so that the loop vectorises. */
     private final float[] zeros = new float[LENGTH];
+    /** Where {@link #rollBack} goes on; all numbers before it are finite. */
+    private int marked;
 
     /** Copies to {@code out}, from its position on. */
     public PieceCopy(FloatBuffer out) {
@@ -59,6 +61,18 @@ public final class PieceCopy {
     /** Starts again at the beginning of the buffer. */
     void clear() {
         out.clear();
+        marked = 0;
+        Arrays.fill(zeros, 0);
+    }
+
+    /** Marks the end of the numbers, all of which are finite. */
+    void mark() {
+        marked = out.position();
+    }
+
+    /** Forgets the numbers that came after the mark. */
+    void rollBack() {
+        out.position(marked);
         Arrays.fill(zeros, 0);
     }
 

@@ -19,8 +19,8 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * One reading of a golden file, strict: {@code <modality>.features} [P, S, feature size] with {@code <modality>.lengths} I64
- * [P] (the first so many tokens are kept) or {@code <modality>.mask} I64 [P, S] (1 keeps), and the outputs that
- * {@link Golden} names.
+ * [P] (the first so many tokens are kept) or {@code <modality>.mask} I64 [P, S] (1 keeps; a row may lack modalities,
+ * but not all), and the outputs that {@link Golden} names.
  */
 final class GoldenReader {
     /** Far beyond what a check needs, and far below what one array can hold. */
@@ -62,6 +62,8 @@ final class GoldenReader {
             inputs.add(input(modality));
         }
         failOnProblems();
+        checkNoRowIsEmpty(inputs);
+        failOnProblems();
         tokens += rows * config.leadingTokens();
         long groups = (long) config.leadingTokens() + config.modalities().size();
         Map<Integer, GoldenOutput> layers = new TreeMap<>();
@@ -78,6 +80,16 @@ final class GoldenReader {
         checkUnused();
         failOnProblems();
         return new Golden(inputs, layers, fused, config.pooling(), pooled, attention, attentionByLayer);
+    }
+
+    /** A row may lack modalities, but not all. */
+    private void checkNoRowIsEmpty(List<GoldenInput> inputs) {
+        for (int row = 0; row < rows; row++) {
+            int number = row;
+            if (inputs.stream().allMatch(input -> input.kept(number).length == 0)) {
+                problems.add("the kept tokens: expected at least one in every row, got none in row " + row);
+            }
+        }
     }
 
     private GoldenInput input(ModalityConfig modality) {
@@ -160,16 +172,12 @@ final class GoldenReader {
         String tokens = "the kept tokens of '" + modality.name() + ".features': expected ";
         for (int row = 0; row < kept.length; row++) {
             int[] ofRow = kept[row];
-            if (ofRow.length == 0) {
-                problems.add(tokens + "at least one in every row, got none in row " + row);
-                return false;
-            }
-            if (ofRow[ofRow.length - 1] >= modality.maxPositions()) {
+            if (ofRow.length > 0 && ofRow[ofRow.length - 1] >= modality.maxPositions()) {
                 problems.add(tokens + "at most " + modality.maxPositions() + " positions (position table of '"
                         + modality.name() + "'), got " + (ofRow[ofRow.length - 1] + 1) + " in row " + row);
                 return false;
             }
-            if (first && ofRow[0] != 0) {
+            if (first && (ofRow.length == 0 || ofRow[0] != 0)) {
                 problems.add(tokens + "token 0 (pooling '" + config.pooling().configName()
                         + "' reads it), got it dropped" + " in row " + row);
                 return false;

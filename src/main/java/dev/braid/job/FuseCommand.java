@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusedTable;
 import dev.braid.spark.FusionConfig;
@@ -98,24 +99,25 @@ final class FuseCommand implements Callable<Integer> {
             }
             try (RunDirectory run = begun.get()) {
                 Verification verification = options.verify(stored, hadoop);
-                long rows = tables.audit();
+                AuditedKeys keys = tables.audit(config.policy());
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
                 PrintWriter error = spec.commandLine().getErr();
                 Manifest manifest;
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
-                        ProgressLine line = ProgressLine.start(error, rows, progress::rows, progress::tokens)) {
-                    PairedTable paired = tables.pair(options.partitions());
+                        ProgressLine line = ProgressLine.start(error, keys.rows(), progress::rows, progress::tokens)) {
+                    PairedTable paired = tables.pair(options.partitions(), keys);
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
-                            OutputFiles.bytes(config, checkpoint.config(), rows, tables.bytes()));
+                            OutputFiles.bytes(config, checkpoint.config(), keys.rows(), tables.bytes()));
                     manifest = output.write(
                             run,
                             directory -> {
-                                List<Shard> shards = engine.write(paired, directory, run.id(), files, progress);
+                                List<Shard> shards = engine.write(paired, directory, run.id(), keys, files, progress);
+                                tables.quarantine(keys, directory, run.id());
                                 tables.refuseChanged();
-                                return description.of(run.id(), verification.outcome(), shards);
+                                return description.of(run.id(), verification.outcome(), shards, keys);
                             },
-                            rows);
+                            keys.rows());
                     Stop.published(output.path());
                 }
                 out.println(new RunReport(

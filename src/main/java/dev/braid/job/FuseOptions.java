@@ -93,6 +93,9 @@ final class FuseOptions {
                     + " Default: refuse the row.")
     boolean truncate;
 
+    @Mixin
+    PolicyOptions rows;
+
     @Option(
             names = "--partitions",
             paramLabel = "N",
@@ -135,7 +138,7 @@ final class FuseOptions {
 
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
-     * --features}, and what {@link InputOptions#check} says.
+     * --features}, and what {@link InputOptions#check} and {@link PolicyOptions#policy} say.
      *
      * @throws UsageException naming the first of these that is wrong
      */
@@ -154,6 +157,7 @@ final class FuseOptions {
             throw new UsageException("Cannot fuse: expected " + String.join(", ", missing) + " (required), got none");
         }
         input.check("fuse");
+        rows.policy();
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth("fuse", "neither");
         }
@@ -182,7 +186,8 @@ final class FuseOptions {
             throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"
                     + " 'none'; pass '--pooling' or '--emit tokens'");
         }
-        return new FusionConfig(read, input.maxTokens, truncate, Set.copyOf(emit), vectors, precision.precision);
+        return new FusionConfig(
+                read, input.maxTokens, truncate, Set.copyOf(emit), vectors, precision.precision, rows.policy());
     }
 
     /** The options that decide what the rows of the output are, as they were given or by default, by name. */

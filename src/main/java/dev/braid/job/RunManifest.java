@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.checkpoint.ModelDigest;
+import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.InputFile;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.Shard;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.apache.spark.sql.SparkSession;
 
 /** What is known of a run when it begins, and the manifest of what it wrote. */
@@ -37,7 +39,7 @@ final class RunManifest {
     }
 
     /** The manifest of all that was written. */
-    Manifest of(String run, String verified, List<Shard> shards) {
+    Manifest of(String run, String verified, List<Shard> shards, AuditedKeys keys) {
         Instant now = Instant.now();
         long fingerprint = shards.stream()
                 .mapToLong(shard -> Long.parseUnsignedLong(shard.fingerprint(), 16))
@@ -63,9 +65,15 @@ final class RunManifest {
                 shards.stream().mapToLong(Shard::rows).sum(),
                 shards.stream().mapToLong(Shard::tokens).sum(),
                 shards.stream().mapToLong(Shard::truncated).sum(),
-                Manifest.quarantined(shards),
+                quarantined(shards, keys),
                 String.format(Locale.ROOT, "%016x", fingerprint),
                 Duration.between(start, now).toMillis() / 1000.0,
                 shards);
+    }
+
+    private static Map<String, Long> quarantined(List<Shard> shards, AuditedKeys keys) {
+        Map<String, Long> counts = new TreeMap<>(keys.setAsideBy());
+        shards.forEach(shard -> shard.quarantined().forEach((reason, rows) -> counts.merge(reason, rows, Long::sum)));
+        return counts;
     }
 }

@@ -3,6 +3,7 @@ package dev.braid.job;
 import dev.braid.spark.Manifest;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /**
  * What a run did, printed at its end.
@@ -23,6 +24,14 @@ record RunReport(Manifest manifest, long multiplyAdds, Duration elapsed, String 
                 .add("tokens", format("%,d", manifest.tokens()));
         if (manifest.truncated() > 0) {
             report.add("truncated", format("%,d rows", manifest.truncated()));
+        }
+        if (manifest.quarantinedRows() > 0) {
+            report.add(
+                    "quarantined",
+                    format("%,d rows", manifest.quarantinedRows())
+                            + manifest.quarantined().entrySet().stream()
+                                    .map(reason -> reason.getKey() + " " + format("%,d", reason.getValue()))
+                                    .collect(Collectors.joining(", ", " (", ")")));
         }
         return report.add("fingerprint", manifest.fingerprint())
                 .add("seconds", format("%,.1f", seconds))

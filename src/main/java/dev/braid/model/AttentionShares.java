@@ -26,8 +26,8 @@ final class AttentionShares {
         this.layers = config.layers();
         this.heads = config.heads();
         this.groups = config.leadingTokens() + config.modalities().size();
-        int rowTokens = Math.max(1, groups);
-        this.sums = new double[Math.multiplyExact(maxTokens / rowTokens + 1, layers * groups)];
+        int mostRows = maxTokens / (config.leadingTokens() + 1); // a row may lack all modalities but one
+        this.sums = new double[Math.multiplyExact(mostRows + 1, layers * groups)];
         this.weights = new float[maxTokens];
     }
 

@@ -178,7 +178,7 @@ public final class FusionWorkspace implements AutoCloseable {
         return pooledOnly;
     }
 
-    /** Moves the pooled token of each row r to hidden token r, in place: none stands before its row's number. */
+    /** Moves the pooled token of each row r to hidden token r, in place and front to back: its index is r or later. */
     void keepPooledTokens() {
         int size = config.hiddenSize();
         for (int row = 0; row < batch.rows(); row++) {

@@ -6,11 +6,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
 
 /**
  * Parquet tables that hold the features of a model's modalities: one table for all, or several that share a key. Read
@@ -23,6 +27,9 @@ public final class FeatureTables {
     private static final long AUDIT_BYTES = 256L << 20;
     /** How many changed files a message names. */
     private static final int CHANGES = 3;
+
+    /** So many keys are sent to every executor, by the driver, rather than shuffling features. */
+    private static final int BROADCAST_KEYS = 100_000;
 
     private final SparkSettings settings;
     private final TableColumns columns;
@@ -126,13 +133,23 @@ public final class FeatureTables {
      * @throws TransientException if that is not the number in the footers: the files changed since they were opened
      */
     public long audit() {
-        List<Dataset<Row>> keys =
-                tables.stream().map(table -> table.select(PairedTable.KEY)).toList();
+        return audit(RowPolicy.FAIL).rows();
+    }
+
+    /**
+     * The same, but keys that {@code policy} sets aside are counted.
+     *
+     * @throws InputException if a key is bad that the policy does not set aside, or there are more than it allows
+     * @throws IllegalStateException if the files changed since they were opened
+     */
+    public AuditedKeys audit(RowPolicy policy) {
         List<String> names = sources.stream().map(SourceTable::name).toList();
+        KeyCounts counts = KeyCounts.of(tables, auditTasks(inputBytes, settings.shufflePartitions()));
         try {
-            long found = new KeyAudit(keys, names, columns.key(), auditTasks(inputBytes, settings.shufflePartitions()))
-                    .rows();
-            sources.forEach(source -> checkRows(source, found));
+            AuditedKeys found = new KeyAudit(counts, names, columns.key(), policy).audit();
+            for (int t = 0; t < sources.size(); t++) {
+                checkRows(sources.get(t), found.tableRows().get(t));
+            }
             return found;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);
@@ -206,13 +223,61 @@ public final class FeatureTables {
             PairedTable stored = PairedTable.stored(sources.get(0), tables.get(0), columns);
             return partitions.isPresent() ? stored.repartition(partitions.getAsInt()) : stored;
         }
-        int tasks = partitions.orElseGet(() -> settings.shufflePartitions().orElseGet(this::joinTasks));
-        // The join needs no further shuffle, and later settings of the session do not change the number of its tasks.
-        return PairedTable.joined(
-                tables.stream()
-                        .map(table -> table.repartition(tasks, functions.col(PairedTable.KEY)))
-                        .toList(),
-                columns);
+        return PairedTable.joined(shuffled(tasks(partitions)), columns);
+    }
+
+    private int tasks(OptionalInt partitions) {
+        return partitions.orElseGet(() -> settings.shufflePartitions().orElseGet(this::joinTasks));
+    }
+
+    /** The join needs no further shuffle, and later settings of the session do not change the number of its tasks. */
+    private List<Dataset<Row>> shuffled(int tasks) {
+        return tables.stream()
+                .map(table -> table.repartition(tasks, functions.col(PairedTable.KEY)))
+                .toList();
+    }
+
+    /**
+     * As {@link #pair(OptionalInt)}, without the rows whose keys are bad. Only duplicate keys and rows to be fused that lack
+     * a modality cost anything: one more pass over the keys, whose result meets the features in the same partitions. A
+     * single table is shuffled only if more than {@value #BROADCAST_KEYS} keys occur more than once.
+     *
+     * @param keys what {@link #audit(RowPolicy)} found
+     */
+    public PairedTable pair(OptionalInt partitions, AuditedKeys keys) {
+        if (keys.duplicateKeys() == 0 && !keys.incomplete()) {
+            return pair(partitions);
+        }
+        int tasks = tasks(partitions);
+        if (tables.size() == 1) {
+            boolean few = keys.duplicateKeys() <= BROADCAST_KEYS;
+            int counting = few ? auditTasks(inputBytes, settings.shufflePartitions()) : tasks;
+            return pair(few ? partitions : OptionalInt.of(tasks))
+                    .without(KeyCounts.of(tables, counting).duplicates(), few);
+        }
+        return PairedTable.joined(KeyCounts.of(tables, tasks).fusible(keys.incomplete()), shuffled(tasks), columns);
+    }
+
+    /**
+     * Writes the rows of the keys that {@link #pair(OptionalInt, AuditedKeys)} leaves out into the quarantine of a run; {@link
+     * AuditedKeys#setAside()} says how many. A row without a key in a single table is not among them: its task finds it.
+     */
+    public void quarantine(AuditedKeys keys, String directory, String runId) {
+        if (keys.setAside() > 0) {
+            DataType type = KeyCounts.of(tables, 1).keyType();
+            FusedFiles.writeBadKeys(badKeys(keys, runId), type, directory, runId, settings.session());
+        }
+    }
+
+    JavaRDD<InternalRow> badKeys(AuditedKeys keys, String runId) {
+        KeyCounts counts = KeyCounts.of(tables, auditTasks(inputBytes, settings.shufflePartitions()));
+        List<String> modalities = sources.stream()
+                .map(source -> source.features().stream()
+                        .map(feature -> feature.modality().name())
+                        .collect(Collectors.joining(", ")))
+                .toList();
+        BadKeys bad = new BadKeys(counts.keyType(), columns.key(), modalities, runId);
+        return SparkRows.internal(counts.rows().filter(counts.isSetAside(keys))).mapPartitions(bad::rows);
     }
 
     /** The size of all files. */

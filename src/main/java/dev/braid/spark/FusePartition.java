@@ -33,21 +33,28 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
 
     @Override
     public Iterator<InternalRow> call(Iterator<StoredRow> rows) {
-        return fuse(rows, null);
+        return fuse(rows, BadRows.FAIL, null);
     }
 
     /**
      * The fused rows of a partition, closed at the end of the task.
      *
+     * @param bad takes the rows that cannot be fused
      * @param vectors takes the vectors; null if the rows do
      */
-    FusedRows fuse(Iterator<StoredRow> rows, Supplier<VectorOutput> vectors) {
+    FusedRows fuse(Iterator<StoredRow> rows, BadRows bad, Supplier<VectorOutput> vectors) {
         TaskContext task = TaskContext.get();
         Set<Readout> readouts = EnumSet.noneOf(Readout.class);
         layout.fused().forEach(column -> column.readout().ifPresent(readouts::add));
         ExecutorModel.Size size = new ExecutorModel.Size(maxTokens, readouts, task.cpus());
         FusedRows fused = new FusedRows(
-                rows, decoder, layout, () -> ExecutorModel.borrow(model.id(), model::load, size), progress, vectors);
+                rows,
+                decoder,
+                layout,
+                bad,
+                () -> ExecutorModel.borrow(model.id(), model::load, size),
+                progress,
+                vectors);
         // A task that fails, or that needs no more rows, does not read to the end.
         task.addTaskCompletionListener((TaskCompletionListener) ended -> fused.close());
         return fused;

@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.InputException;
 import dev.braid.parquet.FileSchema;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -7,6 +8,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -16,8 +18,11 @@ import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.util.SerializableConfiguration;
 
 /** Writes fused rows to files, a task each: vectors go into columns of their own, all else into rows. Driver only. */
 final class FusedFiles {
@@ -37,15 +42,16 @@ final class FusedFiles {
     /**
      * Fuses {@code rows} and writes what is not finished in the directory yet.
      *
-     * @param run identifier of the run
+     * @param run which is known here but for the rows that finished tasks have set aside
      * @return the records of all tasks, in the order of their partitions
+     * @throws InputException if a row must end the run, or too many are bad
      */
     List<Shard> write(
             JavaRDD<StoredRow> rows,
             OutputFiles.Grouping grouping,
             FusePartition partition,
             String directory,
-            String run,
+            Quarantine.Run run,
             SparkSession session)
             throws IOException {
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
@@ -55,10 +61,7 @@ final class FusedFiles {
         // A table without rows may have no partition, and its file shows its columns.
         JavaRDD<StoredRow> partitions = rows.getNumPartitions() > 0 ? rows : spark.parallelize(List.of(), 1);
         String plan = SparkSettings.planDigest(session, partitions.getNumPartitions());
-        List<Shard> finished = RunDirectory.shards(path, files).stream()
-                .filter(shard -> shard.plan().equals(plan))
-                .toList();
-        RunDirectory.clean(path, finished, files);
+        List<Shard> finished = RunDirectory.finishedShards(path, plan, files);
         Set<Integer> done = finished.stream()
                 .flatMap(shard -> shard.partitions().stream())
                 .collect(Collectors.toCollection(HashSet::new));
@@ -67,13 +70,38 @@ final class FusedFiles {
                 .map(group ->
                         group.stream().filter(part -> !done.contains(part)).toList())
                 .toList();
-        FileTask.Target target = new FileTask.Target(directory, run, plan);
-        FileTask task = new FileTask(partition, schema(), target, groups, settings);
+        RejectedRows rejected = RejectedRows.start(session.sparkContext(), run.and(finished));
+        FileTask task = new FileTask(partition, schema(), directory, plan, groups, rejected, settings);
         SparkSettings.run(
                 spark,
                 settings,
-                () -> merged.mapPartitionsWithIndex(task, false).collect());
+                () -> rejected.await(merged.mapPartitionsWithIndex(task, false).collectAsync()));
         return complete(RunDirectory.shards(path, files), partitions.getNumPartitions());
+    }
+
+    /** Writes the rows of keys that are bad into the quarantine. */
+    static void writeBadKeys(
+            JavaRDD<InternalRow> rows, DataType key, String directory, String run, SparkSession session) {
+        JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
+        Configuration settings = SparkSettings.writing(session);
+        SerializableConfiguration travelling = new SerializableConfiguration(settings);
+        SparkSettings.run(
+                spark,
+                settings,
+                () -> rows.mapPartitionsWithIndex(
+                                (index, bad) -> {
+                                    String name = String.format(Locale.ROOT, "keys-%05d-%s", index, run);
+                                    try (FileAttempt file =
+                                            FileTask.quarantine(new Path(directory), name, key, travelling.value())) {
+                                        while (bad.hasNext()) {
+                                            file.write(bad.next());
+                                        }
+                                        file.publish();
+                                    }
+                                    return Collections.<Void>emptyIterator();
+                                },
+                                false)
+                        .collect());
     }
 
     /** The rows of finished partitions are not even read. */

@@ -1,7 +1,6 @@
 package dev.braid.spark;
 
 import dev.braid.batch.Batch;
-import dev.braid.batch.DecodedRow.Reason;
 import dev.braid.model.FusionWorkspace;
 import java.util.Arrays;
 
@@ -84,7 +83,7 @@ final class FusedRow {
         int unfit = form.firstUnfit(vector);
         if (unfit >= 0) {
             throw new UnfitValueException(
-                    Reason.RESULT_NOT_FINITE,
+                    Reason.NON_FINITE_RESULT,
                     column,
                     "would hold " + vector[unfit] + " at " + where + "element " + unfit + ", expected "
                             + form.expected() + "; the row's features are finite, but too large for the model");

@@ -1,14 +1,11 @@
 package dev.braid.spark;
 
-import dev.braid.InputException;
 import dev.braid.batch.Batch;
-import dev.braid.batch.DecodedRow;
-import dev.braid.batch.DecodedRow.Rejected;
-import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
+import dev.braid.spark.DecodedRow.Sequences;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -20,7 +17,8 @@ import org.apache.spark.sql.types.DataType;
 /**
  * The fused rows of one partition, in the order of its rows. Rows are read until a batch is full, fused together, and handed
  * out one by one, each valid until the next one; at most one input row and one batch are held. The model and a workspace are
- * borrowed when there is a row to fuse and given back after the last one.
+ * borrowed when there is a row to fuse and given back after the last one. A row that cannot be fused is handed to {@link
+ * BadRows} and skipped; the bits of its neighbours do not depend on it.
  *
  * <p>A task may end while another thread still reads here, such as one that feeds a Python worker: closing waits for the
  * batch in progress, and there are no rows afterwards, so that the workspace can go to another task.
@@ -29,11 +27,13 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final Iterator<StoredRow> rows;
     private final RowDecoder decoder;
     private final FusedLayout layout;
+    private final BadRows badRows;
     private final Supplier<ExecutorModel.Borrowed> lender;
     /** Null where nobody counts. */
     private final FusionProgress progress;
 
     private final RowWriter writer;
+    private final SparkRows.SourceFile sourceFile = new SparkRows.SourceFile();
     /** Opens what takes the vectors, at the first row. */
     private final Supplier<VectorOutput> vectorOutput;
 
@@ -58,14 +58,27 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** Rows of the batch that were cut. */
     private int truncated;
 
+    /** Whether the next row is written, and not handed out. */
+    private boolean prepared;
+
+    /** Whether a bad row ended the rows. */
+    private boolean stopped;
+
     private boolean closed;
     /** When the workspace was given back, a reading of {@link System#nanoTime()}. */
     private long givenBack;
 
     private final Tally tally = new Tally();
 
-    /** A packed row: what the output carries of it, the hash of its key, and whether a sequence was cut. */
-    private record PackedRow(InternalRow carried, long keyHash, boolean truncated) {}
+    /**
+     * A packed row.
+     *
+     * @param carried what the output carries of it
+     * @param keyHash the hash of its key
+     * @param sourceFile that it was read from
+     * @param truncated whether a sequence was cut
+     */
+    private record PackedRow(InternalRow carried, long keyHash, String sourceFile, boolean truncated) {}
 
     /**
      * The fused rows of {@code rows}.
@@ -76,12 +89,14 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             Iterator<StoredRow> rows,
             RowDecoder decoder,
             FusedLayout layout,
+            BadRows badRows,
             Supplier<ExecutorModel.Borrowed> lender,
             FusionProgress progress,
             Supplier<VectorOutput> vectorOutput) {
         this.rows = rows;
         this.decoder = decoder;
         this.layout = layout;
+        this.badRows = badRows;
         this.lender = lender;
         this.progress = progress;
         this.writer = new RowWriter(layout.carried().size());
@@ -93,16 +108,22 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (closed) {
             return false;
         }
+        if (prepared) {
+            return true;
+        }
         if (borrowed == null && !begin()) {
             return false;
         }
         stopwatch().lap(Stage.WRITE);
-        if (next == ready) {
-            fuseNextBatch();
-        }
-        if (next == ready) {
-            close();
-            return false;
+        while (!prepared) {
+            if (next == ready) {
+                fuseNextBatch();
+            }
+            if (next == ready || stopped) {
+                close();
+                return false;
+            }
+            write(packed.set(next, null));
         }
         return true;
     }
@@ -142,7 +163,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         next = 0;
         Batch batch = workspace().batch();
         pack(batch);
-        if (batch.isEmpty()) {
+        if (batch.isEmpty() || stopped) {
             return;
         }
         model().fuse(workspace());
@@ -160,13 +181,11 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
-        PackedRow row = packed.set(next, null);
-        write(row);
-        next++;
-        stopwatch().lap(Stage.POOL);
+        prepared = false;
         return writer.row();
     }
 
+    /** Writes the next row of the batch, if its result can be written. */
     private void write(PackedRow row) {
         if (vectors == null) {
             vectors = vectorOutput.get();
@@ -187,13 +206,23 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                         .get(f)
                         .write(fusedRow, writer, vectors, layout.places().get(f), hash);
             }
+            prepared = true;
         } catch (UnfitValueException unfit) {
-            throw reject(decoder.rejected(row.carried(), unfit));
+            reject(decoder.unfit(row.carried(), row.sourceFile(), unfit));
         }
-        tally.add(fusedRow.tokens(), row.truncated(), hash);
-        if (progress != null) {
+        if (prepared) {
+            tally.add(fusedRow.tokens(), row.truncated(), hash);
+        }
+        next++;
+        stopwatch().lap(Stage.POOL);
+        if (prepared && progress != null) {
             progress.emitted(hash);
         }
+    }
+
+    /** Whether a bad row ended the rows before their end. */
+    boolean stopped() {
+        return stopped;
     }
 
     /** The rows that were handed out. */
@@ -230,7 +259,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         batch.clear();
         packed.clear();
         truncated = 0;
-        while (pending != null || read()) {
+        while (!stopped && (pending != null || read())) {
             if (!batch.fits(pending.tokens())) {
                 if (batch.isEmpty()) {
                     throw new IllegalStateException(
@@ -238,14 +267,15 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 }
                 return;
             }
-            if (!batch.add(pending.byModality())) {
-                throw reject(decoder.notFinite(pendingRow, pending));
+            if (batch.add(pending.byModality())) {
+                InternalRow carried = pendingRow.carried();
+                long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
+                packed.add(new PackedRow(carried, keyHash, sourceFile.current(), pending.truncated()));
+                truncated += pending.truncated() ? 1 : 0;
+            } else {
+                reject(decoder.notFinite(pendingRow, pending));
             }
-            InternalRow carried = pendingRow.carried();
-            packed.add(
-                    new PackedRow(carried, layout.keyed() ? writer.ofKey(carried, keyType()) : 0, pending.truncated()));
             stopwatch().lap(Stage.PACK);
-            truncated += pending.truncated() ? 1 : 0;
             pending = null;
         }
     }
@@ -254,26 +284,29 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return layout.carriedTypes().get(0);
     }
 
-    /** Reads the next row, if there is one. */
+    /** Reads the next row that can be packed, if there is one. */
     private boolean read() {
-        boolean more = rows.hasNext();
-        if (more) {
-            pendingRow = rows.next();
+        while (!stopped) {
+            boolean more = rows.hasNext();
+            if (more) {
+                pendingRow = rows.next();
+            }
+            stopwatch().lap(Stage.READ);
+            if (!more) {
+                return false;
+            }
+            DecodedRow decoded = decoder.decode(pendingRow);
+            stopwatch().lap(Stage.DECODE);
+            if (decoded instanceof Sequences sequences) {
+                pending = sequences;
+                return true;
+            }
+            reject((BadRow) decoded);
         }
-        stopwatch().lap(Stage.READ);
-        if (!more) {
-            return false;
-        }
-        DecodedRow decoded = decoder.decode(pendingRow);
-        if (decoded instanceof Rejected rejected) {
-            throw reject(rejected);
-        }
-        pending = (Sequences) decoded;
-        stopwatch().lap(Stage.DECODE);
-        return true;
+        return false;
     }
 
-    private static InputException reject(Rejected rejected) {
-        return new InputException(rejected.message());
+    private void reject(BadRow bad) {
+        stopped = !badRows.reject(bad);
     }
 }

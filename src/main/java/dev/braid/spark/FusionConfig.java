@@ -13,6 +13,8 @@ import java.util.Set;
  * @param emitted what the output holds of a row, at least one
  * @param vectors how the output's vectors are stored
  * @param precision what the model computes in
+ * @param policy what happens to rows that cannot be fused; a {@code Dataset} has no quarantine, so there such a row always
+ *     fails the job, and of the policy only whether rows may lack modalities counts
  */
 public record FusionConfig(
         TableColumns columns,
@@ -20,7 +22,8 @@ public record FusionConfig(
         boolean truncate,
         Set<Emitted> emitted,
         VectorForm vectors,
-        Precision precision)
+        Precision precision,
+        RowPolicy policy)
         implements Serializable {
 
     public FusionConfig {
@@ -34,9 +37,14 @@ public record FusionConfig(
         }
     }
 
-    /** Arrays, computed in float32. */
+    /** Arrays, computed in float32; a row that cannot be fused is an error. */
     public FusionConfig(TableColumns columns, int maxTokens, boolean truncate, Set<Emitted> emitted) {
-        this(columns, maxTokens, truncate, emitted, VectorForm.ARRAY, Precision.FLOAT32);
+        this(columns, maxTokens, truncate, emitted, VectorForm.ARRAY, Precision.FLOAT32, RowPolicy.FAIL);
+    }
+
+    /** The same, but for the policy. */
+    public FusionConfig with(RowPolicy other) {
+        return new FusionConfig(columns, maxTokens, truncate, emitted, vectors, precision, other);
     }
 
     /** Whether the output holds that of a row. */

@@ -109,10 +109,12 @@ public final class FusionEngine implements AutoCloseable {
 
     /**
      * Fuses a paired table into Parquet files, with the columns that {@link #fuse(Dataset)} gives: one per task that has rows,
-     * and at least one. Tasks that have finished in this directory, of the same input, model and options, are not run again.
+     * and at least one. Rows that cannot be fused end the run or are set aside, as the configuration's policy
+     * says. Tasks that have finished in this directory, of the same input, model and options, are not run again.
      *
      * @param directory that exists and holds nothing else
      * @param run identifier of the run, part of the files' names
+     * @param keys what is known of the rows' keys
      * @param grouping how many files there are
      * @param progress counts rows whenever a task ends
      * @return what each task wrote
@@ -120,7 +122,12 @@ public final class FusionEngine implements AutoCloseable {
      * @throws IOException if the directory cannot be written
      */
     public List<Shard> write(
-            PairedTable paired, String directory, String run, OutputFiles.Grouping grouping, FusionProgress progress)
+            PairedTable paired,
+            String directory,
+            String run,
+            AuditedKeys keys,
+            OutputFiles.Grouping grouping,
+            FusionProgress progress)
             throws IOException {
         requireOpen();
         FusedFiles target = new FusedFiles(paired.carriedFields(), columns());
@@ -130,7 +137,7 @@ public final class FusionEngine implements AutoCloseable {
                 grouping,
                 partition,
                 directory,
-                run,
+                new Quarantine.Run(run, config.policy(), keys.rows(), keys.setAside()),
                 paired.rows().sparkSession());
     }
 

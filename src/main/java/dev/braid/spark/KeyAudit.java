@@ -8,118 +8,139 @@ import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Column;
-import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.BinaryType;
 
 /**
- * Looks at the keys of all tables, and at nothing else: each key must stand once in every table. One pass counts what
- * is wrong; a further one fetches examples, for a kind of fault that there is.
+ * Looks at the keys of all tables, and at nothing else: each key must occur once in every table. One pass counts what is
+ * wrong; a further one fetches examples, for a kind of fault that ends the run.
  */
 final class KeyAudit {
     private static final int EXAMPLES = 5;
     private static final String KEY = PairedTable.KEY;
-    private static final String SIDE = "side";
 
     private final List<String> names;
     private final String keyColumn;
+    private final RowPolicy policy;
+    private final KeyCounts counts;
     private final List<Fault> faults;
-    /** A row per distinct key: the key, and per table how often it stands there. */
-    private final Dataset<Row> counts;
 
     /** One kind of fault: the keys that have it, and how its message goes on around their number. */
-    private record Fault(Column condition, Column number, String before, String after) {}
+    private record Fault(Reason reason, Column condition, Column number, String before, String after) {}
 
     /**
      * An audit that has not looked yet.
      *
-     * @param tables each with a column {@link PairedTable#KEY}
      * @param names how messages call the tables
      * @param keyColumn how messages call the key
-     * @param tasks how many tasks count
      */
-    KeyAudit(List<Dataset<Row>> tables, List<String> names, String keyColumn, int tasks) {
+    KeyAudit(KeyCounts counts, List<String> names, String keyColumn, RowPolicy policy) {
         this.names = names;
         this.keyColumn = keyColumn;
-        this.counts = counts(tables, tasks);
+        this.policy = policy;
+        this.counts = counts;
         this.faults = faults();
     }
 
     /**
-     * The number of rows, the same in every table.
+     * Counts rows and bad keys.
      *
-     * @throws InputException with every null key, double key and missing key counted, and examples
+     * @throws InputException with every null key, double key and missing key counted, and examples, if the policy does not
+     *     set them aside; or if more rows are to be set aside than it allows
      */
-    long rows() {
+    AuditedKeys audit() {
         List<Column> totals = new ArrayList<>();
-        totals.add(total(col(side(0))));
+        counts.tables().forEach(table -> totals.add(total(table)));
+        totals.add(total(counts.pairedRows()));
+        totals.add(total(when(counts.isDuplicate(), 1).otherwise(0)));
+        for (Reason reason : KeyCounts.REASONS) {
+            totals.add(total(when(counts.is(reason), counts.pairedRows()).otherwise(0)));
+        }
         faults.forEach(fault ->
                 totals.add(total(when(fault.condition(), fault.number()).otherwise(0))));
-        Row found = counts.agg(totals.get(0), totals.subList(1, totals.size()).toArray(Column[]::new))
+        Row found = counts.rows()
+                .agg(totals.get(0), totals.subList(1, totals.size()).toArray(Column[]::new))
                 .head();
+        int next = names.size() + 2 + KeyCounts.REASONS.size();
         List<String> problems = new ArrayList<>();
-        for (int f = 0; f < faults.size(); f++) {
-            if (found.getLong(1 + f) > 0) {
-                problems.add(problem(faults.get(f), found.getLong(1 + f)));
+        for (Fault fault : faults) {
+            long number = found.getLong(next++);
+            if (number > 0) {
+                problems.add(problem(fault, number));
             }
         }
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot pair rows by key '" + keyColumn + "'", problems);
         }
-        return found.getLong(0);
+        AuditedKeys audited = audited(found);
+        policy.maxBadRows().check(audited.badRows(), audited.rows());
+        return audited;
     }
 
-    private static Dataset<Row> counts(List<Dataset<Row>> tables, int tasks) {
-        Dataset<Row> keys = null;
-        List<Column> sides = new ArrayList<>();
-        for (int t = 0; t < tables.size(); t++) {
-            Dataset<Row> own = tables.get(t).select(col(KEY), lit(t).as(SIDE));
-            keys = keys == null ? own : keys.union(own);
-            sides.add(sum(when(col(SIDE).equalTo(t), 1L).otherwise(0L)).as(side(t)));
+    private AuditedKeys audited(Row found) {
+        List<Long> tableRows = new ArrayList<>();
+        for (int t = 0; t < names.size(); t++) {
+            tableRows.add(found.getLong(t));
         }
-        return keys.repartition(tasks, col(KEY))
-                .groupBy(col(KEY))
-                .agg(sides.get(0), sides.subList(1, sides.size()).toArray(Column[]::new));
+        int next = names.size();
+        long rows = found.getLong(next++);
+        long duplicateKeys = found.getLong(next++);
+        Map<Reason, Long> bad = new EnumMap<>(Reason.class);
+        for (Reason reason : KeyCounts.REASONS) {
+            long number = found.getLong(next++);
+            if (number > 0 && (reason != Reason.MISSING_MODALITY || !policy.fusesRest())) {
+                bad.put(reason, number);
+            }
+        }
+        boolean anyMissing = found.getLong(next - 1) > 0;
+        return new AuditedKeys(rows, tableRows, bad, duplicateKeys, policy.fusesRest() && anyMissing);
     }
 
+    /** What ends the run. */
     private List<Fault> faults() {
         List<Fault> all = new ArrayList<>();
+        Column setAside = policy.quarantines(Reason.DUPLICATE_KEY) ? counts.isDuplicate() : lit(false);
         for (int t = 0; t < names.size(); t++) {
             String name = names.get(t);
+            Column own = counts.tables().get(t);
             String table = "table '" + name + "': expected ";
-            all.add(new Fault(col(KEY).isNull(), col(side(t)), table + "a key in every row, got null in ", " rows"));
             all.add(new Fault(
-                    col(KEY).isNotNull().and(col(side(t)).gt(1)),
+                    Reason.NULL_KEY, col(KEY).isNull(), own, table + "a key in every row, got null in ", " rows"));
+            all.add(new Fault(
+                    Reason.DUPLICATE_KEY,
+                    col(KEY).isNotNull().and(own.gt(1)),
                     lit(1L),
                     table + "every key once, got ",
                     " keys more than once"));
-            Column elsewhere = lit(false);
-            for (int other = 0; other < names.size(); other++) {
-                elsewhere =
-                        other == t ? elsewhere : elsewhere.or(col(side(other)).gt(0));
-            }
             String others = names.stream()
                     .filter(other -> !other.equals(name))
                     .map(other -> "'" + other + "'")
                     .collect(Collectors.joining(", "));
             all.add(new Fault(
-                    col(KEY).isNotNull().and(col(side(t)).equalTo(0)).and(elsewhere),
+                    Reason.MISSING_MODALITY,
+                    col(KEY).isNotNull().and(own.equalTo(0)).and(functions.not(setAside)),
                     lit(1L),
                     table + "every key of " + others + ", got ",
                     " keys missing"));
         }
-        return all;
+        return all.stream()
+                .filter(fault -> !policy.quarantines(fault.reason()))
+                .filter(fault -> fault.reason() != Reason.MISSING_MODALITY || !policy.fusesRest())
+                .toList();
     }
 
     private String problem(Fault fault, long number) {
         String text = fault.before() + number + fault.after();
-        boolean binary = counts.schema().fields()[0].dataType() instanceof BinaryType;
+        boolean binary = counts.keyType() instanceof BinaryType;
         Column printed = binary ? functions.hex(col(KEY)) : col(KEY).cast("string");
-        List<Row> examples = counts.filter(fault.condition().and(col(KEY).isNotNull()))
+        List<Row> examples = counts.rows()
+                .filter(fault.condition().and(col(KEY).isNotNull()))
                 .orderBy(col(KEY))
                 .select(printed)
                 .limit(EXAMPLES)
@@ -133,9 +154,5 @@ final class KeyAudit {
 
     private static Column total(Column number) {
         return coalesce(sum(number), lit(0L));
-    }
-
-    private static String side(int table) {
-        return "n" + table;
     }
 }

@@ -91,14 +91,7 @@ public record Manifest(
     }
 
     /** Rows that were set aside, for any reason. */
-    long quarantinedRows() {
+    public long quarantinedRows() {
         return quarantined.values().stream().mapToLong(Long::longValue).sum();
-    }
-
-    /** The counts of all shards. */
-    public static Map<String, Long> quarantined(List<Shard> shards) {
-        Map<String, Long> counts = new TreeMap<>();
-        shards.forEach(shard -> shard.quarantined().forEach((reason, rows) -> counts.merge(reason, rows, Long::sum)));
-        return counts;
     }
 }

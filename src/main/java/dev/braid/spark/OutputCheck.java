@@ -183,7 +183,9 @@ final class OutputCheck {
         String begin = plain.substring(0, Math.min(plain.length(), SHORT_NAME));
         if (!begin.equals(name)) { // Another name may look the same.
             begin += "-"
-                    + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).toString().substring(0, 8);
+                    + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8))
+                            .toString()
+                            .substring(0, 8);
         }
         return new Path(output.getParent(), "." + begin + "." + purpose);
     }

@@ -51,6 +51,29 @@ public final class PairedTable {
         return new PairedTable(inOrder(rows, columns), columns, null);
     }
 
+    /**
+     * The same for some keys alone, with null for what a table lacks; no shuffle if tables and keys are partitioned alike.
+     *
+     * @param keys each once
+     */
+    static PairedTable joined(Dataset<Row> keys, List<Dataset<Row>> tables, TableColumns columns) {
+        Dataset<Row> rows = keys.hint("merge");
+        for (Dataset<Row> table : tables) {
+            rows = rows.join(table.hint("merge"), new String[] {KEY}, "left_outer");
+        }
+        return new PairedTable(inOrder(rows, columns), columns, null);
+    }
+
+    /**
+     * The rows with other keys, and those without one.
+     *
+     * @param keys few enough to be sent to every executor, or partitioned as these rows are
+     */
+    PairedTable without(Dataset<Row> keys, boolean few) {
+        Dataset<Row> others = keys.hint(few ? "broadcast" : "merge");
+        return new PairedTable(rows.join(others, new String[] {KEY}, "left_anti"), columns, null);
+    }
+
     private static Dataset<Row> select(SourceTable table, TableColumns columns) {
         return inOrder(
                 new ColumnCheck(List.of(table), columns, new ArrayList<>())

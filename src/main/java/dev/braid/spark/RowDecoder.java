@@ -1,27 +1,24 @@
 package dev.braid.spark;
 
-import dev.braid.batch.DecodedRow;
-import dev.braid.batch.DecodedRow.Reason;
-import dev.braid.batch.DecodedRow.Rejected;
-import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.FirstTokens;
+import dev.braid.batch.NoTokens;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.spark.DecodedRow.Sequences;
 import java.io.Serializable;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 
 /**
  * Reads a paired row where Spark holds it: its features become sequences that point into the row ({@link SequenceDecoder}),
- * and a row that cannot be fused becomes the reason why. Nulls are found before values are read. Values that are not finite
+ * and a row that cannot be fused becomes a {@link BadRow}. Nulls are found before values are read. Values that are not finite
  * are found when they are copied; {@link #notFinite} then names the value.
  */
 final class RowDecoder implements Serializable {
@@ -37,6 +34,8 @@ final class RowDecoder implements Serializable {
     private final int leadingTokens;
     /** The pooling that reads the first token of the first modality, or null. */
     private final Pooling firstTokenPooling;
+    /** Whether a row may lack modalities. */
+    private final boolean fusesRest;
 
     /**
      * A decoder of the rows of a {@link PairedTable}.
@@ -52,8 +51,7 @@ final class RowDecoder implements Serializable {
             TokenSelection selection = null;
             if (feature.selection() != null) {
                 int ordinal = paired.fieldIndex(PairedTable.selection(m));
-                selection = new TokenSelection(
-                        feature.selection(), paired.fields()[ordinal].dataType(), ordinal, feature.column());
+                selection = new TokenSelection(feature, paired.fields()[ordinal].dataType(), ordinal);
             }
             int ordinal = paired.fieldIndex(PairedTable.feature(m));
             decoders.add(new SequenceDecoder(feature, paired.fields()[ordinal].dataType(), ordinal, selection));
@@ -63,13 +61,13 @@ final class RowDecoder implements Serializable {
         this.leadingTokens = model.leadingTokens();
         boolean first = config.emits(Emitted.POOLED) && model.poolsFirstOfModality();
         this.firstTokenPooling = first ? model.pooling() : null;
+        this.fusesRest = config.policy().fusesRest();
     }
 
-    /** The row's sequences, valid until the next row is read, or why it is rejected. */
+    /** The row's sequences, valid until the next row is read, or why it cannot be fused. */
     DecodedRow decode(StoredRow row) {
         if (keyType != null && row.isNullAt(0)) {
-            return new Rejected(
-                    Reason.NULL_KEY, "Cannot decode a row: column '" + columns.key() + "' is null, expected a key");
+            return bad(row, new Fault(Reason.NULL_KEY, null, columns.key(), null, "is null, expected a key"));
         }
         try {
             Sequences sequences = sequences(row);
@@ -77,14 +75,14 @@ final class RowDecoder implements Serializable {
             for (FeatureSequence sequence : sequences.byModality()) {
                 tokens += sequence.tokens();
             }
-            return tokens <= maxTokens ? sequences : tooLong(row, tokens);
+            return tokens <= maxTokens ? sequences : bad(row, tooLong(tokens));
         } catch (UnfitValueException unfit) {
-            return rejected(row, unfit.reason(), unfit.getMessage());
+            return bad(row, unfit.fault());
         }
     }
 
-    /** Why a decoded row could not be packed: its first NaN or infinity. */
-    Rejected notFinite(StoredRow row, Sequences decoded) {
+    /** A decoded row that could not be packed, with its first NaN or infinity. */
+    BadRow notFinite(StoredRow row, Sequences decoded) {
         for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
             FeatureColumn feature = columns.features().get(m);
@@ -93,13 +91,20 @@ final class RowDecoder implements Serializable {
             sequence.copyTo(new PieceCopy(values), 0, sequence.tokens());
             for (int i = 0; i < values.capacity(); i++) {
                 if (!Float.isFinite(values.get(i))) {
-                    String found = "column '" + feature.column() + "' holds " + values.get(i) + " at token "
-                            + sequence.position(i / width) + ", expected finite float32 numbers";
-                    return rejected(row, Reason.NOT_FINITE, found);
+                    int token = sequence.position(i / width);
+                    String detail =
+                            "holds " + values.get(i) + " at token " + token + ", expected finite float32 numbers";
+                    String modality = feature.modality().name();
+                    return bad(row, new Fault(Reason.NON_FINITE_VALUE, modality, feature.column(), token, detail));
                 }
             }
         }
         throw new IllegalStateException("every value of the row is finite");
+    }
+
+    /** A fused row of which an output column cannot hold the result. */
+    BadRow unfit(InternalRow carried, String sourceFile, UnfitValueException unfit) {
+        return new BadRow(carried, keyType, unfit.fault(), sourceFile);
     }
 
     private Sequences sequences(StoredRow row) throws UnfitValueException {
@@ -107,12 +112,19 @@ final class RowDecoder implements Serializable {
         boolean truncated = false;
         for (int m = 0; m < decoders.size(); m++) {
             FeatureColumn feature = columns.features().get(m);
+            if (fusesRest && decoders.get(m).isMissing(row)) {
+                checkNotPooled(m);
+                sequences.add(NoTokens.INSTANCE);
+                continue;
+            }
             FeatureSequence sequence = decoders.get(m).decode(row);
             if (m == 0 && firstTokenPooling != null && sequence.position(0) != 0) {
-                throw new UnfitValueException(
+                throw new UnfitValueException(new Fault(
                         Reason.POOLED_TOKEN_DROPPED,
+                        feature.modality().name(),
                         feature.selection().column(),
-                        "drops token 0, expected it kept (pooling '" + firstTokenPooling.configName() + "' reads it)");
+                        0,
+                        "drops token 0, expected it kept (pooling '" + firstTokenPooling.configName() + "' reads it)"));
             }
             if (sequence.position(sequence.tokens() - 1) >= feature.modality().maxPositions()) {
                 sequence = truncated(sequence, feature);
@@ -120,7 +132,22 @@ final class RowDecoder implements Serializable {
             }
             sequences.add(sequence);
         }
+        if (sequences.stream().allMatch(NoTokens.INSTANCE::equals)) {
+            throw new UnfitValueException(
+                    Fault.ofRow(Reason.MISSING_MODALITY, "no modality is there, expected at least one"));
+        }
         return new Sequences(sequences, truncated);
+    }
+
+    /** The first token of a row must be of its first modality if the pooling reads it. */
+    private void checkNotPooled(int missing) throws UnfitValueException {
+        if (missing == 0 && firstTokenPooling != null) {
+            throw unfit(
+                    Reason.MISSING_MODALITY,
+                    columns.features().get(missing),
+                    "is null, expected features (pooling '" + firstTokenPooling.configName()
+                            + "' reads their first token)");
+        }
     }
 
     /** The tokens that the model has a position for, of a sequence that has others. */
@@ -130,41 +157,31 @@ final class RowDecoder implements Serializable {
         String found = "has " + (sequence.position(sequence.tokens() - 1) + 1) + " tokens" + kept
                 + ", expected at most " + modality.maxPositions() + " (position table of '" + modality.name() + "')";
         if (!truncate) {
-            throw new UnfitValueException(Reason.TOO_LONG, feature.column(), found + "; --truncate would cut it");
+            throw unfit(Reason.TOO_LONG, feature, found + "; --truncate would cut it");
         }
         int tokens = 0;
         while (sequence.position(tokens) < modality.maxPositions()) {
             tokens++;
         }
         if (tokens == 0) {
-            throw new UnfitValueException(
-                    Reason.NO_TOKEN_KEPT, feature.column(), found + "; --truncate would leave no kept token");
+            throw unfit(Reason.EMPTY_MASK, feature, found + "; --truncate would leave no kept token");
         }
         return new FirstTokens(sequence, tokens);
     }
 
-    private Rejected tooLong(StoredRow row, long tokens) {
+    private static UnfitValueException unfit(Reason reason, FeatureColumn feature, String detail) {
+        return new UnfitValueException(new Fault(reason, feature.modality().name(), feature.column(), null, detail));
+    }
+
+    private Fault tooLong(long tokens) {
         String cls = leadingTokens == 0 ? "" : " with CLS";
-        return rejected(
-                row,
+        return Fault.ofRow(
                 Reason.TOO_LONG,
                 tokens + " tokens" + cls + ", expected at most " + maxTokens + " (--max-tokens); --max-tokens " + tokens
                         + " would do");
     }
 
-    /** Why a fused row is rejected: a column of its result. */
-    Rejected rejected(InternalRow carried, UnfitValueException unfit) {
-        return new Rejected(unfit.reason(), "Cannot fuse " + name(carried) + ": " + unfit.getMessage());
-    }
-
-    private Rejected rejected(StoredRow row, Reason reason, String found) {
-        return new Rejected(reason, "Cannot decode " + name(row.values()) + ": " + found);
-    }
-
-    /** A row by its key, which is the first of the values; by its partition where it has none. */
-    private String name(InternalRow values) {
-        return keyType == null
-                ? "a row of partition " + TaskContext.getPartitionId()
-                : "row '" + SparkRows.print(values, 0, keyType) + "'";
+    private BadRow bad(StoredRow row, Fault fault) {
+        return new BadRow(row.carried(), keyType, fault, new SparkRows.SourceFile().current());
     }
 }

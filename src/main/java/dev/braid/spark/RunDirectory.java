@@ -117,19 +117,43 @@ public final class RunDirectory implements AutoCloseable {
         return new Path(new Path(directory, SHARDS), String.format(java.util.Locale.ROOT, "%05d.json", partition));
     }
 
-    /** Removes what killed tasks have left: unfinished files, and finished ones that no record names. */
-    static void clean(Path directory, List<Shard> finished, FileSystem files) throws IOException {
+    /**
+     * Makes a directory ready for tasks: what killed ones have left goes, unfinished files and finished ones that no record
+     * names.
+     *
+     * @param plan digest of how the input is split: tasks of another one do not count
+     * @return the records that stay
+     */
+    static List<Shard> finishedShards(Path directory, String plan, FileSystem files) throws IOException {
+        List<Shard> finished = new ArrayList<>();
+        for (Shard shard : shards(directory, files)) {
+            if (shard.plan().equals(plan)) {
+                finished.add(shard);
+            } else {
+                files.delete(shard(directory, shard.partitions().get(0)), false);
+            }
+        }
+        clean(directory, finished, files);
+        return finished;
+    }
+
+    private static void clean(Path directory, List<Shard> finished, FileSystem files) throws IOException {
         files.delete(new Path(directory, ATTEMPTS), true);
-        files.mkdirs(new Path(directory, ATTEMPTS));
-        files.mkdirs(new Path(directory, SHARDS));
-        Set<String> named = new HashSet<>();
-        finished.forEach(shard -> {
-            named.add(shard.file());
-            named.add(shard.quarantine());
-        });
+        for (String name : List.of(ATTEMPTS, SHARDS, Manifest.QUARANTINE)) {
+            files.mkdirs(new Path(directory, name));
+        }
+        deleteOthers(directory, finished.stream().map(Shard::file).toList(), files);
+        deleteOthers(
+                new Path(directory, Manifest.QUARANTINE),
+                finished.stream().map(Shard::quarantine).toList(),
+                files);
+    }
+
+    private static void deleteOthers(Path directory, List<String> named, FileSystem files) throws IOException {
+        Set<String> kept = new HashSet<>(named);
         for (FileStatus entry : files.listStatus(directory)) {
             String name = entry.getPath().getName();
-            if (name.endsWith(".parquet") && !name.startsWith(".") && !named.contains(name)) {
+            if (name.endsWith(".parquet") && !name.startsWith(".") && !kept.contains(name)) {
                 files.delete(entry.getPath(), false);
             }
         }
@@ -143,6 +167,10 @@ public final class RunDirectory implements AutoCloseable {
     }
 
     private void tidy() throws IOException {
+        Path quarantine = new Path(directory, Manifest.QUARANTINE);
+        if (files.exists(quarantine) && files.listStatus(quarantine).length == 0) {
+            files.delete(quarantine, true);
+        }
         for (String name : List.of(SHARDS, PLAN, ATTEMPTS)) {
             files.delete(new Path(directory, name), true);
         }

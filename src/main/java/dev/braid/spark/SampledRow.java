@@ -1,11 +1,8 @@
 package dev.braid.spark;
 
-import dev.braid.batch.DecodedRow;
-import dev.braid.batch.DecodedRow.Reason;
-import dev.braid.batch.DecodedRow.Rejected;
-import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
+import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.FloatBuffer;
 
 /**
@@ -21,8 +18,8 @@ record SampledRow(int tokens, int positions, Reason rejected, String message) {
     /** Decodes a row of one modality, values and all, as a fusion does. */
     static SampledRow of(StoredRow row, RowDecoder decoder, int featureSize) {
         DecodedRow decoded = decoder.decode(row);
-        if (decoded instanceof Rejected rejected) {
-            return of(rejected);
+        if (decoded instanceof BadRow bad) {
+            return of(bad);
         }
         Sequences sequences = (Sequences) decoded;
         FeatureSequence sequence = sequences.byModality().get(0);
@@ -34,8 +31,8 @@ record SampledRow(int tokens, int positions, Reason rejected, String message) {
                 : of(decoder.notFinite(row, sequences));
     }
 
-    private static SampledRow of(Rejected rejected) {
-        return new SampledRow(0, 0, rejected.reason(), rejected.message());
+    private static SampledRow of(BadRow bad) {
+        return new SampledRow(0, 0, bad.reason(), bad.message());
     }
 
     /** The row as {@link #parse} reads it. */

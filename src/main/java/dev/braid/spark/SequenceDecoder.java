@@ -2,7 +2,6 @@ package dev.braid.spark;
 
 import dev.braid.batch.BinarySequence;
 import dev.braid.batch.Bytes;
-import dev.braid.batch.DecodedRow.Reason;
 import dev.braid.batch.FeatureSequence;
 import java.io.Serializable;
 import org.apache.spark.sql.types.DataType;
@@ -36,10 +35,15 @@ final class SequenceDecoder implements Serializable {
         this.selection = selection;
     }
 
+    /** Whether the row has no features of the modality. */
+    boolean isMissing(StoredRow row) {
+        return row.isNullAt(ordinal);
+    }
+
     /** The kept tokens of a row, at least one: a view, valid until the next row is read. */
     FeatureSequence decode(StoredRow row) throws UnfitValueException {
-        if (row.isNullAt(ordinal)) {
-            throw unfit(Reason.NULL_SEQUENCE, "is null, expected a sequence of features");
+        if (isMissing(row)) {
+            throw unfit(Reason.NULL_SEQUENCE, null, "is null, expected a sequence of features");
         }
         return type == FeatureType.BINARY ? binary(row) : arrays(row);
     }
@@ -52,6 +56,7 @@ final class SequenceDecoder implements Serializable {
         if (foreign != null) {
             throw unfit(
                     Reason.FOREIGN_BYTES,
+                    null,
                     "begins as " + foreign + " does, expected " + number + " numbers without a header; store what"
                             + " NumPy's array.tobytes() gives");
         }
@@ -80,14 +85,17 @@ final class SequenceDecoder implements Serializable {
         long tokenLength = (long) width * numberLength;
         if (length % tokenLength != 0) {
             String source = number == null ? "" : number + " x " + width + ", ";
-            throw unfit(Reason.WRONG_WIDTH, got + ", expected a multiple of " + tokenLength + " (" + source + source());
+            throw unfit(
+                    Reason.WRONG_WIDTH,
+                    null,
+                    got + ", expected a multiple of " + tokenLength + " (" + source + source());
         }
         return (int) (length / tokenLength);
     }
 
     private Kept kept(StoredRow row, int stored) throws UnfitValueException {
         if (stored == 0) {
-            throw unfit(Reason.EMPTY_SEQUENCE, "is empty, expected at least one token");
+            throw unfit(Reason.EMPTY_SEQUENCE, null, "is empty, expected at least one token");
         }
         return selection == null ? Kept.first(stored) : selection.kept(row.values(), stored);
     }
@@ -115,6 +123,7 @@ final class SequenceDecoder implements Serializable {
             } else if (length != width && kept.holds(t)) {
                 throw unfit(
                         Reason.WRONG_WIDTH,
+                        t,
                         "has width " + length + (t == 0 ? "" : " at token " + t) + ", expected " + width + " ("
                                 + source());
             }
@@ -124,16 +133,16 @@ final class SequenceDecoder implements Serializable {
     /** A token that holds null must be one that is not kept. */
     private void checkDropped(int token, Kept kept) throws UnfitValueException {
         if (kept.holds(token)) {
-            throw unfit(Reason.NULL_VALUE, "holds null at token " + token + ", expected numbers");
+            throw unfit(Reason.NULL_ELEMENT, token, "holds null at token " + token + ", expected numbers");
         }
     }
 
     private UnfitValueException sparse(int token) {
-        return unfit(Reason.WRONG_WIDTH, "holds a sparse vector at token " + token + ", expected a dense one");
+        return unfit(Reason.SPARSE_VECTOR, token, "holds a sparse vector at token " + token + ", expected a dense one");
     }
 
-    private UnfitValueException unfit(Reason reason, String found) {
-        return new UnfitValueException(reason, feature.column(), found);
+    private UnfitValueException unfit(Reason reason, Integer token, String detail) {
+        return new UnfitValueException(new Fault(reason, feature.modality().name(), feature.column(), token, detail));
     }
 
     private String source() {

@@ -12,6 +12,8 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.expressions.InputFileName;
 import org.apache.spark.sql.catalyst.expressions.RowOrdering;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
@@ -84,6 +86,44 @@ final class SparkRows {
     static String print(InternalRow row, int ordinal, DataType type) {
         Object value = CatalystTypeConverters.convertToScala(row.get(ordinal, type), type);
         return value instanceof byte[] bytes ? HexFormat.of().withUpperCase().formatHex(bytes) : value.toString();
+    }
+
+    /** Makes rows of Spark's memory; each is valid until the next one. */
+    static final class ValueRows {
+        private final UnsafeProjection toUnsafe;
+
+        ValueRows(StructType schema) {
+            this.toUnsafe = UnsafeProjection.create(schema);
+        }
+
+        /** A row of values in Spark's form; a string may be Java's. */
+        InternalRow of(Object... values) {
+            Object[] internal = Arrays.stream(values)
+                    .map(value -> value instanceof String text ? UTF8String.fromString(text) : value)
+                    .toArray();
+            return toUnsafe.apply(new GenericInternalRow(internal));
+        }
+    }
+
+    /** The file that a thread reads rows from. */
+    static final class SourceFile {
+        private final InputFileName expression = new InputFileName();
+        private Object lastValue;
+        private String last;
+
+        SourceFile() {
+            expression.initialize(0);
+        }
+
+        /** Its URI, as Spark's {@code input_file_name()} says it; null if the thread reads none, as after a shuffle. */
+        String current() {
+            Object value = expression.eval(null);
+            if (value != lastValue) {
+                lastValue = value;
+                last = value.toString().isEmpty() ? null : value.toString();
+            }
+            return last;
+        }
     }
 
     /** One {@link PlannedRow}, moved over the rows. */

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -216,8 +217,14 @@ final class SparkSettings {
         }
     }
 
+    /** Runs one of Spark's jobs. */
+    interface Job {
+        /** Waits for its end. */
+        void run() throws ExecutionException, InterruptedException;
+    }
+
     /** Runs a job whose tasks find these settings where Spark's own tasks look for them. */
-    static void run(JavaSparkContext spark, Configuration writing, Runnable job) {
+    static void run(JavaSparkContext spark, Configuration writing, Job job) {
         Map<String, String> before = new HashMap<>();
         writing.getPropsWithPrefix("spark.sql.").forEach((rest, value) -> {
             String key = "spark.sql." + rest;
@@ -226,6 +233,11 @@ final class SparkSettings {
         });
         try {
             job.run();
+        } catch (ExecutionException failed) {
+            throw new IllegalStateException(failed.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
         } finally {
             before.forEach(spark::setLocalProperty);
         }

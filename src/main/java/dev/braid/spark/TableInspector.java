@@ -1,7 +1,6 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import dev.braid.batch.DecodedRow.Reason;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.spark.TableInspection.Lengths;

@@ -1,6 +1,5 @@
 package dev.braid.spark;
 
-import dev.braid.batch.DecodedRow.Reason;
 import java.io.Serializable;
 import java.util.Optional;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -15,20 +14,19 @@ final class TokenSelection implements Serializable {
     private final SelectionColumn selection;
     private final NumberType type;
     private final int ordinal;
-    private final String features;
+    private final FeatureColumn feature;
 
     /**
-     * A reader of one column.
+     * A reader of the selection column of a feature column.
      *
-     * @param type of the column, one that {@link #numberType} knows
-     * @param ordinal where the column stands in a row
-     * @param features the name of the feature column that it selects from
+     * @param type of the selection column, one that {@link #numberType} knows
+     * @param ordinal of the selection column in a row
      */
-    TokenSelection(SelectionColumn selection, DataType type, int ordinal, String features) {
-        this.selection = selection;
+    TokenSelection(FeatureColumn feature, DataType type, int ordinal) {
+        this.selection = feature.selection();
         this.type = numberType(selection.kind(), type).orElseThrow();
         this.ordinal = ordinal;
-        this.features = features;
+        this.feature = feature;
     }
 
     /** The numbers in a column of that kind; empty if {@code type} is not one that it can have. */
@@ -54,7 +52,7 @@ final class TokenSelection implements Serializable {
      */
     Kept kept(InternalRow row, int stored) throws UnfitValueException {
         if (row.isNullAt(ordinal)) {
-            throw unfit("is null, expected a " + selection.kind().word());
+            throw unfit(null, "is null, expected a " + selection.kind().word());
         }
         return switch (selection.kind()) {
             case MASK -> masked(row.getArray(ordinal), stored);
@@ -65,19 +63,22 @@ final class TokenSelection implements Serializable {
     private Kept masked(ArrayData mask, int stored) throws UnfitValueException {
         if (mask.numElements() != stored) {
             throw unfit(
-                    "has " + mask.numElements() + " entries, expected " + stored + " (tokens of '" + features + "')");
+                    null,
+                    "has " + mask.numElements() + " entries, expected " + stored + " (tokens of '" + feature.column()
+                            + "')");
         }
         int[] kept = new int[stored];
         int count = 0;
         for (int token = 0; token < stored; token++) {
             if (mask.isNullAt(token)) {
-                throw unfit("holds null at token " + token + ", expected 1 (keep) or 0 (drop)");
+                throw unfit(token, "holds null at token " + token + ", expected 1 (keep) or 0 (drop)");
             }
             double value = type.read(mask, token);
             if (value == 1) {
                 kept[count++] = token;
             } else if (value != 0) {
                 throw unfit(
+                        token,
                         "holds " + type.print(mask, token) + " at token " + token + ", expected 1 (keep) or 0 (drop)");
             }
         }
@@ -91,7 +92,9 @@ final class TokenSelection implements Serializable {
         double length = type.read(row, ordinal);
         if (length < 0 || length > stored) {
             throw unfit(
-                    "is " + type.print(row, ordinal) + ", expected 1 to " + stored + " (tokens of '" + features + "')");
+                    null,
+                    "is " + type.print(row, ordinal) + ", expected 1 to " + stored + " (tokens of '" + feature.column()
+                            + "')");
         }
         if (length == 0) {
             throw noToken();
@@ -100,11 +103,14 @@ final class TokenSelection implements Serializable {
     }
 
     private UnfitValueException noToken() {
-        return new UnfitValueException(
-                Reason.NO_TOKEN_KEPT, selection.column(), "keeps no token, expected at least one");
+        return unfit(Reason.EMPTY_MASK, null, "keeps no token, expected at least one");
     }
 
-    private UnfitValueException unfit(String found) {
-        return new UnfitValueException(Reason.BAD_SELECTION, selection.column(), found);
+    private UnfitValueException unfit(Integer token, String detail) {
+        return unfit(Reason.UNFIT_MASK, token, detail);
+    }
+
+    private UnfitValueException unfit(Reason reason, Integer token, String detail) {
+        return new UnfitValueException(new Fault(reason, feature.modality().name(), selection.column(), token, detail));
     }
 }

@@ -1,24 +1,22 @@
 package dev.braid.spark;
 
-import dev.braid.batch.DecodedRow.Reason;
-
-/** A value that keeps its row from being fused; {@link RowDecoder} adds the row's key. Without a stack trace. */
+/** A value that keeps its row from being fused; {@link RowDecoder} adds the row. Without a stack trace. */
 final class UnfitValueException extends Exception {
     private static final long serialVersionUID = 1L;
 
-    private final Reason reason;
+    private final transient Fault fault;
 
-    /**
-     * A value of one column.
-     *
-     * @param found how the message goes on behind the column's name
-     */
-    UnfitValueException(Reason reason, String column, String found) {
-        super("column '" + column + "' " + found, null, false, false);
-        this.reason = reason;
+    UnfitValueException(Fault fault) {
+        super(fault.toString(), null, false, false);
+        this.fault = fault;
     }
 
-    Reason reason() {
-        return reason;
+    /** A value of an output column. */
+    UnfitValueException(Reason reason, String column, String detail) {
+        this(new Fault(reason, null, column, null, detail));
+    }
+
+    Fault fault() {
+        return fault;
     }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,9 +24,10 @@ class BatchTest {
     @Provide
     Arbitrary<List<int[]>> rows() {
         return Arbitraries.integers()
-                .between(1, 12)
+                .between(0, 12)
                 .array(int[].class)
                 .ofSize(2)
+                .filter(row -> row[0] + row[1] > 0)
                 .list()
                 .ofMinSize(1)
                 .ofMaxSize(40);
@@ -116,21 +116,40 @@ class BatchTest {
         assertThat(batch.modalityTokens(1)).isEqualTo(ofModality[1]);
     }
 
-    @Example
-    void aRowThatIsNotFiniteEndsTheBatch() {
-        Sink sink = new Sink(2);
-        Batch batch = new Batch(sink.blocks, 0, 20, sink);
-        FeatureSequence broken = new BinarySequence(Bytes.of(new byte[] {0, 0x7e, 0, 0}), ElementType.FLOAT16, 1, 2);
-        batch.add(List.of(sequence(0, 0, 2), sequence(0, 1, 3)));
-        assertThat(batch.add(List.of(sequence(1, 0, 4), broken))).isFalse();
-        assertThat(batch.rows()).isEqualTo(1);
-        assertThatThrownBy(() -> batch.add(List.of(sequence(2, 0, 1), sequence(2, 1, 1))))
-                .isInstanceOf(IllegalStateException.class);
-        assertThatThrownBy(batch::finish).isInstanceOf(IllegalStateException.class);
-        batch.clear();
-        sink.taken.clear();
-        assertThat(batch.add(List.of(sequence(2, 0, 1), sequence(2, 1, 1)))).isTrue();
-        check(batch, sink, List.of(2), Arrays.asList(null, null, new int[] {1, 1}));
+    /** The broken row ends in any block, after any number of blocks that were handed over. */
+    @Property
+    void aRowThatIsNotFiniteLeavesTheBatchAsItWas(
+            @ForAll("rows") List<int[]> lengths,
+            @ForAll @IntRange(min = 1, max = 8) int blockTokens,
+            @ForAll @IntRange(min = 1, max = 12) int before,
+            @ForAll @IntRange(min = 1, max = 12) int broken,
+            @ForAll @IntRange(max = 1) int badModality) {
+        Sink sink = new Sink(blockTokens);
+        Batch batch = new Batch(sink.blocks, 1, 2000, sink);
+        List<Integer> packed = new ArrayList<>();
+        for (int row = 0; row < lengths.size(); row++) {
+            int tokens = batch.tokens();
+            FeatureSequence good = sequence(500, 1 - badModality, before);
+            FeatureSequence bad = notFinite(badModality, broken);
+            assertThat(batch.add(badModality == 0 ? List.of(bad, good) : List.of(good, bad)))
+                    .isFalse();
+            assertThat(batch.tokens()).isEqualTo(tokens);
+            sink.taken.keySet().removeIf(token -> token >= tokens);
+
+            int[] own = lengths.get(row);
+            assertThat(batch.add(List.of(sequence(row, 0, own[0]), sequence(row, 1, own[1]))))
+                    .isTrue();
+            packed.add(row);
+        }
+        check(batch, sink, packed, lengths);
+    }
+
+    /** NaN in the last of its numbers. */
+    private static FeatureSequence notFinite(int modality, int tokens) {
+        int width = FEATURE_SIZES[modality];
+        byte[] halves = new byte[2 * width * tokens];
+        halves[halves.length - 1] = 0x7e;
+        return new BinarySequence(Bytes.of(halves), ElementType.FLOAT16, tokens, width);
     }
 
     @Example
@@ -141,8 +160,8 @@ class BatchTest {
         assertThat(batch.fits(6)).isFalse();
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3), sequence(0, 1, 3))))
                 .hasMessage("a sequence of 3 tokens does not fit behind 3 of 5 tokens");
-        assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3), sequence(0, 1, 0))))
-                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> batch.add(List.of(NoTokens.INSTANCE, sequence(0, 1, 0))))
+                .hasMessage("expected a row of at least one token, got none");
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3)))).hasMessage("expected 2 sequences, got 1");
         assertThat(batch.isEmpty()).isTrue();
         assertThat(sink.taken).isEmpty();

@@ -108,11 +108,14 @@ class GoldenTest {
         assertThatThrownBy(() -> Golden.read(path.toString(), short3, new Configuration(false)))
                 .hasMessage("Cannot read golden.safetensors:\n  the kept tokens of 'text.features': expected at most 3"
                         + " positions (position table of 'text'), got 4 in row 0");
-        golden().tensor("visual.mask", DType.I64, longs(0, 1, 0, 1, 1, 1), 2, 3).write(path.resolve(Golden.FILE));
-        ModelConfig readsFirst = config(new ModalityConfig("text", 2), false, Pooling.CLS);
-        assertThatThrownBy(() -> Golden.read(path.toString(), readsFirst, new Configuration(false)))
-                .hasMessage("Cannot read golden.safetensors:\n  the kept tokens of 'visual.features': expected token 0"
-                        + " (pooling 'cls' reads it), got it dropped in row 0");
+        for (byte[] mask : List.of(longs(0, 1, 0, 1, 1, 1), longs(0, 0, 0, 1, 1, 1))) {
+            golden().tensor("visual.mask", DType.I64, mask, 2, 3).write(path.resolve(Golden.FILE));
+            ModelConfig readsFirst = config(new ModalityConfig("text", 2), false, Pooling.CLS);
+            assertThatThrownBy(() -> Golden.read(path.toString(), readsFirst, new Configuration(false)))
+                    .hasMessage(
+                            "Cannot read golden.safetensors:\n  the kept tokens of 'visual.features': expected token"
+                                    + " 0 (pooling 'cls' reads it), got it dropped in row 0");
+        }
     }
 
     @Test
@@ -121,8 +124,9 @@ class GoldenTest {
                 golden().tensor("visual.lengths", DType.I64, longs(2, 4), 2),
                 "tensor 'visual.lengths': expected 1 to 3 (tokens of 'visual.features'), got 4 at [1]");
         assertRefused(
-                golden().tensor("text.mask", DType.I64, new byte[64], 2, 4),
-                "the kept tokens of 'text.features': expected at least one in every row, got none in row 0");
+                golden().tensor("text.mask", DType.I64, new byte[64], 2, 4)
+                        .tensor("visual.mask", DType.I64, longs(0, 0, 0, 1, 1, 1), 2, 3),
+                "the kept tokens: expected at least one in every row, got none in row 0");
         assertRefused(
                 golden().tensor("text.mask", DType.I64, longs(0, 1, 0, 1, 0, 2, 1, 0), 2, 4),
                 "tensor 'text.mask': expected 1 (keep) or 0 (drop), got 2 at [1, 1]");

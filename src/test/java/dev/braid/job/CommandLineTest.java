@@ -38,6 +38,9 @@ class CommandLineTest {
             --precision fp16     | Cannot parse option '--precision': expected fp32 or bf16, got 'fp16'
             --tolerance 0        | Cannot parse option '--tolerance': expected a positive number, got '0'
             --tolerance close    | Cannot parse option '--tolerance': expected a positive number, got 'close'
+            --on-bad-row skip    | Cannot parse option '--on-bad-row': expected fail or quarantine, got 'skip'
+            --on-missing-modality x | Cannot parse option '--on-missing-modality': expected fail, quarantine, fuse-rest, got 'x'
+            --max-bad-rows few   | Cannot parse option '--max-bad-rows': expected a number of rows such as 100, or a percentage from 0% to 100%, got 'few'
             --dtype text=        | Cannot parse option '--dtype': expected MODALITY=VALUE, got 'text='
             """)
     void saysWhatIsWrongWithAnOptionAndHowToSeeThemAll(String mistake, String message) {
@@ -61,6 +64,7 @@ class CommandLineTest {
             --model m --key k --output o --paired p --mask a=b --mask a=c | Cannot parse option '--mask': expected modality 'a' once, got 'b' and 'c'
             --model m --key k --output o --paired p --length a=b --length a=c | Cannot parse option '--length': expected modality 'a' once, got 'b' and 'c'
             --model m --key k --output o --paired p --pooling none | Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none' and pooled vectors to write
+            --model m --key k --output o --paired p --max-bad-rows 5% | Cannot fuse: expected '--max-bad-rows' with '--on-bad-row quarantine' or '--on-missing-modality quarantine', got '--max-bad-rows 5%' and neither
             --model m --key k --output o --paired p --mask a=b --mask c=d --length a=b | Cannot select tokens: expected '--mask' or '--length' for modality 'a', got both
             """)
     void saysWhichOptionsAreMissingOrExcludeEachOther(String arguments, String message) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.InputException;
 import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.NoTokens;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
@@ -201,6 +202,10 @@ class PackingTest {
         for (int row = 0; row < rows; row++) {
             List<FeatureSequence> sequences = new ArrayList<>();
             for (ModalityConfig modality : model.config().modalities()) {
+                if (modality.name().equals("visual") && random.nextInt(8) == 0) {
+                    sequences.add(NoTokens.INSTANCE);
+                    continue;
+                }
                 int tokens = 1 + random.nextInt(random.nextInt(10) == 0 ? 180 : 20);
                 float[] values = new float[tokens * modality.featureSize()];
                 for (int i = 0; i < values.length; i++) {

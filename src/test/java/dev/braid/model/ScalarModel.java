@@ -69,6 +69,9 @@ final class ScalarModel {
     }
 
     private double[][] embed(FeatureSequence sequence, int modality) {
+        if (sequence.tokens() == 0) {
+            return new double[0][];
+        }
         int featureSize = config.modalities().get(modality).featureSize();
         ModalityWeights weights = checkpoint.weights().modalities().get(modality);
         FloatBuffer features = FloatBuffer.allocate(sequence.tokens() * featureSize);

@@ -86,8 +86,8 @@ class DemoTest {
                 Map.of());
         Map<String, String> paths = Map.of("visual", "src/demo/visual.parquet", "text", "src/demo/text.parquet");
         FeatureTables tables = FeatureTables.perModality(spark, paths, columns);
-        FusionConfig config =
-                new FusionConfig(columns, 256, false, Set.of(Emitted.POOLED), VectorForm.ARRAY, precision);
+        FusionConfig config = new FusionConfig(
+                columns, 256, false, Set.of(Emitted.POOLED), VectorForm.ARRAY, precision, RowPolicy.FAIL);
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         Path output = directory.resolve("fused");
 
@@ -100,7 +100,8 @@ class DemoTest {
                 table.write(
                         run,
                         to -> {
-                            List<Shard> shards = engine.write(paired, to, run.id(), files, progress);
+                            List<Shard> shards =
+                                    engine.write(paired, to, run.id(), AuditedKeys.good(rows), files, progress);
                             return Written.manifest(
                                     run.id(),
                                     "demo",

@@ -69,7 +69,13 @@ class FusedFilesTest {
             PairedTable table = PairedTable.of(table().repartition(3), config.columns());
             Dataset<Row> expected = engine.fuse(table, datasets);
             List<Row> rows = sorted(expected);
-            engine.write(table, directory.toString(), "run", new OutputFiles.Grouping(OptionalInt.empty(), 0), files);
+            engine.write(
+                    table,
+                    directory.toString(),
+                    "run",
+                    AuditedKeys.good(GOLDEN.rows()),
+                    new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                    files);
             for (boolean vectorized : new boolean[] {true, false}) {
                 SparkSession reader = spark.newSession();
                 reader.conf().set("spark.sql.parquet.enableVectorizedReader", vectorized);
@@ -131,7 +137,13 @@ class FusedFilesTest {
         FusionConfig config = config(List.of("day"), VectorForm.INT8);
         try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
             PairedTable none = PairedTable.of(table().filter("id = 'nobody'"), config.columns());
-            engine.write(none, directory.toString(), "run", new OutputFiles.Grouping(OptionalInt.empty(), 0), null);
+            engine.write(
+                    none,
+                    directory.toString(),
+                    "run",
+                    AuditedKeys.good(GOLDEN.rows()),
+                    new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                    null);
             Dataset<Row> written = spark.read().parquet(directory.toString());
             assertThat(written.count()).isZero();
             assertThat(written.schema().toDDL())
@@ -148,6 +160,7 @@ class FusedFilesTest {
                     PairedTable.of(table, config.columns()),
                     directory.toString(),
                     "run",
+                    AuditedKeys.good(GOLDEN.rows()),
                     new OutputFiles.Grouping(OptionalInt.empty(), 0),
                     null);
         }
@@ -160,7 +173,8 @@ class FusedFilesTest {
                 false,
                 form == VectorForm.ARRAY ? Set.of(Emitted.values()) : Set.of(Emitted.POOLED, Emitted.TOKENS),
                 form,
-                Precision.FLOAT32);
+                Precision.FLOAT32,
+                RowPolicy.FAIL);
     }
 
     private Dataset<Row> table() {

@@ -14,11 +14,13 @@ import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.model.Stage;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -33,6 +35,8 @@ import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class FusedRowsTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
@@ -44,6 +48,7 @@ class FusedRowsTest {
             .add("feature1", GoldenTable.NESTED);
 
     private final FusionProgress progress = new FusionProgress();
+    private BadRows badRows = BadRows.FAIL;
     private int read;
     private long sleepBeforeRow;
 
@@ -135,27 +140,136 @@ class FusedRowsTest {
     }
 
     @Test
-    void aRejectedRowStopsTheRunWithItsMessage() {
-        try (FusionWorkspace workspace = MODEL.workspace(4096)) {
-            InternalRow bad = PairedRows.generic(
-                    "bad", GOLDEN.sequence(0, 0), GOLDEN.sequence(1, 0).clone());
-            float[][] nan = {GOLDEN.sequence(1, 0)[0].clone()};
-            nan[0][7] = Float.NaN;
-            InternalRow notFinite = PairedRows.generic("nan", GOLDEN.sequence(0, 0), nan);
-            FusedRows fused = fusedRows(List.of(bad, notFinite).iterator(), workspace, 4096);
-            assertThatThrownBy(fused::hasNext)
-                    .isInstanceOf(InputException.class)
-                    .hasMessage("Cannot decode row 'nan': column 'text' holds NaN at token 0, expected finite float32"
-                            + " numbers");
-            FusedRows none = fusedRows(
-                    List.of(PairedRows.generic("p-9", GOLDEN.sequence(0, 0), null))
-                            .iterator(),
-                    workspace,
-                    4096);
-            assertThatThrownBy(none::hasNext)
-                    .isInstanceOf(InputException.class)
-                    .hasMessage("Cannot decode row 'p-9': column 'text' is null, expected a sequence of features");
+    void aBadRowFailsWithItsMessage() {
+        assertThatThrownBy(() -> fuse(Broken.NAN))
+                .isInstanceOf(InputException.class)
+                .hasMessage("Cannot decode row 'bad': column 'text' holds NaN at token 0, expected finite float32"
+                        + " numbers");
+        assertThatThrownBy(() -> fuse(Broken.NULL_TEXT))
+                .isInstanceOf(InputException.class)
+                .hasMessage("Cannot decode row 'bad': column 'text' is null, expected a sequence of features");
+        assertThatThrownBy(() -> fuse(Broken.HUGE))
+                .isInstanceOf(InputException.class)
+                .hasMessageStartingWith("Cannot fuse row 'bad': column 'fused' would hold ");
+    }
+
+    private List<String> fuse(Broken broken) {
+        try (FusionWorkspace workspace = MODEL.workspace(GOLDEN.largestRow())) {
+            FusedRows fused = fusedRows(List.of(broken.row()).iterator(), workspace, GOLDEN.largestRow());
+            List<String> rows = new ArrayList<>();
+            external(fused).forEachRemaining(row -> rows.add(row.toString()));
+            return rows;
         }
+    }
+
+    /** Rows that cannot be fused, found when they are decoded, copied or written. */
+    enum Broken {
+        NULL_KEY(Reason.NULL_KEY),
+        NULL_TEXT(Reason.NULL_SEQUENCE),
+        EMPTY(Reason.EMPTY_SEQUENCE),
+        NARROW(Reason.WRONG_WIDTH),
+        LONG(Reason.TOO_LONG),
+        NAN(Reason.NON_FINITE_VALUE),
+        HUGE(Reason.NON_FINITE_RESULT);
+
+        private final Reason reason;
+
+        Broken(Reason reason) {
+            this.reason = reason;
+        }
+
+        InternalRow row() {
+            float[][] visual = GOLDEN.sequence(0, 0);
+            float[][] text = GOLDEN.sequence(1, 0);
+            return switch (this) {
+                case NULL_KEY -> PairedRows.generic(null, visual, text);
+                case NULL_TEXT -> PairedRows.generic("bad", visual, null);
+                case EMPTY -> PairedRows.generic("bad", new Object[0], text);
+                case NARROW -> PairedRows.generic("bad", visual, new float[2][1]);
+                case LONG -> PairedRows.generic("bad", new float[5000][visual[0].length], text);
+                case NAN -> PairedRows.generic("bad", visual, filled(text, Float.NaN));
+                case HUGE -> PairedRows.generic("bad", visual, filled(text, Float.MAX_VALUE));
+            };
+        }
+
+        private static float[][] filled(float[][] like, float number) {
+            float[][] filled = new float[like.length][like[0].length];
+            for (float[] token : filled) {
+                Arrays.fill(token, number);
+            }
+            return filled;
+        }
+    }
+
+    /** The hash of all rows, keys and numbers is the same, and every broken row is rejected once, in order. */
+    @Property(tries = 60)
+    void rowsThatCannotBeFusedChangeNoBitOfTheOthers(
+            @ForAll @Size(max = 10) List<@IntRange(max = 3) Integer> rows,
+            @ForAll @Size(max = 12) List<Broken> broken,
+            @ForAll @IntRange(max = 60) int spare,
+            @ForAll Random random) {
+        int budget = GOLDEN.largestRow() + spare;
+        List<InternalRow> clean = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            int row = rows.get(i);
+            clean.add(PairedRows.generic("k" + i, GOLDEN.sequence(0, row), GOLDEN.sequence(1, row)));
+        }
+        List<InternalRow> mixed = new ArrayList<>(clean);
+        int place = 0;
+        for (Broken each : broken) {
+            place += random.nextInt(mixed.size() - place + 1);
+            mixed.add(place++, each.row());
+        }
+        List<Reason> rejected = new ArrayList<>();
+        badRows = bad -> rejected.add(bad.reason());
+        long before = progress.fingerprint();
+        List<String> expected = fuse(clean, budget);
+        long after = progress.fingerprint();
+
+        assertThat(fuse(mixed, budget)).isEqualTo(expected).hasSameSizeAs(rows);
+        assertThat(progress.fingerprint() - after).isEqualTo(after - before);
+        assertThat(rejected)
+                .containsExactlyInAnyOrderElementsOf(
+                        broken.stream().map(each -> each.reason).toList());
+    }
+
+    private List<String> fuse(Iterable<InternalRow> rows, int budget) {
+        try (FusionWorkspace workspace = MODEL.workspace(budget)) {
+            List<String> fused = new ArrayList<>();
+            external(fusedRows(rows.iterator(), workspace, budget)).forEachRemaining(row -> fused.add(row.toString()));
+            return fused;
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void theFirstBadRowEndsTheRowsOfItsTask(Broken broken) {
+        FirstBadRow first = new FirstBadRow();
+        badRows = first;
+        List<InternalRow> rows = new ArrayList<>();
+        firstRow().forEachRemaining(rows::add);
+        fuse(rows, 64);
+        assertThat(first.message()).isEmpty();
+
+        rows.add(0, broken.row());
+        Iterator<InternalRow> input = rows.iterator();
+        try (FusionWorkspace workspace = MODEL.workspace(GOLDEN.largestRow())) {
+            FusedRows fused = fusedRows(input, workspace, GOLDEN.largestRow());
+            assertThat(fused.hasNext()).isFalse();
+            assertThat(fused.hasNext()).isFalse();
+        }
+        assertThat(input.hasNext()).as("read on").isEqualTo(broken != Broken.HUGE);
+        assertThat(first.message()).hasValue(messageOf(broken));
+    }
+
+    private String messageOf(Broken broken) {
+        badRows = BadRows.FAIL;
+        try {
+            fuse(broken);
+        } catch (InputException failure) {
+            return failure.getMessage();
+        }
+        return null;
     }
 
     @Test
@@ -272,6 +386,7 @@ class FusedRowsTest {
                 SparkRows.of(rows, SCHEMA, 1),
                 decoder,
                 PairedRows.layout(config, model.config()),
+                badRows,
                 () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
                 progress,
                 null);

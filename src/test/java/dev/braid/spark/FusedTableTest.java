@@ -135,10 +135,8 @@ class FusedTableTest {
                 .hasMessageMatching("Cannot publish 'file:.*/out': .*; nothing is at that path now: the old table is at"
                         + " 'file:.*/\\.out\\.replaced', the finished one at 'file:.*/\\.out\\.run'; the same command"
                         + " publishes it")
-                .hasRootCauseMessage("Cannot rename 'file:" + directory + "/.out.run' to 'file:"
-                        + directory + "/out'");
-        assertThat(spark.read().parquet(directory + "/.out.replaced").count())
-                .isEqualTo(3);
+                .hasRootCauseMessage("Cannot rename 'file:" + directory + "/.out.run' to 'file:" + directory + "/out'");
+        assertThat(spark.read().parquet(directory + "/.out.replaced").count()).isEqualTo(3);
         assertFinishedTableIsKept(5);
     }
 

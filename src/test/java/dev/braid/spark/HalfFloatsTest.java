@@ -4,8 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
-import dev.braid.batch.DecodedRow;
-import dev.braid.batch.DecodedRow.Sequences;
+import dev.braid.spark.DecodedRow.Sequences;
 import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
@@ -96,7 +95,7 @@ class HalfFloatsTest {
         FusionConfig config = new FusionConfig(paired.columns(), Integer.MAX_VALUE, false, Set.of(Emitted.TOKENS));
         RowDecoder decoder = paired.decoder(config, PairedRows.model(paired.columns(), false, Pooling.MEAN));
         assertThat(paired.storedRows()
-                        .map(row -> ((DecodedRow.Rejected) decoder.decode(row)).message())
+                        .map(row -> ((BadRow) decoder.decode(row)).message())
                         .collect())
                 .singleElement()
                 .asString()

@@ -69,7 +69,8 @@ class OutputFilesTest {
         Map<VectorForm, Long> expected = Map.of(
                 VectorForm.ARRAY, 1600L, VectorForm.FLOAT32, 1600L, VectorForm.FLOAT16, 800L, VectorForm.INT8, 400L);
         expected.forEach((form, bytes) -> {
-            FusionConfig config = new FusionConfig(columns, 9, false, Set.of(Emitted.POOLED), form, Precision.FLOAT32);
+            FusionConfig config = new FusionConfig(
+                    columns, 9, false, Set.of(Emitted.POOLED), form, Precision.FLOAT32, RowPolicy.FAIL);
             assertThat(OutputFiles.bytes(config, model, 100, 0)).as("%s", form).isEqualTo(bytes);
         });
     }

@@ -2,15 +2,12 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.batch.DecodedRow;
-import dev.braid.batch.DecodedRow.Reason;
-import dev.braid.batch.DecodedRow.Rejected;
-import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -74,7 +71,7 @@ class RowDecoderTest {
                     .isFalse();
             rejected(
                     decoder(type, 2).notFinite(PairedRows.stored(row, type), decoded),
-                    Reason.NOT_FINITE,
+                    Reason.NON_FINITE_VALUE,
                     "Cannot decode row 'p-1': column 'pixels' holds " + bad
                             + " at token 1, expected finite float32 numbers");
         }
@@ -124,11 +121,11 @@ class RowDecoderTest {
             flat[i] = 1f;
         }
         flat[299] = null;
-        rejected(GoldenTable.FLAT, flat, Reason.NULL_VALUE, "holds null at token 99, expected numbers");
+        rejected(GoldenTable.FLAT, flat, Reason.NULL_ELEMENT, "holds null at token 99, expected numbers");
         Object[] number = {new float[] {1, 2, 3}, new Object[] {1f, null, 3f}};
-        rejected(GoldenTable.NESTED, number, Reason.NULL_VALUE, "holds null at token 1, expected numbers");
+        rejected(GoldenTable.NESTED, number, Reason.NULL_ELEMENT, "holds null at token 1, expected numbers");
         Object[] token = {new float[] {1, 2, 3}, null};
-        rejected(GoldenTable.NESTED, token, Reason.NULL_VALUE, "holds null at token 1, expected numbers");
+        rejected(GoldenTable.NESTED, token, Reason.NULL_ELEMENT, "holds null at token 1, expected numbers");
     }
 
     @Test
@@ -172,7 +169,7 @@ class RowDecoderTest {
                 "begins as " + name + " does, expected float16 numbers without a header; store what NumPy's"
                         + " array.tobytes() gives"));
         assertThat(decode(PairedRows.generic("p-1", oldPickle), GoldenTable.BINARY, 1000))
-                .isInstanceOf(Rejected.class);
+                .isInstanceOf(BadRow.class);
         // The same bytes but for one are numbers.
         for (byte[] stored : List.of(npy, pickle, oldPickle, zip)) {
             byte[] numbers = stored.clone();
@@ -203,11 +200,11 @@ class RowDecoderTest {
         assertThat(floats(nested, 6)).containsExactly(1, -2, 3, 0.5f, 7, 8);
 
         String sparse = "holds a sparse vector at token ";
-        rejected(vector, vector(0, 1, 2, 3), Reason.WRONG_WIDTH, sparse + "0, expected a dense one");
+        rejected(vector, vector(0, 1, 2, 3), Reason.SPARSE_VECTOR, sparse + "0, expected a dense one");
         Object second = new Object[] {vector(1, 1, -2, 3), vector(0, 0.5, 7, 8)};
-        rejected(vectors, second, Reason.WRONG_WIDTH, sparse + "1, expected a dense one");
+        rejected(vectors, second, Reason.SPARSE_VECTOR, sparse + "1, expected a dense one");
         Object none = new Object[] {vector(1, 1, -2, 3), null};
-        rejected(vectors, none, Reason.NULL_VALUE, "holds null at token 1, expected numbers");
+        rejected(vectors, none, Reason.NULL_ELEMENT, "holds null at token 1, expected numbers");
     }
 
     private static InternalRow vector(int type, double... values) {
@@ -315,7 +312,7 @@ class RowDecoderTest {
                 PairedRows.generic("p-1", new float[6][3], new Object[] {0, 0, 0, 1, 1, 1}), GoldenTable.NESTED, mask);
         rejected(
                 limited(GoldenTable.NESTED, true, mask, 9).decode(late),
-                Reason.NO_TOKEN_KEPT,
+                Reason.EMPTY_MASK,
                 "Cannot decode row 'p-1': column 'pixels' has 6 tokens up to the last one kept, expected at most 3"
                         + " (position table of 'visual'); --truncate would leave no kept token");
     }
@@ -368,7 +365,9 @@ class RowDecoderTest {
     }
 
     private static void rejected(DecodedRow row, Reason reason, String message) {
-        assertThat(row).isEqualTo(new Rejected(reason, message));
+        BadRow bad = (BadRow) row;
+        assertThat(bad.reason()).isEqualTo(reason);
+        assertThat(bad.message()).isEqualTo(message);
     }
 
     private static StoredRow nested(float[][] sequence) {

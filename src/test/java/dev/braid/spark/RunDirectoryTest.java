@@ -209,7 +209,7 @@ class RunDirectoryTest {
     private String leaveAShard(String identity) throws IOException {
         RunDirectory run = begin(identity, false);
         org.apache.hadoop.fs.Path path = hidden("run");
-        RunDirectory.clean(path, List.of(), files);
+        RunDirectory.finishedShards(path, "plan", files);
         Files.createFile(directory.resolve(".out.run/part-0.parquet"));
         Shard shard = new Shard("plan", List.of(0), "part-0.parquet", 1, 1, 0, "0", null, java.util.Map.of());
         Json.write(shard, RunDirectory.shard(path, 0), new org.apache.hadoop.fs.Path(path, "_attempts"), files);

@@ -106,6 +106,7 @@ class SerializationTest {
                     SparkRows.of(rows.iterator(), SCHEMA, 1),
                     decoder,
                     layout,
+                    BadRows.FAIL,
                     () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
                     progress,
                     null);

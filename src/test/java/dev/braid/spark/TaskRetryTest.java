@@ -69,7 +69,13 @@ class TaskRetryTest {
                 engine.fuse(paired, progress).write().parquet(output);
             } else {
                 Files.createDirectory(Path.of(output));
-                engine.write(paired, output, "run", new OutputFiles.Grouping(OptionalInt.empty(), 0), progress);
+                engine.write(
+                        paired,
+                        output,
+                        "run",
+                        AuditedKeys.good(GOLDEN.rows()),
+                        new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                        progress);
             }
             long written = spark.read().parquet(output).select("id").distinct().count();
             long files;

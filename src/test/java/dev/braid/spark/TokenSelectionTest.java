@@ -2,14 +2,11 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.batch.DecodedRow;
-import dev.braid.batch.DecodedRow.Reason;
-import dev.braid.batch.DecodedRow.Rejected;
-import dev.braid.batch.DecodedRow.Sequences;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
@@ -111,7 +108,7 @@ class TokenSelectionTest {
         RowDecoder decoder = decoder(GoldenTable.NESTED, mask(DataTypes.IntegerType));
         rejected(
                 decoder.notFinite(row, (Sequences) decoder.decode(row)),
-                Reason.NOT_FINITE,
+                Reason.NON_FINITE_VALUE,
                 "column 'pixels' holds NaN at token 3, expected finite float32 numbers");
     }
 
@@ -127,7 +124,7 @@ class TokenSelectionTest {
                     .isInstanceOf(Sequences.class);
             rejected(
                     decoder(type, integers).decode(PairedRows.stored(kept, type, integers)),
-                    Reason.NULL_VALUE,
+                    Reason.NULL_ELEMENT,
                     "column 'pixels' holds null at token 2, expected numbers");
         });
     }
@@ -173,8 +170,8 @@ class TokenSelectionTest {
     void aRowOfWhichNoTokenIsKeptIsRejected() {
         String message = "column 'kept' keeps no token, expected at least one";
         Object[] none = {false, false, false, false, false};
-        rejected(decode(mask(DataTypes.BooleanType), none), Reason.NO_TOKEN_KEPT, message);
-        rejected(decode(DataTypes.ShortType, (short) 0), Reason.NO_TOKEN_KEPT, message);
+        rejected(decode(mask(DataTypes.BooleanType), none), Reason.EMPTY_MASK, message);
+        rejected(decode(DataTypes.ShortType, (short) 0), Reason.EMPTY_MASK, message);
     }
 
     @Test
@@ -196,7 +193,7 @@ class TokenSelectionTest {
     }
 
     private static void bad(DataType column, Object stored, String found) {
-        rejected(decode(column, stored), Reason.BAD_SELECTION, "column 'kept' " + found);
+        rejected(decode(column, stored), Reason.UNFIT_MASK, "column 'kept' " + found);
     }
 
     private static DecodedRow decode(DataType column, Object stored) {
@@ -205,7 +202,9 @@ class TokenSelectionTest {
     }
 
     private static void rejected(DecodedRow row, Reason reason, String found) {
-        assertThat(row).isEqualTo(new Rejected(reason, "Cannot decode row 'p-1': " + found));
+        BadRow bad = (BadRow) row;
+        assertThat(bad.reason()).isEqualTo(reason);
+        assertThat(bad.message()).isEqualTo("Cannot decode row 'p-1': " + found);
     }
 
     private static RowDecoder decoder(DataType type, DataType column) {

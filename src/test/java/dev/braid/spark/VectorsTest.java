@@ -106,7 +106,8 @@ class VectorsTest {
     }
 
     private List<Row> fuse(VectorForm form) {
-        FusionConfig config = new FusionConfig(GOLDEN.columns(), 64, false, BOTH, form, Precision.FLOAT32);
+        FusionConfig config =
+                new FusionConfig(GOLDEN.columns(), 64, false, BOTH, form, Precision.FLOAT32, RowPolicy.FAIL);
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
             List<Row> rows = engine.fuse(PairedTable.of(table(), GOLDEN.columns()), progress).collectAsList().stream()

@@ -1,0 +1,111 @@
+package dev.braid.spark;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.DataType;
+
+/**
+ * Turns the counts of bad keys into rows of the quarantine: for each row that is not fused because of its key one, with how
+ * often the key occurs where. A key of a million rows is one row in memory.
+ */
+final class BadKeys implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private final DataType key;
+    private final String column;
+    private final List<String> modalities;
+    private final String runId;
+
+    /**
+     * A writer of bad keys.
+     *
+     * @param column the key's name outside
+     * @param modalities of each table its modalities, as one text
+     */
+    BadKeys(DataType key, String column, List<String> modalities, String runId) {
+        this.key = key;
+        this.column = column;
+        this.modalities = List.copyOf(modalities);
+        this.runId = runId;
+    }
+
+    /** A fault of so many rows. */
+    private record Repeated(Fault fault, long rows) {}
+
+    /**
+     * Rows of {@link Quarantine#schema}, each valid until the next one.
+     *
+     * @param counts rows of {@link KeyCounts#rows} whose keys are bad
+     */
+    Iterator<InternalRow> rows(Iterator<InternalRow> counts) {
+        SparkRows.ValueRows out = new SparkRows.ValueRows(Quarantine.schema(key));
+        return new Iterator<>() {
+            private Iterator<Repeated> faults = Collections.emptyIterator();
+            private Object value;
+            private Fault fault;
+            private long left;
+
+            @Override
+            public boolean hasNext() {
+                while (left == 0 && (faults.hasNext() || counts.hasNext())) {
+                    if (faults.hasNext()) {
+                        Repeated repeated = faults.next();
+                        fault = repeated.fault();
+                        left = repeated.rows();
+                    } else {
+                        InternalRow count = counts.next();
+                        value = count.isNullAt(0) ? null : count.get(0, key);
+                        faults = faults(count).iterator();
+                    }
+                }
+                return left > 0;
+            }
+
+            @Override
+            public InternalRow next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                left--;
+                return Quarantine.row(out, value, fault, null, runId);
+            }
+        };
+    }
+
+    private List<Repeated> faults(InternalRow count) {
+        List<Repeated> nulls = new ArrayList<>();
+        List<String> missing = new ArrayList<>();
+        long most = 0;
+        for (int t = 0; t < modalities.size(); t++) {
+            String own = modalities.get(t);
+            long number = count.getLong(1 + t);
+            most = Math.max(most, number);
+            if (number == 0) {
+                missing.add(own);
+            }
+            nulls.add(new Repeated(new Fault(Reason.NULL_KEY, own, column, null, "is null, expected a key"), number));
+        }
+        if (count.isNullAt(0)) {
+            return nulls;
+        }
+        boolean duplicate = most > 1;
+        Reason reason = duplicate ? Reason.DUPLICATE_KEY : Reason.MISSING_MODALITY;
+        String modality = duplicate ? null : String.join(", ", missing);
+        return List.of(new Repeated(new Fault(reason, modality, column, null, occurs(count)), most));
+    }
+
+    private String occurs(InternalRow count) {
+        List<String> places = new ArrayList<>();
+        for (int t = 0; t < modalities.size(); t++) {
+            String times = count.getLong(1 + t) == 1 ? " time" : " times";
+            String place = modalities.size() > 1 ? " in the table of '" + modalities.get(t) + "'" : "";
+            places.add(count.getLong(1 + t) + times + place);
+        }
+        return "occurs " + String.join(", ", places) + ", expected once" + (modalities.size() > 1 ? " in each" : "");
+    }
+}

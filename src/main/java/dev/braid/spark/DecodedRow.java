@@ -1,0 +1,26 @@
+package dev.braid.spark;
+
+import dev.braid.batch.FeatureSequence;
+import java.util.List;
+
+/** The result of decoding one row of a feature table: its sequences, or why it cannot be fused. */
+sealed interface DecodedRow permits DecodedRow.Sequences, BadRow {
+
+    /**
+     * The row's features.
+     *
+     * @param byModality one sequence per modality, in the model's order
+     * @param truncated whether one of them was cut to the positions that the model has
+     */
+    record Sequences(List<FeatureSequence> byModality, boolean truncated) implements DecodedRow {
+
+        /** The tokens of all modalities together; an int, because a row longer than the budget is a bad row. */
+        public int tokens() {
+            int sum = 0;
+            for (FeatureSequence sequence : byModality) {
+                sum += sequence.tokens();
+            }
+            return sum;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+package dev.braid.spark;
+
+import dev.braid.parquet.FileSchema;
+import dev.braid.parquet.ParquetRows;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.parquet.hadoop.metadata.CompressionCodecName;
+import org.apache.spark.TaskContext;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A Parquet file that a task attempt writes under a name of its own, made when it is needed. The first attempt that completes
+ * it gives it the name that it is to have; all would write the same bytes.
+ */
+final class FileAttempt implements Quarantine.RowFile {
+    private static final Logger log = LoggerFactory.getLogger(FileAttempt.class);
+
+    private final Path path;
+    private final Path published;
+    private final FileSchema columns;
+    private final Configuration settings;
+    private final FileSystem files;
+    /** Null until it is needed. */
+    private ParquetRows rows;
+
+    private boolean done;
+
+    /**
+     * An attempt of a task.
+     *
+     * @param directory of the run
+     * @param name that the file is to have in it, without its ending
+     */
+    FileAttempt(Path directory, String name, FileSchema columns, Configuration settings) throws IOException {
+        String file = name + SparkSettings.codec(settings).getExtension() + ".parquet";
+        this.published = new Path(directory, file);
+        this.path = new Path(
+                new Path(directory, RunDirectory.ATTEMPTS),
+                TaskContext.get().taskAttemptId() + "-" + file.replace('/', '-'));
+        this.columns = columns;
+        this.settings = settings;
+        this.files = path.getFileSystem(settings);
+    }
+
+    /** The file, which exists from now on. */
+    ParquetRows open() {
+        if (rows == null) {
+            CompressionCodecName codec = SparkSettings.codec(settings);
+            try {
+                rows = new ParquetRows(path, columns, codec, settings);
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        }
+        return rows;
+    }
+
+    /** Writes a row of a file without vectors. */
+    @Override
+    public void write(InternalRow row) throws IOException {
+        open().begin();
+        open().end(row);
+    }
+
+    /** Completes the file and gives it its name, unless another attempt has; returns the name, or null without a file. */
+    String publish() throws IOException {
+        if (rows == null) {
+            return null;
+        }
+        rows.finish();
+        if (!files.rename(path, published) && !files.exists(published)) {
+            throw new IOException("Cannot rename '" + path + "' to '" + published + "'");
+        }
+        done = true;
+        return published.getName();
+    }
+
+    /** Removes what an attempt that failed has left. */
+    @Override
+    public void close() {
+        if (rows == null) {
+            return;
+        }
+        try {
+            rows.close();
+            if (!done) {
+                files.delete(path, false);
+            }
+        } catch (IOException | RuntimeException failure) {
+            log.debug("'{}' stays until the run ends", path, failure);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.io.Serializable;
+import java.math.BigDecimal;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/** How many rows a run may set aside: a number of rows, or a percentage of the input's rows. */
+public final class MaxBadRows implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    /** Any number. */
+    public static final MaxBadRows UNLIMITED = new MaxBadRows("no limit", null, false);
+
+    private static final Pattern FORM = Pattern.compile("(\\d{1,18})|(\\d{1,3}(?:\\.\\d{1,9})?) ?%");
+    private static final BigDecimal HUNDRED = BigDecimal.valueOf(100);
+
+    private final String text;
+    /** Null if there is no limit. */
+    private final BigDecimal number;
+
+    private final boolean percent;
+
+    private MaxBadRows(String text, BigDecimal number, boolean percent) {
+        this.text = text;
+        this.number = number;
+        this.percent = percent;
+    }
+
+    /** Reads {@code 100} (rows) or {@code 0.5%} (of the input's rows, up to 100%); empty for any other text. */
+    public static Optional<MaxBadRows> parse(String text) {
+        var form = FORM.matcher(text.strip());
+        if (!form.matches()) {
+            return Optional.empty();
+        }
+        boolean percent = form.group(1) == null;
+        BigDecimal number = new BigDecimal(form.group(percent ? 2 : 1));
+        return percent && number.compareTo(HUNDRED) > 0
+                ? Optional.empty()
+                : Optional.of(new MaxBadRows(text.strip(), number, percent));
+    }
+
+    /**
+     * Whether so many bad rows are too many. True for a part of a run's bad rows means true for all of them, so a run can
+     * ask at any time.
+     *
+     * @param rows of the whole input
+     */
+    public boolean exceeded(long bad, long rows) {
+        if (number == null) {
+            return false;
+        }
+        BigDecimal got = BigDecimal.valueOf(bad);
+        return percent
+                ? got.multiply(HUNDRED).compareTo(number.multiply(BigDecimal.valueOf(rows))) > 0
+                : got.compareTo(number) > 0;
+    }
+
+    /**
+     * Ends a run that has set aside too many rows.
+     *
+     * @throws InputException if {@link #exceeded} says so
+     */
+    public void check(long bad, long rows) {
+        if (exceeded(bad, rows)) {
+            throw new InputException(
+                    "Cannot fuse: expected at most " + text + (percent ? " of " : " bad rows of ") + rows
+                            + " rows" + (percent ? " to be bad" : "") + " (--max-bad-rows), got at least " + bad
+                            + "; the quarantine says why, or raise --max-bad-rows");
+        }
+    }
+
+    /** As it was written. */
+    @Override
+    public String toString() {
+        return text;
+    }
+}

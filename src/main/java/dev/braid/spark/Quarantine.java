@@ -1,0 +1,141 @@
+package dev.braid.spark;
+
+import java.io.IOException;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * Sets the bad rows of one task aside, in a file that is opened for the first of them. It ends the task's rows at the first
+ * one that the policy does not let it set aside, and as soon as the task alone has more of them than the run may have.
+ */
+final class Quarantine implements BadRows, AutoCloseable {
+    static final String KEY = "key";
+    static final String MODALITY = "modality";
+    static final String COLUMN = "column";
+    static final String TOKEN = "token";
+    static final String REASON = "reason";
+    static final String DETAIL = "detail";
+    static final String SOURCE_FILE = "source_file";
+    static final String RUN_ID = "run_id";
+
+    private final Run run;
+    private final SparkRows.ValueRows rows;
+    private final Supplier<RowFile> opener;
+    private final FirstBadRow failure = new FirstBadRow();
+    private final Map<Reason, Long> counts = new EnumMap<>(Reason.class);
+    /** Of the whole run, as far as this task knows. */
+    private long bad;
+    /** Null until the first row. */
+    private RowFile file;
+
+    /** A file that takes rows of {@link #schema}, each valid until the next one. */
+    interface RowFile extends AutoCloseable {
+        void write(InternalRow row) throws IOException;
+
+        @Override
+        void close() throws IOException;
+    }
+
+    /**
+     * What a task knows of its run.
+     *
+     * @param id of the run, in every row
+     * @param rows of the whole input
+     * @param badKeys rows that were set aside before the tasks began
+     */
+    record Run(String id, RowPolicy policy, long rows, long badKeys) implements Serializable {
+
+        /** With what finished tasks have set aside. */
+        Run and(List<Shard> finished) {
+            long bad = finished.stream()
+                    .flatMap(shard -> shard.quarantined().values().stream())
+                    .mapToLong(Long::longValue)
+                    .sum();
+            return new Run(id, policy, rows, badKeys + bad);
+        }
+    }
+
+    /**
+     * The quarantine of one task.
+     *
+     * @param key type of the key
+     * @param opener creates the file
+     */
+    Quarantine(Run run, DataType key, Supplier<RowFile> opener) {
+        this.run = run;
+        this.rows = new SparkRows.ValueRows(schema(key));
+        this.opener = opener;
+        this.bad = run.badKeys();
+    }
+
+    /** The columns: the key in its own type, and why its row cannot be fused. No features. */
+    static StructType schema(DataType key) {
+        return new StructType()
+                .add(KEY, key)
+                .add(MODALITY, DataTypes.StringType)
+                .add(COLUMN, DataTypes.StringType)
+                .add(TOKEN, DataTypes.IntegerType)
+                .add(REASON, DataTypes.StringType, false)
+                .add(DETAIL, DataTypes.StringType, false)
+                .add(SOURCE_FILE, DataTypes.StringType)
+                .add(RUN_ID, DataTypes.StringType, false);
+    }
+
+    /** A row of {@link #schema}, made by {@code rows}. */
+    static InternalRow row(SparkRows.ValueRows rows, Object key, Fault fault, String sourceFile, String runId) {
+        return rows.of(
+                key,
+                fault.modality(),
+                fault.column(),
+                fault.token(),
+                fault.reason().reasonName(),
+                fault.detail(),
+                sourceFile,
+                runId);
+    }
+
+    @Override
+    public boolean reject(BadRow row) {
+        if (!run.policy().quarantines(row.reason())) {
+            return failure.reject(row);
+        }
+        Object key = row.carried().isNullAt(0) ? null : row.carried().get(0, row.keyType());
+        try {
+            if (file == null) {
+                file = opener.get();
+            }
+            file.write(row(rows, key, row.fault(), row.sourceFile(), run.id()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        counts.merge(row.reason(), 1L, Long::sum);
+        bad++;
+        return !run.policy().maxBadRows().exceeded(bad, run.rows());
+    }
+
+    /** The rows that were set aside. */
+    Map<Reason, Long> counts() {
+        return counts;
+    }
+
+    /** The first row that the policy does not let it set aside, if there was one. */
+    FirstBadRow failure() {
+        return failure;
+    }
+
+    /** Ends the file, if there is one. */
+    @Override
+    public void close() throws IOException {
+        if (file != null) {
+            file.close();
+        }
+    }
+}

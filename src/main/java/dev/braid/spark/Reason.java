@@ -1,0 +1,50 @@
+package dev.braid.spark;
+
+import java.util.Locale;
+
+/**
+ * Why a row cannot be fused. The names are stable: a later version may add reasons, and never renames one or gives it
+ * another meaning.
+ */
+public enum Reason {
+    /** The key is null. */
+    NULL_KEY,
+    /** The key occurs more than once in a table. All of its rows are bad, as no one of them is the right one. */
+    DUPLICATE_KEY,
+    /**
+     * A table of a join lacks the row's key. If rows are fused from the rest: no modality is there, or the one that the
+     * pooling reads is missing.
+     */
+    MISSING_MODALITY,
+    /** The features of a modality are null. */
+    NULL_SEQUENCE,
+    /** The features of a modality hold no token. */
+    EMPTY_SEQUENCE,
+    /** A token or a flat value does not have the model's feature size. */
+    WRONG_WIDTH,
+    /** A Spark ML vector is sparse; features are dense. */
+    SPARSE_VECTOR,
+    /** A token that is kept, or one of its numbers, is null. */
+    NULL_ELEMENT,
+    /** A number of a token that is kept is NaN or infinite, or too large for float32. */
+    NON_FINITE_VALUE,
+    /** The features are finite, and the model's result holds a number that its column cannot, such as NaN. */
+    NON_FINITE_RESULT,
+    /** A mask or a length is null, or does not fit its sequence: wrong number of entries, or not 0 or 1. */
+    UNFIT_MASK,
+    /** A mask or a length keeps no token. */
+    EMPTY_MASK,
+    /** A mask drops the token that the pooling reads. */
+    POOLED_TOKEN_DROPPED,
+    /** The row has more tokens than the budget, or a sequence more than the model has positions. */
+    TOO_LONG,
+    /** The bytes of a binary value begin as a file of another kind does: .npy, pickle or zip. */
+    FOREIGN_BYTES;
+
+    private final String reasonName = name().toLowerCase(Locale.ROOT);
+
+    /** The name in the quarantine and in reports, such as {@code null_key}. */
+    public String reasonName() {
+        return reasonName;
+    }
+}

@@ -1,0 +1,93 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.io.Serializable;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.spark.SparkContext;
+import org.apache.spark.api.java.JavaFutureAction;
+import org.apache.spark.util.CollectionAccumulator;
+import org.apache.spark.util.LongAccumulator;
+
+/**
+ * The bad rows of one run, seen from the driver: it grows whenever a task ends. A task that meets a row that must end the
+ * run does not fail, since the cluster would try it again; it ends its rows, says so here, and {@link #await} ends the job.
+ */
+final class RejectedRows implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    /** How long the driver is unaware of a task that ended. */
+    private static final long POLL_MILLIS = 50;
+
+    private final Quarantine.Run run;
+    private final LongAccumulator setAside = new LongAccumulator();
+    /** At most one message per task, and no task starts after the first one is seen. */
+    private final CollectionAccumulator<String> failures = new CollectionAccumulator<>();
+
+    private RejectedRows(Quarantine.Run run) {
+        this.run = run;
+    }
+
+    /** None yet but the bad keys. */
+    static RejectedRows start(SparkContext spark, Quarantine.Run run) {
+        RejectedRows rejected = new RejectedRows(run);
+        spark.register(rejected.setAside, "rows set aside");
+        spark.register(rejected.failures);
+        return rejected;
+    }
+
+    /** What tasks know of the run. */
+    Quarantine.Run run() {
+        return run;
+    }
+
+    /** In a task: its rows have ended, and the quarantine's file is closed. */
+    void ended(Quarantine quarantine) {
+        setAside.add(
+                quarantine.counts().values().stream().mapToLong(Long::longValue).sum());
+        quarantine.failure().message().ifPresent(failures::add);
+    }
+
+    /** Rows set aside so far, those with bad keys included. */
+    long rows() {
+        return run.badKeys() + setAside.value();
+    }
+
+    /**
+     * Whether the run may go on; to be asked once more before anything is published.
+     *
+     * @throws InputException if a row must end it, or too many are bad
+     */
+    void check() {
+        for (String message : failures.value()) {
+            throw new InputException(message);
+        }
+        run.policy().maxBadRows().check(rows(), run.rows());
+    }
+
+    /**
+     * Waits for a job, and cancels it as soon as {@link #check} fails.
+     *
+     * @return its result, once the last check has passed
+     * @throws InputException as {@link #check}
+     * @throws ExecutionException if the job fails for another reason
+     */
+    <T> T await(JavaFutureAction<T> job) throws ExecutionException, InterruptedException {
+        try {
+            while (true) {
+                try {
+                    T result = job.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
+                    check();
+                    return result;
+                } catch (TimeoutException running) {
+                    check();
+                }
+            }
+        } catch (InputException | InterruptedException | CancellationException ended) {
+            job.cancel(true);
+            throw ended;
+        }
+    }
+}
