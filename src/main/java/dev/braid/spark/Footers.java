@@ -160,6 +160,12 @@ final class Footers {
 
     private static InputException damaged(FileStatus file, Exception failure) {
         String name = file.getPath().getName();
+        if (name.contains(":") && String.valueOf(failure.getMessage()).contains("URISyntaxException")) {
+            return new InputException(
+                    "expected files that Hadoop's local file system can open, got a name with a colon, '"
+                            + file.getPath() + "'; rename it",
+                    failure);
+        }
         // The library of Spark 3.5 stumbles over types that it does not know.
         String reason = failure instanceof NullPointerException
                 ? "a footer that is damaged, or has a column of a type that this Spark does not know (half floats need"

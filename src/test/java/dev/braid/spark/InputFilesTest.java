@@ -117,8 +117,8 @@ class InputFilesTest {
     }
 
     /**
-     * Whenever the file is replaced, the rows are those of one version, each once, or the run is refused. At most one of the
-     * calls is the moment; the last round replaces nothing.
+     * Whenever the file is replaced, the rows are those of one version, each once, or the run is refused. The moment is each
+     * call to the file system in turn; the last round replaces nothing.
      */
     @ParameterizedTest
     @ValueSource(strings = {"if(id = 11, 10, id)", "more", "fewer"})
@@ -132,7 +132,8 @@ class InputFilesTest {
         Path file = directory.resolve("t/p.parquet");
         Files.createDirectory(file.getParent());
         List<String> before = rows(old);
-        List<String> after = rows(replacement);
+        // Of the version with a double key nothing may be published.
+        List<String> after = other.startsWith("if") ? List.of() : rows(replacement);
         int refused = 0;
         int moment = 0;
         do {
@@ -198,6 +199,17 @@ class InputFilesTest {
                 .hasMessageContaining(
                         "expected Parquet files, got 'file:" + directory.resolve("t/notes.txt") + "' (30 bytes): ")
                 .hasMessageEndingWith("; if it is none, move it or pass a pattern of the others");
+    }
+
+    @Test
+    void aColonInAFileNameThatHadoopCannotOpenIsNamed() throws IOException {
+        Path file = ParquetFiles.write(directory.resolve("t/a.parquet"));
+        Path colon = Files.move(file, file.resolveSibling("a:b.parquet"));
+        assertThatThrownBy(() -> open(colon.getParent().toString()))
+                .isInstanceOf(InputException.class)
+                .hasMessageEndingWith(
+                        "expected files that Hadoop's local file system can open, got a name with a colon," + " 'file:"
+                                + colon + "'; rename it");
     }
 
     @Test
