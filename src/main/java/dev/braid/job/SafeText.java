@@ -13,6 +13,9 @@ final class SafeText {
     /** A message lists several problems as indented lines; any other line break comes from a name. */
     private static final Pattern STRAY_BREAK = Pattern.compile("\\n(?!  )");
 
+    /** A key may have any size; what follows it in the message matters more. */
+    private static final Pattern LONG_QUOTE = Pattern.compile("'([^'\\n]{500})[^'\\n]{100,}+'");
+
     /** In {@code scheme://user:password@host}; a number before a slash is a port. */
     private static final Pattern PASSWORD =
             Pattern.compile("\\b([A-Za-z][A-Za-z0-9+.-]{0,20}://[^\\s/@:']*):(?:[^\\s/']*|(?!\\d{1,5}/)[^\\s'@]*)@");
@@ -27,7 +30,8 @@ final class SafeText {
 
     /** A message: control characters as {@code \\u001b}, passwords as {@code ***}, over-long lines cut. */
     static String message(String text) {
-        return trace(STRAY_BREAK.matcher(text).replaceAll("\\\\u000a"));
+        String lines = STRAY_BREAK.matcher(text).replaceAll("\\\\u000a");
+        return trace(LONG_QUOTE.matcher(lines).replaceAll("'$1...'"));
     }
 
     /** The same of a stack trace, which keeps its lines and tabs. */

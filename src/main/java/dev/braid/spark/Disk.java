@@ -12,7 +12,7 @@ final class Disk {
     private static final Map<String, List<String>> WRITERS = Map.of(
             "at the output",
             List.of("org.apache.hadoop.", "org.apache.parquet.", "dev.braid.parquet."),
-            "in Spark's local directories (spark.local.dir, or SPARK_LOCAL_DIRS)",
+            "in Spark's local directories (spark.local.dir or SPARK_LOCAL_DIRS, else java.io.tmpdir)",
             List.of("org.apache.spark.storage.", "org.apache.spark.shuffle.", "org.apache.spark.util.collection."),
             "for temporary files (java.io.tmpdir)",
             List.of(

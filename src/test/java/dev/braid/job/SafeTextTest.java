@@ -26,6 +26,12 @@ class SafeTextTest {
         assertThat(SafeText.message("x".repeat(10_000_000) + "\n  next")).isEqualTo("x".repeat(2000) + "...\n  next");
     }
 
+    @Test
+    void whatFollowsALongKeyIsShown() {
+        assertThat(SafeText.message("Spark's row '" + "k".repeat(10_000_000) + "': expected 'b', got 'c'"))
+                .isEqualTo("Spark's row '" + "k".repeat(500) + "...': expected 'b', got 'c'");
+    }
+
     @ParameterizedTest
     @CsvSource({
         "'hdfs://user:SECRET@host:8020/x',           'hdfs://user:***@host:8020/x'",

@@ -158,8 +158,8 @@ class DiagnosisTest {
     @CsvSource({
         "org.apache.hadoop.fs.RawLocalFileSystem$LocalFSFileOutputStream, at the output",
         "org.apache.parquet.hadoop.ParquetFileWriter, at the output",
-        "org.apache.spark.storage.DiskBlockObjectWriter, 'in Spark''s local directories (spark.local.dir, or SPARK_LOCAL_DIRS)'",
-        "org.apache.spark.util.collection.ExternalSorter, 'in Spark''s local directories (spark.local.dir, or SPARK_LOCAL_DIRS)'",
+        "org.apache.spark.storage.DiskBlockObjectWriter, 'in Spark''s local directories (spark.local.dir or SPARK_LOCAL_DIRS, else java.io.tmpdir)'",
+        "org.apache.spark.util.collection.ExternalSorter, 'in Spark''s local directories (spark.local.dir or SPARK_LOCAL_DIRS, else java.io.tmpdir)'",
         "com.github.luben.zstd.util.Native, for temporary files (java.io.tmpdir)",
         "a.B, 'at the output, in Spark''s local directories (spark.local.dir) and for temporary files (java.io.tmpdir)'",
     })
