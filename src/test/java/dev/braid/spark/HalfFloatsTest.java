@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
-import dev.braid.spark.DecodedRow.Sequences;
 import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.spark.DecodedRow.Sequences;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
