@@ -95,8 +95,8 @@ class FusedFilesTest {
         write(spark);
         try (var files = Files.list(directory)) {
             assertThat(files.map(file -> file.getFileName().toString()))
-                    .allMatch(name ->
-                            name.matches("(\\.part-.*\\.crc)|(part-0000\\d-run\\.zstd\\.parquet)|_shards|_attempts"));
+                    .allMatch(name -> name.matches(
+                            "(\\.part-.*\\.crc)|(part-0000\\d-run\\.zstd\\.parquet)|_shards|_attempts|_quarantine"));
         }
     }
 

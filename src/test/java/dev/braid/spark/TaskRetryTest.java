@@ -80,7 +80,7 @@ class TaskRetryTest {
             long written = spark.read().parquet(output).select("id").distinct().count();
             long files;
             try (var list = Files.list(Path.of(output))) {
-                files = list.filter(file -> !file.getFileName().toString().matches("\\..*|_SUCCESS"))
+                files = list.filter(file -> file.getFileName().toString().matches("part-.*\\.parquet"))
                         .count();
             }
             System.out.println((written == progress.rows()
