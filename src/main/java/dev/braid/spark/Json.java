@@ -31,7 +31,9 @@ final class Json {
      */
     static void write(Object value, Path file, Path scratch, FileSystem files) throws IOException {
         Path unfinished = new Path(scratch, file.getName() + "." + UUID.randomUUID());
-        try (FSDataOutputStream out = files.create(unfinished, false)) {
+        // Not the directory too: a task that outlives its failed run must not bring it back.
+        try (FSDataOutputStream out =
+                files.createFile(unfinished).overwrite(false).build()) {
             out.write(MAPPER.writeValueAsBytes(value));
         }
         if (!files.rename(unfinished, file) && !files.exists(file)) {

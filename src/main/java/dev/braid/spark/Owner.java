@@ -149,7 +149,7 @@ final class Owner implements AutoCloseable {
 
     /** The output is free for another run. */
     @Override
-    public void close() throws IOException {
+    public void close() {
         beating.cancel(false);
         beats.shutdown();
         try {
@@ -157,6 +157,10 @@ final class Owner implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        files.delete(file, false);
+        try {
+            files.delete(file, false);
+        } catch (IOException | RuntimeException failure) {
+            log.warn("Cannot delete '{}'; remove it", file, failure);
+        }
     }
 }

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -76,24 +77,28 @@ public final class RunDirectory implements AutoCloseable {
 
     /** Makes the directory ready, with what an earlier run of the same {@code identity} has finished and nothing else. */
     void resume(String identity) throws IOException {
-        Optional<Manifest> finished = finished();
-        Optional<Plan> plan = Json.read(new Path(directory, PLAN), Plan.class, files);
-        if (finished.isPresent() && finished.get().identity().equals(identity)) {
-            id = finished.get().run();
-        } else if (finished.isEmpty()
-                && plan.isPresent()
-                && plan.get().identity().equals(identity)) {
-            id = plan.get().run();
+        Plan found = finished()
+                .map(manifest -> new Plan(manifest.run(), manifest.identity()))
+                .or(() -> plan())
+                .orElse(new Plan(id, ""));
+        if (found.identity().equals(identity)) {
+            id = found.run();
         } else {
-            if (finished.isPresent() || !shards(directory, files).isEmpty()) {
+            if (finished().isPresent() || !shards(directory, files).isEmpty()) {
                 log.warn("Removing the files of a run that was stopped, as its input, model or options were others");
             }
             files.delete(directory, true);
         }
         Path attempts = new Path(directory, ATTEMPTS);
         files.mkdirs(attempts);
-        if (finished.isEmpty()) {
-            Json.write(new Plan(id, identity), new Path(directory, PLAN), attempts, files);
+        Json.write(new Plan(id, identity), new Path(directory, PLAN), attempts, files);
+    }
+
+    private Optional<Plan> plan() {
+        try {
+            return Json.read(new Path(directory, PLAN), Plan.class, files);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
         }
     }
 
@@ -202,9 +207,10 @@ public final class RunDirectory implements AutoCloseable {
                     log.warn("{} finished files are kept: the same command goes on from there", kept);
                 }
             }
-            owner.close();
         } catch (IOException | RuntimeException failure) {
-            log.warn("Cannot leave '{}' to the next run", directory, failure);
+            log.warn("Cannot look at what is finished in '{}'", directory, failure);
+        } finally {
+            owner.close();
         }
     }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -98,6 +99,34 @@ class FusedFilesTest {
                     .allMatch(name -> name.matches(
                             "(\\.part-.*\\.crc)|(part-0000\\d-run\\.zstd\\.parquet)|_shards|_attempts|_quarantine"));
         }
+    }
+
+    @Test
+    void onlyWhatIsNotFinishedIsComputedAgain() throws IOException {
+        FusionConfig config = config(List.of(), VectorForm.ARRAY);
+        OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0);
+        AuditedKeys keys = AuditedKeys.good(GOLDEN.rows());
+        try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
+            PairedTable table = PairedTable.of(table().repartition(4), config.columns());
+            List<Shard> first = engine.write(table, directory.toString(), "run", keys, files, null);
+            List<Row> rows = sorted(spark.read().parquet(directory.toString()));
+            Shard lost = first.stream()
+                    .filter(shard -> shard.rows() > 0)
+                    .reduce((one, next) -> next)
+                    .orElseThrow();
+            // Its task was killed after it had named the file, and another one while it wrote.
+            Files.delete(directory.resolve(String.format(
+                    Locale.ROOT, "_shards/%05d.json", lost.partitions().get(0))));
+            Files.createDirectories(directory.resolve("_attempts"));
+            Files.writeString(directory.resolve("_attempts/7-part-00009-run.zstd.parquet"), "half");
+
+            FusionProgress progress = FusionProgress.start(spark.sparkContext());
+            assertThat(engine.write(table, directory.toString(), "run", keys, files, progress))
+                    .isEqualTo(first);
+            assertThat(progress.rows()).isEqualTo(lost.rows()).isLessThan(GOLDEN.rows());
+            assertThat(sorted(spark.read().parquet(directory.toString()))).isEqualTo(rows);
+        }
+        assertThat(directory.resolve("_attempts")).isEmptyDirectory();
     }
 
     @Test

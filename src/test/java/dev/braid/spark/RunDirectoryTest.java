@@ -177,6 +177,16 @@ class RunDirectoryTest {
     }
 
     @Test
+    void aRunThatFollowsAnotherFinishedOneCanBeResumedToo() throws IOException {
+        leaveAFinishedTable("a", 3);
+        String id = leaveAShard("b");
+        try (RunDirectory run = begin("b", false)) {
+            assertThat(run.id()).isEqualTo(id);
+            assertThat(run.finishedFiles()).isEqualTo(1);
+        }
+    }
+
+    @Test
     void anOldTableIsPutBackWhereTheNewOneIsNotFinished() throws IOException {
         Written.write(table(false), "old", rows(9), 9);
         Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
