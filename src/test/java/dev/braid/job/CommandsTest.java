@@ -8,7 +8,6 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -22,6 +21,11 @@ import org.junit.jupiter.api.io.TempDir;
 /** The commands on the demo data, each in a JVM of its own, as they are started. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class CommandsTest {
+    private static final String HALF = "--dtype=visual=float16";
+    private static final String TEXT_HALF = "--dtype=text=float16";
+    private static final String KEY = "--key=codepoints";
+    private static final String REFUSED = "--output=refused";
+
     private static final Path DEMO = Path.of("src/demo").toAbsolutePath();
 
     @TempDir
@@ -70,33 +74,27 @@ class CommandsTest {
 
     @Test
     @Order(4)
-    void aModelThatDoesNotGivePyTorchsNumbersIsRefusedBeforeAnyTableIsRead() throws Exception {
+    void aModelThatDoesNotGivePyTorchsNumbersIsRefusedBeforeAnyRowIsRead() throws Exception {
         Path model = Files.createDirectory(directory.resolve("model"));
         for (String file : List.of("model.safetensors", "golden.safetensors")) {
             Files.copy(DEMO.resolve("model").resolve(file), model.resolve(file));
         }
         String config = Files.readString(DEMO.resolve("model/config.json"));
         Files.writeString(model.resolve("config.json"), config.replaceFirst("(num_attention_heads\": )8", "$14"));
-        String[] arguments = {
-            "fuse", "--model", "model", "--paired", "no-table", "--key", "id", "--output", "refused", "--no-verify"
-        };
-        Files.writeString(directory.resolve("no-table"), "not read");
-
-        Outcome verified = start(Arrays.copyOf(arguments, arguments.length - 1));
+        Outcome verified = start("fuse", "--model=model", demo("visual"), demo("text"), HALF, TEXT_HALF, KEY, REFUSED);
         assertThat(verified.code()).isEqualTo(ExitCode.INPUT);
         assertThat(verified.error())
                 .startsWith("Cannot reproduce golden.safetensors: ")
                 .hasLineCount(1);
-
-        Outcome unverified = start(arguments);
-        assertThat(unverified.code()).isEqualTo(ExitCode.INPUT);
-        assertThat(unverified.error()).contains("table 'no-table': expected Parquet files, got ");
         assertThat(directory.resolve("refused")).doesNotExist();
 
-        arguments[4] = "/absent";
-        Outcome absent = start(Arrays.copyOf(arguments, arguments.length - 1));
+        Outcome absent = start("fuse", "--model=model", "--paired=/absent", KEY, REFUSED);
         assertThat(absent.code()).isEqualTo(ExitCode.INPUT);
         assertThat(absent.error()).contains("table '/absent': expected a path that exists, got none");
+    }
+
+    private static String demo(String modality) {
+        return "--features=" + modality + "=" + DEMO.resolve(modality + ".parquet");
     }
 
     @Test
@@ -125,13 +123,11 @@ class CommandsTest {
     void bfloat16IsRefusedByTheMachineThatComputesAndLacksIt() throws Exception {
         Map<String, String> older = Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE");
         String model = "--model=" + DEMO.resolve("model");
-        String[] fuse = {
-            "fuse", "--precision=bf16", model, "--paired=no-table", "--key=id", "--output=refused", "--no-verify"
+        String[] fuse = {"fuse", "--precision=bf16", model, demo("visual"), demo("text"), HALF, TEXT_HALF, KEY, REFUSED
         };
 
         assertRefused("", start(older, "verify", "--precision=bf16", "--model=absent"));
-        assertRefused("On the driver: ", start(older, Arrays.copyOf(fuse, fuse.length - 1)));
-        assertThat(start(older, fuse).error()).contains("table 'no-table': expected Parquet files, got ");
+        assertRefused("On the driver: ", start(older, fuse));
         assertRefused(
                 "On executor 'driver' (localhost): ",
                 fuse(older, "--precision=bf16", "--no-verify", "--partitions=1", "--output=refused"));
@@ -208,7 +204,9 @@ class CommandsTest {
 
             assertThat(run.waitFor()).isEqualTo(128 + 15);
             assertThat(directory.resolve("error"))
-                    .hasContent("Stopped by a signal before the end; the output is complete or absent\n");
+                    .hasContent(
+                            "Stopped by a signal: nothing was published; the same command goes on from the files that are"
+                                    + " finished\n");
         }
         assertThat(directory.resolve("stopped")).doesNotExist();
     }
