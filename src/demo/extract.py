@@ -131,7 +131,8 @@ def write(path: Path, columns: dict[str, list], modality: str, features: list[np
     table = pa.table(columns | {modality: pa.array(binary, pa.binary())})
     schema = pa.schema([pa.field(field.name, field.type, nullable=False) for field in table.schema])
     names = [name for name in columns if name != "codepoints"]
-    pq.write_table(table.cast(schema), path, compression="zstd", compression_level=19, use_dictionary=names)
+    compression = {"compression": "zstd", "compression_level": 19}
+    pq.write_table(table.cast(schema), path, use_dictionary=names, write_page_checksum=True, **compression)
     lengths = [len(tokens) for tokens in features]
     print(f"{path}: {len(features)} rows of {min(lengths)} to {max(lengths)} tokens, {path.stat().st_size:,} bytes")
 
