@@ -25,7 +25,13 @@ import picocli.CommandLine.ScopeType;
         synopsisSubcommandLabel = "COMMAND",
         scope = ScopeType.INHERIT,
         mixinStandardHelpOptions = true,
-        subcommands = {FuseCommand.class, InspectCommand.class, VerifyCommand.class, NeighboursCommand.class},
+        subcommands = {
+            FuseCommand.class,
+            InspectCommand.class,
+            VerifyCommand.class,
+            AuditCommand.class,
+            NeighboursCommand.class
+        },
         versionProvider = Braid.Version.class)
 public final class Braid {
     @Option(

@@ -58,7 +58,7 @@ import picocli.CommandLine.Spec;
         })
 final class FuseCommand implements Callable<Integer> {
     @Mixin
-    private FuseOptions options;
+    FuseOptions options;
 
     @Option(
             names = "--options",
@@ -81,6 +81,7 @@ final class FuseCommand implements Callable<Integer> {
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
             FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
+            options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
             Checkpoint checkpoint = options.repooled(stored);
             FusionConfig config = options.config(checkpoint.config());
@@ -89,7 +90,11 @@ final class FuseCommand implements Callable<Integer> {
             FeatureTables tables =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             RunManifest description = new RunManifest(
-                    start, spark, tables.inputs(), options.input.model, FuseOptions.deciding(spec.options()));
+                    start,
+                    spark,
+                    tables.inputs(),
+                    options.input.model,
+                    FuseOptions.deciding(config, checkpoint.config()));
             PrintWriter out = spec.commandLine().getOut();
             Optional<RunDirectory> begun = output.begin(description.identity());
             if (begun.isEmpty()) {

@@ -1,46 +1,45 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
+import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.ModelDigest;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.spark.Emitted;
+import dev.braid.spark.FeatureColumn;
 import dev.braid.spark.FusionConfig;
+import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.VectorForm;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** The options of {@code braid fuse}, beside those of its input. {@code conf/braid.properties} lists the same ones; a test holds them together. */
 final class FuseOptions {
-    /** Where input, model and output are is of no matter to the rows; nor is how they are computed. */
-    private static final Set<String> UNDECIDING = Set.of(
-            "--help",
-            "--model",
-            "--paired",
-            "--features",
-            "--output",
-            "--overwrite",
-            "--options",
-            "--output-files",
-            "--partitions",
-            "--profile",
-            "--no-verify",
-            "--tolerance",
-            "--verbose");
-
     @Mixin
     InputOptions input;
+
+    @Option(
+            names = "--model-sha256",
+            paramLabel = "HEX",
+            converter = Sha256.class,
+            description = "The SHA-256 that the model directory must have (model.sha256 in a table's _manifest.json);"
+                    + " any other model is refused before it is read. Default: any model.")
+    String modelSha256;
 
     @Option(
             names = "--output",
@@ -190,18 +189,63 @@ final class FuseOptions {
                 read, input.maxTokens, truncate, Set.copyOf(emit), vectors, precision.precision, rows.policy());
     }
 
-    /** The options that decide what the rows of the output are, as they were given or by default, by name. */
-    static Map<String, String> deciding(List<OptionSpec> options) {
+    /**
+     * The options that decide what the rows of the output are, under their names in an options file, with the values that take
+     * effect: given or by default, however they were spelled. A test holds that no option is forgotten.
+     *
+     * @param config what {@link #config} gives
+     * @param model with the pooling of {@link #repooled}
+     */
+    static Map<String, String> deciding(FusionConfig config, ModelConfig model) {
         Map<String, String> deciding = new TreeMap<>();
-        for (OptionSpec option : options) {
-            String name = option.longestName();
-            Object value = option.getValue();
-            boolean given = value != null && !value.equals(false) && !value.equals(List.of());
-            if (given && !UNDECIDING.contains(name)) {
-                deciding.put(name.substring(2), String.join(",", option.originalStringValues()));
+        deciding.put("key", config.columns().key());
+        if (!config.columns().keep().isEmpty()) {
+            deciding.put("keep", String.join(",", config.columns().keep()));
+        }
+        for (FeatureColumn feature : config.columns().features()) {
+            String modality = "." + feature.modality().name();
+            ElementType dtype = feature.dtype() == null ? ElementType.FLOAT32 : feature.dtype();
+            deciding.put("column" + modality, feature.column());
+            deciding.put("dtype" + modality, dtype.configName());
+            if (feature.selection() != null) {
+                boolean mask = feature.selection().kind() == SelectionColumn.Kind.MASK;
+                deciding.put(
+                        (mask ? "mask" : "length") + modality,
+                        feature.selection().column());
             }
         }
+        deciding.put("max-tokens", String.valueOf(config.maxTokens()));
+        deciding.put("truncate", String.valueOf(config.truncate()));
+        deciding.put(
+                "emit",
+                Arrays.stream(Emitted.values())
+                        .filter(config::emits)
+                        .map(Emitted::configName)
+                        .collect(Collectors.joining(",")));
+        deciding.put("vectors", config.vectors().configName());
+        deciding.put("pooling", model.pooling().configName());
+        deciding.put("precision", config.precision().configName());
+        deciding.put("on-bad-row", config.policy().onBadRow().configName());
+        deciding.put("max-bad-rows", config.policy().maxBadRows().toString());
+        deciding.put("on-missing-modality", config.policy().onMissing().configName());
         return deciding;
+    }
+
+    /**
+     * Refuses a model that is not the one that {@code --model-sha256} names, before anything of it is used.
+     *
+     * @throws InputException if its digest is another, or the directory cannot be read
+     */
+    void checkDigest(Configuration hadoop) {
+        if (modelSha256 == null) {
+            return;
+        }
+        String got = ModelDigest.sha256(input.model, hadoop);
+        if (!got.equals(modelSha256)) {
+            throw new InputException("Cannot use model '" + input.model + "': expected SHA-256 " + modelSha256
+                    + " (--model-sha256), got " + got
+                    + "; pass the directory of the model that was meant, or its digest");
+        }
     }
 
     /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */
@@ -217,6 +261,17 @@ final class FuseOptions {
 
     OptionalInt outputFiles() {
         return outputFiles == null ? OptionalInt.empty() : OptionalInt.of(outputFiles);
+    }
+
+    static final class Sha256 implements ITypeConverter<String> {
+        @Override
+        public String convert(String text) {
+            String digest = text.strip().toLowerCase(Locale.ROOT);
+            if (!digest.matches("[0-9a-f]{64}")) {
+                throw new TypeConversionException("expected 64 hexadecimal digits, got '" + text + "'");
+            }
+            return digest;
+        }
     }
 
     static final class PoolingName implements ITypeConverter<Pooling> {

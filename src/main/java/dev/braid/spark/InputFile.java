@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.time.Instant;
 import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
 
@@ -9,15 +11,17 @@ import org.apache.hadoop.fs.FileStatus;
  * @param table the path of its table, as the user wrote it
  * @param path of the file, with its file system
  * @param bytes its length
- * @param modified when it was last modified, in milliseconds since 1970
+ * @param modified when it was last modified: ISO 8601, UTC
  * @param etag what the file system calls this version of the file; null if it has no such name (an object store has)
  * @param rows in its footer
  */
-public record InputFile(String table, String path, long bytes, long modified, String etag, long rows) {
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record InputFile(String table, String path, long bytes, String modified, String etag, long rows) {
 
     static InputFile of(String table, FileStatus file, long rows) {
         String etag = file instanceof EtagSource source ? source.getEtag() : null;
-        return new InputFile(table, file.getPath().toString(), file.getLen(), file.getModificationTime(), etag, rows);
+        String modified = Instant.ofEpochMilli(file.getModificationTime()).toString();
+        return new InputFile(table, file.getPath().toString(), file.getLen(), modified, etag, rows);
     }
 
     /** What differs in a file as it is now; empty if nothing does. */
@@ -26,7 +30,7 @@ public record InputFile(String table, String path, long bytes, long modified, St
         if (bytes != other.bytes) {
             return "'" + path + "' (now " + other.bytes + " bytes, not " + bytes + ")";
         }
-        boolean same = modified == other.modified && (etag == null || etag.equals(other.etag));
+        boolean same = modified.equals(other.modified) && (etag == null || etag.equals(other.etag));
         return same ? "" : "'" + path + "' (rewritten with the same length)";
     }
 }

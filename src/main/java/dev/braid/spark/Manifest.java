@@ -90,6 +90,17 @@ public record Manifest(
         return Json.read(new Path(table, FILE), Manifest.class, files);
     }
 
+    /** Whether it is of this format and lacks nothing that an audit needs. */
+    boolean isWhole() {
+        return format == FORMAT
+                && run != null
+                && versions != null
+                && fingerprint != null
+                && quarantined != null
+                && files != null
+                && files.stream().allMatch(shard -> shard.fingerprint() != null && shard.quarantined() != null);
+    }
+
     /** Rows that were set aside, for any reason. */
     public long quarantinedRows() {
         return quarantined.values().stream().mapToLong(Long::longValue).sum();

@@ -38,7 +38,8 @@ public final class MaxBadRows implements Serializable {
         BigDecimal number = new BigDecimal(form.group(percent ? 2 : 1));
         return percent && number.compareTo(HUNDRED) > 0
                 ? Optional.empty()
-                : Optional.of(new MaxBadRows(text.strip(), number, percent));
+                : Optional.of(new MaxBadRows(
+                        number.stripTrailingZeros().toPlainString() + (percent ? "%" : ""), number, percent));
     }
 
     /**
@@ -71,7 +72,7 @@ public final class MaxBadRows implements Serializable {
         }
     }
 
-    /** As it was written. */
+    /** As users write it, without needless digits or blanks: {@code 0.5%} for {@code 0.50 %}. */
     @Override
     public String toString() {
         return text;

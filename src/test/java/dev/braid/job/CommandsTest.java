@@ -211,6 +211,51 @@ class CommandsTest {
         assertThat(directory.resolve("stopped")).doesNotExist();
     }
 
+    @Test
+    @Order(11)
+    void auditSaysWhatATableIsAndWhatItIsNot() throws Exception {
+        Outcome whole = start("audit", "--output", "fused");
+        assertThat(whole.error()).isEmpty();
+        assertThat(whole.code()).isEqualTo(ExitCode.DONE);
+        assertThat(whole.out()).matches("""
+                        rows         390
+                        files        [0-9]+
+                        quarantined  0 rows
+                        fingerprint  [0-9a-f]{16}
+                        finished     20[0-9T:.-]+Z
+                        versions     braid .*, java .*, spark .*
+                        output       fused
+                        """);
+
+        Path manifest = directory.resolve("fused/_manifest.json");
+        Files.writeString(manifest, Files.readString(manifest).replace("\"rows\" : 390", "\"rows\" : 391"));
+        Files.deleteIfExists(directory.resolve("fused/._manifest.json.crc"));
+        Outcome other = start("audit", "--output", "fused", "--quick");
+        assertThat(other.out()).isEmpty();
+        assertThat(other.code()).isEqualTo(ExitCode.INPUT);
+        assertThat(other.error())
+                .startsWith("Cannot confirm table 'file:")
+                .endsWith("\n  _manifest.json: expected 390 rows (the sum over its files), got 391\n");
+    }
+
+    @Test
+    @Order(12)
+    void aModelOfAnotherDigestIsRefusedBeforeAnythingOfItIsRead() throws Exception {
+        Path model = Files.createDirectory(directory.resolve("forged"));
+        Files.writeString(model.resolve("config.json"), "no config");
+        Outcome outcome = start(
+                "fuse",
+                "--model=forged",
+                "--model-sha256=" + "a".repeat(64),
+                "--paired=" + DEMO.resolve("text.parquet"),
+                "--key=id",
+                "--output=refused");
+
+        assertThat(outcome.error()).matches("Cannot use model 'forged': expected SHA-256 a{64} .*\n");
+        assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
+        assertThat(directory.resolve("refused")).doesNotExist();
+    }
+
     private static Outcome fuse(String... arguments) throws IOException, InterruptedException {
         return fuse(Map.of(), arguments);
     }

@@ -69,6 +69,7 @@ class LauncherTest {
                 "jobs/fuse.sh",
                 "jobs/inspect.sh",
                 "jobs/verify.sh",
+                "jobs/audit.sh",
                 "conf/braid.properties",
                 "conf/spark-defaults.conf",
                 "conf/jvm.options")) {
@@ -468,7 +469,7 @@ class LauncherTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"inspect", "verify"})
+    @ValueSource(strings = {"inspect", "verify", "audit"})
     void theOtherCommandsHaveAScriptAndNoOptionsFile(String command) throws Exception {
         Outcome outcome = start("jobs/" + command + ".sh", "--model", "a model");
 

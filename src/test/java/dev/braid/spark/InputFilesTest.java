@@ -52,11 +52,19 @@ class InputFilesTest {
                                 table.toString(),
                                 "file:" + one,
                                 Files.size(one),
-                                Files.getLastModifiedTime(one).toMillis(),
+                                Files.getLastModifiedTime(one)
+                                        .toInstant()
+                                        .truncatedTo(java.time.temporal.ChronoUnit.MILLIS)
+                                        .toString(),
                                 null,
                                 3),
                         new InputFile(
-                                table.toString(), "file:" + other, Files.size(other), 1_234_567_890_123L, null, 2));
+                                table.toString(),
+                                "file:" + other,
+                                Files.size(other),
+                                "2009-02-13T23:31:30.123Z",
+                                null,
+                                2));
         assertThat(tables.bytes()).isEqualTo(Files.size(one) + Files.size(other));
     }
 

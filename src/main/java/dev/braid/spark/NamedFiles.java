@@ -1,0 +1,134 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.Type;
+
+/** The Parquet files that a manifest names, as a directory has them: their footers, and what is wrong with them. Driver only. */
+final class NamedFiles {
+    private final FileSystem files;
+    private final Configuration hadoop;
+    private final List<String> problems;
+
+    /** A file that the manifest names, with its footer; that is null, with a problem instead, if it cannot be read. */
+    record Part(FileStatus status, Footers.All footer, String problem) {
+        String name() {
+            return status.getPath().getName();
+        }
+
+        long rows() {
+            return footer.rows().rows();
+        }
+
+        MessageType columns() {
+            return footer.first().type();
+        }
+    }
+
+    /**
+     * Files of a file system.
+     *
+     * @param problems takes what is wrong with them
+     */
+    NamedFiles(FileSystem files, Configuration hadoop, List<String> problems) {
+        this.files = files;
+        this.hadoop = hadoop;
+        this.problems = problems;
+    }
+
+    /**
+     * The files of a directory that can be read. Notes those that are missing, unnamed, damaged or of other lengths.
+     *
+     * @param prefix of their names in messages
+     * @param named the rows of each file; null where the manifest does not say
+     */
+    List<Part> parts(Path directory, String prefix, Map<String, Long> named) throws IOException {
+        Map<String, Long> missing = new TreeMap<>(named);
+        List<FileStatus> present = new ArrayList<>();
+        for (FileStatus entry : list(directory)) {
+            String name = entry.getPath().getName();
+            if (named.containsKey(name)) {
+                missing.remove(name);
+                present.add(entry);
+            } else if (!TablePath.isHidden(name) || name.endsWith(".parquet")) {
+                problems.add("'" + prefix + name + "': expected only files that the manifest names, got another "
+                        + (entry.isDirectory() ? "directory" : "file"));
+            }
+        }
+        missing.forEach((name, rows) ->
+                problems.add("'" + prefix + name + "': expected a file of " + rows + " rows, got none"));
+        List<Part> readable = new ArrayList<>();
+        for (Part part : StorageCalls.all(present, this::part)) {
+            Long rows = named.get(part.name());
+            if (part.problem() != null) {
+                problems.add("'" + prefix + part.name() + "': " + part.problem());
+            } else {
+                readable.add(part);
+                if (rows != null && rows != part.rows()) {
+                    problems.add("'" + prefix + part.name() + "': expected " + rows + " rows, got " + part.rows());
+                }
+            }
+        }
+        return readable;
+    }
+
+    /** What is in a directory, sorted; nothing if there is none. */
+    List<FileStatus> list(Path directory) throws IOException {
+        try {
+            List<FileStatus> entries = new ArrayList<>(Arrays.asList(files.listStatus(directory)));
+            entries.sort(null);
+            return entries;
+        } catch (FileNotFoundException none) {
+            return List.of();
+        }
+    }
+
+    private Part part(FileStatus file) throws IOException {
+        try {
+            return new Part(file, Footers.read(List.of(file), name -> true, hadoop), null);
+        } catch (InputException | IOException failure) {
+            if (!Diagnosis.isInput(failure)) {
+                throw failure;
+            }
+            return new Part(
+                    file,
+                    null,
+                    failure instanceof InputException
+                            ? failure.getMessage()
+                            : "expected an intact Parquet file, got '" + SparkFailure.firstLine(failure) + "'");
+        }
+    }
+
+    /** The files that have the columns of the first one. Notes the others. */
+    List<Part> withColumnsOfTheFirst(List<Part> parts) {
+        List<Part> alike = new ArrayList<>();
+        for (Part part : parts) {
+            MessageType first = parts.get(0).columns();
+            if (part.columns().equals(first)) {
+                alike.add(part);
+            } else {
+                String names = names(part.columns());
+                problems.add("'" + part.name() + "': expected the columns of '"
+                        + parts.get(0).name() + "', " + names(first) + ", got "
+                        + (names.equals(names(first)) ? "the same names of other types" : names));
+            }
+        }
+        return alike;
+    }
+
+    private static String names(MessageType columns) {
+        return columns.getFields().stream().map(Type::getName).collect(Collectors.joining("', '", "'", "'"));
+    }
+}

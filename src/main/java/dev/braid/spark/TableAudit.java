@@ -1,0 +1,283 @@
+package dev.braid.spark;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.when;
+
+import dev.braid.InputException;
+import dev.braid.spark.NamedFiles.Part;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
+
+/** Checks a published table against its manifest: files, rows, columns, keys and numbers, and the quarantine. Driver only. */
+public final class TableAudit {
+    /** Input bytes per task that counts keys. */
+    private static final long KEY_BYTES = 256L << 20;
+
+    private final SparkSettings settings;
+    private final Path table;
+    private final Manifest manifest;
+    private final List<String> problems = new ArrayList<>();
+    private final NamedFiles files;
+
+    private TableAudit(SparkSession spark, Path table, Configuration hadoop) throws IOException {
+        this.settings = SparkSettings.reading(spark);
+        this.table = table;
+        FileSystem fileSystem = table.getFileSystem(hadoop);
+        this.manifest = manifest(table, fileSystem);
+        this.files = new NamedFiles(fileSystem, hadoop, problems);
+        // Names find the columns that have them, and no others.
+        settings.session().conf().set("spark.sql.caseSensitive", "true");
+    }
+
+    /**
+     * Checks a table.
+     *
+     * @param output its directory
+     * @param quick whether footers and keys are all that is read; otherwise the fingerprint is computed from the rows
+     * @return the manifest, which the table matches
+     * @throws InputException with every difference, or if there is no table or no manifest
+     * @throws TransientException if storage, memory or the like fail
+     */
+    public static Manifest check(SparkSession spark, String output, boolean quick) {
+        try {
+            Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+            TableAudit audit = new TableAudit(spark, TablePath.parse(output, hadoop), hadoop);
+            audit.check(quick);
+            return audit.manifest;
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            throw SparkFailure.translate(failure, "Cannot audit table '" + output + "'");
+        }
+    }
+
+    private static Manifest manifest(Path table, FileSystem files) throws IOException {
+        String expected = "Cannot audit table '" + table + "': expected a directory that 'braid fuse' published, with "
+                + Manifest.FILE + " in it, got ";
+        if (!files.exists(table)) {
+            throw new InputException(expected + "no such path; pass the path that '--output' of fuse named");
+        }
+        if (!files.exists(new Path(table, Manifest.FILE))) {
+            throw new InputException(
+                    expected + "none; pass the path that '--output' of fuse named, or write the table anew with fuse");
+        }
+        Optional<Manifest> manifest = Manifest.of(table, files);
+        if (manifest.isEmpty() || !manifest.get().isWhole()) {
+            throw new InputException(expected + "one that cannot be read or is not of format " + Manifest.FORMAT
+                    + "; restore it, or write the table anew with fuse");
+        }
+        return manifest.get();
+    }
+
+    private void check(boolean quick) throws IOException {
+        checkSums();
+        Map<String, Shard> shards = new LinkedHashMap<>();
+        Map<String, Long> named = new TreeMap<>();
+        for (Shard shard : manifest.files()) {
+            if (shard.file() != null) {
+                shards.put(shard.file(), shard);
+                named.put(shard.file(), shard.rows());
+            }
+        }
+        List<Part> parts = files.parts(table, "", named);
+        List<Part> alike = files.withColumnsOfTheFirst(parts);
+        checkQuarantine(quick);
+        if (!alike.isEmpty()) {
+            readOrNote(() -> checkKeys(alike));
+            List<Part> whole = alike.stream()
+                    .filter(part -> part.rows() == named.get(part.name()))
+                    .toList();
+            if (!quick && !whole.isEmpty()) {
+                readOrNote(() -> checkFingerprints(whole, shards));
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of(
+                    "Cannot confirm table '" + table + "': expected what its " + Manifest.FILE + " says, got "
+                            + (problems.size() == 1 ? "a difference" : problems.size() + " differences")
+                            + "; restore the table, or write it anew with fuse and '--overwrite'",
+                    problems);
+        }
+    }
+
+    /** The manifest's totals are those of its files. */
+    private void checkSums() {
+        long rows = manifest.files().stream().mapToLong(Shard::rows).sum();
+        if (rows != manifest.rows()) {
+            problems.add(
+                    Manifest.FILE + ": expected " + rows + " rows (the sum over its files), got " + manifest.rows());
+        }
+        String fingerprint = hex(manifest.files().stream()
+                .mapToLong(shard -> Long.parseUnsignedLong(shard.fingerprint(), 16))
+                .sum());
+        if (!fingerprint.equals(manifest.fingerprint())) {
+            problems.add(Manifest.FILE + ": expected fingerprint " + fingerprint + " (the sum over its files), got "
+                    + manifest.fingerprint());
+        }
+    }
+
+    private void checkQuarantine(boolean quick) throws IOException {
+        Path directory = new Path(table, Manifest.QUARANTINE);
+        Map<String, Long> named = new TreeMap<>();
+        long ofKeys = manifest.quarantinedRows();
+        for (Shard shard : manifest.files()) {
+            long rows = shard.quarantined().values().stream()
+                    .mapToLong(Long::longValue)
+                    .sum();
+            ofKeys -= rows;
+            if (shard.quarantine() != null) {
+                named.put(shard.quarantine(), rows);
+            }
+        }
+        // Rows of bad keys are in files that no task's record names.
+        for (FileStatus entry : files.list(directory)) {
+            if (entry.getPath().getName().matches("keys-\\d+-" + manifest.run() + "\\..*parquet")) {
+                named.put(entry.getPath().getName(), null);
+            }
+        }
+        List<Part> parts = files.parts(directory, Manifest.QUARANTINE + "/", named);
+        long found = parts.stream()
+                .filter(part -> named.get(part.name()) == null)
+                .mapToLong(Part::rows)
+                .sum();
+        if (found != ofKeys) {
+            problems.add("'" + Manifest.QUARANTINE + "/keys-*': expected " + ofKeys + " rows, got " + found);
+        }
+        if (!quick && !parts.isEmpty()) {
+            readOrNote(() -> checkReasons(parts));
+        }
+    }
+
+    private void checkReasons(List<Part> parts) {
+        Map<String, Long> found = new TreeMap<>();
+        read(parts)
+                .groupBy(Quarantine.REASON)
+                .count()
+                .collectAsList()
+                .forEach(row -> found.put(row.getString(0), row.getLong(1)));
+        if (!found.equals(new TreeMap<>(manifest.quarantined()))) {
+            problems.add("'" + Manifest.QUARANTINE + "': expected rows by reason " + manifest.quarantined() + ", got "
+                    + found);
+        }
+    }
+
+    private Dataset<Row> read(List<Part> parts) {
+        settings.fit(
+                parts.stream().map(part -> part.footer().rows()).reduce(Footers.Rows.NONE, Footers.Rows::and),
+                parts.stream()
+                        .map(part -> InputFile.of(table.toString(), part.status(), part.rows()))
+                        .toList());
+        return settings.session()
+                .read()
+                .option("__globPaths__", false)
+                .option("parquet.page.verify-checksum.enabled", true)
+                .parquet(parts.stream()
+                        .map(part -> part.status().getPath().toString())
+                        .toArray(String[]::new));
+    }
+
+    private static Column column(String name) {
+        return col("`" + name.replace("`", "``") + "`");
+    }
+
+    private void checkKeys(List<Part> parts) {
+        String name = parts.get(0).columns().getFieldName(0);
+        Column key = col("key");
+        Column rows = col("count");
+        long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
+        Row found = read(parts)
+                .select(column(name).as("key"))
+                .repartition((int) (1 + bytes / KEY_BYTES), key)
+                .groupBy(key)
+                .count()
+                .agg(
+                        coalesce(sum(when(key.isNull(), rows)), lit(0L)),
+                        coalesce(sum(when(key.isNotNull().and(rows.gt(1)), lit(1L))), lit(0L)))
+                .first();
+        if (found.getLong(0) > 0) {
+            problems.add("column '" + name + "': expected keys, got null in " + found.getLong(0) + " rows");
+        }
+        if (found.getLong(1) > 0) {
+            problems.add("column '" + name + "': expected each key once, got " + found.getLong(1)
+                    + " keys that occur more than once");
+        }
+    }
+
+    private void checkFingerprints(List<Part> parts, Map<String, Shard> shards) {
+        String key = parts.get(0).columns().getFieldName(0);
+        Dataset<Row> all = read(parts);
+        Dataset<Row> hashed = all.select(Arrays.stream(all.columns())
+                .filter(name -> name.equals(key) || FusedSchema.NAMES.contains(name))
+                .map(TableAudit::column)
+                .toArray(Column[]::new));
+        Map<String, Long> found = fingerprints(hashed);
+        for (Part part : parts) {
+            String expected = shards.get(part.name()).fingerprint();
+            String got = hex(found.getOrDefault(part.name(), 0L));
+            if (!got.equals(expected)) {
+                problems.add("'" + part.name() + "': expected fingerprint " + expected + ", got " + got
+                        + ", computed from its rows");
+            }
+        }
+    }
+
+    /** The fingerprint of each file, by its name. Tasks give text, which every serializer knows. */
+    private static Map<String, Long> fingerprints(Dataset<Row> rows) {
+        StructType schema = rows.schema();
+        List<String> sums = SparkRows.internal(rows)
+                .mapPartitions(partition -> {
+                    RowHash hash = new RowHash(schema);
+                    SparkRows.SourceFile file = new SparkRows.SourceFile();
+                    Map<String, Long> byFile = new HashMap<>();
+                    while (partition.hasNext()) {
+                        long one = hash.of(partition.next());
+                        byFile.merge(file.current(), one, Long::sum);
+                    }
+                    return byFile.entrySet().stream()
+                            .map(sum -> hex(sum.getValue()) + " " + sum.getKey())
+                            .iterator();
+                })
+                .collect();
+        Map<String, Long> byName = new HashMap<>();
+        for (String sum : sums) {
+            long fingerprint = Long.parseUnsignedLong(sum.substring(0, sum.indexOf(' ')), 16);
+            byName.merge(sum.substring(sum.lastIndexOf('/') + 1), fingerprint, Long::sum);
+        }
+        return byName;
+    }
+
+    private static String hex(long fingerprint) {
+        return String.format(Locale.ROOT, "%016x", fingerprint);
+    }
+
+    /** Rows that are damaged are one more problem; what may pass on a second try ends the audit. */
+    private void readOrNote(Runnable check) {
+        try {
+            check.run();
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            RuntimeException translated = SparkFailure.translate(failure, "Cannot audit table '" + table + "'");
+            if (!(translated instanceof InputException)) {
+                throw translated;
+            }
+            problems.add(translated.getMessage().replaceFirst("^Cannot read feature tables: ", ""));
+        }
+    }
+}

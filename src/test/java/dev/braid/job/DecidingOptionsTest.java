@@ -1,0 +1,162 @@
+package dev.braid.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModelDigest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+
+/** The options in a manifest, which identify a run; and the digest that a model must have. */
+class DecidingOptionsTest {
+    private static final String MODEL = "src/demo/model";
+    private static final Configuration HADOOP = new Configuration();
+
+    /** Where input, model and output are does not matter to the rows, nor does how they are computed. */
+    private static final Set<String> UNDECIDING = Set.of(
+            "help",
+            "version",
+            "model",
+            "model-sha256",
+            "paired",
+            "features",
+            "output",
+            "overwrite",
+            "options",
+            "output-files",
+            "partitions",
+            "profile",
+            "no-verify",
+            "tolerance",
+            "verbose");
+
+    private static final List<String> DEFAULTS = List.of(
+            "--column=visual=visual",
+            "--column=text=text",
+            "--dtype=text=float32",
+            "--max-tokens=4096",
+            "--truncate=false",
+            "--emit=pooled",
+            "--vectors=array",
+            "--pooling=mean",
+            "--precision=fp32",
+            "--on-bad-row=fail",
+            "--on-missing-modality=fail");
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void theyShowTheValuesThatTakeEffect() {
+        assertThat(deciding())
+                .isEqualTo(Map.ofEntries(
+                        Map.entry("key", "id"),
+                        Map.entry("column.visual", "visual"),
+                        Map.entry("column.text", "text"),
+                        Map.entry("dtype.visual", "float32"),
+                        Map.entry("dtype.text", "float32"),
+                        Map.entry("max-tokens", "4096"),
+                        Map.entry("truncate", "false"),
+                        Map.entry("emit", "pooled"),
+                        Map.entry("vectors", "array"),
+                        Map.entry("pooling", "mean"),
+                        Map.entry("precision", "fp32"),
+                        Map.entry("on-bad-row", "fail"),
+                        Map.entry("max-bad-rows", "no limit"),
+                        Map.entry("on-missing-modality", "fail")));
+    }
+
+    @Test
+    void defaultsThatAreGivenAreTheDefaults() {
+        assertThat(deciding(DEFAULTS.toArray(String[]::new))).isEqualTo(deciding());
+        assertThat(deciding("--options=conf/braid.properties")).isEqualTo(deciding());
+    }
+
+    @Test
+    void otherSpellingsAreTheSame() {
+        String[] one = {
+            "--emit=tokens,pooled", "--max-tokens=100", "--on-bad-row=quarantine", "--max-bad-rows=0.5%", "--keep=a,b"
+        };
+        String[] other = {
+            "--emit=pooled, tokens",
+            "--max-tokens=0100",
+            "--on-bad-row=quarantine",
+            "--max-bad-rows=0.50 %",
+            "--keep=a, b"
+        };
+        assertThat(deciding(one)).isEqualTo(deciding(other));
+    }
+
+    @Test
+    void anOptionsFileCountsLikeTheCommandLine() throws IOException {
+        Path file = directory.resolve("options.properties");
+        Files.writeString(
+                file, "vectors = int8\ntruncate = true\ncolumn.text = caption\nmask.text = m\nlength.visual = n\n");
+        assertThat(deciding("--options=" + file))
+                .isEqualTo(deciding(
+                        "--vectors=int8", "--truncate", "--column=text=caption", "--mask=text=m", "--length=visual=n"))
+                .containsEntry("vectors", "int8")
+                .containsEntry("mask.text", "m")
+                .containsEntry("length.visual", "n");
+    }
+
+    @Test
+    void everyOptionThatDecidesRowsIsThere() {
+        Map<String, String> deciding = deciding(
+                "--keep=a", "--mask=text=m", "--length=visual=n", "--on-bad-row=quarantine", "--max-bad-rows=1");
+        Set<String> names = new TreeSet<>(UNDECIDING);
+        deciding.keySet().forEach(name -> names.add(name.replaceFirst("\\..*", "")));
+        CommandLine fuse = Braid.commandLine(new Braid()).getSubcommands().get("fuse");
+        assertThat(fuse.getCommandSpec().options())
+                .extracting(OptionSpec::longestName)
+                .extracting(name -> name.substring(2))
+                .containsExactlyInAnyOrderElementsOf(names);
+    }
+
+    @Test
+    void aModelOfAnotherDigestIsRefusedAndOneOfThatDigestIsNot() {
+        String digest = ModelDigest.sha256(MODEL, HADOOP);
+        String other = "0".repeat(64);
+        options("--model-sha256=" + digest.toUpperCase(Locale.ROOT)).checkDigest(HADOOP);
+        options().checkDigest(HADOOP);
+        assertThatThrownBy(() -> options("--model-sha256=" + other).checkDigest(HADOOP))
+                .isInstanceOf(InputException.class)
+                .hasMessage("Cannot use model 'src/demo/model': expected SHA-256 " + other + " (--model-sha256), got "
+                        + digest + "; pass the directory of the model that was meant, or its digest");
+        assertThatThrownBy(() -> options("--model-sha256=" + digest.substring(1)))
+                .isInstanceOf(ParameterException.class)
+                .hasMessageContaining("expected 64 hexadecimal digits, got '" + digest.substring(1) + "'");
+    }
+
+    private static Map<String, String> deciding(String... arguments) {
+        FuseOptions options = options(arguments);
+        Checkpoint checkpoint = options.repooled(Checkpoint.read(MODEL, HADOOP));
+        return FuseOptions.deciding(options.config(checkpoint.config()), checkpoint.config());
+    }
+
+    private static FuseOptions options(String... arguments) {
+        List<String> all = new ArrayList<>(List.of("fuse", "--model=" + MODEL, "--key=id", "--paired=p", "--output=o"));
+        all.addAll(List.of(arguments));
+        CommandLine parsed = Braid.commandLine(new Braid());
+        parsed.parseArgs(Braid.withOptionsFile(all.toArray(String[]::new)));
+        FuseCommand fuse = (FuseCommand)
+                parsed.getSubcommands().get("fuse").getCommandSpec().userObject();
+        fuse.options.check();
+        return fuse.options;
+    }
+}

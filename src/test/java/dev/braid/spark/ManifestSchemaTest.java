@@ -1,0 +1,129 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import com.networknt.schema.ValidationMessage;
+import java.io.IOException;
+import java.lang.reflect.RecordComponent;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** {@code src/docs/manifest.schema.json} next to the records that it describes. */
+class ManifestSchemaTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String SHA256 = "0123456789abcdef".repeat(4);
+    private static final String MOMENT = "2026-01-02T03:04:05.006Z";
+
+    /** What a record lacks where there is nothing to say. */
+    private static final Set<String> OPTIONAL = Set.of("etag", "file", "quarantine");
+
+    private JsonNode text;
+    private JsonSchema schema;
+
+    @BeforeEach
+    void read() throws IOException {
+        text = JSON.readTree(Files.readString(Path.of("src/docs/manifest.schema.json")));
+        schema = JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012).getSchema(text);
+    }
+
+    @Test
+    void everyComponentOfARecordIsAPropertyAndNothingElseIs() {
+        Map<Class<?>, JsonNode> described = Map.of(
+                Manifest.class, text,
+                Manifest.Model.class, text.at("/$defs/model"),
+                InputFile.class, text.at("/$defs/inputFile"),
+                Shard.class, text.at("/$defs/shard"));
+        described.forEach((record, node) -> {
+            List<String> components = Arrays.stream(record.getRecordComponents())
+                    .map(RecordComponent::getName)
+                    .toList();
+            Set<String> required = new TreeSet<>(components);
+            required.removeAll(OPTIONAL);
+            assertThat(node.path("properties").fieldNames())
+                    .toIterable()
+                    .as(record.getSimpleName())
+                    .containsExactlyElementsOf(components);
+            assertThat(node.path("required"))
+                    .extracting(JsonNode::asText)
+                    .containsExactlyInAnyOrderElementsOf(required);
+            assertThat(node.path("additionalProperties").asBoolean(true)).isFalse();
+        });
+    }
+
+    @Test
+    void manifestsWithAndWithoutWhatIsOptionalAreValid() throws IOException {
+        assertThat(problems(manifest("etag", "part-0", "part-0"))).isEmpty();
+        JsonNode bare = manifest(null, null, null);
+        assertThat(bare.toString()).doesNotContain(":null").doesNotContain("etag");
+        assertThat(problems(bare)).isEmpty();
+    }
+
+    @Test
+    void aManifestThatLacksAnyPartOrHasAnotherIsNot() throws IOException {
+        for (String place : List.of("", "/model", "/inputs/0", "/files/0", "/versions")) {
+            List<String> names = new ArrayList<>();
+            manifest("e", "f", "q").at(place).fieldNames().forEachRemaining(names::add);
+            assertThat(names).isNotEmpty();
+            for (String name : names) {
+                JsonNode less = manifest("e", "f", "q");
+                ((ObjectNode) less.at(place)).remove(name);
+                assertThat(problems(less).isEmpty()).as(place + "/" + name).isEqualTo(OPTIONAL.contains(name));
+                JsonNode wrong = manifest("e", "f", "q");
+                ((ObjectNode) wrong.at(place)).putObject(name).put("x", -1);
+                assertThat(problems(wrong)).as(place + "/" + name).isNotEmpty();
+            }
+            JsonNode more = manifest("e", "f", "q");
+            ((ObjectNode) more.at(place)).put("other", 1);
+            assertThat(problems(more)).as(place).isNotEmpty();
+        }
+    }
+
+    private Set<ValidationMessage> problems(JsonNode manifest) {
+        return schema.validate(manifest);
+    }
+
+    /** As it is written. */
+    private static JsonNode manifest(String etag, String file, String quarantine) throws IOException {
+        Map<String, Long> reasons = Map.of(Reason.NULL_SEQUENCE.reasonName(), 1L);
+        return JSON.readTree(Json.text(new Manifest(
+                Manifest.FORMAT,
+                "5a0f9c3e-52f4-4d6c-9c8e-1f0f0a2b3c4d",
+                SHA256,
+                Map.of("braid", "1", "spark", "4.2.0", "java", "17"),
+                MOMENT,
+                MOMENT,
+                List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, 2)),
+                new Manifest.Model("m", SHA256),
+                Map.of("key", "id"),
+                "skipped",
+                2,
+                3,
+                0,
+                reasons,
+                "00000000000000ff",
+                1.5,
+                List.of(new Shard("p", List.of(0, 2), file, 2, 3, 0, "00000000000000ff", quarantine, reasons)))));
+    }
+
+    /** The schema says what the reasons are called, and no reason is called otherwise. */
+    @Test
+    void everyReasonHasANameThatTheSchemaAllows() {
+        String pattern = text.at("/$defs/byReason/propertyNames/pattern").asText();
+        assertThat(Stream.of(Reason.values()).map(Reason::reasonName)).allMatch(name -> name.matches(pattern));
+    }
+}
