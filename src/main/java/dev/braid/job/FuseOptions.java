@@ -113,7 +113,8 @@ final class FuseOptions {
 
     @Option(
             names = "--overwrite",
-            description = "Replace an existing table, once the new one is complete. Default: refuse.")
+            description = "Replace an existing table, once the new one is complete. Default: refuse, unless this input,"
+                    + " model and options gave it; then there is nothing to do.")
     boolean overwrite;
 
     @Option(

@@ -15,13 +15,13 @@ final class PolicyOptions {
             paramLabel = "WHAT",
             converter = OnBadRowName.class,
             defaultValue = "fail",
-            description = "What a row that cannot be fused does: fail (it ends the run) or quarantine (it is written to"
-                    + " the quarantine next to the output, with its key and reason). Default: ${DEFAULT-VALUE}.")
+            description = "What a row that cannot be fused does: fail (it ends the run) or quarantine (its key and"
+                    + " the reason go into the Parquet table _quarantine in the output). Default: ${DEFAULT-VALUE}.")
     OnBadRow onBadRow;
 
     @Option(
             names = "--max-bad-rows",
-            paramLabel = "N|P%%",
+            paramLabel = "N|P%",
             converter = MaxBadRowsForm.class,
             description = "How many rows may go to the quarantine: a number, or a percentage of the input's rows. With"
                     + " more, the run ends and nothing is published. Default: no limit.")

@@ -23,12 +23,12 @@ import org.apache.spark.sql.catalyst.InternalRow;
  * Writes rows to a Parquet file: for each, {@link #begin}, then the values of its {@link #vectors}, then {@link #end} with
  * all others. The file is complete once {@link #finish} returns. Used by one thread at a time.
  *
- * <p>It holds one row group, compressed, and a page of each column. Compression, checksums, indexes and encryption are
- * parquet-java's, as Hadoop's configuration sets them ({@code parquet.*}).
+ * <p>It holds one row group in memory, its pages compressed, and an open page of each column. Compression, checksums,
+ * indexes and encryption are parquet-java's, as Hadoop's configuration sets them ({@code parquet.*}).
  */
 @SuppressWarnings("deprecation") // parquet-java 1.13, in Spark 3.5, has the older form of a compressor alone
 public final class ParquetRows implements AutoCloseable {
-    /** Rows between two looks at how much is buffered. */
+    /** Rows between two looks at how much the other columns buffer, which takes a call per column. */
     private static final int ROWS_PER_LOOK = 64;
     /** Where Spark, when it reads a file, finds the schema that it wrote. */
     private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
@@ -131,14 +131,18 @@ public final class ParquetRows implements AutoCloseable {
         }
         rows++;
         groupRows++;
-        if (groupRows % ROWS_PER_LOOK == 0 && bufferedBytes() >= rowGroupBytes) {
+        long bytes = vectorBytes();
+        if (groupRows % ROWS_PER_LOOK == 0) {
+            bytes += others.bufferedBytes();
+        }
+        if (bytes >= rowGroupBytes) {
             endRowGroup();
             beginRowGroup();
         }
     }
 
-    private long bufferedBytes() {
-        long bytes = others.bufferedBytes();
+    private long vectorBytes() {
+        long bytes = 0;
         for (int v = 0; v < vectorPages.length; v++) {
             bytes += vectors.get(v).size() + vectorPages[v].getMemSize();
         }

@@ -94,10 +94,10 @@ public final class FusedTable {
         RunDirectory run = RunDirectory.take(directory, check.hidden("owner"), files, output);
         try {
             publisher.recover(directory, run.finished().isPresent());
-            boolean done = Manifest.of(output, files)
-                    .map(manifest -> manifest.identity().equals(identity))
-                    .orElse(false);
-            if (done && !overwrite) {
+            Optional<Manifest> done = Manifest.of(output, files)
+                    .filter(manifest -> manifest.identity().equals(identity));
+            if (done.isPresent() && !overwrite) {
+                refuseMissing(done.get());
                 run.close();
                 return Optional.empty();
             }
@@ -107,6 +107,16 @@ public final class FusedTable {
         } catch (Exception | Error failure) {
             run.close();
             throw failure;
+        }
+    }
+
+    /** Refuses a table that lacks a file of its manifest. */
+    private void refuseMissing(Manifest manifest) throws IOException {
+        for (Shard shard : manifest.files()) {
+            if (shard.file() != null && !files.exists(new Path(output, shard.file()))) {
+                throw new OutputExistsException("Cannot keep '" + output + "': expected file '" + shard.file() + "' ("
+                        + Manifest.FILE + "), got none; pass --overwrite to write the table anew");
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import static java.util.Objects.requireNonNull;
+
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -62,6 +64,15 @@ public record Manifest(
 
     /** Of today's manifests. */
     public static final int FORMAT = 1;
+
+    /** JSON of another kind is no manifest. */
+    public Manifest {
+        requireNonNull(run);
+        requireNonNull(identity);
+        requireNonNull(quarantined);
+        requireNonNull(fingerprint);
+        requireNonNull(files);
+    }
 
     /** A model directory, and the digest of the files in it that are read. */
     public record Model(String path, String sha256) {}

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -41,6 +43,12 @@ final class Owner implements AutoCloseable {
      * @param began when the driver began, which tells it from a later one of the same number
      */
     record Claim(String run, String place, long process, String began) {
+        Claim {
+            requireNonNull(run);
+            requireNonNull(place);
+            requireNonNull(began);
+        }
+
         static Claim own(String run) {
             ProcessHandle own = ProcessHandle.current();
             return new Claim(run, here(), own.pid(), start(own));
@@ -115,7 +123,7 @@ final class Owner implements AutoCloseable {
                     if (!Json.read(dead, Claim.class, files).equals(other)) {
                         files.rename(dead, file); // another run was faster
                     }
-                    files.delete(dead, false);
+                    files.delete(dead, true);
                 }
             }
         }

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -25,6 +28,7 @@ public final class RunDirectory implements AutoCloseable {
 
     private static final String SHARDS = "_shards";
     private static final String PLAN = "_plan.json";
+    private static final List<String> PARTS = List.of(ATTEMPTS, SHARDS, Manifest.QUARANTINE);
 
     private static final Logger log = LoggerFactory.getLogger(RunDirectory.class);
 
@@ -39,7 +43,12 @@ public final class RunDirectory implements AutoCloseable {
      * @param run its identifier
      * @param identity of the input, the model and the options
      */
-    record Plan(String run, String identity) {}
+    record Plan(String run, String identity) {
+        Plan {
+            requireNonNull(run);
+            requireNonNull(identity);
+        }
+    }
 
     private RunDirectory(Path directory, FileSystem files, Owner owner, String id) {
         this.directory = directory;
@@ -90,7 +99,10 @@ public final class RunDirectory implements AutoCloseable {
             files.delete(directory, true);
         }
         Path attempts = new Path(directory, ATTEMPTS);
-        files.mkdirs(attempts);
+        makeDirectory(attempts, files);
+        if (finished().isEmpty()) {
+            files.delete(new Path(directory, Manifest.FILE), true); // no manifest, whatever it is
+        }
         Json.write(new Plan(id, identity), new Path(directory, PLAN), attempts, files);
     }
 
@@ -107,9 +119,9 @@ public final class RunDirectory implements AutoCloseable {
         List<Shard> shards = new ArrayList<>();
         try {
             for (FileStatus record : files.listStatus(new Path(directory, SHARDS))) {
-                if (!record.getPath().getName().startsWith(".")) {
-                    Json.read(record.getPath(), Shard.class, files).ifPresent(shards::add);
-                }
+                Json.read(record.getPath(), Shard.class, files)
+                        .filter(shard -> record.getPath().getName().equals(recordName(shard)))
+                        .ifPresent(shards::add);
             }
         } catch (FileNotFoundException none) {
             // No task has finished.
@@ -122,44 +134,64 @@ public final class RunDirectory implements AutoCloseable {
         return new Path(new Path(directory, SHARDS), String.format(java.util.Locale.ROOT, "%05d.json", partition));
     }
 
+    private static String recordName(Shard shard) {
+        return shard(new Path("/"), shard.partitions().get(0)).getName();
+    }
+
     /**
-     * Makes a directory ready for tasks: what killed ones have left goes, unfinished files and finished ones that no record
-     * names.
+     * Makes a directory ready for tasks: everything is removed but finished files and their records.
      *
-     * @param plan digest of how the input is split: tasks of another one do not count
+     * @param plan digest of how the input is split: tasks of another one do not count, nor do those whose files are gone
      * @return the records that stay
      */
     static List<Shard> finishedShards(Path directory, String plan, FileSystem files) throws IOException {
-        List<Shard> finished = new ArrayList<>();
-        for (Shard shard : shards(directory, files)) {
-            if (shard.plan().equals(plan)) {
-                finished.add(shard);
-            } else {
-                files.delete(shard(directory, shard.partitions().get(0)), false);
-            }
+        for (String name : PARTS) {
+            makeDirectory(new Path(directory, name), files);
         }
-        clean(directory, finished, files);
+        Path quarantine = new Path(directory, Manifest.QUARANTINE);
+        Set<String> written = names(directory, files);
+        Set<String> setAside = names(quarantine, files);
+        List<Shard> finished = shards(directory, files).stream()
+                .filter(shard -> shard.plan().equals(plan)
+                        && (shard.file() == null || written.contains(shard.file()))
+                        && (shard.quarantine() == null || setAside.contains(shard.quarantine())))
+                .toList();
+        Set<String> kept = new HashSet<>(PARTS);
+        kept.add(PLAN);
+        finished.forEach(shard -> kept.add(shard.file()));
+        deleteOthers(directory, kept, files);
+        deleteOthers(new Path(directory, ATTEMPTS), Set.of(), files);
+        deleteOthers(
+                new Path(directory, SHARDS),
+                finished.stream().map(RunDirectory::recordName).collect(Collectors.toSet()),
+                files);
+        deleteOthers(
+                quarantine,
+                finished.stream().map(Shard::quarantine).collect(Collectors.toCollection(HashSet::new)),
+                files);
         return finished;
     }
 
-    private static void clean(Path directory, List<Shard> finished, FileSystem files) throws IOException {
-        files.delete(new Path(directory, ATTEMPTS), true);
-        for (String name : List.of(ATTEMPTS, SHARDS, Manifest.QUARANTINE)) {
-            files.mkdirs(new Path(directory, name));
+    /** Whatever else has its name is removed. */
+    private static void makeDirectory(Path directory, FileSystem files) throws IOException {
+        if (files.exists(directory) && !files.getFileStatus(directory).isDirectory()) {
+            files.delete(directory, false);
         }
-        deleteOthers(directory, finished.stream().map(Shard::file).toList(), files);
-        deleteOthers(
-                new Path(directory, Manifest.QUARANTINE),
-                finished.stream().map(Shard::quarantine).toList(),
-                files);
+        files.mkdirs(directory);
     }
 
-    private static void deleteOthers(Path directory, List<String> named, FileSystem files) throws IOException {
-        Set<String> kept = new HashSet<>(named);
+    private static Set<String> names(Path directory, FileSystem files) throws IOException {
+        Set<String> names = new HashSet<>();
         for (FileStatus entry : files.listStatus(directory)) {
-            String name = entry.getPath().getName();
-            if (name.endsWith(".parquet") && !name.startsWith(".") && !kept.contains(name)) {
-                files.delete(entry.getPath(), false);
+            names.add(entry.getPath().getName());
+        }
+        return names;
+    }
+
+    private static void deleteOthers(Path directory, Set<String> kept, FileSystem files) throws IOException {
+        for (FileStatus entry : files.listStatus(directory)) {
+            if (!kept.contains(entry.getPath().getName())) {
+                files.delete(entry.getPath(), true);
             }
         }
     }

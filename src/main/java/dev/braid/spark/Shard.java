@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import static java.util.Objects.requireNonNull;
+
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 import java.util.Map;
@@ -27,4 +29,15 @@ public record Shard(
         long truncated,
         String fingerprint,
         String quarantine,
-        Map<String, Long> quarantined) {}
+        Map<String, Long> quarantined) {
+
+    /** JSON of another kind is no record. */
+    public Shard {
+        requireNonNull(plan);
+        requireNonNull(fingerprint);
+        requireNonNull(quarantined);
+        if (partitions.isEmpty()) {
+            throw new IllegalArgumentException("expected a partition at least, got none");
+        }
+    }
+}

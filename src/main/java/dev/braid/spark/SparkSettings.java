@@ -8,6 +8,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import org.apache.hadoop.conf.Configuration;
@@ -69,6 +71,9 @@ final class SparkSettings {
     /** What decides how files are split. */
     private static final List<String> SPLITTING =
             List.of("spark.sql.files.maxPartitionBytes", OPEN_COST, MIN_PARTITIONS, "spark.sql.files.maxPartitionNum");
+
+    /** Settings of the Parquet writer that no digest may show; they change no file. */
+    private static final Set<String> SECRETS = Set.of("encryption.key.list", "encryption.key.access.token");
 
     private static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
 
@@ -205,7 +210,19 @@ final class SparkSettings {
         for (String key : WRITER) {
             hadoop.setIfUnset(key, setting(session, key));
         }
+        refuseIdleEncryption(hadoop);
         return hadoop;
+    }
+
+    /** parquet-java ignores the names of keys where nothing encrypts. */
+    private static void refuseIdleEncryption(Configuration writing) {
+        for (String key : List.of("footer.key", "column.keys", "uniform.key")) {
+            String name = "parquet.encryption." + key;
+            if (writing.get(name) != null && writing.get("parquet.crypto.factory.class") == null) {
+                throw new InputException("Cannot encrypt the table: expected 'parquet.crypto.factory.class' with '"
+                        + name + "', got none; set it, or unset the key");
+            }
+        }
     }
 
     /** What is set, or else Spark's default; "false" for what this Spark does not know. */
@@ -243,7 +260,7 @@ final class SparkSettings {
         }
     }
 
-    /** Digest of all that decides how Spark splits an input into partitions, beside the input. */
+    /** Digest of how Spark splits an input into partitions, and of how files are written (compression, encryption). */
     static String planDigest(SparkSession session, int partitions) {
         StringBuilder text = new StringBuilder(session.version())
                 .append(' ')
@@ -253,6 +270,11 @@ final class SparkSettings {
         for (String key : SPLITTING) {
             text.append(' ').append(setting(session, key));
         }
+        Configuration writing = writing(session);
+        text.append(' ').append(writing.get(CODEC));
+        Map<String, String> parquet = new TreeMap<>(writing.getPropsWithPrefix("parquet."));
+        parquet.keySet().removeAll(SECRETS);
+        text.append(' ').append(parquet);
         return UUID.nameUUIDFromBytes(text.toString().getBytes(StandardCharsets.UTF_8))
                 .toString();
     }

@@ -95,7 +95,8 @@ class CommandLineTest {
                 .startsWith("Usage: braid fuse --model DIR --paired PATH")
                 .contains("Default: 4096.", "Default: pooled.", "Exit codes:", "  3  a path, a table or the model")
                 .contains("Examples:", "jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused")
-                .doesNotContain("${");
+                .contains("--max-bad-rows=N|P% ")
+                .doesNotContain("${", "%%");
         assertThat(out.toString().lines()).allMatch(line -> line.length() <= 100);
         assertThat(error.toString()).isEmpty();
     }

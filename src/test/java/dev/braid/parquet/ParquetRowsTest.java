@@ -73,6 +73,18 @@ class ParquetRowsTest {
     }
 
     @Test
+    void rowsAsLargeAsARowGroupFillOneEach() throws IOException {
+        settings.setInt("parquet.block.size", 100_000);
+        List<Vectors> rows = new ArrayList<>();
+        for (int r = 0; r < 6; r++) {
+            rows.add(new Vectors(vector(2), new float[][] {vector(30_000)}, new byte[0]));
+        }
+        write(rows);
+        assertThat(footer().getBlocks()).hasSize(6);
+        assertRead(rows);
+    }
+
+    @Test
     void aPageHoldsNoMoreRowsThanIsSet() throws IOException {
         settings.setInt("parquet.page.row.count.limit", 10);
         List<Vectors> rows = rows(95);

@@ -9,11 +9,13 @@ import java.net.SocketException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.FileUtil;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -146,6 +148,82 @@ class RunDirectoryTest {
         assertThat(names(directory)).containsExactly("out");
     }
 
+    @Test
+    void aTableThatLacksAFileOfItsManifestIsNotTakenForDone() throws IOException {
+        Shard shard = new Shard("plan", List.of(0), "part-0.parquet", 3, 1, 0, "0", null, Map.of());
+        try (RunDirectory run = begin("a", false)) {
+            table(false)
+                    .write(
+                            run,
+                            to -> {
+                                rows(3).write().mode("append").parquet(to);
+                                return Written.manifest(run.id(), "a", 3, List.of(shard));
+                            },
+                            3);
+        }
+        assertThatThrownBy(() -> table(false).begin("a"))
+                .isInstanceOf(OutputExistsException.class)
+                .hasMessage("Cannot keep 'file:" + directory.resolve("out") + "': expected file 'part-0.parquet'"
+                        + " (_manifest.json), got none; pass --overwrite to write the table anew");
+        begin("a", true).close();
+    }
+
+    /** Of the kinds that a full disk, another program or a user leaves. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "{}", "[]", "null", "{\"partitions\": 1}", "\0\0\0", "directory"})
+    void filesThatAreNoneOfOursAreRemoved(String content) throws IOException {
+        String id = leaveAShard("a");
+        Path run = directory.resolve(".out.run");
+        for (String name : List.of(
+                "_manifest.json",
+                "_shards/00001.json",
+                "_shards/x.json",
+                "x.parquet",
+                "x",
+                "_attempts/x",
+                "_quarantine/x")) {
+            put(content, run.resolve(name));
+        }
+        Files.copy(run.resolve("_shards/00000.json"), run.resolve("_shards/00002.json"));
+        try (RunDirectory same = begin("a", false)) {
+            assertThat(same.id()).isEqualTo(id);
+            assertThat(RunDirectory.finishedShards(hidden("run"), "plan", files))
+                    .hasSize(1);
+            assertThat(names(run))
+                    .containsExactly("_attempts", "_plan.json", "_quarantine", "_shards", "part-0.parquet");
+            assertThat(names(run.resolve("_shards"))).containsExactly("00000.json");
+            assertThat(names(run.resolve("_attempts"))).isEmpty();
+            assertThat(names(run.resolve("_quarantine"))).isEmpty();
+        }
+    }
+
+    @Test
+    void filesWhereDirectoriesShouldBeAreReplaced() throws IOException {
+        leaveAShard("a");
+        Path run = directory.resolve(".out.run");
+        for (String name : List.of("_attempts", "_shards", "_quarantine")) {
+            delete(run.resolve(name));
+            Files.writeString(run.resolve(name), "x");
+        }
+        try (RunDirectory same = begin("a", false)) {
+            assertThat(RunDirectory.finishedShards(same.path(), "plan", files))
+                    .isEmpty();
+        }
+        Files.writeString(run, "x");
+        begin("a", false).close();
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void aRecordWhoseFileIsGoneDoesNotCount() throws IOException {
+        leaveAShard("a");
+        Files.delete(directory.resolve(".out.run/part-0.parquet"));
+        try (RunDirectory same = begin("a", false)) {
+            assertThat(RunDirectory.finishedShards(same.path(), "plan", files))
+                    .isEmpty();
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aRunKilledBeforeItPublishedIsPublishedByTheNext(boolean replacing) throws IOException {
@@ -215,13 +293,34 @@ class RunDirectoryTest {
         assertThat(names).hasSize(6);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", "{}", "[]", "null", "{\"place\": 1}", "directory"})
+    void anOwnerThatNamesNoRunIsDead(String content) throws IOException {
+        put(content, directory.resolve(".out.owner"));
+        Owner.take(hidden("owner"), files, "own", new org.apache.hadoop.fs.Path("out"), 10)
+                .close();
+        assertThat(names(directory)).isEmpty();
+    }
+
+    private static void put(String content, Path file) throws IOException {
+        if (content.equals("directory")) {
+            Files.createDirectories(file.resolve("inner"));
+        } else {
+            Files.writeString(file, content);
+        }
+    }
+
+    private static void delete(Path directory) {
+        FileUtil.fullyDelete(directory.toFile());
+    }
+
     /** What a run leaves that was killed when its first task was finished. */
     private String leaveAShard(String identity) throws IOException {
         RunDirectory run = begin(identity, false);
         org.apache.hadoop.fs.Path path = hidden("run");
         RunDirectory.finishedShards(path, "plan", files);
         Files.createFile(directory.resolve(".out.run/part-0.parquet"));
-        Shard shard = new Shard("plan", List.of(0), "part-0.parquet", 1, 1, 0, "0", null, java.util.Map.of());
+        Shard shard = new Shard("plan", List.of(0), "part-0.parquet", 1, 1, 0, "0", null, Map.of());
         Json.write(shard, RunDirectory.shard(path, 0), new org.apache.hadoop.fs.Path(path, "_attempts"), files);
         run.close();
         return run.id();

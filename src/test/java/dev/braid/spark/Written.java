@@ -2,7 +2,6 @@ package dev.braid.spark;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
@@ -35,7 +34,10 @@ final class Written {
     }
 
     static Manifest manifest(String run, String identity, long rows) {
-        List<Shard> files = new ArrayList<>();
+        return manifest(run, identity, rows, List.of());
+    }
+
+    static Manifest manifest(String run, String identity, long rows, List<Shard> files) {
         return new Manifest(
                 1,
                 run,
