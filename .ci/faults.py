@@ -231,35 +231,49 @@ def small():
 
 
 def steps():
-    """Halts the driver in place of every change, while it replaces an older table."""
+    """Halts the driver in place of every change, while it replaces an older table and finds what a run with other options left."""
     reference = undisturbed("steps-new", small())
-    old = undisturbed("steps-old", small(), "--truncate")
-    trace = Place("steps-trace", small())
-    shutil.copytree(old["place"].output, trace.output)
-    problem = trace.run("--overwrite", hook={"log": ROOT / "steps.txt"})
-    found = (ROOT / "steps.txt").read_text().splitlines()
-    found = [step for step in found if "spark-" not in step and "blockmgr" not in step]
-    found += [f"{step} torn" for step in found if step.startswith("delete .") and "owner" not in step]
-    check(f"the driver makes {len(found)} changes", [problem, *differs(trace, reference), trace.left()])
-    moments = {"old": 0, "new": 0, "none": 0}
+    other = undisturbed("steps-old", small(), "--truncate")
+    before = Place("steps-before", small())
+    shutil.copytree(other["place"].output, before.output)
+    begun = before.run("--truncate", "--overwrite", hook=halting("begun", "create _SUCCESS 1"), expected=137)
+
+    def place(name):
+        shutil.rmtree((found := Place(name, small())).directory)
+        shutil.copytree(before.directory, found.directory)
+        return found
+
+    trace = place("steps-trace")
+    problem = trace.run("--overwrite", hook=halting("trace"))
+    found = (ROOT / "scratch" / "trace.txt").read_text().splitlines()
+    found = [step for step in found if "steps-" not in step]
+    # A deletion cut short, then a run with the options of the one whose files it deletes.
+    found += [f"{step} torn" for step in found if step.startswith(("delete .out.run", "delete .out.replaced"))]
+    check(f"the driver makes {len(found)} changes", [begun, problem, *differs(trace, reference), trace.left()])
+    states = {"old": 0, "new": 0, "none": 0}
 
     def kill(case):
         number, step = case
-        place = Place(f"steps-{number}", small())
-        shutil.copytree(old["place"].output, place.output)
-        problems = [place.run("--overwrite", hook={"log": ROOT / "scratch" / f"{number}.txt", "at": step}, expected=137)]
+        killed = place(f"steps-{number}")
+        problems = [killed.run("--overwrite", hook=halting(str(number), step), expected=137)]
         state = "none"
-        if place.output.exists():
-            keys = published(place.output)["key"].to_pylist()
-            problems.append("" if keys == reference["table"]["key"].to_pylist() else "a torn table")
-            state = "new" if "truncate" not in json.dumps(place.manifest()["options"]) else "old"
-        moments[state] += 1
-        problems += [place.run("--overwrite"), *differs(place, reference), place.left()]
-        check(f"halted at '{step}' (the {state} table was there), then run again", problems)
+        if killed.output.exists():
+            problems += differs(killed, reference)
+            state = "new" if killed.manifest()["options"].get("truncate") != "true" else "old"
+        states[state] += 1
+        if step.endswith("torn"):
+            problems += [killed.run("--truncate", "--overwrite"), *differs(killed, reference)]
+        problems += [killed.run("--overwrite"), *differs(killed, reference), killed.left()]
+        check(f"halted at '{step}' (at the place: {state}), then run again", problems)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(kill, enumerate(found)))
-    print(f"      {len(found)} halts left {moments}")
+    print(f"      {len(found)} halts: the old table was at its place {states['old']} times, the new one {states['new']} times, "
+          f"none {states['none']} times")  # fmt: skip
+
+
+def halting(name, step=""):
+    return {"log": ROOT / "scratch" / f"{name}.txt", "at": step}
 
 
 def moments():
@@ -450,27 +464,24 @@ def quarantine():
         stopped.run(*aside, "--max-bad-rows", str(many + 1)),
     ])  # fmt: skip
 
-    for name, master in (("local[2,3]", "local[2,3]"), ("local-cluster", None)):
-        if master is None:
-            continue
-        ended = Place("fail", common + joined(ROOT / "unfit", good + [row for row in added if row["key"] is not None
-                      and row["key"] < 1_000_000 and "without" not in row]), spark=("--master", master))  # fmt: skip
-        events = ROOT / "events"
-        events.mkdir()
-        problem = ended.run(spark=("--conf", "spark.eventLog.enabled=true", "--conf", f"spark.eventLog.dir=file:{events}", "--conf",
-                                   "spark.eventLog.compress=false", "--conf", "spark.eventLog.rolling.enabled=false"),
-                            expected=3)  # fmt: skip
-        logged = [json.loads(line) for file in events.iterdir() for line in file.read_text().splitlines()]
-        tasks = [event["Task Info"] for event in logged if event["Event"] == "SparkListenerTaskEnd"]
-        check(f"--on-bad-row fail ends without a second attempt of any of {len(tasks)} tasks ({name})", [
-            problem, "" if tasks and not any(task["Attempt"] for task in tasks) else "a task was tried again",
-            "" if "Cannot decode row" in ended.error or "Cannot fuse row" in ended.error else f"says '{ended.error.strip()}'",
-            "published" if ended.output.exists() else "", ended.left(),
-        ])  # fmt: skip
+    unfit = [row for row in added if row["key"] is not None and row["key"] < 1_000_000 and "without" not in row]
+    ended = Place("fail", common + joined(ROOT / "unfit", good + unfit), spark=("--master", "local[2,3]"))
+    events = ROOT / "events"
+    events.mkdir()
+    settings = {"enabled": "true", "dir": f"file:{events}", "compress": "false", "rolling.enabled": "false"}
+    problem = ended.run(spark=[word for name, value in settings.items() for word in ("--conf", f"spark.eventLog.{name}={value}")],
+                        expected=3)  # fmt: skip
+    logged = [json.loads(line) for file in events.iterdir() for line in file.read_text().splitlines()]
+    tasks = [event["Task Info"] for event in logged if event["Event"] == "SparkListenerTaskEnd"]
+    check(f"--on-bad-row fail ends without a second attempt of any of {len(tasks)} tasks, of three that each has", [
+        problem, "" if tasks and not any(task["Attempt"] for task in tasks) else "a task was tried again",
+        "" if "Cannot decode row" in ended.error or "Cannot fuse row" in ended.error else f"says '{ended.error.strip()}'",
+        "published" if ended.output.exists() else "", ended.left(),
+    ])  # fmt: skip
 
 
-def children(of):
-    """Processes whose command line holds all these words."""
+def processes(word):
+    """Processes whose command line holds the word."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -478,7 +489,7 @@ def children(of):
                 words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
-            if all(word in words for word in of):
+            if word in words:
                 found.append(int(entry.name))
     return found
 
@@ -525,8 +536,8 @@ def cluster():
             place = Place(f"cluster-{victim}", paired(), spark=spark)
             process = place.start(env=real)
             done = len(wait_for_shards(place, process, 3))
-            # An executor's command line names its worker's directory only in that of its process.
-            executors = [pid for pid in children(["CoarseGrainedExecutorBackend", str(port) if False else url.split(":")[1][2:]])
+            # Those of this cluster: an executor works in the directory of its worker.
+            executors = [pid for pid in processes("CoarseGrainedExecutorBackend")
                          if os.readlink(f"/proc/{pid}/cwd").startswith(str(logs / "work1"))]  # fmt: skip
             victims = executors if victim == "executor" else [*executors, workers[1].pid]
             for pid in victims:
