@@ -214,7 +214,7 @@ def moments():
         if over:
             shutil.copytree(OLD, place.output)
         options = ["--overwrite"] if over else []
-        moment = dice.uniform(0.2, 1) * reference["seconds"]
+        moment = dice.uniform(0.4, 1) * reference["seconds"]
         process = place.start(*options)
         try:
             process.communicate(timeout=moment)
