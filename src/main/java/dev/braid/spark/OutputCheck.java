@@ -137,7 +137,8 @@ final class OutputCheck {
             throw new InputException("Cannot write '" + output + "': expected a directory to create it in, got file '"
                     + existing + "'; choose another path");
         }
-        String probe = ".probe-" + UUID.randomUUID();
+        // Always the same name: the next run removes what a killed one has left.
+        String probe = ".probe-" + UUID.nameUUIDFromBytes(output.toString().getBytes(StandardCharsets.UTF_8));
         int missing = Math.max(0, plain(output.getName()).length() - probe.length());
         Path directory = new Path(existing, probe + "x".repeat(missing));
         create(directory);

@@ -78,6 +78,10 @@ final class Publisher {
      */
     void recover(Path run, boolean finished) throws IOException {
         Path replaced = replaced();
+        if (files.exists(removing())) {
+            log.warn("Removing the rest of the table that a run replaced before it was killed: '{}'", replaced);
+            remove(replaced);
+        }
         if (!files.exists(replaced)) {
             return;
         }
@@ -91,7 +95,18 @@ final class Publisher {
             move(replaced, output);
             return;
         }
-        files.delete(replaced, true);
+        remove(replaced);
+    }
+
+    /** A file that exists while the old table is deleted: half of that must never be put back. */
+    private Path removing() {
+        return check.hidden("removing");
+    }
+
+    private boolean remove(Path replaced) throws IOException {
+        files.create(removing(), true).close();
+        boolean removed = files.delete(replaced, true) || !files.exists(replaced);
+        return removed && files.delete(removing(), false);
     }
 
     private TransientException failed(Exception failure, String next) {
@@ -119,7 +134,7 @@ final class Publisher {
     /** The new table is in place: what goes wrong here is not the run's failure. */
     private void deleteReplaced(Path replaced) {
         try {
-            if (!files.delete(replaced, true)) {
+            if (!remove(replaced)) {
                 log.warn("The replaced table is still at '{}'; remove it", replaced);
             }
         } catch (IOException | RuntimeException failure) {

@@ -96,7 +96,7 @@ public final class RunDirectory implements AutoCloseable {
             if (finished().isPresent() || !shards(directory, files).isEmpty()) {
                 log.warn("Removing the files of a run that was stopped, as its input, model or options were others");
             }
-            files.delete(directory, true);
+            remove();
         }
         Path attempts = new Path(directory, ATTEMPTS);
         makeDirectory(attempts, files);
@@ -221,10 +221,18 @@ public final class RunDirectory implements AutoCloseable {
     /** Deletes it, with all that is finished. */
     void delete() {
         try {
-            files.delete(directory, true);
+            remove();
         } catch (IOException | RuntimeException failure) {
             log.warn("Unfinished files are still at '{}'; remove them", directory, failure);
         }
+    }
+
+    /** The files that make the next run trust the others are deleted first: this deletion may be cut short. */
+    private void remove() throws IOException {
+        for (String name : List.of(Manifest.FILE, PLAN)) {
+            files.delete(new Path(directory, name), false);
+        }
+        files.delete(directory, true);
     }
 
     /** Leaves what is finished to the next run, and removes the directory if there is nothing. */

@@ -16,6 +16,7 @@ import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.FileUtil;
+import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -274,6 +275,37 @@ class RunDirectoryTest {
     }
 
     @Test
+    void anOldTableOfWhichHalfIsDeletedIsNotPutBack() throws IOException {
+        Written.write(table(false), "old", rows(9), 9);
+        Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
+        Files.createFile(directory.resolve(".out.removing"));
+        begin("a", false).close();
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void filesOfARunWhoseDeletionWasCutShortAreNotTakenForWhole() throws IOException {
+        leaveAShard("a");
+        FileSystem killed = killedAtDeletionOf(".out.run", "part-0.parquet");
+        RunDirectory other = RunDirectory.take(hidden("run"), hidden("owner"), killed, path("out"));
+        assertThatThrownBy(() -> other.resume("b")).hasMessage("killed");
+        Files.delete(directory.resolve(".out.owner"));
+        try (RunDirectory again = begin("a", false)) {
+            assertThat(again.finishedFiles()).isZero();
+        }
+    }
+
+    @Test
+    void theNextRunRemovesADirectoryThatOneMadeAsATrial() throws IOException {
+        FileSystem killed = killedAtDeletionOf(".probe", "nothing");
+        assertThatThrownBy(() -> new OutputCheck(path("out"), killed).refuseUncreatable())
+                .hasMessage("killed");
+        assertThat(names(directory)).hasSize(1);
+        new OutputCheck(path("out"), files).refuseUncreatable();
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
     void aRunKilledBeforeItDeletedTheOldTableIsTidiedUp() throws IOException {
         Written.write(table(false), "old", rows(9), 9);
         Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
@@ -332,6 +364,22 @@ class RunDirectoryTest {
                     Written.files(run, identity, rows(count)).write(run.path().toString());
             run.finish(manifest);
         }
+    }
+
+    /** A file system that deletes no more than one file of a directory whose name begins so, and fails then. */
+    private static FileSystem killedAtDeletionOf(String directory, String file) throws IOException {
+        FileSystem killed = new RawLocalFileSystem() {
+            @Override
+            public boolean delete(org.apache.hadoop.fs.Path path, boolean recursive) throws IOException {
+                if (!path.getName().startsWith(directory)) {
+                    return super.delete(path, recursive);
+                }
+                super.delete(new org.apache.hadoop.fs.Path(path, file), false);
+                throw new IOException("killed");
+            }
+        };
+        killed.initialize(java.net.URI.create("file:///"), new Configuration());
+        return killed;
     }
 
     private RunDirectory begin(String identity, boolean overwrite) throws IOException {
