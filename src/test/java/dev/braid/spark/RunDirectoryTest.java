@@ -206,8 +206,7 @@ class RunDirectoryTest {
             Files.writeString(run.resolve(name), "x");
         }
         try (RunDirectory same = begin("a", false)) {
-            assertThat(RunDirectory.finishedShards(same.path(), "plan", files))
-                    .isEmpty();
+            assertThat(RunDirectory.finishedShards(same.path(), "plan", files)).isEmpty();
         }
         Files.writeString(run, "x");
         begin("a", false).close();
@@ -219,8 +218,7 @@ class RunDirectoryTest {
         leaveAShard("a");
         Files.delete(directory.resolve(".out.run/part-0.parquet"));
         try (RunDirectory same = begin("a", false)) {
-            assertThat(RunDirectory.finishedShards(same.path(), "plan", files))
-                    .isEmpty();
+            assertThat(RunDirectory.finishedShards(same.path(), "plan", files)).isEmpty();
         }
     }
 
