@@ -389,6 +389,7 @@ def cluster():
     url = f"spark://127.0.0.1:{port}"
     classes = str(Path(submit).parent / "spark-class")
     environment = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
+    environment["PATH"] = f"{Path(submit).parent}:{environment['PATH']}"  # for its find-spark-home
     environment["SPARK_DAEMON_JAVA_OPTS"] = f"-Djava.io.tmpdir={logs}"
 
     def daemon(name, *words):
