@@ -105,9 +105,11 @@ final class Owner implements AutoCloseable {
      */
     static Owner take(Path file, FileSystem files, String run, Path output, long beatMillis) throws IOException {
         Claim own = Claim.own(run);
+        Path dead = new Path(file.getParent(), file.getName() + ".dead");
         for (int attempt = 0; ; attempt++) {
             try {
                 Json.create(own, file, false, files);
+                files.delete(dead, true); // of a run that was killed while it took over
                 return new Owner(file, files, own, beatMillis);
             } catch (FileAlreadyExistsException taken) {
                 Optional<Claim> other = Json.read(file, Claim.class, files);
@@ -118,9 +120,9 @@ final class Owner implements AutoCloseable {
                             + other.map(claim -> claim.place().split(" ", 2)[0]).orElse("?") + "', process "
                             + other.map(Claim::process).orElse(0L) + "; wait until it ends, or stop it");
                 }
-                Path dead = new Path(file.getParent(), file.getName() + "." + run);
                 if (files.rename(file, dead)) {
-                    if (!Json.read(dead, Claim.class, files).equals(other)) {
+                    Optional<Claim> moved = Json.read(dead, Claim.class, files);
+                    if (moved.isPresent() && !moved.equals(other)) {
                         files.rename(dead, file); // another run was faster
                     }
                     files.delete(dead, true);

@@ -69,6 +69,13 @@ class RunDirectoryTest {
     }
 
     @Test
+    void whatARunLeavesThatWasKilledWhileItTookOverIsRemoved() throws IOException {
+        Json.create(Owner.Claim.own("killed"), hidden("owner.dead"), false, files);
+        begin("a", false).close();
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
     void aRunOnAnotherMachineLivesAsLongAsItsFileIsRewritten() throws Exception {
         org.apache.hadoop.fs.Path owner = hidden("owner");
         Owner.Claim elsewhere = new Owner.Claim("other", "elsewhere pid:[1]", 7, "2026-01-01T00:00:00Z");
