@@ -8,7 +8,6 @@ import dev.braid.spark.Shard;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -41,9 +40,6 @@ final class RunManifest {
     /** The manifest of all that was written. */
     Manifest of(String run, String verified, List<Shard> shards, AuditedKeys keys) {
         Instant now = Instant.now();
-        long fingerprint = shards.stream()
-                .mapToLong(shard -> Long.parseUnsignedLong(shard.fingerprint(), 16))
-                .sum();
         return new Manifest(
                 Manifest.FORMAT,
                 run,
@@ -66,7 +62,7 @@ final class RunManifest {
                 shards.stream().mapToLong(Shard::tokens).sum(),
                 shards.stream().mapToLong(Shard::truncated).sum(),
                 quarantined(shards, keys),
-                String.format(Locale.ROOT, "%016x", fingerprint),
+                Shard.fingerprint(shards),
                 Duration.between(start, now).toMillis() / 1000.0,
                 shards);
     }

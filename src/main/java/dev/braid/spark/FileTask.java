@@ -115,7 +115,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
                 tally.rows(),
                 tally.tokens(),
                 tally.truncated(),
-                String.format(Locale.ROOT, "%016x", tally.fingerprint()),
+                Shard.hex(tally.fingerprint()),
                 quarantine,
                 counts);
     }

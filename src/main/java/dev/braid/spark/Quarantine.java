@@ -55,10 +55,7 @@ final class Quarantine implements BadRows, AutoCloseable {
 
         /** With what finished tasks have set aside. */
         Run and(List<Shard> finished) {
-            long bad = finished.stream()
-                    .flatMap(shard -> shard.quarantined().values().stream())
-                    .mapToLong(Long::longValue)
-                    .sum();
+            long bad = finished.stream().mapToLong(Shard::setAside).sum();
             return new Run(id, policy, rows, badKeys + bad);
         }
     }

@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -30,6 +31,23 @@ public record Shard(
         String fingerprint,
         String quarantine,
         Map<String, Long> quarantined) {
+
+    /** A fingerprint as records and manifests write it. */
+    static String hex(long fingerprint) {
+        return String.format(Locale.ROOT, "%016x", fingerprint);
+    }
+
+    /** The fingerprint of all rows of these files: the sum of theirs, modulo 2^64. */
+    public static String fingerprint(List<Shard> shards) {
+        return hex(shards.stream()
+                .mapToLong(shard -> Long.parseUnsignedLong(shard.fingerprint(), 16))
+                .sum());
+    }
+
+    /** Rows that were set aside, for any reason. */
+    long setAside() {
+        return quarantined.values().stream().mapToLong(Long::longValue).sum();
+    }
 
     /** JSON of another kind is no record. */
     public Shard {

@@ -14,7 +14,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -125,9 +124,7 @@ public final class TableAudit {
             problems.add(
                     Manifest.FILE + ": expected " + rows + " rows (the sum over its files), got " + manifest.rows());
         }
-        String fingerprint = hex(manifest.files().stream()
-                .mapToLong(shard -> Long.parseUnsignedLong(shard.fingerprint(), 16))
-                .sum());
+        String fingerprint = Shard.fingerprint(manifest.files());
         if (!fingerprint.equals(manifest.fingerprint())) {
             problems.add(Manifest.FILE + ": expected fingerprint " + fingerprint + " (the sum over its files), got "
                     + manifest.fingerprint());
@@ -139,12 +136,9 @@ public final class TableAudit {
         Map<String, Long> named = new TreeMap<>();
         long ofKeys = manifest.quarantinedRows();
         for (Shard shard : manifest.files()) {
-            long rows = shard.quarantined().values().stream()
-                    .mapToLong(Long::longValue)
-                    .sum();
-            ofKeys -= rows;
+            ofKeys -= shard.setAside();
             if (shard.quarantine() != null) {
-                named.put(shard.quarantine(), rows);
+                named.put(shard.quarantine(), shard.setAside());
             }
         }
         // Rows of bad keys are in files that no task's record names.
@@ -231,7 +225,7 @@ public final class TableAudit {
         Map<String, Long> found = fingerprints(hashed);
         for (Part part : parts) {
             String expected = shards.get(part.name()).fingerprint();
-            String got = hex(found.getOrDefault(part.name(), 0L));
+            String got = Shard.hex(found.getOrDefault(part.name(), 0L));
             if (!got.equals(expected)) {
                 problems.add("'" + part.name() + "': expected fingerprint " + expected + ", got " + got
                         + ", computed from its rows");
@@ -252,7 +246,7 @@ public final class TableAudit {
                         byFile.merge(file.current(), one, Long::sum);
                     }
                     return byFile.entrySet().stream()
-                            .map(sum -> hex(sum.getValue()) + " " + sum.getKey())
+                            .map(sum -> Shard.hex(sum.getValue()) + " " + sum.getKey())
                             .iterator();
                 })
                 .collect();
@@ -262,10 +256,6 @@ public final class TableAudit {
             byName.merge(sum.substring(sum.lastIndexOf('/') + 1), fingerprint, Long::sum);
         }
         return byName;
-    }
-
-    private static String hex(long fingerprint) {
-        return String.format(Locale.ROOT, "%016x", fingerprint);
     }
 
     /** Rows that are damaged are one more problem; what may pass on a second try ends the audit. */
