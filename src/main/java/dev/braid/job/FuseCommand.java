@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModelDigest;
 import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusedTable;
@@ -83,7 +84,7 @@ final class FuseCommand implements Callable<Integer> {
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
             FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
-            options.checkDigest(hadoop);
+            Optional<String> checkedDigest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
             Checkpoint checkpoint = options.repooled(stored);
             FusionConfig config = options.config(checkpoint.config());
@@ -91,11 +92,12 @@ final class FuseCommand implements Callable<Integer> {
 
             FeatureTables tables =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
+            String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
             RunManifest description = new RunManifest(
                     start,
-                    spark,
+                    spark.version(),
                     tables.inputs(),
-                    options.input.model,
+                    new Manifest.Model(options.input.model, digest),
                     FuseOptions.deciding(config, checkpoint.config()));
             PrintWriter out = spec.commandLine().getOut();
             Optional<RunDirectory> begun = output.begin(description.identity());

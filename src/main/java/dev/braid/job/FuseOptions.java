@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
@@ -235,11 +236,12 @@ final class FuseOptions {
     /**
      * Refuses a model that is not the one that {@code --model-sha256} names, before anything of it is used.
      *
+     * @return its digest; empty without that option, as then nothing has been read
      * @throws InputException if its digest is another, or the directory cannot be read
      */
-    void checkDigest(Configuration hadoop) {
+    Optional<String> checkDigest(Configuration hadoop) {
         if (modelSha256 == null) {
-            return;
+            return Optional.empty();
         }
         String got = ModelDigest.sha256(input.model, hadoop);
         if (!got.equals(modelSha256)) {
@@ -247,6 +249,7 @@ final class FuseOptions {
                     + " (--model-sha256), got " + got
                     + "; pass the directory of the model that was meant, or its digest");
         }
+        return Optional.of(got);
     }
 
     /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */

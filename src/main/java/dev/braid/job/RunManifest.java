@@ -1,6 +1,5 @@
 package dev.braid.job;
 
-import dev.braid.checkpoint.ModelDigest;
 import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.InputFile;
 import dev.braid.spark.Manifest;
@@ -11,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.apache.spark.sql.SparkSession;
 
 /** What is known of a run when it begins, and the manifest of what it wrote. */
 final class RunManifest {
@@ -22,15 +20,19 @@ final class RunManifest {
     private final Map<String, String> options;
     private final String identity;
 
-    /** A run that reads these files, with this model and these options. */
-    RunManifest(Instant start, SparkSession spark, List<InputFile> inputs, String model, Map<String, String> options) {
+    /**
+     * A run that reads these files, with this model and these options.
+     *
+     * @param spark its version
+     */
+    RunManifest(
+            Instant start, String spark, List<InputFile> inputs, Manifest.Model model, Map<String, String> options) {
         this.start = start;
-        this.spark = spark.version();
+        this.spark = spark;
         this.inputs = inputs;
-        this.model = new Manifest.Model(
-                model, ModelDigest.sha256(model, spark.sparkContext().hadoopConfiguration()));
+        this.model = model;
         this.options = options;
-        this.identity = Manifest.identity(inputs, this.model, options);
+        this.identity = Manifest.identity(inputs, model, options);
     }
 
     String identity() {

@@ -60,7 +60,7 @@ final class FusedFiles {
         FileSystem files = path.getFileSystem(settings);
         // A table without rows may have no partition, and its file shows its columns.
         JavaRDD<StoredRow> partitions = rows.getNumPartitions() > 0 ? rows : spark.parallelize(List.of(), 1);
-        String plan = SparkSettings.planDigest(session, partitions.getNumPartitions());
+        String plan = SparkSettings.planDigest(session, settings, partitions.getNumPartitions());
         List<Shard> finished = RunDirectory.finishedShards(path, plan, files);
         Set<Integer> done = finished.stream()
                 .flatMap(shard -> shard.partitions().stream())

@@ -4,7 +4,6 @@ import static java.util.Objects.requireNonNull;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -86,32 +85,25 @@ public final class RunDirectory implements AutoCloseable {
 
     /** Makes the directory ready, with what an earlier run of the same {@code identity} has finished and nothing else. */
     void resume(String identity) throws IOException {
-        Plan found = finished()
-                .map(manifest -> new Plan(manifest.run(), manifest.identity()))
-                .or(() -> plan())
-                .orElse(new Plan(id, ""));
-        if (found.identity().equals(identity)) {
-            id = found.run();
+        Optional<Manifest> finished = finished();
+        Optional<Plan> found = finished.isPresent()
+                ? finished.map(manifest -> new Plan(manifest.run(), manifest.identity()))
+                : Json.read(new Path(directory, PLAN), Plan.class, files);
+        boolean same = found.isPresent() && found.get().identity().equals(identity);
+        if (same) {
+            id = found.get().run();
         } else {
-            if (finished().isPresent() || !shards(directory, files).isEmpty()) {
+            if (finished.isPresent() || !shards(directory, files).isEmpty()) {
                 log.warn("Removing the files of a run that was stopped, as its input, model or options were others");
             }
             remove();
         }
         Path attempts = new Path(directory, ATTEMPTS);
         makeDirectory(attempts, files);
-        if (finished().isEmpty()) {
+        if (finished.isEmpty()) {
             files.delete(new Path(directory, Manifest.FILE), true); // no manifest, whatever it is
         }
         Json.write(new Plan(id, identity), new Path(directory, PLAN), attempts, files);
-    }
-
-    private Optional<Plan> plan() {
-        try {
-            return Json.read(new Path(directory, PLAN), Plan.class, files);
-        } catch (IOException failure) {
-            throw new UncheckedIOException(failure);
-        }
     }
 
     /** The records of the tasks that have finished in a directory. */

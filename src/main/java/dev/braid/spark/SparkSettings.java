@@ -260,8 +260,12 @@ final class SparkSettings {
         }
     }
 
-    /** Digest of how Spark splits an input into partitions, and of how files are written (compression, encryption). */
-    static String planDigest(SparkSession session, int partitions) {
+    /**
+     * Digest of how Spark splits an input into partitions, and of how files are written (compression, encryption).
+     *
+     * @param writing what {@link #writing} gives for the session
+     */
+    static String planDigest(SparkSession session, Configuration writing, int partitions) {
         StringBuilder text = new StringBuilder(session.version())
                 .append(' ')
                 .append(partitions)
@@ -270,7 +274,6 @@ final class SparkSettings {
         for (String key : SPLITTING) {
             text.append(' ').append(setting(session, key));
         }
-        Configuration writing = writing(session);
         text.append(' ').append(writing.get(CODEC));
         Map<String, String> parquet = new TreeMap<>(writing.getPropsWithPrefix("parquet."));
         parquet.keySet().removeAll(SECRETS);

@@ -29,9 +29,6 @@ import org.apache.spark.sql.types.StructType;
 
 /** Checks a published table against its manifest: files, rows, columns, keys and numbers, and the quarantine. Driver only. */
 public final class TableAudit {
-    /** Input bytes per task that counts keys. */
-    private static final long KEY_BYTES = 256L << 20;
-
     private final SparkSettings settings;
     private final Path table;
     private final Manifest manifest;
@@ -194,17 +191,14 @@ public final class TableAudit {
 
     private void checkKeys(List<Part> parts) {
         String name = parts.get(0).columns().getFieldName(0);
-        Column key = col("key");
-        Column rows = col("count");
         long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
-        Row found = read(parts)
-                .select(column(name).as("key"))
-                .repartition((int) (1 + bytes / KEY_BYTES), key)
-                .groupBy(key)
-                .count()
+        KeyCounts counts = KeyCounts.of(
+                List.of(read(parts).select(column(name).as(PairedTable.KEY))),
+                FeatureTables.auditTasks(bytes, settings.shufflePartitions()));
+        Row found = counts.rows()
                 .agg(
-                        coalesce(sum(when(key.isNull(), rows)), lit(0L)),
-                        coalesce(sum(when(key.isNotNull().and(rows.gt(1)), lit(1L))), lit(0L)))
+                        coalesce(sum(when(counts.is(Reason.NULL_KEY), counts.pairedRows())), lit(0L)),
+                        coalesce(sum(when(counts.isDuplicate(), lit(1L))), lit(0L)))
                 .first();
         if (found.getLong(0) > 0) {
             problems.add("column '" + name + "': expected keys, got null in " + found.getLong(0) + " rows");
