@@ -10,7 +10,7 @@ import org.apache.spark.sql.SparkSession;
 final class Stop {
     /** Whether a signal ends this JVM. */
     private static volatile boolean requested;
-    /** What is in place of the command's result, and what to do next. */
+    /** What became of the output, and what to do next; how the line ends. */
     private static volatile String state = "";
 
     private static volatile SparkSession quiet;

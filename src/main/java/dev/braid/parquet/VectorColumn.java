@@ -72,7 +72,7 @@ public abstract class VectorColumn {
 
     abstract BytesInput levels();
 
-    /** Numbers or binary values in the page, and lists without any. */
+    /** Numbers or binary values in the page. */
     abstract int count();
 
     abstract Statistics<?> statistics();

@@ -42,7 +42,7 @@ final class FusedFiles {
     /**
      * Fuses {@code rows} and writes what is not finished in the directory yet.
      *
-     * @param run which is known here but for the rows that finished tasks have set aside
+     * @param run without the rows that finished tasks have set aside
      * @return the records of all tasks, in the order of their partitions
      * @throws InputException if a row must end the run, or too many are bad
      */

@@ -207,17 +207,15 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                         .write(fusedRow, writer, vectors, layout.places().get(f), hash);
             }
             prepared = true;
+            tally.add(fusedRow.tokens(), row.truncated(), hash);
+            if (progress != null) {
+                progress.emitted(hash);
+            }
         } catch (UnfitValueException unfit) {
             reject(decoder.unfit(row.carried(), row.sourceFile(), unfit));
         }
-        if (prepared) {
-            tally.add(fusedRow.tokens(), row.truncated(), hash);
-        }
         next++;
         stopwatch().lap(Stage.POOL);
-        if (prepared && progress != null) {
-            progress.emitted(hash);
-        }
     }
 
     /** Whether a bad row ended the rows before their end. */

@@ -112,7 +112,7 @@ public final class FusionEngine implements AutoCloseable {
      * and at least one. Rows that cannot be fused end the run or are set aside, as the configuration's policy
      * says. Tasks that have finished in this directory, of the same input, model and options, are not run again.
      *
-     * @param directory that exists and holds nothing else
+     * @param directory that exists, and holds nothing but what such tasks have written
      * @param run identifier of the run, part of the files' names
      * @param keys what is known of the rows' keys
      * @param grouping how many files there are

@@ -69,6 +69,7 @@ public record Manifest(
     public Manifest {
         requireNonNull(run);
         requireNonNull(identity);
+        requireNonNull(versions);
         requireNonNull(quarantined);
         requireNonNull(fingerprint);
         requireNonNull(files);
@@ -99,17 +100,6 @@ public record Manifest(
     /** The manifest of a published table, if it has one. */
     static Optional<Manifest> of(Path table, FileSystem files) throws IOException {
         return Json.read(new Path(table, FILE), Manifest.class, files);
-    }
-
-    /** Whether it is of this format and lacks nothing that an audit needs. */
-    boolean isWhole() {
-        return format == FORMAT
-                && run != null
-                && versions != null
-                && fingerprint != null
-                && quarantined != null
-                && files != null
-                && files.stream().allMatch(shard -> shard.fingerprint() != null && shard.quarantined() != null);
     }
 
     /** Rows that were set aside, for any reason. */

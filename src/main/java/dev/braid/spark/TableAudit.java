@@ -76,7 +76,7 @@ public final class TableAudit {
                     expected + "none; pass the path that '--output' of fuse named, or write the table anew with fuse");
         }
         Optional<Manifest> manifest = Manifest.of(table, files);
-        if (manifest.isEmpty() || !manifest.get().isWhole()) {
+        if (manifest.isEmpty() || manifest.get().format() != Manifest.FORMAT) {
             throw new InputException(expected + "one that cannot be read or is not of format " + Manifest.FORMAT
                     + "; restore it, or write the table anew with fuse");
         }
