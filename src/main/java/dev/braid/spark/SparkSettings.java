@@ -42,8 +42,8 @@ final class SparkSettings {
     private static final int FEW_ROWS = 8;
 
     private static final int MOST_ROWS = 4096;
-    /** Tasks per slot, so that the last ones to end are short. */
-    private static final int TASKS_PER_SLOT = 3;
+    /** Splits of each task that writes a file: tasks of one split, or of two, would differ by half. */
+    private static final int SPLITS_PER_TASK = 8;
 
     private static final long ROW_GROUP_BYTES = 64L << 20;
 
@@ -108,7 +108,7 @@ final class SparkSettings {
         });
         SparkSettings settings = new SparkSettings(session, users);
         settings.choose("spark.sql.sources.partitionColumnTypeInference.enabled", "false");
-        settings.choose(MIN_PARTITIONS, String.valueOf(settings.tasks()));
+        settings.choose(MIN_PARTITIONS, String.valueOf(settings.splits()));
         // Old dates and times are read as they are, which Spark 3.5 refuses unasked.
         for (String kind : List.of("datetime", "int96")) {
             settings.choose("spark.sql.parquet." + kind + "RebaseModeInRead", "CORRECTED");
@@ -139,9 +139,10 @@ final class SparkSettings {
         }
     }
 
-    /** How many tasks read a table, if it is large enough and not larger. */
-    private int tasks() {
-        return TASKS_PER_SLOT
+    /** In how many a table is read, if it is large enough and not larger. {@link OutputFiles} merges them into tasks. */
+    private int splits() {
+        return SPLITS_PER_TASK
+                * OutputFiles.TASKS_PER_SLOT
                 * JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
     }
 
@@ -178,7 +179,7 @@ final class SparkSettings {
         long fitting = rows.largestRow() == 0 ? FEW_ROWS : BATCH_BYTES / rows.largestRow();
         choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
         if (rows.groups() > files.size()) {
-            long splits = Math.min(tasks(), rows.groups());
+            long splits = Math.min(splits(), rows.groups());
             long bytes = files.stream().mapToLong(InputFile::bytes).sum();
             choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, bytes / splits))));
         }

@@ -59,7 +59,8 @@ class SparkSettingsTest {
         assertThat(chosen.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
                 .isEqualTo("4");
         assertThat(chosen.session().conf().get("spark.sql.files.minPartitionNum"))
-                .isEqualTo("6");
+                .as("of two slots, each with three tasks")
+                .isEqualTo("48");
         assertThat(chosen.session().conf().get("spark.sql.parquet.datetimeRebaseModeInRead"))
                 .isEqualTo("CORRECTED");
         assertThat(chosen.session().conf().get("spark.sql.files.maxPartitionBytes"))
