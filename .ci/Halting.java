@@ -1,58 +1,98 @@
 package dev.braid.job;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.permission.FsPermission;
+import org.apache.hadoop.hdfs.DistributedFileSystem;
 import org.apache.hadoop.util.Progressable;
 
 /**
- * Hadoop's local files, for .ci/faults: writes a line per change that the driver makes, such as 'rename .out.run 1' (the
- * first one of that name), to the file in the property halting.log, and halts the JVM in place of the change that the property
- * halting.at names. 'torn' behind it: after a directory has lost a half of its files, as a deletion that was cut short.
+ * Hadoop's file systems, for .ci/faults. With the property halting.log, a line per change that the driver makes is written
+ * there, such as 'rename .out.run 1' (the first one of that name), and the JVM halts in place of the change that halting.at
+ * names; with 'torn' after its name, after a directory has lost half of its files, as by a deletion that was cut short. With
+ * halting.hold, a task waits before it records more finished tasks than that, until the file in halting.release exists.
  */
-public final class Halting extends LocalFileSystem {
+public final class Halting {
+    private static final long POLL_MILLIS = 10;
     private static final Map<String, Integer> SEEN = new HashMap<>();
 
-    @Override
-    public FSDataOutputStream create(
-            Path file, FsPermission mode, boolean overwrite, int buffer, short copies, long block, Progressable progress)
-            throws IOException {
-        change("create", file);
-        return super.create(file, mode, overwrite, buffer, copies, block, progress);
-    }
+    private Halting() {}
 
-    @Override
-    public boolean mkdirs(Path directory) throws IOException {
-        change("mkdirs", directory);
-        return super.mkdirs(directory);
-    }
-
-    @Override
-    public boolean rename(Path from, Path to) throws IOException {
-        change("rename", from);
-        return super.rename(from, to);
-    }
-
-    @Override
-    public boolean delete(Path path, boolean recursive) throws IOException {
-        if (exists(path)) {
-            change("delete", path);
+    public static final class Local extends LocalFileSystem {
+        @Override
+        public FSDataOutputStream create(
+                Path file, FsPermission mode, boolean overwrite, int buffer, short copies, long block, Progressable progress)
+                throws IOException {
+            change("create", file, this);
+            return super.create(file, mode, overwrite, buffer, copies, block, progress);
         }
-        return super.delete(path, recursive);
+
+        @Override
+        public boolean mkdirs(Path directory) throws IOException {
+            change("mkdirs", directory, this);
+            return super.mkdirs(directory);
+        }
+
+        @Override
+        public boolean rename(Path from, Path to) throws IOException {
+            change("rename", from, this);
+            hold(to, this);
+            return super.rename(from, to);
+        }
+
+        @Override
+        public boolean delete(Path path, boolean recursive) throws IOException {
+            change("delete", path, this);
+            return super.delete(path, recursive);
+        }
     }
 
-    private void change(String verb, Path path) throws IOException {
+    public static final class Hdfs extends DistributedFileSystem {
+        @Override
+        public FSDataOutputStream create(
+                Path file, FsPermission mode, boolean overwrite, int buffer, short copies, long block, Progressable progress)
+                throws IOException {
+            change("create", file, this);
+            return super.create(file, mode, overwrite, buffer, copies, block, progress);
+        }
+
+        @Override
+        public boolean mkdirs(Path directory, FsPermission mode) throws IOException {
+            change("mkdirs", directory, this);
+            return super.mkdirs(directory, mode);
+        }
+
+        @Override
+        public boolean rename(Path from, Path to) throws IOException {
+            change("rename", from, this);
+            hold(to, this);
+            return super.rename(from, to);
+        }
+
+        @Override
+        public boolean delete(Path path, boolean recursive) throws IOException {
+            change("delete", path, this);
+            return super.delete(path, recursive);
+        }
+    }
+
+    private static void change(String verb, Path path, FileSystem files) throws IOException {
         String thread = Thread.currentThread().getName();
         String name = path.getName().replaceAll("[0-9a-f]{8}-[0-9a-f-]{27}", "ID");
         String log = System.getProperty("halting.log");
         if (log == null || thread.startsWith("Executor task") || thread.startsWith("braid-owner")) {
+            return;
+        }
+        if (verb.equals("delete") && !files.exists(path)) {
             return;
         }
         synchronized (SEEN) {
@@ -61,7 +101,7 @@ public final class Halting extends LocalFileSystem {
                     java.nio.file.Path.of(log), step + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
             String at = System.getProperty("halting.at", "");
             if (at.equals(step + " torn")) {
-                tear(path);
+                tear(path, files);
             }
             if (at.equals(step) || at.equals(step + " torn")) {
                 Runtime.getRuntime().halt(137);
@@ -69,11 +109,30 @@ public final class Halting extends LocalFileSystem {
         }
     }
 
-    private void tear(Path directory) throws IOException {
-        FileStatus[] files = listStatus(directory);
-        for (int i = 0; i < files.length; i++) {
-            if (files[i].getPath().getName().startsWith("part-") && i % 2 == 0 || files.length == 1) {
-                super.delete(files[i].getPath(), true);
+    private static void tear(Path directory, FileSystem files) throws IOException {
+        FileStatus[] entries = files.listStatus(directory);
+        for (int i = 0; i < entries.length; i++) {
+            if (entries[i].getPath().getName().startsWith("part-") && i % 2 == 0 || entries.length == 1) {
+                files.delete(entries[i].getPath(), true);
+            }
+        }
+    }
+
+    private static void hold(Path to, FileSystem files) throws IOException {
+        Path records = to.getParent();
+        Integer most = Integer.getInteger("halting.hold");
+        if (most == null || !records.getName().equals("_shards")) {
+            return;
+        }
+        java.nio.file.Path release = java.nio.file.Path.of(System.getProperty("halting.release"));
+        synchronized (SEEN) {
+            while (!Files.exists(release) && files.listStatus(records).length >= most) {
+                try {
+                    SEEN.wait(POLL_MILLIS);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    throw new InterruptedIOException();
+                }
             }
         }
     }

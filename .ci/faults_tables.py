@@ -1,4 +1,4 @@
-"""The model and the tables of faults.py: rows that are fine, and broken ones of every reason."""
+"""The models and the tables of faults.py: rows that are fine, and broken ones of every reason."""
 
 import json
 
@@ -13,14 +13,14 @@ SPARSE, DENSE = 0, 1
 HUGE = 3e38
 
 
-def write_model(directory, layers, hidden):
+def write_model(directory, layers, hidden, widths=WIDTHS, heads=4):
     generator = np.random.default_rng(11)
 
     def number(*shape):
         return (generator.standard_normal(shape) * 0.05).astype(np.float32)
 
     tensors = {}
-    for modality, width in WIDTHS.items():
+    for modality, width in widths.items():
         name = {"text": "textual"}.get(modality, modality) + "_extractor.model_net"
         tensors |= {f"{name}.weight": number(hidden, width), f"{name}.bias": number(hidden)}
     for layer in range(layers):
@@ -36,8 +36,8 @@ def write_model(directory, layers, hidden):
     directory.mkdir()
     save_file(tensors, directory / "model.safetensors")
     config = {
-        "model_type": "fusion_encoder", "modalities": [{"name": m, "feature_size": w} for m, w in WIDTHS.items()],
-        "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": 4, "pooling": "cls",
+        "model_type": "fusion_encoder", "modalities": [{"name": m, "feature_size": w} for m, w in widths.items()],
+        "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads, "pooling": "cls",
     }  # fmt: skip
     (directory / "config.json").write_text(json.dumps(config))
 

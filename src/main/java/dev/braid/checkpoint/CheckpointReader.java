@@ -142,7 +142,7 @@ final class CheckpointReader {
     }
 
     private byte[] readFile(String name, int mostBytes) {
-        try (FSDataInputStream in = files.open(new Path(path, name))) {
+        try (FSDataInputStream in = ModelFile.open(new Path(path, name), files)) {
             byte[] bytes = in.readNBytes(mostBytes + 1);
             if (bytes.length > mostBytes) {
                 throw new InputException(

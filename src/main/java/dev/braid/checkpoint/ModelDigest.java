@@ -48,7 +48,7 @@ public final class ModelDigest {
                 digest.update(file.getPath().getName().getBytes(StandardCharsets.UTF_8));
                 digest.update((byte) 0);
                 digest.update(java.nio.ByteBuffer.allocate(Long.BYTES).putLong(0, file.getLen()));
-                try (InputStream in = files.open(file.getPath())) {
+                try (InputStream in = ModelFile.open(file.getPath(), files)) {
                     for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
                         digest.update(buffer, 0, count);
                     }

@@ -45,7 +45,7 @@ public final class SafetensorsFile implements Closeable {
         try {
             FileSystem files = path.getFileSystem(hadoop);
             FileStatus status = files.getFileStatus(path);
-            FSDataInputStream in = files.open(path);
+            FSDataInputStream in = ModelFile.open(path, files);
             try {
                 return open(path.getName(), in, status.getLen());
             } catch (IOException | RuntimeException e) {

@@ -1,6 +1,7 @@
 package dev.braid.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
 import dev.braid.InputException;
@@ -8,6 +9,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,6 +26,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Damaged model directories are read or refused with a message: no other exception, no hang, and no more memory than a
@@ -228,6 +232,35 @@ class HostileDirectoriesTest {
     @Tag("slow")
     void aHundredThousandDamagedConfigsAreReadOrRefused() {
         damageConfigs(100_000, 1L << 40);
+    }
+
+    /** A reading would wait until somebody writes into it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"config.json", "model.safetensors", "model.safetensors.index.json", "golden.safetensors"})
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void aPipeIsRefused(String name) throws Exception {
+        ModelDirectory model = ModelDirectory.seed(path);
+        model.write();
+        ModelConfig config = model.inspect().checkpoint().config();
+        if (name.equals(WeightFiles.INDEX)) {
+            Files.delete(path.resolve(WeightFiles.ONE));
+        }
+        Files.deleteIfExists(path.resolve(name));
+        assertThat(new ProcessBuilder("mkfifo", path.resolve(name).toString())
+                        .start()
+                        .waitFor())
+                .isZero();
+        Configuration local = new Configuration();
+        String directory = path.toString();
+        assertThatThrownBy(
+                        name.equals(Golden.FILE)
+                                ? () -> Golden.read(directory, config, local)
+                                : () -> Checkpoint.read(directory, local))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("Cannot read " + name + ": expected a regular file, got a pipe or a device");
+        assertThatThrownBy(() -> ModelDigest.sha256(directory, local))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("a pipe or a device");
     }
 
     /** Work stays in proportion to the number of tensors. */

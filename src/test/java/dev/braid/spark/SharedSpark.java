@@ -27,7 +27,7 @@ final class SharedSpark implements ParameterResolver {
                 .session();
     }
 
-    private static SparkSession start() {
+    static SparkSession start() {
         return SparkSession.builder()
                 .master("local[2]")
                 .appName("tests")

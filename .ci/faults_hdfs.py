@@ -1,0 +1,104 @@
+"""The check hdfs of faults.py: outputs on HDFS, a name node and a data node in a process of their own."""
+
+import os
+import shutil
+import subprocess
+
+from faults_kills import halting, one_of_two
+from faults_runs import BIG_SPARK, HOME, LONG, ROOT, Place, check, differs, big, paired, recomputed, small, undisturbed
+
+AUDIT = str(HOME / "jobs" / "audit.sh")
+# The changes with which a table is replaced.
+PUBLISHING = ["rename out 1", "rename .out.run 1", "delete .out.replaced 1", "delete .out.owner 1"]
+
+
+class Hdfs:
+    def __init__(self, directory):
+        self.log = (directory / "hdfs.txt").open("w")
+        self.process = subprocess.Popen(
+            ["java", f"@{HOME}/conf/jvm.options", "-Xmx512m", "-cp", os.environ["HDFS_CLASSPATH"], "dev.braid.job.Hdfs",
+             str(directory / "data")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)  # fmt: skip
+        self.uri = self.process.stdout.readline().strip()
+
+    def shell(self, *words):
+        """Hadoop's 'fs' command; its exit code."""
+        self.process.stdin.write("\t".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.log.close()
+
+
+class RemotePlace(Place):
+    """A place on HDFS, and in the directory a copy of what was there when a run had ended."""
+
+    def __init__(self, name, inputs, hdfs, **more):
+        super().__init__(name, inputs, **more)
+        self.hdfs, self.remote = hdfs, f"{hdfs.uri}/{name}"
+        hdfs.shell("-mkdir", "-p", self.remote)
+
+    def uri(self):
+        return f"{self.remote}/{self.output.name}"
+
+    def fetch(self):
+        shutil.rmtree(self.directory)
+        if self.hdfs.shell("-get", "-p", self.remote, self.directory.parent):
+            raise RuntimeError(f"cannot copy {self.remote}")
+
+    def stamp(self, file):
+        return file.stat().st_mtime_ns  # the copy has that of the file on HDFS
+
+    def records(self):
+        self.fetch()
+        return super().records()
+
+    def audit(self, expected=0):
+        environment = os.environ | {"BRAID_EMBEDDED": "1", "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={self.scratch}"}
+        run = subprocess.run([AUDIT, "--master", "local[2]", "--", "--output", self.uri()], env=environment, cwd=self.scratch,
+                             capture_output=True, text=True, timeout=LONG)  # fmt: skip
+        return "" if run.returncode == expected else f"audit ends with {run.returncode}: {run.stderr.strip()[-300:]}"
+
+
+def hdfs():
+    """What the other checks do to local files, on HDFS."""
+    (ROOT / "hdfs").mkdir(exist_ok=True)
+    started = Hdfs(ROOT / "hdfs")
+    try:
+        reference = big()
+        place = RemotePlace("remote", paired(), started, spark=BIG_SPARK)
+        process = place.start(hook=place.hold(4))
+        place.wait(process, 4)
+        place.kill(process)
+        before = place.shards()
+        check(f"HDFS: kill -9 with {len(before)} tasks finished, then run again", [
+            "" if before else "no task had finished", place.run(), *differs(place, reference), place.left(), recomputed(place, before),
+            place.audit()])  # fmt: skip
+        first = place.manifest()["run"]
+        check("HDFS: the same command again has nothing to do; --overwrite computes it again", [
+            place.run(), "" if "Nothing to do" in place.out else place.out, "" if place.manifest()["run"] == first else "another run",
+            place.run("--overwrite"), *differs(place, reference), place.left(),
+            "" if place.manifest()["run"] != first else "the same run"])  # fmt: skip
+        file = next(place.output.glob("part-*.parquet")).name
+        started.shell("-rm", "-skipTrash", f"{place.uri()}/{file}")
+        check("HDFS: the audit misses a file that was removed", [place.audit(3)])
+
+        place = RemotePlace("remote-pair", paired(), started, spark=BIG_SPARK)
+        check("HDFS: of two runs with one output, one wins and the other is told", [
+            *one_of_two(place), *differs(place, reference), place.left()])  # fmt: skip
+        publishing(started)
+    finally:
+        started.stop()
+
+
+def publishing(started):
+    """The driver halts while it replaces a table."""
+    reference = undisturbed("remote-new", small())
+    for step in PUBLISHING:
+        place = RemotePlace("remote-" + step.replace(" ", "-"), small(), started)
+        problems = [place.run("--truncate"), place.run("--overwrite", hook=halting(f"remote {step}", step), expected=137)]
+        state = "none" if not place.output.exists() else "old" if place.manifest()["options"]["truncate"] == "true" else "new"
+        problems += [place.run("--overwrite"), *differs(place, reference), place.left()]
+        check(f"HDFS: halted at '{step}' (at the place: {state}), then run again", problems)
