@@ -11,6 +11,7 @@ import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.OutputFiles;
 import dev.braid.spark.PairedTable;
+import dev.braid.spark.Partitioning;
 import dev.braid.spark.RunDirectory;
 import dev.braid.spark.Shard;
 import dev.braid.spark.TablePath;
@@ -92,13 +93,14 @@ final class FuseCommand implements Callable<Integer> {
 
             FeatureTables tables =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
+            Partitioning partitions = tables.partitioning(options.partitionBy);
             String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
             RunManifest description = new RunManifest(
                     start,
                     spark.version(),
                     tables.inputs(),
                     new Manifest.Model(options.input.model, digest),
-                    FuseOptions.deciding(config, checkpoint.config()));
+                    FuseOptions.deciding(config, options.partitionBy, checkpoint.config()));
             PrintWriter out = spec.commandLine().getOut();
             Optional<RunDirectory> begun = output.begin(description.identity());
             if (begun.isEmpty()) {
@@ -117,7 +119,8 @@ final class FuseCommand implements Callable<Integer> {
                     PairedTable paired = tables.pair(options.partitions(), keys);
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
-                            OutputFiles.bytes(config, checkpoint.config(), keys.rows(), tables.bytes()));
+                            OutputFiles.bytes(config, checkpoint.config(), keys.rows(), tables.bytes()),
+                            partitions);
                     manifest = output.write(
                             run,
                             directory -> {

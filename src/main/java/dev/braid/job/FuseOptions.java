@@ -23,6 +23,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
@@ -86,6 +87,17 @@ final class FuseOptions {
             hideParamSyntax = true,
             description = "Other columns to carry into the output. Default: none.")
     List<String> keep = new ArrayList<>();
+
+    @Option(
+            names = "--partition-by",
+            converter = ColumnName.class,
+            paramLabel = "COL,...",
+            split = ",",
+            hideParamSyntax = true,
+            description = "Columns whose values name the directories of the output, as OUTPUT/dt=2026-11-26/part-...;"
+                    + " they are kept columns of type string, boolean, date or whole numbers, and are in no file."
+                    + " Default: no directories.")
+    List<String> partitionBy = new ArrayList<>();
 
     @Option(
             names = "--truncate",
@@ -159,6 +171,7 @@ final class FuseOptions {
         }
         input.check("fuse");
         rows.policy();
+        checkPartitions();
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth("fuse", "neither");
         }
@@ -167,6 +180,20 @@ final class FuseOptions {
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
+    }
+
+    private void checkPartitions() {
+        if (Set.copyOf(partitionBy).size() < partitionBy.size() || partitionBy.contains(input.key)) {
+            throw new UsageException(
+                    "Cannot fuse: expected '--partition-by' with other columns than the key, each once, got" + " '"
+                            + String.join(",", partitionBy) + "'");
+        }
+    }
+
+    /** The kept columns, those that name directories included. */
+    private List<String> carried() {
+        return Stream.concat(keep.stream(), partitionBy.stream().filter(column -> !keep.contains(column)))
+                .toList();
     }
 
     /** The model with the pooling asked for, or its own. */
@@ -181,7 +208,7 @@ final class FuseOptions {
      *     vectors are asked for
      */
     FusionConfig config(ModelConfig model) {
-        TableColumns read = input.columns(model, keep);
+        TableColumns read = input.columns(model, carried());
         input.checkBudget(model);
         if (model.pooling() == Pooling.NONE && emit.contains(Emitted.POOLED)) {
             throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"
@@ -196,11 +223,15 @@ final class FuseOptions {
      * effect: given or by default, however they were spelled. A test holds that no option is forgotten.
      *
      * @param config what {@link #config} gives
+     * @param partitionBy the columns that name directories
      * @param model with the pooling of {@link #repooled}
      */
-    static Map<String, String> deciding(FusionConfig config, ModelConfig model) {
+    static Map<String, String> deciding(FusionConfig config, List<String> partitionBy, ModelConfig model) {
         Map<String, String> deciding = new TreeMap<>();
         deciding.put("key", config.columns().key());
+        if (!partitionBy.isEmpty()) {
+            deciding.put("partition-by", String.join(",", partitionBy));
+        }
         if (!config.columns().keep().isEmpty()) {
             deciding.put("keep", String.join(",", config.columns().keep()));
         }

@@ -280,6 +280,18 @@ public final class FeatureTables {
         return SparkRows.internal(counts.rows().filter(counts.isSetAside(keys))).mapPartitions(bad::rows);
     }
 
+    /**
+     * How the fused table is divided by kept columns. Only these are read, and where they are of several tables the keys.
+     *
+     * @param by kept columns, from the outermost
+     * @throws InputException if a column's type or values cannot name directories, or there are too many
+     */
+    public Partitioning partitioning(List<String> by) {
+        return by.isEmpty()
+                ? Partitioning.NONE
+                : new PartitionValues(tables, columns, by).partitioning(auditTasks(inputBytes, OptionalInt.empty()));
+    }
+
     /** The size of all files. */
     public long bytes() {
         return inputBytes;

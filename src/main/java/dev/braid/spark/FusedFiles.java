@@ -24,26 +24,32 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 
-/** Writes fused rows to files, a task each: vectors go into columns of their own, all else into rows. Driver only. */
+/**
+ * Writes fused rows to files, a task each or, in a partitioned table, a task and partition each: vectors go into columns of
+ * their own, all else but the partition columns into rows. Driver only.
+ */
 final class FusedFiles {
     private final List<StructField> carried;
     private final List<FusedColumn> fused;
+    private final List<String> partitionBy;
 
     /**
      * Files of these columns, in this order.
      *
      * @param carried with the key first
+     * @param partitionBy those of the carried columns that name directories, and are in no file
      */
-    FusedFiles(List<StructField> carried, List<FusedColumn> fused) {
+    FusedFiles(List<StructField> carried, List<FusedColumn> fused, List<String> partitionBy) {
         this.carried = carried;
         this.fused = fused;
+        this.partitionBy = partitionBy;
     }
 
     /**
      * Fuses {@code rows} and writes what is not finished in the directory yet.
      *
      * @param run without the rows that finished tasks have set aside
-     * @return the records of all tasks, in the order of their partitions
+     * @return what all tasks wrote, in the order of the input's partitions
      * @throws InputException if a row must end the run, or too many are bad
      */
     List<Shard> write(
@@ -71,7 +77,8 @@ final class FusedFiles {
                         group.stream().filter(part -> !done.contains(part)).toList())
                 .toList();
         RejectedRows rejected = RejectedRows.start(session.sparkContext(), run.and(finished));
-        FileTask task = new FileTask(partition, schema(), directory, plan, groups, rejected, settings);
+        PartitionPath paths = new PartitionPath(partitionBy, carried);
+        FileTask task = new FileTask(partition, schema(), paths, directory, plan, groups, rejected, settings);
         SparkSettings.run(
                 spark,
                 settings,
@@ -112,20 +119,29 @@ final class FusedFiles {
 
     private static List<Shard> complete(List<Shard> shards, int partitions) throws IOException {
         List<Integer> covered = shards.stream()
-                .flatMap(shard -> shard.partitions().stream())
+                .map(Shard::partitions)
+                .distinct() // The shards of a task share them.
+                .flatMap(List::stream)
                 .sorted()
                 .toList();
         if (!covered.equals(IntStream.range(0, partitions).boxed().toList())) {
             throw new IOException("expected a record of each of " + partitions + " partitions, got " + covered.size()
-                    + " in " + shards.size() + " records");
+                    + " in " + shards.size() + " shards");
         }
         return shards.stream()
-                .sorted(Comparator.comparing(shard -> shard.partitions().get(0)))
+                .sorted(Comparator.comparing(shard -> shard.partitions().get(0))) // stable
                 .toList();
     }
 
+    private boolean isInFiles(int column) {
+        return !partitionBy.contains(carried.get(column).name());
+    }
+
     private FileSchema schema() {
-        StructType columns = new StructType(carried.toArray(StructField[]::new));
+        StructType columns = new StructType(IntStream.range(0, carried.size())
+                .filter(this::isInFiles)
+                .mapToObj(carried::get)
+                .toArray(StructField[]::new));
         List<String> vectors = new ArrayList<>();
         for (FusedColumn column : fused) {
             columns = columns.add(column.field());
@@ -137,8 +153,10 @@ final class FusedFiles {
     }
 
     FusedLayout layout() {
-        List<Integer> row =
-                new ArrayList<>(IntStream.range(0, carried.size()).boxed().toList());
+        List<Integer> row = new ArrayList<>(IntStream.range(0, carried.size())
+                .filter(this::isInFiles)
+                .boxed()
+                .toList());
         List<Integer> places = new ArrayList<>();
         int vectors = 0;
         for (FusedColumn column : fused) {

@@ -107,6 +107,19 @@ public final class PairedTable {
         return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored);
     }
 
+    /** Whether the rows come as a table stores them, in the same order each time. */
+    boolean isStored() {
+        return stored != null;
+    }
+
+    /** The same rows in each partition, sorted by kept columns. */
+    PairedTable sortedBy(List<String> kept) {
+        Column[] order = kept.stream()
+                .map(name -> functions.col(kept(columns.keep().indexOf(name))))
+                .toArray(Column[]::new);
+        return new PairedTable(rows.sortWithinPartitions(order), columns, null);
+    }
+
     /** The columns of {@link TableColumns#paired}, under the names that they have there and in its order. */
     public Dataset<Row> rows() {
         return rows;

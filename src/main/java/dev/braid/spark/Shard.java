@@ -8,16 +8,17 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What one task of a run has finished: its record in the run's directory, and later in the manifest.
+ * A file that a task of a run has finished: part of the task's record in the run's directory, and later of the manifest.
+ * In a partitioned table a task may have finished several.
  *
  * @param plan digest of how the input was split into partitions
  * @param partitions of the input that it covers; finished ones are not computed again
- * @param file of the fused rows; null if there are none
+ * @param file of the fused rows, by its path in the table; null if the task has none
  * @param rows in the file
  * @param tokens of these rows
  * @param truncated rows of which a sequence was cut
  * @param fingerprint of these rows, 16 hexadecimal digits: see {@link FusionProgress#fingerprint}
- * @param quarantine the file of the rows that were set aside; null if there are none
+ * @param quarantine the file of the rows that the task set aside, named once; null if there are none
  * @param quarantined how many were set aside, by the name of their reason
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)

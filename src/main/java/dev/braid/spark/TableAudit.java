@@ -9,6 +9,7 @@ import static org.apache.spark.sql.functions.when;
 import dev.braid.InputException;
 import dev.braid.spark.NamedFiles.Part;
 import java.io.IOException;
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -18,7 +19,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
@@ -33,12 +33,13 @@ public final class TableAudit {
     private final Path table;
     private final Manifest manifest;
     private final List<String> problems = new ArrayList<>();
+    private final FileSystem fileSystem;
     private final NamedFiles files;
 
     private TableAudit(SparkSession spark, Path table, Configuration hadoop) throws IOException {
         this.settings = SparkSettings.reading(spark);
         this.table = table;
-        FileSystem fileSystem = table.getFileSystem(hadoop);
+        this.fileSystem = table.getFileSystem(hadoop);
         this.manifest = manifest(table, fileSystem);
         this.files = new NamedFiles(fileSystem, hadoop, problems);
         // Names find the columns that have them, and no others.
@@ -139,9 +140,9 @@ public final class TableAudit {
             }
         }
         // Rows of bad keys are in files that no task's record names.
-        for (FileStatus entry : files.list(directory)) {
-            if (entry.getPath().getName().matches("keys-\\d+-" + manifest.run() + "\\..*parquet")) {
-                named.put(entry.getPath().getName(), null);
+        for (String name : TableDirectory.names(directory, fileSystem)) {
+            if (name.matches("keys-\\d+-" + manifest.run() + "\\..*parquet")) {
+                named.put(name, null);
             }
         }
         List<Part> parts = files.parts(directory, Manifest.QUARANTINE + "/", named);
@@ -219,7 +220,8 @@ public final class TableAudit {
         Map<String, Long> found = fingerprints(hashed);
         for (Part part : parts) {
             String expected = shards.get(part.name()).fingerprint();
-            String got = Shard.hex(found.getOrDefault(part.name(), 0L));
+            String path = part.status().getPath().toString();
+            String got = Shard.hex(found.getOrDefault(path, 0L));
             if (!got.equals(expected)) {
                 problems.add("'" + part.name() + "': expected fingerprint " + expected + ", got " + got
                         + ", computed from its rows");
@@ -227,7 +229,7 @@ public final class TableAudit {
         }
     }
 
-    /** The fingerprint of each file, by its name. Tasks give text, which every serializer knows. */
+    /** The fingerprint of each file, by its path. Tasks give text, which every serializer knows. */
     private static Map<String, Long> fingerprints(Dataset<Row> rows) {
         StructType schema = rows.schema();
         List<String> sums = SparkRows.internal(rows)
@@ -244,12 +246,13 @@ public final class TableAudit {
                             .iterator();
                 })
                 .collect();
-        Map<String, Long> byName = new HashMap<>();
+        Map<String, Long> byPath = new HashMap<>();
         for (String sum : sums) {
-            long fingerprint = Long.parseUnsignedLong(sum.substring(0, sum.indexOf(' ')), 16);
-            byName.merge(sum.substring(sum.lastIndexOf('/') + 1), fingerprint, Long::sum);
+            int end = sum.indexOf(' ');
+            String path = new Path(URI.create(sum.substring(end + 1))).toString();
+            byPath.merge(path, Long.parseUnsignedLong(sum.substring(0, end), 16), Long::sum);
         }
-        return byName;
+        return byPath;
     }
 
     /** Rows that are damaged are one more problem; what may pass on a second try ends the audit. */

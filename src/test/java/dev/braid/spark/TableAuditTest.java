@@ -297,7 +297,7 @@ class TableAuditTest {
                                 path,
                                 run.id(),
                                 keys,
-                                new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                                new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                                 FusionProgress.start(spark.sparkContext()));
                         tables.quarantine(keys, path, run.id());
                         return manifest(run.id(), shards, keys);

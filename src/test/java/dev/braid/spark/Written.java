@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
@@ -37,7 +38,26 @@ final class Written {
         return manifest(run, identity, rows, List.of());
     }
 
+    /** The manifest of what tasks wrote, without bad keys. */
+    static Manifest manifest(String run, String identity, List<Shard> files) {
+        Map<String, Long> quarantined = new TreeMap<>();
+        files.forEach(
+                shard -> shard.quarantined().forEach((reason, rows) -> quarantined.merge(reason, rows, Long::sum)));
+        long rows = files.stream().mapToLong(Shard::rows).sum();
+        return manifest(run, identity, rows, quarantined, Shard.fingerprint(files), files);
+    }
+
     static Manifest manifest(String run, String identity, long rows, List<Shard> files) {
+        return manifest(run, identity, rows, Map.of(), "0", files);
+    }
+
+    private static Manifest manifest(
+            String run,
+            String identity,
+            long rows,
+            Map<String, Long> quarantined,
+            String fingerprint,
+            List<Shard> files) {
         return new Manifest(
                 1,
                 run,
@@ -52,8 +72,8 @@ final class Written {
                 rows,
                 0,
                 0,
-                Map.of(),
-                "0",
+                quarantined,
+                fingerprint,
                 0,
                 files);
     }
