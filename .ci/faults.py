@@ -1,6 +1,7 @@
 """faults.py DIRECTORY [CHECK...]: breaks runs of 'braid fuse' and counts what is lost.
 
 steps      the driver halts in place of each change that it makes to files, while it replaces a table
+partitions the same while it replaces one partition of a table and adds another
 random     kill -9 of the driver at ten random moments, five of them over an older table
 pair       two runs with one output; SIGTERM; the same command again
 quarantine broken rows of every reason, and a kill in between
@@ -91,7 +92,7 @@ class Place:
         """What is finished of an unpublished run: of each record its content, and of its file the inode and the time."""
         found = {}
         for record in self.run_directory().glob("_shards/[0-9]*.json"):
-            content = json.loads(record.read_text())
+            content = json.loads(record.read_text())[0]
             stat = (self.run_directory() / content["file"]).stat()
             found[record.name] = (content, stat.st_ino, stat.st_mtime_ns)
         return found
@@ -112,14 +113,14 @@ def differs(place, reference):
         "" if bits.equals(reference["table"]["fused"].combine_chunks().flatten().view(pa.int32())) else "other numbers",
         "" if manifest["fingerprint"] == reference["fingerprint"] else "another fingerprint",
         "" if manifest["rows"] == len(expected) else f"the manifest says {manifest['rows']} rows",
-        "" if len(list(place.output.glob("part-*.parquet"))) == sum("file" in f for f in manifest["files"]) else "stray files",
+        "" if sum("_quarantine" not in str(f) for f in place.output.glob("**/part-*.parquet")) == sum("file" in f for f in manifest["files"]) else "stray files",
     ]  # fmt: skip
 
 
 def recomputed(place, before):
     """Which finished tasks were computed again."""
     manifest = place.manifest()
-    records = {record["partitions"][0]: record for record in manifest["files"]}
+    records = {record["partitions"][0]: record for record in manifest["files"] if record["partitions"]}
     again = []
     for name, (content, inode, time_ns) in before.items():
         path = place.output / content["file"]
@@ -196,6 +197,51 @@ def steps():
         list(pool.map(kill, enumerate(found)))
     print(f"      {len(found)} halts: the old table was at its place {states['old']} times, the new one {states['new']} times, "
           f"none {states['none']} times")  # fmt: skip
+
+
+def partitions():
+    """Halts the driver while it publishes a partition in place of an older one, and a new one, into a table with a third."""
+
+    def inputs(nights):
+        return [str(ROOT / "nights" / nights) if word == str(ROOT / "few") else word for word in small()] + ["--partition-by", "dt"]
+
+    for night in range(3):
+        write_table(ROOT / "nights" / f"dt=2026-11-2{night}", SCHEMA, FEW[20 * night :][:20], groups=2, write_page_checksum=True)
+    before = Place("nights-before", inputs("dt=2026-11-2[01]"))
+    begun = before.run()
+
+    def place(name):
+        shutil.rmtree((found := Place(name, inputs("dt=2026-11-2[12]"))).directory)
+        shutil.copytree(before.directory, found.directory)
+        return found
+
+    trace = place("nights-trace")
+    refused = trace.run(expected=2)
+    problem = trace.run("--overwrite", hook=halting("nights"))
+    reference = {"table": published(trace.output), "fingerprint": trace.manifest()["fingerprint"]}
+    check("a run is refused whose partition is there, and with --overwrite replaces it alone", [
+        begun, refused, "" if "'dt=2026-11-21'" in trace.error or problem == "" else trace.error, problem, trace.left(),
+        "" if [row["dt"] for row in published(trace.output).to_pylist()] == [f"2026-11-2{key // 20}" for key in range(60)] else "other rows",
+    ])  # fmt: skip
+    steps = (ROOT / "scratch" / "nights.txt").read_text().splitlines()
+    steps = [step for step in steps if re.search(r"part-|_manifest|_in_place|delete \.out\.run", step)]
+    states = {"old": 0, "new": 0}
+
+    def kill(case):
+        number, step = case
+        killed = place(f"nights-{number}")
+        problems = [killed.run("--overwrite", hook=halting(f"nights-{number}", step), expected=137)]
+        manifest = killed.manifest()
+        states["new" if manifest["rows"] == 60 else "old"] += 1
+        named = [file for file in manifest["files"] if "file" in file]
+        rows_there = sum(pq.read_metadata(killed.output / file["file"]).num_rows for file in named)
+        problems += ["" if rows_there == manifest["rows"] else "the manifest names rows that are not there"]
+        problems += [killed.run("--overwrite"), *differs(killed, reference), killed.left()]
+        check(f"halted at '{step}', then run again", problems)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(kill, enumerate(steps)))
+    print(f"      {len(steps)} halts: the manifest was the old one {states['old']} times, the new one {states['new']} times")
 
 
 def halting(name, step=""):
@@ -509,7 +555,7 @@ def inputs():
         subprocess.run(["umount", str(full)], check=True)
 
 
-CHECKS = {"steps": steps, "random": moments, "pair": pair, "quarantine": quarantine, "cluster": cluster, "inputs": inputs}
+CHECKS = {"steps": steps, "partitions": partitions, "random": moments, "pair": pair, "quarantine": quarantine, "cluster": cluster, "inputs": inputs}
 BIG_SPARK = ["--master", "local[2]", *BIG]
 
 if __name__ == "__main__":

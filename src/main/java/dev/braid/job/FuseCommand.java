@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -124,10 +125,11 @@ final class FuseCommand implements Callable<Integer> {
                     manifest = output.write(
                             run,
                             directory -> {
-                                List<Shard> shards = engine.write(paired, directory, run.id(), keys, files, progress);
-                                tables.quarantine(keys, directory, run.id());
+                                List<Shard> shards = new ArrayList<>(
+                                        engine.write(paired, directory, run.id(), keys, files, progress));
+                                shards.addAll(tables.quarantine(keys, directory, run.id()));
                                 tables.refuseChanged();
-                                return description.of(run.id(), verification.outcome(), shards, keys);
+                                return description.of(run.id(), verification.outcome(), shards);
                             },
                             keys.rows());
                     Stop.published(output.path());

@@ -9,6 +9,7 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FeatureColumn;
 import dev.braid.spark.FusionConfig;
+import dev.braid.spark.Manifest;
 import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.VectorForm;
@@ -230,7 +231,7 @@ final class FuseOptions {
         Map<String, String> deciding = new TreeMap<>();
         deciding.put("key", config.columns().key());
         if (!partitionBy.isEmpty()) {
-            deciding.put("partition-by", String.join(",", partitionBy));
+            deciding.put(Manifest.PARTITION_BY, String.join(",", partitionBy));
         }
         if (!config.columns().keep().isEmpty()) {
             deciding.put("keep", String.join(",", config.columns().keep()));

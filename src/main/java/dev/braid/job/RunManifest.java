@@ -1,6 +1,5 @@
 package dev.braid.job;
 
-import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.InputFile;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.Shard;
@@ -9,7 +8,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 
 /** What is known of a run when it begins, and the manifest of what it wrote. */
 final class RunManifest {
@@ -40,7 +38,7 @@ final class RunManifest {
     }
 
     /** The manifest of all that was written. */
-    Manifest of(String run, String verified, List<Shard> shards, AuditedKeys keys) {
+    Manifest of(String run, String verified, List<Shard> shards) {
         Instant now = Instant.now();
         return new Manifest(
                 Manifest.FORMAT,
@@ -63,15 +61,9 @@ final class RunManifest {
                 shards.stream().mapToLong(Shard::rows).sum(),
                 shards.stream().mapToLong(Shard::tokens).sum(),
                 shards.stream().mapToLong(Shard::truncated).sum(),
-                quarantined(shards, keys),
+                Shard.quarantined(shards),
                 Shard.fingerprint(shards),
                 Duration.between(start, now).toMillis() / 1000.0,
                 shards);
-    }
-
-    private static Map<String, Long> quarantined(List<Shard> shards, AuditedKeys keys) {
-        Map<String, Long> counts = new TreeMap<>(keys.setAsideBy());
-        shards.forEach(shard -> shard.quarantined().forEach((reason, rows) -> counts.merge(reason, rows, Long::sum)));
-        return counts;
     }
 }

@@ -2,7 +2,6 @@ package dev.braid.spark;
 
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 /**
  * What the audit of the keys found.
@@ -34,18 +33,7 @@ public record AuditedKeys(
 
     /** Those of them that {@link BadKeys} writes; a task meets the others when it reads them. */
     public long setAside() {
-        return setAsideBy().values().stream().mapToLong(Long::longValue).sum();
-    }
-
-    /** The same by the name of their reason. */
-    public Map<String, Long> setAsideBy() {
-        Map<String, Long> counts = new TreeMap<>();
-        bad.forEach((reason, number) -> {
-            if (joins() || reason != Reason.NULL_KEY) {
-                counts.put(reason.reasonName(), number);
-            }
-        });
-        return counts;
+        return badRows() - (joins() ? 0 : bad.getOrDefault(Reason.NULL_KEY, 0L));
     }
 
     /** Whether there are several tables. */

@@ -261,12 +261,15 @@ public final class FeatureTables {
     /**
      * Writes the rows of the keys that {@link #pair(OptionalInt, AuditedKeys)} leaves out into the quarantine of a run; {@link
      * AuditedKeys#setAside()} says how many. A row without a key in a single table is not among them: its task finds it.
+     *
+     * @return the files
      */
-    public void quarantine(AuditedKeys keys, String directory, String runId) {
-        if (keys.setAside() > 0) {
-            DataType type = KeyCounts.of(tables, 1).keyType();
-            FusedFiles.writeBadKeys(badKeys(keys, runId), type, directory, runId, settings.session());
+    public List<Shard> quarantine(AuditedKeys keys, String directory, String runId) {
+        if (keys.setAside() == 0) {
+            return List.of();
         }
+        DataType type = KeyCounts.of(tables, 1).keyType();
+        return FusedFiles.writeBadKeys(badKeys(keys, runId), type, directory, runId, settings.session());
     }
 
     JavaRDD<InternalRow> badKeys(AuditedKeys keys, String runId) {

@@ -7,9 +7,12 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
@@ -86,29 +89,59 @@ final class FusedFiles {
         return complete(RunDirectory.shards(path, files), partitions.getNumPartitions());
     }
 
-    /** Writes the rows of keys that are bad into the quarantine. */
-    static void writeBadKeys(
+    /**
+     * Writes the rows of keys that are bad into the quarantine.
+     *
+     * @param rows of {@link Quarantine#schema}
+     * @return the files, each with its rows by their reason
+     */
+    static List<Shard> writeBadKeys(
             JavaRDD<InternalRow> rows, DataType key, String directory, String run, SparkSession session) {
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
         Configuration settings = SparkSettings.writing(session);
         SerializableConfiguration travelling = new SerializableConfiguration(settings);
+        int reason = Quarantine.schema(key).fieldIndex(Quarantine.REASON);
+        List<String> written = new ArrayList<>();
         SparkSettings.run(
                 spark,
                 settings,
-                () -> rows.mapPartitionsWithIndex(
+                () -> written.addAll(rows.mapPartitionsWithIndex(
                                 (index, bad) -> {
                                     String name = String.format(Locale.ROOT, "keys-%05d-%s", index, run);
-                                    try (FileAttempt file =
-                                            FileTask.quarantine(new Path(directory), name, key, travelling.value())) {
-                                        while (bad.hasNext()) {
-                                            file.write(bad.next());
-                                        }
-                                        file.publish();
-                                    }
-                                    return Collections.<Void>emptyIterator();
+                                    return writeBadKeys(bad, reason, directory, name, key, travelling.value());
                                 },
                                 false)
-                        .collect());
+                        .collect()));
+        return written.stream().map(FusedFiles::ofBadKeys).toList();
+    }
+
+    /** In a task: writes them to a file, if there are any. Gives its name and counts as text, which every serializer knows. */
+    private static Iterator<String> writeBadKeys(
+            Iterator<InternalRow> bad, int reason, String directory, String name, DataType key, Configuration settings)
+            throws IOException {
+        Map<String, Long> counts = new TreeMap<>();
+        try (FileAttempt file = FileTask.quarantine(new Path(directory), name, key, settings)) {
+            while (bad.hasNext()) {
+                InternalRow row = bad.next();
+                counts.merge(row.getUTF8String(reason).toString(), 1L, Long::sum);
+                file.write(row);
+            }
+            String published = file.publish();
+            StringBuilder text = new StringBuilder(String.valueOf(published));
+            counts.forEach((each, rows) -> text.append(' ').append(each).append(' ').append(rows));
+            return published == null
+                    ? Collections.emptyIterator()
+                    : List.of(text.toString()).iterator();
+        }
+    }
+
+    private static Shard ofBadKeys(String written) {
+        String[] words = written.split(" ", -1);
+        Map<String, Long> counts = new TreeMap<>();
+        for (int w = 1; w < words.length; w += 2) {
+            counts.put(words[w], Long.parseLong(words[w + 1]));
+        }
+        return new Shard(Shard.KEYS, List.of(), null, 0, 0, 0, Shard.hex(0), words[0], counts);
     }
 
     /** The rows of finished partitions are not even read. */

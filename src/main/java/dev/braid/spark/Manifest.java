@@ -62,6 +62,9 @@ public record Manifest(
     /** The directory of rows that were set aside, in the table's own. */
     static final String QUARANTINE = "_quarantine";
 
+    /** The option that names the columns by which a table is divided. */
+    public static final String PARTITION_BY = "partition-by";
+
     /** Of today's manifests. */
     public static final int FORMAT = 1;
 

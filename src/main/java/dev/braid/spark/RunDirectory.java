@@ -125,6 +125,7 @@ public final class RunDirectory implements AutoCloseable {
                 boolean ofOurs = !shards.isEmpty()
                         && shards.stream()
                                 .allMatch(shard -> shard != null
+                                        && !shard.partitions().isEmpty()
                                         && record.getPath().getName().equals(recordName(shard)));
                 if (ofOurs) {
                     records.add(shards);

@@ -2,7 +2,11 @@ package dev.braid.spark;
 
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.input_file_name;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.regexp_extract;
+import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.substring_index;
 import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
@@ -33,13 +37,12 @@ public final class TableAudit {
     private final Path table;
     private final Manifest manifest;
     private final List<String> problems = new ArrayList<>();
-    private final FileSystem fileSystem;
     private final NamedFiles files;
 
     private TableAudit(SparkSession spark, Path table, Configuration hadoop) throws IOException {
         this.settings = SparkSettings.reading(spark);
         this.table = table;
-        this.fileSystem = table.getFileSystem(hadoop);
+        FileSystem fileSystem = table.getFileSystem(hadoop);
         this.manifest = manifest(table, fileSystem);
         this.files = new NamedFiles(fileSystem, hadoop, problems);
         // Names find the columns that have them, and no others.
@@ -127,32 +130,22 @@ public final class TableAudit {
             problems.add(Manifest.FILE + ": expected fingerprint " + fingerprint + " (the sum over its files), got "
                     + manifest.fingerprint());
         }
+        Map<String, Long> quarantined = Shard.quarantined(manifest.files());
+        if (!quarantined.equals(manifest.quarantined())) {
+            problems.add(Manifest.FILE + ": expected rows set aside " + quarantined + " (the sum over its files), got "
+                    + manifest.quarantined());
+        }
     }
 
     private void checkQuarantine(boolean quick) throws IOException {
-        Path directory = new Path(table, Manifest.QUARANTINE);
         Map<String, Long> named = new TreeMap<>();
-        long ofKeys = manifest.quarantinedRows();
         for (Shard shard : manifest.files()) {
-            ofKeys -= shard.setAside();
             if (shard.quarantine() != null) {
                 named.put(shard.quarantine(), shard.setAside());
             }
         }
-        // Rows of bad keys are in files that no task's record names.
-        for (String name : TableDirectory.names(directory, fileSystem)) {
-            if (name.matches("keys-\\d+-" + manifest.run() + "\\..*parquet")) {
-                named.put(name, null);
-            }
-        }
-        List<Part> parts = files.parts(directory, Manifest.QUARANTINE + "/", named);
-        long found = parts.stream()
-                .filter(part -> named.get(part.name()) == null)
-                .mapToLong(Part::rows)
-                .sum();
-        if (found != ofKeys) {
-            problems.add("'" + Manifest.QUARANTINE + "/keys-*': expected " + ofKeys + " rows, got " + found);
-        }
+        List<Part> parts =
+                files.parts(new Path(table, Manifest.QUARANTINE), Manifest.QUARANTINE + "/", named);
         if (!quick && !parts.isEmpty()) {
             readOrNote(() -> checkReasons(parts));
         }
@@ -194,7 +187,7 @@ public final class TableAudit {
         String name = parts.get(0).columns().getFieldName(0);
         long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
         KeyCounts counts = KeyCounts.of(
-                List.of(read(parts).select(column(name).as(PairedTable.KEY))),
+                List.of(read(parts).select(unique(column(name)).as(PairedTable.KEY))),
                 FeatureTables.auditTasks(bytes, settings.shufflePartitions()));
         Row found = counts.rows()
                 .agg(
@@ -208,6 +201,16 @@ public final class TableAudit {
             problems.add("column '" + name + "': expected each key once, got " + found.getLong(1)
                     + " keys that occur more than once");
         }
+    }
+
+    /** What must be there once: a key or, in partitions that several runs have written, the key in each run. */
+    private Column unique(Column key) {
+        long runs = manifest.files().stream().map(Shard::run).distinct().count();
+        if (runs < 2 || !manifest.options().containsKey(Manifest.PARTITION_BY)) {
+            return key;
+        }
+        Column file = substring_index(input_file_name(), "/", -1);
+        return when(key.isNotNull(), struct(regexp_extract(file, Shard.RUN.pattern(), 0), key));
     }
 
     private void checkFingerprints(List<Part> parts, Map<String, Shard> shards) {

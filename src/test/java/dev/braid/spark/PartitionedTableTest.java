@@ -186,11 +186,12 @@ class PartitionedTableTest {
 
     @Test
     void aRunGoesOnFromTasksThatFinishedSeveralFilesEach() throws IOException {
-        Path input = write(
-                "in",
-                numbered()
-                        .withColumn("dt", functions.expr("concat('d ', n % 2)"))
-                        .repartition(3));
+        Path input = directory.resolve("in");
+        numbered()
+                .withColumn("dt", functions.expr("concat('d ', n % 2)"))
+                .repartitionByRange(3, functions.col("n"))
+                .write()
+                .parquet(input.toString());
         FusionConfig config = config("dt");
         FeatureTables tables = FeatureTables.paired(spark, input.toString(), config.columns());
         AuditedKeys keys = tables.audit(QUARANTINE);
