@@ -11,6 +11,7 @@ import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.OutputFiles;
 import dev.braid.spark.PairedTable;
+import dev.braid.spark.PublishedTable;
 import dev.braid.spark.RunDirectory;
 import dev.braid.spark.Shard;
 import dev.braid.spark.TablePath;
@@ -90,17 +91,20 @@ final class FuseCommand implements Callable<Integer> {
             FusionConfig config = options.config(checkpoint.config());
             FusionEngine.check(checkpoint, config);
 
-            FeatureTables tables =
+            FeatureTables input =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
             RunManifest description = new RunManifest(
                     start,
                     spark.version(),
-                    tables.inputs(),
+                    input.inputs(),
                     new Manifest.Model(options.input.model, digest),
                     FuseOptions.deciding(config, checkpoint.config()));
             PrintWriter out = spec.commandLine().getOut();
-            Optional<RunDirectory> begun = output.begin(description.identity());
+            UpdateOptions update = options.update;
+            Optional<RunDirectory> begun = update.update
+                    ? output.begin(description.into(output.path(), update.changedBy(), update.prune))
+                    : output.begin(description.identity());
             if (begun.isEmpty()) {
                 out.println(SafeText.message("Nothing to do: '" + output.path()
                         + "' is what this input, model and options give; --overwrite writes it anew"));
@@ -108,25 +112,51 @@ final class FuseCommand implements Callable<Integer> {
             }
             try (RunDirectory run = begun.get()) {
                 Verification verification = options.verify(stored, hadoop);
+                Optional<PublishedTable> published = run.base()
+                        .map(base -> new PublishedTable(
+                                spark,
+                                output.path(),
+                                base,
+                                config,
+                                checkpoint.config(),
+                                update.changedBy(),
+                                update.prune));
+                FeatureTables tables = published.map(input::into).orElse(input);
                 AuditedKeys keys = tables.audit(config.policy());
+                if (published.isPresent() && !published.get().changes(keys)) {
+                    out.println(SafeText.message("Nothing to do: '" + output.path() + "' has every key of this input"
+                            + RunReport.left(keys.known().left())));
+                    return ExitCode.DONE;
+                }
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
                 PrintWriter error = spec.commandLine().getErr();
                 Manifest manifest;
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
-                        ProgressLine line = ProgressLine.start(error, keys.rows(), progress::rows, progress::tokens)) {
+                        ProgressLine line =
+                                ProgressLine.start(error, keys.toFuse(), progress::rows, progress::tokens)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
-                            OutputFiles.bytes(config, checkpoint.config(), keys.rows(), tables.bytes()));
+                            OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), tables.bytes()));
                     manifest = output.write(
                             run,
                             directory -> {
                                 List<Shard> shards = engine.write(paired, directory, run.id(), keys, files, progress);
                                 tables.quarantine(keys, directory, run.id());
+                                if (published.isPresent()) {
+                                    shards = published.get().with(shards, tables, keys, directory, run.id());
+                                }
                                 tables.refuseChanged();
-                                return description.of(run.id(), verification.outcome(), shards, keys);
+                                return description.of(
+                                        run.id(),
+                                        verification.outcome(),
+                                        shards,
+                                        keys,
+                                        published
+                                                .map(table -> table.update(keys))
+                                                .orElse(null));
                             },
-                            keys.rows());
+                            published.map(table -> table.rows(keys)).orElse(keys.rows()));
                     Stop.published(output.path());
                 }
                 out.println(new RunReport(

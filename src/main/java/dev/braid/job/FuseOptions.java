@@ -118,6 +118,9 @@ final class FuseOptions {
                     + " model and options gave it; then there is nothing to do.")
     boolean overwrite;
 
+    @Mixin
+    UpdateOptions update;
+
     @Option(
             names = "--profile",
             description =
@@ -139,7 +142,7 @@ final class FuseOptions {
 
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
-     * --features}, and what {@link InputOptions#check} and {@link PolicyOptions#policy} say.
+     * --features}, and what {@link InputOptions#check}, {@link PolicyOptions#policy} and {@link UpdateOptions#check} say.
      *
      * @throws UsageException naming the first of these that is wrong
      */
@@ -159,6 +162,7 @@ final class FuseOptions {
         }
         input.check("fuse");
         rows.policy();
+        update.check(overwrite);
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth("fuse", "neither");
         }
@@ -181,7 +185,7 @@ final class FuseOptions {
      *     vectors are asked for
      */
     FusionConfig config(ModelConfig model) {
-        TableColumns read = input.columns(model, keep);
+        TableColumns read = input.columns(model, update.keep(keep));
         input.checkBudget(model);
         if (model.pooling() == Pooling.NONE && emit.contains(Emitted.POOLED)) {
             throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"

@@ -124,7 +124,8 @@ final class FusedFiles {
                 .toList();
     }
 
-    private FileSchema schema() {
+    /** The columns of the files. */
+    FileSchema schema() {
         StructType columns = new StructType(carried.toArray(StructField[]::new));
         List<String> vectors = new ArrayList<>();
         for (FusedColumn column : fused) {

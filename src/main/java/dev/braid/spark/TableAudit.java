@@ -140,7 +140,7 @@ public final class TableAudit {
         }
         // Rows of bad keys are in files that no task's record names.
         for (FileStatus entry : files.list(directory)) {
-            if (entry.getPath().getName().matches("keys-\\d+-" + manifest.run() + "\\..*parquet")) {
+            if (manifest.isKeyFile(entry.getPath().getName())) {
                 named.put(entry.getPath().getName(), null);
             }
         }

@@ -30,7 +30,7 @@ class ManifestSchemaTest {
     private static final String MOMENT = "2026-01-02T03:04:05.006Z";
 
     /** What a record lacks where there is nothing to say. */
-    private static final Set<String> OPTIONAL = Set.of("etag", "file", "quarantine");
+    private static final Set<String> OPTIONAL = Set.of("etag", "file", "quarantine", "update", "changedBy");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -46,6 +46,7 @@ class ManifestSchemaTest {
         Map<Class<?>, JsonNode> described = Map.of(
                 Manifest.class, text,
                 Manifest.Model.class, text.at("/$defs/model"),
+                Manifest.Update.class, text.at("/$defs/update"),
                 InputFile.class, text.at("/$defs/inputFile"),
                 Shard.class, text.at("/$defs/shard"));
         described.forEach((record, node) -> {
@@ -75,7 +76,7 @@ class ManifestSchemaTest {
 
     @Test
     void aManifestThatLacksAnyPartOrHasAnotherIsNot() throws IOException {
-        for (String place : List.of("", "/model", "/inputs/0", "/files/0", "/versions")) {
+        for (String place : List.of("", "/model", "/inputs/0", "/files/0", "/versions", "/update")) {
             List<String> names = new ArrayList<>();
             manifest("e", "f", "q").at(place).fieldNames().forEachRemaining(names::add);
             assertThat(names).isNotEmpty();
@@ -117,7 +118,8 @@ class ManifestSchemaTest {
                 reasons,
                 "00000000000000ff",
                 1.5,
-                List.of(new Shard("p", List.of(0, 2), file, 2, 3, 0, "00000000000000ff", quarantine, reasons)))));
+                List.of(new Shard("p", List.of(0, 2), file, 2, 3, 0, "00000000000000ff", quarantine, reasons)),
+                quarantine == null ? null : new Manifest.Update(file, 1, 1, 0, 5, quarantine))));
     }
 
     /** The schema says what the reasons are called, and no reason is called otherwise. */

@@ -332,7 +332,8 @@ class TableAuditTest {
                 quarantined,
                 String.format(Locale.ROOT, "%016x", fingerprint),
                 0,
-                shards);
+                shards,
+                null);
     }
 
     private void edit(String from, String to) throws IOException {

@@ -55,6 +55,7 @@ final class Written {
                 Map.of(),
                 "0",
                 0,
-                files);
+                files,
+                null);
     }
 }
