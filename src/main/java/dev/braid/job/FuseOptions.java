@@ -131,6 +131,9 @@ final class FuseOptions {
                     + " model and options gave it; then there is nothing to do.")
     boolean overwrite;
 
+    @Mixin
+    UpdateOptions update;
+
     @Option(
             names = "--profile",
             description =
@@ -152,7 +155,7 @@ final class FuseOptions {
 
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
-     * --features}, and what {@link InputOptions#check} and {@link PolicyOptions#policy} say.
+     * --features}, and what {@link InputOptions#check}, {@link PolicyOptions#policy} and {@link UpdateOptions#check} say.
      *
      * @throws UsageException naming the first of these that is wrong
      */
@@ -173,6 +176,7 @@ final class FuseOptions {
         input.check("fuse");
         rows.policy();
         checkPartitions();
+        update.check(overwrite);
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth("fuse", "neither");
         }
@@ -193,7 +197,8 @@ final class FuseOptions {
 
     /** The kept columns, those that name directories included. */
     private List<String> carried() {
-        return Stream.concat(keep.stream(), partitionBy.stream().filter(column -> !keep.contains(column)))
+        List<String> kept = update.keep(keep);
+        return Stream.concat(kept.stream(), partitionBy.stream().filter(column -> !kept.contains(column)))
                 .toList();
     }
 

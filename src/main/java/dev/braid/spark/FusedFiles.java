@@ -170,7 +170,8 @@ final class FusedFiles {
         return !partitionBy.contains(carried.get(column).name());
     }
 
-    private FileSchema schema() {
+    /** The columns of the files. */
+    FileSchema schema() {
         StructType columns = new StructType(IntStream.range(0, carried.size())
                 .filter(this::isInFiles)
                 .mapToObj(carried::get)

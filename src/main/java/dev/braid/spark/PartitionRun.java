@@ -141,6 +141,29 @@ public record PartitionRun(
         return all;
     }
 
+    /**
+     * The earlier runs whose files are part of a table.
+     *
+     * @param published the table that was there
+     * @param files of the table
+     */
+    public List<Manifest.Run> earlier(Optional<Manifest> published, List<Shard> files) {
+        Set<String> runs = files.stream().map(Shard::run).collect(Collectors.toSet());
+        return published.map(Manifest::runs).orElse(List.of()).stream()
+                .filter(run -> runs.contains(run.run()))
+                .toList();
+    }
+
+    /** How many rows of a table are of other partitions than the run's, with those that are set aside. */
+    public long keptRows(Optional<Manifest> published, Manifest table) {
+        return published.isEmpty() || partitions.columns().isEmpty()
+                ? 0
+                : table.files().stream()
+                        .filter(shard -> !shard.run().equals(table.run()))
+                        .mapToLong(shard -> shard.rows() + shard.setAside())
+                        .sum();
+    }
+
     private static List<Shard> kept(Manifest published, Set<String> replaced) {
         Set<String> runs = new HashSet<>();
         List<Shard> kept = new ArrayList<>();

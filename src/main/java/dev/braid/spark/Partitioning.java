@@ -19,7 +19,7 @@ public record Partitioning(List<String> columns, List<String> paths) {
     }
 
     /** The partition of a file, by its path in the table; empty without one. */
-    static String of(String file) {
+    public static String of(String file) {
         return file.substring(0, Math.max(0, file.lastIndexOf('/')));
     }
 

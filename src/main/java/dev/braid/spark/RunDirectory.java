@@ -28,8 +28,11 @@ public final class RunDirectory implements AutoCloseable {
     /** Unfinished files, and small files on their way. */
     static final String ATTEMPTS = "_attempts";
 
-    private static final String SHARDS = "_shards";
-    private static final String PLAN = "_plan.json";
+    /** The records of finished tasks. */
+    static final String SHARDS = "_shards";
+    /** What the files belong to. */
+    static final String PLAN = "_plan.json";
+
     private static final List<String> PARTS = List.of(ATTEMPTS, SHARDS, Manifest.QUARANTINE);
 
     private static final Logger log = LoggerFactory.getLogger(RunDirectory.class);
@@ -38,6 +41,8 @@ public final class RunDirectory implements AutoCloseable {
     private final FileSystem files;
     private final Owner owner;
     private String id;
+    /** Null if the run becomes a table of its own. */
+    private Manifest base;
 
     /**
      * What the files of a directory belong to.
@@ -79,11 +84,22 @@ public final class RunDirectory implements AutoCloseable {
         return id;
     }
 
+    /** The table into which the run's files are published; empty if they become a table of their own. */
+    public Optional<Manifest> base() {
+        return Optional.ofNullable(base);
+    }
+
     /** Files that an earlier run has finished, of which nothing is computed again. */
     public int finishedFiles() throws IOException {
         return (int) shards(directory, files).stream()
                 .filter(shard -> shard.file() != null)
                 .count();
+    }
+
+    /** The same for a run whose files go into a table. */
+    void resume(String identity, Manifest table) throws IOException {
+        base = table;
+        resume(identity);
     }
 
     /** Makes the directory ready, with what an earlier run of the same {@code identity} has finished and nothing else. */

@@ -61,6 +61,21 @@ public record Shard(
         return counts;
     }
 
+    /** The record of a copy of its file with other rows. */
+    Shard copied(String copy, long copyRows, long copyTokens, long copyTruncated, String copyFingerprint) {
+        return new Shard(plan, partitions, copy, copyRows, copyTokens, copyTruncated, copyFingerprint, null, Map.of());
+    }
+
+    /** The same without what was set aside. */
+    Shard withoutQuarantine() {
+        return copied(file, rows, tokens, truncated, fingerprint);
+    }
+
+    /** The same without its file, which has no rows. */
+    Shard withoutFile() {
+        return new Shard(plan, partitions, null, 0, 0, 0, hex(0), quarantine, quarantined);
+    }
+
     /** Rows that were set aside, for any reason. */
     long setAside() {
         return quarantined.values().stream().mapToLong(Long::longValue).sum();

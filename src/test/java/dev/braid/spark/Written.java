@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
@@ -38,26 +37,40 @@ final class Written {
         return manifest(run, identity, rows, List.of());
     }
 
-    /** The manifest of what tasks wrote, without bad keys. */
+    /** The manifest of what tasks wrote. */
     static Manifest manifest(String run, String identity, List<Shard> files) {
-        Map<String, Long> quarantined = new TreeMap<>();
-        files.forEach(
-                shard -> shard.quarantined().forEach((reason, rows) -> quarantined.merge(reason, rows, Long::sum)));
+        return manifest(run, identity, new Manifest.Model("m", ""), Map.of(), files, null);
+    }
+
+    /** The same of a table with partitions of other runs. */
+    static Manifest manifest(
+            String run,
+            String identity,
+            Manifest.Model model,
+            Map<String, String> options,
+            List<Shard> files,
+            List<Manifest.Run> earlier) {
         long rows = files.stream().mapToLong(Shard::rows).sum();
-        return manifest(run, identity, rows, quarantined, Shard.fingerprint(files), files);
+        String fingerprint = Shard.fingerprint(files);
+        Map<String, Long> quarantined = Shard.quarantined(files);
+        return manifest(run, identity, model, options, rows, quarantined, fingerprint, files, earlier);
     }
 
     static Manifest manifest(String run, String identity, long rows, List<Shard> files) {
-        return manifest(run, identity, rows, Map.of(), "0", files);
+        Manifest.Model model = new Manifest.Model("m", "");
+        return manifest(run, identity, model, Map.of(), rows, Map.of(), "0", files, null);
     }
 
     private static Manifest manifest(
             String run,
             String identity,
+            Manifest.Model model,
+            Map<String, String> options,
             long rows,
             Map<String, Long> quarantined,
             String fingerprint,
-            List<Shard> files) {
+            List<Shard> files,
+            List<Manifest.Run> earlier) {
         return new Manifest(
                 1,
                 run,
@@ -66,8 +79,8 @@ final class Written {
                 "",
                 "",
                 List.of(),
-                new Manifest.Model("m", ""),
-                Map.of(),
+                model,
+                options,
                 "",
                 rows,
                 0,
@@ -75,6 +88,8 @@ final class Written {
                 quarantined,
                 fingerprint,
                 0,
-                files);
+                files,
+                null,
+                earlier);
     }
 }
