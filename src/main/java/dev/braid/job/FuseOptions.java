@@ -127,8 +127,9 @@ final class FuseOptions {
 
     @Option(
             names = "--overwrite",
-            description = "Replace an existing table, once the new one is complete. Default: refuse, unless this input,"
-                    + " model and options gave it; then there is nothing to do.")
+            description = "Replace an existing table, once the new one is complete; with --partition-by, only the"
+                    + " partitions that are written. Default: refuse, unless this input, model and options gave it; then"
+                    + " there is nothing to do.")
     boolean overwrite;
 
     @Mixin
