@@ -144,6 +144,7 @@ final class FuseCommand implements Callable<Integer> {
                         ProgressLine line =
                                 ProgressLine.start(error, keys.toFuse(), progress::rows, progress::tokens)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
+                    run.base().ifPresent(base -> parts.checkTypes(base, paired));
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
                             OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), tables.bytes()),
@@ -156,13 +157,17 @@ final class FuseCommand implements Callable<Integer> {
                                 shards.addAll(tables.quarantine(keys, directory, run.id()));
                                 List<Shard> all = published.isPresent()
                                         ? published.get().with(shards, tables, keys, directory, run.id())
-                                        : run.base().map(base -> parts.into(base, shards)).orElse(shards);
+                                        : run.base()
+                                                .map(base -> parts.into(base, shards))
+                                                .orElse(shards);
                                 tables.refuseChanged();
                                 return description.of(
                                         run.id(),
                                         verification.outcome(),
                                         all,
-                                        published.map(table -> table.update(keys)).orElse(null),
+                                        published
+                                                .map(table -> table.update(keys))
+                                                .orElse(null),
                                         options.partitionBy.isEmpty() ? null : parts.earlier(run.base(), all));
                             },
                             written -> published.map(table -> table.rows(keys)).orElse(keys.rows())

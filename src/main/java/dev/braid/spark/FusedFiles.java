@@ -128,7 +128,8 @@ final class FusedFiles {
             }
             String published = file.publish();
             StringBuilder text = new StringBuilder(String.valueOf(published));
-            counts.forEach((each, rows) -> text.append(' ').append(each).append(' ').append(rows));
+            counts.forEach(
+                    (each, rows) -> text.append(' ').append(each).append(' ').append(rows));
             return published == null
                     ? Collections.emptyIterator()
                     : List.of(text.toString()).iterator();

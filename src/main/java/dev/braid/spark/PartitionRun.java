@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.InputException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -9,6 +10,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * A run that writes partitions of a table, and leaves the others of a table that is there as they are. Driver only.
@@ -114,6 +117,41 @@ public record PartitionRun(
     private static String first(List<String> paths) {
         String first = paths.stream().limit(NAMED).map(PartitionRun::quoted).collect(Collectors.joining(", "));
         return paths.size() <= NAMED ? first : first + " and " + (paths.size() - NAMED) + " more";
+    }
+
+    /**
+     * Refuses kept columns of other types than the partitions that stay have: no reader could read them together.
+     *
+     * @param published the table that is there
+     * @throws InputException naming each of them
+     */
+    public void checkTypes(Manifest published, PairedTable paired) {
+        Optional<String> file = published.files().stream()
+                .map(Shard::file)
+                .filter(each -> each != null && !partitions.paths().contains(Partitioning.of(each)))
+                .findFirst();
+        if (partitions.columns().isEmpty() || file.isEmpty()) {
+            return;
+        }
+        StructType there = paired.rows()
+                .sparkSession()
+                .read()
+                .option("__globPaths__", false)
+                .parquet(table + "/" + file.get())
+                .schema();
+        List<String> problems = new ArrayList<>();
+        for (StructField column : paired.carriedFields()) {
+            String type = column.dataType().catalogString();
+            if (List.of(there.fieldNames()).contains(column.name())
+                    && !type.equals(there.apply(column.name()).dataType().catalogString())) {
+                problems.add("column '" + column.name() + "': expected "
+                        + there.apply(column.name()).dataType().catalogString() + " (its other partitions), got "
+                        + type);
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot write partitions of '" + table + "'", problems);
+        }
     }
 
     /**

@@ -144,8 +144,7 @@ public final class TableAudit {
                 named.put(shard.quarantine(), shard.setAside());
             }
         }
-        List<Part> parts =
-                files.parts(new Path(table, Manifest.QUARANTINE), Manifest.QUARANTINE + "/", named);
+        List<Part> parts = files.parts(new Path(table, Manifest.QUARANTINE), Manifest.QUARANTINE + "/", named);
         if (!quick && !parts.isEmpty()) {
             readOrNote(() -> checkReasons(parts));
         }

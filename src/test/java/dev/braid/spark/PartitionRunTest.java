@@ -66,8 +66,9 @@ class PartitionRunTest {
         Manifest first = run("ab", false).orElseThrow();
         assertThatThrownBy(() -> run("bc", false))
                 .isInstanceOf(OutputExistsException.class)
-                .hasMessage("Cannot write 'file:" + table() + "': expected partitions that do not exist, got 'dt=b'; pass"
-                        + " --overwrite to replace exactly the partitions that are written");
+                .hasMessage(
+                        "Cannot write 'file:" + table() + "': expected partitions that do not exist, got 'dt=b'; pass"
+                                + " --overwrite to replace exactly the partitions that are written");
         assertThat(names(directory)).containsExactly("ab", "bc", "out");
         Map<Path, Object> files = inodes();
         Manifest second = run("bc", true).orElseThrow();
@@ -92,24 +93,29 @@ class PartitionRunTest {
     @Test
     void aKeyThatOneRunWroteTwiceIsSeen() throws IOException {
         write("a", "n < 3", "'a'");
-        write("b", "n >= 2 and n < 7", "'b'");
+        write("bc", "n >= 2 and n < 6", "if(n < 4, 'b', 'c')");
         run("a", false);
-        Manifest manifest = run("b", false).orElseThrow();
-        Path file = table().resolve(manifest.own().get(0).file());
-        Path twice = directory.resolve("twice");
-        spark.read()
-                .parquet(file.toString())
-                .withColumn("id", functions.expr("if(id = 'p-3', 'p-4', id)"))
-                .coalesce(1)
-                .write()
-                .parquet(twice.toString());
-        try (var written = Files.newDirectoryStream(twice, "part-*")) {
-            Files.write(file, Files.readAllBytes(written.iterator().next()));
-        }
-        Files.delete(file.resolveSibling("." + file.getFileName() + ".crc"));
+        Manifest manifest = run("bc", false).orElseThrow();
+        List<Path> files = manifest.own().stream()
+                .map(shard -> table().resolve(shard.file()))
+                .toList();
+        TableAudit.check(spark, table().toString(), true);
+        Files.write(files.get(1), Files.readAllBytes(files.get(0)));
+        Files.delete(files.get(1).resolveSibling("." + files.get(1).getFileName() + ".crc"));
         assertThatThrownBy(() -> TableAudit.check(spark, table().toString(), true))
                 .isInstanceOf(InputException.class)
-                .hasMessageContaining("column 'id': expected each key once, got 1 keys that occur more than once");
+                .hasMessageContaining("column 'id': expected each key once, got 2 keys that occur more than once");
+    }
+
+    @Test
+    void keptColumnsOfOtherTypesAreRefusedBeforeAnythingIsFused() {
+        write("a", "n < 3", "'a'");
+        write("b", "n >= 3", "'b'", "visual", "cast(n as int)");
+        run("a", false, "model", Map.of(), "n");
+        assertThatThrownBy(() -> run("b", true, "model", Map.of(), "n"))
+                .isInstanceOf(InputException.class)
+                .hasMessage("Cannot write partitions of 'file:" + table()
+                        + "':\n  column 'n': expected bigint (its other partitions), got int");
     }
 
     @Test
@@ -133,7 +139,11 @@ class PartitionRunTest {
     void aDuplicateKeyOfAnEarlierRunStaysInTheQuarantine() throws IOException {
         write("a", "n < 3", "'a'");
         Dataset<Row> twice = rows("n < 3", "'a'", "visual");
-        twice.union(rows("n = 1", "'a'", "visual")).coalesce(1).write().mode("overwrite").parquet(directory.resolve("a").toString());
+        twice.union(rows("n = 1", "'a'", "visual"))
+                .coalesce(1)
+                .write()
+                .mode("overwrite")
+                .parquet(directory.resolve("a").toString());
         write("b", "n >= 3", "'b'");
         run("a", false);
         Manifest second = run("b", false).orElseThrow();
@@ -151,9 +161,10 @@ class PartitionRunTest {
         for (boolean overwrite : new boolean[] {false, true}) {
             assertThatThrownBy(() -> run("b", overwrite, "other model", Map.of()))
                     .isInstanceOf(OutputExistsException.class)
-                    .hasMessage("Cannot write partitions of 'file:" + table() + "': expected the model and the options that"
-                            + " its other partitions were made with (_manifest.json), got a model of SHA-256 other model"
-                            + " and not model; pass those, or choose another path");
+                    .hasMessage(
+                            "Cannot write partitions of 'file:" + table() + "': expected the model and the options that"
+                                    + " its other partitions were made with (_manifest.json), got a model of SHA-256 other model"
+                                    + " and not model; pass those, or choose another path");
             assertThatThrownBy(() -> run("b", overwrite, "model", Map.of("vectors", "int8")))
                     .isInstanceOf(OutputExistsException.class)
                     .hasMessageContaining("got option 'vectors' 'int8' and not none; pass those");
@@ -190,17 +201,27 @@ class PartitionRunTest {
     }
 
     /** Runs like the command; empty if there is nothing to do. */
-    private Optional<Manifest> run(String name, boolean overwrite, String model, Map<String, String> others) {
+    private Optional<Manifest> run(
+            String name, boolean overwrite, String model, Map<String, String> others, String... keep) {
+        String[] kept = java.util.Arrays.copyOf(keep, keep.length + 1);
+        kept[keep.length] = "dt";
         FusionConfig config = new FusionConfig(
-                GOLDEN.columns("dt"), 64, false, Set.of(Emitted.POOLED), VectorForm.ARRAY, Precision.FLOAT32, QUARANTINE);
-        FeatureTables tables = FeatureTables.paired(spark, directory.resolve(name).toString(), config.columns());
+                GOLDEN.columns(kept),
+                64,
+                false,
+                Set.of(Emitted.POOLED),
+                VectorForm.ARRAY,
+                Precision.FLOAT32,
+                QUARANTINE);
+        FeatureTables tables =
+                FeatureTables.paired(spark, directory.resolve(name).toString(), config.columns());
         Map<String, String> options = new java.util.TreeMap<>(others);
         options.put(Manifest.PARTITION_BY, "dt");
         Manifest.Model used = new Manifest.Model("m", model);
         String identity = Manifest.identity(tables.inputs(), used, options);
         FusedTable output = FusedTable.at(table().toString(), overwrite, List.of(), new Configuration());
-        PartitionRun parts = new PartitionRun(
-                output.path(), tables.partitioning(List.of("dt")), identity, used, options, overwrite);
+        PartitionRun parts =
+                new PartitionRun(output.path(), tables.partitioning(List.of("dt")), identity, used, options, overwrite);
         try {
             Optional<RunDirectory> begun = output.begin(parts);
             if (begun.isEmpty()) {
@@ -209,19 +230,24 @@ class PartitionRunTest {
             AuditedKeys keys = tables.audit(QUARANTINE);
             try (RunDirectory run = begun.get();
                     FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
+                PairedTable paired = tables.pair(OptionalInt.empty(), keys);
+                run.base().ifPresent(base -> parts.checkTypes(base, paired));
                 return Optional.of(output.write(
                         run,
                         path -> {
                             List<Shard> shards = new java.util.ArrayList<>(engine.write(
-                                    tables.pair(OptionalInt.empty(), keys),
+                                    paired,
                                     path,
                                     run.id(),
                                     keys,
                                     new OutputFiles.Grouping(OptionalInt.empty(), 0, parts.partitions()),
                                     FusionProgress.start(spark.sparkContext())));
                             shards.addAll(tables.quarantine(keys, path, run.id()));
-                            List<Shard> all = run.base().map(base -> parts.into(base, shards)).orElse(shards);
-                            return Written.manifest(run.id(), identity, used, options, all, parts.earlier(run.base(), all));
+                            List<Shard> all = run.base()
+                                    .map(base -> parts.into(base, shards))
+                                    .orElse(shards);
+                            return Written.manifest(
+                                    run.id(), identity, used, options, all, parts.earlier(run.base(), all));
                         },
                         manifest -> keys.rows() + parts.keptRows(run.base(), manifest)));
             }
@@ -235,7 +261,15 @@ class PartitionRunTest {
     }
 
     private void write(String name, String filter, String dt, String visual) {
-        rows(filter, dt, visual).coalesce(1).write().parquet(directory.resolve(name).toString());
+        write(name, filter, dt, visual, "n");
+    }
+
+    private void write(String name, String filter, String dt, String visual, String n) {
+        rows(filter, dt, visual)
+                .withColumn("n", functions.expr(n))
+                .coalesce(1)
+                .write()
+                .parquet(directory.resolve(name).toString());
     }
 
     private Dataset<Row> rows(String filter, String dt, String visual) {
@@ -257,7 +291,8 @@ class PartitionRunTest {
     private Map<Path, Object> inodes() throws IOException {
         Map<Path, Object> found = new java.util.TreeMap<>();
         try (var files = Files.walk(table())) {
-            for (Path file : files.filter(each -> each.getFileName().toString().startsWith("part-")).toList()) {
+            for (Path file : files.filter(each -> each.getFileName().toString().startsWith("part-"))
+                    .toList()) {
                 found.put(file, Files.getAttribute(file, "unix:ino"));
             }
         }

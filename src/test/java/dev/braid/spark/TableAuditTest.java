@@ -18,12 +18,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -180,8 +178,9 @@ class TableAuditTest {
     @Test
     void theQuarantineIsCheckedToo() throws IOException {
         Manifest manifest = publish();
-        List<Shard> aside =
-                manifest.files().stream().filter(shard -> shard.quarantine() != null).toList();
+        List<Shard> aside = manifest.files().stream()
+                .filter(shard -> shard.quarantine() != null)
+                .toList();
         assertThat(aside).extracting(Shard::setAside).containsExactly(1L, 2L);
         String bad = aside.get(0).quarantine();
         String keys = aside.get(1).quarantine();
@@ -308,7 +307,6 @@ class TableAuditTest {
             throw new java.io.UncheckedIOException(e);
         }
     }
-
 
     private void edit(String from, String to) throws IOException {
         String text = Files.readString(table.resolve("_manifest.json"));
