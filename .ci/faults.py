@@ -1,6 +1,8 @@
 """faults.py DIRECTORY [CHECK...]: breaks runs of 'braid fuse' and counts what is lost.
 
 steps      the driver halts in place of each change that it makes to files, while it replaces a table
+partitions the same while it replaces one partition of a table and adds another
+grow       the same while it publishes an update into a table
 random     kill -9 of the driver at ten random moments, five of them over an older table
 pair       two runs with one output; SIGTERM and SIGINT; the same command again
 quarantine broken rows of every reason, and a kill in between
@@ -16,6 +18,7 @@ import time
 
 import faults_cluster
 import faults_hdfs
+import faults_in_place
 import faults_inputs
 import faults_keys
 import faults_kills
@@ -23,7 +26,7 @@ import faults_rows
 from faults_runs import counts, prepare
 
 CHECKS = {
-    "steps": faults_kills.steps, "random": faults_kills.moments, "pair": faults_kills.pair, "quarantine": faults_rows.quarantine,
+    "steps": faults_kills.steps, "partitions": faults_in_place.partitions, "grow": faults_in_place.grow, "random": faults_kills.moments, "pair": faults_kills.pair, "quarantine": faults_rows.quarantine,
     "inputs": faults_inputs.inputs, "cluster": faults_cluster.cluster, "hdfs": faults_hdfs.hdfs, "keys": faults_keys.keys,
 }  # fmt: skip
 

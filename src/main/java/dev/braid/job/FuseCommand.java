@@ -11,6 +11,9 @@ import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.OutputFiles;
 import dev.braid.spark.PairedTable;
+import dev.braid.spark.PartitionRun;
+import dev.braid.spark.Partitioning;
+import dev.braid.spark.PublishedTable;
 import dev.braid.spark.RunDirectory;
 import dev.braid.spark.Shard;
 import dev.braid.spark.TablePath;
@@ -18,6 +21,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -90,17 +94,25 @@ final class FuseCommand implements Callable<Integer> {
             FusionConfig config = options.config(checkpoint.config());
             FusionEngine.check(checkpoint, config);
 
-            FeatureTables tables =
+            FeatureTables input =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
+            Partitioning partitions = input.partitioning(options.partitionBy);
             String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
             RunManifest description = new RunManifest(
                     start,
                     spark.version(),
-                    tables.inputs(),
+                    input.inputs(),
                     new Manifest.Model(options.input.model, digest),
-                    FuseOptions.deciding(config, checkpoint.config()));
+                    FuseOptions.deciding(config, options.partitionBy, checkpoint.config()));
             PrintWriter out = spec.commandLine().getOut();
-            Optional<RunDirectory> begun = output.begin(description.identity());
+            UpdateOptions update = options.update;
+            PartitionRun parts = description.partitions(output.path(), partitions, options.overwrite);
+            Optional<RunDirectory> begun;
+            if (update.update) {
+                begun = output.begin(description.into(output.path(), update.changedBy(), update.prune));
+            } else {
+                begun = options.partitionBy.isEmpty() ? output.begin(description.identity()) : output.begin(parts);
+            }
             if (begun.isEmpty()) {
                 out.println(SafeText.message("Nothing to do: '" + output.path()
                         + "' is what this input, model and options give; --overwrite writes it anew"));
@@ -108,25 +120,58 @@ final class FuseCommand implements Callable<Integer> {
             }
             try (RunDirectory run = begun.get()) {
                 Verification verification = options.verify(stored, hadoop);
+                Optional<PublishedTable> published = run.base()
+                        .filter(base -> update.update)
+                        .map(base -> new PublishedTable(
+                                spark,
+                                output.path(),
+                                base,
+                                config,
+                                checkpoint.config(),
+                                update.changedBy(),
+                                update.prune));
+                FeatureTables tables = published.map(input::into).orElse(input);
                 AuditedKeys keys = tables.audit(config.policy());
+                if (published.isPresent() && !published.get().changes(keys)) {
+                    out.println(SafeText.message("Nothing to do: '" + output.path() + "' has every key of this input"
+                            + RunReport.left(keys.known().left())));
+                    return ExitCode.DONE;
+                }
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
                 PrintWriter error = spec.commandLine().getErr();
                 Manifest manifest;
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
-                        ProgressLine line = ProgressLine.start(error, keys.rows(), progress::rows, progress::tokens)) {
+                        ProgressLine line =
+                                ProgressLine.start(error, keys.toFuse(), progress::rows, progress::tokens)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
+                    run.base().ifPresent(base -> parts.checkTypes(base, paired));
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
-                            OutputFiles.bytes(config, checkpoint.config(), keys.rows(), tables.bytes()));
+                            OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), tables.bytes()),
+                            partitions);
                     manifest = output.write(
                             run,
                             directory -> {
-                                List<Shard> shards = engine.write(paired, directory, run.id(), keys, files, progress);
-                                tables.quarantine(keys, directory, run.id());
+                                List<Shard> shards = new ArrayList<>(
+                                        engine.write(paired, directory, run.id(), keys, files, progress));
+                                shards.addAll(tables.quarantine(keys, directory, run.id()));
+                                List<Shard> all = published.isPresent()
+                                        ? published.get().with(shards, tables, keys, directory, run.id())
+                                        : run.base()
+                                                .map(base -> parts.into(base, shards))
+                                                .orElse(shards);
                                 tables.refuseChanged();
-                                return description.of(run.id(), verification.outcome(), shards, keys);
+                                return description.of(
+                                        run.id(),
+                                        verification.outcome(),
+                                        all,
+                                        published
+                                                .map(table -> table.update(keys))
+                                                .orElse(null),
+                                        options.partitionBy.isEmpty() ? null : parts.earlier(run.base(), all));
                             },
-                            keys.rows());
+                            written -> published.map(table -> table.rows(keys)).orElse(keys.rows())
+                                    + parts.keptRows(run.base(), written));
                     Stop.published(output.path());
                 }
                 out.println(new RunReport(

@@ -9,6 +9,7 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FeatureColumn;
 import dev.braid.spark.FusionConfig;
+import dev.braid.spark.Manifest;
 import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.VectorForm;
@@ -23,6 +24,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
@@ -88,6 +90,17 @@ final class FuseOptions {
     List<String> keep = new ArrayList<>();
 
     @Option(
+            names = "--partition-by",
+            converter = ColumnName.class,
+            paramLabel = "COL,...",
+            split = ",",
+            hideParamSyntax = true,
+            description = "Columns whose values name the directories of the output, as OUTPUT/dt=2026-11-26/part-...;"
+                    + " they are kept columns of type string, boolean, date or whole numbers, and are in no file."
+                    + " Default: no directories.")
+    List<String> partitionBy = new ArrayList<>();
+
+    @Option(
             names = "--truncate",
             description = "Cut a sequence to the positions that the model's position table has, and count the rows."
                     + " Default: refuse the row.")
@@ -114,9 +127,13 @@ final class FuseOptions {
 
     @Option(
             names = "--overwrite",
-            description = "Replace an existing table, once the new one is complete. Default: refuse, unless this input,"
-                    + " model and options gave it; then there is nothing to do.")
+            description = "Replace an existing table, once the new one is complete; with --partition-by, only the"
+                    + " partitions that are written. Default: refuse, unless this input, model and options gave it; then"
+                    + " there is nothing to do.")
     boolean overwrite;
+
+    @Mixin
+    UpdateOptions update;
 
     @Option(
             names = "--profile",
@@ -139,7 +156,7 @@ final class FuseOptions {
 
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
-     * --features}, and what {@link InputOptions#check} and {@link PolicyOptions#policy} say.
+     * --features}, and what {@link InputOptions#check}, {@link PolicyOptions#policy} and {@link UpdateOptions#check} say.
      *
      * @throws UsageException naming the first of these that is wrong
      */
@@ -159,6 +176,8 @@ final class FuseOptions {
         }
         input.check("fuse");
         rows.policy();
+        checkPartitions();
+        update.check(overwrite);
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth("fuse", "neither");
         }
@@ -167,6 +186,21 @@ final class FuseOptions {
                     "Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none'"
                             + " and pooled vectors to write");
         }
+    }
+
+    private void checkPartitions() {
+        if (Set.copyOf(partitionBy).size() < partitionBy.size() || partitionBy.contains(input.key)) {
+            throw new UsageException(
+                    "Cannot fuse: expected '--partition-by' with other columns than the key, each once, got" + " '"
+                            + String.join(",", partitionBy) + "'");
+        }
+    }
+
+    /** The kept columns, those that name directories included. */
+    private List<String> carried() {
+        List<String> kept = update.keep(keep);
+        return Stream.concat(kept.stream(), partitionBy.stream().filter(column -> !kept.contains(column)))
+                .toList();
     }
 
     /** The model with the pooling asked for, or its own. */
@@ -181,7 +215,7 @@ final class FuseOptions {
      *     vectors are asked for
      */
     FusionConfig config(ModelConfig model) {
-        TableColumns read = input.columns(model, keep);
+        TableColumns read = input.columns(model, carried());
         input.checkBudget(model);
         if (model.pooling() == Pooling.NONE && emit.contains(Emitted.POOLED)) {
             throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"
@@ -196,11 +230,15 @@ final class FuseOptions {
      * effect: given or by default, however they were spelled. A test holds that no option is forgotten.
      *
      * @param config what {@link #config} gives
+     * @param partitionBy the columns that name directories
      * @param model with the pooling of {@link #repooled}
      */
-    static Map<String, String> deciding(FusionConfig config, ModelConfig model) {
+    static Map<String, String> deciding(FusionConfig config, List<String> partitionBy, ModelConfig model) {
         Map<String, String> deciding = new TreeMap<>();
         deciding.put("key", config.columns().key());
+        if (!partitionBy.isEmpty()) {
+            deciding.put(Manifest.PARTITION_BY, String.join(",", partitionBy));
+        }
         if (!config.columns().keep().isEmpty()) {
             deciding.put("keep", String.join(",", config.columns().keep()));
         }

@@ -1,15 +1,21 @@
 package dev.braid.job;
 
-import dev.braid.spark.AuditedKeys;
+import dev.braid.InputException;
+import dev.braid.spark.FusedTable;
 import dev.braid.spark.InputFile;
 import dev.braid.spark.Manifest;
+import dev.braid.spark.PartitionRun;
+import dev.braid.spark.Partitioning;
 import dev.braid.spark.Shard;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.Set;
+import java.util.TreeSet;
 
 /** What is known of a run when it begins, and the manifest of what it wrote. */
 final class RunManifest {
@@ -39,8 +45,89 @@ final class RunManifest {
         return identity;
     }
 
-    /** The manifest of all that was written. */
-    Manifest of(String run, String verified, List<Shard> shards, AuditedKeys keys) {
+    /**
+     * How the run updates a published table.
+     *
+     * @param table what messages call it
+     * @param changedBy the column whose value tells whether a row has changed; null if none does
+     * @param prune whether rows go that have left the input
+     */
+    FusedTable.IntoTable into(String table, String changedBy, boolean prune) {
+        return new FusedTable.IntoTable() {
+            @Override
+            public String identity(Optional<Manifest> published) {
+                return published
+                        .map(there -> Manifest.identity(
+                                inputs,
+                                model,
+                                Map.of(
+                                        "of",
+                                        identity,
+                                        "over",
+                                        there.run(),
+                                        "changed-by",
+                                        String.valueOf(changedBy),
+                                        "prune",
+                                        String.valueOf(prune))))
+                        .orElse(identity);
+            }
+
+            @Override
+            public boolean isDone(Manifest published) {
+                refuseOther(table, published);
+                return published.identity().equals(identity) && !mayDiffer(published.update(), changedBy, prune);
+            }
+        };
+    }
+
+    /** Whether a table of this identity may have rows that this update would replace or remove. */
+    private static boolean mayDiffer(Manifest.Update earlier, String changedBy, boolean prune) {
+        return earlier != null
+                && ((prune && earlier.left() > 0) || (changedBy != null && !changedBy.equals(earlier.changedBy())));
+    }
+
+    /** Refuses a table of another model or other options. */
+    private void refuseOther(String table, Manifest published) {
+        List<String> problems = new ArrayList<>();
+        if (!published.model().sha256().equals(model.sha256())) {
+            problems.add("model: expected SHA-256 " + published.model().sha256() + " ("
+                    + published.model().path() + "), got " + model.sha256() + " (" + model.path() + ")");
+        }
+        Set<String> names = new TreeSet<>(options.keySet());
+        names.addAll(published.options().keySet());
+        for (String name : names) {
+            String expected = published.options().get(name);
+            String got = options.get(name);
+            if (!Objects.equals(expected, got)) {
+                problems.add("option '" + name + "': expected " + quoted(expected) + ", got " + quoted(got));
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of(
+                    "Cannot update '" + table
+                            + "' with another model or other options than it was made with; pass those of"
+                            + " its _manifest.json, or '--overwrite' instead of '--update'",
+                    problems);
+        }
+    }
+
+    private static String quoted(String value) {
+        return value == null ? "none" : "'" + value + "'";
+    }
+
+    /** How the run writes partitions of a published table. */
+    PartitionRun partitions(String table, Partitioning into, boolean overwrite) {
+        return new PartitionRun(table, into, identity, model, options, overwrite);
+    }
+
+    /**
+     * The manifest of the table.
+     *
+     * @param shards all files of the table
+     * @param update what an update made of an older table; null if the run updates none
+     * @param earlier the other runs whose files the table has; null if the run writes no partitions of a table
+     */
+    Manifest of(String run, String verified, List<Shard> shards, Manifest.Update update, List<Manifest.Run> earlier) {
         Instant now = Instant.now();
         return new Manifest(
                 Manifest.FORMAT,
@@ -63,15 +150,11 @@ final class RunManifest {
                 shards.stream().mapToLong(Shard::rows).sum(),
                 shards.stream().mapToLong(Shard::tokens).sum(),
                 shards.stream().mapToLong(Shard::truncated).sum(),
-                quarantined(shards, keys),
+                Shard.quarantined(shards),
                 Shard.fingerprint(shards),
                 Duration.between(start, now).toMillis() / 1000.0,
-                shards);
-    }
-
-    private static Map<String, Long> quarantined(List<Shard> shards, AuditedKeys keys) {
-        Map<String, Long> counts = new TreeMap<>(keys.setAsideBy());
-        shards.forEach(shard -> shard.quarantined().forEach((reason, rows) -> counts.merge(reason, rows, Long::sum)));
-        return counts;
+                shards,
+                update,
+                earlier);
     }
 }

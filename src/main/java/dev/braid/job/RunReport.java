@@ -1,6 +1,8 @@
 package dev.braid.job;
 
 import dev.braid.spark.Manifest;
+import dev.braid.spark.Partitioning;
+import dev.braid.spark.Shard;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -18,10 +20,12 @@ record RunReport(Manifest manifest, long multiplyAdds, Duration elapsed, String 
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
+        boolean parts = manifest.earlier() != null;
+        long tokens = parts ? manifest.own().stream().mapToLong(Shard::tokens).sum() : manifest.tokens();
         TextTable report = TextTable.plain()
                 .add("verified", manifest.verified())
-                .add("rows", format("%,d", manifest.rows()))
-                .add("tokens", format("%,d", manifest.tokens()));
+                .add("rows", rows())
+                .add("tokens", format("%,d", tokens));
         if (manifest.truncated() > 0) {
             report.add("truncated", format("%,d rows", manifest.truncated()));
         }
@@ -33,12 +37,55 @@ record RunReport(Manifest manifest, long multiplyAdds, Duration elapsed, String 
                                     .map(reason -> reason.getKey() + " " + format("%,d", reason.getValue()))
                                     .collect(Collectors.joining(", ", " (", ")")));
         }
+        Manifest.Update update = manifest.update();
+        if (update != null && update.left() > 0) {
+            report.add("left", left(update.left()).substring(2));
+        }
         return report.add("fingerprint", manifest.fingerprint())
                 .add("seconds", format("%,.1f", seconds))
-                .add("tokens/s", format("%,.0f", manifest.tokens() / seconds))
+                .add("tokens/s", format("%,.0f", tokens / seconds))
                 .add("GFLOP/s", format("%,.1f", 2.0 * multiplyAdds / seconds / 1e9))
                 .add("output", SafeText.message(output))
                 .toString();
+    }
+
+    private String rows() {
+        Manifest.Update update = manifest.update();
+        if (manifest.earlier() != null) {
+            return partitions();
+        }
+        if (update == null) {
+            return format("%,d", manifest.rows());
+        }
+        return format("%,d new", manifest.rows() - update.kept() - replaced(update))
+                + format(", %,d kept", update.kept())
+                + (update.changed() > 0 ? format(", %,d changed", replaced(update)) : "")
+                + (update.removed() > 0 ? format(", %,d removed", update.removed()) : "");
+    }
+
+    private String partitions() {
+        long rows = manifest.own().stream().mapToLong(Shard::rows).sum();
+        long partitions = manifest.own().stream()
+                .map(Shard::file)
+                .filter(file -> file != null)
+                .map(Partitioning::of)
+                .distinct()
+                .count();
+        return format("%,d in ", rows)
+                + (partitions == 1 ? "1 partition" : format("%,d partitions", partitions))
+                + (manifest.earlier().isEmpty() ? "" : format(", %,d in the table", manifest.rows()));
+    }
+
+    /** Changed rows that are in the table: others of them may have been set aside. */
+    private long replaced(Manifest.Update update) {
+        return Math.min(update.changed(), manifest.rows() - update.kept());
+    }
+
+    /** How a line goes on that says how many rows of the table the input does not have any more; empty for none. */
+    static String left(long rows) {
+        return rows == 0
+                ? ""
+                : format("; %,d rows of the table are not in the input any more, --prune removes them", rows);
     }
 
     private static String format(String pattern, Object figure) {

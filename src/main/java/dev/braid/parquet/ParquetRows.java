@@ -48,6 +48,8 @@ public final class ParquetRows implements AutoCloseable {
     private PageWriter[] vectorPages;
     private int rowGroups;
     private long groupRows;
+    private long othersBytes;
+    private long buffered;
     private long rows;
 
     /**
@@ -131,14 +133,26 @@ public final class ParquetRows implements AutoCloseable {
         }
         rows++;
         groupRows++;
-        long bytes = vectorBytes();
         if (groupRows % ROWS_PER_LOOK == 0) {
-            bytes += others.bufferedBytes();
+            othersBytes = others.bufferedBytes();
         }
-        if (bytes >= rowGroupBytes) {
-            endRowGroup();
-            beginRowGroup();
+        buffered = vectorBytes() + othersBytes;
+        if (buffered >= rowGroupBytes) {
+            flush();
         }
+    }
+
+    /** The bytes of the row group that is in memory, about. */
+    public long buffered() {
+        return buffered;
+    }
+
+    /** Ends the row group, which frees most of what is buffered. */
+    public void flush() throws IOException {
+        endRowGroup();
+        beginRowGroup();
+        othersBytes = 0;
+        buffered = 0;
     }
 
     private long vectorBytes() {

@@ -2,7 +2,6 @@ package dev.braid.spark;
 
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 /**
  * What the audit of the keys found.
@@ -13,9 +12,28 @@ import java.util.TreeMap;
  * @param bad the rows whose key alone makes them bad, by reason; empty if there are none
  * @param duplicateKeys the number of keys that occur more than once in a table
  * @param incomplete whether rows are to be fused that lack a modality
+ * @param known what it found of the table that is updated; nothing if there is none
  */
 public record AuditedKeys(
-        long rows, List<Long> tableRows, Map<Reason, Long> bad, long duplicateKeys, boolean incomplete) {
+        long rows, List<Long> tableRows, Map<Reason, Long> bad, long duplicateKeys, boolean incomplete, Known known) {
+
+    /**
+     * Rows of a table that is updated.
+     *
+     * @param kept that the input still has as they are
+     * @param changed whose version in the input is another
+     * @param spoiled whose key is bad in the input now
+     * @param left whose key the input does not have any more
+     */
+    public record Known(long kept, long changed, long spoiled, long left) {
+        /** No table is updated. */
+        public static final Known NONE = new Known(0, 0, 0, 0);
+
+        /** Those that go. */
+        public long removed(boolean prune) {
+            return changed + spoiled + (prune ? left : 0);
+        }
+    }
 
     public AuditedKeys {
         tableRows = List.copyOf(tableRows);
@@ -24,7 +42,12 @@ public record AuditedKeys(
 
     /** Keys of which none is bad, of so many rows. */
     public static AuditedKeys good(long rows) {
-        return new AuditedKeys(rows, List.of(rows), Map.of(), 0, false);
+        return new AuditedKeys(rows, List.of(rows), Map.of(), 0, false, Known.NONE);
+    }
+
+    /** The rows that are not in the table that is updated, or not as the input has them; bad ones included. */
+    public long toFuse() {
+        return rows - known.kept();
     }
 
     /** All rows whose key alone makes them bad. */
@@ -34,18 +57,7 @@ public record AuditedKeys(
 
     /** Those of them that {@link BadKeys} writes; a task meets the others when it reads them. */
     public long setAside() {
-        return setAsideBy().values().stream().mapToLong(Long::longValue).sum();
-    }
-
-    /** The same by the name of their reason. */
-    public Map<String, Long> setAsideBy() {
-        Map<String, Long> counts = new TreeMap<>();
-        bad.forEach((reason, number) -> {
-            if (joins() || reason != Reason.NULL_KEY) {
-                counts.put(reason.reasonName(), number);
-            }
-        });
-        return counts;
+        return badRows() - (joins() ? 0 : bad.getOrDefault(Reason.NULL_KEY, 0L));
     }
 
     /** Whether there are several tables. */

@@ -119,7 +119,7 @@ final class ColumnCheck {
     private void kept(int index) {
         String name = columns.keep().get(index);
         List<SourceTable> holders = tables.stream().filter(t -> t.has(name)).toList();
-        if (holders.size() == 1) {
+        if (holders.size() == 1 || isOneValue(holders, name)) {
             SourceTable table = holders.get(0);
             table.find(name, "kept", problems)
                     .ifPresent(field -> selected.get(tables.indexOf(table))
@@ -133,6 +133,13 @@ final class ColumnCheck {
             problems.add("kept column '" + name + "': expected it in one table, got none of that name"
                     + NearestName.hint(name, known));
         }
+    }
+
+    /** Whether the column is the same in all tables: each is a partition of that value. */
+    private static boolean isOneValue(List<SourceTable> holders, String name) {
+        List<Optional<String>> values =
+                holders.stream().map(table -> table.valueAbove(name)).distinct().toList();
+        return values.size() == 1 && values.get(0).isPresent();
     }
 
     private void feature(SourceTable table, FeatureColumn feature, List<Column> own) {

@@ -13,7 +13,6 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 
 /**
@@ -28,9 +27,6 @@ public final class FeatureTables {
     /** How many changed files a message names. */
     private static final int CHANGES = 3;
 
-    /** So many keys are sent to every executor, by the driver, rather than shuffling features. */
-    private static final int BROADCAST_KEYS = 100_000;
-
     private final SparkSettings settings;
     private final TableColumns columns;
     private final List<SourceTable> sources;
@@ -38,14 +34,30 @@ public final class FeatureTables {
     private final List<Dataset<Row>> tables;
     /** Of all files. */
     private final long inputBytes;
+    /** The keys of the table that is updated; null if there is none. */
+    private final KeyCounts.Published published;
 
     private FeatureTables(
-            SparkSettings settings, TableColumns columns, List<SourceTable> sources, List<Dataset<Row>> tables) {
+            SparkSettings settings,
+            TableColumns columns,
+            List<SourceTable> sources,
+            List<Dataset<Row>> tables,
+            KeyCounts.Published published) {
         this.settings = settings;
         this.columns = columns;
         this.sources = sources;
         this.tables = tables;
         this.inputBytes = files(sources).stream().mapToLong(InputFile::bytes).sum();
+        this.published = published;
+    }
+
+    /**
+     * The same tables, of which a published table has rows already.
+     *
+     * @throws InputException if the published table's key or a kept column has another type
+     */
+    public FeatureTables into(PublishedTable table) {
+        return new FeatureTables(settings, columns, sources, tables, table.keys(settings.session(), tables));
     }
 
     /**
@@ -100,7 +112,7 @@ public final class FeatureTables {
         List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
         settings.fit(
                 sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and), files(sources));
-        return new FeatureTables(settings, columns, sources, tables);
+        return new FeatureTables(settings, columns, sources, tables, null);
     }
 
     /** Opens the tables that can be opened, with a problem for each of the others. */
@@ -144,7 +156,7 @@ public final class FeatureTables {
      */
     public AuditedKeys audit(RowPolicy policy) {
         List<String> names = sources.stream().map(SourceTable::name).toList();
-        KeyCounts counts = KeyCounts.of(tables, auditTasks(inputBytes, settings.shufflePartitions()));
+        KeyCounts counts = counts(auditTasks());
         try {
             AuditedKeys found = new KeyAudit(counts, names, columns.key(), policy).audit();
             for (int t = 0; t < sources.size(); t++) {
@@ -219,58 +231,58 @@ public final class FeatureTables {
      *     default parallelism
      */
     public PairedTable pair(OptionalInt partitions) {
-        if (tables.size() == 1) {
-            PairedTable stored = PairedTable.stored(sources.get(0), tables.get(0), columns);
-            return partitions.isPresent() ? stored.repartition(partitions.getAsInt()) : stored;
-        }
-        return PairedTable.joined(shuffled(tasks(partitions)), columns);
-    }
-
-    private int tasks(OptionalInt partitions) {
-        return partitions.orElseGet(() -> settings.shufflePartitions().orElseGet(this::joinTasks));
-    }
-
-    /** The join needs no further shuffle, and later settings of the session do not change the number of its tasks. */
-    private List<Dataset<Row>> shuffled(int tasks) {
-        return tables.stream()
-                .map(table -> table.repartition(tasks, functions.col(PairedTable.KEY)))
-                .toList();
+        return pairing(partitions).all();
     }
 
     /**
      * As {@link #pair(OptionalInt)}, without the rows whose keys are bad. Only duplicate keys and rows to be fused that lack
-     * a modality cost anything: one more pass over the keys, whose result meets the features in the same partitions. A
-     * single table is shuffled only if more than {@value #BROADCAST_KEYS} keys occur more than once.
+     * a modality cost anything: one more pass over the keys, whose result meets the features in the same partitions. Where a
+     * table is updated ({@link #into}), only the rows that are not in it yet, or changed; splits without such a row are not
+     * read.
      *
      * @param keys what {@link #audit(RowPolicy)} found
      */
     public PairedTable pair(OptionalInt partitions, AuditedKeys keys) {
-        if (keys.duplicateKeys() == 0 && !keys.incomplete()) {
-            return pair(partitions);
-        }
-        int tasks = tasks(partitions);
-        if (tables.size() == 1) {
-            boolean few = keys.duplicateKeys() <= BROADCAST_KEYS;
-            int counting = few ? auditTasks(inputBytes, settings.shufflePartitions()) : tasks;
-            return pair(few ? partitions : OptionalInt.of(tasks))
-                    .without(KeyCounts.of(tables, counting).duplicates(), few);
-        }
-        return PairedTable.joined(KeyCounts.of(tables, tasks).fusible(keys.incomplete()), shuffled(tasks), columns);
+        return published == null
+                ? pairing(partitions).without(keys)
+                : pairing(partitions).updating(keys);
+    }
+
+    private Pairing pairing(OptionalInt partitions) {
+        int tasks = partitions.orElseGet(() -> settings.shufflePartitions().orElseGet(this::joinTasks));
+        SourceTable stored = sources.size() == 1 ? sources.get(0) : null;
+        return new Pairing(tables, stored, columns, this::counts, auditTasks(), tasks, partitions.isPresent());
+    }
+
+    /** The keys whose rows go from the table that is updated: see {@link KeyCounts#removed}. */
+    Dataset<Row> removed(AuditedKeys keys, boolean prune) {
+        return counts(auditTasks()).removed(keys.incomplete(), prune);
+    }
+
+    private KeyCounts counts(int tasks) {
+        return KeyCounts.of(tables, published, tasks);
+    }
+
+    private int auditTasks() {
+        return auditTasks(inputBytes, settings.shufflePartitions());
     }
 
     /**
      * Writes the rows of the keys that {@link #pair(OptionalInt, AuditedKeys)} leaves out into the quarantine of a run; {@link
      * AuditedKeys#setAside()} says how many. A row without a key in a single table is not among them: its task finds it.
+     *
+     * @return the files
      */
-    public void quarantine(AuditedKeys keys, String directory, String runId) {
-        if (keys.setAside() > 0) {
-            DataType type = KeyCounts.of(tables, 1).keyType();
-            FusedFiles.writeBadKeys(badKeys(keys, runId), type, directory, runId, settings.session());
+    public List<Shard> quarantine(AuditedKeys keys, String directory, String runId) {
+        if (keys.setAside() == 0) {
+            return List.of();
         }
+        DataType type = counts(1).keyType();
+        return FusedFiles.writeBadKeys(badKeys(keys, runId), type, directory, runId, settings.session());
     }
 
     JavaRDD<InternalRow> badKeys(AuditedKeys keys, String runId) {
-        KeyCounts counts = KeyCounts.of(tables, auditTasks(inputBytes, settings.shufflePartitions()));
+        KeyCounts counts = counts(auditTasks());
         List<String> modalities = sources.stream()
                 .map(source -> source.features().stream()
                         .map(feature -> feature.modality().name())
@@ -278,6 +290,18 @@ public final class FeatureTables {
                 .toList();
         BadKeys bad = new BadKeys(counts.keyType(), columns.key(), modalities, runId);
         return SparkRows.internal(counts.rows().filter(counts.isSetAside(keys))).mapPartitions(bad::rows);
+    }
+
+    /**
+     * How the fused table is divided by kept columns. Only these are read, and where they are of several tables the keys.
+     *
+     * @param by kept columns, from the outermost
+     * @throws InputException if a column's type or values cannot name directories, or there are too many
+     */
+    public Partitioning partitioning(List<String> by) {
+        return by.isEmpty()
+                ? Partitioning.NONE
+                : new PartitionValues(tables, columns, by).partitioning(auditTasks(inputBytes, OptionalInt.empty()));
     }
 
     /** The size of all files. */

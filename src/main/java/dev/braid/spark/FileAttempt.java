@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.parquet.FileSchema;
 import dev.braid.parquet.ParquetRows;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import org.apache.hadoop.conf.Configuration;
@@ -15,7 +16,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A Parquet file that a task attempt writes under a name of its own, made when it is needed. The first attempt that completes
- * it gives it the name that it is to have; all would write the same bytes.
+ * it gives it the name that it is to have; all would write the same rows.
  */
 final class FileAttempt implements Quarantine.RowFile {
     private static final Logger log = LoggerFactory.getLogger(FileAttempt.class);
@@ -25,9 +26,12 @@ final class FileAttempt implements Quarantine.RowFile {
     private final FileSchema columns;
     private final Configuration settings;
     private final FileSystem files;
+    private final Tally tally = new Tally();
     /** Null until it is needed. */
     private ParquetRows rows;
 
+    private VectorOutput vectors;
+    private boolean complete;
     private boolean done;
 
     /**
@@ -35,13 +39,15 @@ final class FileAttempt implements Quarantine.RowFile {
      *
      * @param directory of the run
      * @param name that the file is to have in it, without its ending
+     * @param number of the file among those that the attempt writes; 0 for the quarantine's
      */
-    FileAttempt(Path directory, String name, FileSchema columns, Configuration settings) throws IOException {
-        String file = name + SparkSettings.codec(settings).getExtension() + ".parquet";
-        this.published = new Path(directory, file);
+    FileAttempt(Path directory, String name, int number, FileSchema columns, Configuration settings)
+            throws IOException {
+        this.published =
+                new Path(directory, name + SparkSettings.codec(settings).getExtension() + ".parquet");
         this.path = new Path(
                 new Path(directory, RunDirectory.ATTEMPTS),
-                TaskContext.get().taskAttemptId() + "-" + file.replace('/', '-'));
+                TaskContext.get().taskAttemptId() + "-" + number + "-" + published.getName());
         this.columns = columns;
         this.settings = settings;
         this.files = path.getFileSystem(settings);
@@ -56,8 +62,25 @@ final class FileAttempt implements Quarantine.RowFile {
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);
             }
+            vectors = new FileVectors(rows.vectors());
         }
         return rows;
+    }
+
+    /** What takes the vectors of the file's next row. */
+    VectorOutput vectors() {
+        open();
+        return vectors;
+    }
+
+    /** The rows of the file. */
+    Tally tally() {
+        return tally;
+    }
+
+    /** The bytes that it holds in memory, about. */
+    long buffered() {
+        return rows == null || complete ? 0 : rows.buffered();
     }
 
     /** Writes a row of a file without vectors. */
@@ -67,17 +90,37 @@ final class FileAttempt implements Quarantine.RowFile {
         open().end(row);
     }
 
+    /** Ends the file, if there is one; it takes no further row, and holds no memory. */
+    void complete() throws IOException {
+        if (rows != null && !complete) {
+            rows.finish();
+            rows.close();
+            complete = true;
+        }
+    }
+
     /** Completes the file and gives it its name, unless another attempt has; returns the name, or null without a file. */
     String publish() throws IOException {
         if (rows == null) {
             return null;
         }
-        rows.finish();
+        complete();
+        makeDirectory();
         if (!files.rename(path, published) && !files.exists(published)) {
             throw new IOException("Cannot rename '" + path + "' to '" + published + "'");
         }
         done = true;
         return published.getName();
+    }
+
+    /** The directory of a partition; that of a run which has been deleted meanwhile must not come back. */
+    private void makeDirectory() throws IOException {
+        if (!files.exists(published.getParent())) {
+            if (!files.exists(path)) {
+                throw new FileNotFoundException("'" + path + "' is gone");
+            }
+            files.mkdirs(published.getParent());
+        }
     }
 
     /** Removes what an attempt that failed has left. */
@@ -87,7 +130,9 @@ final class FileAttempt implements Quarantine.RowFile {
             return;
         }
         try {
-            rows.close();
+            if (!complete) {
+                rows.close();
+            }
             if (!done) {
                 files.delete(path, false);
             }

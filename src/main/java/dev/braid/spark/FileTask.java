@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.parquet.FileSchema;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -11,19 +12,19 @@ import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.function.Function2;
-import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
- * What a task of a run does: fuses the rows of its partitions, writes them to a file, those that cannot be fused to another,
- * and then a record that names both. A task without a record counts as not run.
+ * What a task of a run does: fuses the rows of its partitions, writes them to files, those that cannot be fused to another,
+ * and then a record that names all. A task without a record counts as not run.
  */
 final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator<Void>> {
     private static final long serialVersionUID = 1L;
 
     private final FusePartition partition;
     private final FileSchema columns;
+    private final PartitionPath paths;
     private final String directory;
     private final String plan;
     private final List<List<Integer>> groups;
@@ -34,6 +35,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
      * The tasks of a run.
      *
      * @param columns of the files, the key first
+     * @param paths which directory a row goes to
      * @param directory of the run
      * @param plan digest of how the input is split
      * @param groups of each task, the partitions of the input that it covers; none for a task that is finished
@@ -42,6 +44,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
     FileTask(
             FusePartition partition,
             FileSchema columns,
+            PartitionPath paths,
             String directory,
             String plan,
             List<List<Integer>> groups,
@@ -49,6 +52,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
             Configuration settings) {
         this.partition = partition;
         this.columns = columns;
+        this.paths = paths;
         this.directory = directory;
         this.plan = plan;
         this.groups = groups;
@@ -72,22 +76,19 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
         String name =
                 String.format(Locale.ROOT, "part-%05d-%s", first, rejected.run().id());
         DataType key = columns.columns().fields()[0].dataType();
-        try (FileAttempt file = new FileAttempt(path, name, columns, hadoop);
+        try (TaskFiles files = new TaskFiles(path, name, columns, paths, hadoop);
                 FileAttempt bad = quarantine(path, name, key, hadoop);
                 Quarantine quarantine = new Quarantine(rejected.run(), key, () -> bad)) {
-            FusedRows fused = partition.fuse(
-                    rows, quarantine, () -> new FileVectors(file.open().vectors()));
+            FusedRows fused = partition.fuse(rows, quarantine, files::vectors);
             while (fused.hasNext()) {
-                InternalRow row = fused.next();
-                file.open().end(row);
+                files.end(fused.next(), fused::countIn);
             }
             if (!fused.stopped()) {
                 if (first == 0) {
-                    file.open(); // One file at least shows the columns.
+                    files.showColumns();
                 }
-                Shard shard = shard(group, file.publish(), fused.tally(), bad.publish(), quarantine.counts());
                 Json.write(
-                        shard,
+                        shards(group, files.publish(), bad.publish(), quarantine.counts()),
                         RunDirectory.shard(path, first),
                         new Path(path, RunDirectory.ATTEMPTS),
                         path.getFileSystem(hadoop));
@@ -101,22 +102,29 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
     static FileAttempt quarantine(Path directory, String name, DataType key, Configuration settings)
             throws IOException {
         FileSchema columns = new FileSchema(Quarantine.schema(key), List.of());
-        return new FileAttempt(directory, Manifest.QUARANTINE + "/" + name, columns, settings);
+        return new FileAttempt(directory, Manifest.QUARANTINE + "/" + name, 0, columns, settings);
     }
 
-    private Shard shard(
-            List<Integer> group, String file, Tally tally, String quarantine, Map<Reason, Long> quarantined) {
+    /** The record of a task: a shard per file, at least one. The first one names the rows that the task set aside. */
+    private List<Shard> shards(
+            List<Integer> group, List<TaskFiles.Written> files, String quarantine, Map<Reason, Long> quarantined) {
         Map<String, Long> counts = new TreeMap<>();
         quarantined.forEach((reason, rows) -> counts.put(reason.reasonName(), rows));
-        return new Shard(
-                plan,
-                group,
-                file,
-                tally.rows(),
-                tally.tokens(),
-                tally.truncated(),
-                Shard.hex(tally.fingerprint()),
-                quarantine,
-                counts);
+        List<TaskFiles.Written> all = files.isEmpty() ? List.of(new TaskFiles.Written(null, new Tally())) : files;
+        List<Shard> shards = new ArrayList<>();
+        for (TaskFiles.Written file : all) {
+            boolean isFirst = shards.isEmpty();
+            shards.add(new Shard(
+                    plan,
+                    group,
+                    file.path(),
+                    file.tally().rows(),
+                    file.tally().tokens(),
+                    file.tally().truncated(),
+                    Shard.hex(file.tally().fingerprint()),
+                    isFirst ? quarantine : null,
+                    isFirst ? counts : Map.of()));
+        }
+        return shards;
     }
 }

@@ -3,7 +3,6 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import java.io.EOFException;
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -13,7 +12,6 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.metadata.BlockMetaData;
@@ -89,11 +87,9 @@ final class Footers {
         }
     }
 
-    /** The rows in all part files of a directory that Spark wrote. */
+    /** The rows in all part files of a table and its partitions. */
     static long rows(Path directory, Configuration hadoop) throws IOException {
-        FileSystem files = directory.getFileSystem(hadoop);
-        List<FileStatus> parts =
-                Arrays.asList(files.listStatus(directory, path -> path.getName().startsWith("part-")));
+        List<FileStatus> parts = TableDirectory.parts(directory, directory.getFileSystem(hadoop));
         return StorageCalls.all(parts, file -> read(file, hadoop, ParquetFileReader::getRecordCount)).stream()
                 .mapToLong(rows -> rows)
                 .sum();

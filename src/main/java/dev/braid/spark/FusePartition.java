@@ -5,7 +5,7 @@ import java.io.Serializable;
 import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -40,9 +40,9 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
      * The fused rows of a partition, closed at the end of the task.
      *
      * @param bad takes the rows that cannot be fused
-     * @param vectors takes the vectors; null if the rows do
+     * @param vectors what takes the vectors of a row, by its carried values; null if the rows do
      */
-    FusedRows fuse(Iterator<StoredRow> rows, BadRows bad, Supplier<VectorOutput> vectors) {
+    FusedRows fuse(Iterator<StoredRow> rows, BadRows bad, Function<InternalRow, VectorOutput> vectors) {
         TaskContext task = TaskContext.get();
         Set<Readout> readouts = EnumSet.noneOf(Readout.class);
         layout.fused().forEach(column -> column.readout().ifPresent(readouts::add));

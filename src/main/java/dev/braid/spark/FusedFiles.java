@@ -7,9 +7,12 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
@@ -24,26 +27,32 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 
-/** Writes fused rows to files, a task each: vectors go into columns of their own, all else into rows. Driver only. */
+/**
+ * Writes fused rows to files, a task each or, in a partitioned table, a task and partition each: vectors go into columns of
+ * their own, all else but the partition columns into rows. Driver only.
+ */
 final class FusedFiles {
     private final List<StructField> carried;
     private final List<FusedColumn> fused;
+    private final List<String> partitionBy;
 
     /**
      * Files of these columns, in this order.
      *
      * @param carried with the key first
+     * @param partitionBy those of the carried columns that name directories, and are in no file
      */
-    FusedFiles(List<StructField> carried, List<FusedColumn> fused) {
+    FusedFiles(List<StructField> carried, List<FusedColumn> fused, List<String> partitionBy) {
         this.carried = carried;
         this.fused = fused;
+        this.partitionBy = partitionBy;
     }
 
     /**
      * Fuses {@code rows} and writes what is not finished in the directory yet.
      *
      * @param run without the rows that finished tasks have set aside
-     * @return the records of all tasks, in the order of their partitions
+     * @return what all tasks wrote, in the order of the input's partitions
      * @throws InputException if a row must end the run, or too many are bad
      */
     List<Shard> write(
@@ -71,7 +80,8 @@ final class FusedFiles {
                         group.stream().filter(part -> !done.contains(part)).toList())
                 .toList();
         RejectedRows rejected = RejectedRows.start(session.sparkContext(), run.and(finished));
-        FileTask task = new FileTask(partition, schema(), directory, plan, groups, rejected, settings);
+        PartitionPath paths = new PartitionPath(partitionBy, carried);
+        FileTask task = new FileTask(partition, schema(), paths, directory, plan, groups, rejected, settings);
         SparkSettings.run(
                 spark,
                 settings,
@@ -79,29 +89,60 @@ final class FusedFiles {
         return complete(RunDirectory.shards(path, files), partitions.getNumPartitions());
     }
 
-    /** Writes the rows of keys that are bad into the quarantine. */
-    static void writeBadKeys(
+    /**
+     * Writes the rows of keys that are bad into the quarantine.
+     *
+     * @param rows of {@link Quarantine#schema}
+     * @return the files, each with its rows by their reason
+     */
+    static List<Shard> writeBadKeys(
             JavaRDD<InternalRow> rows, DataType key, String directory, String run, SparkSession session) {
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
         Configuration settings = SparkSettings.writing(session);
         SerializableConfiguration travelling = new SerializableConfiguration(settings);
+        int reason = Quarantine.schema(key).fieldIndex(Quarantine.REASON);
+        List<String> written = new ArrayList<>();
         SparkSettings.run(
                 spark,
                 settings,
-                () -> rows.mapPartitionsWithIndex(
+                () -> written.addAll(rows.mapPartitionsWithIndex(
                                 (index, bad) -> {
                                     String name = String.format(Locale.ROOT, "keys-%05d-%s", index, run);
-                                    try (FileAttempt file =
-                                            FileTask.quarantine(new Path(directory), name, key, travelling.value())) {
-                                        while (bad.hasNext()) {
-                                            file.write(bad.next());
-                                        }
-                                        file.publish();
-                                    }
-                                    return Collections.<Void>emptyIterator();
+                                    return writeBadKeys(bad, reason, directory, name, key, travelling.value());
                                 },
                                 false)
-                        .collect());
+                        .collect()));
+        return written.stream().map(FusedFiles::ofBadKeys).toList();
+    }
+
+    /** In a task: writes them to a file, if there are any. Gives its name and counts as text, which every serializer knows. */
+    private static Iterator<String> writeBadKeys(
+            Iterator<InternalRow> bad, int reason, String directory, String name, DataType key, Configuration settings)
+            throws IOException {
+        Map<String, Long> counts = new TreeMap<>();
+        try (FileAttempt file = FileTask.quarantine(new Path(directory), name, key, settings)) {
+            while (bad.hasNext()) {
+                InternalRow row = bad.next();
+                counts.merge(row.getUTF8String(reason).toString(), 1L, Long::sum);
+                file.write(row);
+            }
+            String published = file.publish();
+            StringBuilder text = new StringBuilder(String.valueOf(published));
+            counts.forEach(
+                    (each, rows) -> text.append(' ').append(each).append(' ').append(rows));
+            return published == null
+                    ? Collections.emptyIterator()
+                    : List.of(text.toString()).iterator();
+        }
+    }
+
+    private static Shard ofBadKeys(String written) {
+        String[] words = written.split(" ", -1);
+        Map<String, Long> counts = new TreeMap<>();
+        for (int w = 1; w < words.length; w += 2) {
+            counts.put(words[w], Long.parseLong(words[w + 1]));
+        }
+        return new Shard(Shard.KEYS, List.of(), null, 0, 0, 0, Shard.hex(0), words[0], counts);
     }
 
     /** The rows of finished partitions are not even read. */
@@ -112,20 +153,30 @@ final class FusedFiles {
 
     private static List<Shard> complete(List<Shard> shards, int partitions) throws IOException {
         List<Integer> covered = shards.stream()
-                .flatMap(shard -> shard.partitions().stream())
+                .map(Shard::partitions)
+                .distinct() // The shards of a task share them.
+                .flatMap(List::stream)
                 .sorted()
                 .toList();
         if (!covered.equals(IntStream.range(0, partitions).boxed().toList())) {
             throw new IOException("expected a record of each of " + partitions + " partitions, got " + covered.size()
-                    + " in " + shards.size() + " records");
+                    + " in " + shards.size() + " shards");
         }
         return shards.stream()
-                .sorted(Comparator.comparing(shard -> shard.partitions().get(0)))
+                .sorted(Comparator.comparing(shard -> shard.partitions().get(0))) // stable
                 .toList();
     }
 
-    private FileSchema schema() {
-        StructType columns = new StructType(carried.toArray(StructField[]::new));
+    private boolean isInFiles(int column) {
+        return !partitionBy.contains(carried.get(column).name());
+    }
+
+    /** The columns of the files. */
+    FileSchema schema() {
+        StructType columns = new StructType(IntStream.range(0, carried.size())
+                .filter(this::isInFiles)
+                .mapToObj(carried::get)
+                .toArray(StructField[]::new));
         List<String> vectors = new ArrayList<>();
         for (FusedColumn column : fused) {
             columns = columns.add(column.field());
@@ -137,8 +188,10 @@ final class FusedFiles {
     }
 
     FusedLayout layout() {
-        List<Integer> row =
-                new ArrayList<>(IntStream.range(0, carried.size()).boxed().toList());
+        List<Integer> row = new ArrayList<>(IntStream.range(0, carried.size())
+                .filter(this::isInFiles)
+                .boxed()
+                .toList());
         List<Integer> places = new ArrayList<>();
         int vectors = 0;
         for (FusedColumn column : fused) {

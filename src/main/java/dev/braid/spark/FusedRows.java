@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
@@ -34,10 +35,9 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     private final RowWriter writer;
     private final SparkRows.SourceFile sourceFile = new SparkRows.SourceFile();
-    /** Opens what takes the vectors, at the first row. */
-    private final Supplier<VectorOutput> vectorOutput;
+    /** What takes the vectors of a row, by its carried values. */
+    private final Function<InternalRow, VectorOutput> vectorOutput;
 
-    private VectorOutput vectors;
     private final long begun = System.nanoTime();
 
     /** Null before the first row and after the last one, as are the fields below. */
@@ -68,7 +68,11 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** When the workspace was given back, a reading of {@link System#nanoTime()}. */
     private long givenBack;
 
-    private final Tally tally = new Tally();
+    /** The row that was handed out last, as it is counted. */
+    private int lastTokens;
+
+    private boolean lastTruncated;
+    private long lastHash;
 
     /**
      * A packed row.
@@ -83,7 +87,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /**
      * The fused rows of {@code rows}.
      *
-     * @param vectorOutput takes the vectors; null if the rows do
+     * @param vectorOutput what takes the vectors of a row, by its carried values; null if the rows do
      */
     FusedRows(
             Iterator<StoredRow> rows,
@@ -92,7 +96,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             BadRows badRows,
             Supplier<ExecutorModel.Borrowed> lender,
             FusionProgress progress,
-            Supplier<VectorOutput> vectorOutput) {
+            Function<InternalRow, VectorOutput> vectorOutput) {
         this.rows = rows;
         this.decoder = decoder;
         this.layout = layout;
@@ -100,7 +104,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         this.lender = lender;
         this.progress = progress;
         this.writer = new RowWriter(layout.carried().size());
-        this.vectorOutput = vectorOutput == null ? () -> writer : vectorOutput;
+        this.vectorOutput = vectorOutput == null ? carried -> writer : vectorOutput;
     }
 
     @Override
@@ -187,9 +191,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     /** Writes the next row of the batch, if its result can be written. */
     private void write(PackedRow row) {
-        if (vectors == null) {
-            vectors = vectorOutput.get();
-        }
+        VectorOutput vectors = vectorOutput.apply(row.carried());
         writer.begin();
         vectors.begin();
         for (int c = 0; c < layout.carried().size(); c++) {
@@ -207,7 +209,9 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                         .write(fusedRow, writer, vectors, layout.places().get(f), hash);
             }
             prepared = true;
-            tally.add(fusedRow.tokens(), row.truncated(), hash);
+            lastTokens = fusedRow.tokens();
+            lastTruncated = row.truncated();
+            lastHash = hash;
             if (progress != null) {
                 progress.emitted(hash);
             }
@@ -223,9 +227,9 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return stopped;
     }
 
-    /** The rows that were handed out. */
-    Tally tally() {
-        return tally;
+    /** Counts the row that was handed out last. */
+    void countIn(Tally tally) {
+        tally.add(lastTokens, lastTruncated, lastHash);
     }
 
     /** Ends the rows and gives the workspace back; the row that was handed out last stays valid. */

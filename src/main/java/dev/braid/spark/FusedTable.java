@@ -3,14 +3,18 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import java.io.IOException;
 import java.util.Collection;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.ToLongFunction;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
  * A directory of Parquet files that appears at once and whole, or not at all: written in a {@link RunDirectory} next to its
- * place, audited, then renamed. Driver only.
+ * place, audited, then renamed; or an older table into which a run's files are moved, at once for readers of its manifest.
+ * Driver only.
  */
 public final class FusedTable {
 
@@ -89,21 +93,79 @@ public final class FusedTable {
      * @throws InputException if nothing can be written next to it
      */
     public Optional<RunDirectory> begin(String identity) throws IOException {
-        check.create(output.getParent());
-        Path directory = check.hidden("run");
-        RunDirectory run = RunDirectory.take(directory, check.hidden("owner"), files, output);
-        try {
-            publisher.recover(directory, run.finished().isPresent());
+        return begin(run -> {
             Optional<Manifest> done = Manifest.of(output, files)
-                    .filter(manifest -> manifest.identity().equals(identity));
+                    // A table that was updated may have rows that this input would not give.
+                    .filter(there -> there.identity().equals(identity) && there.update() == null);
             if (done.isPresent() && !overwrite) {
                 refuseMissing(done.get());
-                run.close();
-                return Optional.empty();
+                return false;
             }
             check.refuseExisting(overwrite);
             run.resume(identity);
-            return Optional.of(run);
+            return true;
+        });
+    }
+
+    /** A run whose files go into the table that is published already. */
+    public interface IntoTable {
+        /**
+         * Digest of all that decides what the run writes.
+         *
+         * @param published the table that is there; empty if there is none, and the run's files become one
+         */
+        String identity(Optional<Manifest> published);
+
+        /**
+         * Whether there is nothing to do.
+         *
+         * @throws InputException if the run's files cannot go into this table
+         */
+        boolean isDone(Manifest published);
+    }
+
+    /**
+     * The same for a run whose files go into the table that is there ({@link RunDirectory#base}): {@link #write} moves them into
+     * its directory and replaces its manifest. Where nothing is there, the run is like any other.
+     *
+     * @throws OutputExistsException if there is something without a manifest
+     * @throws InputException as {@link IntoTable#isDone}
+     */
+    public Optional<RunDirectory> begin(IntoTable into) throws IOException {
+        return begin(run -> {
+            Optional<Manifest> published = Manifest.of(output, files);
+            if (published.isEmpty()) {
+                check.refuseExisting(overwrite);
+                run.resume(into.identity(published));
+                return true;
+            }
+            check.refuseExisting(true);
+            if (!overwrite) {
+                refuseMissing(published.get());
+            }
+            if (into.isDone(published.get())) {
+                return false;
+            }
+            run.resume(into.identity(published), published.get());
+            return true;
+        });
+    }
+
+    /** Makes a run directory ready; gives false if there is nothing to do. */
+    private interface Beginning {
+        boolean of(RunDirectory run) throws IOException;
+    }
+
+    private Optional<RunDirectory> begin(Beginning beginning) throws IOException {
+        check.create(output.getParent());
+        RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output);
+        try {
+            publisher.recover(run);
+            if (beginning.of(run)) {
+                return Optional.of(run);
+            }
+            run.close();
+            return Optional.empty();
         } catch (Exception | Error failure) {
             run.close();
             throw failure;
@@ -112,11 +174,12 @@ public final class FusedTable {
 
     /** Refuses a table that lacks a file of its manifest. */
     private void refuseMissing(Manifest manifest) throws IOException {
-        for (Shard shard : manifest.files()) {
-            if (shard.file() != null && !files.exists(new Path(output, shard.file()))) {
-                throw new OutputExistsException("Cannot keep '" + output + "': expected file '" + shard.file() + "' ("
-                        + Manifest.FILE + "), got none; pass --overwrite to write the table anew");
-            }
+        List<String> named = List.copyOf(manifest.paths());
+        List<Boolean> there = StorageCalls.all(named, path -> files.exists(new Path(output, path)));
+        int missing = there.indexOf(false);
+        if (missing >= 0) {
+            throw new OutputExistsException("Cannot keep '" + output + "': expected file '" + named.get(missing) + "' ("
+                    + Manifest.FILE + "), got none; pass --overwrite to write the table anew");
         }
     }
 
@@ -126,7 +189,7 @@ public final class FusedTable {
      *
      * @param run of this table
      * @param writing writes the table's files
-     * @param rows how many rows there must be, with those that are set aside
+     * @param rows how many rows there must be in the table, with those that are set aside
      * @return what is published
      * @throws InputException if a row cannot be fused; nothing is published then, and what was at the path stays
      * @throws OutputExistsException if something has appeared at the path meanwhile; the message says where the finished
@@ -134,13 +197,19 @@ public final class FusedTable {
      * @throws TransientException if storage, memory or disk fail, or the input changed while it was read
      */
     public Manifest write(RunDirectory run, Writing writing, long rows) {
+        return write(run, writing, manifest -> rows);
+    }
+
+    /** The same where only what was written says how many rows there must be. */
+    public Manifest write(RunDirectory run, Writing writing, ToLongFunction<Manifest> rows) {
         Manifest manifest;
         try {
             Optional<Manifest> finished = run.finished();
             manifest = finished.isPresent()
                     ? finished.get()
                     : writing.write(run.path().toString());
-            audit(run, manifest, rows);
+            audit(run, manifest, rows.applyAsLong(manifest));
+            publisher.note(run, manifest);
             run.finish(manifest);
         } catch (Exception | Error failure) { // Spark throws checked exceptions that it does not declare
             RuntimeException translated = SparkFailure.translate(failure, "Cannot write '" + output + "'");
@@ -149,16 +218,21 @@ public final class FusedTable {
             }
             throw translated;
         }
-        publisher.publish(run.path());
+        publisher.publish(run, manifest);
         return manifest;
     }
 
     private void audit(RunDirectory run, Manifest manifest, long rows) throws IOException {
-        long written = Footers.rows(run.path(), hadoop);
-        if (written != manifest.rows() || written + manifest.quarantinedRows() != rows) {
+        Set<String> kept = run.base().map(Manifest::paths).orElse(Set.of());
+        long keptRows = manifest.files().stream()
+                .filter(shard -> shard.file() != null && kept.contains(shard.file()))
+                .mapToLong(Shard::rows)
+                .sum();
+        long found = keptRows + Footers.rows(run.path(), hadoop);
+        if (found != manifest.rows() || found + manifest.quarantinedRows() != rows) {
             run.delete();
             throw new TransientException(
-                    "Cannot publish '" + output + "': expected " + rows + " rows (keys of the input), got " + written
+                    "Cannot publish '" + output + "': expected " + rows + " rows (keys of the input), got " + found
                             + "; did the input change while it was read?",
                     null);
         }

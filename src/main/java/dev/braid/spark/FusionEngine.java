@@ -109,13 +109,13 @@ public final class FusionEngine implements AutoCloseable {
 
     /**
      * Fuses a paired table into Parquet files, with the columns that {@link #fuse(Dataset)} gives: one per task that has rows,
-     * and at least one. Rows that cannot be fused end the run or are set aside, as the configuration's policy
+     * and at least one. In a partitioned table a task writes one per partition; the partition columns are in no file. Rows that cannot be fused end the run or are set aside, as the configuration's policy
      * says. Tasks that have finished in this directory, of the same input, model and options, are not run again.
      *
      * @param directory that exists, and holds nothing but what such tasks have written
      * @param run identifier of the run, part of the files' names
      * @param keys what is known of the rows' keys
-     * @param grouping how many files there are
+     * @param grouping how many files there are, and in which directories
      * @param progress counts rows whenever a task ends
      * @return what each task wrote
      * @throws InputException as {@link #fuse(Dataset)}; the files of tasks that have ended stay then
@@ -130,15 +130,30 @@ public final class FusionEngine implements AutoCloseable {
             FusionProgress progress)
             throws IOException {
         requireOpen();
-        FusedFiles target = new FusedFiles(paired.carriedFields(), columns());
+        Partitioning into = grouping.into();
+        FusedFiles target = new FusedFiles(paired.carriedFields(), columns(), into.columns());
         FusePartition partition = partition(paired, target.layout(), progress);
+        PairedTable rows = into.paths().size() > TaskFiles.MOST_OPEN ? inOrder(paired, into) : paired;
         return target.write(
-                paired.storedRows(),
+                rows.storedRows(),
                 grouping,
                 partition,
                 directory,
                 new Quarantine.Run(run, config.policy(), keys.rows(), keys.setAside()),
                 paired.rows().sparkSession());
+    }
+
+    /** The rows in an order that is the same in every attempt of a task: as a table stores them, or partition by partition. */
+    private static PairedTable inOrder(PairedTable paired, Partitioning into) {
+        if (!paired.isStored()) {
+            return paired.sortedBy(into.columns());
+        }
+        log.warn(
+                "The table has {} partitions, and a task keeps {} files open: where its rows alternate among more, it writes"
+                        + " many small files; --partitions sorts them",
+                into.paths().size(),
+                TaskFiles.MOST_OPEN);
+        return paired;
     }
 
     /**

@@ -8,12 +8,16 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.hadoop.fs.ChecksumException;
+import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
+import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
 
 /** Small JSON files. */
@@ -30,15 +34,49 @@ final class Json {
      * @param scratch a directory on the same file system, where it is written first
      */
     static void write(Object value, Path file, Path scratch, FileSystem files) throws IOException {
+        Path unfinished = unfinished(value, file, scratch, files);
+        if (!files.rename(unfinished, file) && !files.exists(file)) {
+            throw new IOException("Cannot rename '" + unfinished + "' to '" + file + "'");
+        }
+    }
+
+    private static Path unfinished(Object value, Path file, Path scratch, FileSystem files) throws IOException {
         Path unfinished = new Path(scratch, file.getName() + "." + UUID.randomUUID());
         // Not the directory too: a task that outlives its failed run must not bring it back.
         try (FSDataOutputStream out =
                 files.createFile(unfinished).overwrite(false).build()) {
             out.write(MAPPER.writeValueAsBytes(value));
         }
-        if (!files.rename(unfinished, file) && !files.exists(file)) {
-            throw new IOException("Cannot rename '" + unfinished + "' to '" + file + "'");
+        return unfinished;
+    }
+
+    /**
+     * Writes a file in place of an older one, if there is one. Readers find the old or the new one at every moment, on the local
+     * file system, on HDFS and in object stores whose objects appear when they are complete.
+     *
+     * @param scratch a directory on the same file system, where it is written first
+     */
+    static void replace(Object value, Path file, Path scratch, FileSystem files) throws IOException {
+        if (isLocal(files)) {
+            Path unfinished = unfinished(value, file, scratch, files);
+            // Hadoop's rename would replace the file and its checksum one after the other. A file needs no checksum.
+            java.nio.file.Path to = java.nio.file.Path.of(file.toUri().getPath());
+            Files.deleteIfExists(to.resolveSibling("." + file.getName() + ".crc"));
+            Files.move(
+                    java.nio.file.Path.of(unfinished.toUri().getPath()),
+                    to,
+                    StandardCopyOption.ATOMIC_MOVE,
+                    StandardCopyOption.REPLACE_EXISTING);
+        } else if (files.hasPathCapability(file, CommonPathCapabilities.ETAGS_AVAILABLE)) { // an object store
+            create(value, file, true, files);
+        } else {
+            FileContext.getFileContext(files.getUri(), files.getConf())
+                    .rename(unfinished(value, file, scratch, files), file, Options.Rename.OVERWRITE);
         }
+    }
+
+    private static boolean isLocal(FileSystem files) {
+        return files.getUri().getScheme().equals("file");
     }
 
     /**
@@ -47,7 +85,7 @@ final class Json {
      * @throws FileAlreadyExistsException if it exists and may not be overwritten; of several that try, one succeeds
      */
     static void create(Object value, Path file, boolean overwrite, FileSystem files) throws IOException {
-        boolean local = files.getUri().getScheme().equals("file");
+        boolean local = isLocal(files);
         if (local && !overwrite) {
             try {
                 Files.createFile(java.nio.file.Path.of(file.toUri().getPath())); // Hadoop looks first and creates then
@@ -66,6 +104,15 @@ final class Json {
             return Optional.ofNullable(MAPPER.readValue(in, type));
         } catch (FileNotFoundException | JsonProcessingException | ChecksumException none) {
             return Optional.empty();
+        }
+    }
+
+    /** The value of a text that {@link #text} gave. */
+    static <T> T parse(String text, Class<T> type) {
+        try {
+            return MAPPER.readValue(text, type);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(e);
         }
     }
 

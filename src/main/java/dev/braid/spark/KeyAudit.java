@@ -23,6 +23,9 @@ import org.apache.spark.sql.types.BinaryType;
  */
 final class KeyAudit {
     private static final int EXAMPLES = 5;
+    /** Numbers in {@link AuditedKeys.Known}. */
+    private static final int KNOWN = 4;
+
     private static final String KEY = PairedTable.KEY;
 
     private final List<String> names;
@@ -62,12 +65,18 @@ final class KeyAudit {
         for (Reason reason : KeyCounts.REASONS) {
             totals.add(total(when(counts.is(reason), counts.pairedRows()).otherwise(0)));
         }
+        boolean fusesRest = policy.fusesRest();
+        Column good = counts.isInput().and(functions.not(counts.isBad(fusesRest)));
+        totals.add(total(when(good.and(counts.isKept()), counts.published())));
+        totals.add(total(when(good.and(counts.isChanged()), counts.published())));
+        totals.add(total(when(counts.isInput().and(counts.isBad(fusesRest)), counts.published())));
+        totals.add(total(when(functions.not(counts.isInput()), counts.published())));
         faults.forEach(fault ->
                 totals.add(total(when(fault.condition(), fault.number()).otherwise(0))));
         Row found = counts.rows()
                 .agg(totals.get(0), totals.subList(1, totals.size()).toArray(Column[]::new))
                 .head();
-        int next = names.size() + 2 + KeyCounts.REASONS.size();
+        int next = names.size() + 2 + KeyCounts.REASONS.size() + KNOWN;
         List<String> problems = new ArrayList<>();
         for (Fault fault : faults) {
             long number = found.getLong(next++);
@@ -99,7 +108,9 @@ final class KeyAudit {
             }
         }
         boolean anyMissing = found.getLong(next - 1) > 0;
-        return new AuditedKeys(rows, tableRows, bad, duplicateKeys, policy.fusesRest() && anyMissing);
+        AuditedKeys.Known known = new AuditedKeys.Known(
+                found.getLong(next), found.getLong(next + 1), found.getLong(next + 2), found.getLong(next + 3));
+        return new AuditedKeys(rows, tableRows, bad, duplicateKeys, policy.fusesRest() && anyMissing, known);
     }
 
     /** What ends the run. */
@@ -124,7 +135,10 @@ final class KeyAudit {
                     .collect(Collectors.joining(", "));
             all.add(new Fault(
                     Reason.MISSING_MODALITY,
-                    col(KEY).isNotNull().and(own.equalTo(0)).and(functions.not(setAside)),
+                    col(KEY).isNotNull()
+                            .and(counts.isInput())
+                            .and(own.equalTo(0))
+                            .and(functions.not(setAside)),
                     lit(1L),
                     table + "every key of " + others + ", got ",
                     " keys missing"));

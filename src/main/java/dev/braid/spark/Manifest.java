@@ -7,11 +7,14 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -36,6 +39,8 @@ import org.apache.hadoop.fs.Path;
  * @param fingerprint of all rows, 16 hexadecimal digits
  * @param seconds from a Spark session that has started to the files complete
  * @param files of the table
+ * @param update what the run found of an older table; null if it wrote the table anew
+ * @param earlier the other runs that wrote partitions of the table; null if it has no partitions
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Manifest(
@@ -55,12 +60,17 @@ public record Manifest(
         Map<String, Long> quarantined,
         String fingerprint,
         double seconds,
-        List<Shard> files) {
+        List<Shard> files,
+        Update update,
+        List<Run> earlier) {
 
     static final String FILE = "_manifest.json";
 
     /** The directory of rows that were set aside, in the table's own. */
     static final String QUARANTINE = "_quarantine";
+
+    /** The option that names the columns by which a table is divided. */
+    public static final String PARTITION_BY = "partition-by";
 
     /** Of today's manifests. */
     public static final int FORMAT = 1;
@@ -77,6 +87,43 @@ public record Manifest(
 
     /** A model directory, and the digest of the files in it that are read. */
     public record Model(String path, String sha256) {}
+
+    /**
+     * What an update found and made of the rows of a published table.
+     *
+     * @param over the run that published it
+     * @param kept rows that are still there
+     * @param changed rows that were replaced, as their version had changed
+     * @param removed rows that went: their key was not in the input any more, or could not be fused
+     * @param left rows that are there although their key is not in the input any more
+     * @param changedBy the column whose value is a row's version; null if none is
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Update(String over, long kept, long changed, long removed, long left, String changedBy) {}
+
+    /** A run that wrote files of a table, as its own manifest described it. */
+    public record Run(
+            String run, String identity, String started, String finished, List<InputFile> inputs, String verified) {
+        /** JSON of another kind is no run. */
+        public Run {
+            requireNonNull(run);
+            requireNonNull(identity);
+        }
+    }
+
+    /** The files of the run alone, in a table of partitions; else all. */
+    public List<Shard> own() {
+        return earlier == null
+                ? files
+                : files.stream().filter(shard -> shard.run().equals(run)).toList();
+    }
+
+    /** The run that published the table, then the earlier ones that it names. */
+    List<Run> runs() {
+        List<Run> runs = new ArrayList<>(List.of(new Run(run, identity, started, finished, inputs, verified)));
+        runs.addAll(earlier == null ? List.of() : earlier);
+        return runs;
+    }
 
     /**
      * The identity of a run: two with the same one write the same rows.
@@ -100,6 +147,25 @@ public record Manifest(
     /** The manifest of a published table, if it has one. */
     static Optional<Manifest> of(Path table, FileSystem files) throws IOException {
         return Json.read(new Path(table, FILE), Manifest.class, files);
+    }
+
+    /** The files that it names, by their paths in the table, those of the quarantine included. */
+    Set<String> paths() {
+        Set<String> paths = new TreeSet<>();
+        for (Shard shard : files) {
+            if (shard.file() != null) {
+                paths.add(shard.file());
+            }
+            if (shard.quarantine() != null) {
+                paths.add(QUARANTINE + "/" + shard.quarantine());
+            }
+        }
+        return paths;
+    }
+
+    /** Whether a file of the quarantine holds rows of bad keys, which no task's record names. */
+    boolean isKeyFile(String name) {
+        return name.matches("keys-\\d+-" + run + "\\..*parquet");
     }
 
     /** Rows that were set aside, for any reason. */

@@ -1,10 +1,8 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -22,12 +20,13 @@ final class NamedFiles {
     private final Configuration hadoop;
     private final List<String> problems;
 
-    /** A file that the manifest names, with its footer; that is null, with a problem instead, if it cannot be read. */
-    record Part(FileStatus status, Footers.All footer, String problem) {
-        String name() {
-            return status.getPath().getName();
-        }
-
+    /**
+     * A file that the manifest names.
+     *
+     * @param name its path in the table
+     * @param footer null, with a problem instead, if it cannot be read
+     */
+    record Part(String name, FileStatus status, Footers.All footer, String problem) {
         long rows() {
             return footer.rows().rows();
         }
@@ -56,21 +55,20 @@ final class NamedFiles {
      */
     List<Part> parts(Path directory, String prefix, Map<String, Long> named) throws IOException {
         Map<String, Long> missing = new TreeMap<>(named);
-        List<FileStatus> present = new ArrayList<>();
-        for (FileStatus entry : list(directory)) {
-            String name = entry.getPath().getName();
+        Map<String, FileStatus> present = new TreeMap<>();
+        TableDirectory.entries(directory, files).forEach((name, entry) -> {
             if (named.containsKey(name)) {
                 missing.remove(name);
-                present.add(entry);
-            } else if (!TablePath.isHidden(name) || name.endsWith(".parquet")) {
+                present.put(name, entry);
+            } else if (!TablePath.isHidden(entry.getPath().getName()) || name.endsWith(".parquet")) {
                 problems.add("'" + prefix + name + "': expected only files that the manifest names, got another "
                         + (entry.isDirectory() ? "directory" : "file"));
             }
-        }
+        });
         missing.forEach((name, rows) ->
                 problems.add("'" + prefix + name + "': expected a file of " + rows + " rows, got none"));
         List<Part> readable = new ArrayList<>();
-        for (Part part : StorageCalls.all(present, this::part)) {
+        for (Part part : StorageCalls.all(List.copyOf(present.entrySet()), this::part)) {
             Long rows = named.get(part.name());
             if (part.problem() != null) {
                 problems.add("'" + prefix + part.name() + "': " + part.problem());
@@ -84,25 +82,16 @@ final class NamedFiles {
         return readable;
     }
 
-    /** What is in a directory, sorted; nothing if there is none. */
-    List<FileStatus> list(Path directory) throws IOException {
+    private Part part(Map.Entry<String, FileStatus> named) throws IOException {
+        FileStatus file = named.getValue();
         try {
-            List<FileStatus> entries = new ArrayList<>(Arrays.asList(files.listStatus(directory)));
-            entries.sort(null);
-            return entries;
-        } catch (FileNotFoundException none) {
-            return List.of();
-        }
-    }
-
-    private Part part(FileStatus file) throws IOException {
-        try {
-            return new Part(file, Footers.read(List.of(file), name -> true, hadoop), null);
+            return new Part(named.getKey(), file, Footers.read(List.of(file), name -> true, hadoop), null);
         } catch (InputException | IOException failure) {
             if (!Diagnosis.isInput(failure)) {
                 throw failure;
             }
             return new Part(
+                    named.getKey(),
                     file,
                     null,
                     failure instanceof InputException

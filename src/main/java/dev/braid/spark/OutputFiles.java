@@ -11,8 +11,8 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.CoalescedRDDPartition;
 
 /**
- * How many files a fused table becomes. A task writes one file, so tasks are merged: one reads the splits of several,
- * and nothing is shuffled. Driver only.
+ * How many files a fused table becomes. A task writes one file, or one per partition, so tasks are merged: one reads the splits
+ * of several, and nothing is shuffled. Driver only.
  */
 public final class OutputFiles {
     /** What a file should hold, where there is that much. */
@@ -69,10 +69,11 @@ public final class OutputFiles {
     /**
      * How partitions become files.
      *
-     * @param wanted the number of files that the user asks for, at most
+     * @param wanted the number of files that the user asks for, at most; of a partitioned table, in each partition
      * @param bytes of the table, about
+     * @param into the partitions of the table
      */
-    public record Grouping(OptionalInt wanted, long bytes) {
+    public record Grouping(OptionalInt wanted, long bytes, Partitioning into) {
 
         /** The same rows in as many partitions as there are to be files. */
         <T> JavaRDD<T> merge(JavaRDD<T> rows) {

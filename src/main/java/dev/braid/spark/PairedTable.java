@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -20,11 +21,19 @@ public final class PairedTable {
     private final TableColumns columns;
     /** The table that the rows are read from; null if they are the result of more than reading. */
     private final SourceTable stored;
+    /** Of all rows that are read, gives those of this table. */
+    private final UnaryOperator<JavaRDD<StoredRow>> chosen;
 
-    private PairedTable(Dataset<Row> rows, TableColumns columns, SourceTable stored) {
+    private PairedTable(
+            Dataset<Row> rows, TableColumns columns, SourceTable stored, UnaryOperator<JavaRDD<StoredRow>> chosen) {
         this.rows = rows;
         this.columns = columns;
         this.stored = stored;
+        this.chosen = chosen;
+    }
+
+    private PairedTable(Dataset<Row> rows, TableColumns columns, SourceTable stored) {
+        this(rows, columns, stored, UnaryOperator.identity());
     }
 
     /**
@@ -74,6 +83,16 @@ public final class PairedTable {
         return new PairedTable(rows.join(others, new String[] {KEY}, "left_anti"), columns, null);
     }
 
+    /**
+     * The rows with these keys. Those of a split without one are not read.
+     *
+     * @param keys each once, null for rows without a key
+     * @param few whether they are few enough to be sent to every executor
+     */
+    PairedTable choosing(Dataset<Row> keys, boolean few) {
+        return new PairedTable(rows, columns, stored, all -> ChosenRows.of(all, rows, keys, few));
+    }
+
     private static Dataset<Row> select(SourceTable table, TableColumns columns) {
         return inOrder(
                 new ColumnCheck(List.of(table), columns, new ArrayList<>())
@@ -104,7 +123,20 @@ public final class PairedTable {
         TableColumns fewer =
                 columns.keeping(kept.stream().map(columns.keep()::get).toList());
         fewer.paired().keySet().stream().skip(selected.size()).forEach(feature -> selected.add(functions.col(feature)));
-        return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored);
+        return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored, chosen);
+    }
+
+    /** Whether the rows come as a table stores them, in the same order each time. */
+    boolean isStored() {
+        return stored != null;
+    }
+
+    /** The same rows in each partition, sorted by kept columns. */
+    PairedTable sortedBy(List<String> kept) {
+        Column[] order = kept.stream()
+                .map(name -> functions.col(kept(columns.keep().indexOf(name))))
+                .toArray(Column[]::new);
+        return new PairedTable(rows.sortWithinPartitions(order), columns, null);
     }
 
     /** The columns of {@link TableColumns#paired}, under the names that they have there and in its order. */
@@ -124,7 +156,7 @@ public final class PairedTable {
 
     /** The rows where Spark holds them. Shuffles that they need run at once if the session executes adaptively. */
     JavaRDD<StoredRow> storedRows() {
-        return scan().orElseGet(() -> SparkRows.planned(rows, carried()));
+        return chosen.apply(scan().orElseGet(() -> SparkRows.planned(rows, carried())));
     }
 
     /** The rows as views of the file reader's column batches, if reading is all that they need. */

@@ -1,25 +1,62 @@
 package dev.braid.spark;
 
 import java.io.IOException;
+import java.util.Optional;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Moves a finished table to its place. Whatever fails here, the finished table stays, and the message says where. */
+/** Publishes a finished run: moves the table to its place, or its files {@link InPlace into one that is there}. Whatever fails here, the finished table stays, and the message says where. */
 final class Publisher {
+    private static final String RENAME = "expected to rename a directory";
+
     private static final Logger log = LoggerFactory.getLogger(Publisher.class);
 
     private final Path output;
     private final boolean overwrite;
     private final OutputCheck check;
     private final FileSystem files;
+    private final InPlace inPlace;
 
     Publisher(Path output, boolean overwrite, OutputCheck check, FileSystem files) {
         this.output = output;
         this.overwrite = overwrite;
         this.check = check;
         this.files = files;
+        this.inPlace = new InPlace(output, files);
+    }
+
+    /**
+     * Publishes what is finished.
+     *
+     * @throws OutputExistsException if there is something now that must not be replaced
+     * @throws TransientException if the file system fails
+     */
+    void publish(RunDirectory run, Manifest finished) {
+        String kept = "; the finished files are kept at '" + run.path() + "': the same command publishes them";
+        try {
+            Optional<InPlace.Note> note = inPlace.note(run.path());
+            if (note.isEmpty()) {
+                publish(run.path());
+            } else if (inPlace.fits(note.get(), finished)) {
+                inPlace.publish(run.path(), note.get(), finished);
+            } else {
+                throw new OutputExistsException("Cannot publish '" + output
+                        + "': expected the table as it was when the run began, got another; run it again");
+            }
+        } catch (OutputExistsException | TransientException told) {
+            throw told;
+        } catch (IOException | RuntimeException failure) { // object stores throw unchecked ones
+            throw failed("expected to move files into it", failure, kept);
+        }
+    }
+
+    /** What a run that goes into a table writes before its manifest. */
+    void note(RunDirectory run, Manifest finished) throws IOException {
+        if (run.base().isPresent()) {
+            inPlace.note(run.path(), run.base(), finished);
+        }
     }
 
     /**
@@ -28,7 +65,7 @@ final class Publisher {
      * @throws OutputExistsException if there is something now that must not be replaced
      * @throws TransientException if the file system fails
      */
-    void publish(Path finished) {
+    private void publish(Path finished) {
         String kept = "; the finished table is kept at '" + finished + "': the same command publishes it";
         try {
             if (check.refuseExisting(overwrite)) {
@@ -41,7 +78,7 @@ final class Publisher {
         } catch (TransientException told) {
             throw told;
         } catch (IOException | RuntimeException failure) { // object stores throw unchecked ones
-            throw failed(failure, kept);
+            throw failed(RENAME, failure, kept);
         }
     }
 
@@ -56,11 +93,12 @@ final class Publisher {
             } catch (IOException | RuntimeException again) {
                 failure.addSuppressed(again);
                 throw failed(
+                        RENAME,
                         failure,
                         "; nothing is at that path now: the old table is at '" + replaced + "', the finished one at '"
                                 + finished + "'; the same command publishes it");
             }
-            throw failed(failure, "; the old table is back" + kept);
+            throw failed(RENAME, failure, "; the old table is back" + kept);
         }
         deleteReplaced(replaced);
     }
@@ -73,10 +111,24 @@ final class Publisher {
     /**
      * Finishes, or takes back, what a run that was killed while it published has left.
      *
-     * @param finished whether {@code run} holds a complete table
      * @throws IOException if the file system fails
      */
-    void recover(Path run, boolean finished) throws IOException {
+    void recover(RunDirectory run) throws IOException {
+        Optional<Manifest> finished = run.finished();
+        Optional<InPlace.Note> note = finished.isEmpty() ? Optional.empty() : inPlace.note(run.path());
+        recover(run.path(), finished.isPresent() && note.isEmpty());
+        if (note.isPresent()) {
+            if (inPlace.fits(note.get(), finished.get())) {
+                log.warn("Publishing what a run had finished for '{}' when it was killed", output);
+                inPlace.publish(run.path(), note.get(), finished.get());
+            } else {
+                log.warn("Removing what a run had finished for '{}', as the table is another now", output);
+                run.delete();
+            }
+        }
+    }
+
+    private void recover(Path run, boolean finished) throws IOException {
         Path replaced = replaced();
         if (files.exists(removing())) {
             log.warn("Removing the rest of the table that a run replaced before it was killed: '{}'", replaced);
@@ -109,9 +161,9 @@ final class Publisher {
         return removed && files.delete(removing(), false);
     }
 
-    private TransientException failed(Exception failure, String next) {
+    private TransientException failed(String expected, Exception failure, String next) {
         return new TransientException(
-                "Cannot publish '" + output + "': expected to rename a directory, got '"
+                "Cannot publish '" + output + "': " + expected + ", got '"
                         + Diagnosis.of(failure).cause() + "'" + next,
                 failure);
     }

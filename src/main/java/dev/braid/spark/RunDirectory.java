@@ -5,8 +5,11 @@ import static java.util.Objects.requireNonNull;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -25,8 +28,11 @@ public final class RunDirectory implements AutoCloseable {
     /** Unfinished files, and small files on their way. */
     static final String ATTEMPTS = "_attempts";
 
-    private static final String SHARDS = "_shards";
-    private static final String PLAN = "_plan.json";
+    /** The records of finished tasks. */
+    static final String SHARDS = "_shards";
+    /** What the files belong to. */
+    static final String PLAN = "_plan.json";
+
     private static final List<String> PARTS = List.of(ATTEMPTS, SHARDS, Manifest.QUARANTINE);
 
     private static final Logger log = LoggerFactory.getLogger(RunDirectory.class);
@@ -35,6 +41,8 @@ public final class RunDirectory implements AutoCloseable {
     private final FileSystem files;
     private final Owner owner;
     private String id;
+    /** Null if the run becomes a table of its own. */
+    private Manifest base;
 
     /**
      * What the files of a directory belong to.
@@ -76,11 +84,22 @@ public final class RunDirectory implements AutoCloseable {
         return id;
     }
 
+    /** The table into which the run's files are published; empty if they become a table of their own. */
+    public Optional<Manifest> base() {
+        return Optional.ofNullable(base);
+    }
+
     /** Files that an earlier run has finished, of which nothing is computed again. */
     public int finishedFiles() throws IOException {
         return (int) shards(directory, files).stream()
                 .filter(shard -> shard.file() != null)
                 .count();
+    }
+
+    /** The same for a run whose files go into a table. */
+    void resume(String identity, Manifest table) throws IOException {
+        base = table;
+        resume(identity);
     }
 
     /** Makes the directory ready, with what an earlier run of the same {@code identity} has finished and nothing else. */
@@ -106,19 +125,32 @@ public final class RunDirectory implements AutoCloseable {
         Json.write(new Plan(id, identity), new Path(directory, PLAN), attempts, files);
     }
 
-    /** The records of the tasks that have finished in a directory. */
+    /** What the tasks that have finished in a directory wrote. */
     static List<Shard> shards(Path directory, FileSystem files) throws IOException {
-        List<Shard> shards = new ArrayList<>();
+        return records(directory, files).stream().flatMap(List::stream).toList();
+    }
+
+    /** The records of these tasks: what each wrote. */
+    private static List<List<Shard>> records(Path directory, FileSystem files) throws IOException {
+        List<List<Shard>> records = new ArrayList<>();
         try {
             for (FileStatus record : files.listStatus(new Path(directory, SHARDS))) {
-                Json.read(record.getPath(), Shard.class, files)
-                        .filter(shard -> record.getPath().getName().equals(recordName(shard)))
-                        .ifPresent(shards::add);
+                List<Shard> shards = Json.read(record.getPath(), Shard[].class, files)
+                        .map(Arrays::asList)
+                        .orElse(List.of());
+                boolean ofOurs = !shards.isEmpty()
+                        && shards.stream()
+                                .allMatch(shard -> shard != null
+                                        && !shard.partitions().isEmpty()
+                                        && record.getPath().getName().equals(recordName(shard)));
+                if (ofOurs) {
+                    records.add(shards);
+                }
             }
         } catch (FileNotFoundException none) {
             // No task has finished.
         }
-        return shards;
+        return records;
     }
 
     /** Where the record of the task is that begins with this partition. */
@@ -134,19 +166,21 @@ public final class RunDirectory implements AutoCloseable {
      * Makes a directory ready for tasks: everything is removed but finished files and their records.
      *
      * @param plan digest of how the input is split: tasks of another one do not count, nor do those whose files are gone
-     * @return the records that stay
+     * @return what those tasks wrote whose records stay
      */
     static List<Shard> finishedShards(Path directory, String plan, FileSystem files) throws IOException {
         for (String name : PARTS) {
             makeDirectory(new Path(directory, name), files);
         }
         Path quarantine = new Path(directory, Manifest.QUARANTINE);
-        Set<String> written = names(directory, files);
-        Set<String> setAside = names(quarantine, files);
-        List<Shard> finished = shards(directory, files).stream()
-                .filter(shard -> shard.plan().equals(plan)
-                        && (shard.file() == null || written.contains(shard.file()))
-                        && (shard.quarantine() == null || setAside.contains(shard.quarantine())))
+        Set<String> written = TableDirectory.names(directory, files);
+        Set<String> setAside = TableDirectory.names(quarantine, files);
+        List<Shard> finished = records(directory, files).stream()
+                .filter(record -> record.stream()
+                        .allMatch(shard -> shard.plan().equals(plan)
+                                && (shard.file() == null || written.contains(shard.file()))
+                                && (shard.quarantine() == null || setAside.contains(shard.quarantine()))))
+                .flatMap(List::stream)
                 .toList();
         Set<String> kept = new HashSet<>(PARTS);
         kept.add(PLAN);
@@ -172,18 +206,25 @@ public final class RunDirectory implements AutoCloseable {
         files.mkdirs(directory);
     }
 
-    private static Set<String> names(Path directory, FileSystem files) throws IOException {
-        Set<String> names = new HashSet<>();
-        for (FileStatus entry : files.listStatus(directory)) {
-            names.add(entry.getPath().getName());
-        }
-        return names;
-    }
-
+    /** @param kept paths of what stays in the directory; null is none */
     private static void deleteOthers(Path directory, Set<String> kept, FileSystem files) throws IOException {
+        Map<String, Set<String>> inside = new HashMap<>();
+        for (String path : kept) {
+            if (path != null) {
+                int end = path.indexOf('/');
+                Set<String> own =
+                        inside.computeIfAbsent(end < 0 ? path : path.substring(0, end), name -> new HashSet<>());
+                if (end >= 0) {
+                    own.add(path.substring(end + 1));
+                }
+            }
+        }
         for (FileStatus entry : files.listStatus(directory)) {
-            if (!kept.contains(entry.getPath().getName())) {
+            Set<String> own = inside.get(entry.getPath().getName());
+            if (own == null || (!own.isEmpty() && !entry.isDirectory())) {
                 files.delete(entry.getPath(), true);
+            } else if (!own.isEmpty()) {
+                deleteOthers(entry.getPath(), own, files);
             }
         }
     }

@@ -6,18 +6,22 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
- * What one task of a run has finished: its record in the run's directory, and later in the manifest.
+ * A file that a task of a run has finished: part of the task's record in the run's directory, and later of the manifest.
+ * In a partitioned table a task may have finished several.
  *
- * @param plan digest of how the input was split into partitions
- * @param partitions of the input that it covers; finished ones are not computed again
- * @param file of the fused rows; null if there are none
+ * @param plan digest of how the input was split into partitions; {@link #KEYS} of rows whose keys are bad
+ * @param partitions of the input that the task covers, which are not computed again; none of rows whose keys are bad
+ * @param file of the fused rows, by its path in the table; null if the task has none
  * @param rows in the file
  * @param tokens of these rows
  * @param truncated rows of which a sequence was cut
  * @param fingerprint of these rows, 16 hexadecimal digits: see {@link FusionProgress#fingerprint}
- * @param quarantine the file of the rows that were set aside; null if there are none
+ * @param quarantine the file of the rows that the task set aside, named once; null if there are none
  * @param quarantined how many were set aside, by the name of their reason
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -32,6 +36,12 @@ public record Shard(
         String quarantine,
         Map<String, Long> quarantined) {
 
+    /** The plan of the rows that are set aside because of their keys, before any task begins. */
+    static final String KEYS = "keys";
+
+    /** A run's identifier, in the names of its files. */
+    static final Pattern RUN = Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
+
     /** A fingerprint as records and manifests write it. */
     static String hex(long fingerprint) {
         return String.format(Locale.ROOT, "%016x", fingerprint);
@@ -44,18 +54,45 @@ public record Shard(
                 .sum());
     }
 
+    /** The rows that these have set aside, by the name of their reason. */
+    public static Map<String, Long> quarantined(List<Shard> shards) {
+        Map<String, Long> counts = new TreeMap<>();
+        shards.forEach(shard -> shard.quarantined().forEach((reason, rows) -> counts.merge(reason, rows, Long::sum)));
+        return counts;
+    }
+
+    /** The record of a copy of its file with other rows. */
+    Shard copied(String copy, long copyRows, long copyTokens, long copyTruncated, String copyFingerprint) {
+        return new Shard(plan, partitions, copy, copyRows, copyTokens, copyTruncated, copyFingerprint, null, Map.of());
+    }
+
+    /** The same without what was set aside. */
+    Shard withoutQuarantine() {
+        return copied(file, rows, tokens, truncated, fingerprint);
+    }
+
+    /** The same without its file, which has no rows. */
+    Shard withoutFile() {
+        return new Shard(plan, partitions, null, 0, 0, 0, hex(0), quarantine, quarantined);
+    }
+
     /** Rows that were set aside, for any reason. */
     long setAside() {
         return quarantined.values().stream().mapToLong(Long::longValue).sum();
     }
 
+    /** The run that wrote it, as its files' names say; empty if they do not. */
+    String run() {
+        String name = file == null ? String.valueOf(quarantine) : file.substring(file.lastIndexOf('/') + 1);
+        Matcher found = RUN.matcher(name);
+        return found.find() ? found.group() : "";
+    }
+
     /** JSON of another kind is no record. */
     public Shard {
         requireNonNull(plan);
+        requireNonNull(partitions);
         requireNonNull(fingerprint);
         requireNonNull(quarantined);
-        if (partitions.isEmpty()) {
-            throw new IllegalArgumentException("expected a partition at least, got none");
-        }
     }
 }

@@ -22,6 +22,7 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -41,6 +42,7 @@ import org.slf4j.LoggerFactory;
  * @param columns every column, needed or not, readable or not
  * @param files the data files; empty if the table is not read from files
  * @param rows what the footers of the files say of the rows and of the columns that are needed
+ * @param above what the directories that lead to the table hold, by column, where these columns are read
  */
 record SourceTable(
         String name,
@@ -49,7 +51,8 @@ record SourceTable(
         boolean caseSensitive,
         List<FileColumn> columns,
         List<InputFile> files,
-        Footers.Rows rows) {
+        Footers.Rows rows,
+        Map<String, Set<String>> above) {
     private static final Logger log = LoggerFactory.getLogger(SourceTable.class);
     private static final List<String> BATCH_SETTINGS =
             List.of("spark.sql.parquet.enableVectorizedReader", "spark.sql.parquet.enableNestedColumnVectorizedReader");
@@ -62,7 +65,8 @@ record SourceTable(
                 isCaseSensitive(data.sparkSession()),
                 columns(data.schema()),
                 List.of(),
-                Footers.Rows.NONE);
+                Footers.Rows.NONE,
+                Map.of());
     }
 
     private static boolean isCaseSensitive(SparkSession session) {
@@ -106,28 +110,52 @@ record SourceTable(
                 names(features, needed).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
         Predicate<String> isNeeded = name -> names.contains(lowerCase(name));
         Footers.All footers = Footers.read(files.files(), isNeeded, hadoop);
+        boolean fromBase = isAbove(names, files, footers);
+        TableFiles all = fromBase ? files.fromBase() : files;
         PageChecksums.warnOfMissing(path, files.files(), footers, hadoop);
         boolean merge = Boolean.parseBoolean(session.conf().get("spark.sql.parquet.mergeSchema", "false"));
-        List<FileColumn> stored = new TableSchema(files, isNeeded, caseSensitive, merge)
+        List<FileColumn> stored = new TableSchema(all, isNeeded, caseSensitive, merge)
                 .columns(footers, new FileColumns(settings.users()));
         List<InputFile> inputs = new ArrayList<>();
         for (FileStatus file : files.files()) {
             inputs.add(InputFile.of(
                     path, file, footers.footers().get(inputs.size()).rows().rows()));
         }
-        SourceTable table = new SourceTable(path, null, features, caseSensitive, stored, inputs, footers.rows());
-        Dataset<Row> data = session.read()
+        Map<String, Set<String>> above = fromBase ? files.above().values() : Map.of();
+        SourceTable table = new SourceTable(path, null, features, caseSensitive, stored, inputs, footers.rows(), above);
+        DataFrameReader reader = session.read()
                 .schema(table.needed(needed))
                 .option("__globPaths__", false)
-                .option("parquet.page.verify-checksum.enabled", true)
-                .parquet(files.roots().stream().map(Path::toString).toArray(String[]::new));
-        List<FileColumn> all = new ArrayList<>(stored);
+                .option("parquet.page.verify-checksum.enabled", true);
+        if (fromBase) {
+            reader.option("basePath", files.above().base().toString());
+        }
+        Dataset<Row> data =
+                reader.parquet(files.roots().stream().map(Path::toString).toArray(String[]::new));
+        List<FileColumn> columns = new ArrayList<>(stored);
         Arrays.stream(data.schema().fields())
                 .filter(field ->
                         stored.stream().noneMatch(column -> column.name().equals(field.name())))
                 .map(FileColumn::of)
-                .forEach(all::add);
-        return new SourceTable(path, data, features, caseSensitive, List.copyOf(all), inputs, footers.rows());
+                .forEach(columns::add);
+        return new SourceTable(
+                path, data, features, caseSensitive, List.copyOf(columns), inputs, footers.rows(), above);
+    }
+
+    /**
+     * Whether a needed column is in no file, but in the names of the directories that lead to the table: it is a partition of a
+     * larger one.
+     *
+     * @param needed in lower case
+     */
+    private static boolean isAbove(Set<String> needed, TableFiles files, Footers.All footers) {
+        Set<String> known = footers.first().type().getFields().stream()
+                .map(field -> lowerCase(field.getName()))
+                .collect(Collectors.toSet());
+        files.partitions().forEach(name -> known.add(lowerCase(name)));
+        return files.above().values().keySet().stream()
+                .map(SourceTable::lowerCase)
+                .anyMatch(name -> needed.contains(name) && !known.contains(name));
     }
 
     /** The columns to read, each once: those that one name finds, and Spark can read. */
@@ -198,7 +226,7 @@ record SourceTable(
         Dataset<Row> more = data.withColumn(column, value);
         List<FileColumn> all = new ArrayList<>(columns);
         all.addAll(columns(new StructType(new StructField[] {more.schema().apply(column)})));
-        return new SourceTable(name, more, features, caseSensitive, all, files, rows);
+        return new SourceTable(name, more, features, caseSensitive, all, files, rows, above);
     }
 
     /** Every column that Spark can read; half floats as the bytes that they are read as. */
@@ -278,6 +306,14 @@ record SourceTable(
                 .filter(field -> field.name().equals(exact))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    /** The value that a column has in all rows, as the names of the directories that lead to the table say; empty if they do not. */
+    Optional<String> valueAbove(String column) {
+        return above.entrySet().stream()
+                .filter(each -> same(each.getKey(), column) && each.getValue().size() == 1)
+                .map(each -> each.getValue().iterator().next())
+                .findFirst();
     }
 
     boolean has(String column) {

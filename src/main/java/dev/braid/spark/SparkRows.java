@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.batch.Bytes;
+import java.net.URI;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Iterator;
@@ -113,6 +114,11 @@ final class SparkRows {
 
         SourceFile() {
             expression.initialize(0);
+        }
+
+        /** The path in such a URI. */
+        static String path(String uri) {
+            return URI.create(uri).getPath();
         }
 
         /** Its URI, as Spark's {@code input_file_name()} says it; null if the thread reads none, as after a shuffle. */

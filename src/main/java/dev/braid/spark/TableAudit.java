@@ -2,13 +2,18 @@ package dev.braid.spark;
 
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.input_file_name;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.regexp_extract;
+import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.substring_index;
 import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
 import dev.braid.spark.NamedFiles.Part;
 import java.io.IOException;
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -18,7 +23,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
@@ -126,32 +130,21 @@ public final class TableAudit {
             problems.add(Manifest.FILE + ": expected fingerprint " + fingerprint + " (the sum over its files), got "
                     + manifest.fingerprint());
         }
+        Map<String, Long> quarantined = Shard.quarantined(manifest.files());
+        if (!quarantined.equals(manifest.quarantined())) {
+            problems.add(Manifest.FILE + ": expected rows set aside " + quarantined + " (the sum over its files), got "
+                    + manifest.quarantined());
+        }
     }
 
     private void checkQuarantine(boolean quick) throws IOException {
-        Path directory = new Path(table, Manifest.QUARANTINE);
         Map<String, Long> named = new TreeMap<>();
-        long ofKeys = manifest.quarantinedRows();
         for (Shard shard : manifest.files()) {
-            ofKeys -= shard.setAside();
             if (shard.quarantine() != null) {
                 named.put(shard.quarantine(), shard.setAside());
             }
         }
-        // Rows of bad keys are in files that no task's record names.
-        for (FileStatus entry : files.list(directory)) {
-            if (entry.getPath().getName().matches("keys-\\d+-" + manifest.run() + "\\..*parquet")) {
-                named.put(entry.getPath().getName(), null);
-            }
-        }
-        List<Part> parts = files.parts(directory, Manifest.QUARANTINE + "/", named);
-        long found = parts.stream()
-                .filter(part -> named.get(part.name()) == null)
-                .mapToLong(Part::rows)
-                .sum();
-        if (found != ofKeys) {
-            problems.add("'" + Manifest.QUARANTINE + "/keys-*': expected " + ofKeys + " rows, got " + found);
-        }
+        List<Part> parts = files.parts(new Path(table, Manifest.QUARANTINE), Manifest.QUARANTINE + "/", named);
         if (!quick && !parts.isEmpty()) {
             readOrNote(() -> checkReasons(parts));
         }
@@ -193,7 +186,7 @@ public final class TableAudit {
         String name = parts.get(0).columns().getFieldName(0);
         long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
         KeyCounts counts = KeyCounts.of(
-                List.of(read(parts).select(column(name).as(PairedTable.KEY))),
+                List.of(read(parts).select(unique(column(name)).as(PairedTable.KEY))),
                 FeatureTables.auditTasks(bytes, settings.shufflePartitions()));
         Row found = counts.rows()
                 .agg(
@@ -209,6 +202,16 @@ public final class TableAudit {
         }
     }
 
+    /** What must be there once: a key or, in partitions that several runs have written, the key in each run. */
+    private Column unique(Column key) {
+        long runs = manifest.files().stream().map(Shard::run).distinct().count();
+        if (runs < 2 || !manifest.options().containsKey(Manifest.PARTITION_BY)) {
+            return key;
+        }
+        Column file = substring_index(input_file_name(), "/", -1);
+        return when(key.isNotNull(), struct(regexp_extract(file, Shard.RUN.pattern(), 0), key));
+    }
+
     private void checkFingerprints(List<Part> parts, Map<String, Shard> shards) {
         String key = parts.get(0).columns().getFieldName(0);
         Dataset<Row> all = read(parts);
@@ -219,7 +222,8 @@ public final class TableAudit {
         Map<String, Long> found = fingerprints(hashed);
         for (Part part : parts) {
             String expected = shards.get(part.name()).fingerprint();
-            String got = Shard.hex(found.getOrDefault(part.name(), 0L));
+            String path = part.status().getPath().toString();
+            String got = Shard.hex(found.getOrDefault(path, 0L));
             if (!got.equals(expected)) {
                 problems.add("'" + part.name() + "': expected fingerprint " + expected + ", got " + got
                         + ", computed from its rows");
@@ -227,7 +231,7 @@ public final class TableAudit {
         }
     }
 
-    /** The fingerprint of each file, by its name. Tasks give text, which every serializer knows. */
+    /** The fingerprint of each file, by its path. Tasks give text, which every serializer knows. */
     private static Map<String, Long> fingerprints(Dataset<Row> rows) {
         StructType schema = rows.schema();
         List<String> sums = SparkRows.internal(rows)
@@ -244,12 +248,13 @@ public final class TableAudit {
                             .iterator();
                 })
                 .collect();
-        Map<String, Long> byName = new HashMap<>();
+        Map<String, Long> byPath = new HashMap<>();
         for (String sum : sums) {
-            long fingerprint = Long.parseUnsignedLong(sum.substring(0, sum.indexOf(' ')), 16);
-            byName.merge(sum.substring(sum.lastIndexOf('/') + 1), fingerprint, Long::sum);
+            int end = sum.indexOf(' ');
+            String path = new Path(URI.create(sum.substring(end + 1))).toString();
+            byPath.merge(path, Long.parseUnsignedLong(sum.substring(0, end), 16), Long::sum);
         }
-        return byName;
+        return byPath;
     }
 
     /** Rows that are damaged are one more problem; what may pass on a second try ends the audit. */

@@ -5,8 +5,10 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -19,18 +21,59 @@ import org.apache.hadoop.fs.Path;
  * {@code _metadata}).
  *
  * @param roots the files and directories that the table's path names
+ * @param above what the names of the directories say that lead to the roots, the roots' own included
  * @param files sorted by path
  * @param partitions the columns that directories ({@code name=value}) hold, from the outermost
  * @param ignored hidden files and directories that may hold rows: Parquet files, and what a job that is still writing, or
  *     was killed, has not published
  */
-record TableFiles(List<Path> roots, List<FileStatus> files, List<String> partitions, List<Path> ignored) {
+record TableFiles(List<Path> roots, Above above, List<FileStatus> files, List<String> partitions, List<Path> ignored) {
     private static final Pattern ESCAPED = Pattern.compile("%([0-9A-Fa-f]{2})");
 
     /** Where Hadoop's writers keep files until their job ends. */
     private static final String UNPUBLISHED = "_temporary";
     /** How many files a message names. */
     private static final int NAMED = 3;
+
+    /**
+     * The partitions of a larger table that were named.
+     *
+     * @param base the larger table; null if there is none
+     * @param values what the directories hold, by column from the outermost
+     */
+    record Above(Path base, Map<String, Set<String>> values) {
+        static final Above NONE = new Above(null, Map.of());
+
+        /** What all roots share; nothing if they are of several tables or of other columns. */
+        private static Above of(List<Entry> roots) {
+            Set<Path> bases = new LinkedHashSet<>();
+            Set<List<String>> columns = new LinkedHashSet<>();
+            Map<String, Set<String>> values = new LinkedHashMap<>();
+            for (Entry root : roots) {
+                Path path =
+                        root.status().isDirectory() ? root.path() : root.path().getParent();
+                List<String> own = new ArrayList<>();
+                while (path.getName().indexOf('=') > 0) {
+                    own.add(0, path.getName());
+                    path = path.getParent();
+                }
+                bases.add(path);
+                columns.add(own.stream().map(TableFiles::column).toList());
+                own.forEach(name -> values.computeIfAbsent(column(name), c -> new LinkedHashSet<>())
+                        .add(name.substring(name.indexOf('=') + 1)));
+            }
+            return bases.size() == 1 && columns.size() == 1 && !values.isEmpty()
+                    ? new Above(bases.iterator().next(), values)
+                    : NONE;
+        }
+    }
+
+    /** The same files, as those of the larger table: with the columns that the directories above hold. */
+    TableFiles fromBase() {
+        List<String> all = new ArrayList<>(above.values().keySet());
+        all.addAll(partitions);
+        return new TableFiles(roots, above, files, all, ignored);
+    }
 
     /**
      * A file or directory.
@@ -91,8 +134,10 @@ record TableFiles(List<Path> roots, List<FileStatus> files, List<String> partiti
             throw new InputException("expected Parquet files, got none"
                     + (ignored.isEmpty() ? "" : " but hidden ones: " + hint(ignored)));
         }
+        List<Entry> named = roots.stream().filter(root -> !root.hidden()).toList();
         return new TableFiles(
-                roots.stream().filter(root -> !root.hidden()).map(Entry::path).toList(),
+                named.stream().map(Entry::path).toList(),
+                Above.of(named),
                 files.stream().map(Entry::status).toList(),
                 partitions(files),
                 ignored);

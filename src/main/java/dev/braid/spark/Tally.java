@@ -1,6 +1,6 @@
 package dev.braid.spark;
 
-/** What one partition's rows come to. Used by one thread at a time. */
+/** What the rows of a file come to. Used by one thread at a time. */
 final class Tally {
     private long rows;
     private long tokens;

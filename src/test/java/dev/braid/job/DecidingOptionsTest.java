@@ -118,7 +118,12 @@ class DecidingOptionsTest {
     @Test
     void everyOptionThatDecidesRowsIsThere() {
         Map<String, String> deciding = deciding(
-                "--keep=a", "--mask=text=m", "--length=visual=n", "--on-bad-row=quarantine", "--max-bad-rows=1");
+                "--keep=a",
+                "--partition-by=b",
+                "--mask=text=m",
+                "--length=visual=n",
+                "--on-bad-row=quarantine",
+                "--max-bad-rows=1");
         Set<String> names = new TreeSet<>(UNDECIDING);
         deciding.keySet().forEach(name -> names.add(name.replaceFirst("\\..*", "")));
         CommandLine fuse = Braid.commandLine(new Braid()).getSubcommands().get("fuse");
@@ -146,7 +151,7 @@ class DecidingOptionsTest {
     private static Map<String, String> deciding(String... arguments) {
         FuseOptions options = options(arguments);
         Checkpoint checkpoint = options.repooled(Checkpoint.read(MODEL, HADOOP));
-        return FuseOptions.deciding(options.config(checkpoint.config()), checkpoint.config());
+        return FuseOptions.deciding(options.config(checkpoint.config()), options.partitionBy, checkpoint.config());
     }
 
     private static FuseOptions options(String... arguments) {

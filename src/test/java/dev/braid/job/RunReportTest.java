@@ -46,7 +46,9 @@ class RunReportTest {
                 Map.of(),
                 "00000000deadbeef",
                 2.5,
-                List.of());
+                List.of(),
+                null,
+                null);
         return new RunReport(manifest, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
     }
 }

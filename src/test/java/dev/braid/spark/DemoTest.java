@@ -95,7 +95,7 @@ class DemoTest {
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         try (FusionEngine engine = FusionEngine.open(spark, checkpoint, Optional.empty(), config)) {
             FusedTable table = FusedTable.at(output.toString(), false, paths.values(), hadoop);
-            OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0);
+            OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE);
             try (RunDirectory run = table.begin("demo").orElseThrow()) {
                 table.write(
                         run,

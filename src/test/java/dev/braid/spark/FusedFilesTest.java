@@ -75,7 +75,7 @@ class FusedFilesTest {
                     directory.toString(),
                     "run",
                     AuditedKeys.good(GOLDEN.rows()),
-                    new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                    new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                     files);
             for (boolean vectorized : new boolean[] {true, false}) {
                 SparkSession reader = spark.newSession();
@@ -104,7 +104,7 @@ class FusedFilesTest {
     @Test
     void onlyWhatIsNotFinishedIsComputedAgain() throws IOException {
         FusionConfig config = config(List.of(), VectorForm.ARRAY);
-        OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0);
+        OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE);
         AuditedKeys keys = AuditedKeys.good(GOLDEN.rows());
         try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
             PairedTable table = PairedTable.of(table().repartition(4), config.columns());
@@ -171,7 +171,7 @@ class FusedFilesTest {
                     directory.toString(),
                     "run",
                     AuditedKeys.good(GOLDEN.rows()),
-                    new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                    new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                     null);
             Dataset<Row> written = spark.read().parquet(directory.toString());
             assertThat(written.count()).isZero();
@@ -190,7 +190,7 @@ class FusedFilesTest {
                     directory.toString(),
                     "run",
                     AuditedKeys.good(GOLDEN.rows()),
-                    new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                    new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                     null);
         }
     }

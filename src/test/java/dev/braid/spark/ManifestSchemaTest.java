@@ -27,10 +27,11 @@ import org.junit.jupiter.api.Test;
 class ManifestSchemaTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String SHA256 = "0123456789abcdef".repeat(4);
+    private static final String RUN = "5a0f9c3e-52f4-4d6c-9c8e-1f0f0a2b3c4d";
     private static final String MOMENT = "2026-01-02T03:04:05.006Z";
 
     /** What a record lacks where there is nothing to say. */
-    private static final Set<String> OPTIONAL = Set.of("etag", "file", "quarantine");
+    private static final Set<String> OPTIONAL = Set.of("etag", "file", "quarantine", "update", "changedBy", "earlier");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -46,6 +47,8 @@ class ManifestSchemaTest {
         Map<Class<?>, JsonNode> described = Map.of(
                 Manifest.class, text,
                 Manifest.Model.class, text.at("/$defs/model"),
+                Manifest.Update.class, text.at("/$defs/update"),
+                Manifest.Run.class, text.at("/$defs/run"),
                 InputFile.class, text.at("/$defs/inputFile"),
                 Shard.class, text.at("/$defs/shard"));
         described.forEach((record, node) -> {
@@ -75,7 +78,7 @@ class ManifestSchemaTest {
 
     @Test
     void aManifestThatLacksAnyPartOrHasAnotherIsNot() throws IOException {
-        for (String place : List.of("", "/model", "/inputs/0", "/files/0", "/versions")) {
+        for (String place : List.of("", "/model", "/inputs/0", "/files/0", "/versions", "/update", "/earlier/0")) {
             List<String> names = new ArrayList<>();
             manifest("e", "f", "q").at(place).fieldNames().forEachRemaining(names::add);
             assertThat(names).isNotEmpty();
@@ -100,14 +103,15 @@ class ManifestSchemaTest {
     /** As it is written. */
     private static JsonNode manifest(String etag, String file, String quarantine) throws IOException {
         Map<String, Long> reasons = Map.of(Reason.NULL_SEQUENCE.reasonName(), 1L);
+        List<InputFile> inputs = List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, 2));
         return JSON.readTree(Json.text(new Manifest(
                 Manifest.FORMAT,
-                "5a0f9c3e-52f4-4d6c-9c8e-1f0f0a2b3c4d",
+                RUN,
                 SHA256,
                 Map.of("braid", "1", "spark", "4.2.0", "java", "17"),
                 MOMENT,
                 MOMENT,
-                List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, 2)),
+                inputs,
                 new Manifest.Model("m", SHA256),
                 Map.of("key", "id"),
                 "skipped",
@@ -117,7 +121,9 @@ class ManifestSchemaTest {
                 reasons,
                 "00000000000000ff",
                 1.5,
-                List.of(new Shard("p", List.of(0, 2), file, 2, 3, 0, "00000000000000ff", quarantine, reasons)))));
+                List.of(new Shard("p", List.of(0, 2), file, 2, 3, 0, "00000000000000ff", quarantine, reasons)),
+                quarantine == null ? null : new Manifest.Update(file, 1, 1, 0, 5, quarantine),
+                file == null ? null : List.of(new Manifest.Run(RUN, SHA256, MOMENT, MOMENT, inputs, "skipped")))));
     }
 
     /** The schema says what the reasons are called, and no reason is called otherwise. */

@@ -48,17 +48,17 @@ class OutputFilesTest {
     void tasksAreMergedInOrderWithoutAShuffle() {
         JavaRDD<Long> rows = spark.range(0, 100, 1, 40).toJavaRDD();
 
-        JavaRDD<Long> merged = new OutputFiles.Grouping(OptionalInt.empty(), 1000).merge(rows);
+        JavaRDD<Long> merged = new OutputFiles.Grouping(OptionalInt.empty(), 1000, Partitioning.NONE).merge(rows);
         assertThat(merged.getNumPartitions()).isEqualTo(6); // local[2]
         assertThat(merged.collect()).isEqualTo(rows.collect());
         assertThat(OutputFiles.groups(merged).stream().flatMap(List::stream))
                 .containsExactlyElementsOf(IntStream.range(0, 40).boxed().toList());
         assertThat(OutputFiles.groups(rows)).hasSize(40).endsWith(List.of(39));
-        assertThat(new OutputFiles.Grouping(OptionalInt.of(1), Long.MAX_VALUE / 2)
+        assertThat(new OutputFiles.Grouping(OptionalInt.of(1), Long.MAX_VALUE / 2, Partitioning.NONE)
                         .merge(rows)
                         .getNumPartitions())
                 .isEqualTo(1);
-        assertThat(new OutputFiles.Grouping(OptionalInt.of(1000), 0).merge(rows))
+        assertThat(new OutputFiles.Grouping(OptionalInt.of(1000), 0, Partitioning.NONE).merge(rows))
                 .isSameAs(rows);
     }
 

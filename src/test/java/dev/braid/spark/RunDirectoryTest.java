@@ -178,7 +178,7 @@ class RunDirectoryTest {
 
     /** Of the kinds that a full disk, another program or a user leaves. */
     @ParameterizedTest
-    @ValueSource(strings = {"", "{}", "[]", "null", "{\"partitions\": 1}", "\0\0\0", "directory"})
+    @ValueSource(strings = {"", "{}", "[]", "[null]", "[{}]", "null", "[{\"partitions\": 1}]", "\0\0\0", "directory"})
     void filesThatAreNoneOfOursAreRemoved(String content) throws IOException {
         String id = leaveAShard("a");
         Path run = directory.resolve(".out.run");
@@ -358,7 +358,8 @@ class RunDirectoryTest {
         RunDirectory.finishedShards(path, "plan", files);
         Files.createFile(directory.resolve(".out.run/part-0.parquet"));
         Shard shard = new Shard("plan", List.of(0), "part-0.parquet", 1, 1, 0, "0", null, Map.of());
-        Json.write(shard, RunDirectory.shard(path, 0), new org.apache.hadoop.fs.Path(path, "_attempts"), files);
+        Json.write(
+                List.of(shard), RunDirectory.shard(path, 0), new org.apache.hadoop.fs.Path(path, "_attempts"), files);
         run.close();
         return run.id();
     }

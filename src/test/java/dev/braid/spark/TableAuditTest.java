@@ -14,15 +14,14 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -179,11 +178,13 @@ class TableAuditTest {
     @Test
     void theQuarantineIsCheckedToo() throws IOException {
         Manifest manifest = publish();
-        String bad = manifest.files().stream()
-                .map(Shard::quarantine)
-                .filter(name -> name != null)
-                .findFirst()
-                .orElseThrow();
+        List<Shard> aside = manifest.files().stream()
+                .filter(shard -> shard.quarantine() != null)
+                .toList();
+        assertThat(aside).extracting(Shard::setAside).containsExactly(1L, 2L);
+        String bad = aside.get(0).quarantine();
+        String keys = aside.get(1).quarantine();
+        assertThat(keys).startsWith("keys-");
         edit("\"null_sequence\" : 1", "\"sparse_vector\" : 1");
         assertProblems(
                 false,
@@ -191,27 +192,26 @@ class TableAuditTest {
                         + " null_sequence=1}");
         TableAudit.check(spark, table.toString(), true);
         edit("\"sparse_vector\" : 1", "\"null_sequence\" : 1");
-        try (var keys = Files.newDirectoryStream(table.resolve("_quarantine"), "keys-*")) {
-            for (Path file : keys) {
-                Files.delete(file);
-            }
-        }
+        delete("_quarantine/" + keys);
         Files.move(table.resolve("_quarantine").resolve(bad), table.resolve("_quarantine/part-8.parquet"));
         assertProblems(
                 true,
                 "'_quarantine/part-8.parquet': expected only files that the manifest names, got another file",
-                "'_quarantine/" + bad + "': expected a file of 1 rows, got none",
-                "'_quarantine/keys-*': expected 2 rows, got 0");
+                "'_quarantine/" + keys + "': expected a file of 2 rows, got none",
+                "'_quarantine/" + bad + "': expected a file of 1 rows, got none");
     }
 
     @Test
     void totalsOfTheManifestAreThoseOfItsFiles() throws IOException {
         Manifest manifest = publish();
         edit("\"fingerprint\" : \"" + manifest.fingerprint(), "\"fingerprint\" : \"0000000000000001");
+        edit("\"quarantined\" : {\n    \"duplicate_key\" : 2,", "\"quarantined\" : {\n    \"duplicate_key\" : 3,");
         assertProblems(
                 true,
                 "_manifest.json: expected fingerprint " + manifest.fingerprint()
-                        + " (the sum over its files), got 0000000000000001");
+                        + " (the sum over its files), got 0000000000000001",
+                "_manifest.json: expected rows set aside {duplicate_key=2, null_sequence=1} (the sum over its files),"
+                        + " got {duplicate_key=3, null_sequence=1}");
     }
 
     @Test
@@ -292,47 +292,20 @@ class TableAuditTest {
             return output.write(
                     run,
                     path -> {
-                        List<Shard> shards = engine.write(
+                        List<Shard> shards = new ArrayList<>(engine.write(
                                 tables.pair(OptionalInt.empty(), keys),
                                 path,
                                 run.id(),
                                 keys,
-                                new OutputFiles.Grouping(OptionalInt.empty(), 0),
-                                FusionProgress.start(spark.sparkContext()));
-                        tables.quarantine(keys, path, run.id());
-                        return manifest(run.id(), shards, keys);
+                                new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
+                                FusionProgress.start(spark.sparkContext())));
+                        shards.addAll(tables.quarantine(keys, path, run.id()));
+                        return Written.manifest(run.id(), "identity", shards);
                     },
                     keys.rows());
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }
-    }
-
-    private static Manifest manifest(String run, List<Shard> shards, AuditedKeys keys) {
-        Map<String, Long> quarantined = new TreeMap<>(keys.setAsideBy());
-        shards.forEach(
-                shard -> shard.quarantined().forEach((reason, rows) -> quarantined.merge(reason, rows, Long::sum)));
-        long fingerprint = shards.stream()
-                .mapToLong(shard -> Long.parseUnsignedLong(shard.fingerprint(), 16))
-                .sum();
-        return new Manifest(
-                Manifest.FORMAT,
-                run,
-                "identity",
-                Map.of(),
-                "",
-                "",
-                List.of(),
-                new Manifest.Model("m", ""),
-                Map.of(),
-                "",
-                shards.stream().mapToLong(Shard::rows).sum(),
-                0,
-                0,
-                quarantined,
-                String.format(Locale.ROOT, "%016x", fingerprint),
-                0,
-                shards);
     }
 
     private void edit(String from, String to) throws IOException {
@@ -348,8 +321,9 @@ class TableAuditTest {
 
     /** Hadoop's own checksum too, which only its local file system has. */
     private void delete(String name) throws IOException {
-        Files.delete(table.resolve(name));
-        Files.deleteIfExists(table.resolve("." + name + ".crc"));
+        Path file = table.resolve(name);
+        Files.delete(file);
+        Files.deleteIfExists(file.resolveSibling("." + file.getFileName() + ".crc"));
     }
 
     private static int indexOf(byte[] bytes, byte[] part) {

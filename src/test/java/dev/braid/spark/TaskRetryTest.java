@@ -74,7 +74,7 @@ class TaskRetryTest {
                         output,
                         "run",
                         AuditedKeys.good(GOLDEN.rows()),
-                        new OutputFiles.Grouping(OptionalInt.empty(), 0),
+                        new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                         progress);
             }
             long written = spark.read().parquet(output).select("id").distinct().count();

@@ -37,7 +37,40 @@ final class Written {
         return manifest(run, identity, rows, List.of());
     }
 
+    /** The manifest of what tasks wrote. */
+    static Manifest manifest(String run, String identity, List<Shard> files) {
+        return manifest(run, identity, new Manifest.Model("m", ""), Map.of(), files, null);
+    }
+
+    /** The same of a table with partitions of other runs. */
+    static Manifest manifest(
+            String run,
+            String identity,
+            Manifest.Model model,
+            Map<String, String> options,
+            List<Shard> files,
+            List<Manifest.Run> earlier) {
+        long rows = files.stream().mapToLong(Shard::rows).sum();
+        String fingerprint = Shard.fingerprint(files);
+        Map<String, Long> quarantined = Shard.quarantined(files);
+        return manifest(run, identity, model, options, rows, quarantined, fingerprint, files, earlier);
+    }
+
     static Manifest manifest(String run, String identity, long rows, List<Shard> files) {
+        Manifest.Model model = new Manifest.Model("m", "");
+        return manifest(run, identity, model, Map.of(), rows, Map.of(), "0", files, null);
+    }
+
+    private static Manifest manifest(
+            String run,
+            String identity,
+            Manifest.Model model,
+            Map<String, String> options,
+            long rows,
+            Map<String, Long> quarantined,
+            String fingerprint,
+            List<Shard> files,
+            List<Manifest.Run> earlier) {
         return new Manifest(
                 1,
                 run,
@@ -46,15 +79,17 @@ final class Written {
                 "",
                 "",
                 List.of(),
-                new Manifest.Model("m", ""),
-                Map.of(),
+                model,
+                options,
                 "",
                 rows,
                 0,
                 0,
-                Map.of(),
-                "0",
+                quarantined,
+                fingerprint,
                 0,
-                files);
+                files,
+                null,
+                earlier);
     }
 }

@@ -1,0 +1,63 @@
+package dev.braid.job;
+
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Option;
+
+/** What becomes of a published table when its input has grown. */
+final class UpdateOptions {
+    @Option(
+            names = "--update",
+            description = "Fuse only the rows whose key is not in the published table yet, and publish them with the"
+                    + " others, in place. Model and options must be those of the table. Without a table it is an ordinary"
+                    + " run. Default: refuse a table that exists.")
+    boolean update;
+
+    @Option(
+            names = "--changed-by",
+            paramLabel = "COL",
+            converter = FuseOptions.ColumnName.class,
+            description =
+                    "With --update: also fuse the rows anew whose column COL (a version or a time) is another than in"
+                            + " the published table. The column is kept as if --keep named it. Default: rows that are there stay as"
+                            + " they are.")
+    String changedBy;
+
+    @Option(
+            names = "--prune",
+            description =
+                    "With --update: remove the rows whose key the input does not have any more. Default: they stay,"
+                            + " and are counted.")
+    boolean prune;
+
+    /**
+     * What picocli does not check.
+     *
+     * @throws UsageException if an option is given without the one that it belongs to, or with one that it excludes
+     */
+    void check(boolean overwrite) {
+        if (update && overwrite) {
+            throw new UsageException(
+                    "Cannot fuse: expected one of '--update' (adds to the table) and '--overwrite' (writes it"
+                            + " anew), got both");
+        }
+        if (!update && (changedBy() != null || prune)) {
+            throw new UsageException(
+                    "Cannot fuse: expected '--update' with '" + (prune ? "--prune" : "--changed-by") + "', got none");
+        }
+    }
+
+    /** The column whose value tells whether a row has changed; null if none does. */
+    String changedBy() {
+        return InputOptions.isMissing(changedBy) ? null : changedBy;
+    }
+
+    /** The kept columns, with the one that tells whether a row has changed. */
+    List<String> keep(List<String> named) {
+        List<String> keep = new ArrayList<>(named);
+        if (changedBy() != null && !keep.contains(changedBy())) {
+            keep.add(changedBy());
+        }
+        return keep;
+    }
+}

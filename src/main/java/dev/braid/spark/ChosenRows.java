@@ -1,0 +1,123 @@
+package dev.braid.spark;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.stream.LongStream;
+import java.util.stream.StreamSupport;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.functions;
+
+/**
+ * Some rows of a table of files, chosen by their keys before anything else of them is read. A scan that reads the keys alone
+ * has the same partitions, with the same rows in the same order, as one that reads all columns. So the keys tell the numbers
+ * of the chosen rows in each partition. A partition without such a row is not read. Driver only.
+ */
+final class ChosenRows {
+    private static final String KEY = PairedTable.KEY;
+    private static final String CHOSEN = "chosen";
+    private static final String PLACE = "place";
+    /** A place is a partition and a row's number in it, as {@code monotonically_increasing_id} says it. */
+    private static final int NUMBER_BITS = 33;
+
+    private ChosenRows() {}
+
+    /**
+     * The chosen ones of {@code rows}.
+     *
+     * @param rows of the table, with the partitions of its scan
+     * @param table with a column {@link PairedTable#KEY}; nothing but a scan
+     * @param keys of the rows that are chosen, null for those without a key; each once
+     * @param few whether the keys are few enough to be sent to every executor
+     */
+    static <T> JavaRDD<T> of(JavaRDD<T> rows, Dataset<Row> table, Dataset<Row> keys, boolean few) {
+        return rows.zipPartitions(numbers(table, keys, few, rows.getNumPartitions()), Chosen::new);
+    }
+
+    /**
+     * For each partition of a table the numbers of the rows that have one of these keys: an array that rises, or nothing.
+     *
+     * @param partitions of the rows that the numbers are for
+     */
+    static JavaRDD<long[]> numbers(Dataset<Row> table, Dataset<Row> keys, boolean few, int partitions) {
+        Dataset<Row> scan = table.select(KEY);
+        int read = SparkRows.internal(scan).getNumPartitions();
+        if (read != partitions) {
+            throw new IllegalStateException("expected keys in " + partitions + " partitions, got " + read);
+        }
+        Dataset<Row> others = keys.select(col(KEY).as(CHOSEN)).hint(few ? "broadcast" : "merge");
+        Dataset<Row> places = scan.withColumn(PLACE, functions.monotonically_increasing_id())
+                .join(others, col(KEY).eqNullSafe(col(CHOSEN)), "left_semi")
+                .select(PLACE);
+        return SparkRows.internal(places)
+                .mapPartitions(ChosenRows::byPartition)
+                .groupBy(own -> (int) own[0], partitions)
+                .values()
+                .map(ChosenRows::sorted);
+    }
+
+    /** For each partition that a place names an array: the partition, then the numbers. */
+    private static Iterator<long[]> byPartition(Iterator<InternalRow> places) {
+        Map<Long, LongStream.Builder> numbers = new HashMap<>();
+        while (places.hasNext()) {
+            long place = places.next().getLong(0);
+            long partition = place >>> NUMBER_BITS;
+            numbers.computeIfAbsent(partition, own -> LongStream.builder().add(own))
+                    .add(place & (1L << NUMBER_BITS) - 1);
+        }
+        return numbers.values().stream().map(own -> own.build().toArray()).iterator();
+    }
+
+    /** The numbers alone. */
+    private static long[] sorted(Iterable<long[]> parts) {
+        return StreamSupport.stream(parts.spliterator(), false)
+                .flatMapToLong(part -> Arrays.stream(part, 1, part.length))
+                .sorted()
+                .toArray();
+    }
+
+    /** The rows of a partition that have these numbers. */
+    private static final class Chosen<T> implements Iterator<T> {
+        private final Iterator<T> rows;
+        private final Iterator<long[]> lists;
+        /** Null until the first row is asked for. */
+        private long[] numbers;
+
+        private int next;
+        private long read;
+
+        Chosen(Iterator<T> rows, Iterator<long[]> lists) {
+            this.rows = rows;
+            this.lists = lists;
+        }
+
+        @Override
+        public boolean hasNext() {
+            if (numbers == null) {
+                numbers = lists.hasNext() ? lists.next() : new long[0];
+            }
+            return next < numbers.length;
+        }
+
+        @Override
+        public T next() {
+            if (!hasNext()) {
+                throw new NoSuchElementException();
+            }
+            while (read < numbers[next]) {
+                rows.next();
+                read++;
+            }
+            next++;
+            read++;
+            return rows.next();
+        }
+    }
+}

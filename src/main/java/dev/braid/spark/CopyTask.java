@@ -1,0 +1,161 @@
+package dev.braid.spark;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.braid.parquet.FileSchema;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.function.FlatMapFunction2;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.util.SerializableConfiguration;
+
+/** What a task does that copies a published file: writes the rows whose numbers are not among those that go. */
+final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<long[]>, String> {
+    private static final long serialVersionUID = 1L;
+
+    private final StructType columns;
+    private final FileSchema schema;
+    private final int fused;
+    private final String directory;
+    private final String run;
+    private final SerializableConfiguration settings;
+
+    /**
+     * What a task has read of a file.
+     *
+     * @param file its URI
+     * @param rows read
+     * @param kept of these, how many are in the copy
+     * @param fingerprint of all rows that were read
+     */
+    record Part(String file, long rows, long kept, String fingerprint) {}
+
+    /**
+     * What a task has written; JSON, as every serializer knows text.
+     *
+     * @param file the copy; null if all rows went
+     * @param tokens of its rows; -1 where no column tells
+     */
+    record Copy(String file, long rows, long tokens, String fingerprint, List<Part> parts) {
+        Copy {
+            requireNonNull(parts);
+        }
+    }
+
+    /**
+     * The tasks.
+     *
+     * @param columns of the rows: the key, the fused columns in their order, the others
+     * @param schema of the copies
+     * @param fused how many columns are fused
+     */
+    CopyTask(StructType columns, FileSchema schema, int fused, String directory, String run, Configuration settings) {
+        this.columns = columns;
+        this.schema = schema;
+        this.fused = fused;
+        this.directory = directory;
+        this.run = run;
+        this.settings = new SerializableConfiguration(settings);
+    }
+
+    /** Where a column of the copy comes from. */
+    private record From(int ordinal, DataType type) {}
+
+    private List<From> from(Iterable<String> names) {
+        List<From> found = new ArrayList<>();
+        for (String name : names) {
+            int ordinal = columns.fieldIndex(name);
+            found.add(new From(ordinal, columns.fields()[ordinal].dataType()));
+        }
+        return found;
+    }
+
+    @Override
+    public Iterator<String> call(Iterator<StoredRow> rows, Iterator<long[]> numbers) throws IOException {
+        long[] gone = numbers.hasNext() ? numbers.next() : new long[0];
+        List<From> others = from(
+                Arrays.stream(schema.others().fields()).map(StructField::name).toList());
+        List<From> vectors = from(schema.vectors());
+        RowHash hash = new RowHash(new StructType(Arrays.copyOf(columns.fields(), 1 + fused)));
+        int lengths = Arrays.asList(columns.fieldNames()).subList(0, 1 + fused).indexOf(FusedSchema.LENGTHS);
+        SparkRows.SourceFile source = new SparkRows.SourceFile();
+        Map<String, long[]> parts = new LinkedHashMap<>();
+        RowWriter writer = new RowWriter(others.size());
+        String name = String.format(Locale.ROOT, "part-c%05d-%s", TaskContext.getPartitionId(), run);
+        long written = 0;
+        long tokens = 0;
+        long fingerprint = 0;
+        int next = 0;
+        try (FileAttempt file = new FileAttempt(new Path(directory), name, 1, schema, settings.value())) {
+            for (long number = 0; rows.hasNext(); number++) {
+                InternalRow row = rows.next().values();
+                long own = hash.of(row);
+                long[] part = parts.computeIfAbsent(source.current(), uri -> new long[3]);
+                part[0]++;
+                part[2] += own;
+                if (next < gone.length && gone[next] == number) {
+                    next++;
+                    continue;
+                }
+                part[1]++;
+                written++;
+                fingerprint += own;
+                tokens += lengths < 0 ? 0 : sum(row, lengths);
+                FileVectors out = new FileVectors(file.open().vectors());
+                out.begin();
+                for (int v = 0; v < vectors.size(); v++) {
+                    copy(row, vectors.get(v), out, v);
+                }
+                writer.begin();
+                for (int c = 0; c < others.size(); c++) {
+                    writer.copy(c, row, others.get(c).ordinal(), others.get(c).type());
+                }
+                file.open().end(writer.row());
+            }
+            List<Part> read = new ArrayList<>();
+            parts.forEach((uri, sums) -> read.add(new Part(uri, sums[0], sums[1], Shard.hex(sums[2]))));
+            Copy copy = new Copy(file.publish(), written, lengths < 0 ? -1 : tokens, Shard.hex(fingerprint), read);
+            return List.of(Json.text(copy)).iterator();
+        }
+    }
+
+    private static void copy(InternalRow row, From from, VectorOutput out, int place) {
+        if (!(from.type() instanceof ArrayType array)) {
+            byte[] bytes = row.getBinary(from.ordinal());
+            out.bytes(place, bytes, bytes.length);
+        } else if (array.elementType() instanceof ArrayType) {
+            ArrayData list = row.getArray(from.ordinal());
+            out.beginList(place, list.numElements());
+            for (int i = 0; i < list.numElements(); i++) {
+                out.next(place, i, list.getArray(i).toFloatArray(), 0);
+            }
+            out.endList(place);
+        } else {
+            out.floats(place, row.getArray(from.ordinal()).toFloatArray(), 0);
+        }
+    }
+
+    private long sum(InternalRow row, int lengths) {
+        int groups = ((StructType) columns.fields()[lengths].dataType()).size();
+        InternalRow counts = row.getStruct(lengths, groups);
+        long sum = 0;
+        for (int g = 0; g < groups; g++) {
+            sum += counts.getInt(g);
+        }
+        return sum;
+    }
+}

@@ -1,0 +1,133 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import dev.braid.parquet.FileSchema;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructField;
+
+/**
+ * Copies published files without some of their rows, a task each: every value that stays is the same, to the bit. All rows are
+ * hashed meanwhile, and a file that is not what its manifest says is not copied. Driver only.
+ */
+final class FileCopies {
+    /** More bytes than a file has, so that each is read by one task and a task reads one. */
+    private static final String A_FILE_EACH = String.valueOf(1L << 40);
+
+    private final SparkSession spark;
+    private final TableColumns columns;
+    private final List<FusedColumn> fused;
+
+    FileCopies(SparkSession spark, TableColumns columns, List<FusedColumn> fused) {
+        this.spark = spark;
+        this.columns = columns;
+        this.fused = fused;
+    }
+
+    /**
+     * Writes the copies.
+     *
+     * @param files of the table
+     * @param keys of the rows that go
+     * @param few whether the keys are few enough to be sent to every executor
+     * @param directory that takes the copies
+     * @param run part of their names
+     * @return the records of the copies; a file whose rows all go has none
+     * @throws InputException if a file does not hold the rows that its record says
+     */
+    List<Shard> write(Path table, List<Shard> files, Dataset<Row> keys, boolean few, String directory, String run) {
+        SparkSession session = SparkSettings.reading(spark).session();
+        session.conf().set("spark.sql.files.maxPartitionBytes", A_FILE_EACH);
+        session.conf().set("spark.sql.files.openCostInBytes", A_FILE_EACH);
+        Dataset<Row> all = PublishedTable.read(session, table, files);
+        Dataset<Row> rows = all.select(columnsInOrder());
+        List<StructField> carried = Stream.concat(Stream.of(columns.key()), columns.keep().stream())
+                .map(name -> renamed(name, all.schema().apply(name)))
+                .toList();
+        FileSchema schema = new FusedFiles(carried, fused, List.of()).schema();
+        Configuration settings = SparkSettings.writing(session);
+        JavaRDD<StoredRow> stored = SparkRows.planned(rows, 0);
+        Dataset<Row> keyed = all.select(PublishedTable.column(columns.key()).as(PairedTable.KEY));
+        JavaRDD<long[]> gone = ChosenRows.numbers(keyed, keys, few, stored.getNumPartitions());
+        CopyTask task = new CopyTask(rows.schema(), schema, fused.size(), directory, run, settings);
+        List<String> copies = new ArrayList<>();
+        JavaSparkContext context = JavaSparkContext.fromSparkContext(session.sparkContext());
+        SparkSettings.run(
+                context,
+                settings,
+                () -> copies.addAll(stored.zipPartitions(gone, task).collect()));
+        return records(
+                table,
+                files,
+                copies.stream()
+                        .map(text -> Json.parse(text, CopyTask.Copy.class))
+                        .toList());
+    }
+
+    private static StructField renamed(String name, StructField field) {
+        return new StructField(name, field.dataType(), true, field.metadata());
+    }
+
+    /** The key, then the fused columns, which are hashed in this order, then the others. */
+    private Column[] columnsInOrder() {
+        return Stream.of(Stream.of(columns.key()), fused.stream().map(FusedColumn::name), columns.keep().stream())
+                .flatMap(Function.identity())
+                .map(PublishedTable::column)
+                .toArray(Column[]::new);
+    }
+
+    private List<Shard> records(Path table, List<Shard> files, List<CopyTask.Copy> copies) {
+        Map<String, Shard> byPath = files.stream()
+                .collect(Collectors.toMap(
+                        shard -> new Path(table, shard.file()).toUri().getPath(), Function.identity()));
+        Map<String, Long> rows = new TreeMap<>();
+        Map<String, Long> fingerprints = new TreeMap<>();
+        List<Shard> records = new ArrayList<>();
+        for (CopyTask.Copy copy : copies) {
+            double tokens = 0;
+            double truncated = 0;
+            Shard first = null;
+            for (CopyTask.Part part : copy.parts()) {
+                String path = SparkRows.SourceFile.path(part.file());
+                Shard shard = byPath.get(path);
+                first = first == null ? shard : first;
+                rows.merge(path, part.rows(), Long::sum);
+                fingerprints.merge(path, Long.parseUnsignedLong(part.fingerprint(), 16), Long::sum);
+                double share = (double) part.kept() / shard.rows();
+                tokens += shard.tokens() * share;
+                truncated += shard.truncated() * share;
+            }
+            if (copy.file() != null) {
+                long exact = copy.tokens() < 0 ? Math.round(tokens) : copy.tokens();
+                records.add(first.copied(copy.file(), copy.rows(), exact, Math.round(truncated), copy.fingerprint()));
+            }
+        }
+        List<String> problems = new ArrayList<>();
+        byPath.forEach((path, shard) -> {
+            long found = rows.getOrDefault(path, 0L);
+            String fingerprint = Shard.hex(fingerprints.getOrDefault(path, 0L));
+            if (found != shard.rows() || !fingerprint.equals(shard.fingerprint())) {
+                problems.add("'" + shard.file() + "': expected " + shard.rows() + " rows of fingerprint "
+                        + shard.fingerprint() + " (" + Manifest.FILE + "), got " + found + " of " + fingerprint);
+            }
+        });
+        if (!problems.isEmpty()) {
+            throw InputException.of(
+                    "Cannot update '" + table + "'; restore the table, or write it anew with '--overwrite'", problems);
+        }
+        return records;
+    }
+}

@@ -1,0 +1,207 @@
+package dev.braid.spark;
+
+import static org.apache.spark.sql.functions.col;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.ModelConfig;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
+
+/** The table that a run updates: the files that its manifest names, and what becomes of them. Driver only. */
+public final class PublishedTable {
+    private static final String KEY = PairedTable.KEY;
+    private static final String FILE = "file";
+
+    private final SparkSession spark;
+    private final Path table;
+    private final Manifest manifest;
+    private final FusionConfig config;
+    private final ModelConfig model;
+    private final String version;
+    private final boolean prune;
+
+    /**
+     * A table that is there.
+     *
+     * @param table its path
+     * @param config of the run, which is that of the table
+     * @param model with the pooling of the run
+     * @param version the kept column whose value tells whether a row has changed; null if none does
+     * @param prune whether rows go whose key the input does not have any more
+     */
+    public PublishedTable(
+            SparkSession spark,
+            String table,
+            Manifest manifest,
+            FusionConfig config,
+            ModelConfig model,
+            String version,
+            boolean prune) {
+        this.spark = spark;
+        this.table = new Path(table);
+        this.manifest = manifest;
+        this.config = config;
+        this.model = model;
+        this.version = version;
+        this.prune = prune;
+    }
+
+    /** Whether an update changes anything: the quarantine is written anew, so that it holds no row that is there no more. */
+    public boolean changes(AuditedKeys keys) {
+        return keys.toFuse() > 0 || keys.known().removed(prune) > 0 || manifest.quarantinedRows() > 0;
+    }
+
+    /** How many rows the updated table has, with those that are set aside. */
+    public long rows(AuditedKeys keys) {
+        return keys.rows() + (prune ? 0 : keys.known().left());
+    }
+
+    /** What the manifest of the updated table says of the update. */
+    public Manifest.Update update(AuditedKeys keys) {
+        return new Manifest.Update(
+                manifest.run(),
+                manifest.rows() - keys.known().removed(prune),
+                keys.known().changed(),
+                keys.known().spoiled() + (prune ? keys.known().left() : 0),
+                prune ? 0 : keys.known().left(),
+                version);
+    }
+
+    /**
+     * Its keys, and the version of each row.
+     *
+     * @param inputs with the columns under the names of a {@link PairedTable}
+     * @throws InputException if a column is not of the input's type
+     */
+    KeyCounts.Published keys(SparkSession session, List<Dataset<Row>> inputs) {
+        Dataset<Row> rows = read(session, files());
+        checkTypes(rows.schema(), inputs);
+        List<Column> selected = new ArrayList<>(List.of(key()));
+        String name = null;
+        if (version != null) {
+            name = PairedTable.kept(config.columns().keep().indexOf(version));
+            selected.add(column(version).as(name));
+        }
+        return new KeyCounts.Published(rows.select(selected.toArray(Column[]::new)), name);
+    }
+
+    private void checkTypes(StructType published, List<Dataset<Row>> inputs) {
+        List<String> problems = new ArrayList<>();
+        List<String> carried = config.columns().carried();
+        for (int c = 0; c < carried.size(); c++) {
+            String name = carried.get(c);
+            String paired = c == 0 ? KEY : PairedTable.kept(c - 1);
+            DataType expected = published.apply(name).dataType();
+            for (Dataset<Row> input : inputs) {
+                if (List.of(input.columns()).contains(paired)) {
+                    String type = input.schema().apply(paired).dataType().catalogString();
+                    if (!type.equals(expected.catalogString())) {
+                        problems.add("column '" + name + "': expected " + expected.catalogString()
+                                + " (the published table), got " + type);
+                    }
+                }
+            }
+            if (name.equals(version) && !SparkRows.isOrderable(expected)) {
+                problems.add("column '" + name + "': expected a type that has an order (--changed-by), got "
+                        + expected.catalogString());
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot update '" + table + "'", problems);
+        }
+    }
+
+    /**
+     * The records of the updated table: of published files that stay, of copies without the rows that go, and of those that the
+     * run has fused.
+     *
+     * @param fused what the run has fused
+     * @param tables opened for this table, with their keys audited
+     * @param directory of the run, which takes the copies
+     * @param run its identifier
+     * @throws InputException if a file that is copied is not what its manifest says
+     */
+    public List<Shard> with(List<Shard> fused, FeatureTables tables, AuditedKeys keys, String directory, String run)
+            throws IOException {
+        List<Shard> copied = new ArrayList<>();
+        List<Shard> updated = new ArrayList<>(files());
+        long removed = keys.known().removed(prune);
+        if (removed > 0) {
+            Dataset<Row> gone = tables.removed(keys, prune);
+            boolean few = removed <= Pairing.BROADCAST_KEYS;
+            List<Shard> holding = holding(gone, few);
+            updated.removeAll(holding);
+            copied = new FileCopies(spark, config.columns(), FusedSchema.columns(config, model))
+                    .write(table, holding, gone, few, directory, run);
+        }
+        updated.replaceAll(Shard::withoutQuarantine);
+        updated.addAll(copied);
+        for (Shard shard : fused) {
+            Shard own = shard;
+            if (shard.file() != null && shard.rows() == 0 && !updated.isEmpty()) {
+                Path file = new Path(directory, shard.file());
+                file.getFileSystem(spark.sparkContext().hadoopConfiguration()).delete(file, false);
+                own = shard.withoutFile();
+            }
+            if (own.file() != null || own.quarantine() != null) {
+                updated.add(own);
+            }
+        }
+        return updated;
+    }
+
+    /** The published files that have one of these keys. */
+    private List<Shard> holding(Dataset<Row> keys, boolean few) {
+        Dataset<Row> found = read(SparkSettings.reading(spark).session(), files())
+                .select(key(), functions.input_file_name().as(FILE))
+                .join(
+                        keys.select(col(KEY).as("gone")).hint(few ? "broadcast" : "merge"),
+                        col(KEY).equalTo(col("gone")),
+                        "left_semi")
+                .select(FILE)
+                .distinct();
+        Set<String> paths = new HashSet<>();
+        found.collectAsList().forEach(row -> paths.add(SparkRows.SourceFile.path(row.getString(0))));
+        return files().stream()
+                .filter(shard ->
+                        paths.contains(new Path(table, shard.file()).toUri().getPath()))
+                .toList();
+    }
+
+    private List<Shard> files() {
+        return manifest.files().stream().filter(shard -> shard.file() != null).toList();
+    }
+
+    private Dataset<Row> read(SparkSession session, List<Shard> files) {
+        return read(session, table, files);
+    }
+
+    /** The rows of some files of a table. */
+    static Dataset<Row> read(SparkSession session, Path table, List<Shard> files) {
+        return session.read()
+                .option("__globPaths__", false)
+                .option("parquet.page.verify-checksum.enabled", true)
+                .parquet(files.stream()
+                        .map(shard -> new Path(table, shard.file()).toString())
+                        .toArray(String[]::new));
+    }
+
+    private Column key() {
+        return column(config.columns().key()).as(KEY);
+    }
+
+    static Column column(String name) {
+        return col("`" + name.replace("`", "``") + "`");
+    }
+}

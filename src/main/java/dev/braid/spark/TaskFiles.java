@@ -1,0 +1,156 @@
+package dev.braid.spark;
+
+import dev.braid.parquet.FileSchema;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.parquet.hadoop.ParquetOutputFormat;
+import org.apache.spark.sql.catalyst.InternalRow;
+
+/**
+ * The files of fused rows that a task attempt writes: one, or one for each partition of the table that its rows belong to.
+ * Together they hold as much in memory as a row group. At most {@value #MOST_OPEN} are open at a time: for a further
+ * partition the file that was used longest ago is completed, and more rows of its partition begin another file.
+ *
+ * <p>Which rows a file holds depends on their order only if there are more partitions; {@link FusionEngine#write} sees to it that
+ * the order is the same in every attempt then.
+ */
+final class TaskFiles implements AutoCloseable {
+    static final int MOST_OPEN = 64;
+
+    private final Path directory;
+    private final String name;
+    private final FileSchema columns;
+    private final PartitionPath partitions;
+    private final Configuration settings;
+    private final long mostBuffered;
+
+    private final List<Begun> all = new ArrayList<>();
+    /** By partition, the one that was used longest ago first. */
+    private final Map<String, FileAttempt> open = new LinkedHashMap<>(16, 0.75f, true);
+    /** How many files of a partition there are. */
+    private final Map<String, Integer> counts = new HashMap<>();
+
+    /** The file of the row that is being written. */
+    private FileAttempt current;
+
+    private long buffered;
+
+    /** A file, and the path of its partition. */
+    private record Begun(String partition, FileAttempt file) {}
+
+    /**
+     * A complete file.
+     *
+     * @param path in the directory of the run
+     */
+    record Written(String path, Tally tally) {}
+
+    /**
+     * The files of an attempt.
+     *
+     * @param directory of the run
+     * @param name of each file in the directory of its partition, without its ending
+     * @param columns of each file
+     */
+    TaskFiles(Path directory, String name, FileSchema columns, PartitionPath partitions, Configuration settings) {
+        this.directory = directory;
+        this.name = name;
+        this.columns = columns;
+        this.partitions = partitions;
+        this.settings = settings;
+        this.mostBuffered = ParquetOutputFormat.getLongBlockSize(settings);
+    }
+
+    /** What takes the vectors of the next row, which has these carried values. */
+    VectorOutput vectors(InternalRow carried) {
+        String partition = partitions.of(carried);
+        current = open.get(partition);
+        if (current == null) {
+            try {
+                current = begin(partition);
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        }
+        return current.vectors();
+    }
+
+    /**
+     * Ends the row whose vectors were written.
+     *
+     * @param row its other values
+     * @param count counts it
+     */
+    void end(InternalRow row, Consumer<Tally> count) throws IOException {
+        long before = current.buffered();
+        current.open().end(row);
+        count.accept(current.tally());
+        buffered += current.buffered() - before;
+        if (buffered > mostBuffered) {
+            FileAttempt largest = open.values().stream()
+                    .max(Comparator.comparing(FileAttempt::buffered))
+                    .orElseThrow();
+            buffered -= largest.buffered();
+            largest.open().flush();
+        }
+    }
+
+    private FileAttempt begin(String partition) throws IOException {
+        if (open.size() == MOST_OPEN) {
+            Iterator<FileAttempt> oldest = open.values().iterator();
+            FileAttempt unused = oldest.next();
+            buffered -= unused.buffered();
+            unused.complete();
+            oldest.remove();
+        }
+        int earlier = counts.merge(partition, 1, Integer::sum) - 1;
+        String place = partition.isEmpty() ? name : partition + "/" + name;
+        String unique = earlier == 0 ? place : place + "-" + earlier;
+        FileAttempt file = new FileAttempt(directory, unique, 1 + all.size(), columns, settings);
+        all.add(new Begun(partition, file));
+        open.put(partition, file);
+        return file;
+    }
+
+    /** Begins a file that may stay without rows, and shows the columns of the table; one of a partition always has rows. */
+    void showColumns() throws IOException {
+        if (!partitions.isEmpty()) {
+            return;
+        }
+        if (all.isEmpty()) {
+            begin("");
+        }
+        all.get(0).file().open();
+    }
+
+    /** Completes the files and gives them their names; in the order of these. */
+    List<Written> publish() throws IOException {
+        List<Written> written = new ArrayList<>();
+        for (Begun begun : all) {
+            FileAttempt file = begun.file();
+            if (begun.partition().isEmpty() || file.tally().rows() > 0) {
+                String path = file.publish();
+                written.add(
+                        new Written(begun.partition().isEmpty() ? path : begun.partition() + "/" + path, file.tally()));
+            }
+        }
+        written.sort(Comparator.comparing(Written::path));
+        return written;
+    }
+
+    /** Removes what an attempt that failed has left. */
+    @Override
+    public void close() {
+        all.forEach(begun -> begun.file().close());
+    }
+}
