@@ -9,19 +9,20 @@ import java.util.stream.Collectors;
  * What a run did, printed at its end.
  *
  * @param manifest of the table
+ * @param tokens that the run fused; of a table that was not updated, all
  * @param multiplyAdds of the model's matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
  * @param elapsed from a Spark session that has started to the output published
  */
-record RunReport(Manifest manifest, long multiplyAdds, Duration elapsed, String output) {
+record RunReport(Manifest manifest, long tokens, long multiplyAdds, Duration elapsed, String output) {
 
-    /** One line per figure, aligned; what was not truncated goes without saying. */
+    /** One line per figure, aligned; the line of truncated rows is omitted where there are none. */
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
         TextTable report = TextTable.plain()
                 .add("verified", manifest.verified())
                 .add("rows", rows())
-                .add("tokens", format("%,d", manifest.tokens()));
+                .add("tokens", format("%,d", tokens));
         if (manifest.truncated() > 0) {
             report.add("truncated", format("%,d rows", manifest.truncated()));
         }
@@ -39,7 +40,7 @@ record RunReport(Manifest manifest, long multiplyAdds, Duration elapsed, String 
         }
         return report.add("fingerprint", manifest.fingerprint())
                 .add("seconds", format("%,.1f", seconds))
-                .add("tokens/s", format("%,.0f", manifest.tokens() / seconds))
+                .add("tokens/s", format("%,.0f", tokens / seconds))
                 .add("GFLOP/s", format("%,.1f", 2.0 * multiplyAdds / seconds / 1e9))
                 .add("output", SafeText.message(output))
                 .toString();
