@@ -427,6 +427,19 @@ def cluster():
             ])  # fmt: skip
         workers[1].wait()
         workers[1] = worker(1)
+        place = Place("cluster-killed", paired(), spark=[*spark, "--conf", "spark.speculation=false", "--conf", "spark.task.maxFailures=1"])
+        process = place.start(env=real)
+        wait_for_shards(place, process, 3)
+        for pid in processes("CoarseGrainedExecutorBackend"):
+            if os.readlink(f"/proc/{pid}/cwd").startswith(str(logs)):
+                os.kill(pid, signal.SIGKILL)
+        _, error = process.communicate(timeout=200)
+        last = error.strip().splitlines()[-1]
+        print(f"      {last}")
+        check("kill -9 of the executors, with one failure allowed: the setting to change is named", [
+            "" if process.returncode == 1 else f"code {process.returncode}",
+            "" if "raise spark.executor.memoryOverhead" in last and "\tat " not in error else error.strip()[-600:],
+        ])  # fmt: skip
         place = Place("cluster-driver", paired(), spark=spark)
         process = place.start(env=real)
         wait_for_shards(place, process, 3)

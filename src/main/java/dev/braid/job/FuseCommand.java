@@ -9,6 +9,7 @@ import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
+import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.OutputFiles;
 import dev.braid.spark.PairedTable;
 import dev.braid.spark.RunDirectory;
@@ -92,6 +93,7 @@ final class FuseCommand implements Callable<Integer> {
 
             FeatureTables tables =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
+            MemoryPlan.check(spark, checkpoint, config, tables);
             String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
             RunManifest description = new RunManifest(
                     start,
