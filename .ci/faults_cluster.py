@@ -125,6 +125,16 @@ def cluster():
         problem = place.run(**real)
         check(f"kill -9 of the driver with {len(before)} tasks finished, its executors alive, then run again at once", [
             problem, *([] if problem else [*differs(place, reference), place.left(), recomputed(place, before)])])  # fmt: skip
+
+        one = ["--conf", "spark.speculation=false", "--conf", "spark.task.maxFailures=1"]
+        place = Place("cluster-killed", paired(), spark=[*started.options(), *one])
+        process = place.start(**real, hook=place.hold(3))
+        place.wait(process, 3)
+        killed = sum(started.kill_executor(number) for number in started.workers)
+        problem = place.end(process, expected=1)
+        said = place.error.strip()
+        check(f"kill -9 of {killed} executors, with one failure allowed: the setting to change is named", [
+            problem, "" if "raise spark.executor.memoryOverhead" in said and "\tat " not in said else said[-600:]])  # fmt: skip
     finally:
         started.stop()
 

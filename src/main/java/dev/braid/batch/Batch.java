@@ -40,10 +40,20 @@ public final class Batch {
         this.maxTokens = maxTokens;
         this.blocks = List.copyOf(blocks);
         this.full = full;
-        int mostRows = maxTokens / (leadingTokens + 1);
+        int mostRows = mostRows(leadingTokens, maxTokens);
         this.firstTokens = new int[mostRows + 1];
         this.lengths = new int[Math.multiplyExact(mostRows, modalities)];
         this.modalityTokens = new int[modalities];
+    }
+
+    /** A row may lack all modalities but one. */
+    private static int mostRows(int leadingTokens, int maxTokens) {
+        return maxTokens / (leadingTokens + 1);
+    }
+
+    /** Bytes of Java heap that a batch of these sizes takes. */
+    public static long heapBytes(int modalities, int leadingTokens, int maxTokens) {
+        return (1 + mostRows(leadingTokens, maxTokens) * (1L + modalities)) * Integer.BYTES;
     }
 
     /** Whether a row can still be added whose modalities have so many tokens together. */

@@ -30,6 +30,7 @@ import picocli.CommandLine.ScopeType;
             InspectCommand.class,
             VerifyCommand.class,
             AuditCommand.class,
+            PlanCommand.class,
             NeighboursCommand.class
         },
         versionProvider = Braid.Version.class)
@@ -105,13 +106,11 @@ public final class Braid {
         } catch (ParameterException e) {
             return arguments; // The run itself reports it.
         }
-        if (subcommand == null || !(subcommand.commandSpec().userObject() instanceof FuseCommand fuse)) {
+        String named = subcommand == null ? null : subcommand.matchedOptionValue("--options", (String) null);
+        if (named == null || subcommand.isUsageHelpRequested()) {
             return arguments;
         }
-        if (fuse.optionsFile == null || subcommand.isUsageHelpRequested()) {
-            return arguments;
-        }
-        OptionsFile file = OptionsFile.read(fuse.optionsFile);
+        OptionsFile file = OptionsFile.read(named);
         file.checkKeys(subcommand.commandSpec());
         List<String> added = file.argumentsBeside(subcommand);
         added.add(0, subcommand.commandSpec().name());

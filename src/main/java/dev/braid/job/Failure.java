@@ -24,9 +24,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** How a run that did not work out ends: one message on standard error, and an {@link ExitCode}. */
 final class Failure {
     private static final int DEEPEST_CAUSE = 64;
-    private static final Set<String> SCRIPTS = Set.of("fuse", "inspect", "verify", "audit");
-    private static final Set<Diagnosis.Kind> OF_THE_MACHINE =
-            EnumSet.of(Diagnosis.Kind.HEAP, Diagnosis.Kind.NATIVE_MEMORY, Diagnosis.Kind.DISK_FULL);
+    private static final Set<String> SCRIPTS = Set.of("fuse", "inspect", "verify", "audit", "plan");
+    private static final Set<Diagnosis.Kind> OF_THE_MACHINE = EnumSet.of(
+            Diagnosis.Kind.HEAP, Diagnosis.Kind.NATIVE_MEMORY, Diagnosis.Kind.CONTAINER, Diagnosis.Kind.DISK_FULL);
 
     private final PrintWriter error;
 

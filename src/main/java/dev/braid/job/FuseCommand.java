@@ -9,6 +9,7 @@ import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
+import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.OutputFiles;
 import dev.braid.spark.PairedTable;
 import dev.braid.spark.PartitionRun;
@@ -97,6 +98,7 @@ final class FuseCommand implements Callable<Integer> {
             FeatureTables input =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             Partitioning partitions = input.partitioning(options.partitionBy);
+            MemoryPlan.check(spark, checkpoint, config, input);
             String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
             RunManifest description = new RunManifest(
                     start,

@@ -154,32 +154,40 @@ final class FuseOptions {
                     + " is one.")
     boolean noVerify;
 
+    /** As {@link #check(String)}, for the command that writes. */
+    void check() {
+        check("fuse");
+    }
+
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
      * --features}, and what {@link InputOptions#check}, {@link PolicyOptions#policy} and {@link UpdateOptions#check} say.
      *
      * @throws UsageException naming the first of these that is wrong
      */
-    void check() {
+    void check(String command) {
         List<String> missing = new ArrayList<>();
         Map<String, String> required = new LinkedHashMap<>();
         required.put("--model", input.model);
         required.put("--key", input.key);
-        required.put("--output", output);
+        if (command.equals("fuse")) {
+            required.put("--output", output);
+        }
         required.forEach((option, value) -> {
             if (InputOptions.isMissing(value)) {
                 missing.add("'" + option + "'");
             }
         });
         if (!missing.isEmpty()) {
-            throw new UsageException("Cannot fuse: expected " + String.join(", ", missing) + " (required), got none");
+            throw new UsageException(
+                    "Cannot " + command + ": expected " + String.join(", ", missing) + " (required), got none");
         }
-        input.check("fuse");
+        input.check(command);
         rows.policy();
         checkPartitions();
         update.check(overwrite);
         if (!input.hasTables()) {
-            throw InputOptions.oneOfBoth("fuse", "neither");
+            throw InputOptions.oneOfBoth(command, "neither");
         }
         if (pooling == Pooling.NONE && emit.contains(Emitted.POOLED)) {
             throw new UsageException(

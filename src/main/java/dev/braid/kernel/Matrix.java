@@ -1,6 +1,7 @@
 package dev.braid.kernel;
 
 import java.nio.FloatBuffer;
+import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.FloatPointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -21,6 +22,8 @@ public final class Matrix implements AutoCloseable {
         NativeMemory.unguard();
         NativeCache.own();
     }
+
+    private static final AtomicLong HELD = new AtomicLong();
 
     private final INDArray owner;
     private final FloatPointer base;
@@ -43,6 +46,16 @@ public final class Matrix implements AutoCloseable {
         this.stride = stride;
     }
 
+    /** Bytes that {@link #allocate} takes for a matrix of these sizes. */
+    public static long bytes(long rows, long columns) {
+        return rows * columns * Float.BYTES + CACHE_LINE;
+    }
+
+    /** Bytes of all matrices of this JVM that are not closed. */
+    static long heldBytes() {
+        return HELD.get();
+    }
+
     /**
      * A new matrix of zeros; {@link #close} frees its memory.
      *
@@ -56,7 +69,8 @@ public final class Matrix implements AutoCloseable {
             throw new IllegalArgumentException(
                     "a matrix holds 1 to " + MAX_ELEMENTS + " floats, got [" + rows + ", " + columns + "]");
         }
-        INDArray owner = Nd4j.create(DataType.FLOAT, elements + CACHE_LINE / Float.BYTES);
+        INDArray owner = Nd4j.create(DataType.FLOAT, bytes(rows, columns) / Float.BYTES);
+        HELD.addAndGet(owner.length() * Float.BYTES);
         FloatPointer memory = new FloatPointer(owner.data().addressPointer());
         long past = memory.address() % CACHE_LINE;
         FloatPointer base = memory.getPointer(past == 0 ? 0 : (CACHE_LINE - past) / Float.BYTES);
@@ -108,6 +122,9 @@ public final class Matrix implements AutoCloseable {
     /** Frees the memory, under every window as well. */
     @Override
     public void close() {
+        if (!owner.wasClosed()) {
+            HELD.addAndGet(-owner.length() * Float.BYTES);
+        }
         owner.close();
     }
 

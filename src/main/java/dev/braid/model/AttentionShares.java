@@ -26,9 +26,19 @@ final class AttentionShares {
         this.layers = config.layers();
         this.heads = config.heads();
         this.groups = config.leadingTokens() + config.modalities().size();
-        int mostRows = maxTokens / (config.leadingTokens() + 1); // a row may lack all modalities but one
-        this.sums = new double[Math.multiplyExact(mostRows + 1, layers * groups)];
+        this.sums = new double[Math.toIntExact(sums(config, maxTokens))];
         this.weights = new float[maxTokens];
+    }
+
+    private static long sums(ModelConfig config, int maxTokens) {
+        int mostRows = maxTokens / (config.leadingTokens() + 1); // a row may lack all modalities but one
+        int groups = config.leadingTokens() + config.modalities().size();
+        return (mostRows + 1L) * config.layers() * groups;
+    }
+
+    /** Bytes of Java heap for a budget of so many tokens. */
+    static long heapBytes(ModelConfig config, int maxTokens) {
+        return sums(config, maxTokens) * Double.BYTES + (long) maxTokens * Float.BYTES;
     }
 
     /** Forgets what the last batch received. */

@@ -105,6 +105,23 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
+     * Bytes outside the Java heap of the packed weights, at least: the kernels' layouts pad them by little, and while a linear
+     * map is packed, a copy of it is held too.
+     */
+    public static long weightBytes(Checkpoint checkpoint, Precision precision) {
+        return checkpoint.parameters() * precision.weightBytes();
+    }
+
+    /** Bytes of the largest copy of a linear map that is held while the weights are packed. */
+    public static long packingBytes(ModelConfig config) {
+        long widest = Math.max(3L * config.hiddenSize(), config.intermediateSize());
+        for (ModalityConfig modality : config.modalities()) {
+            widest = Math.max(widest, modality.featureSize());
+        }
+        return widest * config.hiddenSize() * Float.BYTES;
+    }
+
+    /**
      * Every buffer of one thread, for batches of up to {@code maxTokens} tokens.
      *
      * @throws InputException as {@link #check} says

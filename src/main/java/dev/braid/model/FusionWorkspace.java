@@ -17,13 +17,11 @@ import java.util.Set;
  * FusionModel#fuse} runs, and {@link #pooled} and {@link #tokens} read the result until the next row is packed. Used by
  * one thread at a time.
  *
- * <p>Held, in floats (N rounded up to a multiple of 16, K feature sizes, D hidden, F intermediate size, H heads): hidden N x
- * D, queries, keys and values N x 3 D, context N x D, scores H x min(N, 128) x N, and 128 x (sum of K + 2 D + F) around
- * linear maps.
+ * <p>{@link WorkspaceShapes} says how large they are.
  */
 public final class FusionWorkspace implements AutoCloseable {
     /** Queries of a row that are attended together. */
-    static final int MAX_QUERIES = 128;
+    static final int MAX_QUERIES = WorkspaceShapes.MAX_QUERIES;
 
     private final ModelConfig config;
     private final List<Matrix> buffers = new ArrayList<>();
@@ -60,25 +58,24 @@ public final class FusionWorkspace implements AutoCloseable {
             int threads) {
         FusionModel.check(config, maxTokens);
         this.config = config;
-        int height = Block.roundUp(maxTokens);
-        int blockHeight = Math.min(height, Block.MAX_TOKENS);
         int hiddenSize = config.hiddenSize();
+        WorkspaceShapes shapes = WorkspaceShapes.of(config, maxTokens);
         List<FeatureBlock> blocks = new ArrayList<>();
-        for (var modality : config.modalities()) {
-            Matrix matrix = allocate(blockHeight, modality.featureSize());
-            blocks.add(new FeatureBlock(features.size(), matrix.buffer(), blockHeight));
+        for (WorkspaceShapes.Size size : shapes.features()) {
+            Matrix matrix = allocate(size);
+            blocks.add(new FeatureBlock(features.size(), matrix.buffer(), size.rows()));
             features.add(matrix);
         }
-        this.projected = allocate(blockHeight, hiddenSize);
-        this.hidden = allocate(height, hiddenSize);
-        this.normed = allocate(blockHeight, hiddenSize);
-        this.queryKeyValue = allocate(height, 3 * hiddenSize);
+        this.projected = allocate(shapes.projected());
+        this.hidden = allocate(shapes.hidden());
+        this.normed = allocate(shapes.normed());
+        this.queryKeyValue = allocate(shapes.queryKeyValue());
         this.query = queryKeyValue.columns(0, hiddenSize);
         this.key = queryKeyValue.columns(hiddenSize, hiddenSize);
         this.value = queryKeyValue.columns(2 * hiddenSize, hiddenSize);
-        this.context = allocate(height, hiddenSize);
-        this.scores = allocate(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens);
-        this.intermediate = allocate(blockHeight, config.intermediateSize());
+        this.context = allocate(shapes.context());
+        this.scores = allocate(shapes.scores());
+        this.intermediate = allocate(shapes.intermediate());
         this.kernels = library.open(threads);
         this.projectors = projectors;
         this.batch = new Batch(blocks, config.leadingTokens(), maxTokens, this::project);
@@ -89,10 +86,26 @@ public final class FusionWorkspace implements AutoCloseable {
         this.pooledOnly = readouts.isEmpty() && config.pooling().readsOneToken();
     }
 
-    private Matrix allocate(int rows, int columns) {
-        Matrix matrix = Matrix.allocate(rows, columns);
+    private Matrix allocate(WorkspaceShapes.Size size) {
+        Matrix matrix = Matrix.allocate(size.rows(), size.columns());
         buffers.add(matrix);
         return matrix;
+    }
+
+    /**
+     * Bytes outside the Java heap of the buffers of one workspace. Its kernels hold scratch memory and compiled code beside
+     * them.
+     *
+     * @param maxTokens as {@link FusionModel#check} allows
+     */
+    public static long nativeBytes(ModelConfig config, int maxTokens) {
+        return WorkspaceShapes.of(config, maxTokens).bytes();
+    }
+
+    /** Bytes of Java heap of one workspace. */
+    public static long heapBytes(ModelConfig config, int maxTokens, Set<Readout> readouts) {
+        long attention = readouts.contains(Readout.ATTENTION) ? AttentionShares.heapBytes(config, maxTokens) : 0;
+        return attention + Batch.heapBytes(config.modalities().size(), config.leadingTokens(), maxTokens);
     }
 
     /** The rows to fuse, in order. */

@@ -23,6 +23,8 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         HEAP,
         /** Too little memory outside the heap. */
         NATIVE_MEMORY,
+        /** An executor that was killed from outside, mostly because its container or machine had too little memory. */
+        CONTAINER,
         /** No free space at the output, in Spark's local directories or for temporary files. */
         DISK_FULL,
         /** Storage, network, lost executors, an interruption. */
@@ -34,10 +36,14 @@ public record Diagnosis(Kind kind, String cause, String disk) {
     private static final Set<String> MEMORY = Set.of("OutOfMemoryError");
     private static final List<String> HEAP =
             List.of("heap space", "GC overhead", "array size", "UNABLE_TO_ACQUIRE_MEMORY", "Unable to acquire");
+    /** ND4J's words. */
+    private static final List<String> NATIVE = List.of("Allocation failed: [");
+
     private static final Pattern HEAP_EXIT = Pattern.compile("exit(ed with)? (code|status):? 52\\b");
+    /** SIGKILL is 137, SIGTERM 143. */
     private static final Pattern KILLED = Pattern.compile(
-            "exit(ed with)? (code|status):? 137\\b|OOMKilled|exceeding (physical |virtual )?memory limits"
-                    + "|running beyond (the )?'?(PHYSICAL|VIRTUAL|physical|virtual)'? memory");
+            "(?i)exit(ed with)? (code|status)( is|:)? ?(137|143)\\b|OOMKilled|exceeding (physical |virtual )?memory limits"
+                    + "|running (\\S+ )?beyond (the )?'?(physical|virtual)'? memory|possible container OOM");
 
     private static final Set<String> DISK_TYPES = Set.of(
             "DSQuotaExceededException",
@@ -181,7 +187,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
      */
     public static Diagnosis of(Throwable failure) {
         List<Cause> all = Cause.all(failure);
-        for (Kind kind : List.of(Kind.HEAP, Kind.NATIVE_MEMORY, Kind.DISK_FULL, Kind.PASSING)) {
+        for (Kind kind : List.of(Kind.HEAP, Kind.NATIVE_MEMORY, Kind.CONTAINER, Kind.DISK_FULL, Kind.PASSING)) {
             for (Cause cause : all) {
                 if (is(kind, cause)) {
                     return new Diagnosis(kind, cause.toString(), kind == Kind.DISK_FULL ? Disk.of(failure) : "");
@@ -218,8 +224,8 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         return switch (kind) {
             case HEAP ->
                 (cause.is(MEMORY) && heap) || HEAP_EXIT.matcher(cause.message()).find();
-            case NATIVE_MEMORY ->
-                (cause.is(MEMORY) && !heap) || KILLED.matcher(cause.message()).find();
+            case NATIVE_MEMORY -> (cause.is(MEMORY) && !heap) || cause.says(NATIVE);
+            case CONTAINER -> KILLED.matcher(cause.message()).find();
             case DISK_FULL -> cause.is(DISK_TYPES) || cause.says(DISK);
             case PASSING -> cause.is(PASSING_TYPES) || cause.says(PASSING);
             case INPUT, LIBRARY, UNKNOWN -> false;
@@ -243,8 +249,17 @@ public record Diagnosis(Kind kind, String cause, String disk) {
                                 ? "org.bytedeco.javacpp.maxphysicalbytes and maxbytes, which somebody has set"
                                 : "spark.executor.memoryOverhead on a cluster, the memory of the container elsewhere")
                         + ", or lower --max-tokens, --driver-memory or the number of task slots of a JVM";
+            case CONTAINER ->
+                "expected executors that nothing kills" + got + "; they may use more memory than their container or"
+                        + " machine has: raise spark.executor.memoryOverhead (jobs/plan.sh says how far), or lower"
+                        + " --max-tokens, --executor-memory or --executor-cores";
             case DISK_FULL -> "expected free disk space " + disk + got + "; free some and try again";
-            case PASSING, UNKNOWN -> "expected storage, network and executors that answer" + got + "; try again";
+            case PASSING, UNKNOWN ->
+                "expected storage, network and executors that answer" + got + "; try again"
+                        + (cause.contains("ExecutorLostFailure")
+                                ? ", and if executors are lost again, raise spark.executor.memoryOverhead (jobs/plan.sh says"
+                                        + " how far)"
+                                : "");
             case INPUT -> "expected readable input" + got;
             case LIBRARY -> "expected a library for every file system and codec that is named" + got + nextStep();
         };

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.checkpoint.ModelConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -110,9 +111,9 @@ public final class FeatureTables {
         List<String> problems = new ArrayList<>();
         List<SourceTable> sources = sources(settings, features, columns, problems);
         List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
-        settings.fit(
-                sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and), files(sources));
-        return new FeatureTables(settings, columns, sources, tables, null);
+        FeatureTables opened = new FeatureTables(settings, columns, sources, tables, null);
+        settings.fit(opened.rows(), opened.inputs());
+        return opened;
     }
 
     /** Opens the tables that can be opened, with a problem for each of the others. */
@@ -302,6 +303,16 @@ public final class FeatureTables {
         return by.isEmpty()
                 ? Partitioning.NONE
                 : new PartitionValues(tables, columns, by).partitioning(auditTasks(inputBytes, OptionalInt.empty()));
+    }
+
+    /** What a fusion of these tables takes of each task. */
+    public TableLoad load(FusionConfig config, ModelConfig model) {
+        return TableLoad.of(settings, rows(), sources, OutputFiles.bytes(config, model, rows().rows(), inputBytes));
+    }
+
+    /** What the footers of all files say. */
+    private Footers.Rows rows() {
+        return sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and);
     }
 
     /** The size of all files. */

@@ -73,16 +73,18 @@ final class Footers {
      * @param rows in all files
      * @param groups row groups with rows; a task reads one or more
      * @param largestRow bytes of a row, decoded: the mean of the row group with the largest rows; 0 without rows
+     * @param largestGroup bytes of the largest row group as it is stored, in the needed columns alone
      * @param vectorized whether Spark's vectorized reader decodes every column
      */
-    record Rows(long rows, long groups, long largestRow, boolean vectorized) {
-        static final Rows NONE = new Rows(0, 0, 0, true);
+    record Rows(long rows, long groups, long largestRow, long largestGroup, boolean vectorized) {
+        static final Rows NONE = new Rows(0, 0, 0, 0, true);
 
         Rows and(Rows other) {
             return new Rows(
                     rows + other.rows,
                     groups + other.groups,
                     Math.max(largestRow, other.largestRow),
+                    Math.max(largestGroup, other.largestGroup),
                     vectorized && other.vectorized);
         }
     }
@@ -177,21 +179,25 @@ final class Footers {
         long rows = 0;
         long groups = 0;
         long largest = 0;
+        long largestGroup = 0;
         boolean vectorized = true;
         MessageType type = reader.getFileMetaData().getSchema();
         for (BlockMetaData block : reader.getFooter().getBlocks()) {
             long bytes = 0;
+            long stored = 0;
             for (ColumnChunkMetaData chunk : block.getColumns()) {
                 if (needed.test(chunk.getPath().toArray()[0])) {
                     bytes += decodedBytes(chunk);
+                    stored += chunk.getTotalSize();
                     vectorized &= isVectorized(chunk, type);
                 }
             }
             rows += block.getRowCount();
             groups += block.getRowCount() == 0 ? 0 : 1;
             largest = Math.max(largest, block.getRowCount() == 0 ? 0 : bytes / block.getRowCount());
+            largestGroup = Math.max(largestGroup, stored);
         }
-        return new Rows(rows, groups, largest, vectorized);
+        return new Rows(rows, groups, largest, largestGroup, vectorized);
     }
 
     /** The old packing of levels is no encoding of values, so Spark decodes a column with it unless it has levels. */

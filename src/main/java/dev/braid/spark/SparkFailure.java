@@ -29,7 +29,7 @@ final class SparkFailure {
         InputException input = input(failure);
         Throwable unreadable = unreadable(failure);
         return switch (diagnosis.kind()) {
-            case HEAP, NATIVE_MEMORY, DISK_FULL ->
+            case HEAP, NATIVE_MEMORY, CONTAINER, DISK_FULL ->
                 new TransientException(attempt + ": " + diagnosis.message(), failure);
             case INPUT, LIBRARY ->
                 input != null

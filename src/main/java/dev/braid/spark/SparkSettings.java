@@ -188,6 +188,12 @@ final class SparkSettings {
         }
     }
 
+    /** Rows that the Parquet reader decodes at once. */
+    int batchRows() {
+        boolean vectorized = Boolean.parseBoolean(session.conf().get(VECTORIZED));
+        return vectorized ? Integer.parseInt(session.conf().get(BATCH_ROWS)) : 1;
+    }
+
     /** The tasks behind a shuffle, if the user set a number; Databricks' 'auto' is none. */
     OptionalInt shufflePartitions() {
         String partitions = users.getOrDefault(SHUFFLE_PARTITIONS, "");

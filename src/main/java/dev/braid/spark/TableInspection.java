@@ -16,18 +16,49 @@ import org.apache.spark.sql.types.StructType;
  *
  * @param tables those that could be opened
  * @param lengths by modality, in the model's order: those whose column could be read and has rows to fuse
+ * @param tokens by modality, of each sampled row that can be fused
  * @param rowLengths of whole rows with the model's own tokens, where one table holds every modality; else null
  * @param misfits what a fusion would refuse, a line each; empty where none was seen
  */
 public record TableInspection(
-        List<Table> tables, Map<String, Lengths> lengths, Lengths rowLengths, List<String> misfits) {
+        List<Table> tables,
+        Map<String, Lengths> lengths,
+        Map<String, List<Integer>> tokens,
+        Lengths rowLengths,
+        List<String> misfits) {
     /** How many rows of a feature column are looked at. */
     public static final int SAMPLED_ROWS = 1000;
 
     public TableInspection {
         tables = List.copyOf(tables);
         lengths = new LinkedHashMap<>(lengths);
+        tokens = Map.copyOf(tokens);
         misfits = List.copyOf(misfits);
+    }
+
+    /** The mean length of a sampled row, the model's own tokens counted; 0 if no row of the sample can be fused. */
+    public double meanTokens(ModelConfig model) {
+        double mean = tokens.values().stream()
+                .mapToDouble(counts ->
+                        counts.stream().mapToInt(count -> count).average().orElse(0))
+                .sum();
+        return mean == 0 ? 0 : model.leadingTokens() + mean;
+    }
+
+    /** The shortest row in tokens, the model's own counted, as far as the sample tells. */
+    public int shortestRow(ModelConfig model) {
+        return rowLengths != null
+                ? rowLengths.shortest()
+                : model.leadingTokens()
+                        + lengths.values().stream().mapToInt(Lengths::shortest).sum();
+    }
+
+    /** The longest row in tokens, the model's own counted, as far as the sample tells. */
+    public int longestRow(ModelConfig model) {
+        return rowLengths != null
+                ? rowLengths.longest()
+                : model.leadingTokens()
+                        + lengths.values().stream().mapToInt(Lengths::longest).sum();
     }
 
     /** One table, its rows as the footers of its files count them. */

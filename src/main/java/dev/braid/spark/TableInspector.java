@@ -30,6 +30,7 @@ final class TableInspector {
     private final int maxTokens;
     private final List<String> misfits = new ArrayList<>();
     private final Map<String, Lengths> lengths = new LinkedHashMap<>();
+    private final Map<String, List<Integer>> tokens = new LinkedHashMap<>();
     private Lengths rowLengths;
 
     TableInspector(SparkSession spark, TableColumns columns, ModelConfig model, int maxTokens) {
@@ -60,7 +61,7 @@ final class TableInspector {
         for (ModalityConfig modality : model.modalities()) {
             inOrder.computeIfAbsent(modality.name(), lengths::get);
         }
-        return new TableInspection(tables, inOrder, rowLengths, misfits);
+        return new TableInspection(tables, inOrder, tokens, rowLengths, misfits);
     }
 
     private static SourceTable withRowNumber(SourceTable source) {
@@ -89,12 +90,15 @@ final class TableInspector {
             List<SampledRow> sample = sample(alone.get());
             checkRejected(sample);
             checkPositions(feature, sample);
-            int[] tokens = sample.stream().mapToInt(SampledRow::tokens).toArray();
-            int[] fusible = Arrays.stream(tokens).filter(count -> count > 0).toArray();
+            int[] counts = sample.stream().mapToInt(SampledRow::tokens).toArray();
+            int[] fusible = Arrays.stream(counts).filter(count -> count > 0).toArray();
             if (fusible.length > 0) {
                 lengths.put(feature.modality().name(), Lengths.of(fusible));
+                tokens.put(
+                        feature.modality().name(),
+                        Arrays.stream(fusible).boxed().toList());
             }
-            rowTokens = rowTokens == null ? tokens : sum(rowTokens, tokens);
+            rowTokens = rowTokens == null ? counts : sum(rowTokens, counts);
         }
         if (rowTokens != null) {
             checkBudget(source, rowTokens, whole);

@@ -70,6 +70,7 @@ class LauncherTest {
                 "jobs/inspect.sh",
                 "jobs/verify.sh",
                 "jobs/audit.sh",
+                "jobs/plan.sh",
                 "conf/braid.properties",
                 "conf/spark-defaults.conf",
                 "conf/jvm.options")) {
@@ -477,6 +478,16 @@ class LauncherTest {
         assertThat(outcome.out())
                 .containsSubsequence("dev.braid.job.Braid", "spark-internal", command, "--model", "a model")
                 .noneMatch(argument -> argument.startsWith("--options"));
+    }
+
+    /** Spark drops the options of executors that a local master has none of. */
+    @Test
+    void aPlanReadsTheOptionsFileAndHandsOnWhatDescribesExecutors() throws Exception {
+        assertThat(start("jobs/plan.sh", "--executor-memory=8g", "--executor-cores", "4", "--", "--key", "k")
+                        .out())
+                .containsSubsequence("--conf", "spark.executor.memory=8g", "--conf", "spark.executor.cores=4", "plan")
+                .containsSubsequence("plan", "--options=" + home + "/conf/braid.properties", "--key", "k")
+                .noneMatch(argument -> argument.startsWith("spark.executor.instances"));
     }
 
     @ParameterizedTest

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DiagnosisTest {
     private static final String JOB =
@@ -104,10 +105,55 @@ class DiagnosisTest {
                 .isEqualTo(Diagnosis.Kind.HEAP);
         assertThat(kind(new SparkException(JOB + "ExecutorLostFailure (executor 2 exited caused by one of the running"
                         + " tasks) Reason: Container killed by YARN. Exit code: 137, exit code 137")))
-                .isEqualTo(Diagnosis.Kind.NATIVE_MEMORY);
+                .isEqualTo(Diagnosis.Kind.CONTAINER);
         assertThat(kind(new SparkException(JOB + "ExecutorLostFailure (executor 2 exited caused by one of the running"
                         + " tasks) Reason: Remote RPC client disassociated.")))
                 .isEqualTo(Diagnosis.Kind.PASSING);
+    }
+
+    /** As YARN, Kubernetes and a standalone cluster say it. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "Container killed by YARN for exceeding physical memory limits. 5.5 GB of 5.5 GB physical memory used."
+                        + " Consider boosting spark.executor.memoryOverhead.",
+                "Container killed by YARN for exceeding memory limits. 5.5 GB of 5.5 GB physical memory used.",
+                "Container from a bad node: container_1_0002_01_000003 on host: h. Exit status: 143. Diagnostics: Container"
+                        + " killed on request. Exit code is 143",
+                "Container marked as failed: container_1 on host: h. Exit status: 137. Diagnostics: Killed by external signal",
+                "Container [pid=1,containerID=c] is running beyond physical memory limits",
+                "Container [pid=1,containerID=c] is running 8192B beyond the 'PHYSICAL' memory limit",
+                "The executor with id 2 exited with exit code 137(SIGKILL, possible container OOM).",
+                "The executor with id 2 was terminated: OOMKilled",
+                "Command exited with code 137",
+                "Command exited with code 143"
+            })
+    void anExecutorThatWasKilledIsReportedAsThatWithTheSettingToChange(String reason) {
+        Diagnosis killed = Diagnosis.of(new SparkException(JOB
+                + "ExecutorLostFailure (executor 2 exited caused by one of the running tasks) Reason: " + reason
+                + "\nDriver stacktrace:"));
+        assertThat(killed.kind()).isEqualTo(Diagnosis.Kind.CONTAINER);
+        assertThat(killed.message())
+                .startsWith("expected executors that nothing kills, got '")
+                .contains(reason, "raise spark.executor.memoryOverhead (jobs/plan.sh says how far)");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Command exited with code 1", "Exit code 1370", "exit code 13", "took 143 s"})
+    void otherEndsOfAnExecutorAreNotTakenForAKill(String reason) {
+        Diagnosis lost = Diagnosis.of(new SparkException(
+                JOB + "ExecutorLostFailure (executor 2 exited caused by one of the running tasks) Reason: " + reason));
+        assertThat(lost.kind()).isEqualTo(Diagnosis.Kind.PASSING);
+        assertThat(lost.message())
+                .endsWith(
+                        "; try again, and if executors are lost again, raise spark.executor.memoryOverhead (jobs/plan.sh"
+                                + " says how far)");
+    }
+
+    @Test
+    void anAllocationThatNd4jCannotMakeIsNativeMemory() {
+        assertThat(kind(new RuntimeException("Allocation failed: [[HOST] allocation of 8 bytes failed]")))
+                .isEqualTo(Diagnosis.Kind.NATIVE_MEMORY);
     }
 
     @Test

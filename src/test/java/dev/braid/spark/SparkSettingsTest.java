@@ -55,7 +55,7 @@ class SparkSettingsTest {
     @Test
     void braidChoosesOnlyWhatTheUserLeftAlone() {
         SparkSettings chosen = SparkSettings.reading(spark);
-        chosen.fit(new Footers.Rows(10, 4, 1 << 20, true), FILES);
+        chosen.fit(new Footers.Rows(10, 4, 1 << 20, 1, true), FILES);
         assertThat(chosen.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
                 .isEqualTo("4");
         assertThat(chosen.session().conf().get("spark.sql.files.minPartitionNum"))
@@ -73,7 +73,7 @@ class SparkSettingsTest {
         spark.conf().set("spark.sql.files.minPartitionNum", 9);
         spark.conf().set("spark.sql.parquet.datetimeRebaseModeInRead", "LEGACY");
         SparkSettings users = SparkSettings.reading(spark);
-        users.fit(new Footers.Rows(10, 4, 1 << 20, true), FILES);
+        users.fit(new Footers.Rows(10, 4, 1 << 20, 1, true), FILES);
         assertThat(users.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
                 .isEqualTo("77");
         assertThat(users.session().conf().get("spark.sql.files.openCostInBytes"))
@@ -89,7 +89,7 @@ class SparkSettingsTest {
         spark.conf().set("spark.sql.adaptive.enabled", true);
         spark.conf().set("spark.sql.parquet.enableVectorizedReader", true);
         SparkSettings settings = SparkSettings.reading(spark);
-        settings.fit(new Footers.Rows(10, 1, 1, false), FILES);
+        settings.fit(new Footers.Rows(10, 1, 1, 1, false), FILES);
         assertThat(settings.session().conf().get("spark.sql.adaptive.enabled")).isEqualTo("false");
         assertThat(settings.session().conf().get("spark.sql.parquet.enableVectorizedReader"))
                 .isEqualTo("false");

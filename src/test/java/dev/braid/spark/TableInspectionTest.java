@@ -60,6 +60,10 @@ class TableInspectionTest {
                         Map.entry("text", new Lengths(1000, 1, 2, 4, 4)));
         // 1 + (id mod 10 + 1) + (id mod 4 + 1): the longest is id 19.
         assertThat(found.rowLengths()).isEqualTo(new Lengths(1000, 3, 9, 13, 15));
+        assertThat(found.tokens().get("visual")).hasSize(1000).startsWith(1, 2, 3);
+        assertThat(found.meanTokens(MODEL)).isEqualTo(1 + 5.5 + 2.5);
+        assertThat(found.shortestRow(MODEL)).isEqualTo(3);
+        assertThat(found.longestRow(MODEL)).isEqualTo(15);
     }
 
     @Test
@@ -76,6 +80,7 @@ class TableInspectionTest {
         assertThat(found.tables()).extracting(Table::rows).containsExactly(30L, 30L);
         assertThat(found.lengths()).containsOnlyKeys("visual", "text");
         assertThat(found.rowLengths()).isNull();
+        assertThat(found.longestRow(MODEL)).isEqualTo(1 + 10 + 4);
     }
 
     @Test

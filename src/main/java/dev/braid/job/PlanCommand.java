@@ -1,0 +1,143 @@
+package dev.braid.job;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.spark.EncoderRate;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.FusionEngine;
+import dev.braid.spark.JvmSettings;
+import dev.braid.spark.MemoryPlan;
+import dev.braid.spark.Schedule;
+import dev.braid.spark.TableInspection;
+import dev.braid.spark.TableLoad;
+import dev.braid.spark.TablePath;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code braid plan}: the memory, the time and the cost of a fusion, before it is started. Nothing is written. */
+@Command(
+        name = "plan",
+        description =
+                "Computes the memory, the time and the cost of a fusion with these options and Spark settings, and"
+                        + " prints settings that work. Nothing is written.",
+        customSynopsis = {
+            "braid plan --model DIR --paired PATH --key COL [--until WHEN] [--price P] [OPTION]...",
+            "       braid plan --model DIR --features M=PATH... --key COL [OPTION]..."
+        },
+        sortOptions = false,
+        footer = {
+            "",
+            "Exit codes: 0 the settings work; 3 they do not, or a table or the model is wrong; 1 and 2 as 'braid fuse'.",
+            "The options are those of 'braid fuse'. Of each table the footers are read and the first "
+                    + TableInspection.SAMPLED_ROWS + " rows.",
+            "Executors are planned for where Spark's settings describe any, before the lone --; else this machine is.",
+            "",
+            "Example:",
+            "  jobs/plan.sh --executor-cores 8 --executor-memory 8g -- --model model --paired pairs.parquet --key id \\",
+            "      --until 06:00 --price 0.05"
+        })
+final class PlanCommand implements Callable<Integer> {
+    @Mixin
+    private FuseOptions options;
+
+    @Option(
+            names = "--until",
+            paramLabel = "WHEN",
+            converter = Deadline.Form.class,
+            description =
+                    "By when the table is to be finished: a duration such as 90m, 6h or 2d, or a time of day such as"
+                            + " 06:00, the next one. Default: none; the time that the executors take is shown.")
+    private Deadline until;
+
+    @Option(
+            names = "--rate",
+            paramLabel = "N",
+            converter = Rate.Form.class,
+            description = "What one task slot fuses per second: a number of rows, or of tokens such as 25000tokens."
+                    + " Default: measured here, in four seconds.")
+    private Rate rate;
+
+    @Option(
+            names = "--price",
+            paramLabel = "P",
+            converter = ToleranceOption.Positive.class,
+            description = "The price of a core-hour, in any currency. Default: none; core-hours are shown.")
+    private Double price;
+
+    @Option(
+            names = "--options",
+            paramLabel = "FILE",
+            description = "File with any of these options, as for 'braid fuse'.")
+    String optionsFile;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        options.check("plan");
+        try (Session session = Session.open("plan")) {
+            SparkSession spark = session.spark();
+            Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+            TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
+            Checkpoint checkpoint = options.repooled(Checkpoint.read(options.input.model, hadoop));
+            FusionConfig config = options.config(checkpoint.config());
+            FusionEngine.check(checkpoint, config);
+            FeatureTables tables =
+                    FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
+            TableInspection sample = TableInspection.of(
+                    spark,
+                    options.input.tables(checkpoint.config()),
+                    config.columns(),
+                    checkpoint.config(),
+                    config.maxTokens());
+            if (!sample.misfits().isEmpty() && !config.policy().quarantines()) {
+                throw InputException.of("Cannot fuse these tables", sample.misfits());
+            }
+            ModelConfig model = checkpoint.config();
+            SparkConf conf = spark.sparkContext().getConf();
+            JvmSettings.Machine machine = JvmSettings.Machine.here();
+            JvmSettings jvm = JvmSettings.planned(conf, hadoop, machine);
+            TableLoad load = tables.load(config, model);
+            MemoryPlan.Lengths lengths = new MemoryPlan.Lengths(sample.shortestRow(model), sample.longestRow(model));
+            MemoryPlan memory = MemoryPlan.of(checkpoint, config, tables, jvm, lengths);
+            PrintWriter out = spec.commandLine().getOut();
+            out.println(new MemoryReport(load, sample, model, memory));
+            refuse(memory.impossible(machine.heap()));
+            if (load.rows() > 0 && sample.meanTokens(model) > 0) {
+                Rate used = rate == null ? measured(checkpoint, config, sample, jvm) : rate;
+                double seconds = used.seconds(load.rows(), sample.meanTokens(model));
+                Schedule schedule = new Schedule(
+                        seconds, jvm.slots(), jvm.cores(), load.joined() ? Integer.MAX_VALUE : load.groups());
+                int instances = jvm.isLocal() ? 1 : conf.getInt("spark.executor.instances", 1);
+                out.println();
+                out.println(new ScheduleReport(schedule, used, jvm.isLocal(), instances, until, price));
+            }
+            refuse(memory.problems());
+            return ExitCode.DONE;
+        }
+    }
+
+    private static void refuse(List<String> problems) {
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot fuse with these settings", problems);
+        }
+    }
+
+    private static Rate measured(Checkpoint checkpoint, FusionConfig config, TableInspection sample, JvmSettings jvm) {
+        int here = Runtime.getRuntime().availableProcessors() / jvm.taskCpus();
+        return Rate.measured(EncoderRate.measure(
+                checkpoint, config, sample.tokens(), Math.max(1, Math.min(here, jvm.slots())), jvm.taskCpus()));
+    }
+}

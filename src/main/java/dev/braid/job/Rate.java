@@ -1,0 +1,55 @@
+package dev.braid.job;
+
+import dev.braid.spark.EncoderRate;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/**
+ * What one task slot fuses.
+ *
+ * @param perSecond rows or tokens
+ * @param ofTokens whether it is tokens
+ * @param source where the rate comes from
+ */
+record Rate(double perSecond, boolean ofTokens, String source) {
+    /** The share of a task's time that the encoder has; the rest is reading, decoding and writing. */
+    static final double ENCODER_SHARE = 0.75;
+
+    private static final Pattern FORM = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,6})?)\\s*(rows|tokens)?");
+
+    /** Of an encoder alone; the other parts of a task are allowed for. */
+    static Rate measured(EncoderRate encoder) {
+        String source = String.format(
+                Locale.ROOT,
+                "measured on this processor (%s), %s at once; %.0f %% of a task's time are allowed for reading and writing",
+                encoder.processor(),
+                encoder.slots() == 1 ? "1 slot" : encoder.slots() + " slots",
+                100 * (1 - ENCODER_SHARE));
+        return new Rate(encoder.tokens() * ENCODER_SHARE, true, source);
+    }
+
+    /** What one slot would take for so many rows of that mean length. */
+    double seconds(long rows, double tokens) {
+        return rows * (ofTokens ? tokens : 1) / perSecond;
+    }
+
+    @Override
+    public String toString() {
+        return String.format(Locale.ROOT, "%,.0f %s/s a slot, %s", perSecond, ofTokens ? "tokens" : "rows", source);
+    }
+
+    static final class Form implements ITypeConverter<Rate> {
+        @Override
+        public Rate convert(String text) {
+            Matcher form = FORM.matcher(text.strip());
+            if (!form.matches() || Double.parseDouble(form.group(1)) == 0) {
+                throw new TypeConversionException(
+                        "expected rows per second such as 300, or tokens such as 25000tokens, got '" + text + "'");
+            }
+            return new Rate(Double.parseDouble(form.group(1)), "tokens".equals(form.group(2)), "as given (--rate)");
+        }
+    }
+}

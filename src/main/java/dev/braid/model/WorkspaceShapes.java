@@ -1,0 +1,63 @@
+package dev.braid.model;
+
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.kernel.Matrix;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these (N the token budget, rounded up to a
+ * multiple of 16, B at most 128 of them, K a feature size, D hidden, F intermediate size, H heads).
+ *
+ * @param features per modality [B, K]
+ * @param projected [B, D]
+ * @param hidden [N, D]
+ * @param normed [B, D]
+ * @param queryKeyValue [N, 3 D]
+ * @param context [N, D]
+ * @param scores [H min(N, 128), N], N as it was given
+ * @param intermediate [B, F]
+ */
+record WorkspaceShapes(
+        List<Size> features,
+        Size projected,
+        Size hidden,
+        Size normed,
+        Size queryKeyValue,
+        Size context,
+        Size scores,
+        Size intermediate) {
+    /** Queries of a row that are attended together. */
+    static final int MAX_QUERIES = 128;
+
+    /** Of one matrix. */
+    record Size(int rows, int columns) {
+        long bytes() {
+            return Matrix.bytes(rows, columns);
+        }
+    }
+
+    static WorkspaceShapes of(ModelConfig config, int maxTokens) {
+        int height = Block.roundUp(maxTokens);
+        int blockHeight = Math.min(height, Block.MAX_TOKENS);
+        int hiddenSize = config.hiddenSize();
+        return new WorkspaceShapes(
+                config.modalities().stream()
+                        .map(modality -> new Size(blockHeight, modality.featureSize()))
+                        .toList(),
+                new Size(blockHeight, hiddenSize),
+                new Size(height, hiddenSize),
+                new Size(blockHeight, hiddenSize),
+                new Size(height, 3 * hiddenSize),
+                new Size(height, hiddenSize),
+                new Size(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens),
+                new Size(blockHeight, config.intermediateSize()));
+    }
+
+    /** Of all matrices. */
+    long bytes() {
+        List<Size> all = new ArrayList<>(features);
+        all.addAll(List.of(projected, hidden, normed, queryKeyValue, context, scores, intermediate));
+        return all.stream().mapToLong(Size::bytes).sum();
+    }
+}

@@ -1,0 +1,171 @@
+package dev.braid.spark;
+
+import dev.braid.batch.Batch;
+import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.NoTokens;
+import dev.braid.batch.PieceCopy;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.model.FusionModel;
+import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Readout;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * How fast this machine encodes rows of the lengths of a sample: packing, and all of the model. The features are random
+ * numbers, of which the time does not depend.
+ *
+ * @param tokens per second and task slot, while {@code slots} of them work
+ * @param slots that worked at once
+ * @param processor its name
+ */
+public record EncoderRate(double tokens, int slots, String processor) {
+    private static final Pattern NAME = Pattern.compile("(?m)^model name\\s*: (.*)$");
+
+    /** Buffers for so many tokens are enough to be fast. */
+    private static final int BUDGET = 4096;
+
+    private static final double WARM_SECONDS = 1;
+    private static final double SECONDS = 3;
+
+    /**
+     * Measures, for about four seconds.
+     *
+     * @param sample by modality, the tokens of sampled rows; at least one
+     * @param slots that work at once
+     * @param threads of each slot
+     */
+    public static EncoderRate measure(
+            Checkpoint checkpoint, FusionConfig config, Map<String, List<Integer>> sample, int slots, int threads) {
+        Set<Readout> readouts = FusedSchema.columns(config, checkpoint.config()).stream()
+                .flatMap(column -> column.readout().stream())
+                .collect(Collectors.toSet());
+        List<List<FeatureSequence>> rows = rows(checkpoint.config(), sample);
+        int longest = rows.stream().mapToInt(EncoderRate::tokens).max().orElseThrow()
+                + checkpoint.config().leadingTokens();
+        int budget = Math.min(config.maxTokens(), Math.max(BUDGET, longest));
+        ExecutorService pool = Executors.newFixedThreadPool(slots);
+        try (FusionModel model = FusionModel.load(checkpoint, config.precision())) {
+            CountDownLatch warm = new CountDownLatch(slots);
+            List<Future<Double>> rates = new ArrayList<>();
+            for (int slot = 0; slot < slots; slot++) {
+                rates.add(pool.submit(() -> {
+                    try (FusionWorkspace workspace = model.workspace(budget, readouts, threads)) {
+                        return rate(model, workspace, rows, warm);
+                    } finally {
+                        warm.countDown();
+                    }
+                }));
+            }
+            double sum = 0;
+            for (Future<Double> rate : rates) {
+                sum += rate.get();
+            }
+            return new EncoderRate(sum / slots, slots, processorName());
+        } catch (ExecutionException failed) {
+            throw SparkFailure.translate(failed.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        } finally {
+            pool.shutdownNow();
+        }
+    }
+
+    /** Tokens per second of one slot; others are warm too when it is timed. */
+    private static double rate(
+            FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows, CountDownLatch warm)
+            throws InterruptedException {
+        fuse(model, workspace, rows, WARM_SECONDS);
+        warm.countDown();
+        warm.await();
+        return fuse(model, workspace, rows, SECONDS);
+    }
+
+    /** Fuses the rows again and again, and at least once. */
+    private static double fuse(
+            FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows, double seconds) {
+        Batch batch = workspace.batch();
+        long start = System.nanoTime();
+        long tokens = 0;
+        double elapsed = 0;
+        for (int row = 0; elapsed < seconds; ) {
+            batch.clear();
+            while (batch.fits(tokens(rows.get(row)))) {
+                batch.add(rows.get(row));
+                row = (row + 1) % rows.size();
+            }
+            model.fuse(workspace);
+            tokens += batch.tokens();
+            elapsed = (System.nanoTime() - start) / 1e9;
+        }
+        return tokens / elapsed;
+    }
+
+    /** As many rows as the modality with the most has in the sample. */
+    private static List<List<FeatureSequence>> rows(ModelConfig model, Map<String, List<Integer>> sample) {
+        int count = sample.values().stream().mapToInt(List::size).max().orElse(0);
+        List<List<FeatureSequence>> rows = new ArrayList<>();
+        for (int row = 0; row < count; row++) {
+            List<FeatureSequence> sequences = new ArrayList<>();
+            for (ModalityConfig modality : model.modalities()) {
+                List<Integer> lengths = sample.getOrDefault(modality.name(), List.of());
+                sequences.add(
+                        lengths.isEmpty()
+                                ? NoTokens.INSTANCE
+                                : new RandomSequence(lengths.get(row % lengths.size()), modality.featureSize()));
+            }
+            rows.add(sequences);
+        }
+        return rows;
+    }
+
+    private static int tokens(List<FeatureSequence> row) {
+        return row.stream().mapToInt(FeatureSequence::tokens).sum();
+    }
+
+    private static String processorName() {
+        try {
+            Matcher name = NAME.matcher(Files.readString(Path.of("/proc/cpuinfo")));
+            return name.find() ? name.group(1).strip() : System.getProperty("os.arch");
+        } catch (IOException unreadable) {
+            return System.getProperty("os.arch");
+        }
+    }
+
+    /** A sequence of random numbers, the same for all. */
+    private record RandomSequence(int tokens, int featureSize) implements FeatureSequence {
+        private static final float[] NUMBERS = new float[1 << 12];
+
+        static {
+            Random random = new Random(7);
+            for (int i = 0; i < NUMBERS.length; i++) {
+                NUMBERS[i] = (float) random.nextGaussian();
+            }
+        }
+
+        @Override
+        public void copyTo(PieceCopy out, int first, int count) {
+            out.put(
+                    (from, length, piece) -> System.arraycopy(NUMBERS, from % (NUMBERS.length / 2), piece, 0, length),
+                    first * featureSize,
+                    count * featureSize);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package dev.braid.spark;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+
+/**
+ * The JVMs whose tasks fuse, as Spark's configuration makes them: the executors, or in local mode this JVM. Sizes in bytes.
+ *
+ * @param manager what starts them
+ * @param cores of one JVM, as far as it is known: a standalone worker gives all of its own if no number is set
+ * @param taskCpus cores of one task
+ * @param heap the largest Java heap
+ * @param overhead what the container has beside heap and Spark's own off-heap memory; 0 without a container
+ * @param offHeap Spark's own off-heap memory
+ * @param limit the most that the process can have: its container, or in local mode the machine; {@link Long#MAX_VALUE} if
+ *     nothing is known to limit it
+ */
+public record JvmSettings(
+        Manager manager, int cores, int taskCpus, long heap, long overhead, long offHeap, long limit) {
+    private static final long MIB = 1 << 20;
+
+    /** Spark's, if nobody sets it. */
+    private static final long DEFAULT_HEAP = 1024 * MIB;
+
+    private static final long LEAST_OVERHEAD = 384 * MIB;
+    private static final double OVERHEAD_FACTOR = 0.1;
+
+    private static final String CORES = "spark.executor.cores";
+    private static final String HEAP = "spark.executor.memory";
+    private static final String OVERHEAD = "spark.executor.memoryOverhead";
+    private static final Pattern LOCAL = Pattern.compile("local(\\[\\s*(\\d+|\\*)\\s*(,.*)?])?");
+    private static final Pattern LOCAL_CLUSTER = Pattern.compile("local-cluster\\[\\s*\\d+\\s*,\\s*(\\d+)\\s*,.*");
+
+    /** What starts the JVMs. */
+    public enum Manager {
+        /** Nothing: tasks run in the driver. */
+        LOCAL,
+        /** Spark's own cluster, which limits no memory but the heap. */
+        STANDALONE,
+        /** YARN, which kills a container that is larger than was asked for, unless that check is off. */
+        YARN,
+        /** Kubernetes, which always does. */
+        KUBERNETES;
+
+        /** Whether executors are containers of a certain size. */
+        boolean hasContainers() {
+            return this == YARN || this == KUBERNETES;
+        }
+    }
+
+    /** What the machine of a driver has. */
+    public record Machine(int processors, long heap, long memory) {
+
+        /** This one. */
+        public static Machine here() {
+            return new Machine(
+                    Runtime.getRuntime().availableProcessors(),
+                    Runtime.getRuntime().maxMemory(),
+                    Memory.ofMachine());
+        }
+    }
+
+    /** The JVMs that run the tasks of a session. */
+    static JvmSettings running(SparkConf conf, Configuration hadoop, Machine machine) {
+        String master = conf.get("spark.master", "local");
+        Matcher local = LOCAL.matcher(master);
+        int taskCpus = conf.getInt("spark.task.cpus", 1);
+        if (local.matches()) {
+            String threads = local.group(2) == null ? "1" : local.group(2);
+            int cores = threads.equals("*") ? machine.processors() : Integer.parseInt(threads);
+            return new JvmSettings(Manager.LOCAL, cores, taskCpus, machine.heap(), 0, offHeap(conf), machine.memory());
+        }
+        return executors(conf, hadoop, manager(master));
+    }
+
+    /**
+     * The JVMs to plan for: executors as the configuration describes them, on YARN or Kubernetes if a local master says no
+     * more; this JVM if nothing is set of executors.
+     */
+    public static JvmSettings planned(SparkConf conf, Configuration hadoop, Machine machine) {
+        boolean local = LOCAL.matcher(conf.get("spark.master", "local")).matches();
+        boolean described = List.of(CORES, HEAP, OVERHEAD, "spark.executor.instances").stream()
+                .anyMatch(conf::contains);
+        return local && described ? executors(conf, hadoop, Manager.YARN) : running(conf, hadoop, machine);
+    }
+
+    private static Manager manager(String master) {
+        String scheme = master.toLowerCase(Locale.ROOT);
+        return scheme.startsWith("yarn")
+                ? Manager.YARN
+                : scheme.startsWith("k8s") ? Manager.KUBERNETES : Manager.STANDALONE;
+    }
+
+    private static JvmSettings executors(SparkConf conf, Configuration hadoop, Manager manager) {
+        Matcher cluster = LOCAL_CLUSTER.matcher(conf.get("spark.master", ""));
+        int cores = conf.getInt(CORES, cluster.matches() ? Integer.parseInt(cluster.group(1)) : 1);
+        int taskCpus = conf.getInt("spark.task.cpus", 1);
+        long heap = conf.getSizeAsMb(HEAP, DEFAULT_HEAP / MIB + "m") * MIB;
+        if (!manager.hasContainers()) {
+            return new JvmSettings(manager, cores, taskCpus, heap, 0, offHeap(conf), Long.MAX_VALUE);
+        }
+        double factor = conf.getDouble("spark.executor.memoryOverheadFactor", OVERHEAD_FACTOR);
+        long least = conf.getSizeAsMb("spark.executor.minMemoryOverhead", LEAST_OVERHEAD / MIB + "m") * MIB;
+        long overhead =
+                conf.contains(OVERHEAD) ? conf.getSizeAsMb(OVERHEAD) * MIB : Math.max(least, (long) (factor * heap));
+        boolean checked =
+                manager == Manager.KUBERNETES || hadoop.getBoolean("yarn.nodemanager.pmem-check-enabled", true);
+        long limit = checked ? heap + overhead + offHeap(conf) : Long.MAX_VALUE;
+        return new JvmSettings(manager, cores, taskCpus, heap, overhead, offHeap(conf), limit);
+    }
+
+    private static long offHeap(SparkConf conf) {
+        return conf.getBoolean("spark.memory.offHeap.enabled", false)
+                ? conf.getSizeAsBytes("spark.memory.offHeap.size", "0")
+                : 0;
+    }
+
+    /** Tasks that run at once in one JVM. */
+    public int slots() {
+        return Math.max(1, cores / taskCpus);
+    }
+
+    /** Whether tasks run in the driver. */
+    public boolean isLocal() {
+        return manager == Manager.LOCAL;
+    }
+}

@@ -1,0 +1,241 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.model.FusionModel;
+import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Readout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.spark.SparkContext;
+import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The memory that a JVM takes while its tasks fuse, part by part, and the settings that hold it. What depends on the data or the
+ * machine is estimated, high rather than low. Driver only.
+ *
+ * @param jvm that the parts are for
+ * @param heap what is in the Java heap
+ * @param outside what is outside of it, but for Spark's own off-heap memory
+ * @param least what no run can do without
+ */
+public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, Least least) {
+    private static final Logger log = LoggerFactory.getLogger(MemoryPlan.class);
+
+    private static final long MIB = 1 << 20;
+
+    /** What settings are rounded up to. */
+    private static final long STEP = 256 * MIB;
+
+    private static final long LEAST_HEAP = 512 * MIB;
+
+    /** Spark, Hadoop, and what they keep of classes and files. */
+    private static final long SPARK_HEAP = 300 * MIB;
+
+    /** The part of a heap that can be full before the collector takes most of the time. */
+    private static final double USABLE = 0.8;
+
+    /** Classes, compiled Java code, stacks, the native libraries of ND4J, OpenBLAS and oneDNN, and malloc's own. */
+    private static final long JVM_NATIVE = 448 * MIB;
+
+    /** What the collector takes per byte of heap. */
+    private static final double COLLECTOR = 0.03;
+
+    /** Codecs, scratch memory and compiled kernels of a slot, but for those that are compiled for a length. */
+    private static final long SLOT = 32 * MIB;
+
+    /** The most tokens of rows whose attention is compiled for their length; {@code OneDnnAttention} says why. */
+    private static final int SHORT = 128;
+
+    private static final long SHORT_LENGTH = 2 * MIB;
+    private static final long LONG_LENGTH = MIB / 4;
+
+    /** The most long lengths that are kept, by Braid and by oneDNN. */
+    private static final int LONG_LENGTHS = 1024;
+
+    /** A part of the memory of a JVM, {@code times} {@code each} bytes. */
+    public record Part(String name, long each, int times) {
+        /** In all. */
+        public long bytes() {
+            return each * times;
+        }
+    }
+
+    /** The shortest and the longest row, in tokens. */
+    public record Lengths(int shortest, int longest) {
+        /** Few, so that nobody is warned without a reason. */
+        static final Lengths UNKNOWN = new Lengths(1, 1);
+
+        /** Of what is compiled for each length. */
+        long compiledBytes() {
+            long shorts = Math.max(0, Math.min(longest, SHORT) - shortest + 1);
+            long longs = Math.max(0, longest - Math.max(shortest, SHORT + 1) + 1);
+            return shorts * SHORT_LENGTH + Math.min(longs, LONG_LENGTHS) * LONG_LENGTH;
+        }
+    }
+
+    /**
+     * What no run can do without, whatever its rows are.
+     *
+     * @param heap of the JVM: the model as it is broadcast and as it is unpacked, and in a driver as it was read
+     * @param driverHeap of a driver alone
+     * @param outside the packed weights, and the buffers of one task
+     */
+    record Least(long heap, long driverHeap, long outside) {}
+
+    /**
+     * Plans for a model and its tables.
+     *
+     * @param lengths of rows, in tokens
+     */
+    public static MemoryPlan of(
+            Checkpoint checkpoint, FusionConfig config, FeatureTables tables, JvmSettings jvm, Lengths lengths) {
+        TableLoad load = tables.load(config, checkpoint.config());
+        Set<Readout> readouts = FusedSchema.columns(config, checkpoint.config()).stream()
+                .flatMap(column -> column.readout().stream())
+                .collect(Collectors.toSet());
+        long model = checkpoint.bytes();
+        long weights = FusionModel.weightBytes(checkpoint, config.precision());
+        long buffers = FusionWorkspace.nativeBytes(checkpoint.config(), config.maxTokens());
+        long packing = FusionWorkspace.heapBytes(checkpoint.config(), config.maxTokens(), readouts);
+        int slots = jvm.slots();
+
+        List<Part> heap = new ArrayList<>();
+        heap.add(new Part("a row group, as it is stored", load.largestGroup(), slots));
+        heap.add(new Part("rows that are read, in columns", 2 * load.batchBytes(), slots));
+        heap.add(new Part("rows that are packed", 2 * load.largestRow() + packing, slots));
+        heap.add(new Part("a row group to be written", 2 * load.writtenGroup(), slots));
+        if (load.joined()) {
+            // Sorting spills when it has taken this share of the heap, and not before.
+            double share = load.memoryFraction() / (1 - load.memoryFraction());
+            heap.add(new Part("sorting, for the join", (long) (share * sum(heap)), 1));
+        }
+        heap.add(0, new Part("the model, broadcast and unpacked", model, jvm.isLocal() ? 4 : 3));
+        heap.add(0, new Part("Spark and Hadoop", SPARK_HEAP, 1));
+
+        List<Part> outside = new ArrayList<>();
+        outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * jvm.heap()), 1));
+        outside.add(new Part("weights", weights + weights / 50 + FusionModel.packingBytes(checkpoint.config()), 1));
+        outside.add(new Part("buffers for " + config.maxTokens() + " tokens", buffers, slots));
+        outside.add(new Part("kernels compiled for lengths", SLOT + lengths.compiledBytes(), slots));
+        if (load.joined()) {
+            outside.add(new Part("blocks of the shuffle", load.shuffleBytes(), slots));
+        }
+        Least least = new Least((jvm.isLocal() ? 3 : 2) * model, 2 * model, weights + buffers);
+        return new MemoryPlan(jvm, List.copyOf(heap), List.copyOf(outside), least);
+    }
+
+    /**
+     * What a run looks at before it starts: refuses settings that no run can work with, and warns of those that may not do.
+     *
+     * @throws InputException naming what is too small, what it needs and the setting to change
+     */
+    public static void check(SparkSession session, Checkpoint checkpoint, FusionConfig config, FeatureTables tables) {
+        SparkContext spark = session.sparkContext();
+        JvmSettings.Machine machine = JvmSettings.Machine.here();
+        JvmSettings jvm = JvmSettings.running(spark.getConf(), spark.hadoopConfiguration(), machine);
+        MemoryPlan plan = of(checkpoint, config, tables, jvm, Lengths.UNKNOWN);
+        List<String> impossible = plan.impossible(machine.heap());
+        if (!impossible.isEmpty()) {
+            throw InputException.of("Cannot fuse with these settings", impossible);
+        }
+        plan.problems().forEach(problem -> log.warn("The run may exhaust its memory: {}", problem));
+    }
+
+    /** The Java heap that the parts need. */
+    public long heapBytes() {
+        return (long) (sum(heap) / USABLE);
+    }
+
+    /** What they need outside of it. */
+    public long outsideBytes() {
+        return sum(outside);
+    }
+
+    private static long sum(List<Part> parts) {
+        return parts.stream().mapToLong(Part::bytes).sum();
+    }
+
+    /** A heap that does. */
+    public long heapSetting() {
+        return Math.max(LEAST_HEAP, Memory.roundUp(heapBytes(), STEP));
+    }
+
+    /** A memory overhead that does. */
+    public long overheadSetting() {
+        return Memory.roundUp(outsideBytes(), STEP);
+    }
+
+    /** A heap that does for the driver of a cluster, which holds the model and no tables. */
+    public long driverHeapSetting() {
+        return Math.max(LEAST_HEAP, Memory.roundUp((long) ((SPARK_HEAP + 2 * least.driverHeap()) / USABLE), STEP));
+    }
+
+    /**
+     * What cannot work whatever the rows are, a line each.
+     *
+     * @param driverHeap the largest Java heap of the driver
+     */
+    public List<String> impossible(long driverHeap) {
+        List<String> problems = new ArrayList<>();
+        if (least.heap() > jvm.heap()) {
+            problems.add(tooSmall("heap", least.heap(), "the model, broadcast and unpacked", jvm.heap(), heapFix()));
+        }
+        if (!jvm.isLocal() && least.driverHeap() > driverHeap) {
+            problems.add("heap of the driver: expected at least " + Memory.text(least.driverHeap())
+                    + " (the model, read and broadcast), got " + Memory.text(driverHeap) + "; set spark.driver.memory="
+                    + Memory.setting(driverHeapSetting()));
+        }
+        if (least.outside() + least.heap() > jvm.limit()) {
+            problems.add(tooSmall(
+                    "memory",
+                    least.outside() + least.heap(),
+                    "the model, its weights and the buffers of one task",
+                    jvm.limit(),
+                    limitFix()));
+        }
+        return problems;
+    }
+
+    /** What is too small by the estimate, a line each. */
+    public List<String> problems() {
+        List<String> problems = new ArrayList<>();
+        if (heapBytes() > jvm.heap()) {
+            problems.add(tooSmall("heap", heapBytes(), jvm.slots() + " tasks at once", jvm.heap(), heapFix()));
+        }
+        if (jvm.isLocal() && heapBytes() + outsideBytes() > jvm.limit()) {
+            problems.add(tooSmall(
+                    "memory", heapBytes() + outsideBytes(), jvm.slots() + " tasks at once", jvm.limit(), limitFix()));
+        }
+        if (jvm.manager().hasContainers() && outsideBytes() > jvm.overhead()) {
+            problems.add(tooSmall(
+                    "memory outside the heap",
+                    outsideBytes(),
+                    jvm.slots() + " tasks at once",
+                    jvm.overhead(),
+                    limitFix()));
+        }
+        return problems;
+    }
+
+    private String tooSmall(String what, long needed, String why, long got, String fix) {
+        return what + " of " + (jvm.isLocal() ? "this JVM" : "an executor") + ": expected at least "
+                + Memory.text(needed) + " (" + why + "), got " + Memory.text(got) + "; " + fix;
+    }
+
+    private String heapFix() {
+        return "set " + (jvm.isLocal() ? "spark.driver.memory=" : "spark.executor.memory=")
+                + Memory.setting(heapSetting());
+    }
+
+    private String limitFix() {
+        return (jvm.isLocal()
+                        ? "take a machine with more, a smaller --master local[N]"
+                        : "set spark.executor.memoryOverhead=" + Memory.setting(overheadSetting()))
+                + ", or a smaller --max-tokens";
+    }
+}

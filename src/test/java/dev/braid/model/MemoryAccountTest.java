@@ -1,0 +1,82 @@
+package dev.braid.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.RandomCheckpoint;
+import dev.braid.kernel.HeldMemory;
+import dev.braid.kernel.KernelLibrary;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What the accounts of memory say, next to what is allocated. */
+class MemoryAccountTest {
+
+    private static ModelConfig model(int hiddenSize, int heads, int intermediateSize, int layers) {
+        return new ModelConfig(
+                List.of(new ModalityConfig("visual", 5), new ModalityConfig("text", 3)),
+                hiddenSize,
+                layers,
+                heads,
+                intermediateSize,
+                Activation.RELU,
+                false,
+                1e-5f,
+                true,
+                false,
+                Pooling.MEAN);
+    }
+
+    /**
+     * 20 tokens are 32 rows. Floats: features 32 x (5 + 3), projected, hidden, normed and context 32 x 8 each, queries, keys and
+     * values 32 x 24, scores 2 x 20 x 20, intermediate 32 x 16: 3360; and nine matrices begin at a multiple of 64 bytes.
+     */
+    @Test
+    void theBuffersOfAWorkspaceAreCountedByHand() {
+        assertThat(FusionWorkspace.nativeBytes(model(8, 2, 16, 1), 20)).isEqualTo(4 * 3360 + 9 * 64);
+    }
+
+    /** Batch: 21 places of rows, two lengths each of 20; attention: 21 rows of 1 layer and 2 groups, and 20 weights. */
+    @Test
+    void theArraysOfAWorkspaceAreCountedByHand() {
+        ModelConfig model = model(8, 2, 16, 1);
+        assertThat(FusionWorkspace.heapBytes(model, 20, Set.of())).isEqualTo(4 * (21 + 40));
+        assertThat(FusionWorkspace.heapBytes(model, 20, Set.of(Readout.ATTENTION)))
+                .isEqualTo(4 * (21 + 40) + 8 * 42 + 4 * 20);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"8, 2, 16, 20", "32, 4, 64, 1", "32, 4, 64, 127", "48, 3, 100, 128", "64, 8, 256, 1000"})
+    void aWorkspaceAllocatesWhatItsAccountSays(int hiddenSize, int heads, int intermediateSize, int maxTokens) {
+        ModelConfig config = model(hiddenSize, heads, intermediateSize, 1);
+        try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, 1), KernelLibrary.portable())) {
+            long before = HeldMemory.bytes();
+            FusionWorkspace workspace = model.workspace(maxTokens);
+            assertThat(HeldMemory.bytes() - before).isEqualTo(FusionWorkspace.nativeBytes(config, maxTokens));
+            workspace.close();
+            assertThat(HeldMemory.bytes()).isEqualTo(before);
+        }
+    }
+
+    @Test
+    void packedWeightsTakeWhatTheirAccountSaysAndLittleMore() {
+        Checkpoint checkpoint = RandomCheckpoint.of(model(256, 8, 1000, 3), 1);
+        long before = HeldMemory.bytes();
+        try (FusionModel model = FusionModel.load(checkpoint)) {
+            assertThat(model.config()).isEqualTo(checkpoint.config());
+            assertThat(HeldMemory.bytes() - before)
+                    .isBetween(
+                            FusionModel.weightBytes(checkpoint, Precision.FLOAT32),
+                            FusionModel.weightBytes(checkpoint, Precision.FLOAT32) * 105 / 100);
+        }
+        assertThat(HeldMemory.bytes()).isEqualTo(before);
+        assertThat(FusionModel.packingBytes(checkpoint.config())).isEqualTo(4L * 1000 * 256);
+    }
+}
