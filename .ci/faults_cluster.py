@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from faults_runs import BIG, LONG, ROOT, Place, big, check, differs, paired, recomputed, skip, undisturbed
+from faults_runs import BIG, ROOT, Place, big, check, differs, paired, recomputed, skip, undisturbed
 from faults_tables import ROWS, joined, rows
 
 SPECULATION = {"enabled": "true", "quantile": "0.1", "multiplier": "1", "minTaskRuntime": "0", "interval": "50ms"}
@@ -57,10 +57,9 @@ class Cluster:
                     found.append(int(entry.name))
         return found
 
-    def kill_executor(self, number):
-        """Waits for one, as it may just be started again; how many were killed."""
-        end = time.monotonic() + LONG
-        while not (found := self.executors(number)) and time.monotonic() < end:
+    def kill_executor(self, number, process):
+        """Waits for one of a run, as it may just be started again; how many were killed."""
+        while not (found := self.executors(number)) and process.poll() is None:
             time.sleep(0.05)
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
@@ -107,7 +106,7 @@ def cluster():
             done = place.wait(process, 3)
             if victim == "worker":
                 started.workers[1].kill()
-            killed = started.kill_executor(1)
+            killed = started.kill_executor(1, process)
             place.release()
             problem = place.end(process)
             check(f"kill -9 of a{'n' * (victim == 'executor')} {victim} with {done} tasks finished ({attempts(place)})", [
@@ -149,9 +148,9 @@ def join(started, real):
     process = place.start(**real, hook=place.hold(2), spark=place.log_events())
     while process.poll() is None and len(set(started.shuffle_files()) - earlier) < 1:
         time.sleep(0.01)
-    killed = started.kill_executor(1)
+    killed = started.kill_executor(1, process)
     done = place.wait(process, 2)
-    killed += started.kill_executor(2)
+    killed += started.kill_executor(2, process)
     place.release()
     problem = place.end(process)
     check(f"kill -9 of an executor while a join is shuffled, and of another one with {done} tasks finished ({attempts(place)})", [

@@ -17,12 +17,12 @@ from faults_tables import ROWS, SCHEMA, joined, rows, write_table
 def inputs():
     """Damaged, differing and changing files; full disks."""
     damaged("a file cut to a half", lambda file: os.truncate(file, file.stat().st_size // 2))
-    damaged("a file of no bytes", lambda file: os.truncate(file, 0))
     damaged("a bit flipped in a number, with page checksums", flip)
-    damaged("a bit flipped in the footer", lambda file: flip(file, file.stat().st_size - 40))
+    damaged("a bit flipped where the footer begins", lambda file: flip(file, file.stat().st_size - 8 - footer(file)))
     damaged("a column of another type in one file", lambda file: rewrite(file, "mask", pa.list_(pa.float64())))
     damaged("a column that one file lacks", lambda file: pq.write_table(pq.read_table(file).drop(["text"]), file))
     damaged("a key of another type in one file", lambda file: rewrite(file, "key", pa.string()))
+    without_bytes()
     without_checksums()
     for what, change in CHANGES.items():
         changed(what, change)
@@ -67,10 +67,25 @@ def flip(file, at=None):
     file.write_bytes(data)
 
 
+def footer(file):
+    """The bytes of a footer, as the file says at its end."""
+    return int.from_bytes(file.read_bytes()[-8:-4], "little")
+
+
 def rewrite(file, column, kind):
     table = pq.read_table(file)
     index = table.schema.get_field_index(column)
     pq.write_table(table.set_column(index, column, table[column].cast(kind)), file)
+
+
+def without_bytes():
+    """A file of no bytes is no part of the table, as for Spark; each run warns."""
+    directory = tables("few", "of-no-bytes")
+    os.truncate(directory / "1.parquet", 0)
+    place = Place("no-bytes", small(directory.name))
+    check("a file of no bytes: one warning, and the rows of the others", [
+        place.run(), "" if place.error.count("files of no bytes are ignored") == 1 else f"says '{place.error.strip()}'",
+        "" if published(place.output).num_rows == FEW // 2 else "other rows"])  # fmt: skip
 
 
 def without_checksums():

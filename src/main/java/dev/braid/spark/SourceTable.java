@@ -106,6 +106,12 @@ record SourceTable(
         if (!files.ignored().isEmpty()) {
             log.warn("Table '{}': Spark does not read {}", path, TableFiles.hint(files.ignored()));
         }
+        if (!files.empty().isEmpty()) {
+            log.warn(
+                    "Table '{}': files of no bytes are ignored: {}; write them again if they should hold rows",
+                    path,
+                    TableFiles.names(files.empty().stream().map(Path::toString).toList()));
+        }
         Set<String> names =
                 names(features, needed).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
         Predicate<String> isNeeded = name -> names.contains(lowerCase(name));

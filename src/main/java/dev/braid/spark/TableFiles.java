@@ -26,8 +26,15 @@ import org.apache.hadoop.fs.Path;
  * @param partitions the columns that directories ({@code name=value}) hold, from the outermost
  * @param ignored hidden files and directories that may hold rows: Parquet files, and what a job that is still writing, or
  *     was killed, has not published
+ * @param empty Parquet files of no bytes, which may have been cut
  */
-record TableFiles(List<Path> roots, Above above, List<FileStatus> files, List<String> partitions, List<Path> ignored) {
+record TableFiles(
+        List<Path> roots,
+        Above above,
+        List<FileStatus> files,
+        List<String> partitions,
+        List<Path> ignored,
+        List<Path> empty) {
     private static final Pattern ESCAPED = Pattern.compile("%([0-9A-Fa-f]{2})");
 
     /** Where Hadoop's writers keep files until their job ends. */
@@ -90,6 +97,11 @@ record TableFiles(List<Path> roots, Above above, List<FileStatus> files, List<St
             return status.isFile() && status.getLen() > 0;
         }
 
+        /** Whether it is named as a Parquet file and has no bytes. */
+        boolean isEmpty() {
+            return !hidden && status.isFile() && status.getLen() == 0 && path().getName().endsWith(".parquet");
+        }
+
         /** Whether it may hold rows although it is hidden. */
         boolean mayHoldRows() {
             boolean parquet = path().getName().endsWith(".parquet") && (status.isDirectory() || isData());
@@ -140,7 +152,8 @@ record TableFiles(List<Path> roots, Above above, List<FileStatus> files, List<St
                 Above.of(named),
                 files.stream().map(Entry::status).toList(),
                 partitions(files),
-                ignored);
+                ignored,
+                all.stream().filter(Entry::isEmpty).map(Entry::path).toList());
     }
 
     private static boolean isHidden(FileStatus status) {

@@ -54,6 +54,7 @@ class BrokenTablesTest {
             "seed-small",
             "one-token",
             "pooler");
+    private static final Configuration HADOOP = new Configuration();
     private static final String GOLDEN = "src/test/resources/golden/";
 
     private static SparkSession spark;
@@ -110,7 +111,7 @@ class BrokenTablesTest {
     }
 
     private static FusionModel model(String name, Random random) {
-        Checkpoint checkpoint = Checkpoint.read(GOLDEN + name, new Configuration());
+        Checkpoint checkpoint = Checkpoint.read(GOLDEN + name, HADOOP);
         List<Pooling> poolings = new ArrayList<>(List.of(Pooling.MEAN, Pooling.MAX, Pooling.LAST, Pooling.CLS));
         if (checkpoint.config().pooling() == Pooling.POOLER) {
             poolings.add(Pooling.POOLER);
@@ -205,7 +206,7 @@ class BrokenTablesTest {
             org.apache.hadoop.fs.Path path =
                     new org.apache.hadoop.fs.Path(table.resolve(file).toUri());
             try (ParquetReader<Group> reader =
-                    ParquetReader.builder(new GroupReadSupport(), path).build()) {
+                    ParquetReader.builder(new GroupReadSupport(), path).withConf(HADOOP).build()) {
                 for (Group row = reader.read(); row != null; row = reader.read()) {
                     rows.add(row);
                 }

@@ -159,6 +159,22 @@ class InputFilesTest {
     }
 
     @Test
+    void filesOfNoBytesCauseOneWarning() throws IOException {
+        for (String name : List.of("a.parquet", "b")) {
+            Files.createDirectories(directory.resolve("t"));
+            Files.createFile(directory.resolve("t/" + name));
+        }
+        ParquetFiles.write(directory.resolve("t/c.parquet"));
+        String table = directory.resolve("t").toString();
+        try (Warnings warnings = Warnings.open()) {
+            assertThat(open(table).audit()).isEqualTo(2);
+            assertThat(warnings.messages())
+                    .containsExactly("Table '" + table + "': files of no bytes are ignored: 'file:" + table
+                            + "/a.parquet'; write them again if they should hold rows");
+        }
+    }
+
+    @Test
     void hiddenFilesThatMayHoldRowsCauseOneWarning() throws IOException {
         for (String name : List.of("a", "_b", ".c")) {
             ParquetFiles.write(directory.resolve("t/" + name + ".parquet"));

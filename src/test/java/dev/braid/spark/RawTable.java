@@ -19,9 +19,11 @@ import org.apache.spark.unsafe.types.UTF8String;
 public final class RawTable {
     private RawTable() {}
 
-    /** A session as the tests of this package share it. */
+    /** A session as the tests of this package share it, which compiles as little as it can: for many small tables. */
     public static SparkSession startSpark() {
-        return SharedSpark.start();
+        SparkSession spark = SharedSpark.start();
+        spark.conf().set("spark.sql.codegen.wholeStage", false);
+        return spark;
     }
 
     /**
