@@ -50,6 +50,7 @@ public final class Braid {
         PrintWriter error = new PrintWriter(new OutputStreamWriter(System.err, StandardCharsets.UTF_8), true);
         Thread stop = Stop.hook(error);
         Runtime.getRuntime().addShutdownHook(stop);
+        Scratch.deleteAtExit(System.getProperty("java.io.tmpdir"));
         int code = printed(run(arguments, out, error), out, error);
         if (Stop.requested()) {
             return;

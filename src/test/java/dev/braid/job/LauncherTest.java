@@ -744,6 +744,63 @@ class LauncherTest {
         Files.setPosixFilePermissions(path, EXECUTABLE);
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void temporaryFilesOfAKilledRunAreRemovedByTheNextStartAndThoseOfALivingOneAreNot(boolean submitted)
+            throws Exception {
+        system("flock");
+        system("mktemp");
+        Path temporary = Files.createDirectories(directory.resolve("tmp"));
+        Path foreign = Files.createDirectories(temporary.resolve("braid-aaaaaaaaaa"));
+        Path others = Files.createDirectories(directory.resolve("others"));
+        Files.createFile(others.resolve("lock"));
+        Files.createSymbolicLink(temporary.resolve("braid-bbbbbbbbbb"), others);
+        environment.put("SPARK_SUBMIT_OPTS", "-Djava.io.tmpdir=" + temporary);
+        String working = "for a in \"$@\" $SPARK_SUBMIT_OPTS; do case $a in -Djava.io.tmpdir=*/braid-*)"
+                + " echo x > \"${a#*=}/left\"; esac; done; exec sleep 300\n";
+        if (submitted) {
+            program("spark-submit", working);
+        } else {
+            java(working);
+        }
+        Process run = launch("jobs/fuse.sh", "--key", "k");
+        Path own = null;
+        while (own == null) {
+            Thread.sleep(20);
+            assertThat(run.isAlive()).isTrue();
+            try (Stream<Path> entries = Files.list(temporary)) {
+                own = entries.filter(entry -> Files.exists(entry.resolve("left")))
+                        .findFirst()
+                        .orElse(null);
+            }
+        }
+        if (submitted) {
+            program("spark-submit", saysItsArguments());
+        } else {
+            java("");
+        }
+
+        Outcome second = start("jobs/fuse.sh", "--key", "k");
+        assertThat(second.code()).isZero();
+        assertThat(second.error()).isEmpty();
+        assertThat(String.join(" ", second.out()))
+                .containsPattern("-Djava.io.tmpdir=" + temporary + "/braid-[A-Za-z0-9]{10}( |$)")
+                .doesNotContain(own.toString());
+        assertThat(own.resolve("left")).exists();
+
+        run.destroyForcibly().waitFor();
+        Outcome third = start("jobs/fuse.sh", "--key", "k");
+        assertThat(third.error()).isEqualTo("Removing the temporary files of a run that was killed: '" + own + "'\n");
+        assertThat(own).doesNotExist();
+        assertThat(foreign).exists();
+        assertThat(others.resolve("lock")).exists();
+        try (Stream<Path> entries = Files.list(temporary)) {
+            assertThat(entries)
+                    .as("the link, the directory without a lock, and the third's own")
+                    .hasSize(3);
+        }
+    }
+
     private Outcome start(String script, String... arguments) throws IOException, InterruptedException {
         int code = launch(script, arguments).waitFor();
         return new Outcome(

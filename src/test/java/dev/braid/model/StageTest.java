@@ -2,6 +2,7 @@ package dev.braid.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.Undisturbed;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
@@ -38,12 +39,12 @@ class StageTest {
             List<FeatureSequence> row = List.of(new StoredFloats(new float[tokens * featureSize], tokens));
             timed(model, workspace, List.of(row), 1);
 
-            Map<Stage, Long> nanos = timed(model, workspace, List.of(row), 5);
-            nanos.remove(Stage.PACK);
-            Map<Stage, Long> products = products(model, workspace);
-
-            assertThat(most(nanos)).isEqualTo(largest);
-            assertThat(most(products)).isEqualTo(largest);
+            Undisturbed.run(() -> {
+                Map<Stage, Long> nanos = timed(model, workspace, List.of(row), 5);
+                nanos.remove(Stage.PACK);
+                assertThat(most(nanos)).isEqualTo(largest);
+            });
+            assertThat(most(products(model, workspace))).isEqualTo(largest);
         }
     }
 
@@ -52,18 +53,19 @@ class StageTest {
         try (FusionModel model = FusionModel.load(model(64, 256, false, Pooling.POOLER));
                 FusionWorkspace workspace = model.workspace(200, Set.of())) {
             List<FeatureSequence> row = List.of(new StoredFloats(new float[20 * 64], 20));
-            long start = System.nanoTime();
-            Map<Stage, Long> nanos = timed(model, workspace, Collections.nCopies(10, row), 20);
-            long elapsed = System.nanoTime() - start;
+            Undisturbed.run(() -> {
+                long start = System.nanoTime();
+                Map<Stage, Long> nanos = timed(model, workspace, Collections.nCopies(10, row), 20);
+                long elapsed = System.nanoTime() - start;
+                assertThat(sum(nanos)).isBetween(elapsed / 2, elapsed);
+                assertThat(positive(nanos))
+                        .containsExactly(Stage.PACK, Stage.PROJECT, Stage.ATTENTION, Stage.FEED_FORWARD, Stage.POOL);
+            });
             Map<Stage, Long> products = products(model, workspace);
-
-            assertThat(sum(nanos)).isBetween(elapsed / 2, elapsed);
             assertThat(sum(products)).isEqualTo(model.multiplyAdds(workspace));
             assertThat(products).containsEntry(Stage.POOL, 10L * 64 * 64).containsEntry(Stage.PROJECT, 200L * 64 * 64);
             assertThat(positive(products))
                     .containsExactly(Stage.PROJECT, Stage.ATTENTION, Stage.FEED_FORWARD, Stage.POOL);
-            assertThat(positive(nanos))
-                    .containsExactly(Stage.PACK, Stage.PROJECT, Stage.ATTENTION, Stage.FEED_FORWARD, Stage.POOL);
         }
     }
 
