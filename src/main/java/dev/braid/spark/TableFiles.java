@@ -79,7 +79,7 @@ record TableFiles(
     TableFiles fromBase() {
         List<String> all = new ArrayList<>(above.values().keySet());
         all.addAll(partitions);
-        return new TableFiles(roots, above, files, all, ignored);
+        return new TableFiles(roots, above, files, all, ignored, empty);
     }
 
     /**
@@ -99,7 +99,10 @@ record TableFiles(
 
         /** Whether it is named as a Parquet file and has no bytes. */
         boolean isEmpty() {
-            return !hidden && status.isFile() && status.getLen() == 0 && path().getName().endsWith(".parquet");
+            return !hidden
+                    && status.isFile()
+                    && status.getLen() == 0
+                    && path().getName().endsWith(".parquet");
         }
 
         /** Whether it may hold rows although it is hidden. */

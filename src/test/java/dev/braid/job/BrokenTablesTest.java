@@ -205,8 +205,9 @@ class BrokenTablesTest {
         for (String file : files == null ? new String[0] : files) {
             org.apache.hadoop.fs.Path path =
                     new org.apache.hadoop.fs.Path(table.resolve(file).toUri());
-            try (ParquetReader<Group> reader =
-                    ParquetReader.builder(new GroupReadSupport(), path).withConf(HADOOP).build()) {
+            try (ParquetReader<Group> reader = ParquetReader.builder(new GroupReadSupport(), path)
+                    .withConf(HADOOP)
+                    .build()) {
                 for (Group row = reader.read(); row != null; row = reader.read()) {
                     rows.add(row);
                 }
