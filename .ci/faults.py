@@ -219,10 +219,15 @@ def grow():
         names = [place.output / record["file"] for record in place.manifest()["files"] if "file" in record]
         return sorted(pq.read_table([str(name) for name in names])["key"].to_pylist())
 
+    def inodes(directory):
+        """The fused files, which a run that goes on does not write again."""
+        names = [name for name in directory.glob("part-[0-9]*.parquet") if pq.read_metadata(name).num_rows]
+        return {(name.name, name.stat().st_ino) for name in names}
+
     trace = place("grow-trace")
     problem = trace.run(*update, hook=halting("grow"))
     found = (ROOT / "scratch" / "grow.txt").read_text().splitlines()
-    found = found[found.index("rename _in_place.json.ID 1") :]
+    found = found[found.index("create _in_place.json.ID 1") :]
     found += [f"{step} torn" for step in found if step.startswith("delete .out.run")]
     check(f"the driver publishes an update in {len(found)} changes", [problem, *differs(trace, reference), trace.left()])
     states = {"old": 0, "new": 0}
@@ -237,7 +242,9 @@ def grow():
         if state == "new":
             problems.append("" if keys == reference["table"]["key"].to_pylist() else f"keys {keys}")
         finished = (killed.run_directory() / "_manifest.json").exists()
+        fused = inodes(killed.run_directory())
         problems += [killed.run(*update), *differs(killed, reference), killed.left()]
+        problems.append("" if fused <= inodes(killed.output) else "rows were fused again")
         said = "Publishing what a run had finished" in killed.error
         problems.append("" if said == finished else f"says '{killed.error.strip()[-300:]}'")
         check(f"halted at '{step}' (the manifest's files: {state}), then run again", problems)

@@ -162,7 +162,9 @@ final class FuseCommand implements Callable<Integer> {
                 out.println(new RunReport(
                         manifest,
                         published.isPresent() ? progress.tokens() : manifest.tokens(),
-                        progress.multiplyAdds(), Duration.between(start, Instant.now()), output.path()));
+                        progress.multiplyAdds(),
+                        Duration.between(start, Instant.now()),
+                        output.path()));
                 if (options.profile) {
                     out.println();
                     out.println(new ProfileReport(progress.stages()));

@@ -120,8 +120,8 @@ final class ChosenRows {
 
         private T read() {
             if (!rows.hasNext()) { // Spark's iterators must be asked first
-                throw new IllegalStateException("expected row " + numbers[numbers.length - 1] + " of a partition, as a scan of"
-                        + " the keys has it, got " + read + " rows");
+                throw new IllegalStateException("expected row " + numbers[numbers.length - 1]
+                        + " of a partition, as a scan of" + " the keys has it, got " + read + " rows");
             }
             read++;
             return rows.next();

@@ -30,13 +30,19 @@ class RunReportTest {
 
     @Test
     void saysWhatAnUpdateFoundAndMadeOfTheRows() {
-        assertThat(report(0, new Manifest.Update("run", 1_190, 0, 0, 0, null)).toString().lines())
+        assertThat(report(0, new Manifest.Update("run", 1_190, 0, 0, 0, null))
+                        .toString()
+                        .lines())
                 .contains("rows         10 new, 1,190 kept");
-        assertThat(report(0, new Manifest.Update("run", 1_000, 150, 30, 1_234, "v")).toString().lines())
+        assertThat(report(0, new Manifest.Update("run", 1_000, 150, 30, 1_234, "v"))
+                        .toString()
+                        .lines())
                 .contains(
                         "rows         50 new, 1,000 kept, 150 changed, 30 removed",
                         "left         1,234 rows of the table are not in the input any more, --prune removes them");
-        assertThat(report(0, new Manifest.Update("run", 1_199, 3, 0, 0, "v")).toString().lines())
+        assertThat(report(0, new Manifest.Update("run", 1_199, 3, 0, 0, "v"))
+                        .toString()
+                        .lines())
                 .contains("rows         0 new, 1,199 kept, 1 changed");
     }
 

@@ -27,7 +27,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeAll;
@@ -74,7 +73,8 @@ class UpdateTest {
             throws IOException {
         joined = join;
         keyType = key;
-        String[] more = partitions == null ? new String[] {UPDATE} : new String[] {UPDATE, "--partitions=" + partitions};
+        String[] more =
+                partitions == null ? new String[] {UPDATE} : new String[] {UPDATE, "--partitions=" + partitions};
         add(rows(0, 20, 1));
         assertThat(report(fuse("out", more))).contains("rows         20\n");
 
@@ -88,7 +88,11 @@ class UpdateTest {
 
         Path again = directory.resolve("visual/again.parquet");
         try (Stream<Path> files = Files.list(directory.resolve("visual"))) {
-            Files.move(files.filter(file -> file.getFileName().toString().startsWith("part-")).findFirst().orElseThrow(), again);
+            Files.move(
+                    files.filter(file -> file.getFileName().toString().startsWith("part-"))
+                            .findFirst()
+                            .orElseThrow(),
+                    again);
         }
         assertThat(report(fuse("out", more)))
                 .isEqualTo("Nothing to do: 'file:" + directory.toRealPath() + "/out' has every key of this input\n");
@@ -104,7 +108,9 @@ class UpdateTest {
         add(rows(0, 20, 1));
         fuse("out");
         try (Stream<Path> files = Files.list(directory.resolve("visual"))) {
-            damageFeatures(files.filter(file -> file.getFileName().toString().startsWith("part-")).findFirst().orElseThrow());
+            damageFeatures(files.filter(file -> file.getFileName().toString().startsWith("part-"))
+                    .findFirst()
+                    .orElseThrow());
         }
         assertThat(fuse("anew").code()).isEqualTo(ExitCode.INPUT);
         add(rows(20, 22, 1));
@@ -160,7 +166,8 @@ class UpdateTest {
         add(rows(0, 10, 1));
         add(List.of(new Given(10, 1), new Given(10, 1), new Given(11, 1)));
         assertThat(fuse("out", UPDATE).error()).contains("expected every key once, got 1 keys more than once");
-        assertThat(report(fuse("out", UPDATE, aside))).contains("rows         11\n", "quarantined  2 rows (duplicate_key 2)\n");
+        assertThat(report(fuse("out", UPDATE, aside)))
+                .contains("rows         11\n", "quarantined  2 rows (duplicate_key 2)\n");
 
         add(List.of(new Given(3, 1), new Given(12, 1)));
         assertThat(report(fuse("out", UPDATE, aside)))
@@ -181,7 +188,8 @@ class UpdateTest {
         String aside = "--on-bad-row=quarantine";
         add(rows(0, 4, 1));
         add(List.of(new Given(null, 1), new Given(4, 1)));
-        assertThat(report(fuse("out", UPDATE, aside))).contains("rows         5\n", "quarantined  1 rows (null_key 1)\n");
+        assertThat(report(fuse("out", UPDATE, aside)))
+                .contains("rows         5\n", "quarantined  1 rows (null_key 1)\n");
         add(rows(5, 6, 1));
         assertThat(report(fuse("out", UPDATE, aside)))
                 .contains("rows         1 new, 5 kept\n", "quarantined  1 rows (null_key 1)\n");
@@ -204,11 +212,12 @@ class UpdateTest {
                           option 'vectors': expected 'array', got 'float16'
                         """);
         assertThat(fuse("out", UPDATE, "--overwrite").error())
-                .isEqualTo("Cannot fuse: expected one of '--update' (adds to the table) and '--overwrite' (writes it anew), got"
-                        + " both\n");
+                .isEqualTo(
+                        "Cannot fuse: expected one of '--update' (adds to the table) and '--overwrite' (writes it anew), got"
+                                + " both\n");
         assertThat(fuse("out", "--prune"))
-                .isEqualTo(new Outcome(
-                        ExitCode.USAGE, "", "Cannot fuse: expected '--update' with '--prune', got none\n"));
+                .isEqualTo(
+                        new Outcome(ExitCode.USAGE, "", "Cannot fuse: expected '--update' with '--prune', got none\n"));
         keyType = "int";
         clear();
         add(rows(0, 5, 1));
@@ -235,12 +244,15 @@ class UpdateTest {
 
     /** The table holds the rows, to the bit, that a full run gives; its manifest says so, and an audit agrees. */
     private void assertAsWrittenAnew(String output, String... options) throws IOException {
-        assertThat(report(audit(output))).contains("fingerprint  " + manifest(output).at("/fingerprint").asText());
+        assertThat(report(audit(output)))
+                .contains("fingerprint  " + manifest(output).at("/fingerprint").asText());
         List<String> all = new ArrayList<>(List.of(options));
         all.add("--overwrite");
         report(fuse("anew", all.toArray(String[]::new)));
         for (String same : List.of("/rows", "/fingerprint", "/quarantined", "/inputs", "/identity")) {
-            assertThat(manifest(output).at(same)).as(same).isEqualTo(manifest("anew").at(same));
+            assertThat(manifest(output).at(same))
+                    .as(same)
+                    .isEqualTo(manifest("anew").at(same));
         }
         Dataset<Row> own = spark.read().parquet(directory.resolve(output).toString());
         Dataset<Row> anew = spark.read().parquet(directory.resolve("anew").toString());
@@ -255,7 +267,8 @@ class UpdateTest {
     }
 
     private JsonNode manifest(String output) throws IOException {
-        return new ObjectMapper().readTree(Files.readString(directory.resolve(output).resolve("_manifest.json")));
+        return new ObjectMapper()
+                .readTree(Files.readString(directory.resolve(output).resolve("_manifest.json")));
     }
 
     private static String report(Outcome outcome) {
@@ -269,8 +282,8 @@ class UpdateTest {
     }
 
     private Outcome fuse(String output, String... options) {
-        List<String> all = new ArrayList<>(
-                List.of("fuse", "--model=src/demo/model", "--no-verify", "--key=id", "--output=" + directory.resolve(output)));
+        List<String> all = new ArrayList<>(List.of(
+                "fuse", "--model=src/demo/model", "--no-verify", "--key=id", "--output=" + directory.resolve(output)));
         if (joined) {
             all.add("--features=visual=" + directory.resolve("visual"));
             all.add("--features=text=" + directory.resolve("text"));
@@ -289,7 +302,9 @@ class UpdateTest {
     }
 
     private static List<Given> rows(int first, int end, int version) {
-        return IntStream.range(first, end).mapToObj(id -> new Given(id, version)).toList();
+        return IntStream.range(first, end)
+                .mapToObj(id -> new Given(id, version))
+                .toList();
     }
 
     /** A further file of each table. */
@@ -301,13 +316,18 @@ class UpdateTest {
                 .add("text", DataTypes.BinaryType);
         List<Row> all = new ArrayList<>();
         for (Given row : rows) {
-            Random random = new Random(31L * (row.id() == null ? -1 : row.id()) + (row.version() == null ? 0 : row.version()));
+            Random random =
+                    new Random(31L * (row.id() == null ? -1 : row.id()) + (row.version() == null ? 0 : row.version()));
             int tokens = 1 + random.nextInt(3);
             all.add(RowFactory.create(row.id(), row.version(), bytes(random, VISUAL * tokens), bytes(random, TEXT)));
         }
         Collections.shuffle(all, new Random(7));
         Dataset<Row> table = spark.createDataFrame(all, schema)
-                .withColumn("id", keyType.equals("string") ? functions.expr("'k' || id") : functions.col("id").cast(keyType))
+                .withColumn(
+                        "id",
+                        keyType.equals("string")
+                                ? functions.expr("'k' || id")
+                                : functions.col("id").cast(keyType))
                 .coalesce(1);
         String[] kept = joined ? new String[] {"text"} : new String[0];
         write(table.drop(kept), "visual");
@@ -338,8 +358,8 @@ class UpdateTest {
     /** Flips a bit in the pages of the column 'visual'. */
     private static void damageFeatures(Path file) throws IOException {
         long place;
-        try (ParquetFileReader reader = ParquetFileReader.open(HadoopInputFile.fromPath(
-                new org.apache.hadoop.fs.Path(file.toString()), new Configuration()))) {
+        try (ParquetFileReader reader = ParquetFileReader.open(
+                HadoopInputFile.fromPath(new org.apache.hadoop.fs.Path(file.toString()), new Configuration()))) {
             place = reader.getFooter().getBlocks().get(0).getColumns().stream()
                     .filter(chunk -> chunk.getPath().toDotString().equals("visual"))
                     .mapToLong(chunk -> chunk.getStartingPos() + chunk.getTotalSize() / 2)

@@ -47,15 +47,19 @@ class ChosenRowsTest {
         Dataset<Row> expected = table.join(keys, PairedTable.KEY)
                 .select("n")
                 .union(table.filter("key is null").select("n"));
-        Dataset<Row> nulls = keys.filter("false").union(table.filter("key is null").select("key").limit(1));
-        Dataset<Row> chosen = ChosenRelation.of(table, keys.filter("key is not null").union(nulls), few);
+        Dataset<Row> nulls = keys.filter("false")
+                .union(table.filter("key is null").select("key").limit(1));
+        Dataset<Row> chosen =
+                ChosenRelation.of(table, keys.filter("key is not null").union(nulls), few);
         assertThat(numbers(chosen)).isEqualTo(numbers(expected)).hasSizeGreaterThan(100);
     }
 
     @Test
     void noneAreChosenByNoKeys() {
         Dataset<Row> table = table("id");
-        assertThat(numbers(ChosenRelation.of(table, table.select(PairedTable.KEY).filter("false"), true))).isEmpty();
+        assertThat(numbers(
+                        ChosenRelation.of(table, table.select(PairedTable.KEY).filter("false"), true)))
+                .isEmpty();
     }
 
     @Test
