@@ -1,7 +1,6 @@
 """faults.py DIRECTORY [CHECK...]: breaks runs of 'braid fuse' and counts what is lost.
 
 steps      the driver halts in place of each change that it makes to files, while it replaces a table
-grow       the same while it publishes an update into a table
 random     kill -9 of the driver at ten random moments, five of them over an older table
 pair       two runs with one output; SIGTERM; the same command again
 quarantine broken rows of every reason, and a kill in between
@@ -197,62 +196,6 @@ def steps():
         list(pool.map(kill, enumerate(found)))
     print(f"      {len(found)} halts: the old table was at its place {states['old']} times, the new one {states['new']} times, "
           f"none {states['none']} times")  # fmt: skip
-
-
-def grow():
-    """Halts the driver in place of every change that publishes an update: rows come and go, a file is copied without some."""
-    reference = undisturbed("grow-new", small())
-    half = small()
-    half[half.index("--paired") + 1] = str(ROOT / "half")
-    write_table(ROOT / "half", SCHEMA, FEW[: len(FEW) // 2] + [row | {"key": row["key"] + ROWS} for row in FEW[:5]])
-    before = undisturbed("grow-old", half, "--output-files", "1")
-    old = before["table"]["key"].to_pylist()
-    update = ["--update", "--prune"]
-
-    def place(name):
-        shutil.rmtree((found := Place(name, small())).directory)
-        shutil.copytree(before["place"].directory, found.directory)
-        return found
-
-    def named(place):
-        """The keys in the files that the manifest names."""
-        names = [place.output / record["file"] for record in place.manifest()["files"] if "file" in record]
-        return sorted(pq.read_table([str(name) for name in names])["key"].to_pylist())
-
-    def inodes(directory):
-        """The fused files, which a run that goes on does not write again."""
-        names = [name for name in directory.glob("part-[0-9]*.parquet") if pq.read_metadata(name).num_rows]
-        return {(name.name, name.stat().st_ino) for name in names}
-
-    trace = place("grow-trace")
-    problem = trace.run(*update, hook=halting("grow"))
-    found = (ROOT / "scratch" / "grow.txt").read_text().splitlines()
-    found = found[found.index("create _in_place.json.ID 1") :]
-    found += [f"{step} torn" for step in found if step.startswith("delete .out.run")]
-    found = [step for step in found if re.search(os.environ.get("FAULTS_STEPS", ""), step)]
-    check(f"the driver publishes an update in {len(found)} changes", [problem, *differs(trace, reference), trace.left()])
-    states = {"old": 0, "new": 0}
-
-    def kill(case):
-        number, step = case
-        killed = place(f"grow-{number}")
-        problems = [killed.run(*update, hook=halting(f"grow-{number}", step), expected=137)]
-        keys = named(killed)
-        state = "old" if keys == old else "new"
-        states[state] += 1
-        if state == "new":
-            problems.append("" if keys == reference["table"]["key"].to_pylist() else f"keys {keys}")
-        finished = (killed.run_directory() / "_manifest.json").exists()
-        fused = inodes(killed.run_directory())
-        problems += [killed.run(*update), *differs(killed, reference), killed.left()]
-        problems.append("" if fused <= inodes(killed.output) else "rows were fused again")
-        said = "Publishing what a run had finished" in killed.error
-        problems.append("" if said == finished else f"says '{killed.error.strip()[-300:]}'")
-        check(f"halted at '{step}' (the manifest's files: {state}), then run again", problems)
-
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(kill, enumerate(found)))
-    print(f"      {len(found)} halts: the manifest named the old files {states['old']} times, the new ones {states['new']} times")
 
 
 def halting(name, step=""):
@@ -566,7 +509,7 @@ def inputs():
         subprocess.run(["umount", str(full)], check=True)
 
 
-CHECKS = {"steps": steps, "grow": grow, "random": moments, "pair": pair, "quarantine": quarantine, "cluster": cluster, "inputs": inputs}
+CHECKS = {"steps": steps, "random": moments, "pair": pair, "quarantine": quarantine, "cluster": cluster, "inputs": inputs}
 BIG_SPARK = ["--master", "local[2]", *BIG]
 
 if __name__ == "__main__":
