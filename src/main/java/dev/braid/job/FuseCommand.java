@@ -135,8 +135,9 @@ final class FuseCommand implements Callable<Integer> {
                 FeatureTables tables = published.map(input::into).orElse(input);
                 AuditedKeys keys = tables.audit(config.policy());
                 if (published.isPresent() && !published.get().changes(keys)) {
+                    long left = keys.known().left();
                     out.println(SafeText.message("Nothing to do: '" + output.path() + "' has every key of this input"
-                            + RunReport.left(keys.known().left())));
+                            + (left == 0 ? "" : "; " + RunReport.left(left))));
                     return ExitCode.DONE;
                 }
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
@@ -149,7 +150,11 @@ final class FuseCommand implements Callable<Integer> {
                     run.base().ifPresent(base -> parts.checkTypes(base, paired));
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
-                            OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), tables.bytes()),
+                            OutputFiles.bytes(
+                                    config,
+                                    checkpoint.config(),
+                                    keys.toFuse(),
+                                    (long) (tables.bytes() * keys.shareToFuse())),
                             partitions);
                     manifest = output.write(
                             run,

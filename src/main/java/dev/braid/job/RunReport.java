@@ -40,7 +40,7 @@ record RunReport(Manifest manifest, long tokens, long multiplyAdds, Duration ela
         }
         Manifest.Update update = manifest.update();
         if (update != null && update.left() > 0) {
-            report.add("left", left(update.left()).substring(2));
+            report.add("left", left(update.left()));
         }
         return report.add("fingerprint", manifest.fingerprint())
                 .add("seconds", format("%,.1f", seconds))
@@ -82,11 +82,9 @@ record RunReport(Manifest manifest, long tokens, long multiplyAdds, Duration ela
         return Math.min(update.changed(), manifest.rows() - update.kept());
     }
 
-    /** How a line goes on that says how many rows of the table the input does not have any more; empty for none. */
+    /** Rows of the table whose key the input does not have any more. */
     static String left(long rows) {
-        return rows == 0
-                ? ""
-                : format("; %,d rows of the table are not in the input any more, --prune removes them", rows);
+        return format("%,d rows of the table are not in the input any more, --prune removes them", rows);
     }
 
     private static String format(String pattern, Object figure) {

@@ -50,6 +50,11 @@ public record AuditedKeys(
         return rows - known.kept();
     }
 
+    /** The share of all rows that {@link #toFuse} is. */
+    public double shareToFuse() {
+        return rows == 0 ? 1 : (double) toFuse() / rows;
+    }
+
     /** All rows whose key alone makes them bad. */
     public long badRows() {
         return bad.values().stream().mapToLong(Long::longValue).sum();
