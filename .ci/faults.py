@@ -1,6 +1,7 @@
 """faults.py DIRECTORY [CHECK...]: breaks runs of 'braid fuse' and counts what is lost.
 
 steps      the driver halts in place of each change that it makes to files, while it replaces a table
+grow       the same while it publishes an update into a table
 partitions the same while it replaces one partition of a table and adds another
 random     kill -9 of the driver at ten random moments, five of them over an older table
 pair       two runs with one output; SIGTERM; the same command again
@@ -199,6 +200,54 @@ def steps():
           f"none {states['none']} times")  # fmt: skip
 
 
+def grow():
+    """Halts the driver in place of every change that publishes an update: rows come and go, a file is copied without some."""
+    reference = undisturbed("grow-new", small())
+    half = small()
+    half[half.index("--paired") + 1] = str(ROOT / "half")
+    write_table(ROOT / "half", SCHEMA, FEW[: len(FEW) // 2] + [row | {"key": row["key"] + ROWS} for row in FEW[:5]])
+    before = undisturbed("grow-old", half, "--output-files", "1")
+    old = before["table"]["key"].to_pylist()
+    update = ["--update", "--prune"]
+
+    def place(name):
+        shutil.rmtree((found := Place(name, small())).directory)
+        shutil.copytree(before["place"].directory, found.directory)
+        return found
+
+    def named(place):
+        """The keys in the files that the manifest names."""
+        names = [place.output / record["file"] for record in place.manifest()["files"] if "file" in record]
+        return sorted(pq.read_table([str(name) for name in names])["key"].to_pylist())
+
+    trace = place("grow-trace")
+    problem = trace.run(*update, hook=halting("grow"))
+    found = (ROOT / "scratch" / "grow.txt").read_text().splitlines()
+    found = found[found.index("rename _in_place.json.ID 1") :]
+    found += [f"{step} torn" for step in found if step.startswith("delete .out.run")]
+    check(f"the driver publishes an update in {len(found)} changes", [problem, *differs(trace, reference), trace.left()])
+    states = {"old": 0, "new": 0}
+
+    def kill(case):
+        number, step = case
+        killed = place(f"grow-{number}")
+        problems = [killed.run(*update, hook=halting(f"grow-{number}", step), expected=137)]
+        keys = named(killed)
+        state = "old" if keys == old else "new"
+        states[state] += 1
+        if state == "new":
+            problems.append("" if keys == reference["table"]["key"].to_pylist() else f"keys {keys}")
+        finished = (killed.run_directory() / "_manifest.json").exists()
+        problems += [killed.run(*update), *differs(killed, reference), killed.left()]
+        said = "Publishing what a run had finished" in killed.error
+        problems.append("" if said == finished else f"says '{killed.error.strip()[-300:]}'")
+        check(f"halted at '{step}' (the manifest's files: {state}), then run again", problems)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(kill, enumerate(found)))
+    print(f"      {len(found)} halts: the manifest named the old files {states['old']} times, the new ones {states['new']} times")
+
+
 def partitions():
     """Halts the driver while it publishes a partition in place of an older one, and a new one, into a table with a third."""
 
@@ -224,7 +273,8 @@ def partitions():
         "" if [row["dt"] for row in published(trace.output).to_pylist()] == [f"2026-11-2{key // 20}" for key in range(60)] else "other rows",
     ])  # fmt: skip
     steps = (ROOT / "scratch" / "nights.txt").read_text().splitlines()
-    steps = [step for step in steps if re.search(r"part-|_manifest|_in_place|delete \.out\.run", step)]
+    moved = [step for step in steps if step.startswith("rename part-")]
+    steps = [moved[0], moved[-1], *[step for step in steps if step.startswith("delete part-")]]
     states = {"old": 0, "new": 0}
 
     def kill(case):
@@ -555,7 +605,8 @@ def inputs():
         subprocess.run(["umount", str(full)], check=True)
 
 
-CHECKS = {"steps": steps, "partitions": partitions, "random": moments, "pair": pair, "quarantine": quarantine, "cluster": cluster, "inputs": inputs}
+CHECKS = {"steps": steps, "grow": grow, "partitions": partitions, "random": moments, "pair": pair, "quarantine": quarantine,
+          "cluster": cluster, "inputs": inputs}  # fmt: skip
 BIG_SPARK = ["--master", "local[2]", *BIG]
 
 if __name__ == "__main__":

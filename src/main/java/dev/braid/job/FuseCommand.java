@@ -175,7 +175,15 @@ final class FuseCommand implements Callable<Integer> {
                     Stop.published(output.path());
                 }
                 out.println(new RunReport(
-                        manifest, progress.multiplyAdds(), Duration.between(start, Instant.now()), output.path()));
+                        manifest,
+                        published.isPresent()
+                                ? progress.tokens()
+                                : manifest.own().stream()
+                                        .mapToLong(Shard::tokens)
+                                        .sum(),
+                        progress.multiplyAdds(),
+                        Duration.between(start, Instant.now()),
+                        output.path()));
                 if (options.profile) {
                     out.println();
                     out.println(new ProfileReport(progress.stages()));

@@ -11,17 +11,16 @@ import java.util.stream.Collectors;
  * What a run did, printed at its end.
  *
  * @param manifest of the table
+ * @param tokens that the run fused
  * @param multiplyAdds of the model's matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
  * @param elapsed from a Spark session that has started to the output published
  */
-record RunReport(Manifest manifest, long multiplyAdds, Duration elapsed, String output) {
+record RunReport(Manifest manifest, long tokens, long multiplyAdds, Duration elapsed, String output) {
 
-    /** One line per figure, aligned; what was not truncated goes without saying. */
+    /** One line per figure, aligned; the line of truncated rows is omitted where there are none. */
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
-        boolean parts = manifest.earlier() != null;
-        long tokens = parts ? manifest.own().stream().mapToLong(Shard::tokens).sum() : manifest.tokens();
         TextTable report = TextTable.plain()
                 .add("verified", manifest.verified())
                 .add("rows", rows())

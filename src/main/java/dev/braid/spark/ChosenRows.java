@@ -112,10 +112,17 @@ final class ChosenRows {
                 throw new NoSuchElementException();
             }
             while (read < numbers[next]) {
-                rows.next();
-                read++;
+                read();
             }
             next++;
+            return read();
+        }
+
+        private T read() {
+            if (!rows.hasNext()) { // Spark's iterators must be asked first
+                throw new IllegalStateException("expected row " + numbers[numbers.length - 1]
+                        + " of a partition, as a scan of" + " the keys has it, got " + read + " rows");
+            }
             read++;
             return rows.next();
         }

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.parquet.FileSchema;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +11,8 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -48,8 +51,11 @@ final class FileCopies {
      * @return the records of the copies; a file whose rows all go has none
      * @throws InputException if a file does not hold the rows that its record says
      */
-    List<Shard> write(Path table, List<Shard> files, Dataset<Row> keys, boolean few, String directory, String run) {
-        SparkSession session = SparkSettings.reading(spark).session();
+    List<Shard> write(Path table, List<Shard> files, Dataset<Row> keys, boolean few, String directory, String run)
+            throws IOException {
+        SparkSettings reading = SparkSettings.reading(spark);
+        fit(reading, table, files);
+        SparkSession session = reading.session();
         session.conf().set("spark.sql.files.maxPartitionBytes", A_FILE_EACH);
         session.conf().set("spark.sql.files.openCostInBytes", A_FILE_EACH);
         Dataset<Row> all = PublishedTable.read(session, table, files);
@@ -74,6 +80,19 @@ final class FileCopies {
                 files,
                 copies.stream()
                         .map(text -> Json.parse(text, CopyTask.Copy.class))
+                        .toList());
+    }
+
+    /** Fits the reader's batches to the rows. */
+    private void fit(SparkSettings reading, Path table, List<Shard> files) throws IOException {
+        Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+        FileSystem system = table.getFileSystem(hadoop);
+        List<FileStatus> statuses = StorageCalls.all(files, file -> system.getFileStatus(new Path(table, file.file())));
+        Footers.All footers = Footers.read(statuses, name -> true, hadoop);
+        reading.fit(
+                footers.rows(),
+                statuses.stream()
+                        .map(status -> InputFile.of(table.toString(), status, 0))
                         .toList());
     }
 

@@ -163,7 +163,7 @@ public final class PublishedTable {
 
     /** The published files that have one of these keys. */
     private List<Shard> holding(Dataset<Row> keys, boolean few) {
-        Dataset<Row> found = read(SparkSettings.reading(spark).session(), files())
+        Dataset<Row> found = read(keys.sparkSession(), files())
                 .select(key(), functions.input_file_name().as(FILE))
                 .join(
                         keys.select(col(KEY).as("gone")).hint(few ? "broadcast" : "merge"),

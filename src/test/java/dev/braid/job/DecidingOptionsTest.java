@@ -43,7 +43,10 @@ class DecidingOptionsTest {
             "profile",
             "no-verify",
             "tolerance",
-            "verbose");
+            "verbose",
+            "update",
+            "changed-by",
+            "prune");
 
     private static final List<String> DEFAULTS = List.of(
             "--column=visual=visual",
@@ -100,6 +103,12 @@ class DecidingOptionsTest {
             "--keep=a, b"
         };
         assertThat(deciding(one)).isEqualTo(deciding(other));
+    }
+
+    @Test
+    void theColumnOfChangesIsKept() {
+        assertThat(deciding("--update", "--changed-by=v")).isEqualTo(deciding("--keep=v"));
+        assertThat(deciding("--update", "--changed-by=v", "--keep=v,w")).isEqualTo(deciding("--keep=v,w"));
     }
 
     @Test

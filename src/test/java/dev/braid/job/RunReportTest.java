@@ -28,7 +28,29 @@ class RunReportTest {
                 .contains("tokens       60,000", "truncated    12 rows", "seconds      2.5");
     }
 
+    @Test
+    void saysWhatAnUpdateFoundAndMadeOfTheRows() {
+        assertThat(report(0, new Manifest.Update("run", 1_190, 0, 0, 0, null))
+                        .toString()
+                        .lines())
+                .contains("rows         10 new, 1,190 kept");
+        assertThat(report(0, new Manifest.Update("run", 1_000, 150, 30, 1_234, "v"))
+                        .toString()
+                        .lines())
+                .contains(
+                        "rows         50 new, 1,000 kept, 150 changed, 30 removed",
+                        "left         1,234 rows of the table are not in the input any more, --prune removes them");
+        assertThat(report(0, new Manifest.Update("run", 1_199, 3, 0, 0, "v"))
+                        .toString()
+                        .lines())
+                .contains("rows         0 new, 1,199 kept, 1 changed");
+    }
+
     private static RunReport report(long truncated) {
+        return report(truncated, null);
+    }
+
+    private static RunReport report(long truncated, Manifest.Update update) {
         Manifest manifest = new Manifest(
                 1,
                 "run",
@@ -47,8 +69,8 @@ class RunReportTest {
                 "00000000deadbeef",
                 2.5,
                 List.of(),
-                null,
+                update,
                 null);
-        return new RunReport(manifest, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
+        return new RunReport(manifest, 60_000, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
     }
 }
