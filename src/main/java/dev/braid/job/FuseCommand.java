@@ -183,7 +183,11 @@ final class FuseCommand implements Callable<Integer> {
                 }
                 out.println(new RunReport(
                         manifest,
-                        published.isPresent() ? progress.tokens() : manifest.tokens(),
+                        published.isPresent()
+                                ? progress.tokens()
+                                : manifest.own().stream()
+                                        .mapToLong(Shard::tokens)
+                                        .sum(),
                         progress.multiplyAdds(),
                         Duration.between(start, Instant.now()),
                         output.path()));

@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
  * What a run did, printed at its end.
  *
  * @param manifest of the table
- * @param tokens that the run fused; of a table that was not updated, all
+ * @param tokens that the run fused
  * @param multiplyAdds of the model's matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
  * @param elapsed from a Spark session that has started to the output published
  */
@@ -21,8 +21,6 @@ record RunReport(Manifest manifest, long tokens, long multiplyAdds, Duration ela
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
-        boolean parts = manifest.earlier() != null;
-        long tokens = parts ? manifest.own().stream().mapToLong(Shard::tokens).sum() : manifest.tokens();
         TextTable report = TextTable.plain()
                 .add("verified", manifest.verified())
                 .add("rows", rows())
