@@ -93,7 +93,6 @@ final class FuseCommand implements Callable<Integer> {
 
             FeatureTables tables =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
-            MemoryPlan.check(spark, checkpoint, config, tables);
             String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
             RunManifest description = new RunManifest(
                     start,
@@ -109,6 +108,7 @@ final class FuseCommand implements Callable<Integer> {
                 return ExitCode.DONE;
             }
             try (RunDirectory run = begun.get()) {
+                MemoryPlan.check(spark, checkpoint, config, tables);
                 Verification verification = options.verify(stored, hadoop);
                 AuditedKeys keys = tables.audit(config.policy());
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
