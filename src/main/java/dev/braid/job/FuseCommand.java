@@ -98,7 +98,6 @@ final class FuseCommand implements Callable<Integer> {
             FeatureTables input =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             Partitioning partitions = input.partitioning(options.partitionBy);
-            MemoryPlan.check(spark, checkpoint, config, input);
             String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
             RunManifest description = new RunManifest(
                     start,
@@ -121,6 +120,7 @@ final class FuseCommand implements Callable<Integer> {
                 return ExitCode.DONE;
             }
             try (RunDirectory run = begun.get()) {
+                MemoryPlan.check(spark, checkpoint, config, input);
                 Verification verification = options.verify(stored, hadoop);
                 Optional<PublishedTable> published = run.base()
                         .filter(base -> update.update)

@@ -107,14 +107,13 @@ final class PlanCommand implements Callable<Integer> {
             }
             ModelConfig model = checkpoint.config();
             SparkConf conf = spark.sparkContext().getConf();
-            JvmSettings.Machine machine = JvmSettings.Machine.here();
-            JvmSettings jvm = JvmSettings.planned(conf, hadoop, machine);
+            JvmSettings jvm = JvmSettings.planned(conf, JvmSettings.Machine.here());
             TableLoad load = tables.load(config, model);
             MemoryPlan.Lengths lengths = new MemoryPlan.Lengths(sample.shortestRow(model), sample.longestRow(model));
             MemoryPlan memory = MemoryPlan.of(checkpoint, config, tables, jvm, lengths);
             PrintWriter out = spec.commandLine().getOut();
             out.println(new MemoryReport(load, sample, model, memory));
-            refuse(memory.impossible(machine.heap()));
+            refuse(memory.impossible());
             if (load.rows() > 0 && sample.meanTokens(model) > 0) {
                 Rate used = rate == null ? measured(checkpoint, config, sample, jvm) : rate;
                 double seconds = used.seconds(load.rows(), sample.meanTokens(model));

@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 
 /**
@@ -41,7 +40,7 @@ public record JvmSettings(
         LOCAL,
         /** Spark's own cluster, which limits no memory but the heap. */
         STANDALONE,
-        /** YARN, which kills a container that is larger than was asked for, unless that check is off. */
+        /** YARN, which by default kills a container that is larger than was asked for. */
         YARN,
         /** Kubernetes, which always does. */
         KUBERNETES;
@@ -64,8 +63,11 @@ public record JvmSettings(
         }
     }
 
-    /** The JVMs that run the tasks of a session. */
-    static JvmSettings running(SparkConf conf, Configuration hadoop, Machine machine) {
+    /**
+     * The JVMs that run the tasks of a session. YARN rounds containers up, and may not look at their memory, which a driver does
+     * not see: nothing is known to limit them.
+     */
+    static JvmSettings running(SparkConf conf, Machine machine) {
         String master = conf.get("spark.master", "local");
         Matcher local = LOCAL.matcher(master);
         int taskCpus = conf.getInt("spark.task.cpus", 1);
@@ -74,18 +76,27 @@ public record JvmSettings(
             int cores = threads.equals("*") ? machine.processors() : Integer.parseInt(threads);
             return new JvmSettings(Manager.LOCAL, cores, taskCpus, machine.heap(), 0, offHeap(conf), machine.memory());
         }
-        return executors(conf, hadoop, manager(master));
+        JvmSettings executors = executors(conf, manager(master));
+        return executors.manager == Manager.YARN ? executors.unlimited() : executors;
+    }
+
+    private JvmSettings unlimited() {
+        return new JvmSettings(manager, cores, taskCpus, heap, overhead, offHeap, Long.MAX_VALUE);
     }
 
     /**
      * The JVMs to plan for: executors as the configuration describes them, on YARN or Kubernetes if a local master says no
      * more; this JVM if nothing is set of executors.
      */
-    public static JvmSettings planned(SparkConf conf, Configuration hadoop, Machine machine) {
-        boolean local = LOCAL.matcher(conf.get("spark.master", "local")).matches();
+    public static JvmSettings planned(SparkConf conf, Machine machine) {
+        String master = conf.get("spark.master", "local");
+        boolean local = LOCAL.matcher(master).matches();
+        if (!local) {
+            return executors(conf, manager(master));
+        }
         boolean described = List.of(CORES, HEAP, OVERHEAD, "spark.executor.instances").stream()
                 .anyMatch(conf::contains);
-        return local && described ? executors(conf, hadoop, Manager.YARN) : running(conf, hadoop, machine);
+        return described ? executors(conf, Manager.YARN) : running(conf, machine);
     }
 
     private static Manager manager(String master) {
@@ -95,7 +106,7 @@ public record JvmSettings(
                 : scheme.startsWith("k8s") ? Manager.KUBERNETES : Manager.STANDALONE;
     }
 
-    private static JvmSettings executors(SparkConf conf, Configuration hadoop, Manager manager) {
+    private static JvmSettings executors(SparkConf conf, Manager manager) {
         Matcher cluster = LOCAL_CLUSTER.matcher(conf.get("spark.master", ""));
         int cores = conf.getInt(CORES, cluster.matches() ? Integer.parseInt(cluster.group(1)) : 1);
         int taskCpus = conf.getInt("spark.task.cpus", 1);
@@ -103,13 +114,14 @@ public record JvmSettings(
         if (!manager.hasContainers()) {
             return new JvmSettings(manager, cores, taskCpus, heap, 0, offHeap(conf), Long.MAX_VALUE);
         }
-        double factor = conf.getDouble("spark.executor.memoryOverheadFactor", OVERHEAD_FACTOR);
+        double factor = conf.getDouble(
+                "spark.executor.memoryOverheadFactor",
+                conf.getDouble("spark.kubernetes.memoryOverheadFactor", OVERHEAD_FACTOR));
         long least = conf.getSizeAsMb("spark.executor.minMemoryOverhead", LEAST_OVERHEAD / MIB + "m") * MIB;
         long overhead =
                 conf.contains(OVERHEAD) ? conf.getSizeAsMb(OVERHEAD) * MIB : Math.max(least, (long) (factor * heap));
-        boolean checked =
-                manager == Manager.KUBERNETES || hadoop.getBoolean("yarn.nodemanager.pmem-check-enabled", true);
-        long limit = checked ? heap + overhead + offHeap(conf) : Long.MAX_VALUE;
+        long python = conf.getSizeAsMb("spark.executor.pyspark.memory", "0m") * MIB;
+        long limit = heap + overhead + offHeap(conf) + python;
         return new JvmSettings(manager, cores, taskCpus, heap, overhead, offHeap(conf), limit);
     }
 

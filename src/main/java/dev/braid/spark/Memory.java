@@ -10,17 +10,19 @@ import java.util.regex.Pattern;
 
 /** Sizes of memory: as text, as Spark's settings, and the machine's. */
 public final class Memory {
+    private static final long KIB = 1 << 10;
     private static final long MIB = 1 << 20;
     private static final Pattern KIBIBYTES = Pattern.compile("(?m)^(MemTotal|SwapTotal):\\s+(\\d+) kB$");
 
     private Memory() {}
 
-    /** Such as {@code 1.4 GiB}, or {@code 512 MiB}. */
+    /** Such as {@code 1.4 GiB}, {@code 512 MiB} or {@code 3 KiB}. */
     public static String text(long bytes) {
+        if (bytes < MIB) {
+            return (bytes + KIB - 1) / KIB + " KiB";
+        }
         double gibibytes = bytes / (1024.0 * MIB);
-        return gibibytes >= 1
-                ? String.format(Locale.ROOT, "%,.1f GiB", gibibytes)
-                : String.format(Locale.ROOT, "%d MiB", (bytes + MIB - 1) / MIB);
+        return gibibytes >= 1 ? String.format(Locale.ROOT, "%,.1f GiB", gibibytes) : (bytes + MIB - 1) / MIB + " MiB";
     }
 
     /** As Spark's settings take it, {@code 8g} or {@code 2560m}. */

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +34,9 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
 
     /** Spark, Hadoop, and what they keep of classes and files. */
     private static final long SPARK_HEAP = 300 * MIB;
+
+    /** Of the model in the driver of a cluster: as it was read, and as it is broadcast, in blocks and whole. */
+    private static final int DRIVER_COPIES = 3;
 
     /** The part of a heap that can be full before the collector takes most of the time. */
     private static final double USABLE = 0.8;
@@ -81,11 +83,15 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     /**
      * What no run can do without, whatever its rows are.
      *
-     * @param heap of the JVM: the model as it is broadcast and as it is unpacked, and in a driver as it was read
-     * @param driverHeap of a driver alone
+     * @param model the stored model
+     * @param copies of it in the heap: as it was broadcast and as it is unpacked, and in a driver as it was read
      * @param outside the packed weights, and the buffers of one task
      */
-    record Least(long heap, long driverHeap, long outside) {}
+    record Least(long model, int copies, long outside) {
+        long heap() {
+            return model * copies;
+        }
+    }
 
     /**
      * Plans for a model and its tables.
@@ -117,15 +123,17 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         heap.add(0, new Part("the model, broadcast and unpacked", model, jvm.isLocal() ? 4 : 3));
         heap.add(0, new Part("Spark and Hadoop", SPARK_HEAP, 1));
 
+        // A local run is planned with a heap of its own, whatever the heap of the JVM that plans.
+        long collected = jvm.isLocal() ? Math.min(jvm.heap(), heapSetting(heap)) : jvm.heap();
         List<Part> outside = new ArrayList<>();
-        outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * jvm.heap()), 1));
+        outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * collected), 1));
         outside.add(new Part("weights", weights + weights / 50 + FusionModel.packingBytes(checkpoint.config()), 1));
         outside.add(new Part("buffers for " + config.maxTokens() + " tokens", buffers, slots));
         outside.add(new Part("kernels compiled for lengths", SLOT + lengths.compiledBytes(), slots));
-        if (load.joined()) {
+        if (load.joined() && !jvm.isLocal()) {
             outside.add(new Part("blocks of the shuffle", load.shuffleBytes(), slots));
         }
-        Least least = new Least((jvm.isLocal() ? 3 : 2) * model, 2 * model, weights + buffers);
+        Least least = new Least(model, jvm.isLocal() ? 3 : 2, weights + buffers);
         return new MemoryPlan(jvm, List.copyOf(heap), List.copyOf(outside), least);
     }
 
@@ -135,11 +143,9 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
      * @throws InputException naming what is too small, what it needs and the setting to change
      */
     public static void check(SparkSession session, Checkpoint checkpoint, FusionConfig config, FeatureTables tables) {
-        SparkContext spark = session.sparkContext();
-        JvmSettings.Machine machine = JvmSettings.Machine.here();
-        JvmSettings jvm = JvmSettings.running(spark.getConf(), spark.hadoopConfiguration(), machine);
+        JvmSettings jvm = JvmSettings.running(session.sparkContext().getConf(), JvmSettings.Machine.here());
         MemoryPlan plan = of(checkpoint, config, tables, jvm, Lengths.UNKNOWN);
-        List<String> impossible = plan.impossible(machine.heap());
+        List<String> impossible = plan.impossible();
         if (!impossible.isEmpty()) {
             throw InputException.of("Cannot fuse with these settings", impossible);
         }
@@ -148,6 +154,10 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
 
     /** The Java heap that the parts need. */
     public long heapBytes() {
+        return heapBytes(heap);
+    }
+
+    private static long heapBytes(List<Part> heap) {
         return (long) (sum(heap) / USABLE);
     }
 
@@ -162,7 +172,11 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
 
     /** A heap that does. */
     public long heapSetting() {
-        return Math.max(LEAST_HEAP, Memory.roundUp(heapBytes(), STEP));
+        return heapSetting(heap);
+    }
+
+    private static long heapSetting(List<Part> heap) {
+        return Math.max(LEAST_HEAP, Memory.roundUp(heapBytes(heap), STEP));
     }
 
     /** A memory overhead that does. */
@@ -172,23 +186,15 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
 
     /** A heap that does for the driver of a cluster, which holds the model and no tables. */
     public long driverHeapSetting() {
-        return Math.max(LEAST_HEAP, Memory.roundUp((long) ((SPARK_HEAP + 2 * least.driverHeap()) / USABLE), STEP));
+        return Math.max(
+                LEAST_HEAP, Memory.roundUp((long) ((SPARK_HEAP + DRIVER_COPIES * least.model()) / USABLE), STEP));
     }
 
-    /**
-     * What cannot work whatever the rows are, a line each.
-     *
-     * @param driverHeap the largest Java heap of the driver
-     */
-    public List<String> impossible(long driverHeap) {
+    /** What cannot work whatever the rows are, a line each. */
+    public List<String> impossible() {
         List<String> problems = new ArrayList<>();
         if (least.heap() > jvm.heap()) {
             problems.add(tooSmall("heap", least.heap(), "the model, broadcast and unpacked", jvm.heap(), heapFix()));
-        }
-        if (!jvm.isLocal() && least.driverHeap() > driverHeap) {
-            problems.add("heap of the driver: expected at least " + Memory.text(least.driverHeap())
-                    + " (the model, read and broadcast), got " + Memory.text(driverHeap) + "; set spark.driver.memory="
-                    + Memory.setting(driverHeapSetting()));
         }
         if (least.outside() + least.heap() > jvm.limit()) {
             problems.add(tooSmall(

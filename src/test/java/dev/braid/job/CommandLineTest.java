@@ -77,14 +77,14 @@ class CommandLineTest {
         assertThat(run()).isEqualTo(ExitCode.USAGE);
         assertThat(error.toString().lines())
                 .containsExactly(
-                        "Cannot parse the command line: expected a command (fuse, inspect, verify, audit, neighbours), got none",
+                        "Cannot parse the command line: expected a command (fuse, inspect, verify, audit, plan, neighbours), got none",
                         "See 'jobs/braid --help'");
 
         error.getBuffer().setLength(0);
         assertThat(run("fues")).isEqualTo(ExitCode.USAGE);
         assertThat(error.toString().lines())
                 .containsExactly(
-                        "Cannot parse command 'fues': expected one of fuse, inspect, verify, audit, neighbours; the nearest is 'fuse'",
+                        "Cannot parse command 'fues': expected one of fuse, inspect, verify, audit, plan, neighbours; the nearest is 'fuse'",
                         "See 'jobs/braid --help'");
     }
 

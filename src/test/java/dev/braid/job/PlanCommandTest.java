@@ -104,6 +104,7 @@ class PlanCommandTest {
                 .contains(" (the model, broadcast and unpacked), got 480 MiB; set spark.driver.memory=");
         assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
         assertThat(directory.resolve("fused")).doesNotExist();
+        assertThat(directory.resolve(".fused.run")).doesNotExist();
     }
 
     private static List<String> demo(String command, String... more) {

@@ -9,7 +9,8 @@ class MemoryTest {
 
     @Test
     void sizesAreRoundedUpAndHaveAUnit() {
-        assertThat(Memory.text(1)).isEqualTo("1 MiB");
+        assertThat(Memory.text(1)).isEqualTo("1 KiB");
+        assertThat(Memory.text(MIB + 1)).isEqualTo("2 MiB");
         assertThat(Memory.text(512 * MIB)).isEqualTo("512 MiB");
         assertThat(Memory.text(1433 * MIB)).isEqualTo("1.4 GiB");
         assertThat(Memory.setting(8192 * MIB)).isEqualTo("8g");
