@@ -61,9 +61,9 @@ def damaged(what, damage):
 def flip(file, at=None):
     """Flips a bit, of a number unless a place is given."""
     data = bytearray(file.read_bytes())
-    # 'text' holds float32 numbers as bytes; of one the last bit but three of the mantissa.
+    # 'text' holds float32 numbers as bytes; of one the first bit of the mantissa.
     number = pq.read_table(file)["text"][3].as_py()[8:12]
-    data[data.index(number) if at is None else at] ^= 8
+    data[data.index(number) + 2 if at is None else at] ^= 64
     file.write_bytes(data)
 
 
