@@ -5,11 +5,11 @@ import shutil
 import subprocess
 
 from faults_kills import halting, one_of_two
-from faults_runs import BIG_SPARK, HOME, LONG, ROOT, Place, check, differs, big, paired, recomputed, small, undisturbed
+from faults_runs import BIG_SPARK, HOME, LONG, ROOT, Place, big, check, differs, few, paired, recomputed, small
 
 AUDIT = str(HOME / "jobs" / "audit.sh")
 # The changes with which a table is replaced.
-PUBLISHING = ["rename out 1", "rename .out.run 1", "delete .out.replaced 1", "delete .out.owner 1"]
+PUBLISHING = ["rename out 1", "rename .out.run 1", "delete .out.replaced 1"]
 
 
 class Hdfs:
@@ -44,16 +44,19 @@ class RemotePlace(Place):
         return f"{self.remote}/{self.output.name}"
 
     def fetch(self):
+        """All but files that a killed run was writing, which cannot be read."""
         shutil.rmtree(self.directory)
-        if self.hdfs.shell("-get", "-p", self.remote, self.directory.parent):
-            raise RuntimeError(f"cannot copy {self.remote}")
+        self.hdfs.shell("-get", "-p", self.remote, self.directory.parent)
 
     def stamp(self, file):
         return file.stat().st_mtime_ns  # the copy has that of the file on HDFS
 
     def records(self):
-        self.fetch()
-        return super().records()
+        """Of a run that goes on, whose other files come and go."""
+        copy = self.scratch / "_shards"
+        shutil.rmtree(copy, ignore_errors=True)
+        self.hdfs.shell("-get", f"{self.remote}/.{self.output.name}.run/_shards", self.scratch)
+        return len(list(copy.glob("[0-9]*.json")))
 
     def audit(self, expected=0):
         environment = os.environ | {"BRAID_EMBEDDED": "1", "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={self.scratch}"}
@@ -95,10 +98,12 @@ def hdfs():
 
 def publishing(started):
     """The driver halts while it replaces a table."""
-    reference = undisturbed("remote-new", small())
+    before = RemotePlace("remote-old", small(), started)
+    begun = before.run("--truncate")
     for step in PUBLISHING:
         place = RemotePlace("remote-" + step.replace(" ", "-"), small(), started)
-        problems = [place.run("--truncate"), place.run("--overwrite", hook=halting(f"remote {step}", step), expected=137)]
+        started.shell("-cp", before.uri(), place.uri())
+        problems = [begun, place.run("--overwrite", hook=halting(f"remote {step}", step), expected=137)]
         state = "none" if not place.output.exists() else "old" if place.manifest()["options"]["truncate"] == "true" else "new"
-        problems += [place.run("--overwrite"), *differs(place, reference), place.left()]
+        problems += [place.run("--overwrite"), *differs(place, few()), place.left()]
         check(f"HDFS: halted at '{step}' (at the place: {state}), then run again", problems)

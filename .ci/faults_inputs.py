@@ -61,9 +61,9 @@ def damaged(what, damage):
 def flip(file, at=None):
     """Flips a bit, of a number unless a place is given."""
     data = bytearray(file.read_bytes())
-    # 'text' holds float32 numbers as bytes; of one the last bit but three of the mantissa.
+    # 'text' holds float32 numbers as bytes; of one the first bit of the mantissa.
     number = pq.read_table(file)["text"][3].as_py()[8:12]
-    data[data.index(number) if at is None else at] ^= 8
+    data[data.index(number) + 2 if at is None else at] ^= 64
     file.write_bytes(data)
 
 
@@ -140,11 +140,17 @@ def resize(size):
     subprocess.run(["mount", "-o", f"remount,size={size}", str(full())], check=True)
 
 
+def out_of_space(place):
+    """What is wrong with what a run says last."""
+    last = (place.error.strip().splitlines() or [""])[-1]
+    return f"says '{place.error.strip()}'" if "free disk space" not in last or "\tat " in place.error else ""
+
+
 def full_output():
     """The disk of the output fills up."""
     place = Place("full/place", paired(), spark=BIG_SPARK)
     problem = place.run(expected=1)
-    said = "" if "free disk space" in place.error and len(place.error.splitlines()) < 5 else f"says '{place.error.strip()[-600:]}'"
+    said = out_of_space(place)
     before = place.shards()
     resize("64m")
     problems = [problem, said, place.run()]
@@ -163,7 +169,7 @@ def full_scratch():
     shutil.rmtree(full() / "place")
     place = Place("full-scratch", inputs)
     problem = place.run(spark=scratch, expected=1)
-    said = "" if "free disk space" in place.error and len(place.error.splitlines()) < 5 else f"says '{place.error.strip()[-600:]}'"
+    said = out_of_space(place)
     resize("64m")
     problems = [problem, said, place.run(spark=scratch)]
     if not problems[-1]:

@@ -9,7 +9,7 @@ import signal
 import time
 
 from faults_runs import (
-    BIG_SPARK, FEW, LONG, ROOT, Place, big, check, differs, paired, place_old, published, recomputed, small, undisturbed,
+    BIG_SPARK, FEW, LONG, ROOT, Place, big, check, differs, few, paired, place_old, published, recomputed, small, undisturbed,
 )  # fmt: skip
 from faults_tables import ROWS
 
@@ -23,7 +23,7 @@ def halting(name, step=""):
 
 def steps():
     """Halts the driver in place of every change, while it replaces an older table and finds what a run with other options left."""
-    reference = undisturbed("steps-new", small())
+    reference = few()
     other = undisturbed("steps-old", small(), "--truncate")
     before = Place("steps-before", small())
     shutil.copytree(other["place"].output, before.output)
