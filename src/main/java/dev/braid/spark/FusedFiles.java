@@ -56,6 +56,7 @@ final class FusedFiles {
             throws IOException {
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
         Configuration settings = SparkSettings.writing(session);
+        ParquetCheck.refuseUnwritable(settings::get, carried.get(0).dataType());
         Path path = new Path(directory);
         FileSystem files = path.getFileSystem(settings);
         // A table without rows may have no partition, and its file shows its columns.
@@ -70,6 +71,7 @@ final class FusedFiles {
                 .map(group ->
                         group.stream().filter(part -> !done.contains(part)).toList())
                 .toList();
+        partition.resumes(finished);
         RejectedRows rejected = RejectedRows.start(session.sparkContext(), run.and(finished));
         FileTask task = new FileTask(partition, schema(), directory, plan, groups, rejected, settings);
         SparkSettings.run(
