@@ -80,11 +80,11 @@ final class FuseCommand implements Callable<Integer> {
         try (Session session = Session.open("fuse")) {
             SparkSession spark = session.spark();
             Instant start = Instant.now();
-            Stop.unpublished();
+            Stop.unpublished(() -> 0);
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
             FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
-            Optional<String> checkedDigest = options.checkDigest(hadoop);
+            ModelDigest digest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
             Checkpoint checkpoint = options.repooled(stored);
             FusionConfig config = options.config(checkpoint.config());
@@ -92,12 +92,12 @@ final class FuseCommand implements Callable<Integer> {
 
             FeatureTables tables =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
-            String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
+            tables.refuseUnwritable();
             RunManifest description = new RunManifest(
                     start,
                     spark.version(),
                     tables.inputs(),
-                    new Manifest.Model(options.input.model, digest),
+                    new Manifest.Model(options.input.model, digest.sha256()),
                     FuseOptions.deciding(config, checkpoint.config()));
             PrintWriter out = spec.commandLine().getOut();
             Optional<RunDirectory> begun = output.begin(description.identity());
@@ -108,12 +108,14 @@ final class FuseCommand implements Callable<Integer> {
             }
             try (RunDirectory run = begun.get()) {
                 Verification verification = options.verify(stored, hadoop);
+                FuseOptions.refuseChanged(digest);
                 AuditedKeys keys = tables.audit(config.policy());
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
+                Stop.unpublished(() -> progress.finishedRows() + progress.rows());
                 PrintWriter error = spec.commandLine().getErr();
                 Manifest manifest;
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
-                        ProgressLine line = ProgressLine.start(error, keys.rows(), progress::rows, progress::tokens)) {
+                        ProgressLine line = ProgressLine.start(error, keys.rows(), progress)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
@@ -126,11 +128,17 @@ final class FuseCommand implements Callable<Integer> {
                                 tables.refuseChanged();
                                 return description.of(run.id(), verification.outcome(), shards, keys);
                             },
-                            keys.rows());
+                            keys.rows(),
+                            () -> Stop.publishing(output.path()));
                     Stop.published(output.path());
                 }
                 out.println(new RunReport(
-                        manifest, progress.multiplyAdds(), Duration.between(start, Instant.now()), output.path()));
+                        manifest,
+                        progress.rows(),
+                        progress.tokens(),
+                        progress.multiplyAdds(),
+                        Duration.between(start, Instant.now()),
+                        output.path()));
                 if (options.profile) {
                     out.println();
                     out.println(new ProfileReport(progress.stages()));

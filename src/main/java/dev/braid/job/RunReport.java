@@ -9,12 +9,14 @@ import java.util.stream.Collectors;
  * What a run did, printed at its end.
  *
  * @param manifest of the table
- * @param multiplyAdds of the model's matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
+ * @param rows that this run fused; it took the others from an earlier run, which was stopped
+ * @param tokens of these rows
+ * @param multiplyAdds of their matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
  * @param elapsed from a Spark session that has started to the output published
  */
-record RunReport(Manifest manifest, long multiplyAdds, Duration elapsed, String output) {
+record RunReport(Manifest manifest, long rows, long tokens, long multiplyAdds, Duration elapsed, String output) {
 
-    /** One line per figure, aligned; what was not truncated goes without saying. */
+    /** One line per figure, aligned. Rows resumed, truncated or set aside are omitted if there are none. */
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
@@ -22,23 +24,34 @@ record RunReport(Manifest manifest, long multiplyAdds, Duration elapsed, String 
                 .add("verified", manifest.verified())
                 .add("rows", format("%,d", manifest.rows()))
                 .add("tokens", format("%,d", manifest.tokens()));
+        if (rows < manifest.rows()) {
+            report.add(
+                    "resumed",
+                    rows(manifest.rows() - rows) + (manifest.rows() - rows == 1 ? " was" : " were")
+                            + " finished before");
+        }
         if (manifest.truncated() > 0) {
-            report.add("truncated", format("%,d rows", manifest.truncated()));
+            report.add("truncated", rows(manifest.truncated()));
         }
         if (manifest.quarantinedRows() > 0) {
             report.add(
                     "quarantined",
-                    format("%,d rows", manifest.quarantinedRows())
+                    rows(manifest.quarantinedRows())
                             + manifest.quarantined().entrySet().stream()
                                     .map(reason -> reason.getKey() + " " + format("%,d", reason.getValue()))
                                     .collect(Collectors.joining(", ", " (", ")")));
         }
         return report.add("fingerprint", manifest.fingerprint())
                 .add("seconds", format("%,.1f", seconds))
-                .add("tokens/s", format("%,.0f", manifest.tokens() / seconds))
+                .add("tokens/s", format("%,.0f", tokens / seconds))
                 .add("GFLOP/s", format("%,.1f", 2.0 * multiplyAdds / seconds / 1e9))
                 .add("output", SafeText.message(output))
                 .toString();
+    }
+
+    /** So many rows. */
+    static String rows(long number) {
+        return format("%,d", number) + (number == 1 ? " row" : " rows");
     }
 
     private static String format(String pattern, Object figure) {

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.Optional;
@@ -134,6 +135,11 @@ public final class FusedTable {
      * @throws TransientException if storage, memory or disk fail, or the input changed while it was read
      */
     public Manifest write(RunDirectory run, Writing writing, long rows) {
+        return write(run, writing, rows, () -> {});
+    }
+
+    /** The same; {@code publishing} is called right before the table is moved to its place. */
+    public Manifest write(RunDirectory run, Writing writing, long rows, Runnable publishing) {
         Manifest manifest;
         try {
             Optional<Manifest> finished = run.finished();
@@ -149,6 +155,7 @@ public final class FusedTable {
             }
             throw translated;
         }
+        publishing.run();
         publisher.publish(run.path());
         return manifest;
     }
@@ -158,8 +165,8 @@ public final class FusedTable {
         if (written != manifest.rows() || written + manifest.quarantinedRows() != rows) {
             run.delete();
             throw new TransientException(
-                    "Cannot publish '" + output + "': expected " + rows + " rows (keys of the input), got " + written
-                            + "; did the input change while it was read?",
+                    "Cannot publish '" + output + "': expected " + Shown.count(rows, "row")
+                            + " (keys of the input), got " + written + "; did the input change while it was read?",
                     null);
         }
     }

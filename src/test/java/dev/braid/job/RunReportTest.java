@@ -26,9 +26,22 @@ class RunReportTest {
     void saysHowManyRowsWereTruncatedWhereSomeWere() {
         assertThat(report(12).toString().lines())
                 .contains("tokens       60,000", "truncated    12 rows", "seconds      2.5");
+        assertThat(report(1).toString().lines()).contains("truncated    1 row");
+    }
+
+    @Test
+    void theRatesAreThoseOfTheRowsThatThisRunFused() {
+        RunReport resumed = report(0, 300, 15_000);
+
+        assertThat(resumed.toString().lines())
+                .contains("rows         1,200", "resumed      900 rows were finished before", "tokens/s     6,000");
     }
 
     private static RunReport report(long truncated) {
+        return report(truncated, 1_200, 60_000);
+    }
+
+    private static RunReport report(long truncated, long rows, long tokens) {
         Manifest manifest = new Manifest(
                 1,
                 "run",
@@ -47,6 +60,6 @@ class RunReportTest {
                 "00000000deadbeef",
                 2.5,
                 List.of());
-        return new RunReport(manifest, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
+        return new RunReport(manifest, rows, tokens, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
     }
 }
