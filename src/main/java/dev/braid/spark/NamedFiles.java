@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -68,7 +69,7 @@ final class NamedFiles {
             }
         }
         missing.forEach((name, rows) ->
-                problems.add("'" + prefix + name + "': expected a file of " + rows + " rows, got none"));
+                problems.add("'" + prefix + name + "': expected a file of " + Shown.count(rows, "row") + ", got none"));
         List<Part> readable = new ArrayList<>();
         for (Part part : StorageCalls.all(present, this::part)) {
             Long rows = named.get(part.name());
@@ -77,7 +78,8 @@ final class NamedFiles {
             } else {
                 readable.add(part);
                 if (rows != null && rows != part.rows()) {
-                    problems.add("'" + prefix + part.name() + "': expected " + rows + " rows, got " + part.rows());
+                    problems.add("'" + prefix + part.name() + "': expected " + Shown.count(rows, "row") + ", got "
+                            + part.rows());
                 }
             }
         }
