@@ -27,11 +27,15 @@ public final class Shown {
 
     /** Passwords in URIs, settings and options as {@code ***}. */
     public static String withoutSecrets(String text) {
-        if (text == null) {
-            return null;
-        }
-        String masked = text.contains("://") ? PASSWORD.matcher(text).replaceAll("$1:***@") : text;
-        return masked.indexOf('=') < 0 ? masked : SECRET.matcher(masked).replaceAll("$1***");
+        String masked = path(text);
+        return masked == null || masked.indexOf('=') < 0
+                ? masked
+                : SECRET.matcher(masked).replaceAll("$1***");
+    }
+
+    /** A path without its password; directories of partitions such as {@code token=1} keep their names. */
+    public static String path(String path) {
+        return path != null && path.contains("://") ? PASSWORD.matcher(path).replaceAll("$1:***@") : path;
     }
 
     /** A path or a failure as a line of a log shows it. */

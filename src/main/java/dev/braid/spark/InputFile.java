@@ -21,8 +21,8 @@ public record InputFile(String table, String path, long bytes, String modified, 
 
     /** Passwords in paths are masked. */
     public InputFile {
-        table = Shown.withoutSecrets(table);
-        path = Shown.withoutSecrets(path);
+        table = Shown.path(table);
+        path = Shown.path(path);
     }
 
     static InputFile of(String table, String path, FileStatus file, long rows) {

@@ -81,7 +81,7 @@ public record Manifest(
     /** A model directory, a password in its path masked, and the digest of the files in it that are read. */
     public record Model(String path, String sha256) {
         public Model {
-            path = Shown.withoutSecrets(path);
+            path = Shown.path(path);
         }
     }
 

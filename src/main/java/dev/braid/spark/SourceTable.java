@@ -170,7 +170,7 @@ record SourceTable(
             TableFiles listed = TableFiles.at(name, hadoop);
             List<String> places = listed.places(hadoop);
             for (int f = 0; f < places.size(); f++) {
-                now.put(Shown.withoutSecrets(places.get(f)), listed.files().get(f));
+                now.put(Shown.path(places.get(f)), listed.files().get(f));
             }
         } catch (InputException | FileNotFoundException gone) {
             log.debug("Cannot list table '{}' again", name, gone);

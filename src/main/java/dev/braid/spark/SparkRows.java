@@ -122,7 +122,7 @@ final class SparkRows {
             Object value = expression.eval(null);
             if (value != lastValue) {
                 lastValue = value;
-                last = value.toString().isEmpty() ? null : Shown.withoutSecrets(value.toString());
+                last = value.toString().isEmpty() ? null : Shown.path(value.toString());
             }
             return last;
         }

@@ -146,6 +146,20 @@ class InputFilesTest {
                 .hasMessageNotContaining("SECRET");
     }
 
+    /** A column may be called what a setting with a secret is called. */
+    @Test
+    void directoriesOfPartitionsKeepTheirNames() throws IOException {
+        ParquetFiles.write(directory.resolve("t/token=1/a.parquet"));
+        ParquetFiles.write(directory.resolve("t/token=2/a.parquet"));
+        FeatureTables tables = open("file://" + directory.resolve("t"));
+        assertThat(tables.inputs())
+                .extracting(InputFile::path)
+                .containsExactly(
+                        "file:" + directory.resolve("t/token=1/a.parquet"),
+                        "file:" + directory.resolve("t/token=2/a.parquet"));
+        tables.refuseChanged();
+    }
+
     @Test
     void theNameThatAStoreGivesToAVersionIsKept() throws IOException {
         Path file = ParquetFiles.write(directory.resolve("t/a.parquet"));
