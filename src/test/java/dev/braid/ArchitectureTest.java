@@ -149,12 +149,14 @@ class ArchitectureTest {
     }
 
     @Test
-    void theRootPackageHoldsOnlyTheErrorOfEveryRoom() {
+    void theRootPackageHoldsOnlyTheErrorOfEveryRoomAndHowItsTextIsShown() {
         classes()
                 .that()
                 .resideInAPackage("dev.braid")
                 .should()
                 .haveSimpleName("InputException")
+                .orShould()
+                .haveSimpleName("Shown")
                 .orShould()
                 .haveSimpleName("package-info")
                 .check(MAIN);

@@ -62,7 +62,7 @@ final class AuditCommand implements Callable<Integer> {
         return TextTable.plain()
                 .add("rows", String.format(Locale.ROOT, "%,d", manifest.rows()))
                 .add("files", String.format(Locale.ROOT, "%,d", files))
-                .add("quarantined", String.format(Locale.ROOT, "%,d rows", manifest.quarantinedRows()))
+                .add("quarantined", RunReport.rows(manifest.quarantinedRows()))
                 .add("fingerprint", manifest.fingerprint() + (quick ? " (not computed: --quick)" : ""))
                 .add("finished", SafeText.message(String.valueOf(manifest.finished())))
                 .add(

@@ -70,6 +70,10 @@ final class Failure {
             return print("Cannot " + command + ": " + diagnosis.message(), ExitCode.INPUT);
         }
         Throwable root = causes.get(causes.size() - 1);
+        Optional<String> lost = Session.lost(System.getProperty("spark.master", "local"), root);
+        if (lost.isPresent()) {
+            return print("Cannot " + command + ": " + lost.get(), ExitCode.FAILED);
+        }
         return print(
                 "Cannot " + command + ": " + firstLine(root) + (verbose ? "" : "; add --verbose for the stack trace"),
                 ExitCode.FAILED);

@@ -85,11 +85,11 @@ final class FuseCommand implements Callable<Integer> {
         try (Session session = Session.open("fuse")) {
             SparkSession spark = session.spark();
             Instant start = Instant.now();
-            Stop.unpublished();
+            Stop.unpublished(() -> 0);
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
             FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
-            Optional<String> checkedDigest = options.checkDigest(hadoop);
+            ModelDigest digest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
             Checkpoint checkpoint = options.repooled(stored);
             FusionConfig config = options.config(checkpoint.config());
@@ -98,12 +98,12 @@ final class FuseCommand implements Callable<Integer> {
             FeatureTables input =
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             Partitioning partitions = input.partitioning(options.partitionBy);
-            String digest = checkedDigest.orElseGet(() -> ModelDigest.sha256(options.input.model, hadoop));
+            input.refuseUnwritable();
             RunManifest description = new RunManifest(
                     start,
                     spark.version(),
                     input.inputs(),
-                    new Manifest.Model(options.input.model, digest),
+                    new Manifest.Model(options.input.model, digest.sha256()),
                     FuseOptions.deciding(config, options.partitionBy, checkpoint.config()));
             PrintWriter out = spec.commandLine().getOut();
             UpdateOptions update = options.update;
@@ -122,6 +122,7 @@ final class FuseCommand implements Callable<Integer> {
             try (RunDirectory run = begun.get()) {
                 MemoryPlan.check(spark, checkpoint, config, input);
                 Verification verification = options.verify(stored, hadoop);
+                FuseOptions.refuseChanged(digest);
                 Optional<PublishedTable> published = run.base()
                         .filter(base -> update.update)
                         .map(base -> new PublishedTable(
@@ -141,20 +142,17 @@ final class FuseCommand implements Callable<Integer> {
                     return ExitCode.DONE;
                 }
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
+                Stop.unpublished(() -> progress.finishedRows() + progress.rows());
                 PrintWriter error = spec.commandLine().getErr();
                 Manifest manifest;
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
-                        ProgressLine line =
-                                ProgressLine.start(error, keys.toFuse(), progress::rows, progress::tokens)) {
+                        ProgressLine line = ProgressLine.start(error, keys.toFuse(), progress)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
                     run.base().ifPresent(base -> parts.checkTypes(base, paired));
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
-                            OutputFiles.bytes(
-                                    config,
-                                    checkpoint.config(),
-                                    keys.toFuse(),
-                                    (long) (tables.bytes() * keys.shareToFuse())),
+                            OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), (long)
+                                    (tables.bytes() * keys.shareToFuse())),
                             partitions);
                     manifest = output.write(
                             run,
@@ -178,16 +176,14 @@ final class FuseCommand implements Callable<Integer> {
                                         options.partitionBy.isEmpty() ? null : parts.earlier(run.base(), all));
                             },
                             written -> published.map(table -> table.rows(keys)).orElse(keys.rows())
-                                    + parts.keptRows(run.base(), written));
+                                    + parts.keptRows(run.base(), written),
+                            () -> Stop.publishing(output.path()));
                     Stop.published(output.path());
                 }
                 out.println(new RunReport(
                         manifest,
-                        published.isPresent()
-                                ? progress.tokens()
-                                : manifest.own().stream()
-                                        .mapToLong(Shard::tokens)
-                                        .sum(),
+                        progress.finishedRows(),
+                        progress.tokens(),
                         progress.multiplyAdds(),
                         Duration.between(start, Instant.now()),
                         output.path()));

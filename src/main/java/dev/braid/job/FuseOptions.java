@@ -12,6 +12,7 @@ import dev.braid.spark.FusionConfig;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
+import dev.braid.spark.TransientException;
 import dev.braid.spark.VectorForm;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,7 +20,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
@@ -282,20 +282,34 @@ final class FuseOptions {
     /**
      * Refuses a model that is not the one that {@code --model-sha256} names, before anything of it is used.
      *
-     * @return its digest; empty without that option, as then nothing has been read
+     * @return the digest of its files, which are read for it now only with that option
      * @throws InputException if its digest is another, or the directory cannot be read
      */
-    Optional<String> checkDigest(Configuration hadoop) {
-        if (modelSha256 == null) {
-            return Optional.empty();
-        }
-        String got = ModelDigest.sha256(input.model, hadoop);
-        if (!got.equals(modelSha256)) {
+    ModelDigest checkDigest(Configuration hadoop) {
+        ModelDigest digest = ModelDigest.of(input.model, hadoop);
+        String got = modelSha256 == null ? null : digest.sha256();
+        if (got != null && !got.equals(modelSha256)) {
             throw new InputException("Cannot use model '" + input.model + "': expected SHA-256 " + modelSha256
                     + " (--model-sha256), got " + got
                     + "; pass the directory of the model that was meant, or its digest");
         }
-        return Optional.of(got);
+        return digest;
+    }
+
+    /**
+     * To be called once the model is read: it is that of the digest only if no file has changed since.
+     *
+     * @throws TransientException if one has
+     */
+    static void refuseChanged(ModelDigest digest) {
+        List<String> changed = digest.changes();
+        if (!changed.isEmpty()) {
+            throw new TransientException(
+                    "Cannot use model '" + digest.directory()
+                            + "': expected its files as they were when the run began, got" + " changed ones: "
+                            + String.join(", ", changed) + "; run it again once nobody writes to it",
+                    null);
+        }
     }
 
     /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */

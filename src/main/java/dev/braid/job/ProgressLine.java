@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.spark.FusionProgress;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -9,7 +10,7 @@ import java.util.Locale;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * Says on standard error how far a run has come, from start to close: one line rewritten in place on a terminal, a line
@@ -23,8 +24,7 @@ final class ProgressLine implements AutoCloseable {
     private final PrintWriter out;
     private final boolean terminal;
     private final long totalRows;
-    private final LongSupplier rows;
-    private final LongSupplier tokens;
+    private final Supplier<Counts> counts;
     private final long startNanos = System.nanoTime();
     private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "progress");
@@ -32,28 +32,38 @@ final class ProgressLine implements AutoCloseable {
         return thread;
     });
 
-    private ProgressLine(PrintWriter out, boolean terminal, long totalRows, LongSupplier rows, LongSupplier tokens) {
+    /**
+     * How far a run is.
+     *
+     * @param rows that it has fused
+     * @param tokens of these rows
+     * @param finishedRows that an earlier run had fused, which cost this one no time
+     * @param finishedTokens of those rows
+     */
+    record Counts(long rows, long tokens, long finishedRows, long finishedTokens) {}
+
+    private ProgressLine(PrintWriter out, boolean terminal, long totalRows, Supplier<Counts> counts) {
         this.out = out;
         this.terminal = terminal;
         this.totalRows = totalRows;
-        this.rows = rows;
-        this.tokens = tokens;
+        this.counts = counts;
     }
 
-    /** Starts reporting; {@code rows} and {@code tokens} are asked from another thread. */
-    static ProgressLine start(PrintWriter out, long totalRows, LongSupplier rows, LongSupplier tokens) {
+    /** Starts reporting; {@code progress} is asked from another thread. */
+    static ProgressLine start(PrintWriter out, long totalRows, FusionProgress progress) {
         boolean terminal = errorIsTerminal();
-        return start(out, terminal, terminal ? TERMINAL_INTERVAL : LOG_INTERVAL, totalRows, rows, tokens);
+        return start(
+                out,
+                terminal,
+                terminal ? TERMINAL_INTERVAL : LOG_INTERVAL,
+                totalRows,
+                () -> new Counts(
+                        progress.rows(), progress.tokens(), progress.finishedRows(), progress.finishedTokens()));
     }
 
     static ProgressLine start(
-            PrintWriter out,
-            boolean terminal,
-            Duration interval,
-            long totalRows,
-            LongSupplier rows,
-            LongSupplier tokens) {
-        ProgressLine line = new ProgressLine(out, terminal, totalRows, rows, tokens);
+            PrintWriter out, boolean terminal, Duration interval, long totalRows, Supplier<Counts> counts) {
+        ProgressLine line = new ProgressLine(out, terminal, totalRows, counts);
         var unused = line.clock.scheduleAtFixedRate(
                 line::print, interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
         return line;
@@ -76,7 +86,7 @@ final class ProgressLine implements AutoCloseable {
 
     private void print() {
         Duration elapsed = Duration.ofNanos(System.nanoTime() - startNanos);
-        String text = text(rows.getAsLong(), totalRows, tokens.getAsLong(), elapsed);
+        String text = text(counts.get(), totalRows, elapsed);
         if (terminal) {
             out.print(CLEAR_LINE + text);
         } else {
@@ -85,17 +95,22 @@ final class ProgressLine implements AutoCloseable {
         out.flush();
     }
 
-    /** The line for these counts. The remaining time is left out until the first rows are done. */
-    static String text(long rows, long totalRows, long tokens, Duration elapsed) {
+    /** The line for these counts; rates are those of this run. The remaining time is left out until its first rows are done. */
+    static String text(Counts counts, long totalRows, Duration elapsed) {
         double seconds = Math.max(elapsed.toMillis() / 1e3, 1e-3);
+        long done = counts.finishedRows() + counts.rows();
         StringBuilder text = new StringBuilder(String.format(
-                Locale.ROOT, "Fusing: %,d of %,d rows (%d %%)", rows, totalRows, 100 * rows / Math.max(totalRows, 1)));
-        if (rows == 0) {
+                Locale.ROOT, "Fusing: %,d of %,d rows (%d %%)", done, totalRows, 100 * done / Math.max(totalRows, 1)));
+        if (counts.rows() == 0) {
             return text.append(", ").append(words(elapsed)).toString();
         }
-        text.append(String.format(Locale.ROOT, ", %,d tokens, %,.0f tokens/s", tokens, tokens / seconds));
-        if (rows < totalRows) {
-            long left = Math.round(seconds * (totalRows - rows) / rows);
+        text.append(String.format(
+                Locale.ROOT,
+                ", %,d tokens, %,.0f tokens/s",
+                counts.finishedTokens() + counts.tokens(),
+                counts.tokens() / seconds));
+        if (done < totalRows) {
+            long left = Math.round(seconds * (totalRows - done) / counts.rows());
             text.append(", ").append(words(Duration.ofSeconds(left))).append(" left");
         } else {
             text.append(", finishing the output");

@@ -11,27 +11,31 @@ import java.util.stream.Collectors;
  * What a run did, printed at its end.
  *
  * @param manifest of the table
- * @param tokens that the run fused
- * @param multiplyAdds of the model's matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
+ * @param resumed rows that an earlier run, which was stopped, had fused of these
+ * @param tokens that this run fused
+ * @param multiplyAdds of their matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
  * @param elapsed from a Spark session that has started to the output published
  */
-record RunReport(Manifest manifest, long tokens, long multiplyAdds, Duration elapsed, String output) {
+record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds, Duration elapsed, String output) {
 
-    /** One line per figure, aligned; the line of truncated rows is omitted where there are none. */
+    /** One line per figure, aligned. Rows resumed, truncated or set aside are omitted if there are none. */
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
         TextTable report = TextTable.plain()
                 .add("verified", manifest.verified())
                 .add("rows", rows())
-                .add("tokens", format("%,d", tokens));
+                .add("tokens", format("%,d", manifest.update() == null ? ownTokens() : tokens));
+        if (resumed > 0) {
+            report.add("resumed", rows(resumed) + (resumed == 1 ? " was" : " were") + " finished before");
+        }
         if (manifest.truncated() > 0) {
-            report.add("truncated", format("%,d rows", manifest.truncated()));
+            report.add("truncated", rows(manifest.truncated()));
         }
         if (manifest.quarantinedRows() > 0) {
             report.add(
                     "quarantined",
-                    format("%,d rows", manifest.quarantinedRows())
+                    rows(manifest.quarantinedRows())
                             + manifest.quarantined().entrySet().stream()
                                     .map(reason -> reason.getKey() + " " + format("%,d", reason.getValue()))
                                     .collect(Collectors.joining(", ", " (", ")")));
@@ -82,7 +86,17 @@ record RunReport(Manifest manifest, long tokens, long multiplyAdds, Duration ela
 
     /** Rows of the table whose key the input does not have any more. */
     static String left(long rows) {
-        return format("%,d rows of the table are not in the input any more, --prune removes them", rows);
+        return rows(rows) + " of the table " + (rows == 1 ? "is" : "are")
+                + " not in the input any more, --prune removes them";
+    }
+
+    private long ownTokens() {
+        return manifest.own().stream().mapToLong(Shard::tokens).sum();
+    }
+
+    /** So many rows. */
+    static String rows(long number) {
+        return format("%,d", number) + (number == 1 ? " row" : " rows");
     }
 
     private static String format(String pattern, Object figure) {

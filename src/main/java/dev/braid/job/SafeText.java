@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Shown;
 import java.util.regex.Pattern;
 
 /** Text that is safe to print: keys, names and paths are other people's. */
@@ -16,16 +17,6 @@ final class SafeText {
     /** A key may have any size; what follows it in the message matters more. */
     private static final Pattern LONG_QUOTE = Pattern.compile("'([^'\\n]{500})[^'\\n]{100,}+'");
 
-    /** In {@code scheme://user:password@host}; a number before a slash is a port. */
-    private static final Pattern PASSWORD =
-            Pattern.compile("\\b([A-Za-z][A-Za-z0-9+.-]{0,20}://[^\\s/@:']*):(?:[^\\s/']*|(?!\\d{1,5}/)[^\\s'@]*)@");
-
-    /** In the query of a URI, in a setting or in an option. */
-    private static final Pattern SECRET = Pattern.compile(
-            "((?:(?<![a-z])|(?<=key))(?:passw(?:or)?d|pwd|secret|sig|signature|credentials?|(?:access|account|secret)[._-]?key|(?<!max-)token)"
-                    + "(?:[._-][\\w.-]{0,200})?=)[^\\s&;,']*",
-            Pattern.CASE_INSENSITIVE);
-
     private SafeText() {}
 
     /** A message: control characters as {@code \\u001b}, passwords as {@code ***}, over-long lines cut. */
@@ -37,9 +28,7 @@ final class SafeText {
     /** The same of a stack trace, which keeps its lines and tabs. */
     static String trace(String text) {
         String near = cut(text, 2 * LONGEST_LINE); // little enough to search, and no password is cut in half
-        String masked =
-                SECRET.matcher(PASSWORD.matcher(near).replaceAll("$1:***@")).replaceAll("$1***");
-        String cut = cut(masked, LONGEST_LINE);
+        String cut = cut(Shown.withoutSecrets(near), LONGEST_LINE);
         return UNSAFE.matcher(cut)
                 .replaceAll(found -> found.group().equals("\t")
                         ? "\t"

@@ -1,6 +1,9 @@
 package dev.braid.job;
 
+import dev.braid.spark.Diagnosis;
+import dev.braid.spark.TransientException;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
@@ -13,6 +16,8 @@ import org.apache.spark.sql.SparkSession;
 final class Session implements AutoCloseable {
     /** The prefix of Hadoop's settings among Spark's, which spark-submit hands on as system properties. */
     private static final String HADOOP = "spark.hadoop.";
+
+    private static final String NEXT_STEP = "; look whether it runs there and can be reached from here";
 
     private final SparkSession spark;
     private final boolean own;
@@ -44,9 +49,43 @@ final class Session implements AutoCloseable {
         if (conf.get("spark.app.name", Braid.class.getName()).equals(Braid.class.getName())) {
             conf.setAppName("braid " + command);
         }
-        SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+        SparkSession spark;
+        try {
+            spark = SparkSession.builder().config(conf).getOrCreate();
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            throw unstarted(conf.get("spark.master", ""), failure);
+        }
         Stop.silences(spark);
         return new Session(spark, true);
+    }
+
+    /** What a start ends with: of a cluster, one sentence that names its master. */
+    static RuntimeException unstarted(String master, Exception failure) {
+        if (master.startsWith("local")) {
+            return failure instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(failure);
+        }
+        return new TransientException(
+                "Cannot start Spark: expected a cluster that takes the application (master '" + master + "'), got "
+                        + (isStopped(failure)
+                                ? "no answer"
+                                : "'" + Diagnosis.of(failure).cause() + "'") + NEXT_STEP,
+                failure);
+    }
+
+    /**
+     * What to say where a cluster has stopped Spark, which whatever comes next complains of; empty for another failure. So
+     * ends, too, the start of a cluster that does not answer, as Spark stops itself while it starts.
+     */
+    static Optional<String> lost(String master, Throwable failure) {
+        return master.startsWith("local") || !isStopped(failure)
+                ? Optional.empty()
+                : Optional.of("expected a cluster that takes the application and keeps it (master '" + master
+                        + "'), got one that does not answer or has ended it" + NEXT_STEP);
+    }
+
+    private static boolean isStopped(Throwable failure) {
+        String message = String.valueOf(failure.getMessage());
+        return message.contains("stopped SparkContext") || message.contains("LiveListenerBus is stopped");
     }
 
     /**

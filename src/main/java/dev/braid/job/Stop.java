@@ -1,6 +1,8 @@
 package dev.braid.job;
 
 import java.io.PrintWriter;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.apache.spark.sql.SparkSession;
 
 /**
@@ -11,7 +13,7 @@ final class Stop {
     /** Whether a signal ends this JVM. */
     private static volatile boolean requested;
     /** What became of the output, and what to do next; how the line ends. */
-    private static volatile String state = "";
+    private static volatile Supplier<String> state = () -> "";
 
     private static volatile SparkSession quiet;
 
@@ -26,9 +28,13 @@ final class Stop {
                     if (spark != null) {
                         spark.sparkContext().setLogLevel("OFF");
                     }
-                    error.println("Stopped by a signal" + state);
+                    error.println(line());
                 },
                 "stopped by a signal");
+    }
+
+    static String line() {
+        return SafeText.message("Stopped by a signal" + state.get());
     }
 
     /** Whether what fails now fails because of the signal. */
@@ -41,13 +47,25 @@ final class Stop {
         quiet = spark;
     }
 
-    /** From here on a signal ends the run before anything is published. */
-    static void unpublished() {
-        state = ": nothing was published; the same command goes on from the files that are finished";
+    /** From here on a signal ends the run before anything is published; {@code finishedRows} is asked when it comes. */
+    static void unpublished(LongSupplier finishedRows) {
+        state = () -> {
+            long rows = finishedRows.getAsLong();
+            return ": nothing was published; "
+                    + (rows == 0
+                            ? "start the same command again"
+                            : "the same command goes on from the " + RunReport.rows(rows) + " in finished files");
+        };
+    }
+
+    /** From here on the table moves to its place, which a signal may cut short. */
+    static void publishing(String path) {
+        state = () -> " while the table was published: the same command completes '" + path
+                + "', or says that it is complete";
     }
 
     /** From here on the table is complete. */
     static void published(String path) {
-        state = " after the table was published: '" + path + "' is complete";
+        state = () -> " after the table was published: '" + path + "' is complete";
     }
 }

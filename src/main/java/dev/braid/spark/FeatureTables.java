@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import dev.braid.checkpoint.ModelConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -138,6 +139,17 @@ public final class FeatureTables {
     }
 
     /**
+     * Whether a table with these keys can be written under the session's settings; cheap.
+     *
+     * @throws InputException if not
+     */
+    public void refuseUnwritable() {
+        ParquetCheck.refuseUnwritable(
+                settings::ofParquet,
+                tables.get(0).schema().apply(PairedTable.KEY).dataType());
+    }
+
+    /**
      * Looks at the keys alone: a task per 256 MiB of input, but no more than {@code spark.sql.shuffle.partitions} where the
      * user set it.
      *
@@ -214,8 +226,8 @@ public final class FeatureTables {
         if (expected != found) {
             List<String> changes = source.changes();
             throw new TransientException(
-                    "Cannot read table '" + source.name() + "': expected " + expected
-                            + " rows (footers of its files), got "
+                    "Cannot read table '" + source.name() + "': expected " + Shown.count(expected, "row")
+                            + " (footers of its files), got "
                             + found + "; "
                             + (changes.isEmpty() ? "" : "changed files: " + first(changes) + "; ")
                             + "nothing is published; run it again once nobody writes to it",

@@ -92,7 +92,8 @@ final class FileCopies {
         reading.fit(
                 footers.rows(),
                 statuses.stream()
-                        .map(status -> InputFile.of(table.toString(), status, 0))
+                        .map(status ->
+                                InputFile.of(table.toString(), status.getPath().toString(), status, 0))
                         .toList());
     }
 

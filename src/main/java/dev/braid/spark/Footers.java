@@ -13,6 +13,7 @@ import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
+import org.apache.parquet.HadoopReadOptions;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.metadata.BlockMetaData;
 import org.apache.parquet.hadoop.metadata.ColumnChunkMetaData;
@@ -143,7 +144,10 @@ final class Footers {
     /** @throws InputException if the footer is damaged */
     private static <T> T read(FileStatus file, Configuration hadoop, StorageCalls.Call<ParquetFileReader, T> call)
             throws IOException {
-        try (ParquetFileReader reader = ParquetFileReader.open(HadoopInputFile.fromStatus(file, hadoop))) {
+        // Without options of its own, parquet-java parses Hadoop's default settings anew for each file.
+        try (ParquetFileReader reader = ParquetFileReader.open(
+                HadoopInputFile.fromStatus(file, hadoop),
+                HadoopReadOptions.builder(hadoop, file.getPath()).build())) {
             return call.of(reader);
         } catch (EOFException | RuntimeException damaged) {
             throw damaged(file, damaged);

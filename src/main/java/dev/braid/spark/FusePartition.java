@@ -4,6 +4,7 @@ import dev.braid.model.Readout;
 import java.io.Serializable;
 import java.util.EnumSet;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
 import org.apache.spark.TaskContext;
@@ -29,6 +30,13 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
         this.decoder = decoder;
         this.layout = layout;
         this.progress = progress;
+    }
+
+    /** On the driver: these files of the run are finished. */
+    void resumes(List<Shard> finished) {
+        if (progress != null) {
+            progress.resumes(finished);
+        }
     }
 
     @Override

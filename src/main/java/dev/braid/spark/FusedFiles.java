@@ -65,6 +65,7 @@ final class FusedFiles {
             throws IOException {
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
         Configuration settings = SparkSettings.writing(session);
+        ParquetCheck.refuseUnwritable(settings::get, carried.get(0).dataType());
         Path path = new Path(directory);
         FileSystem files = path.getFileSystem(settings);
         // A table without rows may have no partition, and its file shows its columns.
@@ -79,6 +80,7 @@ final class FusedFiles {
                 .map(group ->
                         group.stream().filter(part -> !done.contains(part)).toList())
                 .toList();
+        partition.resumes(finished);
         RejectedRows rejected = RejectedRows.start(session.sparkContext(), run.and(finished));
         PartitionPath paths = new PartitionPath(partitionBy, carried);
         FileTask task = new FileTask(partition, schema(), paths, directory, plan, groups, rejected, settings);

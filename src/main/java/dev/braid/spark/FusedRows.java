@@ -55,8 +55,6 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private int ready;
 
     private int next;
-    /** Rows of the batch that were cut. */
-    private int truncated;
 
     /** Whether the next row is written, and not handed out. */
     private boolean prepared;
@@ -173,7 +171,6 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         model().fuse(workspace());
         ready = batch.rows();
         if (progress != null) {
-            progress.fused(batch.rows(), batch.tokens(), truncated);
             for (Stage stage : Stage.values()) {
                 progress.computed(stage, model().multiplyAdds(workspace(), stage));
             }
@@ -213,7 +210,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             lastTruncated = row.truncated();
             lastHash = hash;
             if (progress != null) {
-                progress.emitted(hash);
+                progress.emitted(fusedRow.tokens(), row.truncated(), hash);
             }
         } catch (UnfitValueException unfit) {
             reject(decoder.unfit(row.carried(), row.sourceFile(), unfit));
@@ -260,7 +257,6 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private void pack(Batch batch) {
         batch.clear();
         packed.clear();
-        truncated = 0;
         while (!stopped && (pending != null || read())) {
             if (!batch.fits(pending.tokens())) {
                 if (batch.isEmpty()) {
@@ -273,7 +269,6 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 InternalRow carried = pendingRow.carried();
                 long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
                 packed.add(new PackedRow(carried, keyHash, sourceFile.current(), pending.truncated()));
-                truncated += pending.truncated() ? 1 : 0;
             } else {
                 reject(decoder.notFinite(pendingRow, pending));
             }

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
@@ -197,11 +198,14 @@ public final class FusedTable {
      * @throws TransientException if storage, memory or disk fail, or the input changed while it was read
      */
     public Manifest write(RunDirectory run, Writing writing, long rows) {
-        return write(run, writing, manifest -> rows);
+        return write(run, writing, manifest -> rows, () -> {});
     }
 
-    /** The same where only what was written says how many rows there must be. */
-    public Manifest write(RunDirectory run, Writing writing, ToLongFunction<Manifest> rows) {
+    /**
+     * The same where only what was written says how many rows there must be; {@code publishing} is called right before the
+     * table changes.
+     */
+    public Manifest write(RunDirectory run, Writing writing, ToLongFunction<Manifest> rows, Runnable publishing) {
         Manifest manifest;
         try {
             Optional<Manifest> finished = run.finished();
@@ -218,6 +222,7 @@ public final class FusedTable {
             }
             throw translated;
         }
+        publishing.run();
         publisher.publish(run, manifest);
         return manifest;
     }
@@ -232,8 +237,8 @@ public final class FusedTable {
         if (found != manifest.rows() || found + manifest.quarantinedRows() != rows) {
             run.delete();
             throw new TransientException(
-                    "Cannot publish '" + output + "': expected " + rows + " rows (keys of the input), got " + found
-                            + "; did the input change while it was read?",
+                    "Cannot publish '" + output + "': expected " + Shown.count(rows, "row")
+                            + " (keys of the input), got " + found + "; did the input change while it was read?",
                     null);
         }
     }

@@ -24,6 +24,10 @@ public final class FusionProgress implements Serializable {
     private final LongAccumulator fingerprint = new LongAccumulator();
     private final Map<Stage, LongAccumulator> nanos = perStage();
     private final Map<Stage, LongAccumulator> multiplyAdds = perStage();
+    /** Of the driver alone. */
+    private volatile long finishedRows;
+
+    private volatile long finishedTokens;
 
     /** Counters that only this thread sees. */
     FusionProgress() {}
@@ -48,13 +52,30 @@ public final class FusionProgress implements Serializable {
         return progress;
     }
 
+    /** Rows that were handed out: not those of files that were finished before, nor those that cannot be fused. */
     public long rows() {
         return rows.value();
     }
 
-    /** Tokens of all modalities, and CLS tokens. */
+    /** Tokens of these rows: of all modalities, and CLS tokens. */
     public long tokens() {
         return tokens.value();
+    }
+
+    /** Rows of files that an earlier run finished, and this one does not compute. */
+    public long finishedRows() {
+        return finishedRows;
+    }
+
+    /** Tokens of these rows. */
+    public long finishedTokens() {
+        return finishedTokens;
+    }
+
+    /** On the driver: these files are finished. */
+    void resumes(List<Shard> finished) {
+        finishedRows = finished.stream().mapToLong(Shard::rows).sum();
+        finishedTokens = finished.stream().mapToLong(Shard::tokens).sum();
     }
 
     /** Multiply-adds of all matrix products; twice as many floating-point operations. */
@@ -84,20 +105,16 @@ public final class FusionProgress implements Serializable {
                 .toList();
     }
 
-    /** In a task: one packed batch is fused. */
-    void fused(long batchRows, long batchTokens, long batchTruncated) {
-        rows.add(batchRows);
-        tokens.add(batchTokens);
-        truncated.add(batchTruncated);
-    }
-
     /** In a task: matrix products have been computed. */
     void computed(Stage stage, long products) {
         multiplyAdds.get(stage).add(products);
     }
 
     /** In a task: a row is handed out. */
-    void emitted(long rowHash) {
+    void emitted(int rowTokens, boolean cut, long rowHash) {
+        rows.add(1);
+        tokens.add(rowTokens);
+        truncated.add(cut ? 1 : 0);
         fingerprint.add(rowHash);
     }
 

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.braid.Shown;
 import java.time.Instant;
 import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
@@ -9,7 +10,7 @@ import org.apache.hadoop.fs.FileStatus;
  * A file of a feature table as it was when the run began.
  *
  * @param table the path of its table, as the user wrote it
- * @param path of the file, with its file system
+ * @param path where the file is, with its file system: the same however the table's path is spelled
  * @param bytes its length
  * @param modified when it was last modified: ISO 8601, UTC
  * @param etag what the file system calls this version of the file; null if it has no such name (an object store has)
@@ -18,15 +19,26 @@ import org.apache.hadoop.fs.FileStatus;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record InputFile(String table, String path, long bytes, String modified, String etag, long rows) {
 
-    static InputFile of(String table, FileStatus file, long rows) {
+    /** Passwords in paths are masked. */
+    public InputFile {
+        table = Shown.path(table);
+        path = Shown.path(path);
+    }
+
+    static InputFile of(String table, String path, FileStatus file, long rows) {
         String etag = file instanceof EtagSource source ? source.getEtag() : null;
         String modified = Instant.ofEpochMilli(file.getModificationTime()).toString();
-        return new InputFile(table, file.getPath().toString(), file.getLen(), modified, etag, rows);
+        return new InputFile(table, path, file.getLen(), modified, etag, rows);
+    }
+
+    /** The same file without the name of its table, which has many spellings. */
+    InputFile unnamed() {
+        return new InputFile("", path, bytes, modified, etag, rows);
     }
 
     /** What differs in a file as it is now; empty if nothing does. */
     String changes(FileStatus now) {
-        InputFile other = of(table, now, rows);
+        InputFile other = of(table, path, now, rows);
         if (bytes != other.bytes) {
             return "'" + path + "' (now " + other.bytes + " bytes, not " + bytes + ")";
         }

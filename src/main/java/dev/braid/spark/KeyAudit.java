@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -34,8 +35,8 @@ final class KeyAudit {
     private final KeyCounts counts;
     private final List<Fault> faults;
 
-    /** One kind of fault: the keys that have it, and how its message goes on around their number. */
-    private record Fault(Reason reason, Column condition, Column number, String before, String after) {}
+    /** One kind of fault: the keys that have it, and how its message goes on around the number of things. */
+    private record Fault(Reason reason, Column condition, Column number, String before, String thing, String after) {}
 
     /**
      * An audit that has not looked yet.
@@ -122,13 +123,14 @@ final class KeyAudit {
             Column own = counts.tables().get(t);
             String table = "table '" + name + "': expected ";
             all.add(new Fault(
-                    Reason.NULL_KEY, col(KEY).isNull(), own, table + "a key in every row, got null in ", " rows"));
+                    Reason.NULL_KEY, col(KEY).isNull(), own, table + "a key in every row, got null in ", "row", ""));
             all.add(new Fault(
                     Reason.DUPLICATE_KEY,
                     col(KEY).isNotNull().and(own.gt(1)),
                     lit(1L),
                     table + "every key once, got ",
-                    " keys more than once"));
+                    "key",
+                    " more than once"));
             String others = names.stream()
                     .filter(other -> !other.equals(name))
                     .map(other -> "'" + other + "'")
@@ -141,7 +143,8 @@ final class KeyAudit {
                             .and(functions.not(setAside)),
                     lit(1L),
                     table + "every key of " + others + ", got ",
-                    " keys missing"));
+                    "key",
+                    " missing"));
         }
         return all.stream()
                 .filter(fault -> !policy.quarantines(fault.reason()))
@@ -150,7 +153,7 @@ final class KeyAudit {
     }
 
     private String problem(Fault fault, long number) {
-        String text = fault.before() + number + fault.after();
+        String text = fault.before() + Shown.count(number, fault.thing()) + fault.after();
         boolean binary = counts.keyType() instanceof BinaryType;
         Column printed = binary ? functions.hex(col(KEY)) : col(KEY).cast("string");
         List<Row> examples = counts.rows()
@@ -162,7 +165,7 @@ final class KeyAudit {
         return examples.isEmpty()
                 ? text
                 : examples.stream()
-                        .map(row -> "'" + row.getString(0) + "'")
+                        .map(row -> "'" + Shown.value(row.getString(0)) + "'")
                         .collect(Collectors.joining(", ", text + ", such as ", ""));
     }
 

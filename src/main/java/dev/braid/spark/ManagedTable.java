@@ -16,25 +16,36 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
- * Formats of tables that keep a list of their current files. Their Parquet files are not the table: some hold removed
- * rows, and some rows are deleted by further files.
+ * Formats of tables that keep a list of their current files. Their Parquet files are not the table: some hold rows that were
+ * removed or never committed, and some rows are deleted by further files.
  */
 enum ManagedTable {
-    DELTA("a Delta table", "_delta_log", "delta"),
-    HUDI("a Hudi table", ".hoodie", "hudi"),
-    ICEBERG("an Iceberg table", "metadata", "iceberg");
+    DELTA("a Delta table", "_delta_log", "removed rows", ".format(\"delta\").load"),
+    HUDI("a Hudi table", ".hoodie", "removed rows", ".format(\"hudi\").load"),
+    ICEBERG("an Iceberg table", "metadata", "removed rows", ".format(\"iceberg\").load"),
+    /** Spark's file sink, whose log says which files it committed; it reads them by that log. */
+    STREAM("the output of a streaming query", "_spark_metadata", "rows that it did not commit", ".parquet");
 
     /** Directories above a path that may be such a table: a file in three levels of partitions. */
     private static final int LEVELS = 4;
 
     private final String label;
     private final String mark;
-    private final String sparkFormat;
+    private final String others;
+    private final String reader;
 
-    ManagedTable(String label, String mark, String sparkFormat) {
+    /**
+     * A format.
+     *
+     * @param mark the name of a directory in such a table
+     * @param others what its files hold beside the table's rows
+     * @param reader how Spark reads the table, after {@code spark.read}
+     */
+    ManagedTable(String label, String mark, String others, String reader) {
         this.label = label;
         this.mark = mark;
-        this.sparkFormat = sparkFormat;
+        this.others = others;
+        this.reader = reader;
     }
 
     /**
@@ -72,9 +83,9 @@ enum ManagedTable {
             if (format.mark.equals(child.getName()) && format.isAt(child, hadoop)) {
                 Path table = child.getParent();
                 return "expected Parquet files that are all current, got " + format.label + " ('" + table
-                        + "'), whose files also hold removed rows; write its current rows as Parquet first, for example"
-                        + " spark.read.format(\"" + format.sparkFormat + "\").load(\"" + table
-                        + "\").write.parquet(PATH)";
+                        + "'), whose files may also hold " + format.others
+                        + "; write its current rows as Parquet first, for example"
+                        + " spark.read" + format.reader + "(\"" + table + "\").write.parquet(PATH)";
             }
         }
         return null;

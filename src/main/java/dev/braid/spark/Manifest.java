@@ -3,12 +3,14 @@ package dev.braid.spark;
 import static java.util.Objects.requireNonNull;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.braid.Shown;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -85,8 +87,12 @@ public record Manifest(
         requireNonNull(files);
     }
 
-    /** A model directory, and the digest of the files in it that are read. */
-    public record Model(String path, String sha256) {}
+    /** A model directory, a password in its path masked, and the digest of the files in it that are read. */
+    public record Model(String path, String sha256) {
+        public Model {
+            path = Shown.path(path);
+        }
+    }
 
     /**
      * What an update found and made of the rows of a published table.
@@ -126,13 +132,17 @@ public record Manifest(
     }
 
     /**
-     * The identity of a run: two with the same one write the same rows.
+     * The identity of a run: two with the same one write the same rows. A table counts by its files, however its path is
+     * spelled.
      *
      * @param inputs all that is read
      * @param options all that decide the rows
      */
     public static String identity(List<InputFile> inputs, Model model, Map<String, String> options) {
-        List<Object> all = List.of(FORMAT, inputs, model.sha256(), new TreeMap<>(options));
+        Map<String, List<InputFile>> tables = new LinkedHashMap<>();
+        inputs.forEach(file ->
+                tables.computeIfAbsent(file.table(), table -> new ArrayList<>()).add(file.unnamed()));
+        List<Object> all = List.of(FORMAT, tables.values(), model.sha256(), new TreeMap<>(options));
         return HexFormat.of().formatHex(sha256(Json.text(all)));
     }
 

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import java.io.Serializable;
 import java.math.BigDecimal;
 import java.util.Optional;
@@ -65,10 +66,10 @@ public final class MaxBadRows implements Serializable {
      */
     public void check(long bad, long rows) {
         if (exceeded(bad, rows)) {
-            throw new InputException(
-                    "Cannot fuse: expected at most " + text + (percent ? " of " : " bad rows of ") + rows
-                            + " rows" + (percent ? " to be bad" : "") + " (--max-bad-rows), got at least " + bad
-                            + "; the quarantine says why, or raise --max-bad-rows");
+            throw new InputException("Cannot fuse: expected at most " + text + (percent ? " of " : " bad rows of ")
+                    + Shown.count(rows, "row") + (percent ? " to be bad" : "") + " (--max-bad-rows), got at least "
+                    + bad
+                    + "; the quarantine says why, or raise --max-bad-rows");
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,7 +67,7 @@ final class NamedFiles {
             }
         });
         missing.forEach((name, rows) ->
-                problems.add("'" + prefix + name + "': expected a file of " + rows + " rows, got none"));
+                problems.add("'" + prefix + name + "': expected a file of " + Shown.count(rows, "row") + ", got none"));
         List<Part> readable = new ArrayList<>();
         for (Part part : StorageCalls.all(List.copyOf(present.entrySet()), this::part)) {
             Long rows = named.get(part.name());
@@ -75,7 +76,8 @@ final class NamedFiles {
             } else {
                 readable.add(part);
                 if (rows != null && rows != part.rows()) {
-                    problems.add("'" + prefix + part.name() + "': expected " + rows + " rows, got " + part.rows());
+                    problems.add("'" + prefix + part.name() + "': expected " + Shown.count(rows, "row") + ", got "
+                            + part.rows());
                 }
             }
         }

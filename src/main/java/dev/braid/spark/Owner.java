@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.braid.Shown;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -91,7 +92,10 @@ final class Owner implements AutoCloseable {
         try {
             Json.create(claim, file, true, files);
         } catch (IOException | RuntimeException failure) {
-            log.warn("Cannot rewrite '{}', which tells other runs that this one works", file, failure);
+            log.warn(
+                    "Cannot rewrite '{}', which tells other runs that this one works: {}",
+                    Shown.of(file),
+                    Shown.of(failure));
         }
     }
 
@@ -170,7 +174,7 @@ final class Owner implements AutoCloseable {
         try {
             files.delete(file, false);
         } catch (IOException | RuntimeException failure) {
-            log.warn("Cannot delete '{}'; remove it", file, failure);
+            log.warn("Cannot delete '{}' ({}); remove it", Shown.of(file), Shown.of(failure));
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.Shown;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -44,7 +45,7 @@ final class PageChecksums {
             log.warn(
                     "Table '{}': {} of {} files that were looked at have no page checksums, so damage in their data cannot"
                             + " be seen; write them with checksums (pyarrow: write_page_checksum=True)",
-                    table,
+                    Shown.of(table),
                     missing,
                     looked);
         }

@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.Shown;
 import java.io.IOException;
 import java.util.Optional;
 import org.apache.hadoop.fs.FileSystem;
@@ -131,19 +132,21 @@ final class Publisher {
     private void recover(Path run, boolean finished) throws IOException {
         Path replaced = replaced();
         if (files.exists(removing())) {
-            log.warn("Removing the rest of the table that a run replaced before it was killed: '{}'", replaced);
+            log.warn(
+                    "Removing the rest of the table that a run replaced before it was killed: '{}'",
+                    Shown.of(replaced));
             remove(replaced);
         }
         if (!files.exists(replaced)) {
             return;
         }
         if (files.exists(output)) {
-            log.warn("Removing the table that a run replaced before it was killed: '{}'", replaced);
+            log.warn("Removing the table that a run replaced before it was killed: '{}'", Shown.of(replaced));
         } else if (finished) {
-            log.warn("Publishing '{}', which a run had finished when it was killed", output);
+            log.warn("Publishing '{}', which a run had finished when it was killed", Shown.of(output));
             move(run, output);
         } else {
-            log.warn("Putting the table back that was at '{}' when a run was killed", output);
+            log.warn("Putting the table back that was at '{}' when a run was killed", Shown.of(output));
             move(replaced, output);
             return;
         }
@@ -187,10 +190,10 @@ final class Publisher {
     private void deleteReplaced(Path replaced) {
         try {
             if (!remove(replaced)) {
-                log.warn("The replaced table is still at '{}'; remove it", replaced);
+                log.warn("The replaced table is still at '{}'; remove it", Shown.of(replaced));
             }
         } catch (IOException | RuntimeException failure) {
-            log.warn("The replaced table is still at '{}'; remove it", replaced, failure);
+            log.warn("The replaced table is still at '{}' ({}); remove it", Shown.of(replaced), Shown.of(failure));
         }
     }
 }

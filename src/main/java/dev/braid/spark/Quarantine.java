@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
@@ -29,8 +30,9 @@ final class Quarantine implements BadRows, AutoCloseable {
     private final Run run;
     private final SparkRows.ValueRows rows;
     private final Supplier<RowFile> opener;
-    private final FirstBadRow failure = new FirstBadRow();
     private final Map<Reason, Long> counts = new EnumMap<>(Reason.class);
+    /** What the run fails with; null if the policy sets every bad row aside. */
+    private String failure;
     /** Of the whole run, as far as this task knows. */
     private long bad;
     /** Null until the first row. */
@@ -102,7 +104,8 @@ final class Quarantine implements BadRows, AutoCloseable {
     @Override
     public boolean reject(BadRow row) {
         if (!run.policy().quarantines(row.reason())) {
-            return failure.reject(row);
+            failure = row.message();
+            return false;
         }
         Object key = row.carried().isNullAt(0) ? null : row.carried().get(0, row.keyType());
         try {
@@ -123,9 +126,12 @@ final class Quarantine implements BadRows, AutoCloseable {
         return counts;
     }
 
-    /** The first row that the policy does not let it set aside, if there was one. */
-    FirstBadRow failure() {
-        return failure;
+    /**
+     * What the run fails with because of the first row that the policy does not set aside, if there was one. The task itself
+     * succeeds: one that failed would be tried again as often as the cluster allows.
+     */
+    Optional<String> failure() {
+        return Optional.ofNullable(failure);
     }
 
     /** Ends the file, if there is one. */

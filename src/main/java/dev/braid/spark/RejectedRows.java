@@ -47,7 +47,7 @@ final class RejectedRows implements Serializable {
     void ended(Quarantine quarantine) {
         setAside.add(
                 quarantine.counts().values().stream().mapToLong(Long::longValue).sum());
-        quarantine.failure().message().ifPresent(failures::add);
+        quarantine.failure().ifPresent(failures::add);
     }
 
     /** Rows set aside so far, those with bad keys included. */

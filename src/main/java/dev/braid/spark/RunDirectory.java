@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.braid.Shown;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -256,7 +257,7 @@ public final class RunDirectory implements AutoCloseable {
         try {
             remove();
         } catch (IOException | RuntimeException failure) {
-            log.warn("Unfinished files are still at '{}'; remove them", directory, failure);
+            log.warn("Unfinished files are still at '{}' ({}); remove them", Shown.of(directory), Shown.of(failure));
         }
     }
 
@@ -277,11 +278,11 @@ public final class RunDirectory implements AutoCloseable {
                 if (kept == 0) {
                     delete();
                 } else {
-                    log.warn("{} finished files are kept: the same command goes on from there", kept);
+                    log.warn("Kept {}: the same command goes on from there", Shown.count(kept, "finished file"));
                 }
             }
         } catch (IOException | RuntimeException failure) {
-            log.warn("Cannot look at what is finished in '{}'", directory, failure);
+            log.warn("Cannot look at what is finished in '{}': {}", Shown.of(directory), Shown.of(failure));
         } finally {
             owner.close();
         }

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import dev.braid.checkpoint.NearestName;
 import dev.braid.spark.FileColumns.FileColumn;
 import java.io.FileNotFoundException;
@@ -104,7 +105,7 @@ record SourceTable(
         Configuration hadoop = session.sparkContext().hadoopConfiguration();
         TableFiles files = TableFiles.at(path, hadoop);
         if (!files.ignored().isEmpty()) {
-            log.warn("Table '{}': Spark does not read {}", path, TableFiles.hint(files.ignored()));
+            log.warn("Table '{}': Spark does not read {}", Shown.of(path), Shown.of(TableFiles.hint(files.ignored())));
         }
         if (!files.empty().isEmpty()) {
             log.warn(
@@ -122,10 +123,12 @@ record SourceTable(
         boolean merge = Boolean.parseBoolean(session.conf().get("spark.sql.parquet.mergeSchema", "false"));
         List<FileColumn> stored = new TableSchema(all, isNeeded, caseSensitive, merge)
                 .columns(footers, new FileColumns(settings.users()));
+        List<String> places = files.places(hadoop);
         List<InputFile> inputs = new ArrayList<>();
         for (FileStatus file : files.files()) {
+            int f = inputs.size();
             inputs.add(InputFile.of(
-                    path, file, footers.footers().get(inputs.size()).rows().rows()));
+                    path, places.get(f), file, footers.footers().get(f).rows().rows()));
         }
         Map<String, Set<String>> above = fromBase ? files.above().values() : Map.of();
         SourceTable table = new SourceTable(path, null, features, caseSensitive, stored, inputs, footers.rows(), above);
@@ -198,9 +201,11 @@ record SourceTable(
         Configuration hadoop = data.sparkSession().sparkContext().hadoopConfiguration();
         Map<String, FileStatus> now = new HashMap<>();
         try {
-            TableFiles.at(name, hadoop)
-                    .files()
-                    .forEach(file -> now.put(file.getPath().toString(), file));
+            TableFiles listed = TableFiles.at(name, hadoop);
+            List<String> places = listed.places(hadoop);
+            for (int f = 0; f < places.size(); f++) {
+                now.put(Shown.path(places.get(f)), listed.files().get(f));
+            }
         } catch (InputException | FileNotFoundException gone) {
             log.debug("Cannot list table '{}' again", name, gone);
         } catch (IOException failure) {
@@ -217,8 +222,8 @@ record SourceTable(
         if (!now.isEmpty()) {
             log.warn(
                     "Table '{}': {} were added after the run began, and are not in the output",
-                    name,
-                    TableFiles.names(now.keySet().stream().sorted().toList()));
+                    Shown.of(name),
+                    Shown.of(TableFiles.names(now.keySet().stream().sorted().toList())));
         }
         return changes;
     }

@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.Shown;
 import dev.braid.batch.Bytes;
 import java.net.URI;
 import java.util.Arrays;
@@ -83,10 +84,11 @@ final class SparkRows {
         return RowOrdering.isOrderable(type);
     }
 
-    /** A value, not null, as messages print it. */
+    /** A value, not null, as messages show it. */
     static String print(InternalRow row, int ordinal, DataType type) {
         Object value = CatalystTypeConverters.convertToScala(row.get(ordinal, type), type);
-        return value instanceof byte[] bytes ? HexFormat.of().withUpperCase().formatHex(bytes) : value.toString();
+        return Shown.value(
+                value instanceof byte[] bytes ? HexFormat.of().withUpperCase().formatHex(bytes) : value.toString());
     }
 
     /** Makes rows of Spark's memory; each is valid until the next one. */
@@ -121,12 +123,12 @@ final class SparkRows {
             return URI.create(uri).getPath();
         }
 
-        /** Its URI, as Spark's {@code input_file_name()} says it; null if the thread reads none, as after a shuffle. */
+        /** Its URI, as Spark's {@code input_file_name()} says it, a password masked; null if the thread reads none, as after a shuffle. */
         String current() {
             Object value = expression.eval(null);
             if (value != lastValue) {
                 lastValue = value;
-                last = value.toString().isEmpty() ? null : value.toString();
+                last = value.toString().isEmpty() ? null : Shown.path(value.toString());
             }
             return last;
         }

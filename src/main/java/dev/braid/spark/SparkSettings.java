@@ -75,7 +75,7 @@ final class SparkSettings {
     /** Settings of the Parquet writer that no digest may show; they change no file. */
     private static final Set<String> SECRETS = Set.of("encryption.key.list", "encryption.key.access.token");
 
-    private static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
+    static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
 
     private final SparkSession session;
     /** What the user set, by key. */
@@ -99,6 +99,8 @@ final class SparkSettings {
             }
         }
         Map<String, String> users = all(spark);
+        Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+        ParquetCheck.refuseUnreadable(name -> users.getOrDefault(name, hadoop.get(name)));
         SparkSession session = spark.newSession();
         Map<String, String> inherited = all(session);
         users.forEach((key, value) -> {
@@ -148,6 +150,12 @@ final class SparkSettings {
 
     SparkSession session() {
         return session;
+    }
+
+    /** The value of a setting of the Parquet library, which may be Hadoop's; null if it is not set. */
+    String ofParquet(String name) {
+        return users.getOrDefault(
+                name, session.sparkContext().hadoopConfiguration().get(name));
     }
 
     /** What the user set. */
@@ -217,19 +225,7 @@ final class SparkSettings {
         for (String key : WRITER) {
             hadoop.setIfUnset(key, setting(session, key));
         }
-        refuseIdleEncryption(hadoop);
         return hadoop;
-    }
-
-    /** parquet-java ignores the names of keys where nothing encrypts. */
-    private static void refuseIdleEncryption(Configuration writing) {
-        for (String key : List.of("footer.key", "column.keys", "uniform.key")) {
-            String name = "parquet.encryption." + key;
-            if (writing.get(name) != null && writing.get("parquet.crypto.factory.class") == null) {
-                throw new InputException("Cannot encrypt the table: expected 'parquet.crypto.factory.class' with '"
-                        + name + "', got none; set it, or unset the key");
-            }
-        }
     }
 
     /** What is set, or else Spark's default; "false" for what this Spark does not know. */

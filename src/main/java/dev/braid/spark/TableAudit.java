@@ -11,6 +11,7 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import dev.braid.spark.NamedFiles.Part;
 import java.io.IOException;
 import java.net.URI;
@@ -122,8 +123,8 @@ public final class TableAudit {
     private void checkSums() {
         long rows = manifest.files().stream().mapToLong(Shard::rows).sum();
         if (rows != manifest.rows()) {
-            problems.add(
-                    Manifest.FILE + ": expected " + rows + " rows (the sum over its files), got " + manifest.rows());
+            problems.add(Manifest.FILE + ": expected " + Shown.count(rows, "row") + " (the sum over its files), got "
+                    + manifest.rows());
         }
         String fingerprint = Shard.fingerprint(manifest.files());
         if (!fingerprint.equals(manifest.fingerprint())) {
@@ -167,7 +168,8 @@ public final class TableAudit {
         settings.fit(
                 parts.stream().map(part -> part.footer().rows()).reduce(Footers.Rows.NONE, Footers.Rows::and),
                 parts.stream()
-                        .map(part -> InputFile.of(table.toString(), part.status(), part.rows()))
+                        .map(part -> InputFile.of(
+                                table.toString(), part.status().getPath().toString(), part.status(), part.rows()))
                         .toList());
         return settings.session()
                 .read()
@@ -194,11 +196,11 @@ public final class TableAudit {
                         coalesce(sum(when(counts.isDuplicate(), lit(1L))), lit(0L)))
                 .first();
         if (found.getLong(0) > 0) {
-            problems.add("column '" + name + "': expected keys, got null in " + found.getLong(0) + " rows");
+            problems.add("column '" + name + "': expected keys, got null in " + Shown.count(found.getLong(0), "row"));
         }
         if (found.getLong(1) > 0) {
-            problems.add("column '" + name + "': expected each key once, got " + found.getLong(1)
-                    + " keys that occur more than once");
+            problems.add("column '" + name + "': expected each key once, got " + Shown.count(found.getLong(1), "key")
+                    + " more than once");
         }
     }
 

@@ -4,6 +4,8 @@ import dev.braid.InputException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -12,6 +14,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
@@ -157,6 +160,44 @@ record TableFiles(
                 partitions(files),
                 ignored,
                 all.stream().filter(Entry::isEmpty).map(Entry::path).toList());
+    }
+
+    /**
+     * Where each file is, with the links and mounts followed that lead to what the table's path names: the same for every
+     * spelling of that path.
+     */
+    List<String> places(Configuration hadoop) throws IOException {
+        Set<Path> named = new HashSet<>(roots);
+        List<Path> above =
+                files.stream().map(file -> above(file.getPath(), named)).toList();
+        List<Path> distinct = above.stream().distinct().toList();
+        List<Path> resolved =
+                StorageCalls.all(distinct, path -> Place.of(path, hadoop).path());
+        Map<Path, String> places = new HashMap<>();
+        for (int d = 0; d < distinct.size(); d++) {
+            places.put(distinct.get(d), resolved.get(d).toString());
+        }
+        return IntStream.range(0, files.size())
+                .mapToObj(f -> place(files.get(f).getPath(), above.get(f), places.get(above.get(f))))
+                .toList();
+    }
+
+    /**
+     * What the table's path names: a directory above the file, or the file itself. Only a local file is asked where it is, as
+     * a store knows no links.
+     */
+    private static Path above(Path file, Set<Path> named) {
+        Path above = file.toUri().getScheme().equals("file") ? file : file.getParent();
+        while (above != null && !named.contains(above)) {
+            above = above.getParent();
+        }
+        return above == null ? file.getParent() : above;
+    }
+
+    private static String place(Path file, Path above, String place) {
+        String path = file.toString();
+        String prefix = above.toString();
+        return path.startsWith(prefix) ? place + path.substring(prefix.length()) : path;
     }
 
     private static boolean isHidden(FileStatus status) {

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.spark.TableInspection.Lengths;
@@ -199,6 +200,6 @@ final class TableInspector {
     }
 
     private static String share(long rows, int sampled) {
-        return rows + " of the first " + sampled + " rows";
+        return rows + " of the first " + Shown.count(sampled, "row");
     }
 }

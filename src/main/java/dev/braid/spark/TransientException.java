@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.Shown;
+
 /**
  * A run failed for a reason that may be gone on a second try: storage, network, memory, a full disk, an input that
  * changed. The message is complete for the person who started the run.
@@ -7,7 +9,7 @@ package dev.braid.spark;
 public final class TransientException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    TransientException(String message, Throwable cause) {
-        super(message, cause);
+    public TransientException(String message, Throwable cause) {
+        super(Shown.withoutSecrets(message), cause);
     }
 }

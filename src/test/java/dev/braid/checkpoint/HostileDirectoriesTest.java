@@ -258,7 +258,7 @@ class HostileDirectoriesTest {
                                 : () -> Checkpoint.read(directory, local))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("Cannot read " + name + ": expected a regular file, got a pipe or a device");
-        assertThatThrownBy(() -> ModelDigest.sha256(directory, local))
+        assertThatThrownBy(() -> ModelDigest.of(directory, local).sha256())
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("a pipe or a device");
     }

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelDigest;
+import dev.braid.spark.TransientException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -144,7 +146,7 @@ class DecidingOptionsTest {
 
     @Test
     void aModelOfAnotherDigestIsRefusedAndOneOfThatDigestIsNot() {
-        String digest = ModelDigest.sha256(MODEL, HADOOP);
+        String digest = ModelDigest.of(MODEL, HADOOP).sha256();
         String other = "0".repeat(64);
         options("--model-sha256=" + digest.toUpperCase(Locale.ROOT)).checkDigest(HADOOP);
         options().checkDigest(HADOOP);
@@ -155,6 +157,26 @@ class DecidingOptionsTest {
         assertThatThrownBy(() -> options("--model-sha256=" + digest.substring(1)))
                 .isInstanceOf(ParameterException.class)
                 .hasMessageContaining("expected 64 hexadecimal digits, got '" + digest.substring(1) + "'");
+    }
+
+    @Test
+    void aModelThatChangesAfterItsDigestWasAskedForIsRefused(@TempDir Path directory) throws IOException {
+        for (String name : List.of("config.json", "model.safetensors", "golden.safetensors")) {
+            Files.copy(Path.of(MODEL, name), directory.resolve(name));
+        }
+        ModelDigest digest = ModelDigest.of(directory.toString(), HADOOP);
+        digest.sha256();
+        Files.writeString(directory.resolve("notes.txt"), "read by nobody");
+        FuseOptions.refuseChanged(digest);
+
+        Files.setLastModifiedTime(directory.resolve("config.json"), FileTime.fromMillis(1));
+        Files.delete(directory.resolve("golden.safetensors"));
+        Files.writeString(directory.resolve("another.safetensors"), "");
+        assertThatThrownBy(() -> FuseOptions.refuseChanged(digest))
+                .isInstanceOf(TransientException.class)
+                .hasMessage("Cannot use model '" + directory + "': expected its files as they were when the run began,"
+                        + " got changed ones: 'another.safetensors', 'config.json', 'golden.safetensors'; run it again"
+                        + " once nobody writes to it");
     }
 
     private static Map<String, String> deciding(String... arguments) {

@@ -13,16 +13,21 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ProgressLineTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
-            0      | 400    | 0       | 3    | Fusing: 0 of 400 rows (0 %), 3 s
-            0      | 400    | 0       | 75   | Fusing: 0 of 400 rows (0 %), 1 min 15 s
-            100    | 400    | 5000    | 10   | Fusing: 100 of 400 rows (25 %), 5,000 tokens, 500 tokens/s, 30 s left
-            1000   | 400000 | 1234567 | 60   | Fusing: 1,000 of 400,000 rows (0 %), 1,234,567 tokens, 20,576 tokens/s, 6 h 39 min left
-            1000   | 4000   | 50000   | 60   | Fusing: 1,000 of 4,000 rows (25 %), 50,000 tokens, 833 tokens/s, 3 min 0 s left
-            400    | 400    | 20000   | 10   | Fusing: 400 of 400 rows (100 %), 20,000 tokens, 2,000 tokens/s, finishing the output
-            0      | 0      | 0       | 0    | Fusing: 0 of 0 rows (0 %), 0 s
+            0      | 0   | 400    | 0       | 3    | Fusing: 0 of 400 rows (0 %), 3 s
+            0      | 0   | 400    | 0       | 75   | Fusing: 0 of 400 rows (0 %), 1 min 15 s
+            100    | 0   | 400    | 5000    | 10   | Fusing: 100 of 400 rows (25 %), 5,000 tokens, 500 tokens/s, 30 s left
+            1000   | 0   | 400000 | 1234567 | 60   | Fusing: 1,000 of 400,000 rows (0 %), 1,234,567 tokens, 20,576 tokens/s, 6 h 39 min left
+            1000   | 0   | 4000   | 50000   | 60   | Fusing: 1,000 of 4,000 rows (25 %), 50,000 tokens, 833 tokens/s, 3 min 0 s left
+            400    | 0   | 400    | 20000   | 10   | Fusing: 400 of 400 rows (100 %), 20,000 tokens, 2,000 tokens/s, finishing the output
+            0      | 0   | 0      | 0       | 0    | Fusing: 0 of 0 rows (0 %), 0 s
+            0      | 280 | 400    | 0       | 3    | Fusing: 280 of 400 rows (70 %), 3 s
+            60     | 280 | 400    | 3000    | 30   | Fusing: 340 of 400 rows (85 %), 17,000 tokens, 100 tokens/s, 30 s left
+            120    | 280 | 400    | 6000    | 60   | Fusing: 400 of 400 rows (100 %), 20,000 tokens, 100 tokens/s, finishing the output
             """)
-    void saysHowFarARunIsAndHowLongItWillTake(long rows, long total, long tokens, long seconds, String line) {
-        assertThat(ProgressLine.text(rows, total, tokens, Duration.ofSeconds(seconds)))
+    void saysHowFarARunIsAndHowLongItWillTake(
+            long rows, long finished, long total, long tokens, long seconds, String line) {
+        ProgressLine.Counts counts = new ProgressLine.Counts(rows, tokens, finished, 50 * finished);
+        assertThat(ProgressLine.text(counts, total, Duration.ofSeconds(seconds)))
                 .isEqualTo(line);
     }
 
@@ -63,7 +68,12 @@ class ProgressLineTest {
     }
 
     private static ProgressLine start(StringWriter out, boolean terminal, AtomicLong rows) {
-        return ProgressLine.start(new PrintWriter(out), terminal, Duration.ofMillis(5), 10, rows::get, () -> 70);
+        return ProgressLine.start(
+                new PrintWriter(out),
+                terminal,
+                Duration.ofMillis(5),
+                10,
+                () -> new ProgressLine.Counts(rows.get(), 70, 0, 0));
     }
 
     private static void waitFor(StringWriter out, String text) throws InterruptedException {

@@ -3,6 +3,7 @@ package dev.braid.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.spark.Manifest;
+import dev.braid.spark.Shard;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -26,31 +27,40 @@ class RunReportTest {
     void saysHowManyRowsWereTruncatedWhereSomeWere() {
         assertThat(report(12).toString().lines())
                 .contains("tokens       60,000", "truncated    12 rows", "seconds      2.5");
+        assertThat(report(1).toString().lines()).contains("truncated    1 row");
+    }
+
+    @Test
+    void theRatesAreThoseOfTheRowsThatThisRunFused() {
+        RunReport resumed = report(0, 900, 15_000, null);
+
+        assertThat(resumed.toString().lines())
+                .contains("rows         1,200", "resumed      900 rows were finished before", "tokens/s     6,000");
     }
 
     @Test
     void saysWhatAnUpdateFoundAndMadeOfTheRows() {
-        assertThat(report(0, new Manifest.Update("run", 1_190, 0, 0, 0, null))
+        assertThat(report(0, 0, 60_000, new Manifest.Update("run", 1_190, 0, 0, 0, null))
                         .toString()
                         .lines())
                 .contains("rows         10 new, 1,190 kept");
-        assertThat(report(0, new Manifest.Update("run", 1_000, 150, 30, 1_234, "v"))
+        assertThat(report(0, 0, 60_000, new Manifest.Update("run", 1_000, 150, 30, 1_234, "v"))
                         .toString()
                         .lines())
                 .contains(
                         "rows         50 new, 1,000 kept, 150 changed, 30 removed",
                         "left         1,234 rows of the table are not in the input any more, --prune removes them");
-        assertThat(report(0, new Manifest.Update("run", 1_199, 3, 0, 0, "v"))
+        assertThat(report(0, 0, 60_000, new Manifest.Update("run", 1_199, 3, 0, 0, "v"))
                         .toString()
                         .lines())
                 .contains("rows         0 new, 1,199 kept, 1 changed");
     }
 
     private static RunReport report(long truncated) {
-        return report(truncated, null);
+        return report(truncated, 0, 60_000, null);
     }
 
-    private static RunReport report(long truncated, Manifest.Update update) {
+    private static RunReport report(long truncated, long resumed, long tokens, Manifest.Update update) {
         Manifest manifest = new Manifest(
                 1,
                 "run",
@@ -68,9 +78,9 @@ class RunReportTest {
                 Map.of(),
                 "00000000deadbeef",
                 2.5,
-                List.of(),
+                List.of(new Shard("plan", List.of(0), null, 1_200, 60_000, truncated, "0", null, Map.of())),
                 update,
                 null);
-        return new RunReport(manifest, 60_000, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
+        return new RunReport(manifest, resumed, tokens, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
     }
 }

@@ -2,6 +2,8 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.spark.TransientException;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -40,6 +42,32 @@ class SessionTest {
                         after a command: stopped false
                         after a host on the cluster: stopped false
                         """);
+    }
+
+    @Test
+    void aClusterThatDoesNotTakeTheApplicationIsNamed() {
+        RuntimeException silent = Session.unstarted(
+                "spark://user:secret@host:7077",
+                new IllegalStateException("Cannot call methods on a stopped SparkContext.\nThis stopped ..."));
+        assertThat(silent)
+                .isInstanceOf(TransientException.class)
+                .hasMessage("Cannot start Spark: expected a cluster that takes the application (master"
+                        + " 'spark://user:***@host:7077'), got no answer; look whether it runs there and can be reached"
+                        + " from here");
+        assertThat(Session.unstarted("yarn", new IOException("Queue 'q' is full")))
+                .hasMessageContaining("(master 'yarn'), got 'IOException: Queue 'q' is full'; look");
+        assertThat(Session.lost("spark://h:7077", new IllegalStateException("LiveListenerBus is stopped.")))
+                .hasValue(
+                        "expected a cluster that takes the application and keeps it (master 'spark://h:7077'), got one"
+                                + " that does not answer or has ended it; look whether it runs there and can be reached from"
+                                + " here");
+        assertThat(Session.lost("spark://h:7077", new IllegalStateException("another")))
+                .isEmpty();
+        assertThat(Session.lost(
+                        "local[2]", new IllegalStateException("Cannot call methods on a stopped SparkContext.")))
+                .isEmpty();
+        RuntimeException own = new IllegalStateException("spark.memory.fraction must be in (0, 1)");
+        assertThat(Session.unstarted("local[2]", own)).isSameAs(own);
     }
 
     /** A program that has a Spark of its own. */

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** Signals themselves, and a full standard output, are sent to whole runs by {@code .ci/exit-codes}. */
@@ -32,5 +33,24 @@ class StopTest {
         assertThat(error.toString()).isEmpty();
         assertThat(Braid.printed(ExitCode.DONE, full, new PrintWriter(error))).isEqualTo(ExitCode.FAILED);
         assertThat(error.toString()).startsWith("Cannot print the report: ").endsWith("is complete\n");
+    }
+
+    @Test
+    void theLineSaysWhatHasBecomeOfTheOutputWhenTheSignalComes() {
+        AtomicLong finished = new AtomicLong();
+        Stop.unpublished(finished::get);
+        assertThat(Stop.line()).isEqualTo("Stopped by a signal: nothing was published; start the same command again");
+        finished.set(1);
+        assertThat(Stop.line())
+                .isEqualTo("Stopped by a signal: nothing was published; the same command goes on from the 1 row in"
+                        + " finished files");
+        finished.set(12_345);
+        assertThat(Stop.line()).endsWith("goes on from the 12,345 rows in finished files");
+        Stop.publishing("hdfs://user:secret@host/fused");
+        assertThat(Stop.line())
+                .isEqualTo("Stopped by a signal while the table was published: the same command completes"
+                        + " 'hdfs://user:***@host/fused', or says that it is complete");
+        Stop.published("/fused");
+        assertThat(Stop.line()).isEqualTo("Stopped by a signal after the table was published: '/fused' is complete");
     }
 }

@@ -273,7 +273,7 @@ class FeatureTablesTest {
                 tables::audit,
                 "Cannot pair rows by key 'id'",
                 "table '" + visual + "': expected a key in every row, got null in 2 rows",
-                "table '" + visual + "': expected every key once, got 1 keys more than once, such as 'twice'",
+                "table '" + visual + "': expected every key once, got 1 key more than once, such as 'twice'",
                 "table '" + visual + "': expected every key of '" + text
                         + "', got 4 keys missing, such as 'k0', 'k1', 'k2', 'k3'",
                 "table '" + text + "': expected a key in every row, got null in 2 rows",

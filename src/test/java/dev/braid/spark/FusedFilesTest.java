@@ -124,6 +124,9 @@ class FusedFilesTest {
             assertThat(engine.write(table, directory.toString(), "run", keys, files, progress))
                     .isEqualTo(first);
             assertThat(progress.rows()).isEqualTo(lost.rows()).isLessThan(GOLDEN.rows());
+            assertThat(progress.finishedRows()).isEqualTo(GOLDEN.rows() - lost.rows());
+            assertThat(progress.finishedTokens() + progress.tokens())
+                    .isEqualTo(first.stream().mapToLong(Shard::tokens).sum());
             assertThat(sorted(spark.read().parquet(directory.toString()))).isEqualTo(rows);
         }
         assertThat(directory.resolve("_attempts")).isEmptyDirectory();

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
@@ -66,6 +67,97 @@ class InputFilesTest {
                                 null,
                                 2));
         assertThat(tables.bytes()).isEqualTo(Files.size(one) + Files.size(other));
+    }
+
+    @Test
+    void aTableIsTheSameInputHoweverItsPathIsSpelled() throws IOException {
+        Path file = ParquetFiles.write(directory.resolve("t/a.parquet"), 3, 1, "", builder -> builder);
+        Path other = ParquetFiles.write(directory.resolve("other/a.parquet"), 3, 1, "", builder -> builder);
+        Path table = directory.resolve("t");
+        Path link = Files.createSymbolicLink(directory.resolve("latest"), table);
+        Path fileLink = Files.createSymbolicLink(directory.resolve("b.parquet"), file);
+        String relative = Path.of("").toAbsolutePath().relativize(table).toString();
+        String identity = identity(table.toString());
+        for (String spelled : List.of(
+                "file:" + table,
+                "file://" + table,
+                table + "/",
+                table.getParent() + "/./t",
+                relative,
+                link.toString(),
+                link + "/*.parquet",
+                link.resolve("a.parquet").toString(),
+                fileLink.toString(),
+                table.getParent() + "/lat?st")) {
+            assertThat(identity(spelled)).as(spelled).isEqualTo(identity);
+            assertThat(open(spelled).inputs())
+                    .extracting(InputFile::table, InputFile::path)
+                    .containsExactly(tuple(spelled, "file:" + file));
+            open(spelled).refuseChanged();
+        }
+        assertThat(identity(other.toString())).isNotEqualTo(identity);
+        Files.delete(link);
+        Files.createSymbolicLink(link, other.getParent());
+        assertThat(identity(link.toString())).isNotEqualTo(identity);
+    }
+
+    /** The same files in other tables are other input. */
+    @Test
+    void whichFilesAreWhichTablesIsPartOfTheInput() {
+        InputFile a = new InputFile("one", "file:/a", 1, "", null, 1);
+        InputFile b = new InputFile("one", "file:/b", 1, "", null, 1);
+        InputFile elsewhere = new InputFile("two", "file:/b", 1, "", null, 1);
+        assertThat(identity(List.of(a, b))).isNotEqualTo(identity(List.of(a, elsewhere)));
+    }
+
+    private String identity(String table) {
+        return identity(open(table).inputs());
+    }
+
+    private static String identity(List<InputFile> inputs) {
+        return Manifest.identity(inputs, new Manifest.Model("m", "0"), Map.of());
+    }
+
+    @Test
+    void aPasswordInAPathIsMaskedInTheManifestInMessagesAndInTheLog() throws IOException {
+        AliasFileSystem.register("other", spark.sparkContext().hadoopConfiguration());
+        Path file = ParquetFiles.write(directory.resolve("t/a.parquet"));
+        ParquetFiles.write(directory.resolve("t/_b.parquet"));
+        String path = "other://me:SECRET@host" + directory.resolve("t");
+        String masked = path.replace("SECRET", "***");
+        FeatureTables tables;
+        try (Warnings warnings = Warnings.open()) {
+            tables = open(path);
+            assertThat(warnings.messages()).anyMatch(warning -> warning.contains("'" + masked + "'"));
+            assertThat(warnings.messages()).noneMatch(warning -> warning.contains("SECRET"));
+        }
+        assertThat(tables.inputs())
+                .extracting(InputFile::table, InputFile::path)
+                .containsExactly(tuple(masked, masked + "/a.parquet"));
+        assertThat(new Manifest.Model(path, "").path()).isEqualTo(masked);
+        tables.refuseChanged();
+        Files.write(file, new byte[7]);
+        assertThatThrownBy(tables::refuseChanged)
+                .hasMessageContaining("'" + masked + "/a.parquet' (now 7 bytes")
+                .hasMessageNotContaining("SECRET");
+        assertThatThrownBy(() -> open(path + "/absent"))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(masked + "/absent")
+                .hasMessageNotContaining("SECRET");
+    }
+
+    /** A column may be called what a setting with a secret is called. */
+    @Test
+    void directoriesOfPartitionsKeepTheirNames() throws IOException {
+        ParquetFiles.write(directory.resolve("t/token=1/a.parquet"));
+        ParquetFiles.write(directory.resolve("t/token=2/a.parquet"));
+        FeatureTables tables = open("file://" + directory.resolve("t"));
+        assertThat(tables.inputs())
+                .extracting(InputFile::path)
+                .containsExactly(
+                        "file:" + directory.resolve("t/token=1/a.parquet"),
+                        "file:" + directory.resolve("t/token=2/a.parquet"));
+        tables.refuseChanged();
     }
 
     @Test

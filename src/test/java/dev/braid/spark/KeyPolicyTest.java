@@ -22,8 +22,10 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.unsafe.types.UTF8String;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -158,14 +160,29 @@ class KeyPolicyTest {
         RowPolicy missingOnly = new RowPolicy(OnBadRow.FAIL, MaxBadRows.UNLIMITED, OnMissing.QUARANTINE);
         assertThatThrownBy(() -> tables.audit(missingOnly))
                 .isInstanceOf(InputException.class)
-                .hasMessageContaining("got null in 1 rows")
-                .hasMessageContaining("got 1 keys more than once, such as 'b'")
+                .hasMessageContaining("got null in 1 row")
+                .hasMessageContaining("got 1 key more than once, such as 'b'")
                 .hasMessageNotContaining("missing");
         // Key 'b' is a duplicate, whatever else it is.
         RowPolicy badOnly = new RowPolicy(OnBadRow.QUARANTINE, MaxBadRows.UNLIMITED, OnMissing.FAIL);
         assertThat(fused(tables, tables.audit(badOnly))).containsExactly("a");
         FeatureTables orphan = joined(keys("a", "b"), keys("a", "b"), keys("a"));
-        assertThatThrownBy(() -> orphan.audit(badOnly)).hasMessageContaining("got 1 keys missing, such as 'b'");
+        assertThatThrownBy(() -> orphan.audit(badOnly)).hasMessageContaining("got 1 key missing, such as 'b'");
+    }
+
+    /** Problems are indented lines; a key that looks like one stays within its quotes. */
+    @Test
+    void aKeyForgesNoLineOfAMessage() {
+        String forged = "b'\n  table 'x': expected\u001b[2J";
+        FeatureTables orphan = joined(keys("a", forged), keys("a"), keys("a"));
+        assertThatThrownBy(() -> orphan.audit(RowPolicy.FAIL))
+                .hasMessageContaining("such as 'b'\\u000a  table 'x': expected\\u001b[2J'");
+        assertThat(SparkRows.print(
+                        new GenericInternalRow(new Object[] {UTF8String.fromString(forged)}), 0, DataTypes.StringType))
+                .isEqualTo("b'\\u000a  table 'x': expected\\u001b[2J");
+        FeatureTables huge = joined(keys("a", "k".repeat(100_000)), keys("a"), keys("a"));
+        assertThatThrownBy(() -> huge.audit(RowPolicy.FAIL))
+                .hasMessageContaining("such as '" + "k".repeat(500) + "...'");
     }
 
     @Test

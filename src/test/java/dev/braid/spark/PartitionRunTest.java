@@ -249,7 +249,8 @@ class PartitionRunTest {
                             return Written.manifest(
                                     run.id(), identity, used, options, all, parts.earlier(run.base(), all));
                         },
-                        manifest -> keys.rows() + parts.keptRows(run.base(), manifest)));
+                        manifest -> keys.rows() + parts.keptRows(run.base(), manifest),
+                        () -> {}));
             }
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);

@@ -88,10 +88,9 @@ class QuarantineTest {
         Fault missing = new Fault(Reason.MISSING_MODALITY, "text", null, null, "is missing");
         assertThat(quarantine.reject(bad(DataTypes.LongType, 1L, missing, null)))
                 .isTrue();
-        assertThat(quarantine.failure().message()).isEmpty();
+        assertThat(quarantine.failure()).isEmpty();
         assertThat(quarantine.reject(bad(DataTypes.LongType, 2L, NARROW, null))).isFalse();
-        assertThat(quarantine.failure().message())
-                .hasValue("Cannot decode row '2': column 'pixels' has width 2, expected 3");
+        assertThat(quarantine.failure()).hasValue("Cannot decode row '2': column 'pixels' has width 2, expected 3");
         assertThat(written).hasSize(1);
 
         RowPolicy rest = policy(RowPolicy.OnBadRow.QUARANTINE, RowPolicy.OnMissing.FUSE_REST);
@@ -114,7 +113,7 @@ class QuarantineTest {
                     .isTrue();
         }
         assertThat(quarantine.reject(bad(DataTypes.LongType, 2L, NARROW, null))).isFalse();
-        assertThat(quarantine.failure().message()).isEmpty();
+        assertThat(quarantine.failure()).isEmpty();
         assertThat(quarantine.counts()).containsExactly(Map.entry(Reason.WRONG_WIDTH, 3L));
     }
 

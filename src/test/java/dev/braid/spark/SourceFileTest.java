@@ -57,6 +57,23 @@ class SourceFileTest {
         assertThat(sources(shuffled, shuffled.storedRows())).hasSize(100).allMatch(row -> row.endsWith(" null"));
     }
 
+    @Test
+    void aPasswordInThePathIsMasked() {
+        AliasFileSystem.register("other", spark.sparkContext().hadoopConfiguration());
+        spark.range(1)
+                .selectExpr("string(id) as id", "cast(null as array<array<float>>) as pixels")
+                .write()
+                .parquet(directory.resolve("t").toString());
+        String path = "other://me:SECRET@host" + directory.resolve("t");
+        PairedTable stored = FeatureTables.perModality(spark, Map.of("visual", path), COLUMNS)
+                .pair(OptionalInt.empty());
+        assertThat(sources(stored, stored.storedRows()))
+                .singleElement()
+                .asString()
+                .startsWith("0 other://me:***@host/")
+                .doesNotContain("SECRET");
+    }
+
     private static List<String> sources(PairedTable table, JavaRDD<StoredRow> rows) {
         ModelConfig model = PairedRows.model(COLUMNS, false, Pooling.MEAN);
         RowDecoder decoder = table.decoder(new FusionConfig(COLUMNS, 9, false, Set.of(Emitted.POOLED)), model);

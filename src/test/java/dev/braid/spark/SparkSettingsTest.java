@@ -1,9 +1,7 @@
 package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.braid.InputException;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -16,7 +14,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the user set comes before what Braid chooses, and that before Spark's default. */
 @ExtendWith(SharedSpark.class)
@@ -118,20 +115,6 @@ class SparkSettingsTest {
         set.forEach((key, value) -> spark.conf().set(key, value));
         Configuration users = SparkSettings.writing(SparkSettings.reading(spark).session());
         set.forEach((key, value) -> assertThat(users.get(key)).as(key).isEqualTo(value));
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"footer.key", "column.keys", "uniform.key"})
-    void keysThatNothingWouldEncryptWithAreRefused(String key) {
-        spark.conf().set("parquet.encryption." + key, "k1");
-        assertThatThrownBy(() -> SparkSettings.writing(spark))
-                .isInstanceOf(InputException.class)
-                .hasMessage(
-                        "Cannot encrypt the table: expected 'parquet.crypto.factory.class' with 'parquet.encryption."
-                                + key + "', got none; set it, or unset the key");
-        spark.conf().set("parquet.crypto.factory.class", "Factory");
-        assertThat(SparkSettings.writing(spark).get("parquet.encryption." + key))
-                .isEqualTo("k1");
     }
 
     /** A run that goes on after another with other settings must not publish a file that those have not made. */

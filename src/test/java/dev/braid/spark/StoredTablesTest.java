@@ -11,6 +11,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.parquet.crypto.DecryptionPropertiesFactory;
+import org.apache.parquet.crypto.FileDecryptionProperties;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -243,6 +248,32 @@ class StoredTablesTest {
         assertRows(open(spark, directory.resolve(name + "/p.parquet")));
     }
 
+    /** Not under Hadoop's defaults, which take ten times as long to parse as a footer. */
+    @Test
+    void footersAreReadUnderTheSettingsOfTheRun() throws IOException {
+        ParquetFiles.write(directory.resolve("t/a.parquet"));
+        ParquetFiles.write(directory.resolve("t/b.parquet"));
+        Configuration hadoop = new Configuration();
+        hadoop.setClass("parquet.crypto.factory.class", NoKeys.class, DecryptionPropertiesFactory.class);
+        NoKeys.ASKED.set(0);
+        List<FileStatus> files =
+                TableFiles.at(directory.resolve("t").toString(), hadoop).files();
+        assertThat(Footers.read(files, name -> true, hadoop).rows().rows()).isEqualTo(4);
+        assertThat(NoKeys.ASKED).hasValue(2);
+    }
+
+    /** Counts how often it is asked. */
+    public static final class NoKeys implements DecryptionPropertiesFactory {
+        private static final AtomicInteger ASKED = new AtomicInteger();
+
+        @Override
+        public FileDecryptionProperties getFileDecryptionProperties(
+                Configuration hadoop, org.apache.hadoop.fs.Path file) {
+            ASKED.incrementAndGet();
+            return null;
+        }
+    }
+
     @Test
     void filesThatSparkWouldLeaveOutAreRefused() throws IOException {
         Path above = ParquetFiles.write(directory.resolve("t/a.parquet"));
@@ -269,7 +300,9 @@ class StoredTablesTest {
         "_delta_log, a Delta table, k=1",
         "_delta_log, a Delta table, k=1/j=2/*.parquet",
         ".hoodie, a Hudi table, .",
-        "metadata, an Iceberg table, k=1"
+        "metadata, an Iceberg table, k=1",
+        "_spark_metadata, the output of a streaming query, .",
+        "_spark_metadata, the output of a streaming query, k=1/j=2/*.parquet"
     })
     void aTableThatKeepsAListOfItsFilesIsRefusedByName(String mark, String label, String path) throws IOException {
         ParquetFiles.write(directory.resolve("t/k=1/j=2/p.parquet"));

@@ -172,7 +172,7 @@ class TableAuditTest {
                 "'" + third.file() + "': expected the columns of '" + first.file()
                         + "', 'id', 'label', 'fused', 'fused_tokens', 'fused_lengths', got 'id', 'label',"
                         + " 'fused_tokens', 'fused_lengths'",
-                "column 'id': expected each key once, got " + first.rows() + " keys that occur more than once");
+                "column 'id': expected each key once, got " + first.rows() + " keys more than once");
     }
 
     @Test
@@ -198,7 +198,7 @@ class TableAuditTest {
                 true,
                 "'_quarantine/part-8.parquet': expected only files that the manifest names, got another file",
                 "'_quarantine/" + keys + "': expected a file of 2 rows, got none",
-                "'_quarantine/" + bad + "': expected a file of 1 rows, got none");
+                "'_quarantine/" + bad + "': expected a file of 1 row, got none");
     }
 
     @Test
