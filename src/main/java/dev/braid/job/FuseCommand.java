@@ -137,12 +137,8 @@ final class FuseCommand implements Callable<Integer> {
                                 ProgressLine.start(error, keys.toFuse(), progress::rows, progress::tokens)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
-                            options.outputFiles(),
-                            OutputFiles.bytes(
-                                    config,
-                                    checkpoint.config(),
-                                    keys.toFuse(),
-                                    (long) (tables.bytes() * keys.shareToFuse())));
+                            options.outputFiles(), OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), (long)
+                                    (tables.bytes() * keys.shareToFuse())));
                     manifest = output.write(
                             run,
                             directory -> {
