@@ -3,6 +3,7 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import dev.braid.parquet.FileSchema;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -125,7 +126,7 @@ final class FusedFiles {
         try (FileAttempt file = FileTask.quarantine(new Path(directory), name, key, settings)) {
             while (bad.hasNext()) {
                 InternalRow row = bad.next();
-                counts.merge(row.getUTF8String(reason).toString(), 1L, Long::sum);
+                counts.merge(new String(SparkRows.text(row, reason), StandardCharsets.UTF_8), 1L, Long::sum);
                 file.write(row);
             }
             String published = file.publish();

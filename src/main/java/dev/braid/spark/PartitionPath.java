@@ -18,7 +18,6 @@ import org.apache.spark.sql.types.LongType;
 import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
-import org.apache.spark.unsafe.types.UTF8String;
 
 /**
  * The directory of a row in a partitioned table, such as {@code dt=2026-11-26/lang=en}: a level for each partition column, as
@@ -104,7 +103,7 @@ final class PartitionPath implements Serializable {
     String problem(InternalRow row) {
         for (Column column : columns) {
             String got = column.type() instanceof StringType && !row.isNullAt(column.ordinal())
-                    ? problem(column, row.getUTF8String(column.ordinal()))
+                    ? problem(column, SparkRows.text(row, column.ordinal()))
                     : null;
             if (got != null) {
                 return "column '" + column.name() + "': expected values that can name a directory, got " + got;
@@ -113,15 +112,15 @@ final class PartitionPath implements Serializable {
         return null;
     }
 
-    private static String problem(Column column, UTF8String value) {
-        String text = value.toString();
+    private static String problem(Column column, byte[] value) {
+        String text = new String(value, StandardCharsets.UTF_8);
         if (text.isEmpty()) {
             return "an empty one, which readers take for null; store null, or a word for it";
         }
         if (text.equals(NULL)) {
             return "'" + NULL + "', which readers take for null; store null";
         }
-        if (text.indexOf('\0') >= 0 || !Arrays.equals(text.getBytes(StandardCharsets.UTF_8), value.getBytes())) {
+        if (text.indexOf('\0') >= 0 || !Arrays.equals(text.getBytes(StandardCharsets.UTF_8), value)) {
             return "one with bytes that are no text; store it otherwise, for example in hexadecimal";
         }
         String name = escape(column.name()) + "=" + escape(text);

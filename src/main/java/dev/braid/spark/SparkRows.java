@@ -91,6 +91,11 @@ final class SparkRows {
                 value instanceof byte[] bytes ? HexFormat.of().withUpperCase().formatHex(bytes) : value.toString());
     }
 
+    /** The bytes of a text that is not null. */
+    static byte[] text(InternalRow row, int ordinal) {
+        return row.getUTF8String(ordinal).getBytes();
+    }
+
     /** Makes rows of Spark's memory; each is valid until the next one. */
     static final class ValueRows {
         private final UnsafeProjection toUnsafe;
