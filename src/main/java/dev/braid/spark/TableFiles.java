@@ -51,7 +51,10 @@ record TableFiles(
 
         /** Whether it is named as a Parquet file and has no bytes. */
         boolean isEmpty() {
-            return !hidden && status.isFile() && status.getLen() == 0 && path().getName().endsWith(".parquet");
+            return !hidden
+                    && status.isFile()
+                    && status.getLen() == 0
+                    && path().getName().endsWith(".parquet");
         }
 
         /** Whether it may hold rows although it is hidden. */

@@ -59,7 +59,7 @@ class BrokenTablesTest {
     private static final String GOLDEN = "src/test/resources/golden/";
 
     /** One for each seed. */
-    private static final int TABLES = 1000;
+    private static final int TABLES = 40;
 
     private static SparkSession spark;
     private static Path directory;
@@ -210,8 +210,9 @@ class BrokenTablesTest {
         for (String file : files == null ? new String[0] : files) {
             org.apache.hadoop.fs.Path path =
                     new org.apache.hadoop.fs.Path(table.resolve(file).toUri());
-            try (ParquetReader<Group> reader =
-                    ParquetReader.builder(new GroupReadSupport(), path).withConf(HADOOP).build()) {
+            try (ParquetReader<Group> reader = ParquetReader.builder(new GroupReadSupport(), path)
+                    .withConf(HADOOP)
+                    .build()) {
                 for (Group row = reader.read(); row != null; row = reader.read()) {
                     rows.add(row);
                 }
