@@ -119,8 +119,9 @@ def pair():
         process.send_signal(getattr(signal, name))
         problem = place.end(process, code)
         after = place.shards()
+        lines = [line for line in place.error.splitlines() if not line.startswith("Fusing: ")]  # a slow run's progress
         check(f"{name} after {before} tasks, {len(after)} finished, then the same command: goes on", [
-            problem, "" if len(place.error.strip().splitlines()) == 1 else f"says '{place.error.strip()}'",
+            problem, "" if len(lines) == 1 and "Stopped by a signal" in lines[0] else f"says '{place.error.strip()}'",
             "" if before >= 4 and len(after) >= before else "finished tasks are gone",
             place.run(), recomputed(place, after), *differs(place, reference), place.left(),
         ])  # fmt: skip

@@ -59,7 +59,7 @@ class BrokenTablesTest {
     private static final String GOLDEN = "src/test/resources/golden/";
 
     /** One for each seed. */
-    private static final int TABLES = 1000;
+    private static final int TABLES = 40;
 
     private static SparkSession spark;
     private static Path directory;
