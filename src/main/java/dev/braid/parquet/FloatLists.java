@@ -105,8 +105,8 @@ public final class FloatLists extends VectorColumn {
     }
 
     @Override
-    BytesInput levels() {
-        return BytesInput.concat(repetition.page(), definition.page());
+    BytesInput page(BytesInput values) {
+        return BytesInput.concat(repetition.page(), definition.page(), values);
     }
 
     @Override

@@ -69,7 +69,7 @@ public final class ParquetRows implements AutoCloseable {
         this.properties = properties(hadoop);
         this.rowGroupBytes = ParquetOutputFormat.getLongBlockSize(hadoop);
         this.codecs = new CodecFactory(hadoop, properties.getPageSizeThreshold());
-        this.compressor = codecs.getCompressor(codec);
+        this.compressor = ZstdPages.fit(codec, hadoop) ? new ZstdPages(hadoop) : codecs.getCompressor(codec);
         this.target = new NewFile(path, hadoop);
         this.file = new ParquetFileWriter(
                 target,
@@ -209,6 +209,7 @@ public final class ParquetRows implements AutoCloseable {
     /** Frees the buffers. A file that is not finished is no Parquet file then. */
     @Override
     public void close() throws IOException {
+        compressor.release();
         codecs.release();
         target.close();
     }

@@ -70,7 +70,8 @@ public abstract class VectorColumn {
         return rows;
     }
 
-    abstract BytesInput levels();
+    /** The page of these values. */
+    abstract BytesInput page(BytesInput values);
 
     /** Numbers or binary values in the page. */
     abstract int count();
@@ -81,7 +82,7 @@ public abstract class VectorColumn {
     void flush(PageWriter pages) throws IOException {
         begin();
         if (rows > 0) {
-            BytesInput page = BytesInput.concat(levels(), BytesInput.from(values, 0, size));
+            BytesInput page = page(BytesInput.from(values, 0, size));
             pages.writePage(page, count(), rows, statistics(), Encoding.RLE, Encoding.RLE, Encoding.PLAIN);
         }
         rows = 0;
