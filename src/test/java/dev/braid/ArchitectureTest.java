@@ -48,6 +48,7 @@ class ArchitectureTest {
             Map.entry("org.apache.hadoop", Set.of("checkpoint", "parquet", "spark", "job")),
             Map.entry("org.apache.parquet", Set.of("parquet", "spark")),
             Map.entry("org.apache.spark", Set.of("parquet", "spark", "job")),
+            Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("spark")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),
             Map.entry("org.slf4j", Set.of("kernel", "model", "spark")),

@@ -165,7 +165,7 @@ class UpdateTest {
         String aside = "--on-bad-row=quarantine";
         add(rows(0, 10, 1));
         add(List.of(new Given(10, 1), new Given(10, 1), new Given(11, 1)));
-        assertThat(fuse("out", UPDATE).error()).contains("expected every key once, got 1 keys more than once");
+        assertThat(fuse("out", UPDATE).error()).contains("expected every key once, got 1 key more than once");
         assertThat(report(fuse("out", UPDATE, aside)))
                 .contains("rows         11\n", "quarantined  2 rows (duplicate_key 2)\n");
 
@@ -189,10 +189,10 @@ class UpdateTest {
         add(rows(0, 4, 1));
         add(List.of(new Given(null, 1), new Given(4, 1)));
         assertThat(report(fuse("out", UPDATE, aside)))
-                .contains("rows         5\n", "quarantined  1 rows (null_key 1)\n");
+                .contains("rows         5\n", "quarantined  1 row (null_key 1)\n");
         add(rows(5, 6, 1));
         assertThat(report(fuse("out", UPDATE, aside)))
-                .contains("rows         1 new, 5 kept\n", "quarantined  1 rows (null_key 1)\n");
+                .contains("rows         1 new, 5 kept\n", "quarantined  1 row (null_key 1)\n");
         assertAsWrittenAnew("out", aside);
     }
 
