@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.kernel.Bfloat16;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -188,25 +190,23 @@ class CommandsTest {
         assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
     }
 
-    /** The run is held where it opens config.json: a pipe that nobody writes into. */
+    /** The run is held where it asks for the model: by a name node that takes the call and does not answer. */
     @Test
     @Order(10)
     @Timeout(60)
     void aSignalEndsARunWithOneLine() throws Exception {
-        Path config = Files.createDirectory(directory.resolve("held")).resolve("config.json");
-        assertThat(new ProcessBuilder("mkfifo", config.toString()).start().waitFor())
-                .isZero();
-        String paired = "--paired=" + DEMO.resolve("text.parquet");
-        Process run = launch(Map.of(), List.of(), "fuse", "--model=held", paired, "--key=id", "--output=stopped");
-        try (OutputStream opened = Files.newOutputStream(config)) { // once the run has opened it too
-            opened.flush();
-            run.destroy();
+        try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            String model = "--model=hdfs://127.0.0.1:" + silent.getLocalPort() + "/model";
+            String paired = "--paired=" + DEMO.resolve("text.parquet");
+            Process run = launch(Map.of(), List.of(), "fuse", model, paired, "--key=id", "--output=stopped");
+            try (Socket asked = silent.accept()) {
+                assertThat(asked.isConnected()).isTrue();
+                run.destroy();
 
-            assertThat(run.waitFor()).isEqualTo(128 + 15);
-            assertThat(directory.resolve("error"))
-                    .hasContent(
-                            "Stopped by a signal: nothing was published; the same command goes on from the files that are"
-                                    + " finished\n");
+                assertThat(run.waitFor()).isEqualTo(128 + 15);
+                assertThat(directory.resolve("error"))
+                        .hasContent("Stopped by a signal: nothing was published; start the same command again\n");
+            }
         }
         assertThat(directory.resolve("stopped")).doesNotExist();
     }
