@@ -104,7 +104,7 @@ class PartitionRunTest {
         Files.delete(files.get(1).resolveSibling("." + files.get(1).getFileName() + ".crc"));
         assertThatThrownBy(() -> TableAudit.check(spark, table().toString(), true))
                 .isInstanceOf(InputException.class)
-                .hasMessageContaining("column 'id': expected each key once, got 2 keys that occur more than once");
+                .hasMessageContaining("column 'id': expected each key once, got 2 keys more than once");
     }
 
     @Test
