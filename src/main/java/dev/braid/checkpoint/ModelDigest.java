@@ -98,7 +98,8 @@ public final class ModelDigest {
             digest.update(file.getPath().getName().getBytes(StandardCharsets.UTF_8));
             digest.update((byte) 0);
             digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, file.getLen()));
-            try (InputStream in = file.getPath().getFileSystem(hadoop).open(file.getPath())) {
+            Path path = file.getPath();
+            try (InputStream in = ModelFile.open(path, path.getFileSystem(hadoop))) {
                 for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
                     digest.update(buffer, 0, count);
                 }
