@@ -12,10 +12,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 
 /** What is known of a run when it begins, and the manifest of what it wrote. */
 final class RunManifest {
@@ -93,14 +90,8 @@ final class RunManifest {
             problems.add("model: expected SHA-256 " + published.model().sha256() + " ("
                     + published.model().path() + "), got " + model.sha256() + " (" + model.path() + ")");
         }
-        Set<String> names = new TreeSet<>(options.keySet());
-        names.addAll(published.options().keySet());
-        for (String name : names) {
-            String expected = published.options().get(name);
-            String got = options.get(name);
-            if (!Objects.equals(expected, got)) {
-                problems.add("option '" + name + "': expected " + quoted(expected) + ", got " + quoted(got));
-            }
+        for (Manifest.OtherOption option : published.others(options)) {
+            problems.add("option '" + option.name() + "': expected " + option.there() + ", got " + option.other());
         }
         if (!problems.isEmpty()) {
             throw InputException.of(
@@ -109,10 +100,6 @@ final class RunManifest {
                             + " its _manifest.json, or '--overwrite' instead of '--update'",
                     problems);
         }
-    }
-
-    private static String quoted(String value) {
-        return value == null ? "none" : "'" + value + "'";
     }
 
     /** How the run writes partitions of a published table. */

@@ -115,7 +115,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
                 written++;
                 fingerprint += own;
                 tokens += lengths < 0 ? 0 : sum(row, lengths);
-                FileVectors out = new FileVectors(file.open().vectors());
+                VectorOutput out = file.vectors();
                 out.begin();
                 for (int v = 0; v < vectors.size(); v++) {
                     copy(row, vectors.get(v), out, v);

@@ -113,7 +113,8 @@ public final class FeatureTables {
         List<SourceTable> sources = sources(settings, features, columns, problems);
         List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
         FeatureTables opened = new FeatureTables(settings, columns, sources, tables, null);
-        settings.fit(opened.rows(), opened.inputs());
+        settings.fit(
+                opened.rows(), opened.inputs().stream().map(InputFile::bytes).toList());
         return opened;
     }
 

@@ -58,7 +58,9 @@ final class FileCopies {
         SparkSession session = reading.session();
         session.conf().set("spark.sql.files.maxPartitionBytes", A_FILE_EACH);
         session.conf().set("spark.sql.files.openCostInBytes", A_FILE_EACH);
-        Dataset<Row> all = PublishedTable.read(session, table, files);
+        Dataset<Row> all = PublishedTable.read(
+                session,
+                files.stream().map(file -> new Path(table, file.file())).toList());
         Dataset<Row> rows = all.select(columnsInOrder());
         List<StructField> carried = Stream.concat(Stream.of(columns.key()), columns.keep().stream())
                 .map(name -> renamed(name, all.schema().apply(name)))
@@ -89,12 +91,7 @@ final class FileCopies {
         FileSystem system = table.getFileSystem(hadoop);
         List<FileStatus> statuses = StorageCalls.all(files, file -> system.getFileStatus(new Path(table, file.file())));
         Footers.All footers = Footers.read(statuses, name -> true, hadoop);
-        reading.fit(
-                footers.rows(),
-                statuses.stream()
-                        .map(status ->
-                                InputFile.of(table.toString(), status.getPath().toString(), status, 0))
-                        .toList());
+        reading.fit(footers.rows(), statuses.stream().map(FileStatus::getLen).toList());
     }
 
     private static StructField renamed(String name, StructField field) {

@@ -1,6 +1,6 @@
 package dev.braid.spark;
 
-import java.io.FileNotFoundException;
+import dev.braid.Shown;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -9,7 +9,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocatedFileStatus;
 import org.apache.hadoop.fs.Path;
@@ -54,32 +53,12 @@ final class InPlace {
 
     /** Says in the run's directory that its files go into a table; to be called before its manifest is written. */
     void note(Path run, Optional<Manifest> over, Manifest finished) throws IOException {
-        Set<String> obsolete = new TreeSet<>();
-        if (over.isPresent()) {
-            obsolete.addAll(over.get().paths());
-            obsolete.addAll(keyFiles(over.get()));
-        }
+        Set<String> obsolete = over.map(Manifest::paths).orElseGet(TreeSet::new);
         obsolete.removeAll(finished.paths());
         Path note = new Path(run, NOTE);
         files.delete(note, false); // of a run that was stopped before its manifest was written
         Note content = new Note(over.map(Manifest::run).orElse(null), new ArrayList<>(obsolete));
         Json.write(content, note, new Path(run, RunDirectory.ATTEMPTS), files);
-    }
-
-    /** The quarantine's files that a manifest does not name: those of bad keys. */
-    private List<String> keyFiles(Manifest manifest) throws IOException {
-        List<String> names = new ArrayList<>();
-        try {
-            for (FileStatus entry : files.listStatus(new Path(output, Manifest.QUARANTINE))) {
-                String name = entry.getPath().getName();
-                if (manifest.isKeyFile(name)) {
-                    names.add(Manifest.QUARANTINE + "/" + name);
-                }
-            }
-        } catch (FileNotFoundException none) {
-            // Nothing was set aside.
-        }
-        return names;
     }
 
     /** What a finished run does to the table; empty if it becomes the table itself. */
@@ -109,7 +88,10 @@ final class InPlace {
             files.delete(new Path(run, Manifest.FILE), false);
             files.delete(run, true);
         } catch (IOException | RuntimeException failure) { // the new table is in place: that is not the run's failure
-            log.warn("Cannot delete what '{}' does not need any more; the next run does", output, failure);
+            log.warn(
+                    "Cannot delete what '{}' does not need any more ({}); the next run does",
+                    Shown.of(output),
+                    Shown.of(failure));
         }
     }
 

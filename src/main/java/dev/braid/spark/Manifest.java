@@ -13,6 +13,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -173,9 +174,26 @@ public record Manifest(
         return paths;
     }
 
-    /** Whether a file of the quarantine holds rows of bad keys, which no task's record names. */
-    boolean isKeyFile(String name) {
-        return name.matches("keys-\\d+-" + run + "\\..*parquet");
+    /**
+     * An option that another run has otherwise, each value as messages show it.
+     *
+     * @param there of this table
+     * @param other of the other run
+     */
+    public record OtherOption(String name, String there, String other) {}
+
+    /** The options that are others in a run, sorted by name. */
+    public List<OtherOption> others(Map<String, String> ofRun) {
+        Set<String> names = new TreeSet<>(options.keySet());
+        names.addAll(ofRun.keySet());
+        return names.stream()
+                .filter(name -> !Objects.equals(options.get(name), ofRun.get(name)))
+                .map(name -> new OtherOption(name, shown(options.get(name)), shown(ofRun.get(name))))
+                .toList();
+    }
+
+    private static String shown(String value) {
+        return value == null ? "none" : "'" + value + "'";
     }
 
     /** Rows that were set aside, for any reason. */

@@ -52,7 +52,7 @@ final class NamedFiles {
      * The files of a directory that can be read. Notes those that are missing, unnamed, damaged or of other lengths.
      *
      * @param prefix of their names in messages
-     * @param named the rows of each file; null where the manifest does not say
+     * @param named the rows of each file
      */
     List<Part> parts(Path directory, String prefix, Map<String, Long> named) throws IOException {
         Map<String, Long> missing = new TreeMap<>(named);
@@ -70,12 +70,12 @@ final class NamedFiles {
                 problems.add("'" + prefix + name + "': expected a file of " + Shown.count(rows, "row") + ", got none"));
         List<Part> readable = new ArrayList<>();
         for (Part part : StorageCalls.all(List.copyOf(present.entrySet()), this::part)) {
-            Long rows = named.get(part.name());
+            long rows = named.get(part.name());
             if (part.problem() != null) {
                 problems.add("'" + prefix + part.name() + "': " + part.problem());
             } else {
                 readable.add(part);
-                if (rows != null && rows != part.rows()) {
+                if (rows != part.rows()) {
                     problems.add("'" + prefix + part.name() + "': expected " + Shown.count(rows, "row") + ", got "
                             + part.rows());
                 }

@@ -5,11 +5,11 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
@@ -98,24 +98,14 @@ public record PartitionRun(
             differences.add("a model of SHA-256 " + model.sha256() + " and not "
                     + published.model().sha256());
         }
-        Set<String> names = new TreeSet<>(options.keySet());
-        names.addAll(published.options().keySet());
-        for (String name : names) {
-            String there = published.options().get(name);
-            String own = options.get(name);
-            if (!Objects.equals(there, own)) {
-                differences.add("option '" + name + "' " + quoted(own) + " and not " + quoted(there));
-            }
+        for (Manifest.OtherOption option : published.others(options)) {
+            differences.add("option '" + option.name() + "' " + option.other() + " and not " + option.there());
         }
         return differences;
     }
 
-    private static String quoted(String value) {
-        return value == null ? "none" : "'" + value + "'";
-    }
-
     private static String first(List<String> paths) {
-        String first = paths.stream().limit(NAMED).map(PartitionRun::quoted).collect(Collectors.joining(", "));
+        String first = paths.stream().limit(NAMED).collect(Collectors.joining("', '", "'", "'"));
         return paths.size() <= NAMED ? first : first + " and " + (paths.size() - NAMED) + " more";
     }
 
@@ -133,11 +123,7 @@ public record PartitionRun(
         if (partitions.columns().isEmpty() || file.isEmpty()) {
             return;
         }
-        StructType there = paired.rows()
-                .sparkSession()
-                .read()
-                .option("__globPaths__", false)
-                .parquet(table + "/" + file.get())
+        StructType there = PublishedTable.read(paired.rows().sparkSession(), List.of(new Path(table, file.get())))
                 .schema();
         List<String> problems = new ArrayList<>();
         for (StructField column : paired.carriedFields()) {

@@ -85,7 +85,7 @@ public final class PublishedTable {
      * @throws InputException if a column is not of the input's type
      */
     KeyCounts.Published keys(SparkSession session, List<Dataset<Row>> inputs) {
-        Dataset<Row> rows = read(session, files());
+        Dataset<Row> rows = read(session);
         checkTypes(rows.schema(), inputs);
         List<Column> selected = new ArrayList<>(List.of(key()));
         String name = null;
@@ -163,7 +163,7 @@ public final class PublishedTable {
 
     /** The published files that have one of these keys. */
     private List<Shard> holding(Dataset<Row> keys, boolean few) {
-        Dataset<Row> found = read(keys.sparkSession(), files())
+        Dataset<Row> found = read(keys.sparkSession())
                 .select(key(), functions.input_file_name().as(FILE))
                 .join(
                         keys.select(col(KEY).as("gone")).hint(few ? "broadcast" : "merge"),
@@ -174,8 +174,7 @@ public final class PublishedTable {
         Set<String> paths = new HashSet<>();
         found.collectAsList().forEach(row -> paths.add(SparkRows.SourceFile.path(row.getString(0))));
         return files().stream()
-                .filter(shard ->
-                        paths.contains(new Path(table, shard.file()).toUri().getPath()))
+                .filter(shard -> paths.contains(path(shard).toUri().getPath()))
                 .toList();
     }
 
@@ -183,18 +182,20 @@ public final class PublishedTable {
         return manifest.files().stream().filter(shard -> shard.file() != null).toList();
     }
 
-    private Dataset<Row> read(SparkSession session, List<Shard> files) {
-        return read(session, table, files);
+    private Dataset<Row> read(SparkSession session) {
+        return read(session, files().stream().map(this::path).toList());
     }
 
-    /** The rows of some files of a table. */
-    static Dataset<Row> read(SparkSession session, Path table, List<Shard> files) {
+    private Path path(Shard shard) {
+        return new Path(table, shard.file());
+    }
+
+    /** The rows of published files; damage is seen where pages have checksums. */
+    static Dataset<Row> read(SparkSession session, List<Path> files) {
         return session.read()
                 .option("__globPaths__", false)
                 .option("parquet.page.verify-checksum.enabled", true)
-                .parquet(files.stream()
-                        .map(shard -> new Path(table, shard.file()).toString())
-                        .toArray(String[]::new));
+                .parquet(files.stream().map(Path::toString).toArray(String[]::new));
     }
 
     private Column key() {

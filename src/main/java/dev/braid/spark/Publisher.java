@@ -8,7 +8,10 @@ import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Publishes a finished run: moves the table to its place, or its files {@link InPlace into one that is there}. Whatever fails here, the finished table stays, and the message says where. */
+/**
+ * Publishes a finished run: moves the table to its place, or its files {@link InPlace into one that is there}. Whatever fails
+ * here, the finished files stay, and the message says where.
+ */
 final class Publisher {
     private static final String RENAME = "expected to rename a directory";
 
@@ -120,10 +123,10 @@ final class Publisher {
         recover(run.path(), finished.isPresent() && note.isEmpty());
         if (note.isPresent()) {
             if (inPlace.fits(note.get(), finished.get())) {
-                log.warn("Publishing what a run had finished for '{}' when it was killed", output);
+                log.warn("Publishing what a run had finished for '{}' when it was killed", Shown.of(output));
                 inPlace.publish(run.path(), note.get(), finished.get());
             } else {
-                log.warn("Removing what a run had finished for '{}', as the table is another now", output);
+                log.warn("Removing what a run had finished for '{}', as the table is another now", Shown.of(output));
                 run.delete();
             }
         }

@@ -128,7 +128,10 @@ final class SparkRows {
             return URI.create(uri).getPath();
         }
 
-        /** Its URI, as Spark's {@code input_file_name()} says it, a password masked; null if the thread reads none, as after a shuffle. */
+        /**
+         * Its URI, as Spark's {@code input_file_name()} says it, a password masked; null if the thread reads none, as after a
+         * shuffle.
+         */
         String current() {
             Object value = expression.eval(null);
             if (value != lastValue) {

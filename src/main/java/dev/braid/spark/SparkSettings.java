@@ -181,14 +181,14 @@ final class SparkSettings {
      * Fits the Parquet reader to the rows: it holds 4 MiB of the largest ones at a time, between 1 and 4096 rows, or reads
      * one by one where it cannot decode them otherwise. Tables of a few megabytes are split too, at their row groups.
      *
-     * @param files of the tables
+     * @param files the bytes of each file
      */
-    void fit(Footers.Rows rows, List<InputFile> files) {
+    void fit(Footers.Rows rows, List<Long> files) {
         long fitting = rows.largestRow() == 0 ? FEW_ROWS : BATCH_BYTES / rows.largestRow();
         choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
         if (rows.groups() > files.size()) {
             long splits = Math.min(splits(), rows.groups());
-            long bytes = files.stream().mapToLong(InputFile::bytes).sum();
+            long bytes = files.stream().mapToLong(Long::longValue).sum();
             choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, bytes / splits))));
         }
         if (!rows.vectorized()) {

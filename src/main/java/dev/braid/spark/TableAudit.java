@@ -1,7 +1,6 @@
 package dev.braid.spark;
 
 import static org.apache.spark.sql.functions.coalesce;
-import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.input_file_name;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.regexp_extract;
@@ -14,7 +13,6 @@ import dev.braid.InputException;
 import dev.braid.Shown;
 import dev.braid.spark.NamedFiles.Part;
 import java.io.IOException;
-import java.net.URI;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -167,28 +165,17 @@ public final class TableAudit {
     private Dataset<Row> read(List<Part> parts) {
         settings.fit(
                 parts.stream().map(part -> part.footer().rows()).reduce(Footers.Rows.NONE, Footers.Rows::and),
-                parts.stream()
-                        .map(part -> InputFile.of(
-                                table.toString(), part.status().getPath().toString(), part.status(), part.rows()))
-                        .toList());
-        return settings.session()
-                .read()
-                .option("__globPaths__", false)
-                .option("parquet.page.verify-checksum.enabled", true)
-                .parquet(parts.stream()
-                        .map(part -> part.status().getPath().toString())
-                        .toArray(String[]::new));
-    }
-
-    private static Column column(String name) {
-        return col("`" + name.replace("`", "``") + "`");
+                parts.stream().map(part -> part.status().getLen()).toList());
+        return PublishedTable.read(
+                settings.session(),
+                parts.stream().map(part -> part.status().getPath()).toList());
     }
 
     private void checkKeys(List<Part> parts) {
         String name = parts.get(0).columns().getFieldName(0);
         long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
         KeyCounts counts = KeyCounts.of(
-                List.of(read(parts).select(unique(column(name)).as(PairedTable.KEY))),
+                List.of(read(parts).select(unique(PublishedTable.column(name)).as(PairedTable.KEY))),
                 FeatureTables.auditTasks(bytes, settings.shufflePartitions()));
         Row found = counts.rows()
                 .agg(
@@ -219,12 +206,12 @@ public final class TableAudit {
         Dataset<Row> all = read(parts);
         Dataset<Row> hashed = all.select(Arrays.stream(all.columns())
                 .filter(name -> name.equals(key) || FusedSchema.NAMES.contains(name))
-                .map(TableAudit::column)
+                .map(PublishedTable::column)
                 .toArray(Column[]::new));
         Map<String, Long> found = fingerprints(hashed);
         for (Part part : parts) {
             String expected = shards.get(part.name()).fingerprint();
-            String path = part.status().getPath().toString();
+            String path = part.status().getPath().toUri().getPath();
             String got = Shard.hex(found.getOrDefault(path, 0L));
             if (!got.equals(expected)) {
                 problems.add("'" + part.name() + "': expected fingerprint " + expected + ", got " + got
@@ -240,20 +227,20 @@ public final class TableAudit {
                 .mapPartitions(partition -> {
                     RowHash hash = new RowHash(schema);
                     SparkRows.SourceFile file = new SparkRows.SourceFile();
-                    Map<String, Long> byFile = new HashMap<>();
+                    Map<String, long[]> byFile = new HashMap<>();
                     while (partition.hasNext()) {
                         long one = hash.of(partition.next());
-                        byFile.merge(file.current(), one, Long::sum);
+                        byFile.computeIfAbsent(file.current(), uri -> new long[1])[0] += one;
                     }
                     return byFile.entrySet().stream()
-                            .map(sum -> Shard.hex(sum.getValue()) + " " + sum.getKey())
+                            .map(sum -> Shard.hex(sum.getValue()[0]) + " " + sum.getKey())
                             .iterator();
                 })
                 .collect();
         Map<String, Long> byPath = new HashMap<>();
         for (String sum : sums) {
             int end = sum.indexOf(' ');
-            String path = new Path(URI.create(sum.substring(end + 1))).toString();
+            String path = SparkRows.SourceFile.path(sum.substring(end + 1));
             byPath.merge(path, Long.parseUnsignedLong(sum.substring(0, end), 16), Long::sum);
         }
         return byPath;

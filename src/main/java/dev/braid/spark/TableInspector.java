@@ -51,7 +51,8 @@ final class TableInspector {
             tables.add(new Table(source.name(), source.rows().rows(), source.schema()));
             all = all.and(source.rows());
         }
-        settings.fit(all, FeatureTables.files(sources));
+        settings.fit(
+                all, FeatureTables.files(sources).stream().map(InputFile::bytes).toList());
         if (numbered) {
             sources = sources.stream().map(TableInspector::withRowNumber).toList();
         }

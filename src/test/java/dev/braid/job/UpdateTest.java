@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.braid.spark.SharedSpark;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.RandomAccessFile;
@@ -29,20 +30,21 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tables that grow, row by row next to a table that is written anew from the same input. */
+@ExtendWith(SharedSpark.class)
 class UpdateTest {
     private static final int VISUAL = 320;
     private static final int TEXT = 384;
     private static final String UPDATE = "--update";
 
-    private static SparkSession spark;
+    private final SparkSession spark;
 
     @TempDir
     private Path directory;
@@ -55,16 +57,8 @@ class UpdateTest {
     /** A row of the input. */
     private record Given(Integer id, Integer version) {}
 
-    @BeforeAll
-    static void start() {
-        spark = SparkSession.builder()
-                .master("local[2]")
-                .appName("tests")
-                .config("spark.ui.enabled", false)
-                .config("spark.driver.host", "localhost")
-                .config("spark.driver.bindAddress", "127.0.0.1")
-                .config("spark.sql.shuffle.partitions", 2)
-                .getOrCreate();
+    UpdateTest(SparkSession spark) {
+        this.spark = spark;
     }
 
     @ParameterizedTest

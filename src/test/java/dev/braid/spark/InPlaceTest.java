@@ -193,7 +193,9 @@ class InPlaceTest {
                 shards.add(file(staged, "part-0-" + run.id() + ".parquet", 6));
             }
             Path aside = Files.createDirectories(staged.resolve("_quarantine"));
-            Files.writeString(aside.resolve("keys-0-" + run.id() + ".c.parquet"), "one row");
+            String keys = "keys-0-" + run.id() + ".c.parquet";
+            Files.writeString(aside.resolve(keys), "one row");
+            shards.add(new Shard(Shard.KEYS, List.of(), null, 0, 0, 0, "0", keys, Map.of("duplicate_key", 1L)));
             String bad = "bad-" + run.id() + ".parquet";
             Files.writeString(aside.resolve(bad), "one row");
             shards.add(new Shard("plan", List.of(2), null, 0, 0, 0, "0", bad, Map.of("null_sequence", 1L)));

@@ -6,7 +6,7 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /** Gives tests one session on {@code local[2]}, started by the first and stopped after the last. */
-final class SharedSpark implements ParameterResolver {
+public final class SharedSpark implements ParameterResolver {
     private record Started(SparkSession session) implements AutoCloseable {
         @Override
         public void close() {

@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What the user set comes before what Braid chooses, and that before Spark's default. */
 @ExtendWith(SharedSpark.class)
 class SparkSettingsTest {
-    private static final List<InputFile> FILES = List.of(new InputFile("t", "/p.parquet", 1 << 20, "", null, 10));
+    /** The bytes of each. */
+    private static final List<Long> FILES = List.of(1L << 20);
 
     private final SparkSession spark;
 
