@@ -149,11 +149,12 @@ class Place:
         return stat.st_ino, stat.st_mtime_ns
 
     def shards(self):
-        """What is finished of an unpublished run: of each record its content, and the stamp of its file."""
+        """What is finished of an unpublished run: of each record its content, and the stamp of its file, if it has one."""
         found = {}
         for record in self.run_directory().glob("_shards/[0-9]*.json"):
             content = json.loads(record.read_text())[0]
-            found[record.name] = (content, self.stamp(self.run_directory() / content["file"]))
+            file = content.get("file")  # a part of a file in which no row group begins has no rows
+            found[record.name] = (content, file and self.stamp(self.run_directory() / file))
         return found
 
 
@@ -189,8 +190,8 @@ def recomputed(place, before):
     records = {record["partitions"][0]: record for record in place.manifest()["files"] if record["partitions"]}
     again = []
     for name, (content, stamp) in before.items():
-        path = place.output / content["file"]
-        if records.get(int(name[:5])) != content or (path.exists() and place.stamp(path) != stamp):
+        path = stamp and place.output / content["file"]
+        if records.get(int(name[:5])) != content or (path and path.exists() and place.stamp(path) != stamp):
             again.append(name)
     return f"computed again {again}" if again else ""
 

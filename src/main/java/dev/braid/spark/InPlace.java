@@ -89,7 +89,7 @@ final class InPlace {
             files.delete(run, true);
         } catch (IOException | RuntimeException failure) { // the new table is in place: that is not the run's failure
             log.warn(
-                    "Cannot delete what '{}' does not need any more ({}); the next run does",
+                    "Cannot delete what '{}' does not need any more ({}); the next run deletes it",
                     Shown.of(output),
                     Shown.of(failure));
         }
