@@ -11,6 +11,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.CreateFlag;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
@@ -86,6 +87,26 @@ public final class BucketFileSystem extends RawLocalFileSystem {
             Progressable progress)
             throws IOException {
         return create(path, flags.contains(CreateFlag.OVERWRITE), buffer, copies, block, progress);
+    }
+
+    @Override
+    public FileStatus[] listStatus(Path path) throws IOException {
+        FileStatus[] found = super.listStatus(path);
+        for (int f = 0; f < found.length; f++) {
+            found[f] = withoutOwner(found[f]);
+        }
+        return found;
+    }
+
+    @Override
+    public FileStatus getFileStatus(Path path) throws IOException {
+        return withoutOwner(super.getFileStatus(path));
+    }
+
+    /** The owner of a local file is asked for by its path, which must be a local one. */
+    private static FileStatus withoutOwner(FileStatus file) {
+        return new FileStatus(
+                file.getLen(), file.isDirectory(), 1, file.getBlockSize(), file.getModificationTime(), file.getPath());
     }
 
     @Override

@@ -20,8 +20,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.FileUtil;
+import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -161,6 +163,27 @@ class PublicationTest {
                 .hasMessage("Cannot publish 'gs://bucket" + directory
                         + "/out' by a rename: expected a file system that renames a directory at once, got an object"
                         + " store, which copies its files one by one; pass '--publish manifest'");
+    }
+
+    @Test
+    void aStoreIsKnownByItsNameOrByEtagsThatARenameChanges() throws IOException {
+        org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(directory.toUri());
+        assertThat(Publication.isObjectStore(new BucketFileSystem(), path)).isTrue();
+        assertThat(Publication.isObjectStore(with(Set.of()), path)).isFalse();
+        Set<String> flat = Set.of(CommonPathCapabilities.ETAGS_AVAILABLE);
+        assertThat(Publication.isObjectStore(with(flat), path)).isTrue();
+        Set<String> hierarchical =
+                Set.of(CommonPathCapabilities.ETAGS_AVAILABLE, CommonPathCapabilities.ETAGS_PRESERVED_IN_RENAME);
+        assertThat(Publication.isObjectStore(with(hierarchical), path)).isFalse();
+    }
+
+    private static FileSystem with(Set<String> capabilities) {
+        return new RawLocalFileSystem() {
+            @Override
+            public boolean hasPathCapability(org.apache.hadoop.fs.Path path, String capability) {
+                return capabilities.contains(capability);
+            }
+        };
     }
 
     @Test
