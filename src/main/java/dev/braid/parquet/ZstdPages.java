@@ -2,8 +2,8 @@ package dev.braid.parquet;
 
 import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.bytes.BytesInput;
 import org.apache.parquet.hadoop.CodecFactory;
@@ -17,7 +17,6 @@ import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 @SuppressWarnings("deprecation") // parquet-java 1.13, in Spark 3.5, has the older form of a compressor alone
 final class ZstdPages extends CodecFactory.BytesCompressor {
     private final ZstdCompressCtx zstd = new ZstdCompressCtx();
-    private final Page page = new Page();
     private byte[] compressed = new byte[0];
 
     ZstdPages(Configuration hadoop) {
@@ -37,13 +36,13 @@ final class ZstdPages extends CodecFactory.BytesCompressor {
     /** The compressed page, valid until the next one. */
     @Override
     public BytesInput compress(BytesInput bytes) throws IOException {
-        page.reset();
-        bytes.writeAllTo(page);
-        int most = Math.toIntExact(Zstd.compressBound(page.size()));
+        ByteBuffer page = bytes.toByteBuffer(); // a view, where the page lies in one array
+        int most = Math.toIntExact(Zstd.compressBound(page.remaining()));
         if (compressed.length < most) {
             compressed = new byte[most];
         }
-        int size = zstd.compressByteArray(compressed, 0, most, page.bytes(), 0, page.size());
+        int size = zstd.compressByteArray(
+                compressed, 0, most, page.array(), page.arrayOffset() + page.position(), page.remaining());
         return BytesInput.from(compressed, 0, size);
     }
 
@@ -55,12 +54,5 @@ final class ZstdPages extends CodecFactory.BytesCompressor {
     @Override
     public void release() {
         zstd.close();
-    }
-
-    /** The bytes of a page in one array. */
-    private static final class Page extends ByteArrayOutputStream {
-        byte[] bytes() {
-            return buf;
-        }
     }
 }

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
@@ -20,14 +22,10 @@ public enum VectorForm {
     FLOAT32(Float.BYTES) {
         @Override
         void encode(float[] vector, byte[] to, int offset) {
-            for (int i = 0; i < vector.length; i++) {
-                int bits = Float.floatToRawIntBits(vector[i]);
-                int at = offset + i * Float.BYTES;
-                to[at] = (byte) bits;
-                to[at + 1] = (byte) (bits >> 8);
-                to[at + 2] = (byte) (bits >> 16);
-                to[at + 3] = (byte) (bits >> 24);
-            }
+            ByteBuffer.wrap(to, offset, vector.length * Float.BYTES)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .asFloatBuffer()
+                    .put(vector);
         }
     },
 
@@ -60,6 +58,9 @@ public enum VectorForm {
     /** Numbers from here on round to infinity in binary16. */
     private static final float HALF_OVERFLOW = 65520;
 
+    /** The bits of a number without its sign. */
+    private static final int MAGNITUDE = Integer.MAX_VALUE;
+
     private static final int LARGEST_BYTE = 127;
 
     private final int bytes;
@@ -91,11 +92,12 @@ public enum VectorForm {
 
     /** Index of the first number that this form cannot hold as a finite one, or -1. */
     int firstUnfit(float[] vector) {
-        float sum = 0;
+        int limit = Float.floatToRawIntBits(this == FLOAT16 ? HALF_OVERFLOW : Float.POSITIVE_INFINITY);
+        int fits = -1;
         for (float number : vector) {
-            sum += number * 0f; // NaN if the number is not finite
+            fits &= (Float.floatToRawIntBits(number) & MAGNITUDE) - limit; // negative if the number is below the limit
         }
-        if (sum == 0 && this != FLOAT16) {
+        if (fits < 0) {
             return -1;
         }
         for (int i = 0; i < vector.length; i++) {
