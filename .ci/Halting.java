@@ -16,8 +16,8 @@ import org.apache.hadoop.hdfs.DistributedFileSystem;
 import org.apache.hadoop.util.Progressable;
 
 /**
- * Hadoop's file systems, for .ci/faults. With the property halting.log, a line per change that the driver makes is written
- * there, such as 'rename .out.run 1' (the first one of that name), and the JVM halts in place of the change that halting.at
+ * Hadoop's file systems, for .ci/faults; that of S3 is in HaltingS3.java. With the property halting.log, a line per change that
+ * the driver makes is written there, such as 'rename .out.run 1' (the first one of that name), and the JVM halts in place of the change that halting.at
  * names; with 'torn' after its name, after a directory has lost half of its files, as by a deletion that was cut short. With
  * halting.hold, a task waits before it records more finished tasks than that, until the file in halting.release exists.
  */
@@ -85,9 +85,10 @@ public final class Halting {
         }
     }
 
-    private static void change(String verb, Path path, FileSystem files) throws IOException {
+    /** To be called before a change; a file system of another library does so, too. */
+    public static void change(String verb, Path path, FileSystem files) throws IOException {
         String thread = Thread.currentThread().getName();
-        String name = path.getName().replaceAll("[0-9a-f]{8}-[0-9a-f-]{27}", "ID");
+        String name = path.getName().replaceAll("[0-9a-f]{8}-[0-9a-f-]{27}(-[0-9a-f]{8})?", "ID");
         String log = System.getProperty("halting.log");
         if (log == null || thread.startsWith("Executor task") || thread.startsWith("braid-owner")) {
             return;
@@ -118,7 +119,8 @@ public final class Halting {
         }
     }
 
-    private static void hold(Path to, FileSystem files) throws IOException {
+    /** To be called before a record is written. */
+    public static void hold(Path to, FileSystem files) throws IOException {
         Path records = to.getParent();
         Integer most = Integer.getInteger("halting.hold");
         if (most == null || !records.getName().equals("_shards")) {

@@ -9,6 +9,7 @@ quarantine broken rows of every reason, and a kill in between
 inputs     files cut, damaged, replaced and removed; schemas that differ; full disks (as root)
 cluster    kill -9 of executors (during a join too), a worker and the driver of a standalone cluster, with speculation
 hdfs       a run, kills, two runs at once and an audit on HDFS
+s3         the same in S3, and a job of Spark alone; the driver halts in place of each change that publishes a table
 keys       ten million keys, and five million of them bad, under a heap of 1 GiB; only if it is named
 """
 
@@ -23,11 +24,12 @@ import faults_inputs
 import faults_keys
 import faults_kills
 import faults_rows
+import faults_s3
 from faults_runs import counts, prepare
 
 CHECKS = {
     "steps": faults_kills.steps, "partitions": faults_in_place.partitions, "grow": faults_in_place.grow, "random": faults_kills.moments, "pair": faults_kills.pair, "quarantine": faults_rows.quarantine,
-    "inputs": faults_inputs.inputs, "cluster": faults_cluster.cluster, "hdfs": faults_hdfs.hdfs, "keys": faults_keys.keys,
+    "inputs": faults_inputs.inputs, "cluster": faults_cluster.cluster, "hdfs": faults_hdfs.hdfs, "s3": faults_s3.s3, "keys": faults_keys.keys,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -89,7 +89,12 @@ final class FuseCommand implements Callable<Integer> {
             Stop.unpublished(() -> 0);
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
-            FusedTable output = FusedTable.at(options.output, options.overwrite, options.input.paths(), hadoop);
+            FusedTable output = FusedTable.at(
+                    options.output,
+                    options.overwrite,
+                    Optional.ofNullable(options.publish.publication),
+                    options.input.paths(),
+                    hadoop);
             ModelDigest digest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
             Checkpoint checkpoint = options.repooled(stored);

@@ -134,6 +134,9 @@ final class FuseOptions {
     boolean overwrite;
 
     @Mixin
+    PublishOption publish;
+
+    @Mixin
     UpdateOptions update;
 
     @Option(

@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
+import dev.braid.spark.PublishedTable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.FloatBuffer;
@@ -107,7 +108,7 @@ final class NeighboursCommand implements Callable<Integer> {
         }
         Dataset<Row> rows;
         try {
-            rows = spark.read().parquet(table);
+            rows = PublishedTable.rows(spark, table);
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw new InputException(
                     "Cannot read fused table '" + table + "': expected Parquet files, got none", failure);

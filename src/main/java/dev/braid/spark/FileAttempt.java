@@ -5,6 +5,7 @@ import dev.braid.parquet.ParquetRows;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -16,11 +17,13 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A Parquet file that a task attempt writes under a name of its own, made when it is needed. The first attempt that completes
- * it gives it the name that it is to have; all would write the same rows.
+ * it gives it the name that it is to have; all would write the same rows. In an object store, where a rename is a copy, it keeps
+ * its own name: the task's record says whose file counts.
  */
 final class FileAttempt implements Quarantine.RowFile {
     private static final Logger log = LoggerFactory.getLogger(FileAttempt.class);
 
+    private final Path directory;
     private final Path path;
     private final Path published;
     private final FileSchema columns;
@@ -43,14 +46,20 @@ final class FileAttempt implements Quarantine.RowFile {
      */
     FileAttempt(Path directory, String name, int number, FileSchema columns, Configuration settings)
             throws IOException {
-        this.published =
-                new Path(directory, name + SparkSettings.codec(settings).getExtension() + ".parquet");
-        this.path = new Path(
-                new Path(directory, RunDirectory.ATTEMPTS),
-                TaskContext.get().taskAttemptId() + "-" + number + "-" + published.getName());
+        this.directory = directory;
+        this.files = directory.getFileSystem(settings);
+        boolean isObject = Publication.isObjectStore(files, directory);
+        String ending = SparkSettings.codec(settings).getExtension() + ".parquet";
+        // Attempts of another driver may have the same numbers.
+        String own = isObject ? "-" + UUID.randomUUID().toString().substring(0, 8) : "";
+        this.published = new Path(directory, name + own + ending);
+        this.path = isObject
+                ? published
+                : new Path(
+                        new Path(directory, RunDirectory.ATTEMPTS),
+                        TaskContext.get().taskAttemptId() + "-" + number + "-" + published.getName());
         this.columns = columns;
         this.settings = settings;
-        this.files = path.getFileSystem(settings);
     }
 
     /** The file, which exists from now on. */
@@ -105,6 +114,14 @@ final class FileAttempt implements Quarantine.RowFile {
             return null;
         }
         complete();
+        if (path.equals(published)) {
+            // A file of a run that has been deleted meanwhile must go, too.
+            if (!files.exists(new Path(directory, RunDirectory.PLAN))) {
+                throw new FileNotFoundException("'" + directory + "' is gone");
+            }
+            done = true;
+            return published.getName();
+        }
         makeDirectory();
         if (!files.rename(path, published) && !files.exists(published)) {
             throw new IOException("Cannot rename '" + path + "' to '" + published + "'");

@@ -90,9 +90,13 @@ final class Footers {
         }
     }
 
-    /** The rows in all part files of a table and its partitions. */
-    static long rows(Path directory, Configuration hadoop) throws IOException {
-        List<FileStatus> parts = TableDirectory.parts(directory, directory.getFileSystem(hadoop));
+    /**
+     * The rows in part files of a table and its partitions.
+     *
+     * @param counted decides by their paths in the table which ones
+     */
+    static long rows(Path directory, Predicate<String> counted, Configuration hadoop) throws IOException {
+        List<FileStatus> parts = TableDirectory.parts(directory, counted, directory.getFileSystem(hadoop));
         return StorageCalls.all(parts, file -> read(file, hadoop, ParquetFileReader::getRecordCount)).stream()
                 .mapToLong(rows -> rows)
                 .sum();

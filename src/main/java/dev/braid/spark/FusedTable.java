@@ -7,6 +7,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
@@ -14,8 +15,7 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * A directory of Parquet files that appears at once and whole, or not at all: written in a {@link RunDirectory} next to its
- * place, audited, then renamed; or an older table into which a run's files are moved, at once for readers of its manifest.
- * Driver only.
+ * place, audited, then {@link Publication published}: by a rename, or at once for readers of its manifest. Driver only.
  */
 public final class FusedTable {
 
@@ -26,13 +26,29 @@ public final class FusedTable {
     private final Publisher publisher;
     private final Configuration hadoop;
 
-    private FusedTable(Path output, boolean overwrite, Configuration hadoop) throws IOException {
+    private FusedTable(Path output, boolean overwrite, Optional<Publication> chosen, Configuration hadoop)
+            throws IOException {
         this.output = output;
         this.overwrite = overwrite;
         this.files = output.getFileSystem(hadoop);
         this.check = new OutputCheck(output, files);
-        this.publisher = new Publisher(output, overwrite, check, files);
+        this.publisher = new Publisher(output, overwrite, publication(chosen), check, files);
         this.hadoop = hadoop;
+    }
+
+    private Publication publication(Optional<Publication> chosen) throws IOException {
+        boolean isObjectStore = Publication.isObjectStore(files, output);
+        if (isObjectStore && chosen.equals(Optional.of(Publication.RENAME))) {
+            throw new InputException("Cannot publish '" + output
+                    + "' by a rename: expected a file system that renames a directory at once, got an object store, which"
+                    + " copies its files one by one; pass '--publish manifest'");
+        }
+        return chosen.orElse(isObjectStore ? Publication.MANIFEST : Publication.RENAME);
+    }
+
+    /** The same, published as its file system can. */
+    public static FusedTable at(String output, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
+        return at(output, overwrite, Optional.empty(), inputs, hadoop);
     }
 
     /**
@@ -41,22 +57,31 @@ public final class FusedTable {
      *
      * @param output a path that does not exist, or a table or an empty directory that may be replaced
      * @param overwrite whether it may be replaced
+     * @param chosen how it is published; empty for a rename, or the manifest in an object store
      * @param inputs the paths of everything that is read, patterns included
      * @throws OutputExistsException if it exists and may not be replaced, or is no table
      * @throws InputException if it is one of the inputs, holds one or lies in one, whatever it is called, or cannot be
-     *     created, or its file system is not known
+     *     created, or its file system is not known or has no such rename
      */
-    public static FusedTable at(String output, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
+    public static FusedTable at(
+            String output,
+            boolean overwrite,
+            Optional<Publication> chosen,
+            Collection<String> inputs,
+            Configuration hadoop) {
         try {
             Path path = TablePath.parse(output, hadoop);
             if (path.toUri().getScheme().equals("file")) {
                 path = Place.of(path, hadoop).path();
             }
-            FusedTable table = new FusedTable(path, overwrite, hadoop);
+            FusedTable table = new FusedTable(path, overwrite, chosen, hadoop);
             table.check.refuseOverlap(inputs, hadoop);
-            // One with a manifest may turn out to be what this run would write.
-            table.check.refuseExisting(
-                    overwrite || Manifest.of(path, table.files).isPresent());
+            // A run that was killed may have published half of it.
+            if (Manifest.of(table.check.hidden("run"), table.files).isEmpty()) {
+                // One with a manifest may turn out to be what this run would write.
+                table.check.refuseExisting(
+                        overwrite || Manifest.of(path, table.files).isPresent());
+            }
             table.check.refuseUncreatable();
             return table;
         } catch (InputException | OutputExistsException refused) {
@@ -213,6 +238,7 @@ public final class FusedTable {
                     ? finished.get()
                     : writing.write(run.path().toString());
             audit(run, manifest, rows.applyAsLong(manifest));
+            run.refuseTaken(output);
             publisher.note(run, manifest);
             run.finish(manifest);
         } catch (Exception | Error failure) { // Spark throws checked exceptions that it does not declare
@@ -229,11 +255,14 @@ public final class FusedTable {
 
     private void audit(RunDirectory run, Manifest manifest, long rows) throws IOException {
         Set<String> kept = run.base().map(Manifest::paths).orElse(Set.of());
+        Set<String> named = manifest.paths();
+        // By a rename, files that it does not name would come along.
+        Predicate<String> counted = publisher.isInPlace(run) ? named::contains : name -> true;
         long keptRows = manifest.files().stream()
                 .filter(shard -> shard.file() != null && kept.contains(shard.file()))
                 .mapToLong(Shard::rows)
                 .sum();
-        long found = keptRows + Footers.rows(run.path(), hadoop);
+        long found = keptRows + Footers.rows(run.path(), counted, hadoop);
         if (found != manifest.rows() || found + manifest.quarantinedRows() != rows) {
             run.delete();
             throw new TransientException(

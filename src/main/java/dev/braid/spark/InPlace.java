@@ -1,14 +1,15 @@
 package dev.braid.spark;
 
 import dev.braid.Shown;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocatedFileStatus;
 import org.apache.hadoop.fs.Path;
@@ -17,17 +18,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes a finished run into a table that stays at its place: its files are moved into the table's directory, the manifest
- * is replaced, and the files that it does not name any more are deleted. The table is the new one from the moment when its
- * manifest is. Every step can be repeated: the next run finishes what a killed one has begun. Driver only.
+ * Publishes a finished run at its place, file by file: the files are moved into the table's directory, the manifest is written
+ * or replaced, and the files that it does not name are deleted. The table is the new one from the moment when its manifest is.
+ * Every step can be repeated: the next run finishes what a killed one has begun. Driver only.
  */
 final class InPlace {
     /** What to do, in the run's directory: written before the run's manifest, which makes it count. */
     static final String NOTE = "_in_place.json";
 
-    /** What a run's directory holds beside the table's files. */
-    private static final Set<String> NOT_PUBLISHED =
-            Set.of(NOTE, Manifest.FILE, RunDirectory.ATTEMPTS, RunDirectory.SHARDS, RunDirectory.PLAN);
+    /** Empty; other programs wait for it before they read a table. */
+    private static final String SUCCESS = "_SUCCESS";
 
     private static final Logger log = LoggerFactory.getLogger(InPlace.class);
 
@@ -52,8 +52,17 @@ final class InPlace {
     }
 
     /** Says in the run's directory that its files go into a table; to be called before its manifest is written. */
-    void note(Path run, Optional<Manifest> over, Manifest finished) throws IOException {
-        Set<String> obsolete = over.map(Manifest::paths).orElseGet(TreeSet::new);
+    void note(Path run, Manifest over, Manifest finished) throws IOException {
+        note(run, Optional.of(over), over.paths(), finished);
+    }
+
+    /** The same if they replace all that is at the place: a table with a manifest, one without, or nothing. */
+    void noteReplacing(Path run, Manifest finished) throws IOException {
+        note(run, Manifest.of(output, files), present(), finished);
+    }
+
+    private void note(Path run, Optional<Manifest> over, Set<String> old, Manifest finished) throws IOException {
+        Set<String> obsolete = new TreeSet<>(old);
         obsolete.removeAll(finished.paths());
         Path note = new Path(run, NOTE);
         files.delete(note, false); // of a run that was stopped before its manifest was written
@@ -68,8 +77,30 @@ final class InPlace {
 
     /** Whether the table is still the one that the run has seen, or already the run's. */
     boolean fits(Note note, Manifest finished) throws IOException {
-        String there = Manifest.of(output, files).map(Manifest::run).orElse(null);
-        return Objects.equals(there, note.over()) || Objects.equals(there, finished.run());
+        Optional<Manifest> there = Manifest.of(output, files);
+        if (there.isPresent()) {
+            String run = there.get().run();
+            return run.equals(note.over()) || run.equals(finished.run());
+        }
+        if (note.over() != null) {
+            // Not every store replaces a file at once: the run may have been killed while it wrote this one.
+            return files.exists(new Path(output, Manifest.FILE));
+        }
+        Set<String> others = present();
+        others.removeAll(note.obsolete());
+        others.removeAll(finished.paths());
+        return others.isEmpty();
+    }
+
+    /** All files at the place but those that say what the table is, by their paths in it. */
+    private Set<String> present() throws IOException {
+        try {
+            Set<String> present = new TreeSet<>(below(output));
+            present.removeAll(List.of(Manifest.FILE, SUCCESS));
+            return present;
+        } catch (FileNotFoundException none) {
+            return new TreeSet<>();
+        }
     }
 
     /**
@@ -80,8 +111,12 @@ final class InPlace {
     void publish(Path run, Note note, Manifest finished) throws IOException {
         Path scratch = new Path(run, RunDirectory.ATTEMPTS);
         files.mkdirs(scratch);
-        StorageCalls.all(unpublished(run), this::move);
+        files.mkdirs(output);
+        Set<String> unpublished = finished.paths();
+        unpublished.retainAll(below(run)); // The others are there already.
+        StorageCalls.all(List.copyOf(unpublished), path -> move(new Path(run, path), new Path(output, path)));
         Json.replace(finished, new Path(output, Manifest.FILE), scratch, files);
+        files.create(new Path(output, SUCCESS), true).close();
         try {
             deleteObsolete(note.obsolete());
             // Without a manifest the rest of the directory is of no use, so its deletion may be cut short.
@@ -95,29 +130,28 @@ final class InPlace {
         }
     }
 
-    /** A file of a run's directory, and its path in the table. */
-    private record Unpublished(Path file, String path) {}
-
-    private List<Unpublished> unpublished(Path run) throws IOException {
-        List<Unpublished> found = new ArrayList<>();
-        int prefix = run.toUri().getPath().length() + 1;
-        RemoteIterator<LocatedFileStatus> all = files.listFiles(run, true);
+    /** The files in a directory and below, by their paths in it. */
+    private List<String> below(Path directory) throws IOException {
+        List<String> found = new ArrayList<>();
+        int prefix = directory.toUri().getPath().length() + 1;
+        RemoteIterator<LocatedFileStatus> all = files.listFiles(directory, true);
         while (all.hasNext()) {
-            Path file = all.next().getPath();
-            String path = file.toUri().getPath().substring(prefix);
-            if (!NOT_PUBLISHED.contains(path.replaceFirst("/.*", ""))) {
-                found.add(new Unpublished(file, path));
-            }
+            found.add(all.next().getPath().toUri().getPath().substring(prefix));
         }
         return found;
     }
 
-    private Path move(Unpublished unpublished) throws IOException {
-        Path to = new Path(output, unpublished.path());
+    private Path move(Path from, Path to) throws IOException {
         files.mkdirs(to.getParent());
+        boolean moved;
+        try {
+            moved = files.rename(from, to);
+        } catch (FileAlreadyExistsException exists) { // object stores say so by this
+            moved = false;
+        }
         // Names of files carry the run: one that is there already is the same.
-        if (!files.rename(unpublished.file(), to) && !files.exists(to)) {
-            throw new IOException("Cannot rename '" + unpublished.file() + "' to '" + to + "'");
+        if (!moved && !files.exists(to)) {
+            throw new IOException("Cannot rename '" + from + "' to '" + to + "'");
         }
         return to;
     }

@@ -9,16 +9,17 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.hadoop.fs.ChecksumException;
-import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.PathIOException;
 
 /** Small JSON files. */
 final class Json {
@@ -26,14 +27,25 @@ final class Json {
             .enable(SerializationFeature.INDENT_OUTPUT)
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
+    /** The option, and the capability, of a write that fails if the object exists. */
+    private static final String CONDITIONAL = "fs.option.create.conditional.overwrite";
+
     private Json() {}
 
     /**
-     * Writes a file that appears whole.
+     * Writes a file that appears whole, unless there is one already.
      *
-     * @param scratch a directory on the same file system, where it is written first
+     * @param scratch a directory on the same file system, where it is written first, except in an object store
      */
     static void write(Object value, Path file, Path scratch, FileSystem files) throws IOException {
+        if (Publication.isObjectStore(files, file)) {
+            try {
+                create(value, file, false, files);
+            } catch (FileAlreadyExistsException exists) {
+                // Whoever was faster wrote the same.
+            }
+            return;
+        }
         Path unfinished = unfinished(value, file, scratch, files);
         if (!files.rename(unfinished, file) && !files.exists(file)) {
             throw new IOException("Cannot rename '" + unfinished + "' to '" + file + "'");
@@ -54,7 +66,7 @@ final class Json {
      * Writes a file in place of an older one, if there is one. Readers find the old or the new one at every moment, on the local
      * file system, on HDFS and in object stores whose objects appear when they are complete.
      *
-     * @param scratch a directory on the same file system, where it is written first
+     * @param scratch a directory on the same file system, where it is written first, except in an object store
      */
     static void replace(Object value, Path file, Path scratch, FileSystem files) throws IOException {
         if (isLocal(files)) {
@@ -67,7 +79,7 @@ final class Json {
                     to,
                     StandardCopyOption.ATOMIC_MOVE,
                     StandardCopyOption.REPLACE_EXISTING);
-        } else if (files.hasPathCapability(file, CommonPathCapabilities.ETAGS_AVAILABLE)) { // an object store
+        } else if (Publication.isObjectStore(files, file)) {
             create(value, file, true, files);
         } else {
             FileContext.getFileContext(files.getUri(), files.getConf())
@@ -80,11 +92,17 @@ final class Json {
     }
 
     /**
-     * Writes a file at once; it may be seen before it is complete.
+     * Writes a file at once; it may be seen before it is complete, except in an object store.
      *
-     * @throws FileAlreadyExistsException if it exists and may not be overwritten; of several that try, one succeeds
+     * @throws FileAlreadyExistsException if it exists and may not be overwritten; of several that try, one succeeds, unless an
+     *     object store {@link #isExclusive cannot tell}
      */
     static void create(Object value, Path file, boolean overwrite, FileSystem files) throws IOException {
+        byte[] bytes = MAPPER.writeValueAsBytes(value);
+        if (!overwrite && hasConditionalWrites(files, file)) {
+            createExclusively(bytes, file, files);
+            return;
+        }
         boolean local = isLocal(files);
         if (local && !overwrite) {
             try {
@@ -94,7 +112,35 @@ final class Json {
             }
         }
         try (FSDataOutputStream out = files.create(file, overwrite || local)) {
-            out.write(MAPPER.writeValueAsBytes(value));
+            out.write(bytes);
+        }
+    }
+
+    /** Whether {@link #create} without overwriting lets one of several succeed that try at the same moment. */
+    static boolean isExclusive(FileSystem files, Path file) throws IOException {
+        return !Publication.isObjectStore(files, file) || hasConditionalWrites(files, file);
+    }
+
+    /** S3A from Hadoop 3.4.2 on; most others look first and write then. */
+    private static boolean hasConditionalWrites(FileSystem files, Path file) throws IOException {
+        return files.hasPathCapability(file, CONDITIONAL);
+    }
+
+    private static void createExclusively(byte[] bytes, Path file, FileSystem files) throws IOException {
+        var builder = files.createFile(file).overwrite(false);
+        builder.opt(CONDITIONAL, "true");
+        try (FSDataOutputStream out = builder.build()) {
+            out.write(bytes);
+        } catch (PathIOException failure) { // of a class of its own library
+            if (!files.exists(file)) {
+                throw failure;
+            }
+            try (InputStream in = files.open(file)) {
+                // The client tries again when an answer was lost, and then finds its own object.
+                if (!Arrays.equals(in.readAllBytes(), bytes)) {
+                    throw new FileAlreadyExistsException(file.toString());
+                }
+            }
         }
     }
 

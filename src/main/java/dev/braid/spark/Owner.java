@@ -90,13 +90,22 @@ final class Owner implements AutoCloseable {
 
     private void beat() {
         try {
-            Json.create(claim, file, true, files);
+            if (!isTaken()) {
+                Json.create(claim, file, true, files);
+            }
         } catch (IOException | RuntimeException failure) {
             log.warn(
                     "Cannot rewrite '{}', which tells other runs that this one works: {}",
                     Shown.of(file),
                     Shown.of(failure));
         }
+    }
+
+    /** Whether another run has taken the output, which it does if this one stands still for long, or is faster by a moment. */
+    boolean isTaken() throws IOException {
+        return Json.read(file, Claim.class, files)
+                .filter(there -> !there.equals(claim))
+                .isPresent();
     }
 
     /**
@@ -110,21 +119,27 @@ final class Owner implements AutoCloseable {
     static Owner take(Path file, FileSystem files, String run, Path output, long beatMillis) throws IOException {
         Claim own = Claim.own(run);
         Path dead = new Path(file.getParent(), file.getName() + ".dead");
+        boolean isObject = Publication.isObjectStore(files, file);
         for (int attempt = 0; ; attempt++) {
             try {
                 Json.create(own, file, false, files);
                 files.delete(dead, true); // of a run that was killed while it took over
+                if (isObject && (attempt > 0 || !Json.isExclusive(files, file))) {
+                    pause(beatMillis);
+                    Optional<Claim> last = Json.read(file, Claim.class, files);
+                    if (!last.equals(Optional.of(own))) {
+                        throw refusal(output, last);
+                    }
+                }
                 return new Owner(file, files, own, beatMillis);
             } catch (FileAlreadyExistsException taken) {
                 Optional<Claim> other = Json.read(file, Claim.class, files);
                 if (attempt > 0 || lives(other, own, file, files, beatMillis)) {
-                    throw new OutputExistsException("Cannot write '" + output
-                            + "': expected no other run that writes it, got run '"
-                            + other.map(Claim::run).orElse("?") + "' on '"
-                            + other.map(claim -> claim.place().split(" ", 2)[0]).orElse("?") + "', process "
-                            + other.map(Claim::process).orElse(0L) + "; wait until it ends, or stop it");
+                    throw refusal(output, other);
                 }
-                if (files.rename(file, dead)) {
+                if (isObject) {
+                    files.delete(file, false); // Of several that do so, the last one finds its own claim after a beat.
+                } else if (files.rename(file, dead)) {
                     Optional<Claim> moved = Json.read(dead, Claim.class, files);
                     if (moved.isPresent() && !moved.equals(other)) {
                         files.rename(dead, file); // another run was faster
@@ -132,6 +147,23 @@ final class Owner implements AutoCloseable {
                     files.delete(dead, true);
                 }
             }
+        }
+    }
+
+    private static OutputExistsException refusal(Path output, Optional<Claim> other) {
+        return new OutputExistsException("Cannot write '" + output
+                + "': expected no other run that writes it, got run '"
+                + other.map(Claim::run).orElse("?") + "' on '"
+                + other.map(claim -> claim.place().split(" ", 2)[0]).orElse("?") + "', process "
+                + other.map(Claim::process).orElse(0L) + "; wait until it ends, or stop it");
+    }
+
+    private static void pause(long millis) throws IOException {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
         }
     }
 
@@ -145,12 +177,7 @@ final class Owner implements AutoCloseable {
                 BEATS * beatMillis / 1000);
         long seen = files.getFileStatus(file).getModificationTime();
         for (int beat = 0; beat < BEATS; beat++) {
-            try {
-                Thread.sleep(beatMillis);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IOException("interrupted", e);
-            }
+            pause(beatMillis);
             if (!files.exists(file)) {
                 return false; // It has ended.
             }
@@ -172,7 +199,9 @@ final class Owner implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         try {
-            files.delete(file, false);
+            if (!isTaken()) {
+                files.delete(file, false);
+            }
         } catch (IOException | RuntimeException failure) {
             log.warn("Cannot delete '{}' ({}); remove it", Shown.of(file), Shown.of(failure));
         }

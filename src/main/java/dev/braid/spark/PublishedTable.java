@@ -9,8 +9,10 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -192,10 +194,28 @@ public final class PublishedTable {
 
     /** The rows of published files; damage is seen where pages have checksums. */
     static Dataset<Row> read(SparkSession session, List<Path> files) {
-        return session.read()
-                .option("__globPaths__", false)
-                .option("parquet.page.verify-checksum.enabled", true)
-                .parquet(files.stream().map(Path::toString).toArray(String[]::new));
+        return reader(session).parquet(texts(files));
+    }
+
+    private static DataFrameReader reader(SparkSession session) {
+        return session.read().option("__globPaths__", false).option("parquet.page.verify-checksum.enabled", true);
+    }
+
+    private static String[] texts(List<Path> files) {
+        return files.stream().map(Path::toString).toArray(String[]::new);
+    }
+
+    /** The rows of a table: of the files that its manifest names, or of all where it has none, with the columns of partitions. */
+    public static Dataset<Row> rows(SparkSession session, String table) throws IOException {
+        Path path = TablePath.parse(table, session.sparkContext().hadoopConfiguration());
+        FileSystem files = path.getFileSystem(session.sparkContext().hadoopConfiguration());
+        List<Path> named = Manifest.of(path, files).map(Manifest::files).orElse(List.of()).stream()
+                .filter(shard -> shard.file() != null)
+                .map(shard -> new Path(path, shard.file()))
+                .toList();
+        return named.isEmpty()
+                ? session.read().parquet(table)
+                : reader(session).option("basePath", path.toString()).parquet(texts(named));
     }
 
     private Column key() {

@@ -9,7 +9,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes a finished run: moves the table to its place, or its files {@link InPlace into one that is there}. Whatever fails
+ * Publishes a finished run: moves the table to its place by a rename, or {@link InPlace its files one by one}. Whatever fails
  * here, the finished files stay, and the message says where.
  */
 final class Publisher {
@@ -19,13 +19,15 @@ final class Publisher {
 
     private final Path output;
     private final boolean overwrite;
+    private final Publication publication;
     private final OutputCheck check;
     private final FileSystem files;
     private final InPlace inPlace;
 
-    Publisher(Path output, boolean overwrite, OutputCheck check, FileSystem files) {
+    Publisher(Path output, boolean overwrite, Publication publication, OutputCheck check, FileSystem files) {
         this.output = output;
         this.overwrite = overwrite;
+        this.publication = publication;
         this.check = check;
         this.files = files;
         this.inPlace = new InPlace(output, files);
@@ -56,10 +58,22 @@ final class Publisher {
         }
     }
 
-    /** What a run that goes into a table writes before its manifest. */
+    /** Whether the run's files are moved one by one, those that its manifest names alone. */
+    boolean isInPlace(RunDirectory run) {
+        return run.base().isPresent() || publication == Publication.MANIFEST;
+    }
+
+    /**
+     * What a run whose files are moved one by one writes before its manifest.
+     *
+     * @throws OutputExistsException if there is something now that must not be replaced
+     */
     void note(RunDirectory run, Manifest finished) throws IOException {
         if (run.base().isPresent()) {
-            inPlace.note(run.path(), run.base(), finished);
+            inPlace.note(run.path(), run.base().get(), finished);
+        } else if (isInPlace(run)) {
+            check.refuseExisting(overwrite);
+            inPlace.noteReplacing(run.path(), finished);
         }
     }
 

@@ -135,10 +135,12 @@ public final class RunDirectory implements AutoCloseable {
     private static List<List<Shard>> records(Path directory, FileSystem files) throws IOException {
         List<List<Shard>> records = new ArrayList<>();
         try {
-            for (FileStatus record : files.listStatus(new Path(directory, SHARDS))) {
-                List<Shard> shards = Json.read(record.getPath(), Shard[].class, files)
-                        .map(Arrays::asList)
-                        .orElse(List.of());
+            List<FileStatus> written = List.of(files.listStatus(new Path(directory, SHARDS)));
+            List<Optional<Shard[]>> read =
+                    StorageCalls.all(written, record -> Json.read(record.getPath(), Shard[].class, files));
+            for (int r = 0; r < written.size(); r++) {
+                FileStatus record = written.get(r);
+                List<Shard> shards = read.get(r).map(Arrays::asList).orElse(List.of());
                 boolean ofOurs = !shards.isEmpty()
                         && shards.stream()
                                 .allMatch(shard -> shard != null
@@ -255,7 +257,9 @@ public final class RunDirectory implements AutoCloseable {
     /** Deletes it, with all that is finished. */
     void delete() {
         try {
-            remove();
+            if (!owner.isTaken()) {
+                remove();
+            }
         } catch (IOException | RuntimeException failure) {
             log.warn("Unfinished files are still at '{}' ({}); remove them", Shown.of(directory), Shown.of(failure));
         }
@@ -269,11 +273,24 @@ public final class RunDirectory implements AutoCloseable {
         files.delete(directory, true);
     }
 
+    /**
+     * To be called before anything at the output changes.
+     *
+     * @throws OutputExistsException if another run has taken the output over
+     */
+    void refuseTaken(Path output) throws IOException {
+        if (owner.isTaken()) {
+            throw new OutputExistsException("Cannot publish '" + output
+                    + "': expected to be its only run, got another, which took it over while this one stood still; wait"
+                    + " until it ends");
+        }
+    }
+
     /** Leaves what is finished to the next run, and removes the directory if there is nothing. */
     @Override
     public void close() {
         try {
-            if (files.exists(directory) && finished().isEmpty()) {
+            if (!owner.isTaken() && files.exists(directory) && finished().isEmpty()) {
                 int kept = finishedFiles();
                 if (kept == 0) {
                     delete();

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -55,10 +56,16 @@ final class TableDirectory {
         return entries(directory, files).keySet();
     }
 
-    /** The files whose names Spark gives to files of rows. */
-    static List<FileStatus> parts(Path directory, FileSystem files) throws IOException {
-        return entries(directory, files).values().stream()
-                .filter(entry -> entry.isFile() && entry.getPath().getName().startsWith("part-"))
+    /**
+     * The files whose names Spark gives to files of rows.
+     *
+     * @param wanted decides by their paths in the table which of these
+     */
+    static List<FileStatus> parts(Path directory, Predicate<String> wanted, FileSystem files) throws IOException {
+        return entries(directory, files).entrySet().stream()
+                .filter(entry -> wanted.test(entry.getKey()))
+                .map(Map.Entry::getValue)
+                .filter(file -> file.isFile() && file.getPath().getName().startsWith("part-"))
                 .toList();
     }
 }

@@ -101,7 +101,16 @@ class CommandsTest {
 
     @Test
     @Order(5)
-    void neighboursOfAnAnimalAreAnimals() throws Exception {
+    void neighboursOfAnAnimalAreAnimalsOfTheFilesThatTheManifestNames() throws Exception {
+        String part;
+        try (var files = Files.list(directory.resolve("fused"))) {
+            part = files.map(file -> file.getFileName().toString())
+                    .filter(name -> name.startsWith("part-"))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        Path fused = directory.resolve("fused");
+        Files.copy(fused.resolve(part), fused.resolve("part-of-another-run.parquet"));
         Outcome outcome = start(
                 "neighbours",
                 "--table",
@@ -117,6 +126,7 @@ class CommandsTest {
 
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.out()).matches("cat face\n   0\\.\\d{3}  [a-z ]+ face\n   0\\.\\d{3}  [a-z ]+ face\n");
+        assertThat(outcome.out().lines()).doesNotHaveDuplicates();
     }
 
     /** A driver that replays nothing computes nothing. */

@@ -39,6 +39,7 @@ class DecidingOptionsTest {
             "features",
             "output",
             "overwrite",
+            "publish",
             "options",
             "output-files",
             "partitions",

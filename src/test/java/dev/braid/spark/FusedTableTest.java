@@ -218,7 +218,8 @@ class FusedTableTest {
         Path out = directory.resolve(name);
         assertThat(names(out)).contains("_SUCCESS");
         assertThat(names(out.getParent())).containsExactly(out.getFileName().toString());
-        assertThat(Footers.rows(TablePath.parse(out.toString(), new Configuration()), new Configuration()))
+        assertThat(Footers.rows(
+                        TablePath.parse(out.toString(), new Configuration()), part -> true, new Configuration()))
                 .isEqualTo(4);
     }
 

@@ -296,7 +296,7 @@ class InPlaceTest {
         }
     }
 
-    private static Configuration mortal() {
+    static Configuration mortal() {
         Configuration hadoop = new Configuration();
         hadoop.set("fs.file.impl", Mortal.class.getName());
         hadoop.set("fs.file.impl.disable.cache", "true");

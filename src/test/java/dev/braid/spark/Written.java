@@ -29,7 +29,7 @@ final class Written {
     static FusedTable.Writing files(RunDirectory run, String identity, Dataset<Row> rows) {
         return directory -> {
             rows.write().mode("append").parquet(directory);
-            return manifest(run.id(), identity, Footers.rows(new Path(directory), new Configuration()));
+            return manifest(run.id(), identity, Footers.rows(new Path(directory), name -> true, new Configuration()));
         };
     }
 
