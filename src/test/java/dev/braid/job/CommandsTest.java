@@ -110,7 +110,7 @@ class CommandsTest {
                     .orElseThrow();
         }
         Path fused = directory.resolve("fused");
-        Files.copy(fused.resolve(part), fused.resolve("part-of-another-run.parquet"));
+        Path other = Files.copy(fused.resolve(part), fused.resolve("part-of-another-run.parquet"));
         Outcome outcome = start(
                 "neighbours",
                 "--table",
@@ -124,6 +124,7 @@ class CommandsTest {
                 "--count",
                 "2");
 
+        Files.delete(other);
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.out()).matches("cat face\n   0\\.\\d{3}  [a-z ]+ face\n   0\\.\\d{3}  [a-z ]+ face\n");
         assertThat(outcome.out().lines()).doesNotHaveDuplicates();
