@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.ml.FusionTransformer;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -7,15 +8,51 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.ServiceLoader;
+import org.apache.spark.ml.Pipeline;
+import org.apache.spark.ml.PipelineStage;
+import org.apache.spark.ml.Transformer;
+import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.ml.param.ParamMap;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
  * Runs the commands of a file one after another in one JVM and its Spark session: a line per run, its name and the
- * arguments between tabs. What a run prints goes to NAME.txt, or to standard error if it fails; the others run all the
+ * arguments between tabs; the command 'pipeline' takes a model, a table and an output. What a run prints goes to NAME.txt, or to standard error if it fails; the others run all the
  * same. Writes session.txt at the end if the session is still there: no command may stop one that it did not start.
  */
 public final class Runs {
     private Runs() {}
+
+    /** Fuses a table of arrays with a pipeline that was saved and loaded; it must know the service by its name, too. */
+    private static int pipeline(String model, String table, String output, PrintWriter out) throws IOException {
+        FusionTransformer fusion = new FusionTransformer()
+                .setModel(model)
+                .setColumn("visual=visual_flat32", "text=text_flat32")
+                .setEmit("pooled", "tokens")
+                .setVectors("array");
+        new Pipeline().setStages(new PipelineStage[] {fusion}).save(output + ".pipeline");
+        Dataset<Row> rows = SparkSession.active()
+                .read()
+                .parquet(table)
+                .select("key_string", "row", "visual_flat32", "text_flat32");
+        Dataset<Row> fused = Pipeline.load(output + ".pipeline").fit(rows).transform(rows);
+        fused.drop("visual_flat32", "text_flat32").write().parquet(output);
+        long vectors = fusion.copy(ParamMap.empty())
+                .setVectors("vector")
+                .transform(rows)
+                .select("fused")
+                .collectAsList()
+                .stream()
+                .filter(row -> row.get(0) instanceof Vector)
+                .count();
+        boolean found = ServiceLoader.load(Transformer.class).stream().anyMatch(each -> each.type() == FusionTransformer.class);
+        out.println("fused " + vectors + " rows to Spark ML's vectors; a service: " + found);
+        fusion.close();
+        return vectors == rows.count() && found ? ExitCode.DONE : ExitCode.FAILED;
+    }
 
     /** Takes the file. */
     public static void main(String[] arguments) throws IOException {
@@ -26,7 +63,9 @@ public final class Runs {
             String[] command = words.subList(1, words.size()).toArray(String[]::new);
             StringWriter out = new StringWriter();
             StringWriter error = new StringWriter();
-            int code = Braid.run(command, new PrintWriter(out, true), new PrintWriter(error, true));
+            int code = command[0].equals("pipeline")
+                    ? pipeline(command[1], command[2], command[3], new PrintWriter(out, true))
+                    : Braid.run(command, new PrintWriter(out, true), new PrintWriter(error, true));
             if (code == ExitCode.DONE) {
                 Files.writeString(Path.of(words.get(0) + ".txt"), out.toString());
             } else {

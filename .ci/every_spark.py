@@ -191,6 +191,8 @@ def runs(keys, kept):
         way, selection = WAYS[i % 3], SELECTIONS[(i + i // 3) % 3]
         found.append(run(f"{form}-{selection}-{way}", form, way, "key_string", ["row"], selection))
     found += [run(key, "binary16", "joined", key, ["row"], emit="pooled") for key in keys if key != "key_string"]
+    pipeline = ["pipeline", "../model", "../paired", "pipeline"]
+    found.append({"name": "pipeline", "group": "pipeline", "columns": ["key_string", "row"], "command": pipeline})
     found.append(run("int96", "flat32", "scan", "key_string", ["row", "timestamp"], table="int96"))
     return found
 
@@ -245,7 +247,9 @@ def faults(directory, version, each, paired, first):
     output = output.sort_by("row")
     found = [f"column '{name}' is {plain(output[name])} instead of {plain(paired[name])}"
              for name in each["columns"] if plain(output[name]) != plain(paired[name])]  # fmt: skip
-    (fingerprint,) = (line for line in report.read_text().splitlines() if line.startswith("fingerprint "))
+    fingerprint = [line for line in report.read_text().splitlines() if line.startswith("fingerprint ")]
+    if len(fingerprint) != (each["name"] != "pipeline"):
+        return ["no fingerprint"]
     same = {(each["group"], "fingerprint"): fingerprint}
     same |= {("all", name): plain(output[name]) for name in output.column_names if name.startswith("fused")}
     for (group, what), value in same.items():

@@ -37,6 +37,7 @@ class ArchitectureTest {
             "model", Set.of("tensor", "kernel", "checkpoint", "batch"),
             "parquet", Set.of(),
             "spark", Set.of("tensor", "checkpoint", "batch", "model", "parquet"),
+            "ml", Set.of("checkpoint", "batch", "spark", "model"),
             "job", Set.of("checkpoint", "batch", "spark", "model"));
 
     /** The rooms that may use a library, by the root of its packages. */
@@ -45,9 +46,9 @@ class ArchitectureTest {
             Map.entry("org.bytedeco", Set.of("kernel")),
             Map.entry("com.fasterxml.jackson", Set.of("checkpoint", "spark")),
             Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark")),
-            Map.entry("org.apache.hadoop", Set.of("checkpoint", "parquet", "spark", "job")),
+            Map.entry("org.apache.hadoop", Set.of("checkpoint", "parquet", "spark", "ml", "job")),
             Map.entry("org.apache.parquet", Set.of("parquet", "spark")),
-            Map.entry("org.apache.spark", Set.of("parquet", "spark", "job")),
+            Map.entry("org.apache.spark", Set.of("parquet", "spark", "ml", "job")),
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("spark")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),

@@ -86,6 +86,20 @@ public final class ModelDigest {
         return sha256;
     }
 
+    /**
+     * Refuses a directory with another digest; reads nothing if none is expected.
+     *
+     * @param expected 64 hexadecimal digits, in either case; null where any model will do
+     * @throws InputException if its digest is another, or the directory cannot be read
+     */
+    public void require(String expected) {
+        if (expected != null && !sha256().equalsIgnoreCase(expected)) {
+            throw new InputException("Cannot use model '" + directory + "': expected SHA-256 " + expected
+                    + " (--model-sha256), got " + sha256()
+                    + "; pass the directory of the model that was meant, or its digest");
+        }
+    }
+
     private String read() throws IOException {
         MessageDigest digest;
         try {

@@ -18,6 +18,7 @@ import dev.braid.spark.PublishedTable;
 import dev.braid.spark.RunDirectory;
 import dev.braid.spark.Shard;
 import dev.braid.spark.TablePath;
+import dev.braid.spark.Verification;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;

@@ -14,6 +14,7 @@ import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.TransientException;
 import dev.braid.spark.VectorForm;
+import dev.braid.spark.Verification;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -290,12 +291,7 @@ final class FuseOptions {
      */
     ModelDigest checkDigest(Configuration hadoop) {
         ModelDigest digest = ModelDigest.of(input.model, hadoop);
-        String got = modelSha256 == null ? null : digest.sha256();
-        if (got != null && !got.equals(modelSha256)) {
-            throw new InputException("Cannot use model '" + input.model + "': expected SHA-256 " + modelSha256
-                    + " (--model-sha256), got " + got
-                    + "; pass the directory of the model that was meant, or its digest");
-        }
+        digest.require(modelSha256);
         return digest;
     }
 

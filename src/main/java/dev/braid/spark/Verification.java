@@ -1,4 +1,4 @@
-package dev.braid.job;
+package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
@@ -17,9 +17,9 @@ import org.apache.hadoop.conf.Configuration;
  * @param proof for the executors to repeat; empty where there is nothing to prove or nobody wants it
  * @param outcome as the run report says it
  */
-record Verification(Optional<Proof> proof, String outcome) {
+public record Verification(Optional<Proof> proof, String outcome) {
 
-    static Verification skipped() {
+    public static Verification skipped() {
         return new Verification(Optional.empty(), "skipped (--no-verify)");
     }
 
@@ -29,7 +29,7 @@ record Verification(Optional<Proof> proof, String outcome) {
      *
      * @throws InputException if a number is too far off, or this machine would not gain from the precision
      */
-    static Verification of(
+    public static Verification of(
             String directory, Checkpoint checkpoint, double tolerance, Precision precision, Configuration hadoop) {
         Optional<Golden> golden = Golden.read(directory, checkpoint.config(), hadoop);
         if (golden.isEmpty()) {

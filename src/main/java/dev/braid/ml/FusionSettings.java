@@ -1,0 +1,132 @@
+package dev.braid.ml;
+
+import static org.apache.spark.ml.functions.array_to_vector;
+import static org.apache.spark.sql.functions.col;
+
+import dev.braid.InputException;
+import dev.braid.batch.ElementType;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModelDigest;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.model.Precision;
+import dev.braid.spark.Emitted;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.FusionEngine;
+import dev.braid.spark.MaxBadRows;
+import dev.braid.spark.RowPolicy;
+import dev.braid.spark.RowPolicy.OnBadRow;
+import dev.braid.spark.RowPolicy.OnMissing;
+import dev.braid.spark.SelectionColumn;
+import dev.braid.spark.TableColumns;
+import dev.braid.spark.VectorForm;
+import dev.braid.spark.Verification;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * What the parameters of a {@link FusionTransformer} mean: those that are equal share an engine.
+ *
+ * @param modelSha256 null where any model will do
+ * @param key null where rows have no key
+ * @param vectors empty where pooled vectors are Spark ML's
+ * @param pooling null where the model's own is meant
+ */
+record FusionSettings(
+        String model,
+        String modelSha256,
+        String key,
+        Map<String, String> columns,
+        Map<String, ElementType> dtypes,
+        Map<String, SelectionColumn> selections,
+        Set<Emitted> emitted,
+        Optional<VectorForm> vectors,
+        Pooling pooling,
+        boolean truncate,
+        int maxTokens,
+        Precision precision,
+        OnMissing onMissing,
+        boolean noVerify,
+        double tolerance) {
+    private static final String FUSED = "fused";
+
+    /**
+     * Reads a transformer's parameters.
+     *
+     * @throws InputException with every one that is wrong
+     */
+    static FusionSettings of(FusionTransformer transformer) {
+        ParamValues values = new ParamValues(transformer);
+        FusionSettings settings = new FusionSettings(
+                values.required(transformer.model()),
+                values.text(transformer.modelSha256()),
+                values.text(transformer.key()),
+                values.byModality(transformer.column()),
+                values.byModality(transformer.dtype(), ElementType::configName, List.of(ElementType.values())),
+                values.selections(transformer.mask(), transformer.length()),
+                values.some(transformer.emit(), Emitted::configName, List.of(Emitted.values())),
+                values.one(
+                        transformer.vectors(),
+                        form -> form.map(VectorForm::configName).orElse("vector"),
+                        vectorForms()),
+                values.one(transformer.pooling(), Pooling::configName, List.of(Pooling.values())),
+                values.flag(transformer.truncate()),
+                values.atLeastOne(transformer.maxTokens()),
+                values.one(transformer.precision(), Precision::configName, List.of(Precision.values())),
+                values.one(
+                        transformer.onMissingModality(),
+                        OnMissing::configName,
+                        List.of(OnMissing.FAIL, OnMissing.FUSE_REST)),
+                values.flag(transformer.noVerify()),
+                values.positive(transformer.tolerance()));
+        values.refuseWrong();
+        return settings;
+    }
+
+    private static List<Optional<VectorForm>> vectorForms() {
+        List<Optional<VectorForm>> forms = new ArrayList<>();
+        forms.add(Optional.empty());
+        for (VectorForm form : VectorForm.values()) {
+            forms.add(Optional.of(form));
+        }
+        return forms;
+    }
+
+    /** A fused table with the vectors of these settings. */
+    Dataset<Row> asVectors(Dataset<Row> fused) {
+        return vectors.isEmpty() && emitted.contains(Emitted.POOLED)
+                ? fused.withColumn(FUSED, array_to_vector(col(FUSED)))
+                : fused;
+    }
+
+    /**
+     * Reads and proves the model, and opens an engine of it.
+     *
+     * @throws InputException if the model is not the one that is meant, is damaged, does not give PyTorch's numbers here, or
+     *     cannot give what is asked for
+     */
+    FusionEngine open(SparkSession session) {
+        Configuration hadoop = session.sparkContext().hadoopConfiguration();
+        ModelDigest.of(model, hadoop).require(modelSha256);
+        Checkpoint stored = Checkpoint.read(model, hadoop);
+        Checkpoint checkpoint = pooling == null ? stored : stored.withPooling(pooling);
+        FusionConfig config = new FusionConfig(
+                TableColumns.of(checkpoint.config(), key, List.of(), columns, dtypes, selections),
+                maxTokens,
+                truncate,
+                emitted,
+                vectors.orElse(VectorForm.ARRAY),
+                precision,
+                new RowPolicy(OnBadRow.FAIL, MaxBadRows.UNLIMITED, onMissing));
+        FusionEngine.check(checkpoint, config);
+        Verification verification =
+                noVerify ? Verification.skipped() : Verification.of(model, stored, tolerance, precision, hadoop);
+        return FusionEngine.open(session, checkpoint, verification.proof(), config);
+    }
+}
