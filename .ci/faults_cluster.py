@@ -129,7 +129,7 @@ def cluster():
         place = Place("cluster-killed", paired(), spark=[*started.options(), *one])
         process = place.start(**real, hook=place.hold(3))
         place.wait(process, 3)
-        killed = sum(started.kill_executor(number) for number in started.workers)
+        killed = sum(started.kill_executor(number, process) for number in started.workers)
         problem = place.end(process, expected=1)
         said = place.error.strip()
         check(f"kill -9 of {killed} executors, with one failure allowed: the setting to change is named", [

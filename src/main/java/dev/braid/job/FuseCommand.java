@@ -148,7 +148,9 @@ final class FuseCommand implements Callable<Integer> {
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
                         ProgressLine line = ProgressLine.start(error, keys.toFuse(), progress)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
-                    run.base().ifPresent(base -> parts.checkTypes(base, paired));
+                    if (!update.update) {
+                        run.base().ifPresent(base -> parts.checkTypes(base, paired));
+                    }
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
                             OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), (long)
@@ -175,8 +177,9 @@ final class FuseCommand implements Callable<Integer> {
                                                 .orElse(null),
                                         options.partitionBy.isEmpty() ? null : parts.earlier(run.base(), all));
                             },
-                            written -> published.map(table -> table.rows(keys)).orElse(keys.rows())
-                                    + parts.keptRows(run.base(), written),
+                            written -> published.isPresent()
+                                    ? published.get().rows(keys)
+                                    : keys.rows() + parts.keptRows(run.base(), written),
                             () -> Stop.publishing(output.path()));
                     Stop.published(output.path());
                 }

@@ -72,15 +72,18 @@ final class RunManifest {
             @Override
             public boolean isDone(Manifest published) {
                 refuseOther(table, published);
-                return published.identity().equals(identity) && !mayDiffer(published.update(), changedBy, prune);
+                return published.identity().equals(identity) && !mayDiffer(published, changedBy, prune);
             }
         };
     }
 
     /** Whether a table of this identity may have rows that this update would replace or remove. */
-    private static boolean mayDiffer(Manifest.Update earlier, String changedBy, boolean prune) {
-        return earlier != null
-                && ((prune && earlier.left() > 0) || (changedBy != null && !changedBy.equals(earlier.changedBy())));
+    private static boolean mayDiffer(Manifest published, String changedBy, boolean prune) {
+        Manifest.Update earlier = published.update();
+        if (earlier == null) {
+            return prune && published.earlier() != null && !published.earlier().isEmpty();
+        }
+        return (prune && earlier.left() > 0) || (changedBy != null && !changedBy.equals(earlier.changedBy()));
     }
 
     /** Refuses a table of another model or other options. */

@@ -43,7 +43,7 @@ import org.apache.hadoop.fs.Path;
  * @param seconds from a Spark session that has started to the files complete
  * @param files of the table
  * @param update what the run found of an older table; null if it wrote the table anew
- * @param earlier the other runs that wrote partitions of the table; null if it has no partitions
+ * @param earlier the other runs that wrote partitions of the table, updates left out; null if it has no partitions
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Manifest(
@@ -125,9 +125,21 @@ public record Manifest(
                 : files.stream().filter(shard -> shard.run().equals(run)).toList();
     }
 
-    /** The run that published the table, then the earlier ones that it names. */
+    /** The columns that name its directories; none if it has no partitions. */
+    List<String> partitionBy() {
+        String columns = options.get(PARTITION_BY);
+        return columns == null ? List.of() : List.of(columns.split(","));
+    }
+
+    /**
+     * The runs that wrote partitions: the one that published the table, unless it was an update, which may have left rows that
+     * its input would not give; then the earlier ones.
+     */
     List<Run> runs() {
-        List<Run> runs = new ArrayList<>(List.of(new Run(run, identity, started, finished, inputs, verified)));
+        List<Run> runs = new ArrayList<>();
+        if (update == null) {
+            runs.add(new Run(run, identity, started, finished, inputs, verified));
+        }
         runs.addAll(earlier == null ? List.of() : earlier);
         return runs;
     }

@@ -11,11 +11,13 @@ import java.util.List;
 import java.util.Set;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /** The table that a run updates: the files that its manifest names, and what becomes of them. Driver only. */
@@ -87,6 +89,9 @@ public final class PublishedTable {
     KeyCounts.Published keys(SparkSession session, List<Dataset<Row>> inputs) {
         Dataset<Row> rows = read(session);
         checkTypes(rows.schema(), inputs);
+        if (version != null && manifest.partitionBy().contains(version)) {
+            rows = withPartitionColumns(session, rows.schema());
+        }
         List<Column> selected = new ArrayList<>(List.of(key()));
         String name = null;
         if (version != null) {
@@ -101,6 +106,9 @@ public final class PublishedTable {
         List<String> carried = config.columns().carried();
         for (int c = 0; c < carried.size(); c++) {
             String name = carried.get(c);
+            if (manifest.partitionBy().contains(name)) {
+                continue; // The names of directories have no type.
+            }
             String paired = c == 0 ? KEY : PairedTable.kept(c - 1);
             DataType expected = published.apply(name).dataType();
             for (Dataset<Row> input : inputs) {
@@ -142,7 +150,8 @@ public final class PublishedTable {
             boolean few = removed <= Pairing.BROADCAST_KEYS;
             List<Shard> holding = holding(gone, few);
             updated.removeAll(holding);
-            copied = new FileCopies(spark, config.columns(), FusedSchema.columns(config, model))
+            copied = new FileCopies(
+                            spark, config.columns().inFiles(manifest.partitionBy()), FusedSchema.columns(config, model))
                     .write(table, holding, gone, few, directory, run);
         }
         updated.replaceAll(Shard::withoutQuarantine);
@@ -186,14 +195,28 @@ public final class PublishedTable {
         return read(session, files().stream().map(this::path).toList());
     }
 
+    /** The same with the values that name the files' directories, as strings. */
+    private Dataset<Row> withPartitionColumns(SparkSession session, StructType columns) {
+        StructType all = columns;
+        for (String name : manifest.partitionBy()) {
+            all = all.add(name, DataTypes.StringType);
+        }
+        return read(
+                session.read().schema(all).option("basePath", table.toString()),
+                files().stream().map(this::path).toList());
+    }
+
     private Path path(Shard shard) {
         return new Path(table, shard.file());
     }
 
     /** The rows of published files; damage is seen where pages have checksums. */
     static Dataset<Row> read(SparkSession session, List<Path> files) {
-        return session.read()
-                .option("__globPaths__", false)
+        return read(session.read(), files);
+    }
+
+    private static Dataset<Row> read(DataFrameReader reader, List<Path> files) {
+        return reader.option("__globPaths__", false)
                 .option("parquet.page.verify-checksum.enabled", true)
                 .parquet(files.stream().map(Path::toString).toArray(String[]::new));
     }
