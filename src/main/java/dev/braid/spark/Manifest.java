@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -96,6 +97,18 @@ public record Manifest(
     }
 
     /**
+     * What decides the rows of a run.
+     *
+     * @param inputs the files of all tables
+     */
+    public record Origin(List<InputFile> inputs, Model model, Map<String, String> options) {
+        /** See {@link Manifest#identity}. */
+        public String identity() {
+            return Manifest.identity(inputs, model, options);
+        }
+    }
+
+    /**
      * What an update found and made of the rows of a published table.
      *
      * @param over the run that published it
@@ -116,6 +129,18 @@ public record Manifest(
             requireNonNull(run);
             requireNonNull(identity);
         }
+    }
+
+    /**
+     * The runs that wrote partitions of a table and have files among those that it has now.
+     *
+     * @param there the table that was there, if any
+     */
+    public static List<Run> earlier(Optional<Manifest> there, List<Shard> files) {
+        Set<String> runs = files.stream().map(Shard::run).collect(Collectors.toSet());
+        return there.map(Manifest::runs).orElse(List.of()).stream()
+                .filter(run -> runs.contains(run.run()))
+                .toList();
     }
 
     /** The files of the run alone, in a table of partitions; else all. */

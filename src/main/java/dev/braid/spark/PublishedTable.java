@@ -21,7 +21,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /** The table that a run updates: the files that its manifest names, and what becomes of them. Driver only. */
-public final class PublishedTable {
+final class PublishedTable {
     private static final String KEY = PairedTable.KEY;
     private static final String FILE = "file";
 
@@ -42,7 +42,7 @@ public final class PublishedTable {
      * @param version the kept column whose value tells whether a row has changed; null if none does
      * @param prune whether rows go whose key the input does not have any more
      */
-    public PublishedTable(
+    PublishedTable(
             SparkSession spark,
             String table,
             Manifest manifest,
@@ -60,17 +60,17 @@ public final class PublishedTable {
     }
 
     /** Whether an update changes anything: the quarantine is written anew, so that it holds no row that is there no more. */
-    public boolean changes(AuditedKeys keys) {
+    boolean changes(AuditedKeys keys) {
         return keys.toFuse() > 0 || keys.known().removed(prune) > 0 || manifest.quarantinedRows() > 0;
     }
 
     /** How many rows the updated table has, with those that are set aside. */
-    public long rows(AuditedKeys keys) {
+    long rows(AuditedKeys keys) {
         return keys.rows() + (prune ? 0 : keys.known().left());
     }
 
     /** What the manifest of the updated table says of the update. */
-    public Manifest.Update update(AuditedKeys keys) {
+    Manifest.Update update(AuditedKeys keys) {
         return new Manifest.Update(
                 manifest.run(),
                 manifest.rows() - keys.known().removed(prune),
@@ -136,12 +136,10 @@ public final class PublishedTable {
      *
      * @param fused what the run has fused
      * @param tables opened for this table, with their keys audited
-     * @param directory of the run, which takes the copies
-     * @param run its identifier
+     * @param run in whose directory copies are written
      * @throws InputException if a file that is copied is not what its manifest says
      */
-    public List<Shard> with(List<Shard> fused, FeatureTables tables, AuditedKeys keys, String directory, String run)
-            throws IOException {
+    List<Shard> with(List<Shard> fused, FeatureTables tables, AuditedKeys keys, RunDirectory run) throws IOException {
         List<Shard> copied = new ArrayList<>();
         List<Shard> updated = new ArrayList<>(files());
         long removed = keys.known().removed(prune);
@@ -152,14 +150,14 @@ public final class PublishedTable {
             updated.removeAll(holding);
             copied = new FileCopies(
                             spark, config.columns().inFiles(manifest.partitionBy()), FusedSchema.columns(config, model))
-                    .write(table, holding, gone, few, directory, run);
+                    .write(table, holding, gone, few, run.path().toString(), run.id());
         }
         updated.replaceAll(Shard::withoutQuarantine);
         updated.addAll(copied);
         for (Shard shard : fused) {
             Shard own = shard;
             if (shard.file() != null && shard.rows() == 0 && !updated.isEmpty()) {
-                Path file = new Path(directory, shard.file());
+                Path file = new Path(run.path(), shard.file());
                 file.getFileSystem(spark.sparkContext().hadoopConfiguration()).delete(file, false);
                 own = shard.withoutFile();
             }
