@@ -40,8 +40,6 @@ final class GrowingInput {
     String keyType = "string";
     /** Whether each modality has a table of its own. */
     boolean joined;
-    /** Where outputs are, as the command names them. */
-    String place;
 
     /** What a run ended with. */
     record Outcome(int code, String out, String error) {}
@@ -60,7 +58,6 @@ final class GrowingInput {
     GrowingInput(SparkSession spark, Path directory) {
         this.spark = spark;
         this.directory = directory;
-        this.place = directory.toString();
     }
 
     /** The table holds the rows, to the bit, that a full run gives; its manifest says so, and an audit agrees. */
@@ -104,7 +101,7 @@ final class GrowingInput {
 
     Outcome fuse(String output, String... options) {
         List<String> all = new ArrayList<>(List.of(
-                "fuse", "--model=src/demo/model", "--no-verify", "--key=id", "--output=" + place + "/" + output));
+                "fuse", "--model=src/demo/model", "--no-verify", "--key=id", "--output=" + directory.resolve(output)));
         if (joined) {
             all.add("--features=visual=" + directory.resolve("visual"));
             all.add("--features=text=" + directory.resolve("text"));

@@ -5,6 +5,7 @@ import static dev.braid.job.GrowingInput.rows;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.braid.job.GrowingInput.Given;
 import dev.braid.job.GrowingInput.Outcome;
 import dev.braid.spark.SharedSpark;
@@ -13,9 +14,13 @@ import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.spark.sql.SparkSession;
@@ -223,6 +228,80 @@ class UpdateTest {
         assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
         assertThat(outcome.error()).contains(" rows of fingerprint 0123456789abcdef (_manifest.json), got ");
         assertThat(input.names()).containsExactlyInAnyOrder("out", "visual", "text");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void anUpdateThatWasStoppedGoesOnFromTheTasksThatHadFinished(boolean parted) throws IOException {
+        Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+        String keep = parted ? "--partition-by=dt" : "--keep=dt";
+        String[] update = {UPDATE, "--changed-by=version", keep, "--output-files=100"};
+        input.add(rows(0, 6, 1));
+        report(input.fuse("out", update));
+        input.clear();
+        List<Given> changed = new ArrayList<>(rows(0, 6, 1));
+        changed.set(2, new Given(2, 2));
+        input.add(changed);
+        for (int night = 0; night < 3; night++) {
+            input.add(rows(6 + 4 * night, 10 + 4 * night, 1));
+        }
+
+        hadoop.setClass("fs.file.impl", FailingFileSystem.class, FileSystem.class);
+        hadoop.setBoolean("fs.file.impl.disable.cache", true);
+        FailingFileSystem.records = 2;
+        Outcome stopped = input.fuse("out", update);
+        hadoop.unset("fs.file.impl");
+        hadoop.unset("fs.file.impl.disable.cache");
+        assertThat(stopped.code()).as(stopped.error()).isEqualTo(ExitCode.FAILED);
+        Map<String, Object> finished = finished();
+        assertThat(finished).hasSizeGreaterThanOrEqualTo(2);
+        assertThat(report(input.fuse("out", update)))
+                .contains("rows         12 new, 5 kept, 1 changed\n", " were finished before\n");
+        for (Map.Entry<String, Object> file : finished.entrySet()) {
+            assertThat(stamp(directory.resolve("out").resolve(file.getKey()))).isEqualTo(file.getValue());
+        }
+        input.assertAsWrittenAnew(
+                "out", parted ? "--keep=version" : "--keep=dt,version", parted ? keep : "--on-bad-row=fail");
+    }
+
+    /** The files that tasks of a stopped run have finished, each with its stamp. */
+    private Map<String, Object> finished() throws IOException {
+        Map<String, Object> found = new HashMap<>();
+        try (Stream<Path> records = Files.list(directory.resolve(".out.run/_shards"))) {
+            for (Path record : records.filter(name -> name.toString().endsWith(".json"))
+                    .filter(name -> !name.getFileName().toString().startsWith("."))
+                    .toList()) {
+                for (JsonNode shard : new ObjectMapper().readTree(record.toFile())) {
+                    if (shard.at("/rows").asLong() > 0) {
+                        String file = shard.at("/file").asText();
+                        found.put(file, stamp(directory.resolve(".out.run").resolve(file)));
+                    }
+                }
+            }
+        }
+        return found;
+    }
+
+    /** What another file would not have. */
+    private static Object stamp(Path file) throws IOException {
+        return List.of(Files.getAttribute(file, "unix:ino"), Files.getLastModifiedTime(file));
+    }
+
+    /** The local files, where only so many tasks can record the files that they wrote. */
+    public static final class FailingFileSystem extends LocalFileSystem {
+        private static volatile int records;
+
+        @Override
+        public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
+            synchronized (FailingFileSystem.class) {
+                boolean isRecord = to.getParent().getName().equals("_shards")
+                        && !Files.readString(pathToFile(from).toPath()).contains("\"rows\" : 0,");
+                if (isRecord && records-- <= 0) {
+                    throw new IOException("the disk is gone");
+                }
+                return super.rename(from, to);
+            }
+        }
     }
 
     /** Flips a bit in the pages of the column 'visual'. */
