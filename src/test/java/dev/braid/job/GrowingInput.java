@@ -75,6 +75,7 @@ final class GrowingInput {
         Dataset<Row> own = spark.read().parquet(directory.resolve(output).toString());
         Dataset<Row> anew = spark.read().parquet(directory.resolve("anew").toString());
         assertThat(own.exceptAll(anew).count()).isZero();
+        assertThat(own.count()).isEqualTo(anew.count());
         assertThat(names()).containsExactlyInAnyOrder(output, "anew", "visual", "text");
     }
 

@@ -65,11 +65,24 @@ class PartitionedUpdateTest {
         input.assertAsWrittenAnew("out", BY);
         assertThat(report(input.fuse("out", UPDATE, BY))).contains("is what this input, model and options give");
 
-        // A run that wrote partitions would not have kept the row that is gone from its input.
         input.clear();
         input.add(rows(1, 20, 1));
         assertThat(report(input.fuse("out", UPDATE, BY))).contains("has every key of this input; 1 row of the table");
-        assertThat(input.fuse("out", BY).error()).contains("expected partitions that do not exist, got 'dt=d0'");
+    }
+
+    @Test
+    void anUpdateIsNotTakenForARunThatWroteThePartition() throws IOException {
+        String keep = "--keep=version";
+        input.add(rows(0, 8, 1));
+        report(input.fuse("out", BY, keep));
+        input.clear();
+        input.add(List.of(new Given(1, 2), new Given(2, 1)));
+        assertThat(report(input.fuse("out", UPDATE, BY, "--changed-by=version")))
+                .contains("rows         0 new, 7 kept, 1 changed\n");
+        // All files of the partition are of a run over this input, and have rows that it would not give.
+        assertThat(input.fuse("out", BY, keep).error()).contains("expected partitions that do not exist, got 'dt=d0'");
+        report(input.fuse("out", BY, keep, "--overwrite"));
+        assertThat(input.manifest("out").at("/rows").asInt()).isEqualTo(2);
     }
 
     @ParameterizedTest
