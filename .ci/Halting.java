@@ -2,6 +2,7 @@ package dev.braid.job;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
@@ -63,6 +64,17 @@ public final class Halting {
                 throws IOException {
             change("create", file, this);
             return super.create(file, mode, overwrite, buffer, copies, block, progress);
+        }
+
+        /** Small files are made so, the manifest that replaces another among them. */
+        @Override
+        public HdfsDataOutputStreamBuilder createFile(Path file) {
+            try {
+                change("create", file, this);
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+            return super.createFile(file);
         }
 
         @Override

@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from faults_runs import BIG, ROOT, Place, big, check, differs, paired, recomputed, skip, undisturbed
+from faults_runs import BIG, ROOT, SHORT, Place, big, check, differs, paired, recomputed, skip, undisturbed
 from faults_tables import ROWS, joined, rows
 
 SPECULATION = {"enabled": "true", "quantile": "0.1", "multiplier": "1", "minTaskRuntime": "0", "interval": "50ms"}
@@ -37,7 +37,7 @@ class Cluster:
         environment = os.environ | {
             "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1", "SPARK_LOCAL_DIRS": str(self.directory / "local" / name),
             "PATH": f"{self.bin}:{os.environ['PATH']}",  # for its find-spark-home
-            "SPARK_DAEMON_JAVA_OPTS": f"-Djava.io.tmpdir={self.directory}",
+            "SPARK_DAEMON_JAVA_OPTS": f"{SHORT} -Djava.io.tmpdir={self.directory}",
         }  # fmt: skip
         return subprocess.Popen([self.bin / "spark-class", *words], env=environment, cwd=self.directory,
                                 stdout=(self.directory / f"{name}.txt").open("a"), stderr=subprocess.STDOUT)  # fmt: skip
@@ -71,7 +71,7 @@ class Cluster:
 
     def options(self):
         settings = {f"speculation.{name}": value for name, value in SPECULATION.items()} | {
-            "speculation": "true", "executor.memory": "1g", "default.parallelism": "2"}  # fmt: skip
+            "speculation": "true", "executor.memory": "1g", "default.parallelism": "2", "executor.defaultJavaOptions": SHORT}  # fmt: skip
         del settings["speculation.enabled"]
         return ["--master", self.url, *BIG, *(word for name, value in settings.items() for word in ("--conf", f"spark.{name}={value}"))]
 
@@ -129,7 +129,7 @@ def cluster():
         place = Place("cluster-killed", paired(), spark=[*started.options(), *one])
         process = place.start(**real, hook=place.hold(3))
         place.wait(process, 3)
-        killed = sum(started.kill_executor(number) for number in started.workers)
+        killed = sum(started.kill_executor(number, process) for number in started.workers)
         problem = place.end(process, expected=1)
         said = place.error.strip()
         check(f"kill -9 of {killed} executors, with one failure allowed: the setting to change is named", [

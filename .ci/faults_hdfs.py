@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 
+from faults_in_place import UPDATE, growing, halted
+from faults_in_place import publishing as changes
 from faults_kills import halting, one_of_two
-from faults_runs import BIG_SPARK, HOME, LONG, ROOT, Place, big, check, differs, few, paired, recomputed, small
+from faults_runs import BIG_SPARK, HOME, LONG, ROOT, SHORT, Place, big, check, differs, few, paired, recomputed, small
 
 AUDIT = str(HOME / "jobs" / "audit.sh")
 # The changes with which a table is replaced.
@@ -16,7 +18,7 @@ class Hdfs:
     def __init__(self, directory):
         self.log = (directory / "hdfs.txt").open("w")
         self.process = subprocess.Popen(
-            ["java", f"@{HOME}/conf/jvm.options", "-Xmx512m", "-cp", os.environ["HDFS_CLASSPATH"], "dev.braid.job.Hdfs",
+            ["java", f"@{HOME}/conf/jvm.options", SHORT, "-Xmx512m", "-cp", os.environ["HDFS_CLASSPATH"], "dev.braid.job.Hdfs",
              str(directory / "data")], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)  # fmt: skip
         self.uri = self.process.stdout.readline().strip()
 
@@ -59,7 +61,7 @@ class RemotePlace(Place):
         return len(list(copy.glob("[0-9]*.json")))
 
     def audit(self, expected=0):
-        environment = os.environ | {"BRAID_EMBEDDED": "1", "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={self.scratch}"}
+        environment = os.environ | {"BRAID_EMBEDDED": "1", "SPARK_SUBMIT_OPTS": f"{SHORT} -Djava.io.tmpdir={self.scratch}"}
         run = subprocess.run([AUDIT, "--master", "local[2]", "--", "--output", self.uri()], env=environment, cwd=self.scratch,
                              capture_output=True, text=True, timeout=LONG)  # fmt: skip
         return "" if run.returncode == expected else f"audit ends with {run.returncode}: {run.stderr.strip()[-300:]}"
@@ -92,6 +94,7 @@ def hdfs():
         check("HDFS: of two runs with one output, one wins and the other is told", [
             *one_of_two(place), *differs(place, reference), place.left()])  # fmt: skip
         publishing(started)
+        in_place(started)
     finally:
         started.stop()
 
@@ -107,3 +110,23 @@ def publishing(started):
         state = "none" if not place.output.exists() else "old" if place.manifest()["options"]["truncate"] == "true" else "new"
         problems += [place.run("--overwrite"), *differs(place, few()), place.left()]
         check(f"HDFS: halted at '{step}' (at the place: {state}), then run again", problems)
+
+
+def in_place(started):
+    """The driver halts while it publishes an update: at its first and last change, and around the manifest's replacement."""
+    before, reference = growing()
+
+    def place(name):
+        found = RemotePlace(f"remote-grow-{name}", small(), started)
+        started.shell("-put", before["place"].output, found.remote)
+        return found
+
+    trace = place("trace")
+    problem = trace.run(*UPDATE, hook=halting("remote grow"))
+    check("HDFS: an update is published in place", [problem, *differs(trace, reference), trace.left()])
+    steps = changes("remote grow")
+    moved = next(step for step in steps if step.startswith("rename part-"))
+    replaced = next(i for i, step in enumerate(steps) if step.startswith("delete part-"))
+    for step in (moved, steps[replaced - 1], steps[replaced], steps[-1]):
+        state, problems = halted(place(step.replace(" ", "-")), f"remote grow {step}", step)
+        check(f"HDFS: halted at '{step}' (the manifest's files: {state}), then run again", problems)

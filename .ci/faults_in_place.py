@@ -1,6 +1,7 @@
 """The checks partitions and grow of faults.py: what is lost if the driver dies while it publishes into a table."""
 
 import concurrent.futures
+import functools
 import re
 import shutil
 
@@ -55,14 +56,26 @@ def partitions():
     halt_at(steps, kill, states)
 
 
-def grow():
-    """Halts the driver in place of every change that publishes an update: rows come and go, a file is copied without some."""
-    reference = undisturbed("grow-new", small())
+UPDATE = ["--update", "--prune"]
+
+
+@functools.cache
+def growing():
+    """A table, and what an update makes of it: rows come and go, a file is copied without some."""
     left = [row | {"key": row["key"] + ROWS} for row in rows(5)]
     write_table(ROOT / "half", SCHEMA, rows(FEW)[: FEW // 2] + left)
-    before = undisturbed("grow-old", small("half"), "--output-files", "1")
-    old = before["table"]["key"].to_pylist()
-    update = ["--update", "--prune"]
+    return undisturbed("grow-old", small("half"), "--output-files", "1"), undisturbed("grow-new", small())
+
+
+def publishing(log):
+    """The changes that a run made to files from the one on that makes it count as finished."""
+    steps = (ROOT / "scratch" / f"{log}.txt").read_text().splitlines()
+    return steps[steps.index("rename _in_place.json.ID 1") :]
+
+
+def grow():
+    """Halts the driver in place of every change that publishes an update."""
+    before, reference = growing()
 
     def place(name):
         shutil.rmtree((found := Place(name, small())).directory)
@@ -70,9 +83,8 @@ def grow():
         return found
 
     trace = place("grow-trace")
-    problem = trace.run(*update, hook=halting("grow"))
-    steps = (ROOT / "scratch" / "grow.txt").read_text().splitlines()
-    steps = steps[steps.index("rename _in_place.json.ID 1") :]
+    problem = trace.run(*UPDATE, hook=halting("grow"))
+    steps = publishing("grow")
     steps += [f"{step} torn" for step in steps if step.startswith("delete .out.run")]
     check(f"the driver publishes an update in {len(steps)} changes", [problem, *differs(trace, reference), trace.left()])
     states = {"old": 0, "new": 0}
@@ -80,19 +92,26 @@ def grow():
     def kill(case):
         number, step = case
         killed = place(f"grow-{number}")
-        problems = [killed.run(*update, hook=halting(f"grow-{number}", step), expected=137)]
-        keys = sorted(pq.read_table([str(file) for file in named(killed)])["key"].to_pylist())
-        state = "old" if keys == old else "new"
+        state, problems = halted(killed, f"grow-{number}", step)
         states[state] += 1
-        if state == "new":
-            problems.append("" if keys == reference["table"]["key"].to_pylist() else f"keys {keys}")
-        finished = (killed.run_directory() / "_manifest.json").exists()
-        problems += [killed.run(*update), *differs(killed, reference), killed.left()]
-        said = "Publishing what a run had finished" in killed.error
-        problems.append("" if said == finished else f"says '{killed.error.strip()[-300:]}'")
         check(f"halted at '{step}' (the manifest's files: {state}), then run again", problems)
 
     halt_at(steps, kill, states)
+
+
+def halted(place, log, step):
+    """Halts an update there and runs it again: which rows the manifest named in between, and what is wrong."""
+    before, reference = growing()
+    problems = [place.run(*UPDATE, hook=halting(log, step), expected=137)]
+    keys = sorted(pq.read_table([str(file) for file in named(place)])["key"].to_pylist())
+    state = "old" if keys == before["table"]["key"].to_pylist() else "new"
+    if state == "new":
+        problems.append("" if keys == reference["table"]["key"].to_pylist() else f"keys {keys}")
+    finished = (place.run_directory() / "_manifest.json").exists()
+    problems += [place.run(*UPDATE), *differs(place, reference), place.left()]
+    said = "Publishing what a run had finished" in place.error
+    problems.append("" if said == finished else f"says '{place.error.strip()[-300:]}'")
+    return state, problems
 
 
 def named(place):

@@ -1,7 +1,4 @@
-"""The check keys of faults.py: ten million keys of two tables meet in a driver of 1 GiB, and so do five million bad ones."""
-
-import json
-import time
+"""The check keys of faults.py: ten million keys of two tables meet in a driver of 1 GiB, and four million bad rows with them."""
 
 import numpy as np
 import pyarrow as pa
@@ -10,40 +7,33 @@ import pyarrow.parquet as pq
 from faults_runs import ROOT, Place, check
 from faults_tables import write_model
 
-KEYS, FILES = 10_000_000, 8
+KEYS, MISSING, DOUBLED, FILES = 10_000_000, 2_000_000, 1_000_000, 8
 WIDTHS = {"visual": 1, "text": 1}
 
 
-def write(directory, keys):
-    """A table of keys, each with one number."""
-    directory.mkdir()
+def write(name, keys):
+    """A table of keys, each with one number; its directory."""
+    (directory := ROOT / f"keys-{name}").mkdir()
     for file, part in enumerate(np.array_split(keys, FILES)):
         one = pa.array(np.float32(part % 1000))
         features = pa.ListArray.from_arrays(pa.array(np.arange(len(part) + 1, dtype=np.int32)), one)
-        pq.write_table(pa.table({"key": part, directory.name.split("-")[0]: features}), directory / f"{file}.parquet",
-                       write_page_checksum=True)  # fmt: skip
+        pq.write_table(pa.table({"key": part, name: features}), directory / f"{file}.parquet", write_page_checksum=True)
+    return directory
 
 
 def keys():
-    """Pairs them; then with a half of the keys missing in one table, a tenth of the others doubled."""
+    """Pairs them, while one table lacks others and has some twice."""
     write_model(ROOT / "tiny", 1, 4, WIDTHS, heads=1)
-    every = np.random.default_rng(3).permutation(np.arange(KEYS, dtype=np.int64))
-    missing = every[: KEYS // 2]
-    doubled = missing[: KEYS // 20]
-    write(ROOT / "visual-all", every)
-    write(ROOT / "text-all", every[::-1])
-    write(ROOT / "text-bad", np.concatenate([missing[::-1], doubled]))
-    for name, text, bad in (("good", "text-all", {}), ("bad", "text-bad", {
-            "duplicate_key": 2 * len(doubled), "missing_modality": KEYS - len(missing)})):  # fmt: skip
-        place = Place(f"keys-{name}", ["--model", str(ROOT / "tiny"), "--key", "key", "--vectors", "float16",
-                                       "--features", f"visual={ROOT / 'visual-all'}", "--features", f"text={ROOT / text}"],
-                      spark=("--master", "local[2]", "--driver-memory", "1g"))  # fmt: skip
-        begun = time.monotonic()
-        problem = place.run("--on-bad-row", "quarantine", "--on-missing-modality", "quarantine")
-        seconds = time.monotonic() - begun
-        found = json.loads((place.output / "_manifest.json").read_text()) if not problem else {}
-        fused = KEYS - sum(bad.values()) + len(doubled) * (name == "bad")
-        check(f"{KEYS:,} keys, {sum(bad.values()):,} of their rows bad, under a heap of 1 GiB ({seconds:.0f} s)", [
-            problem, "" if problem or found["quarantined"] == bad else f"set aside {found['quarantined']}, expected {bad}",
-            "" if problem or found["rows"] == fused else f"{found['rows']} rows, expected {fused}",
-            f"a trace: {place.error}" if "\tat " in place.error else ""])  # fmt: skip
+    every = np.random.default_rng(3).permutation(np.arange(KEYS + MISSING + DOUBLED, dtype=np.int64))
+    visual = write("visual", every)
+    text = write("text", np.concatenate([every[MISSING:][::-1], every[-DOUBLED:]]))
+    bad = {"duplicate_key": 2 * DOUBLED, "missing_modality": MISSING}
+    place = Place("keys", ["--model", str(ROOT / "tiny"), "--key", "key", "--vectors", "float16",
+                           "--features", f"visual={visual}", "--features", f"text={text}"],
+                  spark=("--master", "local[2]", "--driver-memory", "1g"), jvm="")  # fmt: skip
+    problem = place.run("--on-bad-row", "quarantine", "--on-missing-modality", "quarantine")
+    found = place.manifest() if not problem else {}
+    check(f"{KEYS:,} keys meet, and {sum(bad.values()):,} rows are set aside for their keys, under a heap of 1 GiB", [
+        problem, "" if problem or found["quarantined"] == bad else f"set aside {found['quarantined']}, expected {bad}",
+        "" if problem or found["rows"] == KEYS else f"{found['rows']} rows, expected {KEYS}",
+        f"a trace: {place.error}" if "\tat " in place.error else ""])  # fmt: skip

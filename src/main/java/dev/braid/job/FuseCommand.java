@@ -3,6 +3,7 @@ package dev.braid.job;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelDigest;
 import dev.braid.spark.AuditedKeys;
+import dev.braid.spark.Destination;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusedTable;
 import dev.braid.spark.FusionConfig;
@@ -10,11 +11,11 @@ import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
+import dev.braid.spark.NewTable;
 import dev.braid.spark.OutputFiles;
 import dev.braid.spark.PairedTable;
 import dev.braid.spark.PartitionRun;
 import dev.braid.spark.Partitioning;
-import dev.braid.spark.PublishedTable;
 import dev.braid.spark.RunDirectory;
 import dev.braid.spark.Shard;
 import dev.braid.spark.TablePath;
@@ -105,21 +106,18 @@ final class FuseCommand implements Callable<Integer> {
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             Partitioning partitions = input.partitioning(options.partitionBy);
             input.refuseUnwritable();
-            RunManifest description = new RunManifest(
-                    start,
-                    spark.version(),
+            Manifest.Origin origin = new Manifest.Origin(
                     input.inputs(),
                     new Manifest.Model(options.input.model, digest.sha256()),
                     FuseOptions.deciding(config, options.partitionBy, checkpoint.config()));
+            RunManifest description = new RunManifest(start, spark.version(), origin);
+            Destination destination = options.update.update
+                    ? options.update.of(spark, output.path(), origin, config, checkpoint.config())
+                    : partitions.columns().isEmpty()
+                            ? new NewTable(origin)
+                            : new PartitionRun(output.path(), partitions, origin, options.overwrite);
             PrintWriter out = spec.commandLine().getOut();
-            UpdateOptions update = options.update;
-            PartitionRun parts = description.partitions(output.path(), partitions, options.overwrite);
-            Optional<RunDirectory> begun;
-            if (update.update) {
-                begun = output.begin(description.into(output.path(), update.changedBy(), update.prune));
-            } else {
-                begun = options.partitionBy.isEmpty() ? output.begin(description.identity()) : output.begin(parts);
-            }
+            Optional<RunDirectory> begun = destination.begin(output);
             if (begun.isEmpty()) {
                 out.println(SafeText.message("Nothing to do: '" + output.path()
                         + "' is what this input, model and options give; --overwrite writes it anew"));
@@ -129,19 +127,9 @@ final class FuseCommand implements Callable<Integer> {
                 MemoryPlan.check(spark, checkpoint, config, input);
                 Verification verification = options.verify(stored, hadoop);
                 FuseOptions.refuseChanged(digest);
-                Optional<PublishedTable> published = run.base()
-                        .filter(base -> update.update)
-                        .map(base -> new PublishedTable(
-                                spark,
-                                output.path(),
-                                base,
-                                config,
-                                checkpoint.config(),
-                                update.changedBy(),
-                                update.prune));
-                FeatureTables tables = published.map(input::into).orElse(input);
+                FeatureTables tables = destination.tables(input, run);
                 AuditedKeys keys = tables.audit(config.policy());
-                if (published.isPresent() && !published.get().changes(keys)) {
+                if (destination.isDone(keys, run)) {
                     long left = keys.known().left();
                     out.println(SafeText.message("Nothing to do: '" + output.path() + "' has every key of this input"
                             + (left == 0 ? "" : "; " + RunReport.left(left))));
@@ -154,7 +142,7 @@ final class FuseCommand implements Callable<Integer> {
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
                         ProgressLine line = ProgressLine.start(error, keys.toFuse(), progress)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
-                    run.base().ifPresent(base -> parts.checkTypes(base, paired));
+                    destination.check(paired, run);
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
                             OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), (long)
@@ -163,26 +151,14 @@ final class FuseCommand implements Callable<Integer> {
                     manifest = output.write(
                             run,
                             directory -> {
-                                List<Shard> shards = new ArrayList<>(
+                                List<Shard> written = new ArrayList<>(
                                         engine.write(paired, directory, run.id(), keys, files, progress));
-                                shards.addAll(tables.quarantine(keys, directory, run.id()));
-                                List<Shard> all = published.isPresent()
-                                        ? published.get().with(shards, tables, keys, directory, run.id())
-                                        : run.base()
-                                                .map(base -> parts.into(base, shards))
-                                                .orElse(shards);
+                                written.addAll(tables.quarantine(keys, directory, run.id()));
+                                List<Shard> all = destination.files(written, tables, keys, run);
                                 tables.refuseChanged();
-                                return description.of(
-                                        run.id(),
-                                        verification.outcome(),
-                                        all,
-                                        published
-                                                .map(table -> table.update(keys))
-                                                .orElse(null),
-                                        options.partitionBy.isEmpty() ? null : parts.earlier(run.base(), all));
+                                return description.of(run, verification.outcome(), all, destination.update(keys, run));
                             },
-                            written -> published.map(table -> table.rows(keys)).orElse(keys.rows())
-                                    + parts.keptRows(run.base(), written),
+                            table -> destination.rows(keys, table, run),
                             () -> Stop.publishing(output.path()));
                     Stop.published(output.path());
                 }

@@ -54,7 +54,7 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
 
     private String rows() {
         Manifest.Update update = manifest.update();
-        if (manifest.earlier() != null) {
+        if (update == null && manifest.earlier() != null) {
             return partitions();
         }
         if (update == null) {

@@ -1,7 +1,12 @@
 package dev.braid.job;
 
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.Manifest;
+import dev.braid.spark.TableUpdate;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Option;
 
 /** What becomes of a published table when its input has grown. */
@@ -50,6 +55,11 @@ final class UpdateOptions {
     /** The column whose value tells whether a row has changed; null if none does. */
     String changedBy() {
         return InputOptions.isMissing(changedBy) ? null : changedBy;
+    }
+
+    /** The run that updates this table. */
+    TableUpdate of(SparkSession spark, String table, Manifest.Origin origin, FusionConfig config, ModelConfig model) {
+        return new TableUpdate(spark, table, origin, config, model, changedBy(), prune);
     }
 
     /** The kept columns, with the one that tells whether a row has changed. */

@@ -30,6 +30,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
     private final StructType columns;
     private final FileSchema schema;
     private final int fused;
+    private final String table;
     private final String directory;
     private final String run;
     private final SerializableConfiguration settings;
@@ -47,7 +48,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
     /**
      * What a task has written; JSON, as every serializer knows text.
      *
-     * @param file the copy; null if all rows went
+     * @param file the copy, by its path in the table; null if all rows went
      * @param tokens of its rows; -1 where no column tells
      */
     record Copy(String file, long rows, long tokens, String fingerprint, List<Part> parts) {
@@ -62,11 +63,20 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
      * @param columns of the rows: the key, the fused columns in their order, the others
      * @param schema of the copies
      * @param fused how many columns are fused
+     * @param table that the files are read from
      */
-    CopyTask(StructType columns, FileSchema schema, int fused, String directory, String run, Configuration settings) {
+    CopyTask(
+            StructType columns,
+            FileSchema schema,
+            int fused,
+            Path table,
+            String directory,
+            String run,
+            Configuration settings) {
         this.columns = columns;
         this.schema = schema;
         this.fused = fused;
+        this.table = table.toUri().getPath();
         this.directory = directory;
         this.run = run;
         this.settings = new SerializableConfiguration(settings);
@@ -93,9 +103,11 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
         RowHash hash = new RowHash(new StructType(Arrays.copyOf(columns.fields(), 1 + fused)));
         int lengths = Arrays.asList(columns.fieldNames()).subList(0, 1 + fused).indexOf(FusedSchema.LENGTHS);
         SparkRows.SourceFile source = new SparkRows.SourceFile();
+        String partition =
+                rows.hasNext() ? partition(source.current()) : ""; // Spark has opened the file once it is asked.
         Map<String, long[]> parts = new LinkedHashMap<>();
         RowWriter writer = new RowWriter(others.size());
-        String name = String.format(Locale.ROOT, "part-c%05d-%s", TaskContext.getPartitionId(), run);
+        String name = String.format(Locale.ROOT, "%spart-c%05d-%s", partition, TaskContext.getPartitionId(), run);
         long written = 0;
         long tokens = 0;
         long fingerprint = 0;
@@ -128,9 +140,17 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
             }
             List<Part> read = new ArrayList<>();
             parts.forEach((uri, sums) -> read.add(new Part(uri, sums[0], sums[1], Shard.hex(sums[2]))));
-            Copy copy = new Copy(file.publish(), written, lengths < 0 ? -1 : tokens, Shard.hex(fingerprint), read);
+            String copied = file.publish();
+            String path = copied == null ? null : partition + copied;
+            Copy copy = new Copy(path, written, lengths < 0 ? -1 : tokens, Shard.hex(fingerprint), read);
             return List.of(Json.text(copy)).iterator();
         }
+    }
+
+    /** The directory of a file in the table, with a slash; empty if that is the table's own. */
+    private String partition(String uri) {
+        String directory = Partitioning.of(SparkRows.SourceFile.path(uri));
+        return directory.equals(table) ? "" : directory.substring(table.length() + 1) + "/";
     }
 
     private static void copy(InternalRow row, From from, VectorOutput out, int place) {

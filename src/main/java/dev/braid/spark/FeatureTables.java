@@ -58,7 +58,7 @@ public final class FeatureTables {
      *
      * @throws InputException if the published table's key or a kept column has another type
      */
-    public FeatureTables into(PublishedTable table) {
+    FeatureTables into(PublishedTable table) {
         return new FeatureTables(settings, columns, sources, tables, table.keys(settings.session(), tables));
     }
 

@@ -23,8 +23,8 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * Copies published files without some of their rows, a task each: every value that stays is the same, to the bit. All rows are
- * hashed meanwhile, and a file that is not what its manifest says is not copied. Driver only.
+ * Copies published files without some of their rows, a task each: every value that stays is the same, to the bit, and a copy is
+ * of the partition of its file. All rows are hashed meanwhile, and a file that is not what its manifest says is not copied. Driver only.
  */
 final class FileCopies {
     /** More bytes than a file has, so that each is read by one task and a task reads one. */
@@ -34,6 +34,12 @@ final class FileCopies {
     private final TableColumns columns;
     private final List<FusedColumn> fused;
 
+    /**
+     * Copies of such files.
+     *
+     * @param columns that are in the files
+     * @param fused the columns of results
+     */
     FileCopies(SparkSession spark, TableColumns columns, List<FusedColumn> fused) {
         this.spark = spark;
         this.columns = columns;
@@ -70,7 +76,7 @@ final class FileCopies {
         JavaRDD<StoredRow> stored = SparkRows.planned(rows, 0);
         Dataset<Row> keyed = all.select(PublishedTable.column(columns.key()).as(PairedTable.KEY));
         JavaRDD<long[]> gone = ChosenRows.numbers(keyed, keys, few, stored.getNumPartitions());
-        CopyTask task = new CopyTask(rows.schema(), schema, fused.size(), directory, run, settings);
+        CopyTask task = new CopyTask(rows.schema(), schema, fused.size(), table, directory, run, settings);
         List<String> copies = new ArrayList<>();
         JavaSparkContext context = JavaSparkContext.fromSparkContext(session.sparkContext());
         SparkSettings.run(

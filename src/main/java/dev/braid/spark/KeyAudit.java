@@ -146,10 +146,16 @@ final class KeyAudit {
                     "key",
                     " missing"));
         }
-        return all.stream()
-                .filter(fault -> !policy.quarantines(fault.reason()))
-                .filter(fault -> fault.reason() != Reason.MISSING_MODALITY || !policy.fusesRest())
-                .toList();
+        all.removeIf(fault -> policy.quarantines(fault.reason())
+                || (fault.reason() == Reason.MISSING_MODALITY && policy.fusesRest()));
+        all.add(new Fault(
+                Reason.DUPLICATE_KEY,
+                counts.published().gt(1),
+                lit(1L),
+                "the table to update: expected every key once, although several runs wrote its partitions, got ",
+                "key",
+                " more than once"));
+        return all;
     }
 
     private String problem(Fault fault, long number) {

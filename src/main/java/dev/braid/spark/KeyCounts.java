@@ -43,7 +43,8 @@ final class KeyCounts {
      * The keys of a table that is updated.
      *
      * @param rows its column {@link PairedTable#KEY} and, if there is one, the version
-     * @param version the column whose value tells whether a row has changed, as paired tables call it; null if none does
+     * @param version the column whose value tells whether a row has changed, as paired tables call it, of the type in which
+     *     versions are compared; null if none does
      */
     record Published(Dataset<Row> rows, String version) {}
 
@@ -96,10 +97,10 @@ final class KeyCounts {
     /** The version in a struct, which is null in a table without one: the version itself may be null in any. */
     private static Column version(Dataset<Row> side, Published published) {
         String name = published.version();
-        if (List.of(side.columns()).contains(name)) {
-            return functions.struct(col(name).as(VERSION));
-        }
         DataType type = published.rows().schema().apply(name).dataType();
+        if (List.of(side.columns()).contains(name)) {
+            return functions.struct(col(name).cast(type).as(VERSION));
+        }
         return lit(null).cast(new StructType().add(VERSION, type));
     }
 

@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -43,7 +44,7 @@ import org.apache.hadoop.fs.Path;
  * @param seconds from a Spark session that has started to the files complete
  * @param files of the table
  * @param update what the run found of an older table; null if it wrote the table anew
- * @param earlier the other runs that wrote partitions of the table; null if it has no partitions
+ * @param earlier the other runs that wrote partitions of the table, updates left out; null if it has no partitions
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Manifest(
@@ -96,6 +97,18 @@ public record Manifest(
     }
 
     /**
+     * What decides the rows of a run.
+     *
+     * @param inputs the files of all tables
+     */
+    public record Origin(List<InputFile> inputs, Model model, Map<String, String> options) {
+        /** See {@link Manifest#identity}. */
+        public String identity() {
+            return Manifest.identity(inputs, model, options);
+        }
+    }
+
+    /**
      * What an update found and made of the rows of a published table.
      *
      * @param over the run that published it
@@ -118,6 +131,18 @@ public record Manifest(
         }
     }
 
+    /**
+     * The runs that wrote partitions of a table and have files among those that it has now.
+     *
+     * @param there the table that was there, if any
+     */
+    public static List<Run> earlier(Optional<Manifest> there, List<Shard> files) {
+        Set<String> runs = files.stream().map(Shard::run).collect(Collectors.toSet());
+        return there.map(Manifest::runs).orElse(List.of()).stream()
+                .filter(run -> runs.contains(run.run()))
+                .toList();
+    }
+
     /** The files of the run alone, in a table of partitions; else all. */
     public List<Shard> own() {
         return earlier == null
@@ -125,9 +150,21 @@ public record Manifest(
                 : files.stream().filter(shard -> shard.run().equals(run)).toList();
     }
 
-    /** The run that published the table, then the earlier ones that it names. */
+    /** The columns that name its directories; none if it has no partitions. */
+    List<String> partitionBy() {
+        String columns = options.get(PARTITION_BY);
+        return columns == null ? List.of() : List.of(columns.split(","));
+    }
+
+    /**
+     * The runs that wrote partitions: the one that published the table, unless it was an update, which may have left rows that
+     * its input would not give; then the earlier ones.
+     */
     List<Run> runs() {
-        List<Run> runs = new ArrayList<>(List.of(new Run(run, identity, started, finished, inputs, verified)));
+        List<Run> runs = new ArrayList<>();
+        if (update == null) {
+            runs.add(new Run(run, identity, started, finished, inputs, verified));
+        }
         runs.addAll(earlier == null ? List.of() : earlier);
         return runs;
     }

@@ -1,10 +1,10 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -18,26 +18,23 @@ import org.apache.spark.sql.types.StructType;
  *
  * @param table what messages call it
  * @param partitions that the run writes, as far as the values of its input say
- * @param identity digest of the input, the model and the options
- * @param model of the run
- * @param options that decide the rows, the partition columns among them
+ * @param origin what decides the rows, the partition columns among the options
  * @param overwrite whether partitions that are there may be replaced
  */
-public record PartitionRun(
-        String table,
-        Partitioning partitions,
-        String identity,
-        Manifest.Model model,
-        Map<String, String> options,
-        boolean overwrite)
-        implements FusedTable.IntoTable {
+public record PartitionRun(String table, Partitioning partitions, Manifest.Origin origin, boolean overwrite)
+        implements Destination, FusedTable.IntoTable {
     /** How many partitions or options a message names. */
     private static final int NAMED = 5;
+
+    @Override
+    public Optional<RunDirectory> begin(FusedTable output) throws IOException {
+        return output.begin(this);
+    }
 
     /** The files of a run depend on nothing that is there. */
     @Override
     public String identity(Optional<Manifest> published) {
-        return identity;
+        return origin.identity();
     }
 
     /**
@@ -81,6 +78,7 @@ public record PartitionRun(
 
     /** Whether all of its files in these partitions are of a run with this identity. */
     private boolean isOf(Manifest published) {
+        String identity = origin.identity();
         Set<String> same = published.runs().stream()
                 .filter(run -> run.identity().equals(identity))
                 .map(Manifest.Run::run)
@@ -94,11 +92,11 @@ public record PartitionRun(
 
     private List<String> differences(Manifest published) {
         List<String> differences = new ArrayList<>();
-        if (!published.model().sha256().equals(model.sha256())) {
-            differences.add("a model of SHA-256 " + model.sha256() + " and not "
+        if (!published.model().sha256().equals(origin.model().sha256())) {
+            differences.add("a model of SHA-256 " + origin.model().sha256() + " and not "
                     + published.model().sha256());
         }
-        for (Manifest.OtherOption option : published.others(options)) {
+        for (Manifest.OtherOption option : published.others(origin.options())) {
             differences.add("option '" + option.name() + "' " + option.other() + " and not " + option.there());
         }
         return differences;
@@ -112,15 +110,16 @@ public record PartitionRun(
     /**
      * Refuses kept columns of other types than the partitions that stay have: no reader could read them together.
      *
-     * @param published the table that is there
      * @throws InputException naming each of them
      */
-    public void checkTypes(Manifest published, PairedTable paired) {
-        Optional<String> file = published.files().stream()
+    @Override
+    public void check(PairedTable paired, RunDirectory run) {
+        Optional<String> file = run.base().stream()
+                .flatMap(published -> published.files().stream())
                 .map(Shard::file)
                 .filter(each -> each != null && !partitions.paths().contains(Partitioning.of(each)))
                 .findFirst();
-        if (partitions.columns().isEmpty() || file.isEmpty()) {
+        if (file.isEmpty()) {
             return;
         }
         StructType there = PublishedTable.read(paired.rows().sparkSession(), List.of(new Path(table, file.get())))
@@ -143,11 +142,14 @@ public record PartitionRun(
     /**
      * The files of the table with those of the run: partitions that the run has written are its own.
      *
-     * @param published the table that is there
-     * @param written what the run wrote
      * @throws OutputExistsException if it wrote a partition that is there and may not be replaced
      */
-    public List<Shard> into(Manifest published, List<Shard> written) {
+    @Override
+    public List<Shard> files(List<Shard> written, FeatureTables tables, AuditedKeys keys, RunDirectory run) {
+        return run.base().map(published -> into(published, written)).orElse(written);
+    }
+
+    private List<Shard> into(Manifest published, List<Shard> written) {
         List<Shard> own = written.stream()
                 .filter(shard -> shard.file() != null || shard.quarantine() != null)
                 .toList();
@@ -165,27 +167,14 @@ public record PartitionRun(
         return all;
     }
 
-    /**
-     * The earlier runs whose files are part of a table.
-     *
-     * @param published the table that was there
-     * @param files of the table
-     */
-    public List<Manifest.Run> earlier(Optional<Manifest> published, List<Shard> files) {
-        Set<String> runs = files.stream().map(Shard::run).collect(Collectors.toSet());
-        return published.map(Manifest::runs).orElse(List.of()).stream()
-                .filter(run -> runs.contains(run.run()))
-                .toList();
-    }
-
-    /** How many rows of a table are of other partitions than the run's, with those that are set aside. */
-    public long keptRows(Optional<Manifest> published, Manifest table) {
-        return published.isEmpty() || partitions.columns().isEmpty()
-                ? 0
-                : table.files().stream()
-                        .filter(shard -> !shard.run().equals(table.run()))
-                        .mapToLong(shard -> shard.rows() + shard.setAside())
-                        .sum();
+    /** With those of other partitions than the run's. */
+    @Override
+    public long rows(AuditedKeys keys, Manifest written, RunDirectory run) {
+        long kept = written.files().stream()
+                .filter(shard -> !shard.run().equals(written.run()))
+                .mapToLong(shard -> shard.rows() + shard.setAside())
+                .sum();
+        return keys.rows() + kept;
     }
 
     private static List<Shard> kept(Manifest published, Set<String> replaced) {

@@ -18,6 +18,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /** The table that a run updates: the files that its manifest names, and what becomes of them. Driver only. */
@@ -42,7 +43,7 @@ public final class PublishedTable {
      * @param version the kept column whose value tells whether a row has changed; null if none does
      * @param prune whether rows go whose key the input does not have any more
      */
-    public PublishedTable(
+    PublishedTable(
             SparkSession spark,
             String table,
             Manifest manifest,
@@ -60,17 +61,17 @@ public final class PublishedTable {
     }
 
     /** Whether an update changes anything: the quarantine is written anew, so that it holds no row that is there no more. */
-    public boolean changes(AuditedKeys keys) {
+    boolean changes(AuditedKeys keys) {
         return keys.toFuse() > 0 || keys.known().removed(prune) > 0 || manifest.quarantinedRows() > 0;
     }
 
     /** How many rows the updated table has, with those that are set aside. */
-    public long rows(AuditedKeys keys) {
+    long rows(AuditedKeys keys) {
         return keys.rows() + (prune ? 0 : keys.known().left());
     }
 
     /** What the manifest of the updated table says of the update. */
-    public Manifest.Update update(AuditedKeys keys) {
+    Manifest.Update update(AuditedKeys keys) {
         return new Manifest.Update(
                 manifest.run(),
                 manifest.rows() - keys.known().removed(prune),
@@ -89,6 +90,9 @@ public final class PublishedTable {
     KeyCounts.Published keys(SparkSession session, List<Dataset<Row>> inputs) {
         Dataset<Row> rows = read(session);
         checkTypes(rows.schema(), inputs);
+        if (version != null && manifest.partitionBy().contains(version)) {
+            rows = withPartitionColumns(session, rows.schema());
+        }
         List<Column> selected = new ArrayList<>(List.of(key()));
         String name = null;
         if (version != null) {
@@ -103,6 +107,9 @@ public final class PublishedTable {
         List<String> carried = config.columns().carried();
         for (int c = 0; c < carried.size(); c++) {
             String name = carried.get(c);
+            if (manifest.partitionBy().contains(name)) {
+                continue; // The names of directories have no type.
+            }
             String paired = c == 0 ? KEY : PairedTable.kept(c - 1);
             DataType expected = published.apply(name).dataType();
             for (Dataset<Row> input : inputs) {
@@ -130,12 +137,10 @@ public final class PublishedTable {
      *
      * @param fused what the run has fused
      * @param tables opened for this table, with their keys audited
-     * @param directory of the run, which takes the copies
-     * @param run its identifier
+     * @param run in whose directory copies are written
      * @throws InputException if a file that is copied is not what its manifest says
      */
-    public List<Shard> with(List<Shard> fused, FeatureTables tables, AuditedKeys keys, String directory, String run)
-            throws IOException {
+    List<Shard> with(List<Shard> fused, FeatureTables tables, AuditedKeys keys, RunDirectory run) throws IOException {
         List<Shard> copied = new ArrayList<>();
         List<Shard> updated = new ArrayList<>(files());
         long removed = keys.known().removed(prune);
@@ -144,15 +149,16 @@ public final class PublishedTable {
             boolean few = removed <= Pairing.BROADCAST_KEYS;
             List<Shard> holding = holding(gone, few);
             updated.removeAll(holding);
-            copied = new FileCopies(spark, config.columns(), FusedSchema.columns(config, model))
-                    .write(table, holding, gone, few, directory, run);
+            copied = new FileCopies(
+                            spark, config.columns().inFiles(manifest.partitionBy()), FusedSchema.columns(config, model))
+                    .write(table, holding, gone, few, run.path().toString(), run.id());
         }
         updated.replaceAll(Shard::withoutQuarantine);
         updated.addAll(copied);
         for (Shard shard : fused) {
             Shard own = shard;
             if (shard.file() != null && shard.rows() == 0 && !updated.isEmpty()) {
-                Path file = new Path(directory, shard.file());
+                Path file = new Path(run.path(), shard.file());
                 file.getFileSystem(spark.sparkContext().hadoopConfiguration()).delete(file, false);
                 own = shard.withoutFile();
             }
@@ -188,21 +194,24 @@ public final class PublishedTable {
         return read(session, files().stream().map(this::path).toList());
     }
 
+    /** The same with the values that name the files' directories, as strings. */
+    private Dataset<Row> withPartitionColumns(SparkSession session, StructType columns) {
+        StructType all = columns;
+        for (String name : manifest.partitionBy()) {
+            all = all.add(name, DataTypes.StringType);
+        }
+        return read(
+                session.read().schema(all).option("basePath", table.toString()),
+                files().stream().map(this::path).toList());
+    }
+
     private Path path(Shard shard) {
         return new Path(table, shard.file());
     }
 
     /** The rows of published files; damage is seen where pages have checksums. */
     static Dataset<Row> read(SparkSession session, List<Path> files) {
-        return reader(session).parquet(texts(files));
-    }
-
-    private static DataFrameReader reader(SparkSession session) {
-        return session.read().option("__globPaths__", false).option("parquet.page.verify-checksum.enabled", true);
-    }
-
-    private static String[] texts(List<Path> files) {
-        return files.stream().map(Path::toString).toArray(String[]::new);
+        return read(session.read(), files);
     }
 
     /** The rows of a table: of the files that its manifest names, or of all where it has none, with the columns of partitions. */
@@ -215,7 +224,13 @@ public final class PublishedTable {
                 .toList();
         return named.isEmpty()
                 ? session.read().parquet(table)
-                : reader(session).option("basePath", path.toString()).parquet(texts(named));
+                : read(session.read().option("basePath", path.toString()), named);
+    }
+
+    private static Dataset<Row> read(DataFrameReader reader, List<Path> files) {
+        return reader.option("__globPaths__", false)
+                .option("parquet.page.verify-checksum.enabled", true)
+                .parquet(files.stream().map(Path::toString).toArray(String[]::new));
     }
 
     private Column key() {

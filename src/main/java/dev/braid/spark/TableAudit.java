@@ -191,10 +191,10 @@ public final class TableAudit {
         }
     }
 
-    /** What must be there once: a key or, in partitions that several runs have written, the key in each run. */
+    /** What must be there once: a key or, in partitions that several runs have written and none updated, the key in each run. */
     private Column unique(Column key) {
         long runs = manifest.files().stream().map(Shard::run).distinct().count();
-        if (runs < 2 || !manifest.options().containsKey(Manifest.PARTITION_BY)) {
+        if (runs < 2 || manifest.update() != null || manifest.partitionBy().isEmpty()) {
             return key;
         }
         Column file = substring_index(input_file_name(), "/", -1);

@@ -71,6 +71,11 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return new TableColumns(key, kept, features);
     }
 
+    /** The same columns without kept ones that name directories, and are in no file. */
+    TableColumns inFiles(List<String> partitionBy) {
+        return keeping(keep.stream().filter(name -> !partitionBy.contains(name)).toList());
+    }
+
     /** The same columns, keeping all of a table's, of which one may be the key. */
     TableColumns keepingAll(List<String> table) {
         if (key == null) {

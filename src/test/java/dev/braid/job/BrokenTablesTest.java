@@ -25,14 +25,22 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.GenerationMode;
 import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
 import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.Tag;
-import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
 import org.apache.hadoop.conf.Configuration;
@@ -58,23 +66,33 @@ class BrokenTablesTest {
     private static final Configuration HADOOP = new Configuration();
     private static final String GOLDEN = "src/test/resources/golden/";
 
-    /** One for each seed. */
-    private static final int TABLES = 40;
+    /** One for each seed; 50 or a multiple. */
+    private static final int TABLES = Integer.getInteger("braid.tables", 300);
+
+    private static final int TABLES_OF_A_BLOCK = 50;
+    private static final int AT_ONCE = 2;
 
     private static SparkSession spark;
     private static Path directory;
-    private static final Map<String, FusionModel> LOADED = new HashMap<>();
-    private static final Map<String, Long> FOUND = new TreeMap<>();
+    private static final Map<String, FusionModel> LOADED = new ConcurrentHashMap<>();
+    private static final Map<String, Long> FOUND = new ConcurrentSkipListMap<>();
 
     @BeforeContainer
     static void start() throws IOException {
         spark = RawTable.startSpark();
+        spark.sparkContext().setLogLevel("WARN");
+        // About three splits of a table, and not as many as a task slot may have.
+        spark.conf().set("spark.sql.files.minPartitionNum", 3);
+        spark.conf().set("spark.sql.files.openCostInBytes", 1);
+        // No stack trace for each expression.
+        spark.conf().set("spark.sql.dataFrameQueryContext.enabled", false);
         directory = Files.createTempDirectory("braid");
+        HADOOP.size(); // Copies of one that has not loaded its files load them each time.
     }
 
     @AfterContainer
     static void stop() throws IOException {
-        System.out.println("Generated tables, by what became of their rows: " + FOUND);
+        System.out.println(TABLES + " generated tables, by what became of their rows: " + FOUND);
         LOADED.values().forEach(FusionModel::close);
         spark.stop();
         delete(directory);
@@ -90,13 +108,35 @@ class BrokenTablesTest {
 
     @Property(generation = GenerationMode.EXHAUSTIVE, shrinking = ShrinkingMode.OFF)
     @Tag("slow")
-    void everyRowIsFusedOnceOrSetAsideOnceWithItsReason(@ForAll @IntRange(min = 1, max = TABLES) int seed)
-            throws IOException {
+    void everyRowIsFusedOnceOrSetAsideOnceWithItsReason(@ForAll("blocks") int block) throws Exception {
+        ExecutorService runs =
+                Executors.newFixedThreadPool(AT_ONCE); // Its threads have short stacks, which Spark looks at often.
+        try {
+            List<Callable<Void>> tables = IntStream.rangeClosed(1, TABLES_OF_A_BLOCK)
+                    .<Callable<Void>>mapToObj(table -> () -> {
+                        check(block * TABLES_OF_A_BLOCK + table);
+                        return null;
+                    })
+                    .toList();
+            for (Future<Void> table : runs.invokeAll(tables)) {
+                table.get();
+            }
+        } finally {
+            runs.shutdownNow();
+        }
+    }
+
+    @Provide
+    static Arbitrary<Integer> blocks() {
+        return Arbitraries.integers().between(0, TABLES / TABLES_OF_A_BLOCK - 1);
+    }
+
+    private static void check(int seed) throws IOException {
         Random random = new Random(seed);
         String name = MODELS.get(random.nextInt(MODELS.size()));
         FusionModel model = model(name, random);
         BrokenTable table = new BrokenTable(model.config(), random);
-        Path place = Files.createDirectory(directory.resolve("table"));
+        Path place = Files.createDirectory(directory.resolve("table-" + seed));
         List<String> arguments = new ArrayList<>(List.of(
                 "fuse",
                 "--model=" + GOLDEN + name,

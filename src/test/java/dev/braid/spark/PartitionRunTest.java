@@ -218,12 +218,11 @@ class PartitionRunTest {
         Map<String, String> options = new java.util.TreeMap<>(others);
         options.put(Manifest.PARTITION_BY, "dt");
         Manifest.Model used = new Manifest.Model("m", model);
-        String identity = Manifest.identity(tables.inputs(), used, options);
+        Manifest.Origin origin = new Manifest.Origin(tables.inputs(), used, options);
         FusedTable output = FusedTable.at(table().toString(), overwrite, List.of(), new Configuration());
-        PartitionRun parts =
-                new PartitionRun(output.path(), tables.partitioning(List.of("dt")), identity, used, options, overwrite);
+        PartitionRun parts = new PartitionRun(output.path(), tables.partitioning(List.of("dt")), origin, overwrite);
         try {
-            Optional<RunDirectory> begun = output.begin(parts);
+            Optional<RunDirectory> begun = parts.begin(output);
             if (begun.isEmpty()) {
                 return Optional.empty();
             }
@@ -231,7 +230,7 @@ class PartitionRunTest {
             try (RunDirectory run = begun.get();
                     FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
                 PairedTable paired = tables.pair(OptionalInt.empty(), keys);
-                run.base().ifPresent(base -> parts.checkTypes(base, paired));
+                parts.check(paired, run);
                 return Optional.of(output.write(
                         run,
                         path -> {
@@ -243,13 +242,11 @@ class PartitionRunTest {
                                     new OutputFiles.Grouping(OptionalInt.empty(), 0, parts.partitions()),
                                     FusionProgress.start(spark.sparkContext())));
                             shards.addAll(tables.quarantine(keys, path, run.id()));
-                            List<Shard> all = run.base()
-                                    .map(base -> parts.into(base, shards))
-                                    .orElse(shards);
+                            List<Shard> all = parts.files(shards, tables, keys, run);
                             return Written.manifest(
-                                    run.id(), identity, used, options, all, parts.earlier(run.base(), all));
+                                    run.id(), origin.identity(), used, options, all, Manifest.earlier(run.base(), all));
                         },
-                        manifest -> keys.rows() + parts.keptRows(run.base(), manifest),
+                        manifest -> parts.rows(keys, manifest, run),
                         () -> {}));
             }
         } catch (IOException failure) {
