@@ -126,7 +126,7 @@ final class FuseCommand implements Callable<Integer> {
             try (RunDirectory run = begun.get()) {
                 MemoryPlan.check(spark, checkpoint, config, input);
                 Verification verification = options.verify(stored, hadoop);
-                FuseOptions.refuseChanged(digest);
+                Verification.refuseChanged(digest);
                 FeatureTables tables = destination.tables(input, run);
                 AuditedKeys keys = tables.audit(config.policy());
                 if (destination.isDone(keys, run)) {

@@ -12,7 +12,6 @@ import dev.braid.spark.FusionConfig;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
-import dev.braid.spark.TransientException;
 import dev.braid.spark.VectorForm;
 import dev.braid.spark.Verification;
 import java.util.ArrayList;
@@ -293,22 +292,6 @@ final class FuseOptions {
         ModelDigest digest = ModelDigest.of(input.model, hadoop);
         digest.require(modelSha256);
         return digest;
-    }
-
-    /**
-     * To be called once the model is read: it is that of the digest only if no file has changed since.
-     *
-     * @throws TransientException if one has
-     */
-    static void refuseChanged(ModelDigest digest) {
-        List<String> changed = digest.changes();
-        if (!changed.isEmpty()) {
-            throw new TransientException(
-                    "Cannot use model '" + digest.directory()
-                            + "': expected its files as they were when the run began, got" + " changed ones: "
-                            + String.join(", ", changed) + "; run it again once nobody writes to it",
-                    null);
-        }
     }
 
     /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */

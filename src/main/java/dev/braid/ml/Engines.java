@@ -2,6 +2,7 @@ package dev.braid.ml;
 
 import dev.braid.spark.FusionEngine;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -26,7 +27,8 @@ final class Engines implements AutoCloseable {
 
     @Override
     public synchronized void close() {
-        opened.values().forEach(each -> each.engine().close());
-        opened.clear();
+        List<Opened> all = List.copyOf(opened.values());
+        opened.clear(); // Whatever fails below: an engine that is closed must not be used again.
+        all.forEach(each -> each.engine().close());
     }
 }

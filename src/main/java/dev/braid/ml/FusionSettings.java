@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.col;
 import dev.braid.InputException;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelDigest;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.Precision;
@@ -18,6 +19,7 @@ import dev.braid.spark.RowPolicy.OnBadRow;
 import dev.braid.spark.RowPolicy.OnMissing;
 import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
+import dev.braid.spark.TransientException;
 import dev.braid.spark.VectorForm;
 import dev.braid.spark.Verification;
 import java.util.ArrayList;
@@ -110,12 +112,15 @@ record FusionSettings(
      *
      * @throws InputException if the model is not the one that is meant, is damaged, does not give PyTorch's numbers here, or
      *     cannot give what is asked for
+     * @throws TransientException if its files change while they are read
      */
     FusionEngine open(SparkSession session) {
         Configuration hadoop = session.sparkContext().hadoopConfiguration();
-        ModelDigest.of(model, hadoop).require(modelSha256);
+        ModelDigest digest = ModelDigest.of(model, hadoop);
+        digest.require(modelSha256);
         Checkpoint stored = Checkpoint.read(model, hadoop);
         Checkpoint checkpoint = pooling == null ? stored : stored.withPooling(pooling);
+        checkBudget(checkpoint.config());
         FusionConfig config = new FusionConfig(
                 TableColumns.of(checkpoint.config(), key, List.of(), columns, dtypes, selections),
                 maxTokens,
@@ -127,6 +132,15 @@ record FusionSettings(
         FusionEngine.check(checkpoint, config);
         Verification verification =
                 noVerify ? Verification.skipped() : Verification.of(model, stored, tolerance, precision, hadoop);
+        Verification.refuseChanged(digest);
         return FusionEngine.open(session, checkpoint, verification.proof(), config);
+    }
+
+    private void checkBudget(ModelConfig config) {
+        int fewest = config.leadingTokens() + config.modalities().size();
+        if (maxTokens < fewest) {
+            throw new InputException("Cannot fuse batches of 'maxTokens' " + maxTokens + ": expected at least " + fewest
+                    + " (a token per modality of the model" + (config.clsToken() ? ", and CLS" : "") + ")");
+        }
     }
 }

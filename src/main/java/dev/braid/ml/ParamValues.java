@@ -76,10 +76,13 @@ final class ParamValues {
         return number;
     }
 
-    /** One of a few things that have names; null where none is set, or a wrong one. */
+    /** One of a few things that have names; null where a wrong one is set, or none and there is none by default. */
     <T> T one(Param<String> param, Function<T, String> name, List<T> all) {
         String text = text(param);
-        return text == null ? null : named(param, text, name, all);
+        if (text == null && !params.hasDefault(param)) {
+            return null;
+        }
+        return named(param, text == null ? "" : text, name, all);
     }
 
     /** Any of a few things that have names, at least one. */

@@ -88,8 +88,9 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) {
-            return out.number(place, VectorForm.scale(row.pooled()), hash);
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) throws UnfitValueException {
+            float[] vector = FusedRow.fit(row.pooled(), VectorForm.INT8, name(), "");
+            return out.number(place, VectorForm.scale(vector), hash);
         }
     }
 
@@ -154,10 +155,11 @@ abstract class FusedColumn implements Serializable {
         }
 
         @Override
-        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) {
+        long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) throws UnfitValueException {
             float[] scales = new float[row.tokens()];
             for (int t = 0; t < scales.length; t++) {
-                scales[t] = VectorForm.scale(row.token(t));
+                float[] vector = FusedRow.fit(row.token(t), VectorForm.INT8, name(), "token " + t + ", ");
+                scales[t] = VectorForm.scale(vector);
             }
             return vectors.floats(place, scales, hash);
         }

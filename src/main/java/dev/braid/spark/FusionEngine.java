@@ -99,6 +99,7 @@ public final class FusionEngine implements AutoCloseable {
      *     InputException} as a cause
      */
     public Dataset<Row> fuse(Dataset<Row> paired) {
+        refuseStream(paired);
         return fuse(PairedTable.of(paired, config.columns()), null);
     }
 
@@ -163,9 +164,18 @@ public final class FusionEngine implements AutoCloseable {
      * @throws InputException as {@link #fuse(Dataset)}, or if the table has a column of the name of a fused one
      */
     public Dataset<Row> append(Dataset<Row> table) {
+        refuseStream(table);
         List<String> all = List.of(table.columns());
         PairedTable paired = PairedTable.of(table, config.columns().keepingAll(all));
         return dataset(paired, all, null);
+    }
+
+    private static void refuseStream(Dataset<Row> table) {
+        if (table.isStreaming()) {
+            throw new InputException(
+                    "Cannot fuse a stream: expected a table, got one that is still read; fuse each of its"
+                            + " batches in foreachBatch");
+        }
     }
 
     private Dataset<Row> dataset(PairedTable paired, List<String> carried, FusionProgress progress) {

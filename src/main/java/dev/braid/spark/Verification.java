@@ -3,10 +3,12 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.ModelDigest;
 import dev.braid.model.FusionModel;
 import dev.braid.model.GoldenResult;
 import dev.braid.model.Precision;
 import dev.braid.model.Proof;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
@@ -53,6 +55,22 @@ public record Verification(Optional<Proof> proof, String outcome) {
                     rounded.smallest().digits());
         }
         return new Verification(Optional.of(proof), outcome);
+    }
+
+    /**
+     * To be called once the model is read: it is that of the digest only if no file has changed since.
+     *
+     * @throws TransientException if one has
+     */
+    public static void refuseChanged(ModelDigest digest) {
+        List<String> changed = digest.changes();
+        if (!changed.isEmpty()) {
+            throw new TransientException(
+                    "Cannot use model '" + digest.directory()
+                            + "': expected its files as they were when the run began, got" + " changed ones: "
+                            + String.join(", ", changed) + "; run it again once nobody writes to it",
+                    null);
+        }
     }
 
     private static void checkOnDriver(Precision precision) {

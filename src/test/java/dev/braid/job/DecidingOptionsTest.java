@@ -7,6 +7,7 @@ import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelDigest;
 import dev.braid.spark.TransientException;
+import dev.braid.spark.Verification;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -168,12 +169,12 @@ class DecidingOptionsTest {
         ModelDigest digest = ModelDigest.of(directory.toString(), HADOOP);
         digest.sha256();
         Files.writeString(directory.resolve("notes.txt"), "read by nobody");
-        FuseOptions.refuseChanged(digest);
+        Verification.refuseChanged(digest);
 
         Files.setLastModifiedTime(directory.resolve("config.json"), FileTime.fromMillis(1));
         Files.delete(directory.resolve("golden.safetensors"));
         Files.writeString(directory.resolve("another.safetensors"), "");
-        assertThatThrownBy(() -> FuseOptions.refuseChanged(digest))
+        assertThatThrownBy(() -> Verification.refuseChanged(digest))
                 .isInstanceOf(TransientException.class)
                 .hasMessage("Cannot use model '" + directory + "': expected its files as they were when the run began,"
                         + " got changed ones: 'another.safetensors', 'config.json', 'golden.safetensors'; run it again"

@@ -105,6 +105,22 @@ class VectorsTest {
         }
     }
 
+    @Test
+    void theScaleOfAResultThatIsNotFiniteIsRefusedToo() {
+        Dataset<Row> huge =
+                table().withColumn("visual", functions.expr("transform(visual, t -> transform(t, x -> 3.4e38F))"));
+        FusionConfig config =
+                new FusionConfig(GOLDEN.columns(), 64, false, BOTH, VectorForm.INT8, Precision.FLOAT32, RowPolicy.FAIL);
+        try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
+            for (String scale : List.of("fused_scale", "fused_tokens_scales")) {
+                assertThatThrownBy(() -> engine.fuse(huge).select(scale).collectAsList())
+                        .rootCause()
+                        .isInstanceOf(InputException.class)
+                        .hasMessageContaining("column '" + scale + "' would hold NaN at ");
+            }
+        }
+    }
+
     private List<Row> fuse(VectorForm form) {
         FusionConfig config =
                 new FusionConfig(GOLDEN.columns(), 64, false, BOTH, form, Precision.FLOAT32, RowPolicy.FAIL);
