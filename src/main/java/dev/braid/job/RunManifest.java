@@ -51,6 +51,6 @@ record RunManifest(Instant start, String spark, Manifest.Origin origin) {
                 Duration.between(start, now).toMillis() / 1000.0,
                 shards,
                 update,
-                partitions ? Manifest.earlier(run.base(), shards) : null);
+                partitions ? Manifest.earlier(run.base(), shards, update != null) : null);
     }
 }

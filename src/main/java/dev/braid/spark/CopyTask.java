@@ -117,6 +117,9 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
                 InternalRow row = rows.next().values();
                 long own = hash.of(row);
                 long[] part = parts.computeIfAbsent(source.current(), uri -> new long[3]);
+                if (!partition(source.current()).equals(partition)) {
+                    throw new IllegalStateException("expected files of one partition, got another's in the same task");
+                }
                 part[0]++;
                 part[2] += own;
                 if (next < gone.length && gone[next] == number) {

@@ -64,6 +64,7 @@ final class FileCopies {
         SparkSession session = reading.session();
         session.conf().set("spark.sql.files.maxPartitionBytes", A_FILE_EACH);
         session.conf().set("spark.sql.files.openCostInBytes", A_FILE_EACH);
+        session.conf().set("spark.sql.files.maxPartitionNum", String.valueOf(Integer.MAX_VALUE));
         Dataset<Row> all = PublishedTable.read(
                 session,
                 files.stream().map(file -> new Path(table, file.file())).toList());

@@ -71,7 +71,7 @@ final class FusedFiles {
         FileSystem files = path.getFileSystem(settings);
         // A table without rows may have no partition, and its file shows its columns.
         JavaRDD<StoredRow> partitions = rows.getNumPartitions() > 0 ? rows : spark.parallelize(List.of(), 1);
-        String plan = SparkSettings.planDigest(session, settings, partitions.getNumPartitions());
+        String plan = SparkSettings.planDigest(session, settings, partitions.getNumPartitions(), run.id());
         List<Shard> finished = RunDirectory.finishedShards(path, plan, files);
         Set<Integer> done = finished.stream()
                 .flatMap(shard -> shard.partitions().stream())
@@ -89,7 +89,10 @@ final class FusedFiles {
                 spark,
                 settings,
                 () -> rejected.await(merged.mapPartitionsWithIndex(task, false).collectAsync()));
-        return complete(RunDirectory.shards(path, files), partitions.getNumPartitions());
+        List<Shard> own = RunDirectory.shards(path, files).stream()
+                .filter(shard -> shard.plan().equals(plan)) // A run that was overtaken may have tasks that still end.
+                .toList();
+        return complete(own, partitions.getNumPartitions());
     }
 
     /**

@@ -119,11 +119,13 @@ public final class FusedTable {
      * @throws InputException if nothing can be written next to it
      */
     public Optional<RunDirectory> begin(String identity) throws IOException {
-        return begin(run -> {
+        return begin((run, recovered) -> {
+            boolean isRecovered =
+                    recovered.filter(there -> there.identity().equals(identity)).isPresent();
             Optional<Manifest> done = Manifest.of(output, files)
                     // A table that was updated may have rows that this input would not give.
                     .filter(there -> there.identity().equals(identity) && there.update() == null);
-            if (done.isPresent() && !overwrite) {
+            if (done.isPresent() && (isRecovered || !overwrite)) {
                 refuseMissing(done.get());
                 return false;
             }
@@ -148,6 +150,14 @@ public final class FusedTable {
          * @throws InputException if the run's files cannot go into this table
          */
         boolean isDone(Manifest published);
+
+        /**
+         * Refuses a table without a manifest that the run would replace with more than it may.
+         *
+         * @param files of the table, by their paths in it
+         * @throws OutputExistsException if there is more
+         */
+        default void refuseUnknown(Set<String> files) {}
     }
 
     /**
@@ -158,10 +168,18 @@ public final class FusedTable {
      * @throws InputException as {@link IntoTable#isDone}
      */
     public Optional<RunDirectory> begin(IntoTable into) throws IOException {
-        return begin(run -> {
+        return begin((run, recovered) -> {
+            if (recovered
+                            .filter(there -> there.identity().equals(into.identity(Optional.empty())))
+                            .isPresent()
+                    && overwrite) {
+                return false;
+            }
             Optional<Manifest> published = Manifest.of(output, files);
             if (published.isEmpty()) {
-                check.refuseExisting(overwrite);
+                if (check.refuseExisting(overwrite)) {
+                    into.refuseUnknown(TableDirectory.names(output, files));
+                }
                 run.resume(into.identity(published));
                 return true;
             }
@@ -179,15 +197,16 @@ public final class FusedTable {
 
     /** Makes a run directory ready; gives false if there is nothing to do. */
     private interface Beginning {
-        boolean of(RunDirectory run) throws IOException;
+        /** @param recovered what was published now of a run that had been killed */
+        boolean of(RunDirectory run, Optional<Manifest> recovered) throws IOException;
     }
 
     private Optional<RunDirectory> begin(Beginning beginning) throws IOException {
         check.create(output.getParent());
         RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output);
         try {
-            publisher.recover(run);
-            if (beginning.of(run)) {
+            Optional<Manifest> recovered = publisher.recover(run);
+            if (beginning.of(run, recovered)) {
                 return Optional.of(run);
             }
             run.close();

@@ -83,13 +83,20 @@ final class InPlace {
             return run.equals(note.over()) || run.equals(finished.run());
         }
         if (note.over() != null) {
-            // Not every store replaces a file at once: the run may have been killed while it wrote this one.
-            return files.exists(new Path(output, Manifest.FILE));
+            // Not every file system replaces a file at once: the run may have been killed while it wrote this one, half
+            // of
+            // which is there, or while nothing was.
+            return files.exists(new Path(output, Manifest.FILE)) || isThere(finished);
         }
         Set<String> others = present();
         others.removeAll(note.obsolete());
         others.removeAll(finished.paths());
         return others.isEmpty();
+    }
+
+    /** Whether every file of a table is at the place. */
+    private boolean isThere(Manifest table) throws IOException {
+        return present().containsAll(table.paths());
     }
 
     /** All files at the place but those that say what the table is, by their paths in it. */
@@ -115,6 +122,9 @@ final class InPlace {
         Set<String> unpublished = finished.paths();
         unpublished.retainAll(below(run)); // The others are there already.
         StorageCalls.all(List.copyOf(unpublished), path -> move(new Path(run, path), new Path(output, path)));
+        if (!isThere(finished)) {
+            throw new IOException("some of the table's files are gone");
+        }
         Json.replace(finished, new Path(output, Manifest.FILE), scratch, files);
         files.create(new Path(output, SUCCESS), true).close();
         try {

@@ -20,6 +20,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.PathIOException;
+import org.apache.hadoop.fs.UnsupportedFileSystemException;
 
 /** Small JSON files. */
 final class Json {
@@ -64,7 +65,8 @@ final class Json {
 
     /**
      * Writes a file in place of an older one, if there is one. Readers find the old or the new one at every moment, on the local
-     * file system, on HDFS and in object stores whose objects appear when they are complete.
+     * file system, on HDFS and in object stores whose objects appear when they are complete; elsewhere it may be missing, or
+     * half there, for a moment.
      *
      * @param scratch a directory on the same file system, where it is written first, except in an object store
      */
@@ -82,8 +84,13 @@ final class Json {
         } else if (Publication.isObjectStore(files, file)) {
             create(value, file, true, files);
         } else {
-            FileContext.getFileContext(files.getUri(), files.getConf())
-                    .rename(unfinished(value, file, scratch, files), file, Options.Rename.OVERWRITE);
+            Path unfinished = unfinished(value, file, scratch, files);
+            try {
+                FileContext.getFileContext(files.getUri(), files.getConf())
+                        .rename(unfinished, file, Options.Rename.OVERWRITE);
+            } catch (UnsupportedFileSystemException noContext) { // a file system of Hadoop's older interface alone
+                create(value, file, true, files);
+            }
         }
     }
 

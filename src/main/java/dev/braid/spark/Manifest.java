@@ -135,9 +135,17 @@ public record Manifest(
      * The runs that wrote partitions of a table and have files among those that it has now.
      *
      * @param there the table that was there, if any
+     * @param updated whether an update made the new one of it: a run that lost a file to that is none of them, as its partitions
+     *     are not what it wrote any more
      */
-    public static List<Run> earlier(Optional<Manifest> there, List<Shard> files) {
+    public static List<Run> earlier(Optional<Manifest> there, List<Shard> files, boolean updated) {
         Set<String> runs = files.stream().map(Shard::run).collect(Collectors.toSet());
+        if (updated) {
+            Set<String> paths = files.stream().map(Shard::file).collect(Collectors.toSet());
+            there.map(Manifest::files).orElse(List.of()).stream()
+                    .filter(shard -> shard.file() != null && !paths.contains(shard.file()))
+                    .forEach(shard -> runs.remove(shard.run()));
+        }
         return there.map(Manifest::runs).orElse(List.of()).stream()
                 .filter(run -> runs.contains(run.run()))
                 .toList();

@@ -88,7 +88,7 @@ final class Owner implements AutoCloseable {
         this.beating = beats.scheduleWithFixedDelay(this::beat, beatMillis, beatMillis, TimeUnit.MILLISECONDS);
     }
 
-    private void beat() {
+    private synchronized void beat() {
         try {
             if (!isTaken()) {
                 Json.create(claim, file, true, files);
@@ -101,11 +101,14 @@ final class Owner implements AutoCloseable {
         }
     }
 
-    /** Whether another run has taken the output, which it does if this one stands still for long, or is faster by a moment. */
-    boolean isTaken() throws IOException {
-        return Json.read(file, Claim.class, files)
-                .filter(there -> !there.equals(claim))
-                .isPresent();
+    /**
+     * Whether another run has taken the output, which it does if this one stands still for long, or is faster by a moment; it may
+     * have ended since.
+     */
+    synchronized boolean isTaken() throws IOException {
+        Optional<Claim> there = Json.read(file, Claim.class, files);
+        // A disk that was full may have left half of this run's own.
+        return there.map(other -> !other.equals(claim)).orElse(!files.exists(file));
     }
 
     /**

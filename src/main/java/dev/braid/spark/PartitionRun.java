@@ -62,6 +62,21 @@ public record PartitionRun(String table, Partitioning partitions, Manifest.Origi
         return false;
     }
 
+    /** Where no manifest says whose the other partitions are, they are nobody's to delete. */
+    @Override
+    public void refuseUnknown(Set<String> files) {
+        List<String> others = files.stream()
+                .map(Partitioning::of)
+                .filter(partition -> !partition.isEmpty() && !partitions.paths().contains(partition))
+                .distinct()
+                .toList();
+        if (!others.isEmpty()) {
+            throw new OutputExistsException("Cannot write partitions of '" + table + "': expected a table with a "
+                    + Manifest.FILE + " that can be read, got one without, of which other partitions would be lost: "
+                    + first(others) + "; choose another path, or remove the table yourself");
+        }
+    }
+
     private static Set<String> partitions(Manifest published) {
         return published.files().stream()
                 .filter(shard -> shard.file() != null)

@@ -129,24 +129,28 @@ final class Publisher {
     /**
      * Finishes, or takes back, what a run that was killed while it published has left.
      *
+     * @return what such a run has published, now or just before it was killed
      * @throws IOException if the file system fails
      */
-    void recover(RunDirectory run) throws IOException {
+    Optional<Manifest> recover(RunDirectory run) throws IOException {
         Optional<Manifest> finished = run.finished();
         Optional<InPlace.Note> note = finished.isEmpty() ? Optional.empty() : inPlace.note(run.path());
-        recover(run.path(), finished.isPresent() && note.isEmpty());
-        if (note.isPresent()) {
-            if (inPlace.fits(note.get(), finished.get())) {
-                log.warn("Publishing what a run had finished for '{}' when it was killed", Shown.of(output));
-                inPlace.publish(run.path(), note.get(), finished.get());
-            } else {
-                log.warn("Removing what a run had finished for '{}', as the table is another now", Shown.of(output));
-                run.delete();
-            }
+        boolean published = recover(run.path(), finished.isPresent() && note.isEmpty());
+        if (note.isEmpty()) {
+            return published ? Manifest.of(output, files) : Optional.empty();
         }
+        if (inPlace.fits(note.get(), finished.get())) {
+            log.warn("Publishing what a run had finished for '{}' when it was killed", Shown.of(output));
+            inPlace.publish(run.path(), note.get(), finished.get());
+            return finished;
+        }
+        log.warn("Removing what a run had finished for '{}', as the table is another now", Shown.of(output));
+        run.delete();
+        return Optional.empty();
     }
 
-    private void recover(Path run, boolean finished) throws IOException {
+    /** The same of a run that publishes by a rename. */
+    private boolean recover(Path run, boolean finished) throws IOException {
         Path replaced = replaced();
         if (files.exists(removing())) {
             log.warn(
@@ -155,7 +159,7 @@ final class Publisher {
             remove(replaced);
         }
         if (!files.exists(replaced)) {
-            return;
+            return false;
         }
         if (files.exists(output)) {
             log.warn("Removing the table that a run replaced before it was killed: '{}'", Shown.of(replaced));
@@ -165,9 +169,10 @@ final class Publisher {
         } else {
             log.warn("Putting the table back that was at '{}' when a run was killed", Shown.of(output));
             move(replaced, output);
-            return;
+            return false;
         }
         remove(replaced);
+        return true;
     }
 
     /** A file that exists while the old table is deleted: half of that must never be put back. */

@@ -100,6 +100,10 @@ public final class RunDirectory implements AutoCloseable {
     /** The same for a run whose files go into a table. */
     void resume(String identity, Manifest table) throws IOException {
         base = table;
+        if (finished().isPresent() && !files.exists(new Path(directory, InPlace.NOTE))) {
+            log.warn("Removing what a run had finished, as it knew nothing of the table that is there now");
+            remove();
+        }
         resume(identity);
     }
 

@@ -267,9 +267,12 @@ final class SparkSettings {
      * Digest of how Spark splits an input into partitions, and of how files are written (compression, encryption).
      *
      * @param writing what {@link #writing} gives for the session
+     * @param run whose files they are
      */
-    static String planDigest(SparkSession session, Configuration writing, int partitions) {
-        StringBuilder text = new StringBuilder(session.version())
+    static String planDigest(SparkSession session, Configuration writing, int partitions, String run) {
+        StringBuilder text = new StringBuilder(run)
+                .append(' ')
+                .append(session.version())
                 .append(' ')
                 .append(partitions)
                 .append(' ')

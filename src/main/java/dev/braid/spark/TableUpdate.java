@@ -121,7 +121,10 @@ public record TableUpdate(
         return published(run).map(there -> there.rows(keys)).orElse(keys.rows());
     }
 
+    /** Empty where the table has no rows, and so no keys. */
     private Optional<PublishedTable> published(RunDirectory run) {
-        return run.base().map(there -> new PublishedTable(spark, table, there, config, model, changedBy, prune));
+        return run.base()
+                .filter(there -> there.files().stream().anyMatch(shard -> shard.file() != null))
+                .map(there -> new PublishedTable(spark, table, there, config, model, changedBy, prune));
     }
 }

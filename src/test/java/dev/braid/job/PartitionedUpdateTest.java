@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.apache.hadoop.fs.FileUtil;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -83,6 +84,41 @@ class PartitionedUpdateTest {
         assertThat(input.fuse("out", BY, keep).error()).contains("expected partitions that do not exist, got 'dt=d0'");
         report(input.fuse("out", BY, keep, "--overwrite"));
         assertThat(input.manifest("out").at("/rows").asInt()).isEqualTo(2);
+    }
+
+    @Test
+    void aRunThatLostAPartitionToAnUpdateIsNotTakenForDone() throws IOException {
+        input.add(rows(0, 16, 1));
+        report(input.fuse("out", BY));
+        Path kept = Files.move(directory.resolve("visual"), directory.resolve("kept"));
+        input.add(rows(0, 8, 1));
+        assertThat(report(input.fuse("out", UPDATE, BY, "--prune"))).contains("8 removed");
+        FileUtil.fullyDelete(directory.resolve("visual").toFile());
+        Files.move(kept, directory.resolve("visual"));
+
+        assertThat(input.fuse("out", BY).error()).contains("expected partitions that do not exist, got 'dt=d0'");
+        report(input.fuse("out", BY, "--overwrite"));
+        assertThat(input.manifest("out").at("/rows").asInt()).isEqualTo(16);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aTableWithoutRowsGrowsLikeAnyOther(boolean partitioned) throws IOException {
+        String[] update = partitioned ? new String[] {UPDATE, "--prune", BY} : new String[] {UPDATE, "--prune"};
+        String[] full = partitioned ? new String[] {BY} : new String[0];
+        input.add(rows(0, 0, 1));
+        report(input.fuse("out", update));
+        input.add(rows(0, 12, 1));
+        report(input.fuse("out", update));
+        input.assertAsWrittenAnew("out", full);
+
+        input.clear();
+        input.add(rows(0, 0, 1));
+        report(input.fuse("out", update));
+        input.clear();
+        input.add(rows(3, 9, 1));
+        report(input.fuse("out", update));
+        input.assertAsWrittenAnew("out", full);
     }
 
     @ParameterizedTest

@@ -185,10 +185,13 @@ class PartitionRunTest {
         assertThatThrownBy(() -> run("a", false))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessageContaining("expected a path that does not exist");
+        write("b", "n >= 3", "'b'");
+        assertThatThrownBy(() -> run("b", true))
+                .isInstanceOf(OutputExistsException.class)
+                .hasMessageContaining("of which other partitions would be lost: 'dt=a'");
         assertThat(run("a", true).orElseThrow().earlier()).isEmpty();
         assertThat(ids()).hasSize(3);
         Files.writeString(table().resolve("dt=a/thesis.tex"), "mine");
-        write("b", "n >= 3", "'b'");
         assertThatThrownBy(() -> run("b", false)).isInstanceOf(OutputExistsException.class);
     }
 
@@ -244,7 +247,12 @@ class PartitionRunTest {
                             shards.addAll(tables.quarantine(keys, path, run.id()));
                             List<Shard> all = parts.files(shards, tables, keys, run);
                             return Written.manifest(
-                                    run.id(), origin.identity(), used, options, all, Manifest.earlier(run.base(), all));
+                                    run.id(),
+                                    origin.identity(),
+                                    used,
+                                    options,
+                                    all,
+                                    Manifest.earlier(run.base(), all, false));
                         },
                         manifest -> parts.rows(keys, manifest, run),
                         () -> {}));

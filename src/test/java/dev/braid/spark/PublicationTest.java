@@ -234,6 +234,18 @@ class PublicationTest {
         assertThat(files(".out.run")).contains("_plan.json").hasSize(4);
     }
 
+    @Test
+    void soDoesOneWhoseSuccessorHasEnded() throws IOException {
+        FusedTable table = table(new Configuration(), false);
+        try (RunDirectory run = table.begin("new").orElseThrow()) {
+            Files.delete(directory.resolve(".out.owner"));
+            assertThatThrownBy(() -> table.write(run, files(run, "new"), ROWS))
+                    .isInstanceOf(OutputExistsException.class)
+                    .hasMessageContaining("expected to be its only run, got another");
+        }
+        assertThat(directory.resolve("out")).doesNotExist();
+    }
+
     private void place(Before before) throws IOException {
         FileUtil.fullyDelete(directory.resolve("out").toFile());
         if (before == Before.BRAIDS_TABLE) {

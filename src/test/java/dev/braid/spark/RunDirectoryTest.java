@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -250,14 +251,38 @@ class RunDirectoryTest {
         assertThat(names(directory)).containsExactly("out");
     }
 
-    @Test
-    void aRunKilledBetweenBothRenamesIsFinishedByTheNext() throws IOException {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aRunKilledBetweenBothRenamesIsFinishedByTheNext(boolean overwrite) throws IOException {
         Written.write(table(false), "old", rows(9), 9);
         leaveAFinishedTable("a", 3);
         Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
-        assertThat(table(false).begin("a")).isEmpty();
+        assertThat(table(overwrite).begin("a")).isEmpty();
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
         assertThat(names(directory)).containsExactly("out");
+    }
+
+    @Test
+    void whatARunFinishedBeforeThereWasATableIsNotPublishedOverIt() throws IOException {
+        leaveAFinishedTable("a", 3);
+        Files.move(directory.resolve(".out.run"), directory.resolve("aside"));
+        Written.write(table(false), "old", rows(9), 9);
+        Files.move(directory.resolve("aside"), directory.resolve(".out.run"));
+        FusedTable.IntoTable more = new FusedTable.IntoTable() {
+            @Override
+            public String identity(Optional<Manifest> published) {
+                return "a";
+            }
+
+            @Override
+            public boolean isDone(Manifest published) {
+                return false;
+            }
+        };
+        try (RunDirectory run = table(true).begin(more).orElseThrow()) {
+            assertThat(run.base()).isPresent();
+            assertThat(run.finished()).isEmpty();
+        }
     }
 
     @Test

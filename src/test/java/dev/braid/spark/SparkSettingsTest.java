@@ -134,6 +134,8 @@ class SparkSettingsTest {
                 });
         spark.conf().set("parquet.encryption.key.access.token", "renewed");
         assertThat(planDigest()).isEqualTo(plan);
+        assertThat(SparkSettings.planDigest(spark, SparkSettings.writing(spark), 3, "other"))
+                .isNotEqualTo(plan);
     }
 
     @ParameterizedTest
@@ -166,6 +168,6 @@ class SparkSettingsTest {
     }
 
     private String planDigest() {
-        return SparkSettings.planDigest(spark, SparkSettings.writing(spark), 3);
+        return SparkSettings.planDigest(spark, SparkSettings.writing(spark), 3, "run");
     }
 }
