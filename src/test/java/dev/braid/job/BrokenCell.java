@@ -224,7 +224,7 @@ final class BrokenCell {
             case POOLED_TOKEN_DROPPED -> {
                 kept[0] = false;
                 kept[1 + random.nextInt(kept.length - 1)] = true;
-                select();
+                store(); // What was damaged while it was not kept may be kept now.
             }
             case TOO_LONG -> {
                 fill(1 + (columns.limited() ? columns.modality().maxPositions() : maxTokens));

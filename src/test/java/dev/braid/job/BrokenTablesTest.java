@@ -67,7 +67,7 @@ class BrokenTablesTest {
     private static final String GOLDEN = "src/test/resources/golden/";
 
     /** One for each seed; 50 or a multiple. */
-    private static final int TABLES = Integer.getInteger("braid.tables", 300);
+    private static final int TABLES = Integer.getInteger("braid.tables", 100);
 
     private static final int TABLES_OF_A_BLOCK = 50;
     private static final int AT_ONCE = 2;
