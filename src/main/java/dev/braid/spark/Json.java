@@ -21,6 +21,7 @@ import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.PathIOException;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
+import org.apache.hadoop.ipc.RemoteException;
 
 /** Small JSON files. */
 final class Json {
@@ -120,6 +121,12 @@ final class Json {
         }
         try (FSDataOutputStream out = files.create(file, overwrite || local)) {
             out.write(bytes);
+        } catch (RemoteException refused) {
+            // HDFS says so of a file that another writer has created and not closed yet.
+            if (!overwrite && refused.getClassName().endsWith(".AlreadyBeingCreatedException")) {
+                throw new FileAlreadyExistsException(file.toString());
+            }
+            throw refused;
         }
     }
 
