@@ -6,10 +6,9 @@ import subprocess
 
 from faults_in_place import UPDATE, growing, halted
 from faults_in_place import publishing as changes
-from faults_kills import halting, one_of_two
-from faults_runs import BIG_SPARK, HOME, LONG, ROOT, SHORT, Place, big, check, differs, few, paired, recomputed, small
+from faults_kills import halting, kill_and_resume, pair_elsewhere
+from faults_runs import BIG_SPARK, HOME, ROOT, SHORT, Place, big, check, differs, few, paired, small
 
-AUDIT = str(HOME / "jobs" / "audit.sh")
 # The changes with which a table is replaced.
 PUBLISHING = ["rename out 1", "rename .out.run 1", "delete .out.replaced 1"]
 
@@ -60,12 +59,6 @@ class RemotePlace(Place):
         self.hdfs.shell("-get", f"{self.remote}/.{self.output.name}.run/_shards", self.scratch)
         return len(list(copy.glob("[0-9]*.json")))
 
-    def audit(self, expected=0):
-        environment = os.environ | {"BRAID_EMBEDDED": "1", "SPARK_SUBMIT_OPTS": f"{SHORT} -Djava.io.tmpdir={self.scratch}"}
-        run = subprocess.run([AUDIT, "--master", "local[2]", "--", "--output", self.uri()], env=environment, cwd=self.scratch,
-                             capture_output=True, text=True, timeout=LONG)  # fmt: skip
-        return "" if run.returncode == expected else f"audit ends with {run.returncode}: {run.stderr.strip()[-300:]}"
-
 
 def hdfs():
     """What the other checks do to local files, on HDFS."""
@@ -74,13 +67,7 @@ def hdfs():
     try:
         reference = big()
         place = RemotePlace("remote", paired(), started, spark=BIG_SPARK)
-        process = place.start(hook=place.hold(4))
-        place.wait(process, 4)
-        place.kill(process)
-        before = place.shards()
-        check(f"HDFS: kill -9 with {len(before)} tasks finished, then run again", [
-            "" if before else "no task had finished", place.run(), *differs(place, reference), place.left(), recomputed(place, before),
-            place.audit()])  # fmt: skip
+        kill_and_resume("HDFS", place, reference)
         first = place.manifest()["run"]
         check("HDFS: the same command again has nothing to do; --overwrite computes it again", [
             place.run(), "" if "Nothing to do" in place.out else place.out, "" if place.manifest()["run"] == first else "another run",
@@ -91,8 +78,7 @@ def hdfs():
         check("HDFS: the audit misses a file that was removed", [place.audit(3)])
 
         place = RemotePlace("remote-pair", paired(), started, spark=BIG_SPARK)
-        check("HDFS: of two runs with one output, one wins and the other is told", [
-            *one_of_two(place), *differs(place, reference), place.left()])  # fmt: skip
+        pair_elsewhere("HDFS", place, reference)
         publishing(started)
         in_place(started)
     finally:

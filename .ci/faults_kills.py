@@ -149,3 +149,19 @@ def one_of_two(place):
         "" if codes == [0, 2] else f"exit codes {codes}: {[error[-300:] for error in errors]}",
         "" if "expected no other run that writes it" in loser else f"the other says '{loser.strip()[-300:]}'",
     ]  # fmt: skip
+
+
+def kill_and_resume(store, place, reference):
+    """A run elsewhere than on the local disk is killed, and goes on."""
+    process = place.start(hook=place.hold(4))
+    place.wait(process, 4)
+    place.kill(process)
+    before = place.shards()
+    check(f"{store}: kill -9 with {len(before)} tasks finished, then run again", [
+        "" if before else "no task had finished", place.run(), *differs(place, reference), place.left(), recomputed(place, before),
+        place.audit()])  # fmt: skip
+
+
+def pair_elsewhere(store, place, reference):
+    check(f"{store}: of two runs with one output, one wins and the other is told", [
+        *one_of_two(place), *differs(place, reference), place.left()])  # fmt: skip

@@ -60,8 +60,19 @@ class Place:
         """The output as the command line names it."""
         return str(self.output)
 
+    def options(self):
+        """What every command needs to reach a place elsewhere."""
+        return []
+
     def fetch(self):
         """Brings what is at a place elsewhere into the directory."""
+
+    def audit(self, expected=0):
+        """Audits the output; the problem, if that ends otherwise."""
+        environment = os.environ | {"BRAID_EMBEDDED": "1", "SPARK_SUBMIT_OPTS": f"{SHORT} -Djava.io.tmpdir={self.scratch}"}
+        command = [HOME / "jobs" / "audit.sh", "--master", "local[2]", *self.options(), "--", "--output", self.uri()]
+        run = subprocess.run(command, env=environment, cwd=self.scratch, capture_output=True, text=True, timeout=LONG)
+        return "" if run.returncode == expected else f"audit ends with {run.returncode}: {run.stderr.strip()[-300:]}"
 
     def start(self, *options, spark=(), hook=None, env=None):
         """Starts a run; 'hook' is the properties of Halting.java."""

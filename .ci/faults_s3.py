@@ -15,17 +15,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from faults_in_place import named
-from faults_kills import halting, one_of_two
-from faults_runs import BIG_SPARK, FEW, HOME, LONG, ROOT, Place, big, check, differs, few, paired, published, recomputed, small
+from faults_kills import halting, kill_and_resume, pair_elsewhere
+from faults_runs import BIG_SPARK, FEW, HOME, LONG, ROOT, Place, big, check, differs, few, paired, published, small
 from faults_tables import ROWS, SCHEMA, rows, write_table
 
 BUCKET = "braid"
-AUDIT = str(HOME / "jobs" / "audit.sh")
 # Changes that publish a table, as the driver names them: over an older one, and where none is.
 PART = "part-00000-ID.zstd.parquet 1"
 OVER = ["create _manifest.json 1", f"rename {PART}", "create _manifest.json 2", f"delete {PART}"]
 NEW = [f"rename {PART}", "create _manifest.json 2"]
-
 
 
 class Store:
@@ -136,12 +134,6 @@ class StorePlace(Place):
     def records(self):
         return len([key for key in self.store.keys(f"{self.remote}/.{self.output.name}.run/_shards/") if key.endswith(".json")])
 
-    def audit(self, expected=0):
-        environment = os.environ | {"BRAID_EMBEDDED": "1", "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={self.scratch}"}
-        run = subprocess.run([AUDIT, "--master", "local[2]", *self.options(), "--", "--output", self.uri()], env=environment,
-                             cwd=self.scratch, capture_output=True, text=True, timeout=LONG)  # fmt: skip
-        return "" if run.returncode == expected else f"audit ends with {run.returncode}: {run.stderr.strip()[-300:]}"
-
     def job(self, target):
         """A job of Spark alone copies the table; what is wrong, and the rows that it found."""
         settings = {"spark.master": "local[2]", "spark.ui.enabled": "false"} | self.store.settings()
@@ -170,19 +162,12 @@ def s3():
 def kills(store):
     reference = big()
     place = StorePlace("s3-big", paired(), store, spark=BIG_SPARK)
-    process = place.start(hook=place.hold(4))
-    place.wait(process, 4)
-    place.kill(process)
-    before = place.shards()
-    check(f"S3: kill -9 with {len(before)} tasks finished, then run again", [
-        "" if before else "no task had finished", place.run(), *differs(place, reference), place.left(), recomputed(place, before),
-        place.audit()])  # fmt: skip
+    kill_and_resume("S3", place, reference)
     first = place.manifest()["run"]
     check("S3: the same command again has nothing to do", [
         place.run(), "" if "Nothing to do" in place.out else place.out, "" if place.manifest()["run"] == first else "another run"])  # fmt: skip
     pair = StorePlace("s3-pair", paired(), store, spark=BIG_SPARK)
-    check("S3: of two runs with one output, one wins and the other is told", [
-        *one_of_two(pair), *differs(pair, reference), pair.left()])  # fmt: skip
+    pair_elsewhere("S3", pair, reference)
     gone = next(place.output.glob("part-*.parquet")).name
     store.delete(f"{place.remote}/{place.output.name}/{gone}")
     check("S3: the audit misses a file that was removed", [place.audit(3)])

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.braid.Shown;
 import dev.braid.parquet.FileSchema;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -116,10 +117,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
             for (long number = 0; rows.hasNext(); number++) {
                 InternalRow row = rows.next().values();
                 long own = hash.of(row);
-                long[] part = parts.computeIfAbsent(source.current(), uri -> new long[3]);
-                if (!partition(source.current()).equals(partition)) {
-                    throw new IllegalStateException("expected files of one partition, got another's in the same task");
-                }
+                long[] part = parts.computeIfAbsent(source.current(), uri -> sums(uri, partition));
                 part[0]++;
                 part[2] += own;
                 if (next < gone.length && gone[next] == number) {
@@ -148,6 +146,15 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
             Copy copy = new Copy(path, written, lengths < 0 ? -1 : tokens, Shard.hex(fingerprint), read);
             return List.of(Json.text(copy)).iterator();
         }
+    }
+
+    /** The sums over the rows of another file, which must be of the same partition. */
+    private long[] sums(String uri, String partition) {
+        if (!partition(uri).equals(partition)) {
+            throw new IllegalStateException(
+                    "expected files of partition '" + partition + "', got '" + Shown.path(uri) + "' in the same task");
+        }
+        return new long[3];
     }
 
     /** The directory of a file in the table, with a slash; empty if that is the table's own. */

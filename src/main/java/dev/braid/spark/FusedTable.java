@@ -119,13 +119,9 @@ public final class FusedTable {
      * @throws InputException if nothing can be written next to it
      */
     public Optional<RunDirectory> begin(String identity) throws IOException {
-        return begin((run, recovered) -> {
-            boolean isRecovered =
-                    recovered.filter(there -> there.identity().equals(identity)).isPresent();
-            Optional<Manifest> done = Manifest.of(output, files)
-                    // A table that was updated may have rows that this input would not give.
-                    .filter(there -> there.identity().equals(identity) && there.update() == null);
-            if (done.isPresent() && (isRecovered || !overwrite)) {
+        return begin(identity, run -> {
+            Optional<Manifest> done = Manifest.of(output, files).filter(there -> isOf(identity, there));
+            if (done.isPresent() && !overwrite) {
                 refuseMissing(done.get());
                 return false;
             }
@@ -168,13 +164,7 @@ public final class FusedTable {
      * @throws InputException as {@link IntoTable#isDone}
      */
     public Optional<RunDirectory> begin(IntoTable into) throws IOException {
-        return begin((run, recovered) -> {
-            if (recovered
-                            .filter(there -> there.identity().equals(into.identity(Optional.empty())))
-                            .isPresent()
-                    && overwrite) {
-                return false;
-            }
+        return begin(into.identity(Optional.empty()), run -> {
             Optional<Manifest> published = Manifest.of(output, files);
             if (published.isEmpty()) {
                 if (check.refuseExisting(overwrite)) {
@@ -197,16 +187,23 @@ public final class FusedTable {
 
     /** Makes a run directory ready; gives false if there is nothing to do. */
     private interface Beginning {
-        /** @param recovered what was published now of a run that had been killed */
-        boolean of(RunDirectory run, Optional<Manifest> recovered) throws IOException;
+        boolean of(RunDirectory run) throws IOException;
     }
 
-    private Optional<RunDirectory> begin(Beginning beginning) throws IOException {
+    /** Whether a table is what a run of this identity gives; one that was updated may have rows that its input would not give. */
+    private static boolean isOf(String identity, Manifest table) {
+        return table.identity().equals(identity) && table.update() == null;
+    }
+
+    /** @param identity of the table that the run writes where nothing is: what a killed one has published is not replaced */
+    private Optional<RunDirectory> begin(String identity, Beginning beginning) throws IOException {
         check.create(output.getParent());
         RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output);
         try {
             Optional<Manifest> recovered = publisher.recover(run);
-            if (beginning.of(run, recovered)) {
+            boolean isRecovered =
+                    recovered.filter(there -> isOf(identity, there)).isPresent();
+            if (!(isRecovered && overwrite) && beginning.of(run)) {
                 return Optional.of(run);
             }
             run.close();

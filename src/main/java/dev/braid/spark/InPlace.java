@@ -83,9 +83,7 @@ final class InPlace {
             return run.equals(note.over()) || run.equals(finished.run());
         }
         if (note.over() != null) {
-            // Not every file system replaces a file at once: the run may have been killed while it wrote this one, half
-            // of
-            // which is there, or while nothing was.
+            // Not every file system replaces a file at once: half of the manifest may be there, or nothing of it.
             return files.exists(new Path(output, Manifest.FILE)) || isThere(finished);
         }
         Set<String> others = present();

@@ -44,7 +44,7 @@ final class Json {
             try {
                 create(value, file, false, files);
             } catch (FileAlreadyExistsException exists) {
-                // Whoever was faster wrote the same.
+                // Another attempt was faster, and what it wrote counts.
             }
             return;
         }

@@ -2,13 +2,16 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.ml.FusionTransformer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
+import org.apache.spark.ml.param.Param;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -72,6 +75,28 @@ class ConfTest {
                 assertThat(String.join(" ", option.description()))
                         .as(option.longestName())
                         .containsAnyOf("Required", "Default: ");
+            }
+        }
+    }
+
+    /** Of a parameter that has a default: unless it is "vectors", whose default is Spark ML's own kind. */
+    @Test
+    void theParametersOfAPipelinesStageAreOptionsWithTheSameDefaults() {
+        FusionTransformer stage = new FusionTransformer();
+        assertThat(stage.params()).hasSizeGreaterThan(10);
+        for (Param<?> param : stage.params()) {
+            OptionSpec option = FUSE.findOption(
+                    "--" + param.name().replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT));
+            assertThat(option).as(param.name()).isNotNull();
+            if (stage.hasDefault(param) && !param.name().equals("vectors")) {
+                Object value = stage.getOrDefault((Param<?>) param);
+                String text = value instanceof String[] many ? String.join(",", many) : String.valueOf(value);
+                String expected = option.defaultValue() != null
+                        ? option.defaultValue()
+                        : option.arity().max() == 0 ? "false" : "";
+                assertThat(text.equals("1.0E-4") ? "1e-4" : text)
+                        .as(param.name())
+                        .isEqualTo(expected);
             }
         }
     }

@@ -263,6 +263,22 @@ class RunDirectoryTest {
     }
 
     @Test
+    void anUpdateThatWasKilledIsNotTakenForARunOverTheSameInput() throws IOException {
+        Written.write(table(false), "old", rows(9), 9);
+        leaveAFinishedTable("a", 3);
+        Path manifest = directory.resolve(".out.run/_manifest.json");
+        String update =
+                "\"update\": {\"over\": \"old\", \"kept\": 1, \"changed\": 0, \"removed\": 0, \"left\": 0}, \"run\"";
+        String updated = Files.readString(manifest).replaceFirst("\"run\"", update);
+        Files.delete(directory.resolve(".out.run/._manifest.json.crc"));
+        Files.writeString(manifest, updated);
+        Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
+        try (RunDirectory run = table(true).begin("a").orElseThrow()) {
+            assertThat(run.finished()).isEmpty();
+        }
+    }
+
+    @Test
     void whatARunFinishedBeforeThereWasATableIsNotPublishedOverIt() throws IOException {
         leaveAFinishedTable("a", 3);
         Files.move(directory.resolve(".out.run"), directory.resolve("aside"));
