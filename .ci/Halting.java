@@ -105,7 +105,8 @@ public final class Halting {
         if (log == null || thread.startsWith("Executor task") || thread.startsWith("braid-owner")) {
             return;
         }
-        if (verb.equals("delete") && !files.exists(path)) {
+        // A deletion of what is not there, or a directory that is, changes nothing.
+        if (verb.equals("delete") && !files.exists(path) || verb.equals("mkdirs") && files.exists(path)) {
             return;
         }
         synchronized (SEEN) {

@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.spark.Lengths;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.RunDirectory;
 import dev.braid.spark.Shard;
@@ -46,10 +47,12 @@ record RunManifest(Instant start, String spark, Manifest.Origin origin) {
                 shards.stream().mapToLong(Shard::rows).sum(),
                 shards.stream().mapToLong(Shard::tokens).sum(),
                 shards.stream().mapToLong(Shard::truncated).sum(),
+                Lengths.of(shards),
                 Shard.quarantined(shards),
                 Shard.fingerprint(shards),
                 Duration.between(start, now).toMillis() / 1000.0,
                 shards,
+                null,
                 update,
                 partitions ? Manifest.earlier(run.base(), shards, update != null) : null);
     }

@@ -50,9 +50,18 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
      * What a task has written; JSON, as every serializer knows text.
      *
      * @param file the copy, by its path in the table; null if all rows went
-     * @param tokens of its rows; -1 where no column tells
+     * @param counted whether a column tells how many tokens a row has
+     * @param tokens of its rows, if they are counted
+     * @param lengths of its rows, if they are counted and there are any
      */
-    record Copy(String file, long rows, long tokens, String fingerprint, List<Part> parts) {
+    record Copy(
+            String file,
+            long rows,
+            boolean counted,
+            long tokens,
+            Lengths lengths,
+            String fingerprint,
+            List<Part> parts) {
         Copy {
             requireNonNull(parts);
         }
@@ -109,9 +118,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
         Map<String, long[]> parts = new LinkedHashMap<>();
         RowWriter writer = new RowWriter(others.size());
         String name = String.format(Locale.ROOT, "%spart-c%05d-%s", partition, TaskContext.getPartitionId(), run);
-        long written = 0;
-        long tokens = 0;
-        long fingerprint = 0;
+        Tally copied = new Tally();
         int next = 0;
         try (FileAttempt file = new FileAttempt(new Path(directory), name, 1, schema, settings.value())) {
             for (long number = 0; rows.hasNext(); number++) {
@@ -125,9 +132,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
                     continue;
                 }
                 part[1]++;
-                written++;
-                fingerprint += own;
-                tokens += lengths < 0 ? 0 : sum(row, lengths);
+                copied.add(lengths < 0 ? 0 : sum(row, lengths), false, own);
                 VectorOutput out = file.vectors();
                 out.begin();
                 for (int v = 0; v < vectors.size(); v++) {
@@ -141,9 +146,15 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
             }
             List<Part> read = new ArrayList<>();
             parts.forEach((uri, sums) -> read.add(new Part(uri, sums[0], sums[1], Shard.hex(sums[2]))));
-            String copied = file.publish();
-            String path = copied == null ? null : partition + copied;
-            Copy copy = new Copy(path, written, lengths < 0 ? -1 : tokens, Shard.hex(fingerprint), read);
+            String published = file.publish();
+            Copy copy = new Copy(
+                    published == null ? null : partition + published,
+                    copied.rows(),
+                    lengths >= 0,
+                    copied.tokens(),
+                    lengths < 0 ? null : copied.lengths(),
+                    Shard.hex(copied.fingerprint()),
+                    read);
             return List.of(Json.text(copy)).iterator();
         }
     }
@@ -179,10 +190,10 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
         }
     }
 
-    private long sum(InternalRow row, int lengths) {
+    private int sum(InternalRow row, int lengths) {
         int groups = ((StructType) columns.fields()[lengths].dataType()).size();
         InternalRow counts = row.getStruct(lengths, groups);
-        long sum = 0;
+        int sum = 0;
         for (int g = 0; g < groups; g++) {
             sum += counts.getInt(g);
         }

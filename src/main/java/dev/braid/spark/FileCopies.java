@@ -123,6 +123,7 @@ final class FileCopies {
         for (CopyTask.Copy copy : copies) {
             double tokens = 0;
             double truncated = 0;
+            Lengths lengths = null;
             Shard first = null;
             for (CopyTask.Part part : copy.parts()) {
                 String path = SparkRows.SourceFile.path(part.file());
@@ -133,10 +134,16 @@ final class FileCopies {
                 double share = (double) part.kept() / shard.rows();
                 tokens += shard.tokens() * share;
                 truncated += shard.truncated() * share;
+                lengths = lengths == null || shard.lengths() == null ? shard.lengths() : lengths.and(shard.lengths());
             }
             if (copy.file() != null) {
-                long exact = copy.tokens() < 0 ? Math.round(tokens) : copy.tokens();
-                records.add(first.copied(copy.file(), copy.rows(), exact, Math.round(truncated), copy.fingerprint()));
+                records.add(first.copied(
+                        copy.file(),
+                        copy.rows(),
+                        copy.counted() ? copy.tokens() : Math.round(tokens),
+                        Math.round(truncated),
+                        copy.counted() ? copy.lengths() : lengths,
+                        copy.fingerprint()));
             }
         }
         List<String> problems = new ArrayList<>();

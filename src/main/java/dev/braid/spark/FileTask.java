@@ -121,6 +121,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
                     file.tally().rows(),
                     file.tally().tokens(),
                     file.tally().truncated(),
+                    file.tally().lengths(),
                     Shard.hex(file.tally().fingerprint()),
                     isFirst ? quarantine : null,
                     isFirst ? counts : Map.of()));

@@ -12,7 +12,6 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.Path;
 import org.apache.parquet.HadoopReadOptions;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.metadata.BlockMetaData;
@@ -88,18 +87,6 @@ final class Footers {
                     Math.max(largestGroup, other.largestGroup),
                     vectorized && other.vectorized);
         }
-    }
-
-    /**
-     * The rows in part files of a table and its partitions.
-     *
-     * @param counted decides by their paths in the table which ones
-     */
-    static long rows(Path directory, Predicate<String> counted, Configuration hadoop) throws IOException {
-        List<FileStatus> parts = TableDirectory.parts(directory, counted, directory.getFileSystem(hadoop));
-        return StorageCalls.all(parts, file -> read(file, hadoop, ParquetFileReader::getRecordCount)).stream()
-                .mapToLong(rows -> rows)
-                .sum();
     }
 
     /**

@@ -148,7 +148,7 @@ final class FusedFiles {
         for (int w = 1; w < words.length; w += 2) {
             counts.put(words[w], Long.parseLong(words[w + 1]));
         }
-        return new Shard(Shard.KEYS, List.of(), null, 0, 0, 0, Shard.hex(0), words[0], counts);
+        return new Shard(Shard.KEYS, List.of(), null, 0, 0, 0, null, Shard.hex(0), words[0], counts);
     }
 
     /** The rows of finished partitions are not even read. */

@@ -2,12 +2,15 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
+import dev.braid.spark.NamedFiles.Part;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Predicate;
+import java.util.TreeMap;
 import java.util.function.ToLongFunction;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
@@ -253,7 +256,7 @@ public final class FusedTable {
             manifest = finished.isPresent()
                     ? finished.get()
                     : writing.write(run.path().toString());
-            audit(run, manifest, rows.applyAsLong(manifest));
+            manifest = audit(run, manifest, rows.applyAsLong(manifest));
             run.refuseTaken(output);
             publisher.note(run, manifest);
             run.finish(manifest);
@@ -269,22 +272,37 @@ public final class FusedTable {
         return manifest;
     }
 
-    private void audit(RunDirectory run, Manifest manifest, long rows) throws IOException {
+    /** Compares the files of a run with their records, and their rows with the keys; deletes them if they differ. */
+    private Manifest audit(RunDirectory run, Manifest manifest, long keys) throws IOException {
         Set<String> kept = run.base().map(Manifest::paths).orElse(Set.of());
-        Set<String> named = manifest.paths();
-        // By a rename, files that it does not name would come along.
-        Predicate<String> counted = publisher.isInPlace(run) ? named::contains : name -> true;
-        long keptRows = manifest.files().stream()
-                .filter(shard -> shard.file() != null && kept.contains(shard.file()))
-                .mapToLong(Shard::rows)
-                .sum();
-        long found = keptRows + Footers.rows(run.path(), counted, hadoop);
-        if (found != manifest.rows() || found + manifest.quarantinedRows() != rows) {
+        Map<String, Long> written = new TreeMap<>();
+        long keptRows = 0;
+        for (Shard shard : manifest.files()) {
+            if (shard.file() != null && kept.contains(shard.file())) {
+                keptRows += shard.rows();
+            } else if (shard.file() != null) {
+                written.put(shard.file(), shard.rows());
+            }
+        }
+        List<String> problems = new ArrayList<>();
+        NamedFiles named = new NamedFiles(files, hadoop, problems);
+        // By a rename, files that no record names would come along.
+        List<Part> parts = named.parts(run.path(), "", written, !publisher.isInPlace(run));
+        named.withColumnsOfTheFirst(parts);
+        long rows = parts.stream().mapToLong(Part::rows).sum();
+        long found = keptRows + rows + manifest.quarantinedRows();
+        if (found != keys) {
+            problems.add("expected " + Shown.count(keys, "row") + " (keys of the input), got " + found);
+        }
+        if (!problems.isEmpty()) {
             run.delete();
             throw new TransientException(
-                    "Cannot publish '" + output + "': expected " + Shown.count(rows, "row")
-                            + " (keys of the input), got " + found + "; did the input change while it was read?",
+                    "Cannot publish '" + output + "': " + String.join("; ", problems)
+                            + (found == keys
+                                    ? "; what else writes there? Run the same command again"
+                                    : "; did the input change while it was read?"),
                     null);
         }
+        return manifest.audited(new Manifest.Audit(parts.size(), rows, keys));
     }
 }

@@ -39,10 +39,12 @@ import org.apache.hadoop.fs.Path;
  * @param rows of the table
  * @param tokens of these rows
  * @param truncated rows of which a sequence was cut
+ * @param lengths of these rows; null if there are none
  * @param quarantined rows that were set aside, by the name of their reason
  * @param fingerprint of all rows, 16 hexadecimal digits
  * @param seconds from a Spark session that has started to the files complete
  * @param files of the table
+ * @param audit what was checked before the table was published; null until it was
  * @param update what the run found of an older table; null if it wrote the table anew
  * @param earlier the other runs that wrote partitions of the table, updates left out; null if it has no partitions
  */
@@ -61,10 +63,12 @@ public record Manifest(
         long rows,
         long tokens,
         long truncated,
+        Lengths lengths,
         Map<String, Long> quarantined,
         String fingerprint,
         double seconds,
         List<Shard> files,
+        Audit audit,
         Update update,
         List<Run> earlier) {
 
@@ -120,6 +124,41 @@ public record Manifest(
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Update(String over, long kept, long changed, long removed, long left, String changedBy) {}
+
+    /**
+     * What was checked before a table was published.
+     *
+     * @param files of the run whose footers were read: each has the rows of its record, and the columns of the others
+     * @param rows in these files
+     * @param keys that there must be, in the table or set aside
+     */
+    public record Audit(int files, long rows, long keys) {}
+
+    /** The same after an audit. */
+    Manifest audited(Audit done) {
+        return new Manifest(
+                format,
+                run,
+                identity,
+                versions,
+                started,
+                finished,
+                inputs,
+                model,
+                options,
+                verified,
+                rows,
+                tokens,
+                truncated,
+                lengths,
+                quarantined,
+                fingerprint,
+                seconds,
+                files,
+                done,
+                update,
+                earlier);
+    }
 
     /** A run that wrote files of a table, as its own manifest described it. */
     public record Run(

@@ -49,19 +49,20 @@ final class NamedFiles {
     }
 
     /**
-     * The files of a directory that can be read. Notes those that are missing, unnamed, damaged or of other lengths.
+     * The files of a directory that can be read. Notes those that are missing, damaged or of other lengths.
      *
      * @param prefix of their names in messages
      * @param named the rows of each file
+     * @param alone whether a file that is not named is a problem
      */
-    List<Part> parts(Path directory, String prefix, Map<String, Long> named) throws IOException {
+    List<Part> parts(Path directory, String prefix, Map<String, Long> named, boolean alone) throws IOException {
         Map<String, Long> missing = new TreeMap<>(named);
         Map<String, FileStatus> present = new TreeMap<>();
         TableDirectory.entries(directory, files).forEach((name, entry) -> {
             if (named.containsKey(name)) {
                 missing.remove(name);
                 present.put(name, entry);
-            } else if (!TablePath.isHidden(entry.getPath().getName()) || name.endsWith(".parquet")) {
+            } else if (alone && (!TablePath.isHidden(entry.getPath().getName()) || name.endsWith(".parquet"))) {
                 problems.add("'" + prefix + name + "': expected only files that the manifest names, got another "
                         + (entry.isDirectory() ? "directory" : "file"));
             }

@@ -20,6 +20,7 @@ import java.util.regex.Pattern;
  * @param rows in the file
  * @param tokens of these rows
  * @param truncated rows of which a sequence was cut
+ * @param lengths of these rows; null if there are none
  * @param fingerprint of these rows, 16 hexadecimal digits: see {@link FusionProgress#fingerprint}
  * @param quarantine the file of the rows that the task set aside, named once; null if there are none
  * @param quarantined how many were set aside, by the name of their reason
@@ -32,6 +33,7 @@ public record Shard(
         long rows,
         long tokens,
         long truncated,
+        Lengths lengths,
         String fingerprint,
         String quarantine,
         Map<String, Long> quarantined) {
@@ -62,18 +64,34 @@ public record Shard(
     }
 
     /** The record of a copy of its file with other rows. */
-    Shard copied(String copy, long copyRows, long copyTokens, long copyTruncated, String copyFingerprint) {
-        return new Shard(plan, partitions, copy, copyRows, copyTokens, copyTruncated, copyFingerprint, null, Map.of());
+    Shard copied(
+            String copy,
+            long copyRows,
+            long copyTokens,
+            long copyTruncated,
+            Lengths copyLengths,
+            String copyFingerprint) {
+        return new Shard(
+                plan,
+                partitions,
+                copy,
+                copyRows,
+                copyTokens,
+                copyTruncated,
+                copyLengths,
+                copyFingerprint,
+                null,
+                Map.of());
     }
 
     /** The same without what was set aside. */
     Shard withoutQuarantine() {
-        return copied(file, rows, tokens, truncated, fingerprint);
+        return copied(file, rows, tokens, truncated, lengths, fingerprint);
     }
 
     /** The same without its file, which has no rows. */
     Shard withoutFile() {
-        return new Shard(plan, partitions, null, 0, 0, 0, hex(0), quarantine, quarantined);
+        return new Shard(plan, partitions, null, 0, 0, 0, null, hex(0), quarantine, quarantined);
     }
 
     /** Rows that were set aside, for any reason. */

@@ -96,7 +96,7 @@ public final class TableAudit {
                 named.put(shard.file(), shard.rows());
             }
         }
-        List<Part> parts = files.parts(table, "", named);
+        List<Part> parts = files.parts(table, "", named, true);
         List<Part> alike = files.withColumnsOfTheFirst(parts);
         checkQuarantine(quick);
         if (!alike.isEmpty()) {
@@ -143,7 +143,7 @@ public final class TableAudit {
                 named.put(shard.quarantine(), shard.setAside());
             }
         }
-        List<Part> parts = files.parts(new Path(table, Manifest.QUARANTINE), Manifest.QUARANTINE + "/", named);
+        List<Part> parts = files.parts(new Path(table, Manifest.QUARANTINE), Manifest.QUARANTINE + "/", named, true);
         if (!quick && !parts.isEmpty()) {
             readOrNote(() -> checkReasons(parts));
         }

@@ -5,6 +5,8 @@ final class Tally {
     private long rows;
     private long tokens;
     private long truncated;
+    private int shortest = Integer.MAX_VALUE;
+    private int longest;
     private long fingerprint;
 
     /** Counts a row that is handed out. */
@@ -12,6 +14,8 @@ final class Tally {
         rows++;
         tokens += rowTokens;
         truncated += cut ? 1 : 0;
+        shortest = Math.min(shortest, rowTokens);
+        longest = Math.max(longest, rowTokens);
         fingerprint += hash;
     }
 
@@ -25,6 +29,11 @@ final class Tally {
 
     long truncated() {
         return truncated;
+    }
+
+    /** Null without rows. */
+    Lengths lengths() {
+        return rows == 0 ? null : new Lengths(shortest, longest);
     }
 
     /** Sum of the rows' hashes: see {@link FusionProgress#fingerprint}. */

@@ -75,10 +75,12 @@ class RunReportTest {
                 1_200,
                 60_000,
                 truncated,
+                null,
                 Map.of(),
                 "00000000deadbeef",
                 2.5,
-                List.of(new Shard("plan", List.of(0), null, 1_200, 60_000, truncated, "0", null, Map.of())),
+                List.of(new Shard("plan", List.of(0), null, 1_200, 60_000, truncated, null, "0", null, Map.of())),
+                null,
                 update,
                 null);
         return new RunReport(manifest, resumed, tokens, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");

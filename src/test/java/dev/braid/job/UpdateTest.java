@@ -23,6 +23,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -140,6 +141,14 @@ class UpdateTest {
         input.assertAsWrittenAnew("out", "--keep=version", form, emit);
         assertThat(input.manifest("out").at("/tokens"))
                 .isEqualTo(input.manifest("anew").at("/tokens"));
+        Row lengths = spark.read()
+                .parquet(directory.resolve("anew").toString())
+                .selectExpr("fused_lengths.visual + fused_lengths.text as tokens")
+                .selectExpr("min(tokens) as shortest", "max(tokens) as longest")
+                .first();
+        for (String name : List.of("out", "anew")) {
+            assertThat(input.manifest(name).at("/lengths")).hasToString(lengths.json());
+        }
         assertThat(report(input.fuse("out", prune))).startsWith("Nothing to do");
         assertThat(input.manifest("out").at("/files").size()).isGreaterThan(1);
         assertThat(before.at("/update").isMissingNode()).isTrue();

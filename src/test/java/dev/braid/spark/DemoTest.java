@@ -102,10 +102,7 @@ class DemoTest {
                         to -> {
                             List<Shard> shards =
                                     engine.write(paired, to, run.id(), AuditedKeys.good(rows), files, progress);
-                            return Written.manifest(
-                                    run.id(),
-                                    "demo",
-                                    shards.stream().mapToLong(Shard::rows).sum());
+                            return Written.manifest(run.id(), "demo", shards);
                         },
                         rows);
             }

@@ -8,10 +8,13 @@ import dev.braid.InputException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.spark.api.java.function.MapFunction;
@@ -97,6 +100,73 @@ class FusedTableTest {
         assertThatThrownBy(() -> write(at("out", true), failing, 10)).isInstanceOf(InputException.class);
         assertThat(names(directory)).containsExactly("out");
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
+    }
+
+    /** Changes files that are finished. */
+    private interface Change {
+        void of(Path run, Path file) throws IOException;
+    }
+
+    private void assertNotPublished(Change change, String problem) throws IOException {
+        FusedTable table = at("out", false);
+        try (RunDirectory run = table.begin("a").orElseThrow()) {
+            assertThatThrownBy(() -> table.write(
+                            run,
+                            to -> {
+                                Manifest manifest = Written.files(run, "a", rows(10).repartition(2))
+                                        .write(to);
+                                Path staged = Path.of(to.replaceFirst("^file:", ""));
+                                change.of(
+                                        staged,
+                                        staged.resolve(manifest.files().get(1).file()));
+                                return manifest;
+                            },
+                            10))
+                    .isInstanceOf(TransientException.class)
+                    .hasMessageMatching("Cannot publish 'file:[^']*/out': " + problem);
+        }
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
+    void filesThatAreNotWhatTheirTasksRecordedAreNotPublished() throws IOException {
+        String next = "; what else writes there\\? Run the same command again";
+        assertNotPublished(
+                (run, file) -> Files.delete(file),
+                "'part-[^']*': expected a file of \\d rows, got none; expected 10 rows \\(keys of the input\\), got \\d"
+                        + "; did the input change while it was read\\?");
+        assertNotPublished(
+                (run, file) -> Files.copy(file, run.resolve("part-9.parquet")),
+                "'part-9.parquet': expected only files that the manifest names, got another file" + next);
+        assertNotPublished(
+                (run, file) -> {
+                    Path other = directory.resolve("other");
+                    spark.read()
+                            .parquet(file.toString())
+                            .withColumnRenamed("id", "key")
+                            .coalesce(1)
+                            .write()
+                            .parquet(other.toString());
+                    Files.delete(run.resolve("." + file.getFileName() + ".crc"));
+                    try (Stream<Path> parts = Files.list(other)) {
+                        Path part = parts.filter(path -> path.toString().endsWith(".parquet"))
+                                .findFirst()
+                                .orElseThrow();
+                        Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+                    }
+                    FileUtils.deleteDirectory(other.toFile());
+                },
+                "'part-[^']*': expected the columns of 'part-[^']*', 'id', 'fused', got 'key', 'fused'" + next);
+    }
+
+    @Test
+    void theManifestSaysWhatWasCheckedBeforeItWasPublished() throws IOException {
+        write(at("out", false), rows(10).repartition(2), 10);
+        assertThat(Manifest.of(
+                        new org.apache.hadoop.fs.Path(directory + "/out"),
+                        org.apache.hadoop.fs.FileSystem.getLocal(new Configuration())))
+                .map(Manifest::audit)
+                .contains(new Manifest.Audit(2, 10, 10));
     }
 
     @Test
@@ -218,9 +288,11 @@ class FusedTableTest {
         Path out = directory.resolve(name);
         assertThat(names(out)).contains("_SUCCESS");
         assertThat(names(out.getParent())).containsExactly(out.getFileName().toString());
-        assertThat(Footers.rows(
-                        TablePath.parse(out.toString(), new Configuration()), part -> true, new Configuration()))
-                .isEqualTo(4);
+        assertThat(Written.shards(TablePath.parse(out.toString(), new Configuration())))
+                .extracting(Shard::rows)
+                .satisfies(rows -> assertThat(
+                                rows.stream().mapToLong(Long::longValue).sum())
+                        .isEqualTo(4));
     }
 
     @Test

@@ -31,7 +31,8 @@ class ManifestSchemaTest {
     private static final String MOMENT = "2026-01-02T03:04:05.006Z";
 
     /** What a record lacks where there is nothing to say. */
-    private static final Set<String> OPTIONAL = Set.of("etag", "file", "quarantine", "update", "changedBy", "earlier");
+    private static final Set<String> OPTIONAL =
+            Set.of("etag", "lengths", "file", "quarantine", "update", "changedBy", "earlier");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -47,6 +48,8 @@ class ManifestSchemaTest {
         Map<Class<?>, JsonNode> described = Map.of(
                 Manifest.class, text,
                 Manifest.Model.class, text.at("/$defs/model"),
+                Manifest.Audit.class, text.at("/$defs/audit"),
+                Lengths.class, text.at("/$defs/lengths"),
                 Manifest.Update.class, text.at("/$defs/update"),
                 Manifest.Run.class, text.at("/$defs/run"),
                 InputFile.class, text.at("/$defs/inputFile"),
@@ -78,7 +81,8 @@ class ManifestSchemaTest {
 
     @Test
     void aManifestThatLacksAnyPartOrHasAnotherIsNot() throws IOException {
-        for (String place : List.of("", "/model", "/inputs/0", "/files/0", "/versions", "/update", "/earlier/0")) {
+        for (String place : List.of(
+                "", "/model", "/inputs/0", "/files/0", "/versions", "/update", "/earlier/0", "/audit", "/lengths")) {
             List<String> names = new ArrayList<>();
             manifest("e", "f", "q").at(place).fieldNames().forEachRemaining(names::add);
             assertThat(names).isNotEmpty();
@@ -118,10 +122,13 @@ class ManifestSchemaTest {
                 2,
                 3,
                 0,
+                new Lengths(1, 2),
                 reasons,
                 "00000000000000ff",
                 1.5,
-                List.of(new Shard("p", List.of(0, 2), file, 2, 3, 0, "00000000000000ff", quarantine, reasons)),
+                List.of(new Shard(
+                        "p", List.of(0, 2), file, 2, 3, 0, new Lengths(1, 2), "00000000000000ff", quarantine, reasons)),
+                new Manifest.Audit(1, 2, 3),
                 quarantine == null ? null : new Manifest.Update(file, 1, 1, 0, 5, quarantine),
                 file == null ? null : List.of(new Manifest.Run(RUN, SHA256, MOMENT, MOMENT, inputs, "skipped")))));
     }

@@ -282,7 +282,7 @@ class PublicationTest {
                 String name = "p=" + shards.size() + "/part-" + shards.size() + "-" + run.id() + ".parquet";
                 Files.createDirectories(staged.resolve(name).getParent());
                 Files.copy(part, staged.resolve(name), StandardCopyOption.REPLACE_EXISTING);
-                shards.add(new Shard("plan", List.of(shards.size()), name, ROWS / 2, 0, 0, "0", null, Map.of()));
+                shards.add(new Shard("plan", List.of(shards.size()), name, ROWS / 2, 0, 0, null, "0", null, Map.of()));
             }
             if (identity.equals("new")) {
                 Path lost = staged.resolve("part-0-" + run.id() + "-lost.parquet");

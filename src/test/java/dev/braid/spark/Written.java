@@ -2,9 +2,11 @@ package dev.braid.spark;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -29,12 +31,20 @@ final class Written {
     static FusedTable.Writing files(RunDirectory run, String identity, Dataset<Row> rows) {
         return directory -> {
             rows.write().mode("append").parquet(directory);
-            return manifest(run.id(), identity, Footers.rows(new Path(directory), name -> true, new Configuration()));
+            return manifest(run.id(), identity, shards(new Path(directory)));
         };
     }
 
-    static Manifest manifest(String run, String identity, long rows) {
-        return manifest(run, identity, rows, List.of());
+    /** A record for each file of a directory. */
+    static List<Shard> shards(Path directory) throws IOException {
+        Configuration hadoop = new Configuration();
+        List<Shard> shards = new ArrayList<>();
+        for (FileStatus file : TableDirectory.parts(directory, name -> true, directory.getFileSystem(hadoop))) {
+            long rows = Footers.read(List.of(file), name -> true, hadoop).rows().rows();
+            String name = file.getPath().getName();
+            shards.add(new Shard("plan", List.of(shards.size()), name, rows, 0, 0, null, "0", null, Map.of()));
+        }
+        return shards;
     }
 
     /** The manifest of what tasks wrote. */
@@ -85,10 +95,12 @@ final class Written {
                 rows,
                 0,
                 0,
+                null,
                 quarantined,
                 fingerprint,
                 0,
                 files,
+                null,
                 null,
                 earlier);
     }
