@@ -1,11 +1,15 @@
-"""The one error of this package and its wording."""
+"""The errors of this package and their wording."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 
-class ExportError(ValueError):
+class BraidError(ValueError):
+    """What Braid refuses, in its words: what, where, expected, got, next step."""
+
+
+class ExportError(BraidError):
     """What stands in the way of an export: `Cannot export SUBJECT: expected EXPECTED, got GOT; NEXT_STEP`."""
 
     def __init__(self, subject: str, expected: str, got: str, next_step: str = "") -> None:

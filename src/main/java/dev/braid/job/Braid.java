@@ -72,9 +72,16 @@ public final class Braid {
         return ExitCode.FAILED;
     }
 
-    /** Runs one command; never throws. Returns its {@link ExitCode}. */
+    /**
+     * Runs one command in this JVM, in its Spark session if there is one; never throws.
+     *
+     * @param arguments the command's name and its options
+     * @param out takes the report
+     * @param error takes what is wrong
+     * @return the exit code that the process would have: 0 done, 1 failed and may be tried again, 2 refused, 3 wrong content
+     */
     @SuppressWarnings("try") // Spark works by being open
-    static int run(String[] arguments, PrintWriter out, PrintWriter error) {
+    public static int run(String[] arguments, PrintWriter out, PrintWriter error) {
         Braid braid = new Braid();
         CommandLine commandLine = commandLine(braid).setOut(out).setErr(error);
         Failure failure = new Failure(error);
