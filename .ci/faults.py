@@ -10,7 +10,7 @@ inputs     files cut, damaged, replaced and removed; schemas that differ; full d
 cluster    kill -9 of executors (during a join too), a worker and the driver of a standalone cluster, with speculation
 hdfs       a run, kills, two runs at once and an audit on HDFS; the driver halts while it replaces or updates a table
 s3         the same in S3, and a job of Spark alone; the driver halts in place of each change that publishes a table
-keys       ten million keys, and four million bad rows beside them, under a heap of 1 GiB; only if it is named
+keys       ten million keys, and four million bad rows beside them, under a heap of 1 GiB
 """
 
 import resource
