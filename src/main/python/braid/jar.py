@@ -19,7 +19,7 @@ def jar_path() -> str:
         BraidError: there is none.
     """
     named = os.environ.get("BRAID_JAR")
-    checkout = _PACKAGE.parents[3]
+    checkout = (_PACKAGE / "../../../..").resolve()
     places = [_PACKAGE / "jars" / "braid.jar"]
     if (checkout / "pom.xml").is_file():
         places.append(checkout / "target" / "braid.jar")

@@ -41,6 +41,8 @@ def read_vectors(output: str, column: str = "fused") -> Vectors:
     options = manifest["options"]
     key, form = options["key"], options["vectors"]
     parts = [f"{root}/{part['file']}" for part in manifest["files"] if "file" in part]
+    if not parts:
+        return Vectors(pa.chunked_array([], pa.null()), np.empty((0, 0), np.float32))
     table = pa.concat_tables(_part(files, part, output, key, column, form) for part in parts)
     stored = table[column].combine_chunks()
     scales = table[_SCALES[column]].combine_chunks() if form == "int8" else None
@@ -53,9 +55,13 @@ def _manifest(files: fs.FileSystem, root: str, output: str) -> dict[str, Any]:
     try:
         with files.open_input_stream(f"{root}/_manifest.json") as stream:
             manifest: dict[str, Any] = json.loads(stream.read())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise BraidError(
             f"Cannot read '{output}': expected a table of 'braid fuse', with _manifest.json in it, got none"
+        ) from None
+    except ValueError as damage:
+        raise BraidError(
+            f"Cannot read '{output}': expected JSON in _manifest.json, got '{damage}'; restore it, or write the table anew"
         ) from None
     return manifest
 

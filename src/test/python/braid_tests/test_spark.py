@@ -126,9 +126,29 @@ def test_vectors_are_read_as_numpy_arrays(spark: SparkSession, tmp_path: Path, f
     np.testing.assert_allclose([row.mean(axis=0) for row in tokens], vectors, atol=3 * tolerance, rtol=3 * tolerance)
 
 
+def test_a_stream_is_fused_batch_by_batch(spark: SparkSession, pairs: DataFrame, tmp_path: Path) -> None:
+    """The recipe of src/docs/streams.md."""
+    pairs.repartition(2).write.parquet(str(tmp_path / "pairs"))
+    fusion = braid.FusionTransformer(model=MODEL, dtype=HALVES, vectors="float32")
+    stream = spark.readStream.schema(pairs.schema).option("maxFilesPerTrigger", 1).parquet(str(tmp_path / "pairs"))
+    query = stream.writeStream.option("checkpointLocation", str(tmp_path / "checkpoint")).trigger(availableNow=True)
+    query.foreachBatch(
+        lambda batch, id: fusion.transform(batch).write.mode("overwrite").parquet(str(tmp_path / "fused" / f"batch={id}"))
+    ).start().awaitTermination()
+    rows = spark.read.parquet(str(tmp_path / "fused")).collect()
+    assert {row.batch for row in rows} == {0, 1}
+    assert_expected({row.codepoints: np.frombuffer(row.fused, "<f4") for row in rows}, 2e-5)
+
+
 def test_what_is_no_fused_table_is_not_read(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(braid.BraidError, match="expected a table of 'braid fuse', with _manifest.json in it, got none"):
         braid.read_vectors(str(tmp_path))
+    (tmp_path / "_manifest.json").write_text('{"format": 1, ')
+    with pytest.raises(braid.BraidError, match="expected JSON in _manifest.json, got 'Expecting property name"):
+        braid.read_vectors(str(tmp_path))
+    (tmp_path / "_manifest.json").write_text('{"options": {"key": "id", "vectors": "array"}, "files": []}')
+    keys, vectors = braid.read_vectors(str(tmp_path))
+    assert len(keys) == len(vectors) == 0
     options = {"model": MODEL, "features": {m: DEMO / f"{m}.parquet" for m in HALVES}, "dtype": HALVES, "key": "codepoints"}
     braid.session._run("fuse", {**options, "output": tmp_path / "fused"})
     with pytest.raises(braid.BraidError, match="expected column 'fused_tokens', got 'codepoints, fused'; fuse with --emit tokens"):

@@ -123,27 +123,26 @@ final class FileCopies {
         for (CopyTask.Copy copy : copies) {
             double tokens = 0;
             double truncated = 0;
-            Lengths lengths = null;
-            Shard first = null;
+            List<Shard> copied = new ArrayList<>();
             for (CopyTask.Part part : copy.parts()) {
                 String path = SparkRows.SourceFile.path(part.file());
                 Shard shard = byPath.get(path);
-                first = first == null ? shard : first;
+                copied.add(shard);
                 rows.merge(path, part.rows(), Long::sum);
                 fingerprints.merge(path, Long.parseUnsignedLong(part.fingerprint(), 16), Long::sum);
                 double share = (double) part.kept() / shard.rows();
                 tokens += shard.tokens() * share;
                 truncated += shard.truncated() * share;
-                lengths = lengths == null || shard.lengths() == null ? shard.lengths() : lengths.and(shard.lengths());
             }
             if (copy.file() != null) {
-                records.add(first.copied(
-                        copy.file(),
-                        copy.rows(),
-                        copy.counted() ? copy.tokens() : Math.round(tokens),
-                        Math.round(truncated),
-                        copy.counted() ? copy.lengths() : lengths,
-                        copy.fingerprint()));
+                records.add(copied.get(0)
+                        .copied(
+                                copy.file(),
+                                copy.rows(),
+                                copy.counted() ? copy.tokens() : Math.round(tokens),
+                                Math.round(truncated),
+                                copy.counted() ? copy.lengths() : Lengths.of(copied),
+                                copy.fingerprint()));
             }
         }
         List<String> problems = new ArrayList<>();

@@ -291,6 +291,10 @@ public final class FusedTable {
         named.withColumnsOfTheFirst(parts);
         long rows = parts.stream().mapToLong(Part::rows).sum();
         long found = keptRows + rows + manifest.quarantinedRows();
+        if (problems.isEmpty() && keptRows + rows != manifest.rows()) {
+            problems.add("expected " + Shown.count(manifest.rows(), "row") + " (" + Manifest.FILE + "), got "
+                    + (keptRows + rows));
+        }
         if (found != keys) {
             problems.add("expected " + Shown.count(keys, "row") + " (keys of the input), got " + found);
         }

@@ -10,7 +10,7 @@ import java.util.Objects;
  * @param longest tokens of the longest row
  */
 public record Lengths(int shortest, int longest) {
-    /** The lengths of rows of whose files these are; null if there are no rows. */
+    /** The lengths of the rows in these files; null if there are no rows. */
     public static Lengths of(List<Shard> shards) {
         return shards.stream()
                 .map(Shard::lengths)
