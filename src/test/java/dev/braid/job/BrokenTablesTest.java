@@ -67,9 +67,13 @@ class BrokenTablesTest {
     private static final String GOLDEN = "src/test/resources/golden/";
 
     /** One for each seed; 50 or a multiple. */
-    private static final int TABLES = Integer.getInteger("braid.tables", 100);
+    private static final int TABLES = Integer.getInteger("braid.tables", 1_000);
 
     private static final int TABLES_OF_A_BLOCK = 50;
+
+    /** Blocks for which Spark compiles its plans, as it does for users; for the others it interprets them, in half the time. */
+    private static final int COMPILED_BLOCKS = 2;
+
     private static final int AT_ONCE = 2;
 
     private static SparkSession spark;
@@ -109,6 +113,9 @@ class BrokenTablesTest {
     @Property(generation = GenerationMode.EXHAUSTIVE, shrinking = ShrinkingMode.OFF)
     @Tag("slow")
     void everyRowIsFusedOnceOrSetAsideOnceWithItsReason(@ForAll("blocks") int block) throws Exception {
+        boolean compiled = block < COMPILED_BLOCKS;
+        spark.conf().set("spark.sql.codegen.wholeStage", compiled);
+        spark.conf().set("spark.sql.codegen.factoryMode", compiled ? "FALLBACK" : "NO_CODEGEN");
         ExecutorService runs =
                 Executors.newFixedThreadPool(AT_ONCE); // Its threads have short stacks, which Spark looks at often.
         try {
