@@ -44,8 +44,8 @@ import picocli.CommandLine.Spec;
         name = "fuse",
         description = "Fuses the modalities of every row with a Transformer and writes one table of representations.",
         customSynopsis = {
-            "braid fuse --model DIR --paired PATH --key COL --output PATH [OPTION]...",
-            "       braid fuse --model DIR --features M=PATH... --key COL --output PATH [OPTION]..."
+            "braid fuse --model DIR --paired TABLE --key COL --output PATH [OPTION]...",
+            "       braid fuse --model DIR --features M=TABLE... --key COL --output PATH [OPTION]..."
         },
         sortOptions = false,
         footerHeading = "%nExit codes:%n",
@@ -89,12 +89,13 @@ final class FuseCommand implements Callable<Integer> {
             Instant start = Instant.now();
             Stop.unpublished(() -> 0);
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-            TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
+            List<String> inputs = new ArrayList<>(List.of(options.input.model));
+            inputs.addAll(TablePath.places(options.input.tables(), spark));
             FusedTable output = FusedTable.at(
                     options.output,
                     options.overwrite,
                     Optional.ofNullable(options.publish.publication),
-                    options.input.paths(),
+                    inputs,
                     hadoop);
             ModelDigest digest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
@@ -106,6 +107,9 @@ final class FuseCommand implements Callable<Integer> {
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             Partitioning partitions = input.partitioning(options.partitionBy);
             input.refuseUnwritable();
+            if (options.update.update) {
+                input.refuseSnapshots();
+            }
             Manifest.Origin origin = new Manifest.Origin(
                     input.inputs(),
                     new Manifest.Model(options.input.model, digest.sha256()),

@@ -107,7 +107,7 @@ class ManifestSchemaTest {
     /** As it is written. */
     private static JsonNode manifest(String etag, String file, String quarantine) throws IOException {
         Map<String, Long> reasons = Map.of(Reason.NULL_SEQUENCE.reasonName(), 1L);
-        List<InputFile> inputs = List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, 2));
+        List<InputFile> inputs = List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, null, 2));
         return JSON.readTree(Json.text(new Manifest(
                 Manifest.FORMAT,
                 RUN,
