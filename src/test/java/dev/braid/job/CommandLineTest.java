@@ -92,7 +92,7 @@ class CommandLineTest {
     void helpListsOptionsDefaultsExitCodesAndExamplesOnStandardOutput() {
         assertThat(run("fuse", "--help")).isEqualTo(ExitCode.DONE);
         assertThat(out.toString())
-                .startsWith("Usage: braid fuse --model DIR --paired PATH")
+                .startsWith("Usage: braid fuse --model DIR --paired TABLE")
                 .contains("Default: 4096.", "Default: pooled.", "Exit codes:", "  3  a path, a table or the model")
                 .contains("Examples:", "jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused")
                 .contains("--max-bad-rows=N|P% ")

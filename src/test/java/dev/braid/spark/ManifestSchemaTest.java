@@ -32,7 +32,7 @@ class ManifestSchemaTest {
 
     /** What a record lacks where there is nothing to say. */
     private static final Set<String> OPTIONAL =
-            Set.of("etag", "lengths", "file", "quarantine", "update", "changedBy", "earlier");
+            Set.of("etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -75,7 +75,7 @@ class ManifestSchemaTest {
     void manifestsWithAndWithoutWhatIsOptionalAreValid() throws IOException {
         assertThat(problems(manifest("etag", "part-0", "part-0"))).isEmpty();
         JsonNode bare = manifest(null, null, null);
-        assertThat(bare.toString()).doesNotContain(":null").doesNotContain("etag");
+        assertThat(bare.toString()).doesNotContain(":null").doesNotContain("etag").doesNotContain("snapshot");
         assertThat(problems(bare)).isEmpty();
     }
 
@@ -107,7 +107,7 @@ class ManifestSchemaTest {
     /** As it is written. */
     private static JsonNode manifest(String etag, String file, String quarantine) throws IOException {
         Map<String, Long> reasons = Map.of(Reason.NULL_SEQUENCE.reasonName(), 1L);
-        List<InputFile> inputs = List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, null, 2));
+        List<InputFile> inputs = List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, etag, 2));
         return JSON.readTree(Json.text(new Manifest(
                 Manifest.FORMAT,
                 RUN,
