@@ -29,6 +29,11 @@ DELTA = "USING delta TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
 ICEBERG = "USING iceberg TBLPROPERTIES ('write.delete.mode' = 'merge-on-read', 'format-version' = '2')"
 
 
+#: Fused into these tables one after another: what is read, how it is written, and how many rows the table has then.
+TARGETS = ("db.fused", "ice.db.fused")
+WRITES = {"append": ("paired", "append", ROWS), "more": ("more", "append", ROWS + 5), "replace": ("more", "replace", 5)}
+
+
 def created(table, stored, columns="*"):
     """A table of three commits, the last of which deletes what the second one added."""
     return [
@@ -58,6 +63,17 @@ def runs():
     yield ["grown", "sql", grown.format("db.pairs"), grown.format("ice.db.pairs")]
     yield [*fuse("delta-grown", "--paired", "db.pairs"), "--keep", "row"]
     yield [*fuse("iceberg-grown", "--paired", "ice.db.pairs"), "--keep", "row"]
+    fields = "(id STRING, row INT, fused ARRAY<FLOAT>)"
+    yield ["targets", "sql", f"CREATE TABLE db.fused {fields} USING delta", f"CREATE TABLE ice.db.fused {fields} USING iceberg"]
+    for table in TARGETS:
+        for name, (source, mode, *_) in WRITES.items():
+            command = [*fuse(f"{table}-{name}", "--paired", source), "--keep", "row", "--output-table", table, "--table-mode", mode]
+            yield command
+            yield [f"{table}-{name}-forgotten", "forget", f"{table}-{name}"]
+            yield [f"{table}-{name}-again", *command[1:]]
+            yield [f"{table}-{name}-last", *command[1:]]
+            rows = f"INSERT OVERWRITE DIRECTORY '{{directory}}/rows-{table}-{name}' USING parquet SELECT * FROM {table}"
+            yield [f"{table}-{name}-rows", "sql", rows]
 
 
 def make(directory):
@@ -70,8 +86,10 @@ def make(directory):
     table = pa.table(columns)
     for file in range(4):
         pq.write_table(table.slice(file * 10, 10), directory / "paired" / f"{file}.parquet")
+    more = table.slice(0, 5).set_column(0, "id", pa.array([f"more-k{row}" for row in range(5)]))
+    pq.write_table(more, directory / "more")
     (directory / "tables.conf").write_text(CONF.format(directory=directory.absolute()))
-    (directory / "runs.txt").write_text("".join("\t".join(run) + "\n" for run in runs()))
+    (directory / "runs.txt").write_text("".join("\t".join(run) + "\n" for run in runs()).replace("{directory}", str(directory.absolute())))
 
 
 def fused(directory, name):
@@ -113,6 +131,19 @@ def compare(directory):
         for name in ("delta", "iceberg"):
             expect("Nothing to do" in (directory / f"{name}-again.txt").read_text(), f"{name}: something to do again")
         expect(f"{ROWS}" in (directory / "inspected.txt").read_text(), "inspect does not count the rows")
+        for table in TARGETS:
+            for name, (source, mode, count) in WRITES.items():
+                written = pq.read_table(directory / f"rows-{table}-{name}").to_pylist()
+                expect(len(written) == count, f"{table} after {name}: {len(written)} rows, not {count}")
+                for row in written:
+                    same = (row["row"], np.array(row["fused"], np.float32).tobytes()) == expected[row["id"].removeprefix("more-")]
+                    expect(same, f"{table} after {name}: row {row['id']} has another vector")
+                _, manifest = fused(directory, f"{table}-{name}")
+                noted = manifest.get("outputTable", {})
+                expect((noted.get("name"), noted.get("mode")) == (table, mode), f"{table}-{name}: manifest says {noted}")
+                said = f"Table '{table}' has these rows: snapshot '{noted.get('snapshot')}'"
+                for run in ("", "-again", "-last"):
+                    expect(said in (directory / f"{table}-{name}{run}.txt").read_text(), f"{table}-{name}{run}: not '{said}'")
     for what in wrong:
         print("WRONG:", what)
     print(f"{len(list(runs()))} runs on Delta and Iceberg, {len(wrong)} wrong")

@@ -17,6 +17,7 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -183,19 +184,20 @@ final class FusedFiles {
     }
 
     /** The columns of the files. */
-    FileSchema schema() {
-        StructType columns = new StructType(IntStream.range(0, carried.size())
-                .filter(this::isInFiles)
-                .mapToObj(carried::get)
+    StructType columns() {
+        return new StructType(Stream.concat(
+                        IntStream.range(0, carried.size())
+                                .filter(this::isInFiles)
+                                .mapToObj(carried::get),
+                        fused.stream().map(FusedColumn::field))
                 .toArray(StructField[]::new));
-        List<String> vectors = new ArrayList<>();
-        for (FusedColumn column : fused) {
-            columns = columns.add(column.field());
-            if (column.isVector()) {
-                vectors.add(column.name());
-            }
-        }
-        return new FileSchema(columns, vectors);
+    }
+
+    /** The same, with the names of those that hold vectors. */
+    FileSchema schema() {
+        List<String> vectors =
+                fused.stream().filter(FusedColumn::isVector).map(FusedColumn::name).toList();
+        return new FileSchema(columns(), vectors);
     }
 
     FusedLayout layout() {

@@ -36,6 +36,9 @@ class CommandLineTest {
             --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, pooler, got 'sum'
             --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens, attention, attention-by-layer, got 'all'
             --precision fp16     | Cannot parse option '--precision': expected fp32 or bf16, got 'fp16'
+            --table-mode swap    | Cannot parse option '--table-mode': expected append or replace, got 'swap'
+            --output-table t --update | Cannot fuse: expected '--output-table' without '--update' (a table takes all rows of a run), got both
+            --output-table t --partition-by d | Cannot fuse: expected '--output-table' without '--partition-by' (a table takes all rows of a run), got both
             --tolerance 0        | Cannot parse option '--tolerance': expected a positive number, got '0'
             --tolerance close    | Cannot parse option '--tolerance': expected a positive number, got 'close'
             --on-bad-row skip    | Cannot parse option '--on-bad-row': expected fail or quarantine, got 'skip'

@@ -32,7 +32,7 @@ class ManifestSchemaTest {
 
     /** What a record lacks where there is nothing to say. */
     private static final Set<String> OPTIONAL =
-            Set.of("etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier");
+            Set.of("etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier", "outputTable");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -53,7 +53,8 @@ class ManifestSchemaTest {
                 Manifest.Update.class, text.at("/$defs/update"),
                 Manifest.Run.class, text.at("/$defs/run"),
                 InputFile.class, text.at("/$defs/inputFile"),
-                Shard.class, text.at("/$defs/shard"));
+                Shard.class, text.at("/$defs/shard"),
+                Manifest.Committed.class, text.at("/$defs/committed"));
         described.forEach((record, node) -> {
             List<String> components = Arrays.stream(record.getRecordComponents())
                     .map(RecordComponent::getName)
@@ -82,7 +83,7 @@ class ManifestSchemaTest {
     @Test
     void aManifestThatLacksAnyPartOrHasAnotherIsNot() throws IOException {
         for (String place : List.of(
-                "", "/model", "/inputs/0", "/files/0", "/versions", "/update", "/earlier/0", "/audit", "/lengths")) {
+                "", "/model", "/inputs/0", "/files/0", "/versions", "/update", "/earlier/0", "/audit", "/lengths", "/outputTable")) {
             List<String> names = new ArrayList<>();
             manifest("e", "f", "q").at(place).fieldNames().forEachRemaining(names::add);
             assertThat(names).isNotEmpty();
@@ -130,7 +131,8 @@ class ManifestSchemaTest {
                         "p", List.of(0, 2), file, 2, 3, 0, new Lengths(1, 2), "00000000000000ff", quarantine, reasons)),
                 new Manifest.Audit(1, 2, 3),
                 quarantine == null ? null : new Manifest.Update(file, 1, 1, 0, 5, quarantine),
-                file == null ? null : List.of(new Manifest.Run(RUN, SHA256, MOMENT, MOMENT, inputs, "skipped")))));
+                file == null ? null : List.of(new Manifest.Run(RUN, SHA256, MOMENT, MOMENT, inputs, "skipped")),
+                file == null ? null : new Manifest.Committed("db.t", "append", "7"))));
     }
 
     /** The schema says what the reasons are called, and no reason is called otherwise. */
