@@ -12,8 +12,9 @@ final class TableOptions {
     @Option(
             names = "--output-table",
             paramLabel = "NAME",
-            description = "A Delta or Iceberg table in Spark's catalog that also takes the rows, in one transaction, once"
-                    + " the table at --output is published. It must exist, with the columns of the output. Default: none.")
+            description =
+                    "A Delta or Iceberg table in Spark's catalog that also takes the rows, in one transaction, once"
+                            + " the table at --output is published. It must exist, with the columns of the output. Default: none.")
     String name;
 
     @Option(

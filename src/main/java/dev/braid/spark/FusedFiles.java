@@ -195,8 +195,10 @@ final class FusedFiles {
 
     /** The same, with the names of those that hold vectors. */
     FileSchema schema() {
-        List<String> vectors =
-                fused.stream().filter(FusedColumn::isVector).map(FusedColumn::name).toList();
+        List<String> vectors = fused.stream()
+                .filter(FusedColumn::isVector)
+                .map(FusedColumn::name)
+                .toList();
         return new FileSchema(columns(), vectors);
     }
 

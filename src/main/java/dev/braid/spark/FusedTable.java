@@ -285,8 +285,10 @@ public final class FusedTable {
         try (RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output)) {
             Manifest published = Manifest.of(output, files)
                     .filter(there -> isOf(identity, there))
-                    .orElseThrow(() -> new OutputExistsException("Cannot write the rows of '" + output
-                            + "' to a table: expected what this run has published there, got something else; run it again"));
+                    .orElseThrow(
+                            () -> new OutputExistsException(
+                                    "Cannot write the rows of '" + output
+                                            + "' to a table: expected what this run has published there, got something else; run it again"));
             refuseMissing(published);
             Manifest.Committed done = into.commit(published, output);
             if (done.equals(published.outputTable())) {

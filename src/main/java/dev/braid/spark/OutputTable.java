@@ -57,13 +57,13 @@ public final class OutputTable {
      * @throws InputException if there is none, or its format has no transactions
      */
     public static OutputTable find(SparkSession spark, String name, Mode mode) throws IOException {
-        String expected = "Cannot write table '" + name + "': expected a Delta or Iceberg table of Spark's catalog, got ";
+        String expected =
+                "Cannot write table '" + name + "': expected a Delta or Iceberg table of Spark's catalog, got ";
         CatalogTable table;
         try {
             table = CatalogTable.find(spark, name)
-                    .orElseThrow(() ->
-                            new InputException(expected + "none; create it with the columns of the output, which"
-                                    + " src/docs/tables.md lists"));
+                    .orElseThrow(() -> new InputException(expected
+                            + "none; create it with the columns of the output, which" + " src/docs/tables.md lists"));
         } catch (TransientException unanswered) {
             throw unanswered;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
@@ -98,14 +98,14 @@ public final class OutputTable {
             String type = expected.remove(field.name());
             String found = field.dataType().catalogString();
             if (type == null) {
-                problems.add("column '" + field.name() + "': expected no such column (the output has none), got "
-                        + found);
+                problems.add(
+                        "column '" + field.name() + "': expected no such column (the output has none), got " + found);
             } else if (!type.equals(found)) {
                 problems.add("column '" + field.name() + "': expected " + type + " (the output), got " + found);
             }
         }
-        expected.forEach((name, type) -> problems.add("column '" + name + "': expected " + type
-                + " (the output), got none; ALTER TABLE adds it"));
+        expected.forEach((name, type) -> problems.add(
+                "column '" + name + "': expected " + type + " (the output), got none; ALTER TABLE adds it"));
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot write table '" + table.name() + "'", problems);
         }
@@ -127,8 +127,8 @@ public final class OutputTable {
                 done = committed(manifest.run());
             }
             String snapshot = done.orElseThrow(() -> new TransientException(
-                            "Cannot find what was written to table '" + table.name()
-                                    + "': expected run '" + manifest.run() + "' in its history, got none; run it again",
+                            "Cannot find what was written to table '" + table.name() + "': expected run '"
+                                    + manifest.run() + "' in its history, got none; run it again",
                             null))
                     .id();
             return new Manifest.Committed(table.name(), mode.configName(), snapshot);

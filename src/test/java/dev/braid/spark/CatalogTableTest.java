@@ -28,7 +28,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Parquet tables of the session's catalog. {@code .ci/tables} tries those of Delta and Iceberg. */
 @ExtendWith(SharedSpark.class)
 class CatalogTableTest {
-    private static final String ROWS = "SELECT string(id) AS id, array(float(id), 2f) AS visual, id % 2 AS part FROM range(4)";
+    private static final String ROWS =
+            "SELECT string(id) AS id, array(float(id), 2f) AS visual, id % 2 AS part FROM range(4)";
 
     private final SparkSession spark;
 
@@ -118,7 +119,9 @@ class CatalogTableTest {
             assertThat(Files.isDirectory(Path.of("src"))).isTrue();
             assertThat(CatalogTable.find(spark, "src")).isEmpty();
             assertThat(CatalogTable.find(spark, "./src")).isEmpty();
-            assertThat(CatalogTable.find(spark, "named.src")).map(CatalogTable::full).contains("named.src");
+            assertThat(CatalogTable.find(spark, "named.src"))
+                    .map(CatalogTable::full)
+                    .contains("named.src");
         } finally {
             spark.sql("USE default");
         }

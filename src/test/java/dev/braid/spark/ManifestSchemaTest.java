@@ -31,8 +31,8 @@ class ManifestSchemaTest {
     private static final String MOMENT = "2026-01-02T03:04:05.006Z";
 
     /** What a record lacks where there is nothing to say. */
-    private static final Set<String> OPTIONAL =
-            Set.of("etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier", "outputTable");
+    private static final Set<String> OPTIONAL = Set.of(
+            "etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier", "outputTable");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -76,14 +76,26 @@ class ManifestSchemaTest {
     void manifestsWithAndWithoutWhatIsOptionalAreValid() throws IOException {
         assertThat(problems(manifest("etag", "part-0", "part-0"))).isEmpty();
         JsonNode bare = manifest(null, null, null);
-        assertThat(bare.toString()).doesNotContain(":null").doesNotContain("etag").doesNotContain("snapshot");
+        assertThat(bare.toString())
+                .doesNotContain(":null")
+                .doesNotContain("etag")
+                .doesNotContain("snapshot");
         assertThat(problems(bare)).isEmpty();
     }
 
     @Test
     void aManifestThatLacksAnyPartOrHasAnotherIsNot() throws IOException {
         for (String place : List.of(
-                "", "/model", "/inputs/0", "/files/0", "/versions", "/update", "/earlier/0", "/audit", "/lengths", "/outputTable")) {
+                "",
+                "/model",
+                "/inputs/0",
+                "/files/0",
+                "/versions",
+                "/update",
+                "/earlier/0",
+                "/audit",
+                "/lengths",
+                "/outputTable")) {
             List<String> names = new ArrayList<>();
             manifest("e", "f", "q").at(place).fieldNames().forEachRemaining(names::add);
             assertThat(names).isNotEmpty();
