@@ -68,6 +68,8 @@ def runs():
     for table in TARGETS:
         for name, (source, mode, *_) in WRITES.items():
             command = [*fuse(f"{table}-{name}", "--paired", source), "--keep", "row", "--output-table", table, "--table-mode", mode]
+            if name == "append":  # as if the driver had died before the transaction
+                yield [f"{table}-{name}-published", *command[1:command.index("--output-table")]]
             yield command
             yield [f"{table}-{name}-forgotten", "forget", f"{table}-{name}"]
             yield [f"{table}-{name}-again", *command[1:]]

@@ -1,7 +1,6 @@
 package dev.braid.job;
 
 import dev.braid.spark.OutputTable;
-import java.io.IOException;
 import java.util.Optional;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.ITypeConverter;
@@ -40,7 +39,7 @@ final class TableOptions {
     }
 
     /** The table; empty if none is named. */
-    Optional<OutputTable> find(SparkSession spark) throws IOException {
+    Optional<OutputTable> find(SparkSession spark) {
         return InputOptions.isMissing(name) ? Optional.empty() : Optional.of(OutputTable.find(spark, name, mode));
     }
 

@@ -46,7 +46,12 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
     static Optional<CatalogTable> find(SparkSession session, String text) throws IOException {
         boolean isPath =
                 text.contains("/") || exists(text, session.sparkContext().hadoopConfiguration());
-        return isPath || !isKnown(session, text) ? Optional.empty() : Optional.of(described(session, text));
+        return isPath ? Optional.empty() : named(session, text);
+    }
+
+    /** The same of a text that is no path. */
+    static Optional<CatalogTable> named(SparkSession session, String name) {
+        return isKnown(session, name) ? Optional.of(described(session, name)) : Optional.empty();
     }
 
     private static boolean exists(String path, Configuration hadoop) throws IOException {

@@ -1,7 +1,6 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -56,22 +55,19 @@ public final class OutputTable {
      *
      * @throws InputException if there is none, or its format has no transactions
      */
-    public static OutputTable find(SparkSession spark, String name, Mode mode) throws IOException {
+    public static OutputTable find(SparkSession spark, String name, Mode mode) {
         String expected =
                 "Cannot write table '" + name + "': expected a Delta or Iceberg table of Spark's catalog, got ";
-        CatalogTable table;
+        Optional<CatalogTable> found;
         try {
-            table = CatalogTable.find(spark, name)
-                    .orElseThrow(() -> new InputException(expected
-                            + "none; create it with the columns of the output, which" + " src/docs/tables.md lists"));
+            found = CatalogTable.named(spark, name);
         } catch (TransientException unanswered) {
             throw unanswered;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
-            String message = SparkFailure.firstLine(failure);
-            throw failure instanceof InputException && message.startsWith(expected)
-                    ? (InputException) failure
-                    : new InputException("Cannot write table '" + name + "': " + message, failure);
+            throw new InputException("Cannot write table '" + name + "': " + SparkFailure.firstLine(failure), failure);
         }
+        CatalogTable table = found.orElseThrow(() -> new InputException(
+                expected + "none; create it with the columns of the output, which src/docs/tables.md lists"));
         SnapshotFormat format = table.format()
                 .orElseThrow(() -> new InputException(
                         expected + "Parquet files, which have no transactions; write them with '--output' alone"));
