@@ -20,7 +20,7 @@ import org.apache.spark.sql.SparkSession;
 
 /**
  * Runs the commands of a file one after another in one JVM and its Spark session: a line per run, its name and the
- * arguments between tabs; the command 'pipeline' takes a model, a table and an output. What a run prints goes to NAME.txt, or to standard error if it fails; the others run all the
+ * arguments between tabs; the command 'pipeline' takes a model, a table and an output, 'sql' takes statements, and 'forget' removes what a manifest says of a table of the catalog. What a run prints goes to NAME.txt, or to standard error if it fails; the others run all the
  * same. Writes session.txt at the end if the session is still there: no command may stop one that it did not start.
  */
 public final class Runs {
@@ -54,6 +54,19 @@ public final class Runs {
         return vectors == rows.count() && found ? ExitCode.DONE : ExitCode.FAILED;
     }
 
+    private static int sql(List<String> statements) {
+        statements.forEach(SparkSession.active()::sql);
+        return ExitCode.DONE;
+    }
+
+    /** As if the driver had died after the transaction. */
+    private static int forget(Path manifest) throws IOException {
+        String text = Files.readString(manifest);
+        String less = text.replaceAll(",\\s*\"outputTable\" : \\{[^}]*\\}", "");
+        Files.writeString(manifest, less);
+        return less.length() < text.length() ? ExitCode.DONE : ExitCode.FAILED;
+    }
+
     /** Takes the file. */
     public static void main(String[] arguments) throws IOException {
         SparkSession session = SparkSession.builder().getOrCreate();
@@ -63,9 +76,12 @@ public final class Runs {
             String[] command = words.subList(1, words.size()).toArray(String[]::new);
             StringWriter out = new StringWriter();
             StringWriter error = new StringWriter();
-            int code = command[0].equals("pipeline")
-                    ? pipeline(command[1], command[2], command[3], new PrintWriter(out, true))
-                    : Braid.run(command, new PrintWriter(out, true), new PrintWriter(error, true));
+            int code = switch (command[0]) {
+                case "pipeline" -> pipeline(command[1], command[2], command[3], new PrintWriter(out, true));
+                case "sql" -> sql(words.subList(2, words.size()));
+                case "forget" -> forget(Path.of(command[1], "_manifest.json"));
+                default -> Braid.run(command, new PrintWriter(out, true), new PrintWriter(error, true));
+            };
             if (code == ExitCode.DONE) {
                 Files.writeString(Path.of(words.get(0) + ".txt"), out.toString());
             } else {

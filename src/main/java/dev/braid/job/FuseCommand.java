@@ -13,6 +13,7 @@ import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.NewTable;
 import dev.braid.spark.OutputFiles;
+import dev.braid.spark.OutputTable;
 import dev.braid.spark.PairedTable;
 import dev.braid.spark.PartitionRun;
 import dev.braid.spark.Partitioning;
@@ -44,8 +45,8 @@ import picocli.CommandLine.Spec;
         name = "fuse",
         description = "Fuses the modalities of every row with a Transformer and writes one table of representations.",
         customSynopsis = {
-            "braid fuse --model DIR --paired PATH --key COL --output PATH [OPTION]...",
-            "       braid fuse --model DIR --features M=PATH... --key COL --output PATH [OPTION]..."
+            "braid fuse --model DIR --paired TABLE --key COL --output PATH [OPTION]...",
+            "       braid fuse --model DIR --features M=TABLE... --key COL --output PATH [OPTION]..."
         },
         sortOptions = false,
         footerHeading = "%nExit codes:%n",
@@ -89,12 +90,15 @@ final class FuseCommand implements Callable<Integer> {
             Instant start = Instant.now();
             Stop.unpublished(() -> 0);
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-            TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
+            List<String> inputs = new ArrayList<>(List.of(options.input.model));
+            inputs.addAll(TablePath.places(options.input.tables(), spark));
+            Optional<OutputTable> catalogTable = options.table.find(spark);
+            catalogTable.ifPresent(found -> inputs.add(found.location()));
             FusedTable output = FusedTable.at(
                     options.output,
                     options.overwrite,
                     Optional.ofNullable(options.publish.publication),
-                    options.input.paths(),
+                    inputs,
                     hadoop);
             ModelDigest digest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
@@ -106,6 +110,9 @@ final class FuseCommand implements Callable<Integer> {
                     FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
             Partitioning partitions = input.partitioning(options.partitionBy);
             input.refuseUnwritable();
+            if (options.update.update) {
+                input.refuseSnapshots();
+            }
             Manifest.Origin origin = new Manifest.Origin(
                     input.inputs(),
                     new Manifest.Model(options.input.model, digest.sha256()),
@@ -121,6 +128,7 @@ final class FuseCommand implements Callable<Integer> {
             if (begun.isEmpty()) {
                 out.println(SafeText.message("Nothing to do: '" + output.path()
                         + "' is what this input, model and options give; --overwrite writes it anew"));
+                commit(output, catalogTable, origin);
                 return ExitCode.DONE;
             }
             try (RunDirectory run = begun.get()) {
@@ -143,6 +151,7 @@ final class FuseCommand implements Callable<Integer> {
                         ProgressLine line = ProgressLine.start(error, keys.toFuse(), progress)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
                     destination.check(paired, run);
+                    catalogTable.ifPresent(found -> found.check(engine.written(paired)));
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
                             OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), (long)
@@ -174,7 +183,22 @@ final class FuseCommand implements Callable<Integer> {
                     out.println(new ProfileReport(progress.stages()));
                 }
             }
+            commit(output, catalogTable, origin);
             return ExitCode.DONE;
+        }
+    }
+
+    /** The published rows go to a table of the catalog too, if one is named. */
+    private void commit(FusedTable output, Optional<OutputTable> table, Manifest.Origin origin) throws IOException {
+        if (table.isPresent()) {
+            Stop.publishing(output.path());
+            Manifest.Committed done =
+                    output.commit(origin.identity(), table.get()).outputTable();
+            Stop.published(output.path());
+            spec.commandLine()
+                    .getOut()
+                    .println(SafeText.message(
+                            "Table '" + done.name() + "' has these rows: snapshot '" + done.snapshot() + "'"));
         }
     }
 }

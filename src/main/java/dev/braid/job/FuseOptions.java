@@ -138,6 +138,9 @@ final class FuseOptions {
     @Mixin
     UpdateOptions update;
 
+    @Mixin
+    TableOptions table;
+
     @Option(
             names = "--profile",
             description =
@@ -189,6 +192,7 @@ final class FuseOptions {
         rows.policy();
         checkPartitions();
         update.check(overwrite);
+        table.check(update.update ? "--update" : partitionBy.isEmpty() ? null : "--partition-by");
         if (!input.hasTables()) {
             throw InputOptions.oneOfBoth(command, "neither");
         }

@@ -25,15 +25,16 @@ final class InputOptions {
 
     @Option(
             names = "--paired",
-            paramLabel = "PATH",
-            description = "One Parquet table that holds every modality. Required, unless --features is given.")
+            paramLabel = "TABLE",
+            description = "One table that holds every modality: the path of Parquet files, or the name of a Parquet,"
+                    + " Delta or Iceberg table in Spark's catalog. Required, unless --features is given.")
     String paired;
 
     @Option(
             names = "--features",
-            paramLabel = "M=PATH",
+            paramLabel = "M=TABLE",
             converter = Assignment.Converter.class,
-            description = "The Parquet table of modality M, once per modality; the tables are joined on the key.")
+            description = "The table of modality M, a path or a name, once per modality; joined on the key.")
     List<Assignment> features = new ArrayList<>();
 
     @Option(
@@ -117,15 +118,8 @@ final class InputOptions {
         return !isMissing(paired) || !features.isEmpty();
     }
 
-    /** Every path that is read. */
-    List<String> paths() {
-        List<String> paths = new ArrayList<>(List.of(model));
-        paths.addAll(tablePaths());
-        return paths;
-    }
-
-    /** The path of every feature table. */
-    List<String> tablePaths() {
+    /** The path or name of every feature table. */
+    List<String> tables() {
         return isMissing(paired) ? features.stream().map(Assignment::value).toList() : List.of(paired);
     }
 

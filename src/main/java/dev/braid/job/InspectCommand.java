@@ -24,8 +24,8 @@ import picocli.CommandLine.Spec;
         description = "Shows what was understood of a model and, given tables, what they hold and whether they fit it.",
         customSynopsis = {
             "braid inspect --model DIR",
-            "       braid inspect --model DIR --paired PATH [OPTION]...",
-            "       braid inspect --model DIR --features M=PATH... [OPTION]..."
+            "       braid inspect --model DIR --paired TABLE [OPTION]...",
+            "       braid inspect --model DIR --features M=TABLE... [OPTION]..."
         },
         sortOptions = false,
         footer = {

@@ -32,8 +32,8 @@ import picocli.CommandLine.Spec;
                 "Computes the memory, the time and the cost of a fusion with these options and Spark settings, and"
                         + " prints settings that work. Nothing is written.",
         customSynopsis = {
-            "braid plan --model DIR --paired PATH --key COL [--until WHEN] [--price P] [OPTION]...",
-            "       braid plan --model DIR --features M=PATH... --key COL [OPTION]..."
+            "braid plan --model DIR --paired TABLE --key COL [--until WHEN] [--price P] [OPTION]...",
+            "       braid plan --model DIR --features M=TABLE... --key COL [OPTION]..."
         },
         sortOptions = false,
         footer = {
@@ -90,7 +90,7 @@ final class PlanCommand implements Callable<Integer> {
         try (Session session = Session.open("plan")) {
             SparkSession spark = session.spark();
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-            TablePath.refuseAbsent(options.input.tablePaths(), hadoop);
+            TablePath.places(options.input.tables(), spark);
             Checkpoint checkpoint = options.repooled(Checkpoint.read(options.input.model, hadoop));
             FusionConfig config = options.config(checkpoint.config());
             FusionEngine.check(checkpoint, config);

@@ -54,6 +54,7 @@ record RunManifest(Instant start, String spark, Manifest.Origin origin) {
                 shards,
                 null,
                 update,
-                partitions ? Manifest.earlier(run.base(), shards, update != null) : null);
+                partitions ? Manifest.earlier(run.base(), shards, update != null) : null,
+                null);
     }
 }

@@ -65,7 +65,8 @@ public final class FeatureTables {
     /**
      * Opens one table that holds every modality.
      *
-     * @param path a file, a directory of part files or a pattern, on any file system that Hadoop knows
+     * @param path a file, a directory of part files or a pattern, on any file system that Hadoop knows; or the name of a table
+     *     of the session's catalog
      * @throws InputException with all problems of the path and its columns in one message
      */
     public static FeatureTables paired(SparkSession spark, String path, TableColumns columns) {
@@ -75,7 +76,7 @@ public final class FeatureTables {
     /**
      * Opens a table per modality; modalities of one path are read from one table.
      *
-     * @param paths a path for each modality of {@code columns}, by its name
+     * @param paths a path, or a table's name, for each modality of {@code columns}, by its name
      * @throws InputException with all problems of all paths and their columns in one message
      */
     public static FeatureTables perModality(SparkSession spark, Map<String, String> paths, TableColumns columns) {
@@ -137,6 +138,23 @@ public final class FeatureTables {
             }
         });
         return sources;
+    }
+
+    /**
+     * Whether each table has its rows in the same order whenever it is read, as an update needs.
+     *
+     * @throws InputException if a snapshot of a table of the catalog is read
+     */
+    public void refuseSnapshots() {
+        List<String> snapshots = sources.stream()
+                .filter(SourceTable::isSnapshot)
+                .map(source -> "'" + source.name() + "'")
+                .toList();
+        if (!snapshots.isEmpty()) {
+            throw new InputException("Cannot update a fused table: expected tables of Parquet files, got "
+                    + String.join(", ", snapshots)
+                    + ", which Spark reads in another order each time; fuse it without '--update'");
+        }
     }
 
     /**
@@ -228,7 +246,9 @@ public final class FeatureTables {
             List<String> changes = source.changes();
             throw new TransientException(
                     "Cannot read table '" + source.name() + "': expected " + Shown.count(expected, "row")
-                            + " (footers of its files), got "
+                            + (source.isSnapshot()
+                                    ? " (counted in its snapshot), got "
+                                    : " (footers of its files), got ")
                             + found + "; "
                             + (changes.isEmpty() ? "" : "changed files: " + first(changes) + "; ")
                             + "nothing is published; run it again once nobody writes to it",

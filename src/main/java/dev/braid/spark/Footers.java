@@ -79,6 +79,11 @@ final class Footers {
     record Rows(long rows, long groups, long largestRow, long largestGroup, boolean vectorized) {
         static final Rows NONE = new Rows(0, 0, 0, 0, true);
 
+        /** The same where a table has fewer rows than its files. */
+        Rows counting(long counted) {
+            return new Rows(counted, groups, largestRow, largestGroup, vectorized);
+        }
+
         Rows and(Rows other) {
             return new Rows(
                     rows + other.rows,

@@ -14,8 +14,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -52,12 +54,14 @@ final class FusedFiles {
     /**
      * Fuses {@code rows} and writes what is not finished in the directory yet.
      *
+     * @param repeatable whether another run would find the same rows in each partition
      * @param run without the rows that finished tasks have set aside
      * @return what all tasks wrote, in the order of the input's partitions
      * @throws InputException if a row must end the run, or too many are bad
      */
     List<Shard> write(
             JavaRDD<StoredRow> rows,
+            boolean repeatable,
             OutputFiles.Grouping grouping,
             FusePartition partition,
             String directory,
@@ -71,7 +75,9 @@ final class FusedFiles {
         FileSystem files = path.getFileSystem(settings);
         // A table without rows may have no partition, and its file shows its columns.
         JavaRDD<StoredRow> partitions = rows.getNumPartitions() > 0 ? rows : spark.parallelize(List.of(), 1);
-        String plan = SparkSettings.planDigest(session, settings, partitions.getNumPartitions(), run.id());
+        String plan = repeatable
+                ? SparkSettings.planDigest(session, settings, partitions.getNumPartitions(), run.id())
+                : Shard.ONCE + UUID.randomUUID();
         List<Shard> finished = RunDirectory.finishedShards(path, plan, files);
         Set<Integer> done = finished.stream()
                 .flatMap(shard -> shard.partitions().stream())
@@ -178,19 +184,22 @@ final class FusedFiles {
     }
 
     /** The columns of the files. */
-    FileSchema schema() {
-        StructType columns = new StructType(IntStream.range(0, carried.size())
-                .filter(this::isInFiles)
-                .mapToObj(carried::get)
+    StructType columns() {
+        return new StructType(Stream.concat(
+                        IntStream.range(0, carried.size())
+                                .filter(this::isInFiles)
+                                .mapToObj(carried::get),
+                        fused.stream().map(FusedColumn::field))
                 .toArray(StructField[]::new));
-        List<String> vectors = new ArrayList<>();
-        for (FusedColumn column : fused) {
-            columns = columns.add(column.field());
-            if (column.isVector()) {
-                vectors.add(column.name());
-            }
-        }
-        return new FileSchema(columns, vectors);
+    }
+
+    /** The same, with the names of those that hold vectors. */
+    FileSchema schema() {
+        List<String> vectors = fused.stream()
+                .filter(FusedColumn::isVector)
+                .map(FusedColumn::name)
+                .toList();
+        return new FileSchema(columns(), vectors);
     }
 
     FusedLayout layout() {

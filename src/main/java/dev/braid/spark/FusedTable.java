@@ -272,6 +272,35 @@ public final class FusedTable {
         return manifest;
     }
 
+    /**
+     * Writes the rows of the published table to a table of the catalog too, unless that is done, and notes the snapshot in the
+     * manifest.
+     *
+     * @param identity of the run that published the table
+     * @return the manifest, with the snapshot
+     * @throws OutputExistsException if another run writes here, or has published something else
+     * @throws TransientException as {@link OutputTable#commit}
+     */
+    public Manifest commit(String identity, OutputTable into) throws IOException {
+        try (RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output)) {
+            Manifest published = Manifest.of(output, files)
+                    .filter(there -> isOf(identity, there))
+                    .orElseThrow(
+                            () -> new OutputExistsException(
+                                    "Cannot write the rows of '" + output
+                                            + "' to a table: expected what this run has published there, got something else; run it again"));
+            refuseMissing(published);
+            Manifest.Committed done = into.commit(published, output);
+            if (done.equals(published.outputTable())) {
+                return published;
+            }
+            Manifest committed = published.committed(done);
+            files.mkdirs(run.path());
+            Json.replace(committed, new Path(output, Manifest.FILE), run.path(), files);
+            return committed;
+        }
+    }
+
     /** Compares the files of a run with their records, and their rows with the keys; deletes them if they differ. */
     private Manifest audit(RunDirectory run, Manifest manifest, long keys) throws IOException {
         Set<String> kept = run.base().map(Manifest::paths).orElse(Set.of());

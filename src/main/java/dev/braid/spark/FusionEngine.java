@@ -20,6 +20,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -137,6 +138,7 @@ public final class FusionEngine implements AutoCloseable {
         PairedTable rows = into.paths().size() > TaskFiles.MOST_OPEN ? inOrder(paired, into) : paired;
         return target.write(
                 rows.storedRows(),
+                rows.isRepeatable(),
                 grouping,
                 partition,
                 directory,
@@ -185,6 +187,11 @@ public final class FusionEngine implements AutoCloseable {
                     + config.columns() + ", got " + paired.columns());
         }
         return paired.rows().sparkSession().baseRelationToDataFrame(new FusedRelation(this, paired, carried, progress));
+    }
+
+    /** The columns of the rows that {@link #write} gives of a paired table. */
+    public StructType written(PairedTable paired) {
+        return new FusedFiles(paired.carriedFields(), columns(), List.of()).columns();
     }
 
     /** The columns that a fusion adds. */

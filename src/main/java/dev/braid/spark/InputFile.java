@@ -7,17 +7,19 @@ import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
 
 /**
- * A file of a feature table as it was when the run began.
+ * A file of a feature table as it was when the run began; of a table with snapshots, the whole snapshot.
  *
- * @param table the path of its table, as the user wrote it
- * @param path where the file is, with its file system: the same however the table's path is spelled
- * @param bytes its length
- * @param modified when it was last modified: ISO 8601, UTC
+ * @param table the table's path or name, as the user wrote it
+ * @param path where the file or the table is, with its file system: the same however the table's path is spelled
+ * @param bytes the length of the file, or of the snapshot's files
+ * @param modified when the file was last modified, or the snapshot committed: ISO 8601, UTC
  * @param etag what the file system calls this version of the file; null if it has no such name (an object store has)
- * @param rows in its footer
+ * @param snapshot which of the table's snapshots is read, as its format names it; null for a file
+ * @param rows in the footer, or in the snapshot
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
-public record InputFile(String table, String path, long bytes, String modified, String etag, long rows) {
+public record InputFile(
+        String table, String path, long bytes, String modified, String etag, String snapshot, long rows) {
 
     /** Passwords in paths are masked. */
     public InputFile {
@@ -28,12 +30,12 @@ public record InputFile(String table, String path, long bytes, String modified, 
     static InputFile of(String table, String path, FileStatus file, long rows) {
         String etag = file instanceof EtagSource source ? source.getEtag() : null;
         String modified = Instant.ofEpochMilli(file.getModificationTime()).toString();
-        return new InputFile(table, path, file.getLen(), modified, etag, rows);
+        return new InputFile(table, path, file.getLen(), modified, etag, null, rows);
     }
 
-    /** The same file without the name of its table, which has many spellings. */
+    /** The same without the name of its table, which has many spellings. */
     InputFile unnamed() {
-        return new InputFile("", path, bytes, modified, etag, rows);
+        return new InputFile("", path, bytes, modified, etag, snapshot, rows);
     }
 
     /** What differs in a file as it is now; empty if nothing does. */

@@ -84,7 +84,10 @@ enum ManagedTable {
                 Path table = child.getParent();
                 return "expected Parquet files that are all current, got " + format.label + " ('" + table
                         + "'), whose files may also hold " + format.others
-                        + "; write its current rows as Parquet first, for example"
+                        + (SnapshotFormat.of(format.name()).isPresent()
+                                ? "; pass its name in Spark's catalog, such as catalog.db.table, or"
+                                : ";")
+                        + " write its current rows as Parquet first, for example"
                         + " spark.read" + format.reader + "(\"" + table + "\").write.parquet(PATH)";
             }
         }

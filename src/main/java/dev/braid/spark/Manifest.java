@@ -47,6 +47,7 @@ import org.apache.hadoop.fs.Path;
  * @param audit what was checked before the table was published; null until it was
  * @param update what the run found of an older table; null if it wrote the table anew
  * @param earlier the other runs that wrote partitions of the table, updates left out; null if it has no partitions
+ * @param outputTable the table of Spark's catalog that took the rows too; null if none did
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Manifest(
@@ -70,7 +71,8 @@ public record Manifest(
         List<Shard> files,
         Audit audit,
         Update update,
-        List<Run> earlier) {
+        List<Run> earlier,
+        Committed outputTable) {
 
     static final String FILE = "_manifest.json";
 
@@ -134,8 +136,26 @@ public record Manifest(
      */
     public record Audit(int files, long rows, long keys) {}
 
+    /**
+     * A transaction on a table of Spark's catalog.
+     *
+     * @param name of the table, as the user wrote it
+     * @param mode whether the rows were appended, or replaced the others
+     * @param snapshot that the transaction made, as the table's format names it
+     */
+    public record Committed(String name, String mode, String snapshot) {}
+
     /** The same after an audit. */
     Manifest audited(Audit done) {
+        return with(done, outputTable);
+    }
+
+    /** The same after its rows were written to a table of Spark's catalog. */
+    Manifest committed(Committed done) {
+        return with(audit, done);
+    }
+
+    private Manifest with(Audit audited, Committed committed) {
         return new Manifest(
                 format,
                 run,
@@ -155,9 +175,10 @@ public record Manifest(
                 fingerprint,
                 seconds,
                 files,
-                done,
+                audited,
                 update,
-                earlier);
+                earlier,
+                committed);
     }
 
     /** A run that wrote files of a table, as its own manifest described it. */

@@ -21,19 +21,31 @@ public final class PairedTable {
     private final TableColumns columns;
     /** The table that the rows are read from; null if they are the result of more than reading. */
     private final SourceTable stored;
+    /** Whether each partition has the same rows when another run reads the table. */
+    private final boolean repeatable;
     /** Of all rows that are read, gives those of this table. */
     private final UnaryOperator<JavaRDD<StoredRow>> chosen;
 
     private PairedTable(
-            Dataset<Row> rows, TableColumns columns, SourceTable stored, UnaryOperator<JavaRDD<StoredRow>> chosen) {
+            Dataset<Row> rows,
+            TableColumns columns,
+            SourceTable stored,
+            boolean repeatable,
+            UnaryOperator<JavaRDD<StoredRow>> chosen) {
         this.rows = rows;
         this.columns = columns;
         this.stored = stored;
+        this.repeatable = repeatable;
         this.chosen = chosen;
     }
 
     private PairedTable(Dataset<Row> rows, TableColumns columns, SourceTable stored) {
-        this(rows, columns, stored, UnaryOperator.identity());
+        this(rows, columns, stored, stored == null || !stored.isSnapshot(), UnaryOperator.identity());
+    }
+
+    /** Rows that are the result of more than reading. */
+    private PairedTable(Dataset<Row> rows, TableColumns columns, boolean repeatable) {
+        this(rows, columns, null, repeatable, UnaryOperator.identity());
     }
 
     /**
@@ -80,7 +92,7 @@ public final class PairedTable {
      */
     PairedTable without(Dataset<Row> keys, boolean few) {
         Dataset<Row> others = keys.hint(few ? "broadcast" : "merge");
-        return new PairedTable(rows.join(others, new String[] {KEY}, "left_anti"), columns, null);
+        return new PairedTable(rows.join(others, new String[] {KEY}, "left_anti"), columns, repeatable);
     }
 
     /**
@@ -90,7 +102,7 @@ public final class PairedTable {
      * @param few whether they are few enough to be sent to every executor
      */
     PairedTable choosing(Dataset<Row> keys, boolean few) {
-        return new PairedTable(rows, columns, stored, all -> ChosenRows.of(all, rows, keys, few));
+        return new PairedTable(rows, columns, stored, repeatable, all -> ChosenRows.of(all, rows, keys, few));
     }
 
     private static Dataset<Row> select(SourceTable table, TableColumns columns) {
@@ -123,7 +135,7 @@ public final class PairedTable {
         TableColumns fewer =
                 columns.keeping(kept.stream().map(columns.keep()::get).toList());
         fewer.paired().keySet().stream().skip(selected.size()).forEach(feature -> selected.add(functions.col(feature)));
-        return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored, chosen);
+        return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored, repeatable, chosen);
     }
 
     /** Whether the rows come as a table stores them, in the same order each time. */
@@ -131,12 +143,20 @@ public final class PairedTable {
         return stored != null;
     }
 
+    /**
+     * Whether another run that reads the table finds the same rows in each partition. A snapshot's files may come in another
+     * order each time.
+     */
+    boolean isRepeatable() {
+        return repeatable;
+    }
+
     /** The same rows in each partition, sorted by kept columns. */
     PairedTable sortedBy(List<String> kept) {
         Column[] order = kept.stream()
                 .map(name -> functions.col(kept(columns.keep().indexOf(name))))
                 .toArray(Column[]::new);
-        return new PairedTable(rows.sortWithinPartitions(order), columns, null);
+        return new PairedTable(rows.sortWithinPartitions(order), columns, repeatable);
     }
 
     /** The columns of {@link TableColumns#paired}, under the names that they have there and in its order. */

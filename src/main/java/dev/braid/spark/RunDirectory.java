@@ -93,7 +93,7 @@ public final class RunDirectory implements AutoCloseable {
     /** Files that an earlier run has finished, of which nothing is computed again. */
     public int finishedFiles() throws IOException {
         return (int) shards(directory, files).stream()
-                .filter(shard -> shard.file() != null)
+                .filter(shard -> shard.file() != null && !shard.plan().startsWith(Shard.ONCE))
                 .count();
     }
 

@@ -41,6 +41,9 @@ public record Shard(
     /** The plan of the rows that are set aside because of their keys, before any task begins. */
     static final String KEYS = "keys";
 
+    /** How the plan begins of a run whose partitions no other run finds again. */
+    static final String ONCE = "once-";
+
     /** A run's identifier, in the names of its files. */
     static final Pattern RUN = Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
 

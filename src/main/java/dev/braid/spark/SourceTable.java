@@ -15,15 +15,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.sql.Column;
-import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -37,16 +33,18 @@ import org.slf4j.LoggerFactory;
  * the session's {@code spark.sql.caseSensitive}; a dot in a name is part of it.
  *
  * @param name how error messages call the table
+ * @param place the path that its files are listed at; null if they are not
  * @param data the table; of a table of files, only the columns that are needed
  * @param features the modalities that it holds
  * @param caseSensitive whether a name finds no column that differs in case
  * @param columns every column, needed or not, readable or not
- * @param files the data files; empty if the table is not read from files
+ * @param files the data files, or the snapshot that is read; empty if the table is not read from files
  * @param rows what the footers of the files say of the rows and of the columns that are needed
  * @param above what the directories that lead to the table hold, by column, where these columns are read
  */
 record SourceTable(
         String name,
+        String place,
         Dataset<Row> data,
         List<FeatureColumn> features,
         boolean caseSensitive,
@@ -61,6 +59,7 @@ record SourceTable(
     SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features) {
         this(
                 name,
+                null,
                 data,
                 features,
                 isCaseSensitive(data.sparkSession()),
@@ -70,23 +69,27 @@ record SourceTable(
                 Map.of());
     }
 
-    private static boolean isCaseSensitive(SparkSession session) {
+    static boolean isCaseSensitive(SparkSession session) {
         return Boolean.parseBoolean(session.conf().get("spark.sql.caseSensitive", "false"));
     }
 
-    private static List<FileColumn> columns(StructType schema) {
+    static List<FileColumn> columns(StructType schema) {
         return Arrays.stream(schema.fields()).map(FileColumn::of).toList();
     }
 
     /**
-     * Opens Parquet files. Spark is asked for the needed columns alone, so that no other one matters.
+     * Opens Parquet files, or a table of Spark's catalog.
      *
+     * @param table a path, or a name where no path is meant
      * @param needed of which the features are {@code features}
      * @throws InputException if there is no such table, or it is not of Parquet files
      */
-    static SourceTable open(SparkSettings settings, String path, List<FeatureColumn> features, TableColumns needed) {
+    static SourceTable open(SparkSettings settings, String table, List<FeatureColumn> features, TableColumns needed) {
         try {
-            return opened(settings, path, features, needed);
+            Optional<CatalogTable> named = CatalogTable.find(settings.session(), table);
+            return named.isPresent()
+                    ? named.get().open(settings, features, needed)
+                    : ParquetTable.open(settings, table, features, needed);
         } catch (InputException problem) {
             throw problem;
         } catch (FileNotFoundException | AccessControlException | UnsupportedFileSystemException refused) {
@@ -98,77 +101,8 @@ record SourceTable(
         }
     }
 
-    private static SourceTable opened(
-            SparkSettings settings, String path, List<FeatureColumn> features, TableColumns needed) throws IOException {
-        SparkSession session = settings.session();
-        boolean caseSensitive = isCaseSensitive(session);
-        Configuration hadoop = session.sparkContext().hadoopConfiguration();
-        TableFiles files = TableFiles.at(path, hadoop);
-        if (!files.ignored().isEmpty()) {
-            log.warn("Table '{}': Spark does not read {}", Shown.of(path), Shown.of(TableFiles.hint(files.ignored())));
-        }
-        if (!files.empty().isEmpty()) {
-            log.warn(
-                    "Table '{}': files of no bytes are ignored: {}; write them again if they should hold rows",
-                    path,
-                    TableFiles.names(files.empty().stream().map(Path::toString).toList()));
-        }
-        Set<String> names =
-                names(features, needed).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
-        Predicate<String> isNeeded = name -> names.contains(lowerCase(name));
-        Footers.All footers = Footers.read(files.files(), isNeeded, hadoop);
-        boolean fromBase = isAbove(names, files, footers);
-        TableFiles all = fromBase ? files.fromBase() : files;
-        PageChecksums.warnOfMissing(path, files.files(), footers, hadoop);
-        boolean merge = Boolean.parseBoolean(session.conf().get("spark.sql.parquet.mergeSchema", "false"));
-        List<FileColumn> stored = new TableSchema(all, isNeeded, caseSensitive, merge)
-                .columns(footers, new FileColumns(settings.users()));
-        List<String> places = files.places(hadoop);
-        List<InputFile> inputs = new ArrayList<>();
-        for (FileStatus file : files.files()) {
-            int f = inputs.size();
-            inputs.add(InputFile.of(
-                    path, places.get(f), file, footers.footers().get(f).rows().rows()));
-        }
-        Map<String, Set<String>> above = fromBase ? files.above().values() : Map.of();
-        SourceTable table = new SourceTable(path, null, features, caseSensitive, stored, inputs, footers.rows(), above);
-        DataFrameReader reader = session.read()
-                .schema(table.needed(needed))
-                .option("__globPaths__", false)
-                .option("parquet.page.verify-checksum.enabled", true);
-        if (fromBase) {
-            reader.option("basePath", files.above().base().toString());
-        }
-        Dataset<Row> data =
-                reader.parquet(files.roots().stream().map(Path::toString).toArray(String[]::new));
-        List<FileColumn> columns = new ArrayList<>(stored);
-        Arrays.stream(data.schema().fields())
-                .filter(field ->
-                        stored.stream().noneMatch(column -> column.name().equals(field.name())))
-                .map(FileColumn::of)
-                .forEach(columns::add);
-        return new SourceTable(
-                path, data, features, caseSensitive, List.copyOf(columns), inputs, footers.rows(), above);
-    }
-
-    /**
-     * Whether a needed column is in no file, but in the names of the directories that lead to the table: it is a partition of a
-     * larger one.
-     *
-     * @param needed in lower case
-     */
-    private static boolean isAbove(Set<String> needed, TableFiles files, Footers.All footers) {
-        Set<String> known = footers.first().type().getFields().stream()
-                .map(field -> lowerCase(field.getName()))
-                .collect(Collectors.toSet());
-        files.partitions().forEach(name -> known.add(lowerCase(name)));
-        return files.above().values().keySet().stream()
-                .map(SourceTable::lowerCase)
-                .anyMatch(name -> needed.contains(name) && !known.contains(name));
-    }
-
     /** The columns to read, each once: those that one name finds, and Spark can read. */
-    private StructType needed(TableColumns needed) {
+    StructType needed(TableColumns needed) {
         Set<String> featureNames = new TreeSet<>();
         features.forEach(feature -> featureNames.add(feature.column()));
         StructType schema = new StructType();
@@ -185,7 +119,7 @@ record SourceTable(
     }
 
     /** The names of the needed columns that this table may have. */
-    private static Set<String> names(List<FeatureColumn> features, TableColumns needed) {
+    static Set<String> names(List<FeatureColumn> features, TableColumns needed) {
         Set<String> names = new TreeSet<>(needed.carried());
         for (FeatureColumn feature : features) {
             names.add(feature.column());
@@ -198,10 +132,13 @@ record SourceTable(
 
     /** What has happened to the files since they were listed, a file each: they are gone or were replaced. */
     List<String> changes() {
+        if (place == null) {
+            return List.of(); // a snapshot stays as it is
+        }
         Configuration hadoop = data.sparkSession().sparkContext().hadoopConfiguration();
         Map<String, FileStatus> now = new HashMap<>();
         try {
-            TableFiles listed = TableFiles.at(name, hadoop);
+            TableFiles listed = TableFiles.at(place, hadoop);
             List<String> places = listed.places(hadoop);
             for (int f = 0; f < places.size(); f++) {
                 now.put(Shown.path(places.get(f)), listed.files().get(f));
@@ -228,6 +165,11 @@ record SourceTable(
         return changes;
     }
 
+    /** Whether a snapshot of a table of the catalog is read. */
+    boolean isSnapshot() {
+        return place == null && !files.isEmpty();
+    }
+
     static String lowerCase(String name) {
         return name.toLowerCase(Locale.ROOT);
     }
@@ -237,7 +179,7 @@ record SourceTable(
         Dataset<Row> more = data.withColumn(column, value);
         List<FileColumn> all = new ArrayList<>(columns);
         all.addAll(columns(new StructType(new StructField[] {more.schema().apply(column)})));
-        return new SourceTable(name, more, features, caseSensitive, all, files, rows, above);
+        return new SourceTable(name, place, more, features, caseSensitive, all, files, rows, above);
     }
 
     /** Every column that Spark can read; half floats as the bytes that they are read as. */

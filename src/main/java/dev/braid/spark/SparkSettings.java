@@ -115,6 +115,8 @@ final class SparkSettings {
         for (String kind : List.of("datetime", "int96")) {
             settings.choose("spark.sql.parquet." + kind + "RebaseModeInRead", "CORRECTED");
         }
+        // Iceberg's own reader would decode thousands of wide rows at once.
+        settings.choose("spark.sql.iceberg.vectorization.enabled", "false");
         // Keys in messages: the older Java types lack ten days of 1582.
         settings.choose("spark.sql.datetime.java8API.enabled", "true");
         // Adaptive execution merges the tasks of a shuffle by size, and the encoder's work is not the bytes of its

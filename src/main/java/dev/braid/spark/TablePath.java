@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -16,6 +17,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.GlobExpander;
 import org.apache.hadoop.fs.GlobPattern;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
 
 /**
  * A path as a user writes it. A path that exists is taken literally, whatever characters it has; any other may be a
@@ -25,18 +27,27 @@ public final class TablePath {
     private TablePath() {}
 
     /**
-     * Looks whether there is something at each path, before anything expensive is done.
+     * Looks whether there is a table at each path, or of each name, before anything expensive is done.
      *
-     * @throws InputException naming every path that leads to nothing or cannot be asked
+     * @return where each table is: paths, patterns included
+     * @throws InputException naming every one that leads to nothing or cannot be asked
      */
-    public static void refuseAbsent(Collection<String> tables, Configuration hadoop) {
+    public static List<String> places(Collection<String> tables, SparkSession session) {
+        Configuration hadoop = session.sparkContext().hadoopConfiguration();
+        List<String> places = new ArrayList<>();
         List<String> problems = new ArrayList<>();
         for (String table : new LinkedHashSet<>(tables)) {
             try {
-                resolve(table, hadoop);
+                Optional<CatalogTable> named = CatalogTable.find(session, table);
+                if (named.isEmpty()) {
+                    resolve(table, hadoop);
+                }
+                places.add(named.map(CatalogTable::location).orElse(table));
             } catch (InputException absent) {
                 problems.add("table '" + table + "': " + absent.getMessage());
-            } catch (IOException | RuntimeException failure) {
+            } catch (TransientException unanswered) {
+                throw unanswered;
+            } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
                 String problem = "table '" + table + "': expected a path that can be opened, got "
                         + Diagnosis.of(failure).cause();
                 if (!Diagnosis.isInput(failure)) {
@@ -48,6 +59,7 @@ public final class TablePath {
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot open feature tables", problems);
         }
+        return places;
     }
 
     /** The qualified path of a text: a URI if a scheme and {@code :/} begin it, else a path with any characters. */
@@ -70,7 +82,11 @@ public final class TablePath {
         } catch (FileNotFoundException absent) {
             List<FileStatus> found = isPattern(path) ? match(files, path) : List.of();
             if (found.isEmpty()) {
-                throw new InputException("expected a path that exists, got none", absent);
+                throw new InputException(
+                        text.contains("/")
+                                ? "expected a path that exists, got none"
+                                : "expected a path that exists, or a table of Spark's catalog, got neither",
+                        absent);
             }
             return found;
         }

@@ -36,6 +36,7 @@ class CommandLineTest {
             --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, pooler, got 'sum'
             --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens, attention, attention-by-layer, got 'all'
             --precision fp16     | Cannot parse option '--precision': expected fp32 or bf16, got 'fp16'
+            --table-mode swap    | Cannot parse option '--table-mode': expected append or replace, got 'swap'
             --tolerance 0        | Cannot parse option '--tolerance': expected a positive number, got '0'
             --tolerance close    | Cannot parse option '--tolerance': expected a positive number, got 'close'
             --on-bad-row skip    | Cannot parse option '--on-bad-row': expected fail or quarantine, got 'skip'
@@ -65,6 +66,8 @@ class CommandLineTest {
             --model m --key k --output o --paired p --length a=b --length a=c | Cannot parse option '--length': expected modality 'a' once, got 'b' and 'c'
             --model m --key k --output o --paired p --pooling none | Cannot fuse: expected '--emit tokens' or another '--pooling', got '--pooling none' and pooled vectors to write
             --model m --key k --output o --paired p --max-bad-rows 5% | Cannot fuse: expected '--max-bad-rows' with '--on-bad-row quarantine' or '--on-missing-modality quarantine', got '--max-bad-rows 5%' and neither
+            --model m --key k --output o --paired p --output-table t --update | Cannot fuse: expected '--output-table' without '--update' (a table takes all rows of a run), got both
+            --model m --key k --output o --paired p --output-table t --partition-by d | Cannot fuse: expected '--output-table' without '--partition-by' (a table takes all rows of a run), got both
             --model m --key k --output o --paired p --mask a=b --mask c=d --length a=b | Cannot select tokens: expected '--mask' or '--length' for modality 'a', got both
             """)
     void saysWhichOptionsAreMissingOrExcludeEachOther(String arguments, String message) {
@@ -92,7 +95,7 @@ class CommandLineTest {
     void helpListsOptionsDefaultsExitCodesAndExamplesOnStandardOutput() {
         assertThat(run("fuse", "--help")).isEqualTo(ExitCode.DONE);
         assertThat(out.toString())
-                .startsWith("Usage: braid fuse --model DIR --paired PATH")
+                .startsWith("Usage: braid fuse --model DIR --paired TABLE")
                 .contains("Default: 4096.", "Default: pooled.", "Exit codes:", "  3  a path, a table or the model")
                 .contains("Examples:", "jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused")
                 .contains("--max-bad-rows=N|P% ")

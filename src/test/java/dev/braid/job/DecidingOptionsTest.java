@@ -39,6 +39,8 @@ class DecidingOptionsTest {
             "paired",
             "features",
             "output",
+            "output-table",
+            "table-mode",
             "overwrite",
             "publish",
             "options",

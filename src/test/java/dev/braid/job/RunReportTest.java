@@ -82,6 +82,7 @@ class RunReportTest {
                 List.of(new Shard("plan", List.of(0), null, 1_200, 60_000, truncated, null, "0", null, Map.of())),
                 null,
                 update,
+                null,
                 null);
         return new RunReport(manifest, resumed, tokens, 25_000_000_000L, Duration.ofMillis(2_500), "file:/data/fused");
     }

@@ -58,12 +58,14 @@ class InputFilesTest {
                                         .truncatedTo(java.time.temporal.ChronoUnit.MILLIS)
                                         .toString(),
                                 null,
+                                null,
                                 3),
                         new InputFile(
                                 table.toString(),
                                 "file:" + other,
                                 Files.size(other),
                                 "2009-02-13T23:31:30.123Z",
+                                null,
                                 null,
                                 2));
         assertThat(tables.bytes()).isEqualTo(Files.size(one) + Files.size(other));
@@ -104,9 +106,9 @@ class InputFilesTest {
     /** The same files in other tables are other input. */
     @Test
     void whichFilesAreWhichTablesIsPartOfTheInput() {
-        InputFile a = new InputFile("one", "file:/a", 1, "", null, 1);
-        InputFile b = new InputFile("one", "file:/b", 1, "", null, 1);
-        InputFile elsewhere = new InputFile("two", "file:/b", 1, "", null, 1);
+        InputFile a = new InputFile("one", "file:/a", 1, "", null, null, 1);
+        InputFile b = new InputFile("one", "file:/b", 1, "", null, null, 1);
+        InputFile elsewhere = new InputFile("two", "file:/b", 1, "", null, null, 1);
         assertThat(identity(List.of(a, b))).isNotEqualTo(identity(List.of(a, elsewhere)));
     }
 
@@ -165,7 +167,7 @@ class InputFilesTest {
         Path file = ParquetFiles.write(directory.resolve("t/a.parquet"));
         InputFile input = open("touched:" + directory.resolve("t")).inputs().get(0);
         assertThat(input.etag()).isEqualTo("v" + Files.size(file));
-        InputFile other = new InputFile(input.table(), input.path(), input.bytes(), input.modified(), "other", 2);
+        InputFile other = new InputFile(input.table(), input.path(), input.bytes(), input.modified(), "other", null, 2);
         TableFiles now = TableFiles.at(input.table(), spark.sparkContext().hadoopConfiguration());
         assertThat(input.changes(now.files().get(0))).isEmpty();
         assertThat(other.changes(now.files().get(0)))

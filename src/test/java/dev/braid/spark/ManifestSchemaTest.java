@@ -31,8 +31,8 @@ class ManifestSchemaTest {
     private static final String MOMENT = "2026-01-02T03:04:05.006Z";
 
     /** What a record lacks where there is nothing to say. */
-    private static final Set<String> OPTIONAL =
-            Set.of("etag", "lengths", "file", "quarantine", "update", "changedBy", "earlier");
+    private static final Set<String> OPTIONAL = Set.of(
+            "etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier", "outputTable");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -53,13 +53,17 @@ class ManifestSchemaTest {
                 Manifest.Update.class, text.at("/$defs/update"),
                 Manifest.Run.class, text.at("/$defs/run"),
                 InputFile.class, text.at("/$defs/inputFile"),
-                Shard.class, text.at("/$defs/shard"));
+                Shard.class, text.at("/$defs/shard"),
+                Manifest.Committed.class, text.at("/$defs/committed"));
         described.forEach((record, node) -> {
             List<String> components = Arrays.stream(record.getRecordComponents())
                     .map(RecordComponent::getName)
                     .toList();
             Set<String> required = new TreeSet<>(components);
             required.removeAll(OPTIONAL);
+            if (record == Manifest.Committed.class) {
+                required.add("snapshot"); // which only an input may lack
+            }
             assertThat(node.path("properties").fieldNames())
                     .toIterable()
                     .as(record.getSimpleName())
@@ -75,21 +79,35 @@ class ManifestSchemaTest {
     void manifestsWithAndWithoutWhatIsOptionalAreValid() throws IOException {
         assertThat(problems(manifest("etag", "part-0", "part-0"))).isEmpty();
         JsonNode bare = manifest(null, null, null);
-        assertThat(bare.toString()).doesNotContain(":null").doesNotContain("etag");
+        assertThat(bare.toString())
+                .doesNotContain(":null")
+                .doesNotContain("etag")
+                .doesNotContain("snapshot");
         assertThat(problems(bare)).isEmpty();
     }
 
     @Test
     void aManifestThatLacksAnyPartOrHasAnotherIsNot() throws IOException {
         for (String place : List.of(
-                "", "/model", "/inputs/0", "/files/0", "/versions", "/update", "/earlier/0", "/audit", "/lengths")) {
+                "",
+                "/model",
+                "/inputs/0",
+                "/files/0",
+                "/versions",
+                "/update",
+                "/earlier/0",
+                "/audit",
+                "/lengths",
+                "/outputTable")) {
             List<String> names = new ArrayList<>();
             manifest("e", "f", "q").at(place).fieldNames().forEachRemaining(names::add);
             assertThat(names).isNotEmpty();
             for (String name : names) {
                 JsonNode less = manifest("e", "f", "q");
                 ((ObjectNode) less.at(place)).remove(name);
-                assertThat(problems(less).isEmpty()).as(place + "/" + name).isEqualTo(OPTIONAL.contains(name));
+                assertThat(problems(less).isEmpty())
+                        .as(place + "/" + name)
+                        .isEqualTo(OPTIONAL.contains(name) && !(place + "/" + name).equals("/outputTable/snapshot"));
                 JsonNode wrong = manifest("e", "f", "q");
                 ((ObjectNode) wrong.at(place)).putObject(name).put("x", -1);
                 assertThat(problems(wrong)).as(place + "/" + name).isNotEmpty();
@@ -107,7 +125,7 @@ class ManifestSchemaTest {
     /** As it is written. */
     private static JsonNode manifest(String etag, String file, String quarantine) throws IOException {
         Map<String, Long> reasons = Map.of(Reason.NULL_SEQUENCE.reasonName(), 1L);
-        List<InputFile> inputs = List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, 2));
+        List<InputFile> inputs = List.of(new InputFile("t", "file:/t/a", 5, MOMENT, etag, etag, 2));
         return JSON.readTree(Json.text(new Manifest(
                 Manifest.FORMAT,
                 RUN,
@@ -130,7 +148,8 @@ class ManifestSchemaTest {
                         "p", List.of(0, 2), file, 2, 3, 0, new Lengths(1, 2), "00000000000000ff", quarantine, reasons)),
                 new Manifest.Audit(1, 2, 3),
                 quarantine == null ? null : new Manifest.Update(file, 1, 1, 0, 5, quarantine),
-                file == null ? null : List.of(new Manifest.Run(RUN, SHA256, MOMENT, MOMENT, inputs, "skipped")))));
+                file == null ? null : List.of(new Manifest.Run(RUN, SHA256, MOMENT, MOMENT, inputs, "skipped")),
+                file == null ? null : new Manifest.Committed("db.t", "append", "7"))));
     }
 
     /** The schema says what the reasons are called, and no reason is called otherwise. */

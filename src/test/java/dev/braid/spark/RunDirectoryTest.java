@@ -119,6 +119,12 @@ class RunDirectoryTest {
     }
 
     @Test
+    void filesOfPartitionsThatNoOtherRunFindsAgainDoNotStay() throws IOException {
+        leaveAShard("a", Shard.ONCE + "1");
+        assertThat(names(directory)).isEmpty();
+    }
+
+    @Test
     void aFailureThatMayPassKeepsFinishedFilesAndOneOfTheInputDoesNot() throws IOException {
         leaveAShard("a");
         try (RunDirectory run = begin("a", false)) {
@@ -389,11 +395,15 @@ class RunDirectoryTest {
 
     /** What a run leaves that was killed when its first task was finished. */
     private String leaveAShard(String identity) throws IOException {
+        return leaveAShard(identity, "plan");
+    }
+
+    private String leaveAShard(String identity, String plan) throws IOException {
         RunDirectory run = begin(identity, false);
         org.apache.hadoop.fs.Path path = hidden("run");
-        RunDirectory.finishedShards(path, "plan", files);
+        RunDirectory.finishedShards(path, plan, files);
         Files.createFile(directory.resolve(".out.run/part-0.parquet"));
-        Shard shard = new Shard("plan", List.of(0), "part-0.parquet", 1, 1, 0, null, "0", null, Map.of());
+        Shard shard = new Shard(plan, List.of(0), "part-0.parquet", 1, 1, 0, null, "0", null, Map.of());
         Json.write(
                 List.of(shard), RunDirectory.shard(path, 0), new org.apache.hadoop.fs.Path(path, "_attempts"), files);
         run.close();

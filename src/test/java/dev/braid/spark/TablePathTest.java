@@ -9,16 +9,24 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@ExtendWith(SharedSpark.class)
 class TablePathTest {
     private final Configuration hadoop = new Configuration();
+    private final SparkSession spark;
 
     @TempDir
     private Path directory;
+
+    TablePathTest(SparkSession spark) {
+        this.spark = spark;
+    }
 
     @ParameterizedTest
     @CsvSource({
@@ -38,17 +46,17 @@ class TablePathTest {
     @Test
     void everyPathThatLeadsNowhereIsNamedAtOnce() throws IOException {
         Files.createDirectories(directory.resolve("in [1]/a:b"));
-        TablePath.refuseAbsent(
+        TablePath.places(
                 List.of(directory + "/in [1]", directory + "/in [1]/a:b", directory + "/in*", "file:" + directory),
-                hadoop);
-        assertThatThrownBy(() -> TablePath.refuseAbsent(
+                spark);
+        assertThatThrownBy(() -> TablePath.places(
                         List.of(
                                 directory + "/a",
                                 directory.toString(),
                                 directory + "/b*",
                                 directory + "/c[",
                                 "nosuch://x/y"),
-                        hadoop))
+                        spark))
                 .isInstanceOf(InputException.class)
                 .hasMessageMatching("""
                         Cannot open feature tables:

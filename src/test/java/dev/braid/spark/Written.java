@@ -102,6 +102,7 @@ final class Written {
                 files,
                 null,
                 null,
-                earlier);
+                earlier,
+                null);
     }
 }

@@ -1,0 +1,157 @@
+"""tables.py make DIRECTORY, then compare DIRECTORY: the inputs of .ci/tables, and are its outputs right?"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from every_spark import MODALITIES, RANDOM, WIDTH, write_model
+
+ROWS = 40
+CONF = """\
+spark.ui.enabled false
+spark.sql.artifact.isolation.enabled false
+spark.sql.shuffle.partitions 2
+spark.databricks.delta.snapshotPartitions 1
+spark.sql.extensions io.delta.sql.DeltaSparkSessionExtension,org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions
+spark.sql.catalog.spark_catalog org.apache.spark.sql.delta.catalog.DeltaCatalog
+spark.sql.catalog.ice org.apache.iceberg.spark.SparkCatalog
+spark.sql.catalog.ice.type hadoop
+spark.sql.catalog.ice.warehouse {directory}/ice berg
+spark.sql.warehouse.dir {directory}/del ta
+"""
+
+#: Rows that are deleted again: with deletion vectors and delete files, so that the data files keep them.
+MORE = "SELECT concat('gone-', id) AS id, row, visual, text FROM parquet.`paired` WHERE row < 5"
+DELTA = "USING delta TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
+ICEBERG = "USING iceberg TBLPROPERTIES ('write.delete.mode' = 'merge-on-read', 'format-version' = '2')"
+
+
+#: Fused into these tables one after another: what is read, how it is written, and how many rows the table has then.
+TARGETS = ("db.fused", "ice.db.fused")
+WRITES = {"append": ("paired", "append", ROWS), "more": ("more", "append", ROWS + 5), "replace": ("more", "replace", 5)}
+
+
+def created(table, stored, columns="*"):
+    """A table of three commits, the last of which deletes what the second one added."""
+    return [
+        f"CREATE TABLE {table} {stored} AS SELECT {columns} FROM parquet.`paired`",
+        f"INSERT INTO {table} SELECT {columns} FROM ({MORE})",
+        f"DELETE FROM {table} WHERE id LIKE 'gone-%'",
+    ]
+
+
+def fuse(name, *tables):
+    return [name, "fuse", "--model", "model", "--key", "id", "--output", name, *tables]
+
+
+def runs():
+    grown = "INSERT INTO {} SELECT 'new' AS id, 99 AS row, visual, text FROM parquet.`paired` WHERE row = 0"
+    yield ["created", "sql", "CREATE DATABASE db", *created("db.pairs", DELTA), *created("ice.db.pairs", ICEBERG),
+           *created("db.visual", DELTA, "id, row, visual"), *created("ice.db.text", ICEBERG, "id, text"),
+           "CREATE TABLE db.plain USING parquet AS SELECT * FROM parquet.`paired`"]  # fmt: skip
+    yield [*fuse("path", "--paired", "paired"), "--keep", "row"]
+    for again in ("", "-again"):
+        yield ["delta" + again, *[*fuse("delta", "--paired", "db.pairs"), "--keep", "row"][1:]]
+        yield ["iceberg" + again, *[*fuse("iceberg", "--paired", "ice.db.pairs"), "--keep", "row"][1:]]
+    yield [*fuse("plain", "--paired", "db.plain"), "--keep", "row"]
+    yield [*fuse("shuffled", "--paired", "ice.db.pairs"), "--keep", "row", "--partitions", "3"]
+    yield [*fuse("joined", "--features", "visual=db.visual", "--features", "text=ice.db.text"), "--keep", "row"]
+    yield ["inspected", "inspect", "--model", "model", "--paired", "ice.db.pairs", "--key", "id"]
+    yield ["grown", "sql", grown.format("db.pairs"), grown.format("ice.db.pairs")]
+    yield [*fuse("delta-grown", "--paired", "db.pairs"), "--keep", "row"]
+    yield [*fuse("iceberg-grown", "--paired", "ice.db.pairs"), "--keep", "row"]
+    fields = "(id STRING, row INT, fused ARRAY<FLOAT>)"
+    yield ["targets", "sql", f"CREATE TABLE db.fused {fields} USING delta", f"CREATE TABLE ice.db.fused {fields} USING iceberg"]
+    for table in TARGETS:
+        for name, (source, mode, *_) in WRITES.items():
+            command = [*fuse(f"{table}-{name}", "--paired", source), "--keep", "row", "--output-table", table, "--table-mode", mode]
+            if name == "append":  # as if the driver had died before the transaction
+                yield [f"{table}-{name}-published", *command[1:command.index("--output-table")]]
+            yield command
+            yield [f"{table}-{name}-forgotten", "forget", f"{table}-{name}"]
+            yield [f"{table}-{name}-again", *command[1:]]
+            yield [f"{table}-{name}-last", *command[1:]]
+            rows = f"INSERT OVERWRITE DIRECTORY '{{directory}}/rows-{table}-{name}' USING parquet SELECT * FROM {table}"
+            yield [f"{table}-{name}-rows", "sql", rows]
+
+
+def make(directory):
+    write_model(directory / "model")
+    (directory / "paired").mkdir()
+    columns = {"id": pa.array([f"k{row}" for row in range(ROWS)]), "row": pa.array(range(ROWS), pa.int32())}
+    for modality in MODALITIES:
+        tokens = [RANDOM.standard_normal((RANDOM.integers(1, 5), WIDTH)).astype(np.float32) for _ in range(ROWS)]
+        columns[modality] = pa.array([list(row) for row in tokens], pa.list_(pa.list_(pa.float32())))
+    table = pa.table(columns)
+    for file in range(4):
+        pq.write_table(table.slice(file * 10, 10), directory / "paired" / f"{file}.parquet")
+    more = table.slice(0, 5).set_column(0, "id", pa.array([f"more-k{row}" for row in range(5)]))
+    pq.write_table(more, directory / "more")
+    (directory / "tables.conf").write_text(CONF.format(directory=directory.absolute()))
+    (directory / "runs.txt").write_text("".join("\t".join(run) + "\n" for run in runs()).replace("{directory}", str(directory.absolute())))
+
+
+def fused(directory, name):
+    """Rows by key, each with the bits of its vector; and the manifest."""
+    rows = pq.read_table(directory / name).to_pylist()
+    bits = {row["id"]: (row["row"], np.array(row["fused"], np.float32).tobytes()) for row in rows}
+    assert len(bits) == len(rows), f"{name}: keys occur twice"
+    return bits, json.loads((directory / name / "_manifest.json").read_text())
+
+
+def compare(directory):
+    wrong = []
+
+    def expect(true, what):
+        if not true:
+            wrong.append(what)
+
+    for run in (run[0] for run in runs()):
+        expect((directory / f"{run}.txt").exists(), f"run '{run}' failed")
+    if not wrong:
+        expected, path = fused(directory, "path")
+        expect(len(expected) == ROWS, f"path: {len(expected)} rows")
+        snapshots = {}
+        for name in ("delta", "iceberg", "plain", "shuffled", "joined", "delta-grown", "iceberg-grown"):
+            found, manifest = fused(directory, name)
+            more = {"new"} if "grown" in name else set()
+            expect(found.keys() == expected.keys() | more, f"{name}: keys {sorted(found.keys() ^ expected.keys())}")
+            expect(all(found[key] == expected[key] for key in found.keys() & expected.keys()), f"{name}: other vectors")
+            expect(more or manifest["fingerprint"] == path["fingerprint"], f"{name}: another fingerprint")
+            for table in manifest["inputs"]:
+                snapshot = table.get("snapshot")
+                expect((snapshot is None) == (name == "plain"), f"{name}: snapshot {snapshot}")
+                expect(snapshot is None or table["rows"] == ROWS + len(more), f"{name}: input {table}")
+                snapshots[table["table"], name] = snapshot
+        expect(snapshots["db.pairs", "delta"] == "2", f"Delta's version is {snapshots['db.pairs', 'delta']}")
+        expect(snapshots["db.pairs", "delta-grown"] == "3", "Delta's version after it has grown")
+        expect(snapshots["ice.db.pairs", "iceberg"] == snapshots["ice.db.pairs", "shuffled"], "one snapshot has two names")
+        expect(snapshots["ice.db.pairs", "iceberg"] != snapshots["ice.db.pairs", "iceberg-grown"], "two have one name")
+        for name in ("delta", "iceberg"):
+            expect("Nothing to do" in (directory / f"{name}-again.txt").read_text(), f"{name}: something to do again")
+        expect(f"{ROWS}" in (directory / "inspected.txt").read_text(), "inspect does not count the rows")
+        for table in TARGETS:
+            for name, (source, mode, count) in WRITES.items():
+                written = pq.read_table(directory / f"rows-{table}-{name}").to_pylist()
+                expect(len(written) == count, f"{table} after {name}: {len(written)} rows, not {count}")
+                for row in written:
+                    same = (row["row"], np.array(row["fused"], np.float32).tobytes()) == expected[row["id"].removeprefix("more-")]
+                    expect(same, f"{table} after {name}: row {row['id']} has another vector")
+                _, manifest = fused(directory, f"{table}-{name}")
+                noted = manifest.get("outputTable", {})
+                expect((noted.get("name"), noted.get("mode")) == (table, mode), f"{table}-{name}: manifest says {noted}")
+                said = f"Table '{table}' has these rows: snapshot '{noted.get('snapshot')}'"
+                for run in ("", "-again", "-last"):
+                    expect(said in (directory / f"{table}-{name}{run}.txt").read_text(), f"{table}-{name}{run}: not '{said}'")
+    for what in wrong:
+        print("WRONG:", what)
+    print(f"{len(list(runs()))} runs on Delta and Iceberg, {len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    command, place = sys.argv[1], Path(sys.argv[2])
+    sys.exit(make(place) if command == "make" else compare(place))

@@ -1,0 +1,52 @@
+package dev.braid.job;
+
+import dev.braid.spark.OutputTable;
+import java.util.Optional;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+
+/** The table of Spark's catalog that takes the fused rows too. */
+final class TableOptions {
+    @Option(
+            names = "--output-table",
+            paramLabel = "NAME",
+            description =
+                    "A Delta or Iceberg table in Spark's catalog that also takes the rows, in one transaction, once"
+                            + " the table at --output is published. It must exist, with the columns of the output. Default: none.")
+    String name;
+
+    @Option(
+            names = "--table-mode",
+            paramLabel = "HOW",
+            converter = ModeName.class,
+            defaultValue = "append",
+            description = "What becomes of the rows that --output-table has: append (they stay) or replace (they go)."
+                    + " Default: ${DEFAULT-VALUE}.")
+    OutputTable.Mode mode;
+
+    /**
+     * What picocli does not check.
+     *
+     * @param excluded an option that was given and does not go together with a table; null if none was
+     * @throws UsageException if there is one
+     */
+    void check(String excluded) {
+        if (!InputOptions.isMissing(name) && excluded != null) {
+            throw new UsageException("Cannot fuse: expected '--output-table' without '" + excluded
+                    + "' (a table takes all rows of a run), got both");
+        }
+    }
+
+    /** The table; empty if none is named. */
+    Optional<OutputTable> find(SparkSession spark) {
+        return InputOptions.isMissing(name) ? Optional.empty() : Optional.of(OutputTable.find(spark, name, mode));
+    }
+
+    static final class ModeName implements ITypeConverter<OutputTable.Mode> {
+        @Override
+        public OutputTable.Mode convert(String text) {
+            return Choice.of(OutputTable.parse(text), OutputTable.Mode.values(), OutputTable.Mode::configName, text);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
+
+import dev.braid.InputException;
+import dev.braid.checkpoint.ModalityConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Parquet tables of the session's catalog. {@code .ci/tables} tries those of Delta and Iceberg. */
+@ExtendWith(SharedSpark.class)
+class CatalogTableTest {
+    private static final String ROWS =
+            "SELECT string(id) AS id, array(float(id), 2f) AS visual, id % 2 AS part FROM range(4)";
+
+    private final SparkSession spark;
+
+    @TempDir
+    private Path directory;
+
+    CatalogTableTest(SparkSession spark) {
+        this.spark = spark;
+    }
+
+    @BeforeEach
+    void aDatabase() {
+        spark.sql("CREATE DATABASE named LOCATION '" + directory.resolve("named") + "'");
+    }
+
+    @AfterEach
+    void noDatabase() {
+        spark.sql("DROP DATABASE named CASCADE");
+    }
+
+    private FeatureTables open(String table, String... keep) {
+        ModalityConfig visual = new ModalityConfig("visual", 2);
+        return FeatureTables.paired(
+                spark,
+                table,
+                new TableColumns("id", List.of(keep), List.of(new FeatureColumn(visual, "visual", null))));
+    }
+
+    @Test
+    void aTableByItsNameIsTheSameInputAsItsPath() {
+        spark.sql("CREATE TABLE named.pairs USING parquet AS " + ROWS);
+        String path = directory.resolve("named/pairs").toString();
+        List<InputFile> files = open(path).inputs();
+        for (String name : List.of("named.pairs", "spark_catalog.named.pairs", "NAMED.`pairs`")) {
+            FeatureTables tables = open(name);
+            assertThat(tables.audit()).isEqualTo(4);
+            assertThat(tables.inputs())
+                    .hasSameSizeAs(files)
+                    .allMatch(file -> file.table().equals(name) && file.snapshot() == null);
+            assertThat(Manifest.identity(tables.inputs(), new Manifest.Model("m", "0"), Map.of()))
+                    .isEqualTo(Manifest.identity(files, new Manifest.Model("m", "0"), Map.of()));
+            assertThat(TablePath.places(List.of(name), spark)).containsExactly("file:" + path);
+        }
+    }
+
+    @Test
+    void aChangeOfANamedTableIsFoundBeforeAnythingIsPublished() {
+        spark.sql("CREATE TABLE named.pairs USING parquet AS " + ROWS);
+        FeatureTables tables = open("named.pairs");
+        tables.refuseChanged();
+        spark.sql("INSERT OVERWRITE named.pairs " + ROWS);
+        assertThatThrownBy(tables::refuseChanged)
+                .isInstanceOf(TransientException.class)
+                .hasMessageContaining("(removed)");
+    }
+
+    @Test
+    void partitionColumnsHaveTheTypesOfTheCatalog() {
+        spark.sql("CREATE TABLE named.parts USING parquet PARTITIONED BY (part) AS " + ROWS);
+        assertThat(open("named.parts", "part")
+                        .pair(OptionalInt.empty())
+                        .rows()
+                        .select("key", "keep0")
+                        .collectAsList())
+                .extracting(row -> row.getString(0), (Row row) -> row.get(1))
+                .containsExactlyInAnyOrder(tuple("0", 0L), tuple("1", 1L), tuple("2", 0L), tuple("3", 1L));
+    }
+
+    @Test
+    void aPartitionThatTheCatalogLacksIsRefused() throws IOException {
+        spark.sql("CREATE TABLE named.parts USING parquet PARTITIONED BY (part) AS " + ROWS);
+        spark.sql("ALTER TABLE named.parts DROP PARTITION (part = 1)");
+        Path stray = directory.resolve("named/parts/part=1");
+        Files.createDirectories(stray);
+        ParquetFiles.write(stray.resolve("p.parquet"));
+        assertThatThrownBy(() -> open("named.parts"))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("expected the catalog's partitions to be the directories of 'file:" + directory)
+                .hasMessageContaining("run MSCK REPAIR TABLE");
+    }
+
+    @Test
+    void aPathThatExistsIsNoName() throws IOException {
+        spark.sql("CREATE TABLE named.src USING parquet AS " + ROWS);
+        spark.sql("USE named");
+        try {
+            assertThat(Files.isDirectory(Path.of("src"))).isTrue();
+            assertThat(CatalogTable.find(spark, "src")).isEmpty();
+            assertThat(CatalogTable.find(spark, "./src")).isEmpty();
+            assertThat(CatalogTable.find(spark, "named.src"))
+                    .map(CatalogTable::full)
+                    .contains("named.src");
+        } finally {
+            spark.sql("USE default");
+        }
+    }
+
+    @Test
+    void aNameOfOnePartIsOfTheCurrentDatabase() throws IOException {
+        spark.sql("CREATE TABLE named.one USING parquet AS " + ROWS);
+        assertThat(CatalogTable.find(spark, "one")).isEmpty();
+        spark.sql("USE named");
+        try {
+            Optional<CatalogTable> found = CatalogTable.find(spark, "one");
+            assertThat(found).map(CatalogTable::full).contains("spark_catalog.`named`.one");
+        } finally {
+            spark.sql("USE default");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"absent", "named.absent", "a.b.c.d", "x y", "pairs.parquet", "no such*", "[", "a:b"})
+    void whatIsNeitherAPathNorATableIsSaidToBeNeither(String text) {
+        assertThatThrownBy(() -> TablePath.places(List.of(text), spark))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("table '" + text + "': expected a path");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"VIEW named.other, a view", "TABLE named.other USING orc, orc"})
+    void viewsAndOtherFormatsAreRefused(String kind, String got) {
+        spark.sql("CREATE " + kind + " AS " + ROWS);
+        assertThatThrownBy(() -> open("named.other"))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(
+                        "table 'named.other': expected a table that is stored as Parquet, Delta or Iceberg, got ")
+                .hasMessageContaining(got);
+    }
+
+    /** Another run may find a snapshot's rows in other partitions; once they are distributed by key, it does not. */
+    @Test
+    void onlyRowsOfASnapshotThatAreDistributedByKeyAreFoundAgainWhereTheyWere() {
+        TableColumns columns = new TableColumns(
+                "id", List.of(), List.of(new FeatureColumn(new ModalityConfig("visual", 2), "visual", null)));
+        Dataset<Row> rows = spark.sql(ROWS);
+        SourceTable table = new SourceTable(
+                "t",
+                null,
+                rows,
+                columns.features(),
+                false,
+                SourceTable.columns(rows.schema()),
+                List.of(new InputFile("t", "file:/t", 1, "", null, "5", 4)),
+                Footers.Rows.NONE,
+                Map.of());
+        List<Dataset<Row>> selected = new ColumnCheck(List.of(table), columns, new ArrayList<>()).select();
+        PairedTable scanned = PairedTable.stored(table, selected.get(0), columns);
+        Dataset<Row> keys = spark.sql("SELECT '1' AS key");
+        assertThat(table.changes()).isEmpty();
+        assertThat(scanned.isRepeatable()).isFalse();
+        assertThat(scanned.without(keys, true).isRepeatable()).isFalse();
+        assertThat(scanned.keeping(List.of()).isRepeatable()).isFalse();
+        assertThat(scanned.repartition(2).isRepeatable()).isTrue();
+        assertThat(scanned.repartition(2).without(keys, false).isRepeatable()).isTrue();
+        assertThat(PairedTable.joined(selected, columns).isRepeatable()).isTrue();
+    }
+
+    @Test
+    void aTableWithoutTransactionsAndNoTableTakeNoOutput() {
+        spark.sql("CREATE TABLE named.plain USING parquet AS " + ROWS);
+        for (List<String> each : List.of(
+                List.of("named.plain", "Parquet files, which have no transactions"),
+                List.of("named.absent", "none; create it with the columns of the output"))) {
+            assertThatThrownBy(() -> OutputTable.find(spark, each.get(0), OutputTable.Mode.APPEND))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageStartingWith("Cannot write table '" + each.get(0)
+                            + "': expected a Delta or Iceberg table of Spark's catalog, got " + each.get(1));
+        }
+    }
+}
