@@ -38,9 +38,9 @@ class BraidOperator(SparkSubmitOperator):
         try:
             super().execute(context)
         except AirflowException as failure:
-            if not re.search(r"Error code is: [23]\b", str(failure)):
+            command, _, output = str(failure).partition("\n")
+            if not re.search(r"Error code is: [23]\.", command):
                 raise
-            _, _, output = str(failure).partition("\n")
             message = re.search(r"^Cannot .*", output, re.MULTILINE | re.DOTALL)
             raise AirflowFailException(message[0] if message else str(failure)) from None
 
