@@ -1,0 +1,93 @@
+"""Fuses the rows of one day, every day.
+
+The table `OUTPUT/dt=DATE` is made from `INPUT/dt=DATE`. Each date is a table of its own, so dates run in any order and at the
+same time, and a backfill needs nothing special:
+
+    airflow backfill create --dag-id braid_fuse --from-date 2026-11-01 --to-date 2026-11-30
+
+A date whose table is there already has nothing to do. A run that was killed continues from its finished files. A run fails,
+and publishes nothing, if more rows are bad than the budget allows.
+
+Other DAGs wait for the output with `schedule=[Asset("braid_fused")]`; the event's `extra` names the table and its counts.
+"""
+
+import json
+import re
+from datetime import datetime
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import Asset, CronDataIntervalTimetable, ObjectStoragePath, Param, dag, task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+FUSED = Asset("braid_fused")
+
+
+class BraidOperator(SparkSubmitOperator):
+    """Runs a command of Braid. If a retry cannot help, the task fails at once, with Braid's message.
+
+    The driver runs on the worker (client mode): only there does Spark pass on Braid's exit code. 1 may pass on a retry, as may
+    a run that was killed; 2 (an option, or an output that exists) and 3 (what a table or the model holds) do not.
+    """
+
+    def __init__(self, **arguments):
+        super().__init__(
+            application="{{ params.jar }}", java_class="dev.braid.job.Braid", deploy_mode="client", name="braid", **arguments
+        )
+
+    def execute(self, context):
+        try:
+            super().execute(context)
+        except AirflowException as failure:
+            command, _, output = str(failure).partition("\n")
+            if not re.search(r"Error code is: [23]\.", command):
+                raise
+            message = re.search(r"^Cannot .*", output, re.MULTILINE | re.DOTALL)
+            raise AirflowFailException(message[0] if message else str(failure)) from None
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=datetime(2026, 11, 1),
+    catchup=False,
+    default_args={"retries": 2},
+    params={
+        "jar": Param("/opt/braid/braid.jar", type="string", description="Braid's jar"),
+        "options": Param("/opt/braid/braid.properties", type="string", description="options file, like conf/braid.properties"),
+        "model": Param("s3a://lake/models/fusion", type="string", description="model directory"),
+        "input": Param("s3a://lake/pairs", type="string", description="directory of dt=DATE, tables with every modality"),
+        "output": Param("s3a://lake/fused", type="string", description="directory of dt=DATE, the fused tables"),
+        "key": Param("id", type="string", description="column that names a row"),
+        "max_bad_rows": Param("0.1%", type="string", description="how many rows may be set aside: a number or a percentage"),
+    },
+    doc_md=__doc__,
+)
+def braid_fuse():
+    table = "{{ params.output }}/dt={{ ds }}"
+
+    verify = BraidOperator(task_id="verify", application_args=["verify", "--model", "{{ params.model }}"])
+
+    fuse = BraidOperator(
+        task_id="fuse",
+        application_args=[
+            "fuse",
+            *("--options", "{{ params.options }}"),
+            *("--model", "{{ params.model }}"),
+            *("--paired", "{{ params.input }}/dt={{ ds }}"),
+            *("--key", "{{ params.key }}"),
+            *("--on-bad-row", "quarantine", "--max-bad-rows", "{{ params.max_bad_rows }}"),
+            *("--output", table),
+        ],
+    )
+
+    @task(outlets=[FUSED])
+    def counts(table, *, outlet_events):
+        """What the manifest counts, for later tasks (XCom) and for DAGs that wait for the output."""
+        manifest = json.loads((ObjectStoragePath(table) / "_manifest.json").read_text())
+        counted = {name: manifest[name] for name in ("rows", "tokens", "quarantined", "fingerprint")}
+        outlet_events[FUSED].extra = {"table": table, **counted}
+        return counted
+
+    verify >> fuse >> counts(table)
+
+
+braid_fuse()
