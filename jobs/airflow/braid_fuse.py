@@ -5,8 +5,13 @@ same time, and a backfill needs nothing special:
 
     airflow backfill create --dag-id braid_fuse --from-date 2026-11-01 --to-date 2026-11-30
 
-A date whose table is there already has nothing to do. A run that was killed continues from its finished files. A run fails,
-and publishes nothing, if more rows are bad than the budget allows.
+A date that was made from the same input, model and options has nothing to do. If one of them changed, the task fails; to make
+the date again, delete `OUTPUT/dt=DATE`. A run that was killed continues from its finished files. A run fails, and publishes
+nothing, if more rows are bad than the budget allows.
+
+To run a date by hand, name it, as today's table may be incomplete:
+
+    airflow dags trigger braid_fuse --logical-date 2026-11-05
 
 Other DAGs wait for the output with `schedule=[Asset("braid_fused")]`; the event's `extra` names the table and its counts.
 """
@@ -25,7 +30,7 @@ FUSED = Asset("braid_fused")
 class BraidOperator(SparkSubmitOperator):
     """Runs a command of Braid. If a retry cannot help, the task fails at once, with Braid's message.
 
-    The driver runs on the worker (client mode): only there does Spark pass on Braid's exit code. 1 may pass on a retry, as may
+    The driver runs on the worker (client mode), as Spark passes on Braid's exit code only then. 1 may pass on a retry, as may
     a run that was killed; 2 (an option, or an output that exists) and 3 (what a table or the model holds) do not.
     """
 
