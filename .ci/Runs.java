@@ -20,8 +20,10 @@ import org.apache.spark.sql.SparkSession;
 
 /**
  * Runs the commands of a file one after another in one JVM and its Spark session: a line per run, its name and the
- * arguments between tabs; the command 'pipeline' takes a model, a table and an output, 'sql' takes statements, and 'forget' removes what a manifest says of a table of the catalog. What a run prints goes to NAME.txt, or to standard error if it fails; the others run all the
- * same. Writes session.txt at the end if the session is still there: no command may stop one that it did not start.
+ * arguments between tabs; the command 'pipeline' takes a model, a table and an output, 'sql' takes statements, and 'forget'
+ * removes what a manifest says of a table of the catalog. What a run prints goes to NAME.txt, or to standard error if it fails;
+ * the others run all the same. Writes session.txt at the end if the session is still there: no command may stop one that it
+ * did not start.
  */
 public final class Runs {
     private Runs() {}

@@ -174,9 +174,7 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
     private static Footers.Rows footers(
             List<FileStatus> files, List<FeatureColumn> features, TableColumns needed, Configuration hadoop)
             throws IOException {
-        Set<String> names = SourceTable.names(features, needed).stream()
-                .map(SourceTable::lowerCase)
-                .collect(Collectors.toSet());
+        Set<String> names = SourceTable.lowerCaseNames(features, needed);
         Footers.Rows rows = Footers.read(files, column -> names.contains(SourceTable.lowerCase(column)), hadoop)
                 .rows();
         return rows.largestRow() > 0

@@ -141,7 +141,7 @@ public final class FeatureTables {
     }
 
     /**
-     * Whether each table has its rows in the same order whenever it is read, as an update needs.
+     * An update needs each table's rows in the same order whenever it is read.
      *
      * @throws InputException if a snapshot of a table of the catalog is read
      */

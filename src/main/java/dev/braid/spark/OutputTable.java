@@ -163,11 +163,8 @@ public final class OutputTable {
         settings.fit(
                 Footers.read(parts, column -> true, hadoop).rows(),
                 parts.stream().map(FileStatus::getLen).toList());
-        Dataset<Row> rows = settings.session()
-                .read()
-                .option("__globPaths__", false)
-                .option("parquet.page.verify-checksum.enabled", true)
-                .parquet(parts.stream().map(part -> part.getPath().toString()).toArray(String[]::new));
+        Dataset<Row> rows = PublishedTable.read(
+                settings.session(), parts.stream().map(FileStatus::getPath).toList());
         check(rows.schema());
         // As many files as the run has written; Spark would split them.
         DataFrameWriterV2<Row> writer = rows.coalesce(parts.size()).writeTo(table.full());

@@ -59,9 +59,7 @@ final class ParquetTable {
         boolean caseSensitive = SourceTable.isCaseSensitive(session);
         Configuration hadoop = session.sparkContext().hadoopConfiguration();
         warn(name, files);
-        Set<String> names = SourceTable.names(features, needed).stream()
-                .map(SourceTable::lowerCase)
-                .collect(Collectors.toSet());
+        Set<String> names = SourceTable.lowerCaseNames(features, needed);
         Predicate<String> isNeeded = column -> names.contains(SourceTable.lowerCase(column));
         Footers.All footers = Footers.read(files.files(), isNeeded, hadoop);
         boolean fromBase = isAbove(names, files, footers);
@@ -84,15 +82,11 @@ final class ParquetTable {
         for (StructField partition : partitions.fields()) {
             schema = isNeeded.test(partition.name()) ? schema.add(partition) : schema;
         }
-        DataFrameReader reader = session.read()
-                .schema(schema)
-                .option("__globPaths__", false)
-                .option("parquet.page.verify-checksum.enabled", true);
+        DataFrameReader reader = session.read().schema(schema);
         if (fromBase) {
             reader.option("basePath", files.above().base().toString());
         }
-        Dataset<Row> data =
-                reader.parquet(files.roots().stream().map(Path::toString).toArray(String[]::new));
+        Dataset<Row> data = rows(reader, files.roots());
         List<FileColumn> columns = new ArrayList<>(stored);
         Arrays.stream(data.schema().fields())
                 .filter(field ->
@@ -101,6 +95,13 @@ final class ParquetTable {
                 .forEach(columns::add);
         return new SourceTable(
                 name, place, data, features, caseSensitive, List.copyOf(columns), inputs, footers.rows(), above);
+    }
+
+    /** The rows at these paths, none of which is a pattern; the checksums of their pages are verified. */
+    static Dataset<Row> rows(DataFrameReader reader, List<Path> paths) {
+        return reader.option("__globPaths__", false)
+                .option("parquet.page.verify-checksum.enabled", true)
+                .parquet(paths.stream().map(Path::toString).toArray(String[]::new));
     }
 
     private static void warn(String name, TableFiles files) {

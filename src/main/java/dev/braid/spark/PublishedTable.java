@@ -12,7 +12,6 @@ import java.util.Set;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
-import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -200,7 +199,7 @@ public final class PublishedTable {
         for (String name : manifest.partitionBy()) {
             all = all.add(name, DataTypes.StringType);
         }
-        return read(
+        return ParquetTable.rows(
                 session.read().schema(all).option("basePath", table.toString()),
                 files().stream().map(this::path).toList());
     }
@@ -211,7 +210,7 @@ public final class PublishedTable {
 
     /** The rows of published files; damage is seen where pages have checksums. */
     static Dataset<Row> read(SparkSession session, List<Path> files) {
-        return read(session.read(), files);
+        return ParquetTable.rows(session.read(), files);
     }
 
     /** The rows of a table: of the files that its manifest names, or of all where it has none, with the columns of partitions. */
@@ -224,13 +223,7 @@ public final class PublishedTable {
                 .toList();
         return named.isEmpty()
                 ? session.read().parquet(table)
-                : read(session.read().option("basePath", path.toString()), named);
-    }
-
-    private static Dataset<Row> read(DataFrameReader reader, List<Path> files) {
-        return reader.option("__globPaths__", false)
-                .option("parquet.page.verify-checksum.enabled", true)
-                .parquet(files.stream().map(Path::toString).toArray(String[]::new));
+                : ParquetTable.rows(session.read().option("basePath", path.toString()), named);
     }
 
     private Column key() {

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
@@ -128,6 +129,11 @@ record SourceTable(
             }
         }
         return names;
+    }
+
+    /** The same in lower case. */
+    static Set<String> lowerCaseNames(List<FeatureColumn> features, TableColumns needed) {
+        return names(features, needed).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
     }
 
     /** What has happened to the files since they were listed, a file each: they are gone or were replaced. */
