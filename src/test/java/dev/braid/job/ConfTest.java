@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.apache.spark.ml.param.Param;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
@@ -99,6 +100,20 @@ class ConfTest {
                         .isEqualTo(expected);
             }
         }
+    }
+
+    /** But for those that Spark's own writer reads, whose values are Spark's. */
+    @Test
+    void theFileOfSparksSettingsNamesWhatTheCodeSets() throws IOException {
+        String file = Files.readString(Path.of("conf/spark-defaults.conf"));
+        String code = Files.readString(Path.of("src/main/java/dev/braid/spark/SparkSettings.java"))
+                .replaceFirst("(?s)WRITER = List.of\\(.*?\\);", "");
+
+        assertThat(Pattern.compile("\"((?:spark\\.sql|parquet)\\.[\\w.]+\\w)\"")
+                        .matcher(code)
+                        .results())
+                .hasSizeGreaterThan(10)
+                .allSatisfy(setting -> assertThat(file).contains(setting.group(1)));
     }
 
     @Test
