@@ -67,7 +67,7 @@ class BrokenTablesTest {
     private static final String GOLDEN = "src/test/resources/golden/";
 
     /** One for each seed; 50 or a multiple. */
-    private static final int TABLES = Integer.getInteger("braid.tables", 200);
+    private static final int TABLES = Integer.getInteger("braid.tables", 1000);
 
     private static final int TABLES_OF_A_BLOCK = 50;
 
