@@ -31,8 +31,9 @@ final class OneDnnLibrary implements KernelLibrary {
         return uses(dnnl_cpu_isa_avx512_core_bf16);
     }
 
+    /** Elsewhere the same bits name other instructions. */
     private static boolean uses(int instructions) {
-        return (dnnl_get_effective_cpu_isa() & instructions) == instructions;
+        return Platform.isX86() && (dnnl_get_effective_cpu_isa() & instructions) == instructions;
     }
 
     /**
@@ -48,6 +49,9 @@ final class OneDnnLibrary implements KernelLibrary {
 
     /** The largest set of instructions below AVX512-BF16 that oneDNN uses here. */
     static String instructions() {
+        if (!Platform.isX86()) {
+            return "what '" + System.getProperty("os.arch") + "' has";
+        }
         int isa = dnnl_get_effective_cpu_isa();
         if (isa == dnnl_cpu_isa_avx512_core_vnni) {
             return "AVX512_CORE_VNNI";

@@ -5,18 +5,24 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.function.Predicate;
 
 /** The platform of the native libraries that the jar carries. On another one, ND4J fails with a stack trace. */
 final class Platform {
+    /** Processors by {@code os.arch}, as JavaCPP names them. */
+    private static final Map<String, String> PROCESSORS =
+            Map.of("amd64", "linux-x86_64", "x86_64", "linux-x86_64", "aarch64", "linux-arm64");
+
     private static final String PROBLEM =
-            problem(System.getProperty("os.name"), System.getProperty("os.arch"), mappedFiles());
+            problem(System.getProperty("os.name"), System.getProperty("os.arch"), mappedFiles(), Platform::isCarried);
 
     private Platform() {}
 
     /**
      * To be called before the first native library loads.
      *
-     * @throws InputException on anything but x86-64 Linux with glibc
+     * @throws InputException on anything but Linux with glibc, on the processor for which the jar was built
      */
     static void check() {
         if (PROBLEM != null) {
@@ -24,15 +30,30 @@ final class Platform {
         }
     }
 
-    /** What is wrong with a platform, or null. A process on musl has its loader among its {@code mappedFiles}. */
-    static String problem(String system, String architecture, String mappedFiles) {
+    /**
+     * What is wrong with a platform, or null. A process on musl has its loader among its {@code mappedFiles}.
+     *
+     * @param carried whether the jar has the libraries of a platform
+     */
+    static String problem(String system, String architecture, String mappedFiles, Predicate<String> carried) {
         boolean musl = mappedFiles.contains("/ld-musl-");
-        boolean fits = system.equals("Linux") && (architecture.equals("amd64") || architecture.equals("x86_64"));
-        return fits && !musl
-                ? null
-                : "Cannot compute on this machine: expected Linux with glibc on an x86-64 processor (the native libraries"
-                        + " in the jar), got " + system + (musl ? " with musl" : "") + " on '" + architecture
-                        + "'; run Braid on such a machine or in a container of it";
+        String platform = PROCESSORS.get(architecture);
+        if (system.equals("Linux") && !musl && platform != null && carried.test(platform)) {
+            return null;
+        }
+        String processor = carried.test("linux-arm64") ? "a 64-bit ARM" : "an x86-64";
+        return "Cannot compute on this machine: expected Linux with glibc on " + processor
+                + " processor (the native libraries in the jar), got " + system + (musl ? " with musl" : "") + " on '"
+                + architecture + "'; run Braid on such a machine or in a container of it";
+    }
+
+    /** Whether the processor has the instructions that oneDNN names by AVX. */
+    static boolean isX86() {
+        return "linux-x86_64".equals(PROCESSORS.get(System.getProperty("os.arch")));
+    }
+
+    private static boolean isCarried(String platform) {
+        return Platform.class.getResource("/org/bytedeco/javacpp/" + platform + "/libjnijavacpp.so") != null;
     }
 
     private static String mappedFiles() {
