@@ -18,14 +18,16 @@ import picocli.CommandLine.Spec;
         name = "audit",
         description = "Checks a published table against its _manifest.json: files, rows, columns, keys and every fused"
                 + " number, and the quarantine.",
+        customSynopsis = "jobs/audit.sh --output PATH [OPTION]...",
         sortOptions = false,
         footer = {
             "",
-            "Exit codes: 0 the table is what its manifest says; 3 it is not, or there is no manifest; 1 and 2 as 'braid",
-            "fuse'.",
+            "Exit codes: 0 the table is what its manifest says; 3 it is not, or there is no manifest; 1 and 2 as",
+            "jobs/fuse.sh.",
             "",
-            "Example:",
-            "  jobs/audit.sh --output fused"
+            "Examples:",
+            "  jobs/audit.sh --output fused",
+            "  jobs/audit.sh --master yarn -- --output hdfs:///fused --quick"
         })
 final class AuditCommand implements Callable<Integer> {
     @Option(

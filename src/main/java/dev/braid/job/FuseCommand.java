@@ -45,8 +45,8 @@ import picocli.CommandLine.Spec;
         name = "fuse",
         description = "Fuses the modalities of every row with a Transformer and writes one table of representations.",
         customSynopsis = {
-            "braid fuse --model DIR --paired TABLE --key COL --output PATH [OPTION]...",
-            "       braid fuse --model DIR --features M=TABLE... --key COL --output PATH [OPTION]..."
+            "jobs/fuse.sh [SPARK... --] --model DIR --paired TABLE --key COL --output PATH [OPTION]...",
+            "       jobs/fuse.sh [SPARK... --] --model DIR --features M=TABLE... --key COL --output PATH [OPTION]..."
         },
         sortOptions = false,
         footerHeading = "%nExit codes:%n",

@@ -23,17 +23,18 @@ import picocli.CommandLine.Spec;
         name = "inspect",
         description = "Shows what was understood of a model and, given tables, what they hold and whether they fit it.",
         customSynopsis = {
-            "braid inspect --model DIR",
-            "       braid inspect --model DIR --paired TABLE [OPTION]...",
-            "       braid inspect --model DIR --features M=TABLE... [OPTION]..."
+            "jobs/inspect.sh --model DIR",
+            "       jobs/inspect.sh --model DIR --paired TABLE [OPTION]...",
+            "       jobs/inspect.sh --model DIR --features M=TABLE... [OPTION]..."
         },
         sortOptions = false,
         footer = {
             "",
-            "Exit codes: 0 understood, and the tables fit; 3 not; 1 and 2 as 'braid fuse'.",
+            "Exit codes: 0 understood, and the tables fit; 3 not; 1 and 2 as jobs/fuse.sh.",
             "Of each table the footers are read and the first " + TableInspection.SAMPLED_ROWS + " rows.",
             "",
-            "Example:",
+            "Examples:",
+            "  jobs/inspect.sh --model model",
             "  jobs/inspect.sh --model model --paired pairs.parquet --key id"
         })
 final class InspectCommand implements Callable<Integer> {

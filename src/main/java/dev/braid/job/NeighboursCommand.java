@@ -31,10 +31,11 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "neighbours",
         description = "Shows the rows that lie nearest to a few others in a fused table, by cosine.",
+        customSynopsis = "jobs/braid neighbours --table PATH --key COL --of KEY,... [OPTION]...",
         sortOptions = false,
         footer = {
             "",
-            "Reads at most " + NeighboursCommand.MOST_ROWS + " rows. Exit codes as those of 'braid fuse'.",
+            "Reads at most " + NeighboursCommand.MOST_ROWS + " rows. Exit codes as those of jobs/fuse.sh.",
             "",
             "Example:",
             "  jobs/braid neighbours --table fused --key id --label name --of 17,42 --count 3"
@@ -42,7 +43,7 @@ import picocli.CommandLine.Spec;
 final class NeighboursCommand implements Callable<Integer> {
     static final int MOST_ROWS = 20_000;
 
-    @Option(names = "--table", required = true, paramLabel = "PATH", description = "A table that braid fuse wrote.")
+    @Option(names = "--table", required = true, paramLabel = "PATH", description = "A table that jobs/fuse.sh wrote.")
     private String table;
 
     @Option(names = "--key", required = true, paramLabel = "COL", description = "Its key column.")

@@ -32,20 +32,20 @@ import picocli.CommandLine.Spec;
                 "Computes the memory, the time and the cost of a fusion with these options and Spark settings, and"
                         + " prints settings that work. Nothing is written.",
         customSynopsis = {
-            "braid plan --model DIR --paired TABLE --key COL [--until WHEN] [--price P] [OPTION]...",
-            "       braid plan --model DIR --features M=TABLE... --key COL [OPTION]..."
+            "jobs/plan.sh [SPARK... --] --model DIR --paired TABLE --key COL [OPTION]...",
+            "       jobs/plan.sh [SPARK... --] --model DIR --features M=TABLE... --key COL [OPTION]..."
         },
         sortOptions = false,
         footer = {
             "",
-            "Exit codes: 0 the settings work; 3 they do not, or a table or the model is wrong; 1 and 2 as 'braid fuse'.",
-            "The options are those of 'braid fuse'. Of each table the footers are read and the first "
+            "Exit codes: 0 the settings work; 3 they do not, or a table or the model is wrong; 1 and 2 as jobs/fuse.sh.",
+            "The options are those of jobs/fuse.sh. Of each table the footers are read and the first "
                     + TableInspection.SAMPLED_ROWS + " rows.",
             "Executors are planned for where Spark's settings describe any, before the lone --; else this machine is.",
             "",
             "Example:",
-            "  jobs/plan.sh --executor-cores 8 --executor-memory 8g -- --model model --paired pairs.parquet --key id \\",
-            "      --until 06:00 --price 0.05"
+            "  jobs/plan.sh --executor-cores 8 --executor-memory 8g -- --model model \\",
+            "      --paired pairs.parquet --key id --until 06:00 --price 0.05"
         })
 final class PlanCommand implements Callable<Integer> {
     @Mixin
@@ -78,7 +78,7 @@ final class PlanCommand implements Callable<Integer> {
     @Option(
             names = "--options",
             paramLabel = "FILE",
-            description = "File with any of these options, as for 'braid fuse'.")
+            description = "File with any of these options, as for jobs/fuse.sh.")
     String optionsFile;
 
     @Spec

@@ -23,14 +23,16 @@ import picocli.CommandLine.Spec;
         name = "verify",
         description =
                 "Replays the golden.safetensors of a model on this machine and shows how near it comes to PyTorch.",
+        customSynopsis = "jobs/verify.sh --model DIR [OPTION]...",
         sortOptions = false,
         footer = {
             "",
             "Exit codes: 0 within the tolerance; 3 beyond it, no golden.safetensors, or bf16 on a processor without it; 1",
-            "and 2 as 'braid fuse'.",
+            "and 2 as jobs/fuse.sh.",
             "",
-            "Example:",
-            "  jobs/verify.sh --model model"
+            "Examples:",
+            "  jobs/verify.sh --model model",
+            "  jobs/verify.sh --model model --precision bf16"
         })
 final class VerifyCommand implements Callable<Integer> {
     @Option(

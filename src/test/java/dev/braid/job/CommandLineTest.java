@@ -10,6 +10,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CommandLineTest {
     private static final String[] GOOD = {"fuse", "--model", "m", "--paired", "p", "--key", "k", "--output", "o"};
@@ -95,13 +96,24 @@ class CommandLineTest {
     void helpListsOptionsDefaultsExitCodesAndExamplesOnStandardOutput() {
         assertThat(run("fuse", "--help")).isEqualTo(ExitCode.DONE);
         assertThat(out.toString())
-                .startsWith("Usage: braid fuse --model DIR --paired TABLE")
+                .startsWith("Usage: jobs/fuse.sh [SPARK... --] --model DIR --paired TABLE")
                 .contains("Default: 4096.", "Default: pooled.", "Exit codes:", "  3  a path, a table or the model")
                 .contains("Examples:", "jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused")
                 .contains("--max-bad-rows=N|P% ")
                 .doesNotContain("${", "%%");
         assertThat(out.toString().lines()).allMatch(line -> line.length() <= 100);
         assertThat(error.toString()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"fuse", "inspect", "verify", "audit", "plan", "neighbours"})
+    void helpSaysWhatOneTypesAndHasExamples(String command) {
+        assertThat(run(command, "--help")).isEqualTo(ExitCode.DONE);
+        assertThat(out.toString())
+                .startsWith("Usage: jobs/")
+                .containsPattern("Examples?:\\R  jobs/(braid )?" + command)
+                .doesNotContain("braid fuse");
+        assertThat(out.toString().lines()).allMatch(line -> line.length() <= 100);
     }
 
     @Test
