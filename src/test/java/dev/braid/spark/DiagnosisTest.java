@@ -78,8 +78,8 @@ class DiagnosisTest {
     @Test
     void thriftsTransportIsTheMetastoreExceptInParquet() {
         String failed = ".thrift.transport.TTransportException: gone";
-        assertThat(kind(new IOException(JOB + "org.apache" + failed))).isEqualTo(Diagnosis.Kind.PASSING);
-        assertThat(kind(new IOException(JOB + "shaded.parquet.org.apache" + failed)))
+        assertThat(kind(new SparkException(JOB + "org.apache" + failed))).isEqualTo(Diagnosis.Kind.PASSING);
+        assertThat(kind(new SparkException(JOB + "shaded.parquet.org.apache" + failed)))
                 .isEqualTo(Diagnosis.Kind.INPUT);
     }
 
