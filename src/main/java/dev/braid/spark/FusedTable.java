@@ -282,30 +282,6 @@ public final class FusedTable {
         return manifest;
     }
 
-    /** Whether this driver still is the only one that writes an output. */
-    @FunctionalInterface
-    public interface Owned {
-        /**
-         * Asks.
-         *
-         * @throws OutputExistsException if another run has taken the output over
-         */
-        void check() throws IOException;
-    }
-
-    /** Writes the rows of a published table to another place too. */
-    public interface Committing {
-        /**
-         * Writes them in one transaction, unless the place has them.
-         *
-         * @param directory the published table
-         * @param owned to be asked right before the transaction
-         * @throws OutputExistsException if the rows were written and may be lost, or written in another way
-         * @throws TransientException if Spark or storage fail; nothing is written then, or all
-         */
-        Manifest.Committed commit(Manifest published, Path directory, Owned owned) throws IOException;
-    }
-
     /**
      * Writes the rows of the published table to a table of the catalog too, unless that is done, and notes the snapshot in the
      * manifest.

@@ -11,7 +11,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.Predicate;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -32,7 +31,7 @@ import org.apache.spark.sql.types.StructType;
  * A Delta or Iceberg table of Spark's catalog that takes the rows of a published fused table, in one transaction. The
  * transaction carries the run's identifier and the mode, so that a second start finds it. Driver only.
  */
-public final class OutputTable implements FusedTable.Committing {
+public final class OutputTable implements Committing {
     /** What becomes of the rows that the table has. */
     public enum Mode {
         /** They stay. */
@@ -80,7 +79,7 @@ public final class OutputTable implements FusedTable.Committing {
             OutputTable output = new OutputTable(spark, table, format, mode);
             CatalogTable.ask(name, table.format(), () -> {
                 output.refuseUnwritable();
-                return output.marks(); // which a user may not be allowed to read, or a session not be able to
+                return output.history(); // which a user may not be allowed to read, or a session not be able to
             });
             return output;
         } catch (InputException problem) {
@@ -173,11 +172,12 @@ public final class OutputTable implements FusedTable.Committing {
      * so that {@code --overwrite} fuses nothing then.
      */
     public boolean keeps(Manifest published) {
-        return mode == Mode.APPEND && lost(published, marks()).isEmpty();
+        return mode == Mode.APPEND
+                && history().lost(published, table.location()).isEmpty();
     }
 
     @Override
-    public Manifest.Committed commit(Manifest manifest, Path directory, FusedTable.Owned owned) {
+    public Manifest.Committed commit(Manifest manifest, Path directory, Owned owned) {
         try {
             Optional<String> done = written(manifest);
             if (done.isEmpty()) {
@@ -203,65 +203,18 @@ public final class OutputTable implements FusedTable.Committing {
     }
 
     /** A session may remember a table as it was; the history must be that of now. */
-    private List<SnapshotFormat.Mark> marks() {
+    private TableHistory history() {
         return CatalogTable.ask(table.name(), table.format(), () -> {
             spark.sql("REFRESH TABLE " + table.full().sql());
-            return format.marks(spark, table.full());
+            return new TableHistory(table.name(), format.marks(spark, table.full()));
         });
     }
 
-    /**
-     * The snapshot in which a run has written its rows; empty if it has not.
-     *
-     * @throws OutputExistsException if the rows were written and are lost, or were written in another mode, or twice
-     */
     private Optional<String> written(Manifest manifest) {
-        List<SnapshotFormat.Mark> marks = marks();
-        Optional<String> lost = lost(manifest, marks);
-        if (lost.isPresent()) {
-            throw new OutputExistsException("Cannot tell whether table '" + table.name()
-                    + "' has these rows: expected run '" + manifest.run() + "' in its history, got " + lost.get()
-                    + "; pass '--overwrite' to fuse and write them again");
-        }
-        List<SnapshotFormat.Mark> own =
-                marks.stream().filter(mark -> mark.run().equals(manifest.run())).toList();
-        for (SnapshotFormat.Mark mark : own) {
-            if (!mark.mode().equals(mode.configName())) {
-                throw new OutputExistsException("Cannot write table '" + table.name() + "': expected '--table-mode "
-                        + mark.mode() + "', with which it took these rows (snapshot '" + mark.snapshot() + "'), got '"
-                        + mode.configName() + "'; pass that mode, or another '--output'");
-            }
-        }
-        if (mode == Mode.APPEND && own.size() > 1) {
-            throw new OutputExistsException("Cannot vouch for table '" + table.name() + "': expected run '"
-                    + manifest.run() + "' once in its history, got snapshots '"
-                    + own.get(0).snapshot() + "' and '"
-                    + own.get(1).snapshot() + "' of two drivers; take one of them back");
-        }
-        return own.stream().findFirst().map(SnapshotFormat.Mark::snapshot);
+        return history().written(manifest, table.location(), mode);
     }
 
-    /** What became of rows that were written and need not be in the table any more; empty if they are, or never were. */
-    private Optional<String> lost(Manifest manifest, List<SnapshotFormat.Mark> marks) {
-        Predicate<SnapshotFormat.Mark> isOwn = mark -> mark.run().equals(manifest.run());
-        for (SnapshotFormat.Mark mark : marks) {
-            if (isOwn.test(mark)) {
-                return mark.isThere()
-                        ? Optional.empty()
-                        : Optional.of(
-                                "snapshot '" + mark.snapshot() + "', which was rolled back or is of another branch");
-            }
-            boolean replaced = mark.isThere() && mark.mode().equals(Mode.REPLACE.configName());
-            if (replaced && marks.stream().anyMatch(isOwn)) {
-                return Optional.of("that of run '" + mark.run() + "', which replaced all rows later (snapshot '"
-                        + mark.snapshot() + "')");
-            }
-        }
-        return manifest.committed(table.location())
-                .map(noted -> "none (snapshot '" + noted.snapshot() + "' has expired, or was rolled back)");
-    }
-
-    private void write(Manifest manifest, Path directory, FusedTable.Owned owned) throws Exception {
+    private void write(Manifest manifest, Path directory, Owned owned) throws Exception {
         SparkSettings settings = SparkSettings.reading(spark);
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
         FileSystem files = directory.getFileSystem(hadoop);

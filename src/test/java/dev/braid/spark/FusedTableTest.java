@@ -84,7 +84,7 @@ class FusedTableTest {
         FusedTable table = at("out", false);
         write(table, rows(3), 3);
         List<String> done = new ArrayList<>();
-        FusedTable.Committing into = (published, place, owned) -> {
+        Committing into = (published, place, owned) -> {
             owned.check();
             done.add("looked");
             Files.delete(directory.resolve(".out.owner"));

@@ -180,4 +180,51 @@ class OutputTableTest {
                         "; ", OutputTable.problems(StructType.fromDDL(rows), StructType.fromDDL(table), caseSensitive)))
                 .isEqualTo(wrong == null ? "" : wrong);
     }
+
+    private static final String RUN = "5a0f9c3e-52f4-4d6c-9c8e-1f0f0a2b3c4d";
+
+    private static SnapshotFormat.Mark mark(String run, String mode, boolean isThere) {
+        return new SnapshotFormat.Mark("7", run, mode, isThere);
+    }
+
+    private static void assertRefused(List<SnapshotFormat.Mark> marks, Manifest manifest, String got) {
+        assertThatThrownBy(() -> new TableHistory("db.t", marks).written(manifest, "file:/t", OutputTable.Mode.APPEND))
+                .isInstanceOf(OutputExistsException.class)
+                .hasMessageContaining(got);
+    }
+
+    @Test
+    void aTransactionIsTakenForRowsOnlyWhereTheTableIsMadeOfIt() {
+        Manifest manifest = Written.manifest(RUN, "identity", List.of());
+        SnapshotFormat.Mark own = mark(RUN, "append", true);
+        SnapshotFormat.Mark replaced = mark("other", "replace", true);
+        assertThat(new TableHistory("t", List.of()).written(manifest, "/t", OutputTable.Mode.APPEND))
+                .isEmpty();
+        for (List<SnapshotFormat.Mark> marks : List.of(
+                List.of(own),
+                List.of(own, replaced),
+                List.of(mark("other", "append", true), own),
+                List.of(own, mark("other", "replace", false)),
+                List.of(mark(RUN, "append", false), own))) {
+            assertThat(new TableHistory("t", marks).written(manifest, "/t", OutputTable.Mode.APPEND))
+                    .contains("7");
+        }
+        assertRefused(List.of(replaced, own), manifest, "run 'other', which replaced all rows later (snapshot '7')");
+        assertRefused(
+                List.of(replaced, mark(RUN, "append", false)),
+                manifest,
+                "which was rolled back or is of another branch");
+        assertRefused(List.of(mark(RUN, "replace", true)), manifest, "expected '--table-mode replace', with which");
+        assertRefused(List.of(own, own), manifest, "of two drivers; delete the rows of one of them");
+    }
+
+    @Test
+    void aManifestRemembersWhatAHistoryForgetsUnderAnyNameOfTheTable() {
+        Manifest manifest = Written.manifest(RUN, "identity", List.of())
+                .committed(new Manifest.Committed("other.name", "file:///t/", "append", "7"))
+                .committed(new Manifest.Committed("db.u", "file:/u", "append", "1"));
+        assertRefused(List.of(), manifest, "got none (snapshot '7' has expired, or was rolled back)");
+        assertThat(new TableHistory("v", List.of()).written(manifest, "file:/v", OutputTable.Mode.APPEND))
+                .isEmpty();
+    }
 }
