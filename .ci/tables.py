@@ -127,7 +127,8 @@ def rows(table, name):
 def make(directory):
     write_model(directory / "model")
     (directory / "paired").mkdir()
-    columns = {"id": pa.array([f"k{row}" for row in range(ROWS)]), "row": pa.array(range(ROWS), pa.int32()), "small": pa.array(range(ROWS), pa.int16())}
+    columns = {"id": pa.array([f"k{row}" for row in range(ROWS)])}
+    columns |= {"row": pa.array(range(ROWS), pa.int32()), "small": pa.array(range(ROWS), pa.int16())}
     for modality in MODALITIES:
         tokens = [RANDOM.standard_normal((RANDOM.integers(1, 5), WIDTH)).astype(np.float32) for _ in range(ROWS)]
         columns[modality] = pa.array([list(row) for row in tokens], pa.list_(pa.list_(pa.float32())))

@@ -107,6 +107,19 @@ class OutputTableTest {
     }
 
     @Test
+    void aNameOfOnePartIsOfTheCurrentNamespaceHoweverItIsCalled() {
+        FakeCatalog.TABLES.put("a-b/c d/one", properties("delta"));
+        spark.sql("USE fake.`a-b`.`c d`");
+        try {
+            assertThat(CatalogTable.named(spark, "one"))
+                    .map(found -> found.full().sql())
+                    .contains("`fake`.`a-b`.`c d`.`one`");
+        } finally {
+            spark.sql("USE spark_catalog.default");
+        }
+    }
+
+    @Test
     void aSessionThatWritesToIcebergsStageIsRefused() {
         spark.conf().set("spark.wap.id", "staged");
         assertRefused(
