@@ -21,8 +21,8 @@ import org.apache.spark.sql.SparkSession;
 /**
  * Runs the commands of a file one after another in one JVM and its Spark session: a line per run, its name and the
  * arguments between tabs; the command 'pipeline' takes a model, a table and an output, 'sql' takes statements, and 'forget'
- * removes what a manifest says of a table of the catalog. What a run prints goes to NAME.txt, or to standard error if it fails;
- * the others run all the same. Writes session.txt at the end if the session is still there: no command may stop one that it
+ * removes what a manifest says of tables of the catalog; 'fails' takes the exit code of the command after it. What a run prints
+ * goes to NAME.txt, or to standard error if it fails; the others run all the same. Writes session.txt at the end if the session is still there: no command may stop one that it
  * did not start.
  */
 public final class Runs {
@@ -64,7 +64,7 @@ public final class Runs {
     /** As if the driver had died after the transaction. */
     private static int forget(Path manifest) throws IOException {
         String text = Files.readString(manifest);
-        String less = text.replaceAll(",\\s*\"outputTable\" : \\{[^}]*\\}", "");
+        String less = text.replaceAll(",\\s*\"outputTables\" : \\[[^\\]]*\\]", "");
         Files.writeString(manifest, less);
         return less.length() < text.length() ? ExitCode.DONE : ExitCode.FAILED;
     }
@@ -78,14 +78,19 @@ public final class Runs {
             String[] command = words.subList(1, words.size()).toArray(String[]::new);
             StringWriter out = new StringWriter();
             StringWriter error = new StringWriter();
+            int expected = ExitCode.DONE;
+            if (command[0].equals("fails")) {
+                expected = Integer.parseInt(command[1]);
+                command = Arrays.copyOfRange(command, 2, command.length);
+            }
             int code = switch (command[0]) {
                 case "pipeline" -> pipeline(command[1], command[2], command[3], new PrintWriter(out, true));
                 case "sql" -> sql(words.subList(2, words.size()));
                 case "forget" -> forget(Path.of(command[1], "_manifest.json"));
                 default -> Braid.run(command, new PrintWriter(out, true), new PrintWriter(error, true));
             };
-            if (code == ExitCode.DONE) {
-                Files.writeString(Path.of(words.get(0) + ".txt"), out.toString());
+            if (code == expected) {
+                Files.writeString(Path.of(words.get(0) + ".txt"), out.toString() + error);
             } else {
                 failed++;
                 System.err.println("Run '" + words.get(0) + "' ended with exit code " + code + ": " + error);

@@ -20,11 +20,14 @@ spark.sql.catalog.spark_catalog org.apache.spark.sql.delta.catalog.DeltaCatalog
 spark.sql.catalog.ice org.apache.iceberg.spark.SparkCatalog
 spark.sql.catalog.ice.type hadoop
 spark.sql.catalog.ice.warehouse {directory}/ice berg
+spark.sql.catalog.my-ice org.apache.iceberg.spark.SparkCatalog
+spark.sql.catalog.my-ice.type hadoop
+spark.sql.catalog.my-ice.warehouse {directory}/ice berg
 spark.sql.warehouse.dir {directory}/del ta
 """
 
 #: Rows that are deleted again: with deletion vectors and delete files, so that the data files keep them.
-MORE = "SELECT concat('gone-', id) AS id, row, visual, text FROM parquet.`paired` WHERE row < 5"
+MORE = "SELECT concat('gone-', id) AS id, row, small, visual, text FROM parquet.`paired` WHERE row < 5"
 DELTA = "USING delta TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
 ICEBERG = "USING iceberg TBLPROPERTIES ('write.delete.mode' = 'merge-on-read', 'format-version' = '2')"
 
@@ -32,6 +35,19 @@ ICEBERG = "USING iceberg TBLPROPERTIES ('write.delete.mode' = 'merge-on-read', '
 #: Fused into these tables one after another: what is read, how it is written, and how many rows the table has then.
 TARGETS = ("db.fused", "ice.db.fused")
 WRITES = {"append": ("paired", "append", ROWS), "more": ("more", "append", ROWS + 5), "replace": ("more", "replace", 5)}
+#: Takes back what was written after WRITES.
+UNDONE = {
+    "db.fused": ["RESTORE TABLE db.fused TO VERSION AS OF 3"],
+    "ice.db.fused": ["CALL ice.system.set_current_snapshot(table => 'db.fused', ref => 'before')"],
+}
+#: A table whose name must be quoted in each part.
+ODD = "`my-ice`.`a-b`.`c d`.`text`"
+#: After WRITES, what a run that is refused says; each has exit code 2.
+REFUSED = {
+    "lost": "which replaced all rows later",
+    "mode": "expected '--table-mode replace', with which it took these rows",
+    "undone": "which was rolled back or is of another branch",
+}
 
 
 def created(table, stored, columns="*"):
@@ -48,9 +64,12 @@ def fuse(name, *tables):
 
 
 def runs():
-    grown = "INSERT INTO {} SELECT 'new' AS id, 99 AS row, visual, text FROM parquet.`paired` WHERE row = 0"
+    grown = "INSERT INTO {} SELECT 'new' AS id, 99 AS row, small, visual, text FROM parquet.`paired` WHERE row = 0"
     yield ["created", "sql", "CREATE DATABASE db", *created("db.pairs", DELTA), *created("ice.db.pairs", ICEBERG),
-           *created("db.visual", DELTA, "id, row, visual"), *created("ice.db.text", ICEBERG, "id, text"),
+           *created("db.visual", DELTA, "id, row, visual"),
+           "CREATE NAMESPACE `my-ice`.`a-b`", "CREATE NAMESPACE `my-ice`.`a-b`.`c d`", *created(ODD, ICEBERG, "id, text"),
+           "CREATE TABLE db.none USING delta AS SELECT * FROM parquet.`paired` WHERE false",
+           "CREATE TABLE ice.db.none USING iceberg AS SELECT * FROM parquet.`paired` WHERE false",
            "CREATE TABLE db.plain USING parquet AS SELECT * FROM parquet.`paired`"]  # fmt: skip
     yield [*fuse("path", "--paired", "paired"), "--keep", "row"]
     for again in ("", "-again"):
@@ -58,30 +77,58 @@ def runs():
         yield ["iceberg" + again, *[*fuse("iceberg", "--paired", "ice.db.pairs"), "--keep", "row"][1:]]
     yield [*fuse("plain", "--paired", "db.plain"), "--keep", "row"]
     yield [*fuse("shuffled", "--paired", "ice.db.pairs"), "--keep", "row", "--partitions", "3"]
-    yield [*fuse("joined", "--features", "visual=db.visual", "--features", "text=ice.db.text"), "--keep", "row"]
+    yield [*fuse("joined", "--features", "visual=db.visual", "--features", f"text={ODD}"), "--keep", "row"]
     yield ["inspected", "inspect", "--model", "model", "--paired", "ice.db.pairs", "--key", "id"]
     yield ["grown", "sql", grown.format("db.pairs"), grown.format("ice.db.pairs")]
     yield [*fuse("delta-grown", "--paired", "db.pairs"), "--keep", "row"]
     yield [*fuse("iceberg-grown", "--paired", "ice.db.pairs"), "--keep", "row"]
-    fields = "(id STRING, row INT, fused ARRAY<FLOAT>)"
-    yield ["targets", "sql", f"CREATE TABLE db.fused {fields} USING delta", f"CREATE TABLE ice.db.fused {fields} USING iceberg"]
+    yield ["targets", "sql", "CREATE TABLE db.fused (id STRING, row INT, small SMALLINT, fused ARRAY<FLOAT>) USING delta",
+           "CREATE TABLE ice.db.fused (id STRING, row INT, small INT, fused ARRAY<FLOAT>) USING iceberg"]  # fmt: skip
     for table in TARGETS:
         for name, (source, mode, *_) in WRITES.items():
-            command = [*fuse(f"{table}-{name}", "--paired", source), "--keep", "row", "--output-table", table, "--table-mode", mode]
+            command = into(table, mode, f"{table}-{name}", source)
             if name == "append":  # as if the driver had died before the transaction
                 yield [f"{table}-{name}-published", *command[1:command.index("--output-table")]]
             yield command
             yield [f"{table}-{name}-forgotten", "forget", f"{table}-{name}"]
             yield [f"{table}-{name}-again", *command[1:]]
             yield [f"{table}-{name}-last", *command[1:]]
-            rows = f"INSERT OVERWRITE DIRECTORY '{{directory}}/rows-{table}-{name}' USING parquet SELECT * FROM {table}"
-            yield [f"{table}-{name}-rows", "sql", rows]
+            yield rows(table, name)
+        yield [f"{table}-lost", "fails", "2", *into(table, "append", f"{table}-append", "paired")[1:]]
+        yield [f"{table}-mode", "fails", "2", *into(table, "append", f"{table}-replace", "more")[1:]]
+        if table.startswith("ice."):
+            yield [f"{table}-before", "sql", f"ALTER TABLE {table} CREATE TAG before"]
+        append = into(table, "append", f"{table}-twice", "more")
+        yield [*append, "--overwrite"]
+        yield [f"{table}-twice-forgotten", "forget", f"{table}-twice"]
+        yield [f"{table}-twice-again", *append[1:], "--overwrite"]
+        yield rows(table, "twice")
+        yield [f"{table}-undoing", "sql", *UNDONE[table]]
+        yield [f"{table}-undone", "fails", "2", *append[1:]]
+        yield [f"{table}-anew", *append[1:], "--overwrite"]
+        if table.startswith("ice."):
+            yield into(table, "append", f"{table}-no-delta", "db.none")
+            yield into(table, "append", f"{table}-no-iceberg", "ice.db.none")
+        yield rows(table, "anew")
+    expired = "CALL ice.system.expire_snapshots(table => 'db.fused', older_than => TIMESTAMP '2100-01-01', retain_last => 1)"
+    yield ["expiring", "sql", "ALTER TABLE ice.db.fused DROP TAG before", expired]
+    yield ["expired", "fails", "2", *into("`my-ice`.db.`fused`", "replace", "ice.db.fused-replace", "more")[1:]]
+
+
+def into(table, mode, output, source):
+    return [*fuse(output, "--paired", source), "--keep", "row,small", "--output-table", table, "--table-mode", mode]
+
+
+def rows(table, name):
+    query = f"INSERT OVERWRITE DIRECTORY '{{directory}}/rows-{table}-{name}' USING parquet SELECT * FROM {table}"
+    return [f"{table}-{name}-rows", "sql", query]
 
 
 def make(directory):
     write_model(directory / "model")
     (directory / "paired").mkdir()
-    columns = {"id": pa.array([f"k{row}" for row in range(ROWS)]), "row": pa.array(range(ROWS), pa.int32())}
+    columns = {"id": pa.array([f"k{row}" for row in range(ROWS)])}
+    columns |= {"row": pa.array(range(ROWS), pa.int32()), "small": pa.array(range(ROWS), pa.int16())}
     for modality in MODALITIES:
         tokens = [RANDOM.standard_normal((RANDOM.integers(1, 5), WIDTH)).astype(np.float32) for _ in range(ROWS)]
         columns[modality] = pa.array([list(row) for row in tokens], pa.list_(pa.list_(pa.float32())))
@@ -141,11 +188,18 @@ def compare(directory):
                     same = (row["row"], np.array(row["fused"], np.float32).tobytes()) == expected[row["id"].removeprefix("more-")]
                     expect(same, f"{table} after {name}: row {row['id']} has another vector")
                 _, manifest = fused(directory, f"{table}-{name}")
-                noted = manifest.get("outputTable", {})
+                noted = manifest.get("outputTables", [{}])[-1]
                 expect((noted.get("name"), noted.get("mode")) == (table, mode), f"{table}-{name}: manifest says {noted}")
                 said = f"Table '{table}' has these rows: snapshot '{noted.get('snapshot')}'"
                 for run in ("", "-again", "-last"):
                     expect(said in (directory / f"{table}-{name}{run}.txt").read_text(), f"{table}-{name}{run}: not '{said}'")
+            for name, said in REFUSED.items():
+                expect(said in (directory / f"{table}-{name}.txt").read_text(), f"{table}-{name}: not '{said}'")
+            expect("Nothing to do" in (directory / f"{table}-twice-again.txt").read_text(), f"{table}: appended twice")
+            for name in ("twice", "anew"):
+                count = len(pq.read_table(directory / f"rows-{table}-{name}"))
+                expect(count == 10, f"{table} after {name}: {count} rows, not 10")
+        expect("has expired" in (directory / "expired.txt").read_text(), "a table of another spelling: not 'has expired'")
     for what in wrong:
         print("WRONG:", what)
     print(f"{len(list(runs()))} runs on Delta and Iceberg, {len(wrong)} wrong")

@@ -136,10 +136,10 @@ class ArchitectureTest {
         noClasses()
                 .that(
                         DescribedPredicate.describe(
-                                "are none of SparkRows, StoredNumbers, RowWriter, FileColumns and SparkColumns",
+                                "are none of SparkRows, StoredNumbers, RowWriter, FileColumns, SparkColumns and TableName",
                                 type -> !type.getName()
                                         .matches(
-                                                "dev\\.braid\\.(spark|parquet)\\.(SparkRows|StoredNumbers|RowWriter|FileColumns|SparkColumns)(\\$.*)?")))
+                                                "dev\\.braid\\.(spark|parquet)\\.(SparkRows|StoredNumbers|RowWriter|FileColumns|SparkColumns|TableName)(\\$.*)?")))
                 .should()
                 .dependOnClassesThat(DescribedPredicate.describe(
                         "are internal to Spark, beyond " + rows,

@@ -9,6 +9,7 @@ import dev.braid.spark.FusedTable;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
+import dev.braid.spark.InputTables;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.NewTable;
@@ -19,7 +20,6 @@ import dev.braid.spark.PartitionRun;
 import dev.braid.spark.Partitioning;
 import dev.braid.spark.RunDirectory;
 import dev.braid.spark.Shard;
-import dev.braid.spark.TablePath;
 import dev.braid.spark.Verification;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Predicate;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
@@ -91,7 +92,8 @@ final class FuseCommand implements Callable<Integer> {
             Stop.unpublished(() -> 0);
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             List<String> inputs = new ArrayList<>(List.of(options.input.model));
-            inputs.addAll(TablePath.places(options.input.tables(), spark));
+            InputTables named = new InputTables(spark);
+            inputs.addAll(named.places(options.input.tables()));
             Optional<OutputTable> catalogTable = options.table.find(spark);
             catalogTable.ifPresent(found -> inputs.add(found.location()));
             FusedTable output = FusedTable.at(
@@ -107,7 +109,7 @@ final class FuseCommand implements Callable<Integer> {
             FusionEngine.check(checkpoint, config);
 
             FeatureTables input =
-                    FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
+                    FeatureTables.perModality(named, options.input.tables(checkpoint.config()), config.columns());
             Partitioning partitions = input.partitioning(options.partitionBy);
             input.refuseUnwritable();
             if (options.update.update) {
@@ -121,13 +123,18 @@ final class FuseCommand implements Callable<Integer> {
             Destination destination = options.update.update
                     ? options.update.of(spark, output.path(), origin, config, checkpoint.config())
                     : partitions.columns().isEmpty()
-                            ? new NewTable(origin)
+                            ? new NewTable(
+                                    origin,
+                                    catalogTable
+                                            .<Predicate<Manifest>>map(found -> found::keeps)
+                                            .orElse(published -> false))
                             : new PartitionRun(output.path(), partitions, origin, options.overwrite);
             PrintWriter out = spec.commandLine().getOut();
             Optional<RunDirectory> begun = destination.begin(output);
             if (begun.isEmpty()) {
                 out.println(SafeText.message("Nothing to do: '" + output.path()
-                        + "' is what this input, model and options give; --overwrite writes it anew"));
+                        + "' is what this input, model and options give"
+                        + (options.overwrite ? "" : "; --overwrite writes it anew")));
                 commit(output, catalogTable, origin);
                 return ExitCode.DONE;
             }
@@ -192,8 +199,9 @@ final class FuseCommand implements Callable<Integer> {
     private void commit(FusedTable output, Optional<OutputTable> table, Manifest.Origin origin) throws IOException {
         if (table.isPresent()) {
             Stop.publishing(output.path());
-            Manifest.Committed done =
-                    output.commit(origin.identity(), table.get()).outputTable();
+            List<Manifest.Committed> all =
+                    output.commit(origin.identity(), table.get()).outputTables();
+            Manifest.Committed done = all.get(all.size() - 1);
             Stop.published(output.path());
             spec.commandLine()
                     .getOut()

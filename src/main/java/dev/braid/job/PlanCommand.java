@@ -7,12 +7,12 @@ import dev.braid.spark.EncoderRate;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
+import dev.braid.spark.InputTables;
 import dev.braid.spark.JvmSettings;
 import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.Schedule;
 import dev.braid.spark.TableInspection;
 import dev.braid.spark.TableLoad;
-import dev.braid.spark.TablePath;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -90,14 +90,15 @@ final class PlanCommand implements Callable<Integer> {
         try (Session session = Session.open("plan")) {
             SparkSession spark = session.spark();
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-            TablePath.places(options.input.tables(), spark);
+            InputTables named = new InputTables(spark);
+            named.places(options.input.tables());
             Checkpoint checkpoint = options.repooled(Checkpoint.read(options.input.model, hadoop));
             FusionConfig config = options.config(checkpoint.config());
             FusionEngine.check(checkpoint, config);
             FeatureTables tables =
-                    FeatureTables.perModality(spark, options.input.tables(checkpoint.config()), config.columns());
+                    FeatureTables.perModality(named, options.input.tables(checkpoint.config()), config.columns());
             TableInspection sample = TableInspection.of(
-                    spark,
+                    named,
                     options.input.tables(checkpoint.config()),
                     config.columns(),
                     checkpoint.config(),

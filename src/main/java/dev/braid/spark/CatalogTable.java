@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -27,18 +29,22 @@ import org.apache.spark.sql.types.StructType;
  * committed later; a table of Parquet files is read like the path that it is stored at. Driver only.
  *
  * @param name as the user wrote it
- * @param full the same with the catalog and the namespace
- * @param format empty for Parquet files
- * @param location where it is stored
+ * @param full the same, parsed, with the catalog and the namespace
+ * @param kind what it is, in a message's words
+ * @param isParquet whether it is made of Parquet files and has no snapshots
+ * @param format empty if it has no snapshots
+ * @param location where it is stored; null if the catalog does not say so
  */
-record CatalogTable(String name, String full, Optional<SnapshotFormat> format, String location) {
-    private static final String EXPECTED = "expected a table that is stored as Parquet, Delta or Iceberg, got ";
-
+record CatalogTable(
+        String name, TableName full, String kind, boolean isParquet, Optional<SnapshotFormat> format, String location) {
     /** After this line of a description, it is of the table, not of its columns. */
     private static final String DETAILS = "# Detailed Table Information";
 
+    /** Of an Iceberg table, names like these are a branch, a tag or a snapshot, unless there is a table of that name. */
+    private static final Pattern SELECTOR = Pattern.compile("(branch|tag|snapshot_id|at_timestamp)_.+");
+
     /**
-     * The table that a text names; empty if it is a path, or names no table.
+     * The table to read that a text names; empty if it is a path, or names no table.
      *
      * @throws InputException if it is a view, or of another format
      * @throws TransientException if the catalog does not answer
@@ -46,12 +52,17 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
     static Optional<CatalogTable> find(SparkSession session, String text) throws IOException {
         boolean isPath =
                 text.contains("/") || exists(text, session.sparkContext().hadoopConfiguration());
-        return isPath ? Optional.empty() : named(session, text);
+        Optional<CatalogTable> found = isPath ? Optional.empty() : named(session, text);
+        found.ifPresent(CatalogTable::refuseUnreadable);
+        return found;
     }
 
-    /** The same of a text that is no path. */
-    static Optional<CatalogTable> named(SparkSession session, String name) {
-        return isKnown(session, name) ? Optional.of(described(session, name)) : Optional.empty();
+    /** The table of any kind that a text names, whether or not it is a path too; empty if it names none. */
+    static Optional<CatalogTable> named(SparkSession session, String text) {
+        Optional<TableName> name = TableName.parse(text);
+        return name.isPresent() && ask(text, Optional.empty(), () -> isKnown(session, name.get()))
+                ? Optional.of(ask(text, Optional.empty(), () -> described(session, text, name.get())))
+                : Optional.empty();
     }
 
     private static boolean exists(String path, Configuration hadoop) throws IOException {
@@ -62,45 +73,91 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
         }
     }
 
-    private static boolean isKnown(SparkSession session, String name) {
+    private static boolean isKnown(SparkSession session, TableName name) throws Exception {
         try {
-            return session.catalog().tableExists(name);
+            return session.catalog().tableExists(name.sql());
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
-            // Without a cause it is a text that can be no name, or names no catalog; else the catalog's client has
-            // failed.
+            // Without a cause it names no catalog; else the catalog's client has failed.
             if (failure instanceof AnalysisException && failure.getCause() == null) {
                 return false;
             }
-            throw new TransientException(
-                    "Cannot look for table '" + name + "': expected Spark's catalog to answer, got '"
-                            + Diagnosis.of(failure).cause() + "'; try again",
-                    failure);
+            throw failure;
         }
     }
 
-    private static CatalogTable described(SparkSession session, String name) {
-        String full = name.matches("[^.`]+|`[^`]+`")
-                ? session.catalog().currentCatalog() + ".`" + session.catalog().currentDatabase() + "`." + name
-                : name;
+    /**
+     * Asks the catalog, or a table's metadata.
+     *
+     * @param format of the table, where it is known
+     * @throws InputException if the question cannot be answered, and a retry cannot help
+     * @throws TransientException if the catalog or the storage do not answer
+     */
+    static <T> T ask(String name, Optional<SnapshotFormat> format, Callable<T> question) {
+        try {
+            return question.call();
+        } catch (InputException | TransientException told) {
+            throw told;
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            Diagnosis diagnosis = Diagnosis.of(failure);
+            String got = ", got '" + diagnosis.cause() + "'";
+            if (!diagnosis.isInput()) {
+                throw new TransientException(
+                        "Cannot look at table '" + name
+                                + "': expected Spark's catalog and the table's storage to answer" + got + "; try again",
+                        failure);
+            }
+            String settings = failure instanceof AnalysisException
+                    ? format.map(known -> "; " + known.settings()).orElse("")
+                    : diagnosis.nextStep();
+            throw new InputException("expected a table whose metadata can be read" + got + settings, failure);
+        }
+    }
+
+    private static CatalogTable described(SparkSession session, String text, TableName parsed) {
+        TableName full = parsed.in(session);
         Map<String, String> details = new HashMap<>();
         boolean ofTable = false;
-        for (Row row : session.sql("DESCRIBE TABLE EXTENDED " + name).collectAsList()) {
+        for (Row row : session.sql("DESCRIBE TABLE EXTENDED " + parsed.sql()).collectAsList()) {
             ofTable |= DETAILS.equals(row.getString(0));
             if (ofTable && !row.isNullAt(1)) {
                 details.putIfAbsent(row.getString(0), row.getString(1));
             }
         }
         String provider = details.getOrDefault("Provider", "").toLowerCase(Locale.ROOT);
-        if (provider.isEmpty() || "VIEW".equals(details.get("Type"))) {
-            throw new InputException(EXPECTED + "a view; write its rows to a table first");
-        }
+        Optional<SnapshotFormat> format = SnapshotFormat.of(provider);
         boolean isParquet = provider.equals("parquet")
                 || details.getOrDefault("Serde Library", "").endsWith(".ParquetHiveSerDe");
-        Optional<SnapshotFormat> format = SnapshotFormat.of(provider);
+        boolean isView = provider.isEmpty() || "VIEW".equals(details.get("Type"));
+        boolean isPart = format.equals(Optional.of(SnapshotFormat.ICEBERG))
+                && SELECTOR.matcher(full.last()).matches()
+                && full.parent()
+                        .filter(table -> session.catalog().tableExists(table.sql()))
+                        .isPresent();
+        String kind = isView
+                ? "a view"
+                : isPart ? "a branch, a tag or a snapshot of one" : isParquet ? "Parquet files" : "'" + provider + "'";
+        return new CatalogTable(
+                text,
+                full,
+                kind,
+                isParquet && !isView,
+                isView || isPart ? Optional.empty() : format,
+                details.get("Location"));
+    }
+
+    private void refuseUnreadable() {
         if (format.isEmpty() && !isParquet) {
-            throw new InputException(EXPECTED + "'" + provider + "'; write its rows as one of these first");
+            throw new InputException("expected a table that is stored as Parquet, Delta or Iceberg, got " + kind
+                    + "; write its rows to a table first");
         }
-        return new CatalogTable(name, full, format, details.get("Location"));
+        refuseUnlocated();
+    }
+
+    /** @throws InputException if the catalog does not say where the table is stored */
+    void refuseUnlocated() {
+        if (location == null) {
+            throw new InputException("expected a table that Spark's catalog has a location of, got none");
+        }
     }
 
     /** As {@link SourceTable#open}. */
@@ -113,10 +170,13 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
     private SourceTable files(SparkSettings settings, List<FeatureColumn> features, TableColumns needed)
             throws IOException {
         Configuration hadoop = settings.session().sparkContext().hadoopConfiguration();
-        Dataset<Row> table = settings.session().table(name);
         TableFiles files = TableFiles.at(location, hadoop);
-        refuseOthers(files, table.inputFiles());
-        StructField[] partitions = Arrays.stream(table.schema().fields())
+        StructType schema = ask(name, format, () -> {
+            Dataset<Row> table = settings.session().table(full.sql());
+            refuseOthers(files, table.inputFiles());
+            return table.schema();
+        });
+        StructField[] partitions = Arrays.stream(schema.fields())
                 .filter(field -> files.partitions().stream().anyMatch(field.name()::equalsIgnoreCase))
                 .toArray(StructField[]::new);
         return ParquetTable.open(settings, name, location, files, new StructType(partitions), features, needed);
@@ -146,16 +206,15 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
             throws IOException {
         SparkSession session = settings.session();
         Configuration hadoop = session.sparkContext().hadoopConfiguration();
-        SnapshotFormat.Snapshot current = kind.current(session, full)
-                .orElseThrow(() -> new InputException("expected rows, got a table to which nothing was committed"));
-        List<FileStatus> files = status(kind.files(session, full, current.id()), hadoop);
-        if (files.isEmpty()) {
-            throw new InputException("expected data files, got none in snapshot '" + current.id() + "'");
-        }
-        Footers.Rows footers = footers(files, features, needed, hadoop);
-        Dataset<Row> data = SnapshotFormat.read(session, full, current.id());
+        SnapshotFormat.Snapshot current = ask(name, format, () -> kind.current(session, full))
+                .orElseThrow(() ->
+                        new InputException("expected a snapshot, got a table to which nothing was ever committed"));
+        List<FileStatus> files = status(ask(name, format, () -> kind.files(session, full, current.id())), hadoop);
+        Dataset<Row> data = ask(name, format, () -> SnapshotFormat.read(session, full, current.id()));
+        Footers.Rows footers =
+                files.isEmpty() ? Footers.Rows.NONE : footers(files, names(data.schema(), features, needed), hadoop);
         long bytes = files.stream().mapToLong(FileStatus::getLen).sum();
-        long rows = data.count(); // some rows of the files may be deleted
+        long rows = files.isEmpty() ? 0 : data.count(); // some rows of the files may be deleted
         InputFile input =
                 new InputFile(name, location, bytes, current.committed().toString(), null, current.id(), rows);
         return new SourceTable(
@@ -170,16 +229,28 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
                 Map.of());
     }
 
-    /** Their columns may have other names than the table's; then all count. */
-    private static Footers.Rows footers(
-            List<FileStatus> files, List<FeatureColumn> features, TableColumns needed, Configuration hadoop)
-            throws IOException {
+    /** The needed columns of a table, in lower case. */
+    private static Set<String> names(StructType table, List<FeatureColumn> features, TableColumns needed) {
         Set<String> names = SourceTable.lowerCaseNames(features, needed);
-        Footers.Rows rows = Footers.read(files, column -> names.contains(SourceTable.lowerCase(column)), hadoop)
-                .rows();
-        return rows.largestRow() > 0
-                ? rows
-                : Footers.read(files, column -> true, hadoop).rows();
+        names.retainAll(
+                Arrays.stream(table.fieldNames()).map(SourceTable::lowerCase).toList());
+        return names;
+    }
+
+    /**
+     * What files say of the needed columns. A file may have a renamed column under its old name: unless each file has all
+     * of them, every column counts, so that a row is taken for no smaller than it is.
+     *
+     * @param needed in lower case
+     */
+    static Footers.Rows footers(List<FileStatus> files, Set<String> needed, Configuration hadoop) throws IOException {
+        Footers.All found = Footers.read(files, column -> needed.contains(SourceTable.lowerCase(column)), hadoop);
+        boolean all = found.footers().stream()
+                .allMatch(footer -> footer.schema().type().getFields().stream()
+                        .map(field -> SourceTable.lowerCase(field.getName()))
+                        .collect(Collectors.toSet())
+                        .equals(needed));
+        return all ? found.rows() : Footers.read(files, column -> true, hadoop).rows();
     }
 
     private static List<FileStatus> status(List<String> paths, Configuration hadoop) throws IOException {

@@ -121,6 +121,8 @@ public record Diagnosis(Kind kind, String cause, String disk) {
             "FileAlreadyExistsException",
             "AccessControlException",
             "AccessDeniedException",
+            "ForbiddenException",
+            "NotAuthorizedException",
             "ReadOnlyFileSystemException",
             "SparkUpgradeException",
             "URISyntaxException",
@@ -133,8 +135,6 @@ public record Diagnosis(Kind kind, String cause, String disk) {
             "EOFException",
             "DataFormatException",
             "ZipException",
-            "TProtocolException",
-            "TTransportException",
             "AnalysisException",
             "IndexOutOfBoundsException",
             "ArrayIndexOutOfBoundsException",
@@ -157,6 +157,9 @@ public record Diagnosis(Kind kind, String cause, String disk) {
             "org.xerial.snappy.",
             "io.airlift.compress.",
             "net.jpountz.lz4.");
+
+    /** Clients of the Hive metastore. Parquet's copy of this library, under a name of its own, reads footers. */
+    private static final List<String> PASSING_PACKAGES = List.of("org.apache.thrift.transport.");
 
     private static final Set<String> LIBRARY_TYPES =
             Set.of("ClassNotFoundException", "NoClassDefFoundError", "UnsupportedFileSystemException");
@@ -227,7 +230,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
             case NATIVE_MEMORY -> (cause.is(MEMORY) && !heap) || cause.says(NATIVE);
             case CONTAINER -> KILLED.matcher(cause.message()).find();
             case DISK_FULL -> cause.is(DISK_TYPES) || cause.says(DISK);
-            case PASSING -> cause.is(PASSING_TYPES) || cause.says(PASSING);
+            case PASSING -> cause.is(PASSING_TYPES) || cause.isIn(PASSING_PACKAGES) || cause.says(PASSING);
             case INPUT, LIBRARY, UNKNOWN -> false;
         };
     }

@@ -70,7 +70,7 @@ public final class FeatureTables {
      * @throws InputException with all problems of the path and its columns in one message
      */
     public static FeatureTables paired(SparkSession spark, String path, TableColumns columns) {
-        return open(spark, Map.of(path, columns.features()), columns);
+        return open(new InputTables(spark), Map.of(path, columns.features()), columns);
     }
 
     /**
@@ -80,12 +80,17 @@ public final class FeatureTables {
      * @throws InputException with all problems of all paths and their columns in one message
      */
     public static FeatureTables perModality(SparkSession spark, Map<String, String> paths, TableColumns columns) {
+        return perModality(new InputTables(spark), paths, columns);
+    }
+
+    /** The same of tables that may be looked up already. */
+    public static FeatureTables perModality(InputTables tables, Map<String, String> paths, TableColumns columns) {
         List<String> problems = new ArrayList<>();
         Map<String, List<FeatureColumn>> byPath = byPath(paths, columns, problems);
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot open feature tables", problems);
         }
-        return open(spark, byPath, columns);
+        return open(tables, byPath, columns);
     }
 
     /** The features to read from each path, with a problem for every modality that has none, or that is none. */
@@ -108,10 +113,10 @@ public final class FeatureTables {
     }
 
     private static FeatureTables open(
-            SparkSession spark, Map<String, List<FeatureColumn>> features, TableColumns columns) {
-        SparkSettings settings = SparkSettings.reading(spark);
+            InputTables found, Map<String, List<FeatureColumn>> features, TableColumns columns) {
+        SparkSettings settings = SparkSettings.reading(found.session());
         List<String> problems = new ArrayList<>();
-        List<SourceTable> sources = sources(settings, features, columns, problems);
+        List<SourceTable> sources = sources(settings, found, features, columns, problems);
         List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
         FeatureTables opened = new FeatureTables(settings, columns, sources, tables, null);
         settings.fit(
@@ -122,13 +127,14 @@ public final class FeatureTables {
     /** Opens the tables that can be opened, with a problem for each of the others. */
     static List<SourceTable> sources(
             SparkSettings settings,
+            InputTables tables,
             Map<String, List<FeatureColumn>> features,
             TableColumns columns,
             List<String> problems) {
         List<SourceTable> sources = new ArrayList<>();
-        features.forEach((path, own) -> {
+        tables.byTable(features).forEach((path, own) -> {
             try {
-                sources.add(SourceTable.open(settings, path, own, columns));
+                sources.add(SourceTable.open(settings, tables, path, own, columns));
             } catch (InputException problem) {
                 String message = "table '" + path + "': " + problem.getMessage();
                 if (!Diagnosis.isInput(problem)) {

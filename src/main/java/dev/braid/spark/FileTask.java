@@ -73,8 +73,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
         Configuration hadoop = settings.value();
         Path path = new Path(directory);
         int first = group.get(0);
-        String name =
-                String.format(Locale.ROOT, "part-%05d-%s", first, rejected.run().id());
+        String name = name(first, rejected.run().id(), plan);
         DataType key = columns.columns().fields()[0].dataType();
         try (TaskFiles files = new TaskFiles(path, name, columns, paths, hadoop);
                 FileAttempt bad = quarantine(path, name, key, hadoop);
@@ -96,6 +95,17 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
             fused.written();
             rejected.ended(quarantine);
         }
+    }
+
+    /**
+     * The name of a task's files, without their endings. Where another driver of the same run finds other rows in the same
+     * partitions, its files have other names: a driver that was taken for dead may still name some.
+     */
+    static String name(int first, String run, String plan) {
+        String name = String.format(Locale.ROOT, "part-%05d-%s", first, run);
+        return plan.startsWith(Shard.ONCE)
+                ? name + "-" + plan.substring(Shard.ONCE.length()).split("-", 2)[0]
+                : name;
     }
 
     /** A file of the quarantine. */

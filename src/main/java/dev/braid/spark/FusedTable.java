@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
@@ -122,9 +123,18 @@ public final class FusedTable {
      * @throws InputException if nothing can be written next to it
      */
     public Optional<RunDirectory> begin(String identity) throws IOException {
-        return begin(identity, run -> {
+        return begin(identity, published -> false);
+    }
+
+    /**
+     * The same where a table may be kept although it may be replaced.
+     *
+     * @param keep whether a published table of this identity is kept
+     */
+    public Optional<RunDirectory> begin(String identity, Predicate<Manifest> keep) throws IOException {
+        return take(identity, run -> {
             Optional<Manifest> done = Manifest.of(output, files).filter(there -> isOf(identity, there));
-            if (done.isPresent() && !overwrite) {
+            if (done.isPresent() && (!overwrite || keep.test(done.get()))) {
                 refuseMissing(done.get());
                 return false;
             }
@@ -167,7 +177,7 @@ public final class FusedTable {
      * @throws InputException as {@link IntoTable#isDone}
      */
     public Optional<RunDirectory> begin(IntoTable into) throws IOException {
-        return begin(into.identity(Optional.empty()), run -> {
+        return take(into.identity(Optional.empty()), run -> {
             Optional<Manifest> published = Manifest.of(output, files);
             if (published.isEmpty()) {
                 if (check.refuseExisting(overwrite)) {
@@ -199,7 +209,7 @@ public final class FusedTable {
     }
 
     /** @param identity of the table that the run writes where nothing is: what a killed one has published is not replaced */
-    private Optional<RunDirectory> begin(String identity, Beginning beginning) throws IOException {
+    private Optional<RunDirectory> take(String identity, Beginning beginning) throws IOException {
         check.create(output.getParent());
         RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output);
         try {
@@ -279,9 +289,10 @@ public final class FusedTable {
      * @param identity of the run that published the table
      * @return the manifest, with the snapshot
      * @throws OutputExistsException if another run writes here, or has published something else
-     * @throws TransientException as {@link OutputTable#commit}
+     * @throws InputException if the manifest does not name a run as Braid does
+     * @throws TransientException as {@link Committing#commit}
      */
-    public Manifest commit(String identity, OutputTable into) throws IOException {
+    public Manifest commit(String identity, Committing into) throws IOException {
         try (RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output)) {
             Manifest published = Manifest.of(output, files)
                     .filter(there -> isOf(identity, there))
@@ -290,11 +301,17 @@ public final class FusedTable {
                                     "Cannot write the rows of '" + output
                                             + "' to a table: expected what this run has published there, got something else; run it again"));
             refuseMissing(published);
-            Manifest.Committed done = into.commit(published, output);
-            if (done.equals(published.outputTable())) {
+            if (!Shard.RUN.matcher(published.run()).matches()) {
+                throw new InputException("Cannot write the rows of '" + output
+                        + "' to a table: expected a run's identifier in '" + Manifest.FILE + "', got '"
+                        + published.run() + "'");
+            }
+            Manifest.Committed done = into.commit(published, output, () -> run.refuseTaken(output));
+            Manifest committed = published.committed(done);
+            if (committed.equals(published)) {
                 return published;
             }
-            Manifest committed = published.committed(done);
+            run.refuseTaken(output);
             files.mkdirs(run.path());
             Json.replace(committed, new Path(output, Manifest.FILE), run.path(), files);
             return committed;

@@ -47,7 +47,7 @@ import org.apache.hadoop.fs.Path;
  * @param audit what was checked before the table was published; null until it was
  * @param update what the run found of an older table; null if it wrote the table anew
  * @param earlier the other runs that wrote partitions of the table, updates left out; null if it has no partitions
- * @param outputTable the table of Spark's catalog that took the rows too; null if none did
+ * @param outputTables the tables of Spark's catalog that took the rows too; null if none did
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Manifest(
@@ -72,7 +72,7 @@ public record Manifest(
         Audit audit,
         Update update,
         List<Run> earlier,
-        Committed outputTable) {
+        List<Committed> outputTables) {
 
     static final String FILE = "_manifest.json";
 
@@ -140,22 +140,41 @@ public record Manifest(
      * A transaction on a table of Spark's catalog.
      *
      * @param name of the table, as the user wrote it
+     * @param location where the table is stored, whatever its name is
      * @param mode whether the rows were appended, or replaced the others
      * @param snapshot that the transaction made, as the table's format names it
      */
-    public record Committed(String name, String mode, String snapshot) {}
+    public record Committed(String name, String location, String mode, String snapshot) {
+        /** A password in the location is masked. */
+        public Committed {
+            location = Shown.path(new Path(location).toString());
+        }
+    }
+
+    /** What is noted of a table that is stored at a place. */
+    Optional<Committed> committed(String location) {
+        String place = Shown.path(new Path(location).toString());
+        return outputTables == null
+                ? Optional.empty()
+                : outputTables.stream()
+                        .filter(noted -> noted.location().equals(place))
+                        .findFirst();
+    }
 
     /** The same after an audit. */
     Manifest audited(Audit done) {
-        return with(done, outputTable);
+        return with(done, outputTables);
     }
 
     /** The same after its rows were written to a table of Spark's catalog. */
     Manifest committed(Committed done) {
-        return with(audit, done);
+        List<Committed> all = new ArrayList<>(outputTables == null ? List.of() : outputTables);
+        all.removeIf(noted -> noted.location().equals(done.location()));
+        all.add(done);
+        return with(audit, all);
     }
 
-    private Manifest with(Audit audited, Committed committed) {
+    private Manifest with(Audit audited, List<Committed> committed) {
         return new Manifest(
                 format,
                 run,

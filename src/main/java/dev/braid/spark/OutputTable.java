@@ -1,8 +1,11 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,19 +15,23 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.UnsupportedFileSystemException;
+import org.apache.hadoop.fs.permission.FsAction;
 import org.apache.spark.sql.DataFrameWriterV2;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
  * A Delta or Iceberg table of Spark's catalog that takes the rows of a published fused table, in one transaction. The
- * transaction carries the run's identifier, so that a second start finds it. Driver only.
+ * transaction carries the run's identifier and the mode, so that a second start finds it. Driver only.
  */
-public final class OutputTable {
+public final class OutputTable implements Committing {
     /** What becomes of the rows that the table has. */
     public enum Mode {
         /** They stay. */
@@ -37,6 +44,9 @@ public final class OutputTable {
             return name().toLowerCase(Locale.ROOT);
         }
     }
+
+    private static final String EXPECTED = "expected a Delta or Iceberg table of Spark's catalog, got ";
+    private static final String APPEND_ONLY = "delta.appendOnly";
 
     private final SparkSession spark;
     private final CatalogTable table;
@@ -51,27 +61,58 @@ public final class OutputTable {
     }
 
     /**
-     * Finds a table; nothing is written yet.
+     * Finds a table and asks what would keep the run from writing it; nothing is written yet.
      *
-     * @throws InputException if there is none, or its format has no transactions
+     * @throws InputException if there is none, its format has no transactions, or it must not be written or read
+     * @throws TransientException if the catalog or the table's storage do not answer
      */
     public static OutputTable find(SparkSession spark, String name, Mode mode) {
-        String expected =
-                "Cannot write table '" + name + "': expected a Delta or Iceberg table of Spark's catalog, got ";
-        Optional<CatalogTable> found;
         try {
-            found = CatalogTable.named(spark, name);
-        } catch (TransientException unanswered) {
-            throw unanswered;
-        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
-            throw new InputException("Cannot write table '" + name + "': " + SparkFailure.firstLine(failure), failure);
+            CatalogTable table = CatalogTable.named(spark, name)
+                    .orElseThrow(() -> new InputException(EXPECTED
+                            + "none; create it with the columns of the output, which src/docs/tables.md lists"));
+            SnapshotFormat format = table.format()
+                    .orElseThrow(() -> new InputException(EXPECTED + table.kind()
+                            + ", which has no transactions of its own"
+                            + (table.isParquet() ? "; write them with '--output' alone" : "; name the table itself")));
+            table.refuseUnlocated();
+            OutputTable output = new OutputTable(spark, table, format, mode);
+            CatalogTable.ask(name, table.format(), () -> {
+                output.refuseUnwritable();
+                return output.history(); // which a user may not be allowed to read, or a session not be able to
+            });
+            return output;
+        } catch (InputException problem) {
+            throw new InputException("Cannot write table '" + name + "': " + problem.getMessage(), problem);
         }
-        CatalogTable table = found.orElseThrow(() -> new InputException(
-                expected + "none; create it with the columns of the output, which src/docs/tables.md lists"));
-        SnapshotFormat format = table.format()
-                .orElseThrow(() -> new InputException(
-                        expected + "Parquet files, which have no transactions; write them with '--output' alone"));
-        return new OutputTable(spark, table, format, mode);
+    }
+
+    private void refuseUnwritable() throws IOException {
+        for (String setting : List.of("spark.wap.id", "spark.wap.branch")) {
+            if (format == SnapshotFormat.ICEBERG
+                    && !spark.conf().get(setting, "").isEmpty()) {
+                throw new InputException("expected a write to its main branch, got setting '" + setting + "' ('"
+                        + spark.conf().get(setting) + "'); remove the setting");
+            }
+        }
+        Path place = new Path(table.location());
+        try {
+            place.getFileSystem(spark.sparkContext().hadoopConfiguration()).access(place, FsAction.WRITE_EXECUTE);
+        } catch (FileNotFoundException | UnsupportedFileSystemException unasked) {
+            // The format makes the directory, or has a client of its own.
+        }
+        if (format == SnapshotFormat.DELTA && mode == Mode.REPLACE && isAppendOnly()) {
+            throw new InputException("expected a table whose rows may be removed ('--table-mode replace'), got property"
+                    + " '" + APPEND_ONLY + "' true; append to it, or change the property");
+        }
+    }
+
+    private boolean isAppendOnly() {
+        return spark
+                .sql("SHOW TBLPROPERTIES " + table.full().sql() + " ('" + APPEND_ONLY + "')")
+                .collectAsList()
+                .stream()
+                .anyMatch(property -> property.getString(1).equalsIgnoreCase("true"));
     }
 
     /** Where it is stored. */
@@ -85,50 +126,76 @@ public final class OutputTable {
      * @throws InputException naming every column that is missing, of another type, or too many
      */
     public void check(StructType rows) {
-        Map<String, String> expected = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
-        for (StructField field : rows.fields()) {
-            expected.put(field.name(), field.dataType().catalogString());
-        }
-        List<String> problems = new ArrayList<>();
-        for (StructField field : spark.table(table.name()).schema().fields()) {
-            String type = expected.remove(field.name());
-            String found = field.dataType().catalogString();
-            if (type == null) {
-                problems.add(
-                        "column '" + field.name() + "': expected no such column (the output has none), got " + found);
-            } else if (!type.equals(found)) {
-                problems.add("column '" + field.name() + "': expected " + type + " (the output), got " + found);
-            }
-        }
-        expected.forEach((name, type) -> problems.add(
-                "column '" + name + "': expected " + type + " (the output), got none; ALTER TABLE adds it"));
+        StructType found = CatalogTable.ask(
+                table.name(),
+                table.format(),
+                () -> spark.table(table.full().sql()).schema());
+        List<String> problems = problems(rows, found, SourceTable.isCaseSensitive(spark));
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot write table '" + table.name() + "'", problems);
         }
     }
 
-    /**
-     * Writes the rows of a published table, unless the table's history has them.
-     *
-     * @param directory the published table
-     * @throws OutputExistsException if the rows were written, and the history does not show that any more
-     * @throws TransientException if Spark or storage fail; nothing is written then, or all
-     */
-    Manifest.Committed commit(Manifest manifest, Path directory) {
-        try {
-            Optional<SnapshotFormat.Snapshot> done = committed(manifest.run());
-            if (done.isEmpty()) {
-                refuseForgotten(manifest);
-                write(manifest, directory);
-                done = committed(manifest.run());
+    /** Where a table differs from the rows that it is to take. */
+    static List<String> problems(StructType rows, StructType table, boolean caseSensitive) {
+        Map<String, DataType> expected =
+                new TreeMap<>(caseSensitive ? Comparator.naturalOrder() : String.CASE_INSENSITIVE_ORDER);
+        for (StructField field : rows.fields()) {
+            expected.put(field.name(), field.dataType());
+        }
+        List<String> problems = new ArrayList<>();
+        for (StructField field : table.fields()) {
+            DataType type = expected.remove(field.name());
+            String found = field.dataType().catalogString();
+            if (type == null) {
+                problems.add(
+                        "column '" + field.name() + "': expected no such column (the output has none), got " + found);
+            } else if (!holds(field.dataType(), type)) {
+                problems.add("column '" + field.name() + "': expected " + type.catalogString() + " (the output), got "
+                        + found);
             }
-            String snapshot = done.orElseThrow(() -> new TransientException(
-                            "Cannot find what was written to table '" + table.name() + "': expected run '"
-                                    + manifest.run() + "' in its history, got none; run it again",
-                            null))
-                    .id();
-            return new Manifest.Committed(table.name(), mode.configName(), snapshot);
-        } catch (OutputExistsException | TransientException told) {
+        }
+        expected.forEach((name, type) -> problems.add("column '" + name + "': expected " + type.catalogString()
+                + " (the output), got none; ALTER TABLE adds it"));
+        return problems;
+    }
+
+    /** Iceberg has no integers of fewer than 32 bits. */
+    private static boolean holds(DataType column, DataType values) {
+        boolean isShort = values.equals(DataTypes.ByteType) || values.equals(DataTypes.ShortType);
+        return column.catalogString().equals(values.catalogString())
+                || (isShort && column.equals(DataTypes.IntegerType));
+    }
+
+    /**
+     * Whether the table has the rows of a published table, or can still take them: to append them once more would double them,
+     * so that {@code --overwrite} fuses nothing then.
+     */
+    public boolean keeps(Manifest published) {
+        return mode == Mode.APPEND
+                && history().lost(published, table.location()).isEmpty();
+    }
+
+    @Override
+    public Manifest.Committed commit(Manifest manifest, Path directory, Owned owned) {
+        try {
+            Optional<String> done = written(manifest);
+            if (done.isEmpty()) {
+                write(manifest, directory, owned);
+                done = written(manifest);
+            }
+            return new Manifest.Committed(
+                    table.name(),
+                    table.location(),
+                    mode.configName(),
+                    done.orElseThrow(() -> new OutputExistsException("Cannot find what was written to table '"
+                            + table.name() + "': expected run '" + manifest.run() + "' in its history, got none"
+                            + (format == SnapshotFormat.DELTA
+                                    ? " (Delta ignores a run that it has had before, even one"
+                                            + " that its history has forgotten)"
+                                    : "")
+                            + "; look whether the table has the rows, and pass another '--output' if it has not")));
+        } catch (InputException | OutputExistsException | TransientException told) {
             throw told;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure, "Cannot write table '" + table.name() + "'");
@@ -136,22 +203,18 @@ public final class OutputTable {
     }
 
     /** A session may remember a table as it was; the history must be that of now. */
-    private Optional<SnapshotFormat.Snapshot> committed(String run) {
-        spark.sql("REFRESH TABLE " + table.full());
-        return format.marked(spark, table.full(), run);
+    private TableHistory history() {
+        return CatalogTable.ask(table.name(), table.format(), () -> {
+            spark.sql("REFRESH TABLE " + table.full().sql());
+            return new TableHistory(table.name(), format.marks(spark, table.full()));
+        });
     }
 
-    private void refuseForgotten(Manifest manifest) {
-        Manifest.Committed earlier = manifest.outputTable();
-        if (earlier != null && earlier.name().equals(table.name())) {
-            throw new OutputExistsException("Cannot tell whether table '" + table.name() + "' has these rows: expected"
-                    + " snapshot '" + earlier.snapshot() + "' of run '" + manifest.run()
-                    + "' in its history, got none (expired, or rolled back); pass '--overwrite' to fuse and write them"
-                    + " again");
-        }
+    private Optional<String> written(Manifest manifest) {
+        return history().written(manifest, table.location(), mode);
     }
 
-    private void write(Manifest manifest, Path directory) throws Exception {
+    private void write(Manifest manifest, Path directory, Owned owned) throws Exception {
         SparkSettings settings = SparkSettings.reading(spark);
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
         FileSystem files = directory.getFileSystem(hadoop);
@@ -167,10 +230,13 @@ public final class OutputTable {
                 settings.session(), parts.stream().map(FileStatus::getPath).toList());
         check(rows.schema());
         // As many files as the run has written; Spark would split them.
-        DataFrameWriterV2<Row> writer = rows.coalesce(parts.size()).writeTo(table.full());
-        for (Map.Entry<String, String> option : format.mark(manifest.run()).entrySet()) {
+        DataFrameWriterV2<Row> writer =
+                rows.coalesce(parts.size()).writeTo(table.full().sql());
+        for (Map.Entry<String, String> option :
+                format.mark(manifest.run(), mode).entrySet()) {
             writer.option(option.getKey(), option.getValue());
         }
+        owned.check();
         if (mode == Mode.APPEND) {
             writer.append();
         } else {

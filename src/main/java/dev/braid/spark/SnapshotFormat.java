@@ -1,72 +1,131 @@
 package dev.braid.spark;
 
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.functions;
 
 /** Formats of tables whose commits are transactions, each of which leaves a snapshot that can be read later. Driver only. */
 enum SnapshotFormat {
-    DELTA {
+    DELTA("Delta needs 'spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension' and"
+            + " 'spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog'") {
         @Override
-        Optional<Snapshot> current(SparkSession session, String table) {
-            return first(session.sql("DESCRIBE HISTORY " + table + " LIMIT 1")
+        Optional<Snapshot> current(SparkSession session, TableName table) {
+            return first(session.sql("DESCRIBE HISTORY " + table.sql() + " LIMIT 1")
                     .selectExpr("string(version)", "unix_millis(timestamp)"));
         }
 
         @Override
-        List<String> files(SparkSession session, String table, String snapshot) {
+        List<String> files(SparkSession session, TableName table, String snapshot) {
             return List.of(read(session, table, snapshot).inputFiles());
         }
 
         /** Delta ignores a second transaction of the same application and version. */
         @Override
-        Map<String, String> mark(String run) {
-            return Map.of("userMetadata", MARK + "=" + run, "txnAppId", MARK + "=" + run, "txnVersion", "1");
+        Map<String, String> mark(String run, OutputTable.Mode mode) {
+            String name = MARK + "=" + run;
+            return Map.of("userMetadata", name + " " + mode.configName(), "txnAppId", name, "txnVersion", "1");
         }
 
+        /** A RESTORE takes back every version after the one that it names; of one that names a time, every version. */
         @Override
-        Optional<Snapshot> marked(SparkSession session, String table, String run) {
-            return first(session.sql("DESCRIBE HISTORY " + table)
-                    .where(functions.col("userMetadata").equalTo(MARK + "=" + run))
-                    .selectExpr("string(version)", "unix_millis(timestamp)"));
+        List<Mark> marks(SparkSession session, TableName table) {
+            List<Row> commits = session.sql("DESCRIBE HISTORY " + table.sql())
+                    .selectExpr("version", "userMetadata", "operation", "operationParameters['version']")
+                    .where("operation = 'RESTORE' OR startswith(userMetadata, '" + MARK + "=')")
+                    .orderBy("version")
+                    .collectAsList();
+            List<Mark> marks = new ArrayList<>();
+            long last = Long.MAX_VALUE; // of those that are not taken back
+            for (int c = commits.size() - 1; c >= 0; c--) {
+                Row commit = commits.get(c);
+                long version = commit.getLong(0);
+                boolean isThere = version <= last;
+                if (isThere && "RESTORE".equals(commit.getString(2))) {
+                    String to = commit.isNullAt(3) ? "" : commit.getString(3);
+                    last = to.matches("\\d{1,18}") ? Long.parseLong(to) : -1;
+                }
+                Matcher mark = DELTA_MARK.matcher(String.valueOf(commit.get(1)));
+                if (mark.matches()) {
+                    marks.add(new Mark(String.valueOf(version), mark.group(1), mark.group(2), isThere));
+                }
+            }
+            return marks;
         }
     },
 
-    ICEBERG {
+    ICEBERG("Iceberg needs 'spark.sql.catalog.NAME=org.apache.iceberg.spark.SparkCatalog'") {
         @Override
-        Optional<Snapshot> current(SparkSession session, String table) {
-            return first(session.sql("SELECT string(s.snapshot_id), unix_millis(s.committed_at) FROM " + table
-                    + ".refs r JOIN " + table + ".snapshots s ON r.snapshot_id = s.snapshot_id WHERE r.name = 'main'"));
+        Optional<Snapshot> current(SparkSession session, TableName table) {
+            return first(session.sql("SELECT string(s.snapshot_id), unix_millis(s.committed_at) FROM "
+                    + table.child("refs").sql() + " r JOIN "
+                    + table.child("snapshots").sql() + " s ON r.snapshot_id = s.snapshot_id WHERE r.name = 'main'"));
         }
 
         @Override
-        List<String> files(SparkSession session, String table, String snapshot) {
-            return read(session, table + ".data_files", snapshot).select("file_path").collectAsList().stream()
+        List<String> files(SparkSession session, TableName table, String snapshot) {
+            return read(session, table.child("data_files"), snapshot).select("file_path").collectAsList().stream()
                     .map(row -> row.getString(0))
                     .toList();
         }
 
         @Override
-        Map<String, String> mark(String run) {
-            return Map.of("snapshot-property." + MARK, run);
+        Map<String, String> mark(String run, OutputTable.Mode mode) {
+            return Map.of("snapshot-property." + MARK, run, "snapshot-property." + MODE, mode.configName());
         }
 
+        /** The main branch is followed by its parents: its log lacks what another branch brought. */
         @Override
-        Optional<Snapshot> marked(SparkSession session, String table, String run) {
-            return first(session.sql("SELECT string(s.snapshot_id), unix_millis(s.committed_at) FROM " + table
-                    + ".snapshots s JOIN " + table + ".history h ON h.snapshot_id = s.snapshot_id"
-                    + " WHERE h.is_current_ancestor AND s.summary['" + MARK + "'] = '" + run + "'"));
+        List<Mark> marks(SparkSession session, TableName table) {
+            Map<Long, Row> others = new HashMap<>();
+            session.table(table.child("snapshots").sql())
+                    .selectExpr("snapshot_id", "parent_id", "summary['" + MARK + "']", "summary['" + MODE + "']")
+                    .collectAsList()
+                    .forEach(snapshot -> others.put(snapshot.getLong(0), snapshot));
+            List<Mark> marks = new ArrayList<>();
+            Row at = current(session, table)
+                    .map(main -> others.remove(Long.valueOf(main.id())))
+                    .orElse(null);
+            while (at != null) {
+                add(at, true, marks);
+                at = at.isNullAt(1) ? null : others.remove(at.getLong(1));
+            }
+            others.values().forEach(snapshot -> add(snapshot, false, marks));
+            return marks;
+        }
+
+        private void add(Row snapshot, boolean isThere, List<Mark> marks) {
+            if (!snapshot.isNullAt(2)) {
+                marks.add(new Mark(
+                        String.valueOf(snapshot.getLong(0)),
+                        snapshot.getString(2),
+                        String.valueOf(snapshot.get(3)),
+                        isThere));
+            }
         }
     };
 
     /** Under which a transaction names the run that wrote it. */
     private static final String MARK = "braid.run";
+
+    /** Under which Iceberg's names the mode; Delta has one text for all. */
+    private static final String MODE = "braid.mode";
+
+    private static final Pattern DELTA_MARK = Pattern.compile(Pattern.quote(MARK + "=") + "(\\S+) (\\S+)");
+
+    private final String settings;
+
+    SnapshotFormat(String settings) {
+        this.settings = settings;
+    }
 
     /**
      * A state of a table.
@@ -75,6 +134,15 @@ enum SnapshotFormat {
      */
     record Snapshot(String id, Instant committed) {}
 
+    /**
+     * What a transaction of a run has left in a table's history.
+     *
+     * @param snapshot that it made
+     * @param mode as {@link OutputTable.Mode#configName}
+     * @param isThere whether the table is made of this transaction and later ones: it was not rolled back, and is not of a branch
+     */
+    record Mark(String snapshot, String run, String mode, boolean isThere) {}
+
     /** The format that Spark's catalog calls so. */
     static Optional<SnapshotFormat> of(String provider) {
         return List.of(values()).stream()
@@ -82,22 +150,27 @@ enum SnapshotFormat {
                 .findFirst();
     }
 
+    /** What a session needs for tables of this format, as a message says it. */
+    String settings() {
+        return settings;
+    }
+
     /** The state of a table now; empty if nothing was ever committed to it. */
-    abstract Optional<Snapshot> current(SparkSession session, String table);
+    abstract Optional<Snapshot> current(SparkSession session, TableName table);
 
     /** The rows of a snapshot, whatever is committed later. */
-    static Dataset<Row> read(SparkSession session, String table, String snapshot) {
-        return session.sql("SELECT * FROM " + table + " VERSION AS OF " + snapshot);
+    static Dataset<Row> read(SparkSession session, TableName table, String snapshot) {
+        return session.sql("SELECT * FROM " + table.sql() + " VERSION AS OF " + snapshot);
     }
 
     /** The paths of a snapshot's data files. */
-    abstract List<String> files(SparkSession session, String table, String snapshot);
+    abstract List<String> files(SparkSession session, TableName table, String snapshot);
 
-    /** Options of a write whose transaction {@link #marked} finds. */
-    abstract Map<String, String> mark(String run);
+    /** Options of a write whose transaction {@link #marks} finds. */
+    abstract Map<String, String> mark(String run, OutputTable.Mode mode);
 
-    /** The snapshot that a run has committed, if the table's history has it. */
-    abstract Optional<Snapshot> marked(SparkSession session, String table, String run);
+    /** All that runs have left in the table's history: first what the table is made of, the last transaction first. */
+    abstract List<Mark> marks(SparkSession session, TableName table);
 
     private static Optional<Snapshot> first(Dataset<Row> found) {
         return found.collectAsList().stream()

@@ -84,15 +84,21 @@ record SourceTable(
      * @param table a path, or a name where no path is meant
      * @param needed of which the features are {@code features}
      * @throws InputException if there is no such table, or it is not of Parquet files
+     * @throws TransientException if the catalog or the storage do not answer
      */
-    static SourceTable open(SparkSettings settings, String table, List<FeatureColumn> features, TableColumns needed) {
+    static SourceTable open(
+            SparkSettings settings,
+            InputTables tables,
+            String table,
+            List<FeatureColumn> features,
+            TableColumns needed) {
         try {
-            Optional<CatalogTable> named = CatalogTable.find(settings.session(), table);
+            Optional<CatalogTable> named = tables.named(table);
             return named.isPresent()
                     ? named.get().open(settings, features, needed)
                     : ParquetTable.open(settings, table, features, needed);
-        } catch (InputException problem) {
-            throw problem;
+        } catch (InputException | TransientException told) {
+            throw told;
         } catch (FileNotFoundException | AccessControlException | UnsupportedFileSystemException refused) {
             throw new InputException("expected Parquet files, got " + SparkFailure.firstLine(refused), refused);
         } catch (IOException failure) { // of a file system, which a second try may not have

@@ -91,6 +91,12 @@ public record TableInspection(
      */
     public static TableInspection of(
             SparkSession spark, Map<String, String> paths, TableColumns columns, ModelConfig model, int maxTokens) {
-        return new TableInspector(spark, columns, model, maxTokens).inspect(paths);
+        return of(new InputTables(spark), paths, columns, model, maxTokens);
+    }
+
+    /** The same of tables that may be looked up already. */
+    public static TableInspection of(
+            InputTables tables, Map<String, String> paths, TableColumns columns, ModelConfig model, int maxTokens) {
+        return new TableInspector(tables, columns, model, maxTokens).inspect(paths);
     }
 }

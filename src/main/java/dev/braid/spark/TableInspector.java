@@ -16,7 +16,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 
 /** One {@link TableInspection} in the making: every step goes on where an earlier one found a misfit. */
@@ -27,6 +26,7 @@ final class TableInspector {
     private final SparkSettings settings;
     private final TableColumns columns;
     private final boolean numbered;
+    private final InputTables found;
     private final ModelConfig model;
     private final int maxTokens;
     private final List<String> misfits = new ArrayList<>();
@@ -34,8 +34,9 @@ final class TableInspector {
     private final Map<String, List<Integer>> tokens = new LinkedHashMap<>();
     private Lengths rowLengths;
 
-    TableInspector(SparkSession spark, TableColumns columns, ModelConfig model, int maxTokens) {
-        this.settings = SparkSettings.reading(spark);
+    TableInspector(InputTables found, TableColumns columns, ModelConfig model, int maxTokens) {
+        this.found = found;
+        this.settings = SparkSettings.reading(found.session());
         this.numbered = columns.key() == null;
         this.columns = numbered ? new TableColumns(ROW_NUMBER, columns.keep(), columns.features()) : columns;
         this.model = model;
@@ -44,7 +45,7 @@ final class TableInspector {
 
     TableInspection inspect(Map<String, String> paths) {
         Map<String, List<FeatureColumn>> byPath = FeatureTables.byPath(paths, columns, misfits);
-        List<SourceTable> sources = FeatureTables.sources(settings, byPath, columns, misfits);
+        List<SourceTable> sources = FeatureTables.sources(settings, found, byPath, columns, misfits);
         List<Table> tables = new ArrayList<>();
         Footers.Rows all = Footers.Rows.NONE;
         for (SourceTable source : sources) {

@@ -5,10 +5,8 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -17,50 +15,13 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.GlobExpander;
 import org.apache.hadoop.fs.GlobPattern;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.sql.SparkSession;
 
 /**
  * A path as a user writes it. A path that exists is taken literally, whatever characters it has; any other may be a
  * pattern ({@code * ? [a-z] {a,b}}). Hadoop's own globbing fails at names with a colon, so patterns are matched here.
  */
-public final class TablePath {
+final class TablePath {
     private TablePath() {}
-
-    /**
-     * Looks whether there is a table at each path, or of each name, before anything expensive is done.
-     *
-     * @return where each table is: paths, patterns included
-     * @throws InputException naming every one that leads to nothing or cannot be asked
-     */
-    public static List<String> places(Collection<String> tables, SparkSession session) {
-        Configuration hadoop = session.sparkContext().hadoopConfiguration();
-        List<String> places = new ArrayList<>();
-        List<String> problems = new ArrayList<>();
-        for (String table : new LinkedHashSet<>(tables)) {
-            try {
-                Optional<CatalogTable> named = CatalogTable.find(session, table);
-                if (named.isEmpty()) {
-                    resolve(table, hadoop);
-                }
-                places.add(named.map(CatalogTable::location).orElse(table));
-            } catch (InputException absent) {
-                problems.add("table '" + table + "': " + absent.getMessage());
-            } catch (TransientException unanswered) {
-                throw unanswered;
-            } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
-                String problem = "table '" + table + "': expected a path that can be opened, got "
-                        + Diagnosis.of(failure).cause();
-                if (!Diagnosis.isInput(failure)) {
-                    throw new InputException("Cannot open feature tables:\n  " + problem, failure);
-                }
-                problems.add(problem);
-            }
-        }
-        if (!problems.isEmpty()) {
-            throw InputException.of("Cannot open feature tables", problems);
-        }
-        return places;
-    }
 
     /** The qualified path of a text: a URI if a scheme and {@code :/} begin it, else a path with any characters. */
     static Path parse(String text, Configuration hadoop) throws IOException {

@@ -6,6 +6,6 @@
  *
  * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. {@link dev.braid.spark.SparkRows} (with
  * {@link dev.braid.spark.StoredNumbers}) reads these forms and {@link dev.braid.spark.RowWriter} writes them; no other class
- * looks into Spark's memory.
+ * looks into Spark's memory. {@link dev.braid.spark.TableName} asks Spark's parser.
  */
 package dev.braid.spark;

@@ -14,6 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -71,7 +74,7 @@ class CatalogTableTest {
                     .allMatch(file -> file.table().equals(name) && file.snapshot() == null);
             assertThat(Manifest.identity(tables.inputs(), new Manifest.Model("m", "0"), Map.of()))
                     .isEqualTo(Manifest.identity(files, new Manifest.Model("m", "0"), Map.of()));
-            assertThat(TablePath.places(List.of(name), spark)).containsExactly("file:" + path);
+            assertThat(new InputTables(spark).places(List.of(name))).containsExactly("file:" + path);
         }
     }
 
@@ -120,8 +123,8 @@ class CatalogTableTest {
             assertThat(CatalogTable.find(spark, "src")).isEmpty();
             assertThat(CatalogTable.find(spark, "./src")).isEmpty();
             assertThat(CatalogTable.find(spark, "named.src"))
-                    .map(CatalogTable::full)
-                    .contains("named.src");
+                    .map(found -> found.full().sql())
+                    .contains("`named`.`src`");
         } finally {
             spark.sql("USE default");
         }
@@ -134,7 +137,7 @@ class CatalogTableTest {
         spark.sql("USE named");
         try {
             Optional<CatalogTable> found = CatalogTable.find(spark, "one");
-            assertThat(found).map(CatalogTable::full).contains("spark_catalog.`named`.one");
+            assertThat(found).map(table -> table.full().sql()).contains("`spark_catalog`.`named`.`one`");
         } finally {
             spark.sql("USE default");
         }
@@ -143,7 +146,7 @@ class CatalogTableTest {
     @ParameterizedTest
     @CsvSource({"absent", "named.absent", "a.b.c.d", "x y", "pairs.parquet", "no such*", "[", "a:b"})
     void whatIsNeitherAPathNorATableIsSaidToBeNeither(String text) {
-        assertThatThrownBy(() -> TablePath.places(List.of(text), spark))
+        assertThatThrownBy(() -> new InputTables(spark).places(List.of(text)))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("table '" + text + "': expected a path");
     }
@@ -187,16 +190,75 @@ class CatalogTableTest {
         assertThat(PairedTable.joined(selected, columns).isRepeatable()).isTrue();
     }
 
+    /** A file has a column under the name that it had when the file was written. */
     @Test
-    void aTableWithoutTransactionsAndNoTableTakeNoOutput() {
-        spark.sql("CREATE TABLE named.plain USING parquet AS " + ROWS);
-        for (List<String> each : List.of(
-                List.of("named.plain", "Parquet files, which have no transactions"),
-                List.of("named.absent", "none; create it with the columns of the output"))) {
-            assertThatThrownBy(() -> OutputTable.find(spark, each.get(0), OutputTable.Mode.APPEND))
-                    .isInstanceOf(InputException.class)
-                    .hasMessageStartingWith("Cannot write table '" + each.get(0)
-                            + "': expected a Delta or Iceberg table of Spark's catalog, got " + each.get(1));
+    void whereAFileLacksANeededColumnEveryColumnCounts() throws IOException {
+        List<FileStatus> files = new ArrayList<>();
+        for (String column : List.of("visual", "old")) {
+            String path = directory.resolve(column).toString();
+            spark.sql("SELECT string(id) AS id, array_repeat(float(id), 1000) AS " + column + " FROM range(4)")
+                    .coalesce(1)
+                    .write()
+                    .parquet(path);
+            files.addAll(TableFiles.at(path, hadoop()).files());
         }
+        long id = CatalogTable.footers(files, Set.of("id"), hadoop()).largestRow();
+        assertThat(id).isLessThan(1000);
+        assertThat(CatalogTable.footers(files.subList(0, 1), Set.of("id", "visual"), hadoop())
+                        .largestRow())
+                .isGreaterThan(4000);
+        assertThat(CatalogTable.footers(files.subList(1, 2), Set.of("id", "visual"), hadoop())
+                        .largestRow())
+                .isGreaterThan(4000);
+    }
+
+    private Configuration hadoop() {
+        return spark.sparkContext().hadoopConfiguration();
+    }
+
+    /** A join reads one snapshot of it. */
+    @Test
+    void aTableOfTwoSpellingsIsReadOnce() {
+        spark.sql("CREATE TABLE named.both USING parquet AS SELECT string(id) AS id, array(float(id), 2f) AS visual,"
+                + " array(float(id), 2f) AS text FROM range(4)");
+        List<FeatureColumn> features = List.of(
+                new FeatureColumn(new ModalityConfig("visual", 2), "visual", null),
+                new FeatureColumn(new ModalityConfig("text", 2), "text", null));
+        FeatureTables tables = FeatureTables.perModality(
+                spark,
+                Map.of("visual", "named.both", "text", "spark_catalog.NAMED.`both`"),
+                new TableColumns("id", List.of(), features));
+        assertThat(tables.inputs()).extracting(InputFile::path).doesNotHaveDuplicates();
+        assertThat(tables.audit()).isEqualTo(4);
+    }
+
+    @Test
+    void theCatalogIsAskedOncePerTable() throws IOException {
+        spark.sql("CREATE TABLE named.pairs USING parquet AS " + ROWS);
+        InputTables tables = new InputTables(spark);
+        tables.places(List.of("named.pairs"));
+        Optional<CatalogTable> found = tables.named("named.pairs");
+        spark.sql("DROP TABLE named.pairs");
+        assertThat(tables.named("named.pairs")).isSameAs(found).isPresent();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+                    db.t                 | `db`.`t`
+                    db.t --x             | `db`.`t`
+                    db.`t``x`            | `db`.`t``x`
+                    `my-lake`.a.`b.c`.t  | `my-lake`.`a`.`b.c`.`t`
+                    db.user              | `db`.`user`
+                    db.2026              |
+                    my-lake.db.t         |
+                    db.t; DROP TABLE t   |
+                    db.t WHERE x         |
+                    t x                  |
+                    f(t)                 |
+                    *                    |
+                    ""                 |
+                    """)
+    void aNameIsWhatSparkParsesAsOneAndIsQuotedInSql(String text, String sql) {
+        assertThat(TableName.parse(text)).map(TableName::sql).isEqualTo(Optional.ofNullable(sql));
     }
 }

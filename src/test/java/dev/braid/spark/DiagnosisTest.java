@@ -74,6 +74,15 @@ class DiagnosisTest {
                 .containsOnly(Diagnosis.Kind.PASSING);
     }
 
+    /** Of one class name, the metastore's client has another package than the reader of footers. */
+    @Test
+    void thriftsTransportIsTheMetastoreExceptInParquet() {
+        String failed = ".thrift.transport.TTransportException: gone";
+        assertThat(kind(new SparkException(JOB + "org.apache" + failed))).isEqualTo(Diagnosis.Kind.PASSING);
+        assertThat(kind(new SparkException(JOB + "shaded.parquet.org.apache" + failed)))
+                .isEqualTo(Diagnosis.Kind.INPUT);
+    }
+
     @Test
     void aStorageErrorThatNobodyKnowsIsNotTheInputsFault() {
         assertThat(kind(unreadable(new IOException("the array controller sneezed"))))

@@ -6,6 +6,7 @@ import dev.braid.model.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -99,6 +100,42 @@ class FusedFilesTest {
                     .allMatch(name -> name.matches(
                             "(\\.part-.*\\.crc)|(part-0000\\d-run\\.zstd\\.parquet)|_shards|_attempts|_quarantine"));
         }
+    }
+
+    /** A driver that was taken for dead may still name a file, of other rows. */
+    @Test
+    void driversThatFindOtherRowsInAPartitionNameTheirFilesOtherwise() throws IOException {
+        FusionConfig config = config(List.of(), VectorForm.ARRAY);
+        Dataset<Row> rows = table();
+        SourceTable source = new SourceTable(
+                "t",
+                null,
+                rows,
+                config.columns().features(),
+                false,
+                SourceTable.columns(rows.schema()),
+                List.of(new InputFile("t", "file:/t", 1, "", null, "5", GOLDEN.rows())),
+                Footers.Rows.NONE,
+                Map.of());
+        Dataset<Row> selected = new ColumnCheck(List.of(source), config.columns(), new ArrayList<>())
+                .select()
+                .get(0);
+        PairedTable snapshot = PairedTable.stored(source, selected, config.columns());
+        String run = "5a0f9c3e-52f4-4d6c-9c8e-1f0f0a2b3c4d";
+        List<Shard> written = new ArrayList<>();
+        try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
+            for (String driver : List.of("one", "other")) {
+                written.addAll(engine.write(
+                        snapshot,
+                        directory.resolve(driver).toString(),
+                        run,
+                        AuditedKeys.good(GOLDEN.rows()),
+                        new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
+                        null));
+            }
+        }
+        assertThat(written).extracting(Shard::file).doesNotHaveDuplicates();
+        assertThat(written).extracting(Shard::run).containsOnly(run);
     }
 
     @Test

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -60,6 +61,70 @@ class FusedTableTest {
         write(at("out", true), rows(5), 5);
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(5);
         assertThat(names(directory)).containsExactly("out");
+    }
+
+    /** What was appended to a table of the catalog must not be fused, and appended, again. */
+    @Test
+    void aTableThatIsToBeKeptIsNotReplaced() throws IOException {
+        write(at("out", false), rows(3), 3);
+        assertThat(at("out", true).begin("identity", published -> published.rows() == 3))
+                .isEmpty();
+        try (RunDirectory run =
+                at("out", true).begin("identity", published -> false).orElseThrow()) {
+            assertThat(run.finishedFiles()).isZero();
+        }
+        try (RunDirectory run =
+                at("out", true).begin("another", published -> true).orElseThrow()) {
+            assertThat(run.finishedFiles()).isZero();
+        }
+    }
+
+    @Test
+    void aDriverThatWasTakenForDeadChangesNothingMore() throws IOException {
+        FusedTable table = at("out", false);
+        write(table, rows(3), 3);
+        List<String> done = new ArrayList<>();
+        Committing into = (published, place, owned) -> {
+            owned.check();
+            done.add("looked");
+            Files.delete(directory.resolve(".out.owner"));
+            assertThatThrownBy(owned::check).isInstanceOf(OutputExistsException.class);
+            return new Manifest.Committed("db.t", "file:/t", "append", "7");
+        };
+        assertThatThrownBy(() -> table.commit("identity", into))
+                .isInstanceOf(OutputExistsException.class)
+                .hasMessageContaining("which took it over");
+        assertThat(done).containsExactly("looked");
+        assertThat(Files.readString(directory.resolve("out/_manifest.json"))).doesNotContain("outputTables");
+    }
+
+    @Test
+    void theManifestRemembersEachTableThatTookTheRowsByItsPlace() throws IOException {
+        FusedTable table = at("out", false);
+        write(table, rows(3), 3);
+        table.commit("identity", (published, place, owned) -> new Manifest.Committed("db.t", "file:/t", "append", "7"));
+        table.commit("identity", (published, place, owned) -> new Manifest.Committed("u", "file:/u", "append", "1"));
+        Manifest manifest = table.commit(
+                "identity", (published, place, owned) -> new Manifest.Committed("t", "file:///t/", "append", "8"));
+        assertThat(manifest.committed("file:/t").orElseThrow().snapshot()).isEqualTo("8");
+        assertThat(manifest.committed("file:///u")).isPresent();
+        assertThat(manifest.outputTables()).hasSize(2);
+    }
+
+    @Test
+    void aManifestThatNamesNoRunIsRefusedBeforeATableIsAsked() throws IOException {
+        FusedTable table = at("out", false);
+        write(table, rows(3), 3);
+        Path manifest = directory.resolve("out/_manifest.json");
+        Files.deleteIfExists(directory.resolve("out/._manifest.json.crc"));
+        Files.writeString(
+                manifest, Files.readString(manifest).replaceFirst("\"run\" : \"[^\"]*", "\"run\" : \"x' OR '1'='1"));
+        assertThatThrownBy(() -> table.commit("identity", (published, place, owned) -> {
+                    throw new IllegalStateException();
+                }))
+                .isInstanceOf(InputException.class)
+                .hasMessageEndingWith(
+                        "to a table: expected a run's identifier in '_manifest.json', got 'x' OR '1'='1'");
     }
 
     @Test

@@ -32,7 +32,7 @@ class ManifestSchemaTest {
 
     /** What a record lacks where there is nothing to say. */
     private static final Set<String> OPTIONAL = Set.of(
-            "etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier", "outputTable");
+            "etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier", "outputTables");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -98,7 +98,7 @@ class ManifestSchemaTest {
                 "/earlier/0",
                 "/audit",
                 "/lengths",
-                "/outputTable")) {
+                "/outputTables/0")) {
             List<String> names = new ArrayList<>();
             manifest("e", "f", "q").at(place).fieldNames().forEachRemaining(names::add);
             assertThat(names).isNotEmpty();
@@ -107,7 +107,7 @@ class ManifestSchemaTest {
                 ((ObjectNode) less.at(place)).remove(name);
                 assertThat(problems(less).isEmpty())
                         .as(place + "/" + name)
-                        .isEqualTo(OPTIONAL.contains(name) && !(place + "/" + name).equals("/outputTable/snapshot"));
+                        .isEqualTo(OPTIONAL.contains(name) && !(place + "/" + name).equals("/outputTables/0/snapshot"));
                 JsonNode wrong = manifest("e", "f", "q");
                 ((ObjectNode) wrong.at(place)).putObject(name).put("x", -1);
                 assertThat(problems(wrong)).as(place + "/" + name).isNotEmpty();
@@ -149,7 +149,7 @@ class ManifestSchemaTest {
                 new Manifest.Audit(1, 2, 3),
                 quarantine == null ? null : new Manifest.Update(file, 1, 1, 0, 5, quarantine),
                 file == null ? null : List.of(new Manifest.Run(RUN, SHA256, MOMENT, MOMENT, inputs, "skipped")),
-                file == null ? null : new Manifest.Committed("db.t", "append", "7"))));
+                file == null ? null : List.of(new Manifest.Committed("db.t", "file:/t", "append", "7")))));
     }
 
     /** The schema says what the reasons are called, and no reason is called otherwise. */

@@ -160,6 +160,7 @@ class StoredTablesTest {
                 builder -> builder.withDictionaryEncoding(false).withByteStreamSplitEncoding(true));
         assertThat(SourceTable.open(
                                 SparkSettings.reading(spark),
+                                new InputTables(spark),
                                 file.toString(),
                                 columns().features(),
                                 columns())
@@ -220,7 +221,11 @@ class StoredTablesTest {
         Files.write(table.resolve("_metadata"), Files.readAllBytes(table.resolve("p.parquet")));
         assertRows(open(spark, table));
         SourceTable source = SourceTable.open(
-                SparkSettings.reading(spark), table.toString(), columns().features(), columns());
+                SparkSettings.reading(spark),
+                new InputTables(spark),
+                table.toString(),
+                columns().features(),
+                columns());
         assertThat(source.rows().rows()).isEqualTo(2);
     }
 

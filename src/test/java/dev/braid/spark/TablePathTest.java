@@ -46,17 +46,11 @@ class TablePathTest {
     @Test
     void everyPathThatLeadsNowhereIsNamedAtOnce() throws IOException {
         Files.createDirectories(directory.resolve("in [1]/a:b"));
-        TablePath.places(
-                List.of(directory + "/in [1]", directory + "/in [1]/a:b", directory + "/in*", "file:" + directory),
-                spark);
-        assertThatThrownBy(() -> TablePath.places(
-                        List.of(
-                                directory + "/a",
-                                directory.toString(),
-                                directory + "/b*",
-                                directory + "/c[",
-                                "nosuch://x/y"),
-                        spark))
+        InputTables tables = new InputTables(spark);
+        tables.places(
+                List.of(directory + "/in [1]", directory + "/in [1]/a:b", directory + "/in*", "file:" + directory));
+        assertThatThrownBy(() -> tables.places(List.of(
+                        directory + "/a", directory.toString(), directory + "/b*", directory + "/c[", "nosuch://x/y")))
                 .isInstanceOf(InputException.class)
                 .hasMessageMatching("""
                         Cannot open feature tables:

@@ -1,0 +1,98 @@
+package dev.braid.spark;
+
+import dev.braid.InputException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
+
+/** The tables that a run reads, by path or name. Spark's catalog is asked once for each. Driver only. */
+public final class InputTables {
+    private final SparkSession session;
+    private final Map<String, Optional<CatalogTable>> found = new HashMap<>();
+
+    /** Tables that a session can read. */
+    public InputTables(SparkSession session) {
+        this.session = session;
+    }
+
+    SparkSession session() {
+        return session;
+    }
+
+    /**
+     * Looks whether there is a table at each path, or of each name, before anything expensive is done.
+     *
+     * @return where each table is: paths, patterns included
+     * @throws InputException naming every one that leads to nothing or cannot be asked
+     * @throws TransientException if the catalog does not answer
+     */
+    public List<String> places(Collection<String> tables) {
+        Configuration hadoop = session.sparkContext().hadoopConfiguration();
+        List<String> places = new ArrayList<>();
+        List<String> problems = new ArrayList<>();
+        for (String table : new LinkedHashSet<>(tables)) {
+            try {
+                Optional<CatalogTable> named = named(table);
+                if (named.isEmpty()) {
+                    TablePath.resolve(table, hadoop);
+                }
+                places.add(named.map(CatalogTable::location).orElse(table));
+            } catch (InputException absent) {
+                problems.add("table '" + table + "': " + absent.getMessage());
+            } catch (TransientException unanswered) {
+                throw unanswered;
+            } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+                String problem = "table '" + table + "': expected a path that can be opened, got "
+                        + Diagnosis.of(failure).cause();
+                if (!Diagnosis.isInput(failure)) {
+                    throw new InputException("Cannot open feature tables:\n  " + problem, failure);
+                }
+                problems.add(problem);
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot open feature tables", problems);
+        }
+        return places;
+    }
+
+    /** The table of the catalog that a text names; empty if it is a path, or names no table. */
+    Optional<CatalogTable> named(String table) throws IOException {
+        Optional<CatalogTable> known = found.get(table);
+        if (known == null) {
+            known = CatalogTable.find(session, table);
+            found.put(table, known);
+        }
+        return known;
+    }
+
+    /** The same features, where names of one table of the catalog are one: a join must read one snapshot of it. */
+    Map<String, List<FeatureColumn>> byTable(Map<String, List<FeatureColumn>> features) {
+        Map<String, String> first = new HashMap<>();
+        Map<String, List<FeatureColumn>> byTable = new LinkedHashMap<>();
+        features.forEach((text, own) -> byTable.computeIfAbsent(
+                        first.computeIfAbsent(place(text), place -> text), table -> new ArrayList<>())
+                .addAll(own));
+        return byTable;
+    }
+
+    /** What two spellings of one table share; a text that cannot be looked up is reported when it is opened. */
+    private String place(String text) {
+        try {
+            return named(text)
+                    .map(table -> "catalog " + new Path(table.location()))
+                    .orElse(text);
+        } catch (IOException | InputException | TransientException reported) {
+            return text;
+        }
+    }
+}

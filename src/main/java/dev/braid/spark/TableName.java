@@ -1,0 +1,86 @@
+package dev.braid.spark;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.spark.sql.AnalysisException;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.analysis.UnresolvedAttribute;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.parser.CatalystSqlParser;
+
+/**
+ * The name of a table as Spark parses it. No text that a user types goes into SQL but as quoted parts of a name.
+ *
+ * @param parts without quotes, the table's own name last
+ */
+record TableName(List<String> parts) {
+    /** A part of what {@link Expression#sql} writes of a name: a plain word, or anything between quotes. */
+    private static final Pattern PART = Pattern.compile("\\G(?:(\\w+)|`((?:[^`]|``)+)`)(?:\\.|$)");
+
+    TableName {
+        parts = List.copyOf(parts);
+    }
+
+    /** The name that a text is; empty if it is none. */
+    static Optional<TableName> parse(String text) {
+        Expression parsed;
+        try {
+            parsed = new CatalystSqlParser().parseExpression(text);
+        } catch (Exception noName) { // Spark throws checked exceptions that it does not declare
+            if (noName instanceof AnalysisException) {
+                return Optional.empty();
+            }
+            throw new IllegalStateException(noName);
+        }
+        // The parser's own method for names gives a type of Scala's, another in each of its versions.
+        if (!(parsed instanceof UnresolvedAttribute)) {
+            return Optional.empty();
+        }
+        String quoted = parsed.sql();
+        List<String> parts = new ArrayList<>();
+        Matcher part = PART.matcher(quoted);
+        int end = 0;
+        while (end < quoted.length() && part.find()) {
+            parts.add(part.group(1) != null ? part.group(1) : part.group(2).replace("``", "`"));
+            end = part.end();
+        }
+        return end == quoted.length() ? Optional.of(new TableName(parts)) : Optional.empty();
+    }
+
+    /** As SQL takes it, whatever characters it has. */
+    String sql() {
+        return parts.stream().map(part -> "`" + part.replace("`", "``") + "`").collect(Collectors.joining("."));
+    }
+
+    /** With the session's current catalog and namespace, if it is the table's own name alone. */
+    TableName in(SparkSession session) {
+        if (parts.size() > 1) {
+            return this;
+        }
+        List<String> namespace =
+                parse(session.catalog().currentDatabase()).map(TableName::parts).orElse(List.of());
+        return new TableName(Stream.of(List.of(session.catalog().currentCatalog()), namespace, parts)
+                .flatMap(List::stream)
+                .toList());
+    }
+
+    /** The table's own name. */
+    String last() {
+        return parts.get(parts.size() - 1);
+    }
+
+    /** What the name is in; empty if it has one part. */
+    Optional<TableName> parent() {
+        return parts.size() == 1 ? Optional.empty() : Optional.of(new TableName(parts.subList(0, parts.size() - 1)));
+    }
+
+    /** The same in a table, as Iceberg names what it tells of one. */
+    TableName child(String name) {
+        return new TableName(Stream.concat(parts.stream(), Stream.of(name)).toList());
+    }
+}
