@@ -5,6 +5,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunFacts.Setting;
 import dev.braid.report.RunFacts.Work;
+import dev.braid.spark.Diagnosis;
 import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
@@ -84,8 +85,9 @@ record RunRecord(
             file.write(facts(manifest, failure));
             return true;
         } catch (Exception | LinkageError unwritten) { // a report is never worth a run
-            error.println(SafeText.message("Cannot write the report '" + file
-                    + "': expected a path that can be written, got '" + unwritten + "'; " + rest));
+            error.println(SafeText.message(
+                    "Cannot write the report '" + file + "': expected a path that can be written, got '"
+                            + Diagnosis.of(unwritten).cause() + "'; " + rest));
             return false;
         }
     }
@@ -141,13 +143,19 @@ record RunRecord(
                 perModality(name, isGiven ? option.originalStringValues() : List.of(), settings);
                 continue;
             }
-            String effective = origin.options().get(name);
+            String effective = origin.options().getOrDefault(name, byDefault(option));
             String value = isGiven && !option.originalStringValues().isEmpty()
                     ? String.join(",", option.originalStringValues())
-                    : effective != null ? effective : option.defaultValue() != null ? option.defaultValue() : "–";
-            settings.add(new Setting(name, value.isBlank() ? "–" : value, isGiven && !value.isBlank()));
+                    : effective;
+            settings.add(new Setting(name, value, isGiven && !value.isBlank()));
         }
         return settings;
+    }
+
+    private static String byDefault(OptionSpec option) {
+        return option.defaultValue() != null
+                ? option.defaultValue()
+                : option.arity().max() == 0 ? "false" : "";
     }
 
     private void perModality(String name, List<String> given, List<Setting> settings) {

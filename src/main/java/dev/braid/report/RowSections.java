@@ -14,8 +14,7 @@ import java.util.function.BiFunction;
 final class RowSections {
     private static final int MOST_BARS = 40;
     private static final String CLS = "cls";
-    private static final String LONGEST_RUN =
-            "A row's length is the number of its tokens: those that the model computes.";
+    private static final String LENGTH = "A row's length is the number of tokens that the model computes for it.";
 
     private final RunFacts facts;
     private final Work work;
@@ -35,7 +34,7 @@ final class RowSections {
             section.note(WorkSections.nothing(work));
             return;
         }
-        section.paragraph(LONGEST_RUN + " The median row has " + Words.count(all.quantile(0.5), "token")
+        section.paragraph(LENGTH + " The median row has " + Words.count(all.quantile(0.5), "token")
                 + ", and the longest one " + Words.count(all.longest()) + "." + others());
         List<Lengths> lengths = new ArrayList<>();
         List<List<String>> rows = new ArrayList<>();
@@ -65,9 +64,7 @@ final class RowSections {
                     Words.count(counts.longest())));
         }
         section.chart("lengths", "Histograms of tokens per row, for whole rows and for each modality", lengths)
-                .table(
-                        List.of("Tokens of a", "Total", "Mean", "Shortest", "Median", "95 % have at most", "Longest"),
-                        rows);
+                .table(List.of("Tokens of a", "Total", "Mean", "Shortest", "Median", "95 % at most", "Longest"), rows);
         List<String> header = new ArrayList<>(List.of("Tokens"));
         lengths.forEach(each -> header.add(each.name()));
         List<List<String>> table = new ArrayList<>();
@@ -168,7 +165,7 @@ final class RowSections {
      * @param attention the mean share of attention that it received; null if the run does not write it
      * @param rows by their share of attention, in equal steps from 0 to 1; null as {@code attention}
      */
-    record Contribution(String name, double tokens, Double attention, long[] rows) {}
+    record Contribution(String name, double tokens, Double attention, List<Long> rows) {}
 
     void modalities(BiFunction<String, String, Section> begin) {
         Section section = begin.apply("modalities", "Contribution of the modalities");
@@ -223,15 +220,15 @@ final class RowSections {
     }
 
     private static List<List<String>> attentionRows(List<ShareCounts> attention) {
-        List<long[]> counts = attention.stream().map(ShareCounts::counts).toList();
-        int buckets = counts.get(0).length;
+        List<List<Long>> counts = attention.stream().map(ShareCounts::counts).toList();
+        int buckets = counts.get(0).size();
         List<List<String>> rows = new ArrayList<>();
         for (int b = 0; b < buckets; b++) {
             int bucket = b;
             List<String> cells = new ArrayList<>();
             cells.add(100 * b / buckets + " – " + 100 * (b + 1) / buckets + " %");
-            counts.forEach(group -> cells.add(Words.count(group[bucket])));
-            if (counts.stream().anyMatch(group -> group[bucket] > 0)) {
+            counts.forEach(group -> cells.add(Words.count(group.get(bucket))));
+            if (counts.stream().anyMatch(group -> group.get(bucket) > 0)) {
                 rows.add(cells);
             }
         }

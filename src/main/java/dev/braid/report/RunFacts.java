@@ -60,8 +60,9 @@ public record RunFacts(
             Figures figures) {}
 
     /**
-     * A setting that took effect.
+     * A setting.
      *
+     * @param value that took effect; blank if there is none
      * @param given whether the user gave it; otherwise it is a default
      */
     public record Setting(String name, String value, boolean given) {}

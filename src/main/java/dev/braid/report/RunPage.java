@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
+import java.util.stream.Collectors;
 
 /**
  * The report of a run as one HTML page that loads nothing: its style, its scripts and its data are in it, and its security
@@ -124,8 +125,8 @@ public final class RunPage {
         Html tiles = section.html().add("div").with("class", "tiles");
         tile(tiles, "rows fused", Words.count(work.rows()));
         tile(tiles, "tokens", Words.count(work.tokens()));
-        tile(tiles, "tokens/s", Words.count(Math.round(work.tokens() / seconds)));
-        tile(tiles, "GFLOP/s", Words.decimal(2.0 * work.multiplyAdds() / seconds / 1e9));
+        tile(tiles, "tokens/s, whole run", Words.count(Math.round(work.tokens() / seconds)));
+        tile(tiles, "GFLOP/s, whole run", Words.decimal(2.0 * work.multiplyAdds() / seconds / 1e9));
         tile(
                 tiles,
                 "rows set aside",
@@ -224,7 +225,16 @@ public final class RunPage {
 
     private void settings(Section section) {
         section.paragraph("The options of the run. Those in bold were given, the others are defaults.");
-        settings(section.html(), "Option", facts.options());
+        List<Setting> set =
+                facts.options().stream().filter(each -> !each.value().isBlank()).toList();
+        settings(section.html(), "Option", set);
+        String unset = facts.options().stream()
+                .filter(each -> each.value().isBlank())
+                .map(Setting::name)
+                .collect(Collectors.joining(", "));
+        if (!unset.isEmpty()) {
+            section.note("Not set: " + unset + ".");
+        }
         Html details = section.html().add("details");
         details.add("summary", "Spark and versions");
         List<Setting> all = new ArrayList<>();

@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 
 /** The sections on the work: what was fused when, where the time went, and how much memory it took. */
 final class WorkSections {
@@ -95,7 +96,7 @@ final class WorkSections {
         rows.add(row("total", all / 1e9, 1, work.multiplyAdds() == 0 ? null : 2.0 * work.multiplyAdds() / all));
         section.paragraph(
                         "Where the time of the fusing tasks went, from their start to their closed files, over all task"
-                                + " slots: " + Words.decimal(all / 1e9) + " s.")
+                                + " slots: " + Words.decimal(all / 1e9) + " s. Stages with matrix products are blue.")
                 .chart("stages", "Seconds of all task slots in each stage", costs)
                 .numbers("Numbers", List.of("Stage", "Seconds", "Share", "GFLOP/s of one slot"), rows);
     }
@@ -127,10 +128,11 @@ final class WorkSections {
                         plan.heapBytes() + plan.outsideBytes(),
                         jvm.limit() == Long.MAX_VALUE ? null : jvm.limit(),
                         resident));
-        section.paragraph("Of " + (jvm.isLocal() ? "this JVM" : "an executor") + " with "
-                        + Words.count(jvm.slots(), "task slot")
-                        + ": what was estimated to be needed before the run (high rather than low), what there is, and"
-                        + " the most that was taken.")
+        section.paragraph(
+                        "Of " + (jvm.isLocal() ? "this JVM" : "an executor") + " with "
+                                + Words.count(jvm.slots(), "task slot")
+                                + ": what was estimated to be needed before the run (high rather than low), what there is, and"
+                                + " the most that was taken. The peak of a heap includes garbage: a JVM with room collects late.")
                 .chart("memory", "Memory needed, given and taken, of the Java heap and of the whole process", kinds)
                 .table(
                         List.of("", "Needed (estimate)", "Given", "Peak"),
@@ -166,9 +168,7 @@ final class WorkSections {
     }
 
     private static Long most(
-            Map<String, MemoryPeak> peaks,
-            Comparator<MemoryPeak> order,
-            java.util.function.Function<MemoryPeak, Long> of) {
+            Map<String, MemoryPeak> peaks, Comparator<MemoryPeak> order, Function<MemoryPeak, Long> of) {
         return peaks.values().stream()
                 .max(order)
                 .map(of)

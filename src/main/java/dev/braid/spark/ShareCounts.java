@@ -1,6 +1,8 @@
 package dev.braid.spark;
 
 import java.io.Serializable;
+import java.util.Arrays;
+import java.util.List;
 
 /** The shares of attention that the tokens of one modality received, row by row. Used by one thread at a time. */
 public final class ShareCounts implements Serializable {
@@ -33,7 +35,7 @@ public final class ShareCounts implements Serializable {
     }
 
     /** Rows per bucket; {@value #BUCKETS} of them divide 0 to 1. */
-    public long[] counts() {
-        return counts.clone();
+    public List<Long> counts() {
+        return Arrays.stream(counts).boxed().toList();
     }
 }

@@ -83,7 +83,7 @@
     groups.forEach((group, g) => {
       const base = g * (strip + gap) + strip + 10;
       const y = d3.scaleLinear([0, d3.max(group.bars, (bar) => bar.rows) || 1], [0, strip]);
-      label(svg, 0, base - 12, fit(group.name, left - 8), "name");
+      label(svg, 0, base - 27, fit(group.name, left - 8), "name");
       svg.append("line").attr("class", "base").attr("x1", left).attr("x2", x(bars.length)).attr("y1", base).attr("y2", base);
       group.bars.forEach((bar, i) => {
         if (bar.rows > 0) {
@@ -106,39 +106,52 @@
     label(svg, left, height - 6, "tokens per row" + (bars.some((bar) => bar.to > bar.from) ? " (a bar begins at its number; wider steps to the right)" : ""), "");
   }
 
-  /** Horizontal bars: [{name, length, text, color, hint}]. */
-  function bars(node, width, rows) {
-    const tall = 28, left = widthOf(rows.map((row) => row.name)), right = 16 + 7 * d3.max(rows, (row) => row.text.length);
-    const svg = canvas(node, width, rows.length * tall + 6);
-    const x = d3.scaleLinear([0, d3.max(rows, (row) => row.length) || 1], [0, Math.max(40, width - left - right)]);
+  /** Horizontal bars with columns of numbers: [{name, length, color, cells}]. */
+  function bars(node, width, rows, header) {
+    const tall = 28, top = 24, left = widthOf(rows.map((row) => row.name));
+    const wide = header.map((name, c) => 20 + 7 * Math.max(name.length, d3.max(rows, (row) => row.cells[c].length)));
+    const svg = canvas(node, width, top + rows.length * tall);
+    const x = d3.scaleLinear([0, d3.max(rows, (row) => row.length) || 1], [0, Math.max(40, width - left - d3.sum(wide))]);
+    const ends = header.map((_, c) => width - d3.sum(wide.slice(c + 1)));
+    header.forEach((name, c) => label(svg, ends[c], 8, name, "", "end"));
     rows.forEach((row, i) => {
-      const middle = i * tall + tall / 2 + 3;
+      const middle = top + i * tall + tall / 2;
       label(svg, 0, middle, fit(row.name, left - 8), "name");
       hint(svg.append("rect").attr("class", row.color).attr("x", left).attr("y", middle - 9).attr("rx", 2)
-        .attr("width", Math.max(row.length > 0 ? 1 : 0, x(row.length))).attr("height", 18), row.hint || row.text);
-      label(svg, left + x(row.length) + 8, middle, row.text, "value");
+        .attr("width", Math.max(row.length > 0 ? 1 : 0, x(row.length))).attr("height", 18),
+        row.name + ": " + row.cells.map((cell, c) => (cell ? cell + " " + header[c] : "")).filter(Boolean).join(", "));
+      row.cells.forEach((cell, c) => label(svg, ends[c], middle, cell, "value", "end"));
     });
   }
 
   function badRows(node, width, reasons) {
-    bars(node, width, reasons.map((reason) => ({name: reason.name, length: reason.rows, text: count(reason.rows), color: "orange"})));
+    const all = d3.sum(reasons, (reason) => reason.rows);
+    bars(node, width, reasons.map((reason) => ({
+      name: reason.name, length: reason.rows, color: "orange", cells: [count(reason.rows), percent(reason.rows / all)],
+    })), ["rows", "share"]);
   }
 
   function stages(node, width, costs) {
+    const number = (n) => d3.format(n >= 100 ? ",.0f" : n >= 10 ? ",.1f" : ",.2f")(n);
     bars(node, width, costs.map((cost) => ({
       name: cost.name, length: cost.seconds, color: cost.gflops ? "blue" : "grey",
-      text: `${seconds(cost.seconds)}   ${percent(cost.share)}` + (cost.gflops ? `   ${cost.gflops.toFixed(1)} GFLOP/s` : ""),
-    })));
+      cells: [number(cost.seconds), percent(cost.share), cost.gflops ? number(cost.gflops) : ""],
+    })), ["seconds", "share", "GFLOP/s"]);
   }
 
   function modalities(node, width, groups) {
     const attention = groups.some((group) => group.rows);
     const tall = attention ? 76 : 36, left = widthOf(groups.map((group) => group.name)), strips = attention && width > 620 ? 250 : 0;
     const top = attention ? 24 : 4, right = 74 + (strips ? strips + 24 : 0);
-    const svg = canvas(node, width, top + groups.length * tall + 8);
+    const svg = canvas(node, width, top + groups.length * tall + (strips ? 20 : 8));
     const most = d3.max(groups, (group) => Math.max(group.tokens, group.attention || 0));
     const x = d3.scaleLinear([0, most || 1], [0, Math.max(40, width - left - right)]);
-    if (strips) label(svg, width - strips, 9, "rows by their share of attention, 0 to 100 %", "");
+    if (strips) {
+      label(svg, width - strips, 9, "rows, by the share of attention", "");
+      const foot = top + groups.length * tall + 6;
+      [["0 %", 0, "start"], ["50 %", 0.5, "middle"], ["100 %", 1, "end"]].forEach(([text, at, anchor]) =>
+        label(svg, width - strips + at * strips, foot, text, "", anchor));
+    }
     groups.forEach((group, i) => {
       const color = group.name === "cls" ? "grey" : colors[(i - (groups[0].name === "cls" ? 1 : 0)) % colors.length];
       const middle = top + i * tall + tall / 2;
@@ -147,7 +160,7 @@
       for (const [name, share, shift, opacity] of shares) {
         hint(svg.append("rect").attr("class", color).attr("fill-opacity", opacity).attr("x", left).attr("y", middle + shift - 9).attr("rx", 2)
           .attr("width", Math.max(1, x(share))).attr("height", 18), `${group.name}: ${percent(share)} of ${name}`);
-        label(svg, left + x(share) + 8, middle + shift, percent(share) + (attention && x(share) + left < width - right - 60 + 74 ? "" : ""), "value");
+        label(svg, left + x(share) + 8, middle + shift, percent(share), "value");
       }
       if (attention && i === 0) {
         label(svg, left, 9, "upper bar: share of tokens; lower bar: share of attention", "");
@@ -187,6 +200,10 @@
       if (kind.given) {
         hint(svg.append("line").attr("class", "limit").attr("x1", left + x(kind.given)).attr("x2", left + x(kind.given))
           .attr("y1", middle - 24).attr("y2", middle + 24), `${kind.name}, given: ${gibibytes(kind.given)}`);
+        const used = x(Math.max(kind.needed, kind.peak || 0));
+        const text = gibibytes(kind.given);
+        if (x(kind.given) > used + 150) label(svg, left + x(kind.given) - 8, middle, text, "value", "end");
+        else if (x(kind.given) > used + 76 || x(kind.given) >= used) label(svg, left + x(kind.given) + 8, middle - 22, text, "value");
       }
     });
     const legend = [["sky", "needed (estimate)"], ["blue", "peak"], ["limit", "given"]];
@@ -208,13 +225,8 @@
     }
   }
 
-  let width = 0;
-  new ResizeObserver(() => {
-    if (document.body.clientWidth !== width) {
-      width = document.body.clientWidth;
-      all();
-    }
-  }).observe(document.body);
+  all();
+  addEventListener("resize", all);
   // What is folded on the screen is on paper too.
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
 })();
