@@ -74,17 +74,19 @@ final class Html {
         if (text.contains("</")) {
             throw new IllegalArgumentException("a script or style that would end early");
         }
-        element.appendChild(document().createTextNode(text));
+        element.appendChild(document().createTextNode(writable(text)));
         return this;
     }
 
     private static String safe(String text) {
-        return LONE_SURROGATE
-                .matcher(Shown.onOneLine(Shown.withoutSecrets(text)))
-                .replaceAll("\ufffd");
+        return writable(Shown.onOneLine(Shown.withoutSecrets(text)));
     }
 
-    /** The document as a file holds it, in UTF-8. */
+    private static String writable(String text) {
+        return LONE_SURROGATE.matcher(text).replaceAll("\ufffd");
+    }
+
+    /** The document as a file holds it, in UTF-8, which it declares. */
     @Override
     public String toString() {
         try {

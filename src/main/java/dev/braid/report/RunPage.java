@@ -47,7 +47,6 @@ public final class RunPage {
         String script = resource("charts.js");
         Html page = Html.page();
         Html head = page.add("head");
-        head.add("meta").with("charset", "utf-8");
         head.add("meta")
                 .with("http-equiv", "Content-Security-Policy")
                 .with(

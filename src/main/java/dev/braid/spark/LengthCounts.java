@@ -85,7 +85,7 @@ public final class LengthCounts implements Serializable {
         List<Bucket> buckets = new ArrayList<>();
         for (int bucket = bucket(first); bucket <= bucket(last); bucket++) {
             long found = bucket < counts.length ? counts[bucket] : 0;
-            buckets.add(new Bucket(from(bucket), from(bucket + 1) - 1, found));
+            buckets.add(new Bucket((int) from(bucket), (int) (from(bucket + 1) - 1), found));
         }
         return buckets;
     }
@@ -112,13 +112,12 @@ public final class LengthCounts implements Serializable {
     }
 
     /** The fewest tokens of a bucket. */
-    private static int from(int bucket) {
+    private static long from(int bucket) {
         if (bucket < EXACT) {
             return bucket;
         }
         int exponent = EXACT_BITS + (bucket - EXACT) / PER_DOUBLING;
         int step = (bucket - EXACT) % PER_DOUBLING;
-        long from = (long) (PER_DOUBLING + step) << (exponent - BUCKET_BITS);
-        return (int) Math.min(from, Integer.MAX_VALUE);
+        return (long) (PER_DOUBLING + step) << (exponent - BUCKET_BITS);
     }
 }
