@@ -12,7 +12,11 @@ import java.util.function.BiFunction;
 
 /** The sections on rows: how long they are, which ones are bad, and what each modality contributed. */
 final class RowSections {
-    private static final int MOST_BARS = 40;
+    private static final int MOST_BARS = 32;
+
+    /** If the longest row has so many times the tokens of a median one, bars of one width would be a spike and a line. */
+    private static final int SKEWED = 20;
+
     private static final String CLS = "cls";
     private static final String LENGTH = "A row's length is the number of tokens that the model computes for it.";
 
@@ -43,6 +47,8 @@ final class RowSections {
         for (LengthCounts each : modalities.values()) {
             first = Math.min(first, each.shortest());
         }
+        boolean isSkewed = modalities.values().stream()
+                .anyMatch(each -> all.longest() > (long) SKEWED * Math.max(1, each.quantile(0.5)));
         Map<String, LengthCounts> shown = new LinkedHashMap<>();
         shown.put("row", all);
         if (modalities.size() > 1 || work.figures().groups().size() > modalities.size()) {
@@ -52,7 +58,8 @@ final class RowSections {
             LengthCounts counts = each.getValue();
             int median = counts.quantile(0.5);
             int most = counts.quantile(0.95);
-            List<LengthCounts.Bucket> bars = merged(counts.buckets(first, all.longest()));
+            List<LengthCounts.Bucket> bars =
+                    isSkewed ? merged(counts.buckets(first, all.longest())) : even(counts, first, all.longest());
             lengths.add(new Lengths(each.getKey(), median, most, counts.longest(), bars));
             rows.add(List.of(
                     each.getKey(),
@@ -89,6 +96,19 @@ final class RowSections {
                 ? ""
                 : " These are the rows that this run fused, without the " + Words.count(work.finishedRows(), "row")
                         + " that an earlier run had finished.";
+    }
+
+    /** Rows in bars that cover equally many lengths. */
+    private static List<LengthCounts.Bucket> even(LengthCounts counts, int first, int last) {
+        int width = (last - first) / MOST_BARS + 1;
+        List<LengthCounts.Bucket> bars = new ArrayList<>();
+        long before = counts.upTo(first - 1);
+        for (int from = first; from <= last; from += width) {
+            long found = counts.upTo(from + width - 1);
+            bars.add(new LengthCounts.Bucket(from, from + width - 1, found - before));
+            before = found;
+        }
+        return bars;
     }
 
     /** The same counts in fewer buckets, which depend on nothing but their number. */

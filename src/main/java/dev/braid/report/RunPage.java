@@ -122,9 +122,9 @@ public final class RunPage {
         RunFacts.Work work = facts.work();
         double seconds = facts.seconds();
         Html tiles = section.html().add("div").with("class", "tiles");
-        tile(tiles, "rows fused", Words.count(work.rows()));
-        tile(tiles, "tokens", Words.count(work.tokens()));
-        tile(tiles, "tokens/s, whole run", Words.count(Math.round(work.tokens() / seconds)));
+        tile(tiles, "rows fused", Words.large(work.rows()));
+        tile(tiles, "tokens", Words.large(work.tokens()));
+        tile(tiles, "tokens/s, whole run", Words.large(Math.round(work.tokens() / seconds)));
         tile(tiles, "GFLOP/s, whole run", Words.decimal(2.0 * work.multiplyAdds() / seconds / 1e9));
         tile(
                 tiles,
@@ -144,6 +144,7 @@ public final class RunPage {
                                 "Rows",
                                 Words.count(work.rows() + work.finishedRows()) + " of "
                                         + Words.count(work.expectedRows()) + " fused when the run failed")));
+        lines.add(List.of("Tokens fused", Words.count(work.tokens())));
         lines.add(List.of("PyTorch's numbers", facts.verified()));
         lines.add(List.of("Model", facts.origin().model().path()));
         lines.add(List.of("SHA-256 of the model", facts.origin().model().sha256()));

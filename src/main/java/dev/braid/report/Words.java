@@ -15,6 +15,13 @@ final class Words {
         return count(number) + " " + thing + (number == 1 ? "" : "s");
     }
 
+    /** A number that has little room: from ten million on without its last digits. */
+    static String large(long number) {
+        return number < 10_000_000
+                ? count(number)
+                : number < 10_000_000_000L ? decimal(number / 1e6) + " M" : decimal(number / 1e9) + " B";
+    }
+
     /** Three digits, or all before the point. */
     static String decimal(double number) {
         return String.format(Locale.ROOT, number >= 100 ? "%,.0f" : number >= 10 ? "%,.1f" : "%,.2f", number);

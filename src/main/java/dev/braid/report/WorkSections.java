@@ -6,6 +6,7 @@ import dev.braid.spark.Memory;
 import dev.braid.spark.MemoryPeak;
 import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.StageCost;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -37,27 +38,35 @@ final class WorkSections {
      * @param seconds of the whole run
      * @param begun seconds until the first task began
      * @param ended seconds until the last row was fused
+     * @param last what the run did after that
      */
-    record Series(double seconds, double begun, double ended, List<Throughput.Bin> bins) {}
+    record Series(double seconds, double begun, double ended, String last, List<Throughput.Bin> bins) {}
 
     void throughput(BiFunction<String, String, Section> begin) {
         Section section = begin.apply("throughput", "Throughput");
-        if (work.figures().spans().isEmpty()) {
+        if (work.figures().lengths().rows() == 0) {
             section.note(nothing(work));
             return;
         }
+        boolean isPublished = facts.manifest().isPresent();
         double seconds = facts.seconds();
         Throughput throughput = new Throughput(work.figures().spans(), facts.started(), seconds);
         double fusing = throughput.ended() - throughput.begun();
         section.paragraph("Tokens per second over the run. The tokens of a task are spread evenly over its time. "
-                        + Words.count(work.figures().spans().size(), "task") + " fused for " + Words.decimal(fusing)
-                        + " s, at " + Words.count(Math.round(work.tokens() / Math.max(fusing, 1e-3)))
-                        + " tokens/s; before, the run read footers and keys and checked the model, and after, it audited"
-                        + " and published the table.")
+                        + Words.count(work.figures().spans().size(), "task") + " fused for "
+                        + Words.duration(Duration.ofMillis(Math.round(1000 * fusing))) + ", at "
+                        + Words.count(Math.round(work.tokens() / Math.max(fusing, 1e-3)))
+                        + " tokens/s; before, the run read footers and keys and checked the model"
+                        + (isPublished ? ", and after, it audited and published the table." : "; then it failed."))
                 .chart(
                         "throughput",
-                        "Tokens per second over the " + Words.decimal(seconds) + " seconds of the run",
-                        new Series(seconds, throughput.begun(), throughput.ended(), throughput.bins()))
+                        "Tokens per second over the " + Words.duration(facts.elapsed()) + " of the run",
+                        new Series(
+                                seconds,
+                                throughput.begun(),
+                                throughput.ended(),
+                                isPublished ? "publishing" : "failing",
+                                throughput.bins()))
                 .numbers(
                         "Numbers",
                         List.of("Seconds", "Tokens/s", "Rows/s", "Tasks at once"),
@@ -96,7 +105,8 @@ final class WorkSections {
         rows.add(row("total", all / 1e9, 1, work.multiplyAdds() == 0 ? null : 2.0 * work.multiplyAdds() / all));
         section.paragraph(
                         "Where the time of the fusing tasks went, from their start to their closed files, over all task"
-                                + " slots: " + Words.decimal(all / 1e9) + " s. Stages with matrix products are blue.")
+                                + " slots: " + Words.duration(Duration.ofNanos(all))
+                                + ". Stages with matrix products are blue.")
                 .chart("stages", "Seconds of all task slots in each stage", costs)
                 .numbers("Numbers", List.of("Stage", "Seconds", "Share", "GFLOP/s of one slot"), rows);
     }

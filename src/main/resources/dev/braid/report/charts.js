@@ -48,7 +48,7 @@
     const svg = canvas(node, width, height);
     const x = d3.scaleLinear([0, series.seconds], [left, width - right]);
     const y = d3.scaleLinear([0, d3.max(series.bins, (bin) => bin.tokens) || 1], [height - bottom, top]).nice();
-    const phases = [[0, series.begun, "preparing"], [series.begun, series.ended, "fusing"], [series.ended, series.seconds, "publishing"]];
+    const phases = [[0, series.begun, "preparing"], [series.begun, series.ended, "fusing"], [series.ended, series.seconds, series.last]];
     for (const [from, to, name] of phases) {
       const wide = x(to) - x(from);
       if (name !== "fusing") {
@@ -103,7 +103,9 @@
     bars.forEach((bar, i) => {
       if (i % every === 0) label(svg, x(i) + step / 2, height - bottom + 2, count(bar.from), "", "middle");
     });
-    label(svg, left, height - 6, "tokens per row" + (bars.some((bar) => bar.to > bar.from) ? " (a bar begins at its number; wider steps to the right)" : ""), "");
+    const wide = (bar) => bar.to - bar.from + 1;
+    const note = wide(bars.at(-1)) > wide(bars[0]) ? ", in steps that widen to the right" : wide(bars[0]) > 1 ? `, ${wide(bars[0])} lengths a bar` : "";
+    label(svg, left, height - 6, "tokens per row" + note, "");
   }
 
   /** Horizontal bars with columns of numbers: [{name, length, color, cells}]. */

@@ -146,7 +146,7 @@ class RunPageTest {
         assertThat(page).contains("100,000 tasks fused", "modality 4");
     }
 
-    /** The browser check of the slow checks shows these pages too. */
+    /** To look at. */
     private static String keep(String name, String page) throws IOException {
         Path directory = Files.createDirectories(Path.of("target/report-pages"));
         Files.writeString(directory.resolve(name + ".html"), page);
