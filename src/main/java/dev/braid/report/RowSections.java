@@ -15,7 +15,7 @@ final class RowSections {
     private static final int MOST_BARS = 32;
 
     /** If the longest row has so many times the tokens of a median one, bars of one width would be a spike and a line. */
-    private static final int SKEWED = 20;
+    private static final int SKEWED = 40;
 
     private static final String CLS = "cls";
     private static final String LENGTH = "A row's length is the number of tokens that the model computes for it.";

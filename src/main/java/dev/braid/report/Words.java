@@ -28,6 +28,9 @@ final class Words {
     }
 
     static String percent(double share) {
+        if (share > 0 && share < 0.0005) {
+            return "< 0.1\u202f%";
+        }
         return String.format(Locale.ROOT, "%.1f\u202f%%", 100 * share);
     }
 

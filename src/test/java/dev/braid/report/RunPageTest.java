@@ -143,7 +143,10 @@ class RunPageTest {
         String page = keep("large", page(facts(100_000, 3, 5, true, 0, Map.of("too_long", 7L))));
 
         assertThat(page.length()).isLessThan(400_000);
-        assertThat(page).contains("100,000 tasks fused", "modality 4");
+        assertThat(page)
+                .contains(
+                        "100,000 tasks fused for 13 h 53 min", "modality 4", "< 0.1\u202f% of all".replace("<", "&lt;"))
+                .contains("\"bars\":[{\"from\":1,\"to\":10,");
     }
 
     /** To look at. */
