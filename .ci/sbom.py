@@ -40,6 +40,7 @@ LICENSE = {
     "com.fasterxml.woodstox:": "Apache-2.0",
     "org.codehaus.woodstox:stax2-api": "BSD-2-Clause",
     "org.yaml:snakeyaml": "Apache-2.0",
+    "org.webjars.npm:d3": "ISC",
 }
 
 # What the libraries of the native jars are, by file name: component, licence, origin. Those that begin with libjni are the
@@ -73,7 +74,8 @@ def license_of(group, name):
 def artifacts():
     """What Maven puts into the jar: (group, name, version, classifier, file) of each that has more to give than its own POM."""
     with zipfile.ZipFile(JAR) as jar:
-        carried = {entry for entry in jar.namelist() if not entry.endswith("/") and not entry.startswith("META-INF/")}
+        names = [entry for entry in jar.namelist() if not entry.endswith("/")]
+        carried = {entry for entry in names if not entry.startswith("META-INF/") or entry.startswith("META-INF/resources/")}
     with tempfile.TemporaryDirectory() as scratch:
         listed = Path(scratch, "list")
         maven = subprocess.run(

@@ -38,13 +38,16 @@ class ArchitectureTest {
             "parquet", Set.of(),
             "spark", Set.of("tensor", "checkpoint", "batch", "model", "parquet"),
             "ml", Set.of("checkpoint", "batch", "spark", "model"),
-            "job", Set.of("checkpoint", "batch", "spark", "model"));
+            "report", Set.of("spark", "model"),
+            "job", Set.of("checkpoint", "batch", "spark", "model", "report"));
 
     /** The rooms that may use a library, by the root of its packages. */
     private static final Map<String, Set<String>> LIBRARIES = Map.ofEntries(
             Map.entry("org.nd4j", Set.of("kernel")),
             Map.entry("org.bytedeco", Set.of("kernel")),
-            Map.entry("com.fasterxml.jackson", Set.of("checkpoint", "spark")),
+            Map.entry("com.fasterxml.jackson", Set.of("checkpoint", "spark", "report")),
+            Map.entry("javax.xml", Set.of("report")),
+            Map.entry("org.w3c.dom", Set.of("report")),
             Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark")),
             Map.entry("org.apache.hadoop", Set.of("checkpoint", "parquet", "spark", "ml", "job")),
             Map.entry("org.apache.parquet", Set.of("parquet", "spark")),

@@ -102,6 +102,7 @@ final class FuseCommand implements Callable<Integer> {
                     Optional.ofNullable(options.publish.publication),
                     inputs,
                     hadoop);
+            Optional<ReportFile> report = ReportFile.at(options.report.file, output.path(), hadoop);
             ModelDigest digest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
             Checkpoint checkpoint = options.repooled(stored);
@@ -139,7 +140,7 @@ final class FuseCommand implements Callable<Integer> {
                 return ExitCode.DONE;
             }
             try (RunDirectory run = begun.get()) {
-                MemoryPlan.check(spark, checkpoint, config, input);
+                MemoryPlan memory = MemoryPlan.check(spark, checkpoint, config, input);
                 Verification verification = options.verify(stored, hadoop);
                 Verification.refuseChanged(digest);
                 FeatureTables tables = destination.tables(input, run);
@@ -153,6 +154,18 @@ final class FuseCommand implements Callable<Integer> {
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
                 Stop.unpublished(() -> progress.finishedRows() + progress.rows());
                 PrintWriter error = spec.commandLine().getErr();
+                Optional<RunRecord> record = report.map(file -> new RunRecord(
+                        file,
+                        spec,
+                        spark,
+                        start,
+                        output.path(),
+                        origin,
+                        checkpoint.config(),
+                        verification.outcome(),
+                        keys.toFuse(),
+                        memory,
+                        progress));
                 Manifest manifest;
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
                         ProgressLine line = ProgressLine.start(error, keys.toFuse(), progress)) {
@@ -177,6 +190,10 @@ final class FuseCommand implements Callable<Integer> {
                             table -> destination.rows(keys, table, run),
                             () -> Stop.publishing(output.path()));
                     Stop.published(output.path());
+                } catch (RuntimeException | Error failure) {
+                    record.filter(unlessStopped -> !Stop.requested())
+                            .ifPresent(failed -> failed.failed(failure, error));
+                    throw failure;
                 }
                 out.println(new RunReport(
                         manifest,
@@ -185,6 +202,7 @@ final class FuseCommand implements Callable<Integer> {
                         progress.multiplyAdds(),
                         Duration.between(start, Instant.now()),
                         output.path()));
+                record.ifPresent(done -> done.published(manifest, out, error));
                 if (options.profile) {
                     out.println();
                     out.println(new ProfileReport(progress.stages()));

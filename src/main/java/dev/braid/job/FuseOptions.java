@@ -149,6 +149,9 @@ final class FuseOptions {
     boolean profile;
 
     @Mixin
+    ReportOption report;
+
+    @Mixin
     PrecisionOption precision;
 
     @Mixin

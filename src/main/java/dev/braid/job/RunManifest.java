@@ -30,14 +30,7 @@ record RunManifest(Instant start, String spark, Manifest.Origin origin) {
                 Manifest.FORMAT,
                 run.id(),
                 origin.identity(),
-                Map.of(
-                        "braid",
-                        Optional.ofNullable(Braid.class.getPackage().getImplementationVersion())
-                                .orElse("(not packaged)"),
-                        "spark",
-                        spark,
-                        "java",
-                        System.getProperty("java.version")),
+                Map.of("braid", version(), "spark", spark, "java", System.getProperty("java.version")),
                 start.toString(),
                 now.toString(),
                 origin.inputs(),
@@ -56,5 +49,11 @@ record RunManifest(Instant start, String spark, Manifest.Origin origin) {
                 update,
                 partitions ? Manifest.earlier(run.base(), shards, update != null) : null,
                 null);
+    }
+
+    /** Braid's own. */
+    static String version() {
+        return Optional.ofNullable(Braid.class.getPackage().getImplementationVersion())
+                .orElse("(not packaged)");
     }
 }

@@ -3,6 +3,7 @@ package dev.braid.spark;
 import dev.braid.batch.Batch;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Readout;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
 import dev.braid.spark.DecodedRow.Sequences;
@@ -10,8 +11,10 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
@@ -39,6 +42,9 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final Function<InternalRow, VectorOutput> vectorOutput;
 
     private final long begun = System.nanoTime();
+    private final long begunMillis = System.currentTimeMillis();
+    private final Figures figures = new Figures();
+    private final boolean hasAttention;
 
     /** Null before the first row and after the last one, as are the fields below. */
     private ExecutorModel.Borrowed borrowed;
@@ -101,6 +107,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         this.badRows = badRows;
         this.lender = lender;
         this.progress = progress;
+        this.hasAttention =
+                layout.fused().stream().anyMatch(column -> column.readout().equals(Optional.of(Readout.ATTENTION)));
         this.writer = new RowWriter(layout.carried().size());
         this.vectorOutput = vectorOutput == null ? carried -> writer : vectorOutput;
     }
@@ -211,6 +219,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             lastHash = hash;
             if (progress != null) {
                 progress.emitted(fusedRow.tokens(), row.truncated(), hash);
+                figures.row(fusedRow.tokens(), fusedRow.lengths(), hasAttention ? fusedRow.attention() : null);
             }
         } catch (UnfitValueException unfit) {
             reject(decoder.unfit(row.carried(), row.sourceFile(), unfit));
@@ -237,6 +246,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             stopwatch().lap(Stage.WRITE);
             if (progress != null) {
                 progress.ended(stopwatch());
+                figures.ended(begunMillis, System.currentTimeMillis(), jvm(), MemoryPeak.here());
+                progress.ended(figures);
             }
             givenBack = System.nanoTime();
             borrowed.close();
@@ -244,6 +255,11 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             fusedRow = null;
             packed.clear();
         }
+    }
+
+    private static String jvm() {
+        SparkEnv spark = SparkEnv.get();
+        return spark == null ? "driver" : spark.executorId();
     }
 
     /** The output of these rows is written: the time since the last row was spent on it. */

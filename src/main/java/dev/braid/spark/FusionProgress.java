@@ -24,6 +24,7 @@ public final class FusionProgress implements Serializable {
     private final LongAccumulator fingerprint = new LongAccumulator();
     private final Map<Stage, LongAccumulator> nanos = perStage();
     private final Map<Stage, LongAccumulator> multiplyAdds = perStage();
+    private final FiguresAccumulator figures = new FiguresAccumulator();
     /** Of the driver alone. */
     private volatile long finishedRows;
 
@@ -49,6 +50,7 @@ public final class FusionProgress implements Serializable {
         spark.register(progress.fingerprint);
         progress.nanos.values().forEach(spark::register);
         progress.multiplyAdds.values().forEach(spark::register);
+        spark.register(progress.figures);
         return progress;
     }
 
@@ -105,6 +107,11 @@ public final class FusionProgress implements Serializable {
                 .toList();
     }
 
+    /** What the tasks that have ended counted for a run report. */
+    public Figures figures() {
+        return figures.value();
+    }
+
     /** In a task: matrix products have been computed. */
     void computed(Stage stage, long products) {
         multiplyAdds.get(stage).add(products);
@@ -121,6 +128,11 @@ public final class FusionProgress implements Serializable {
     /** In a task: its output was closed after the last row. */
     void wrote(long duration) {
         nanos.get(Stage.WRITE).add(duration);
+    }
+
+    /** In a task: this is what it fused. */
+    void ended(Figures ofTask) {
+        figures.add(ofTask);
     }
 
     /** In a task: the rows of a partition end. */

@@ -140,9 +140,11 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     /**
      * What a run looks at before it starts: refuses settings that no run can work with, and warns of those that may not do.
      *
+     * @return the plan of the JVMs that run, without a length of their rows
      * @throws InputException naming what is too small, what it needs and the setting to change
      */
-    public static void check(SparkSession session, Checkpoint checkpoint, FusionConfig config, FeatureTables tables) {
+    public static MemoryPlan check(
+            SparkSession session, Checkpoint checkpoint, FusionConfig config, FeatureTables tables) {
         JvmSettings jvm = JvmSettings.running(session.sparkContext().getConf(), JvmSettings.Machine.here());
         MemoryPlan plan = of(checkpoint, config, tables, jvm, Lengths.UNKNOWN);
         List<String> impossible = plan.impossible();
@@ -150,6 +152,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
             throw InputException.of("Cannot fuse with these settings", impossible);
         }
         plan.problems().forEach(problem -> log.warn("The run may exhaust its memory: {}", problem));
+        return plan;
     }
 
     /** The Java heap that the parts need. */

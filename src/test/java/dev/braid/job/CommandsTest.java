@@ -38,7 +38,7 @@ class CommandsTest {
     @Test
     @Order(1)
     void fuseWritesTheTableReportsAndLeavesNothingElse() throws Exception {
-        Outcome outcome = fuse("--keep", "label", "--profile", "--output", "fused");
+        Outcome outcome = fuse("--keep", "label", "--profile", "--report", "report.html", "--output", "fused");
 
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.code()).isEqualTo(ExitCode.DONE);
@@ -46,10 +46,13 @@ class CommandsTest {
                 .matches(
                         "verified     4 rows, largest error [0-9]\\.[0-9]e-0[5-9]\nrows         390\ntokens       [0-9,]+\n"
                                 + "fingerprint  [0-9a-f]{16}\nseconds      [0-9.]+\ntokens/s     [0-9,]+\n"
-                                + "GFLOP/s      [0-9.]+\noutput       file:" + directory.toRealPath() + "/fused\n\n"
+                                + "GFLOP/s      [0-9.]+\noutput       file:" + directory.toRealPath()
+                                + "/fused\nreport       file:" + directory.toRealPath() + "/report.html\n\n"
                                 + "stage         seconds      %  GFLOP/s\n(?s:.*)");
         assertThat(directory.resolve("fused/_SUCCESS")).exists();
-        assertThat(names()).containsExactlyInAnyOrder("fused", "out", "error");
+        assertThat(Files.readString(directory.resolve("report.html")))
+                .contains("<b>390</b><span>rows fused</span>", "<th scope=\"row\">features.visual</th><td>" + DEMO);
+        assertThat(names()).containsExactlyInAnyOrder("fused", "report.html", "out", "error");
     }
 
     @Test
@@ -64,14 +67,15 @@ class CommandsTest {
     @Test
     @Order(3)
     void aRowThatATaskRefusesIsOneMessageAndNoOutput() throws Exception {
-        Outcome outcome = fuse("--max-tokens", "5", "--output", "refused");
+        Outcome outcome = fuse("--max-tokens", "5", "--report", "refused.html", "--output", "refused");
 
         // The tasks beside the refused one are stopped in mid-work, and Spark may say so first.
         assertThat(outcome.error()).doesNotContain("\tat ").containsOnlyOnce("Cannot decode row '");
         assertThat(outcome.error().lines().toList()).last().asString().startsWith("Cannot decode row '");
         assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
         assertThat(outcome.out()).isEmpty();
-        assertThat(names()).containsExactlyInAnyOrder("fused", "out", "error");
+        assertThat(Files.readString(directory.resolve("refused.html"))).contains("<p>Cannot decode row '");
+        assertThat(names()).containsExactlyInAnyOrder("fused", "report.html", "refused.html", "out", "error");
     }
 
     @Test

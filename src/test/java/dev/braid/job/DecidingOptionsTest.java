@@ -47,6 +47,7 @@ class DecidingOptionsTest {
             "output-files",
             "partitions",
             "profile",
+            "report",
             "no-verify",
             "tolerance",
             "verbose",

@@ -1,0 +1,185 @@
+package dev.braid.job;
+
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.report.RunFacts;
+import dev.braid.report.RunFacts.Setting;
+import dev.braid.report.RunFacts.Work;
+import dev.braid.spark.Diagnosis;
+import dev.braid.spark.FusionProgress;
+import dev.braid.spark.Manifest;
+import dev.braid.spark.MemoryPlan;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * What a run report is made of, gathered while the run goes on.
+ *
+ * @param file takes the page
+ * @param rows that are to be fused, bad ones included
+ */
+record RunRecord(
+        ReportFile file,
+        CommandSpec command,
+        SparkSession spark,
+        Instant start,
+        String output,
+        Manifest.Origin origin,
+        ModelConfig model,
+        String verified,
+        long rows,
+        MemoryPlan memory,
+        FusionProgress progress) {
+
+    /** The settings of Spark that say where and on how much a run ran, if they are set. */
+    private static final List<String> SPARK = List.of(
+            "spark.master",
+            "spark.app.id",
+            "spark.submit.deployMode",
+            "spark.driver.memory",
+            "spark.executor.instances",
+            "spark.executor.cores",
+            "spark.executor.memory",
+            "spark.executor.memoryOverhead",
+            "spark.dynamicAllocation.enabled",
+            "spark.dynamicAllocation.maxExecutors",
+            "spark.task.cpus",
+            "spark.default.parallelism",
+            "spark.sql.shuffle.partitions",
+            "spark.sql.files.maxPartitionBytes",
+            "spark.sql.parquet.compression.codec");
+
+    /** Writes the page of a published table, and says so; if it cannot be written, a warning is all that comes of it. */
+    void published(Manifest manifest, PrintWriter out, PrintWriter error) {
+        if (write(Optional.of(manifest), Optional.empty(), error, "the table '" + output + "' is complete")) {
+            out.println(SafeText.message("report       " + file));
+        }
+    }
+
+    /** Writes the page of a run that failed. */
+    void failed(Throwable failure, PrintWriter error) {
+        StringWriter message = new StringWriter();
+        new Failure(new PrintWriter(message, true)).report(failure, "fuse", false);
+        if (write(Optional.empty(), Optional.of(message.toString().strip()), error, "why the run failed follows")) {
+            error.println(SafeText.message("A report of the failed run is in '" + file + "'"));
+        }
+    }
+
+    private boolean write(Optional<Manifest> manifest, Optional<String> failure, PrintWriter error, String rest) {
+        try {
+            file.write(facts(manifest, failure));
+            return true;
+        } catch (Exception | LinkageError unwritten) { // a report is never worth a run
+            error.println(SafeText.message(
+                    "Cannot write the report '" + file + "': expected a path that can be written, got '"
+                            + Diagnosis.of(unwritten).cause() + "'; " + rest));
+            return false;
+        }
+    }
+
+    private RunFacts facts(Optional<Manifest> manifest, Optional<String> failure) {
+        Map<String, String> versions = new LinkedHashMap<>();
+        versions.put("braid", RunManifest.version());
+        versions.put("spark", spark.version());
+        versions.put("java", System.getProperty("java.version"));
+        return new RunFacts(
+                output,
+                manifest,
+                failure,
+                origin,
+                verified,
+                start,
+                Duration.between(start, Instant.now()),
+                groups(),
+                new Work(
+                        rows,
+                        progress.rows(),
+                        progress.tokens(),
+                        progress.finishedRows(),
+                        progress.multiplyAdds(),
+                        progress.stages(),
+                        progress.figures()),
+                memory,
+                versions,
+                options(),
+                sparkSettings());
+    }
+
+    private List<String> groups() {
+        List<String> groups = new ArrayList<>();
+        if (model.clsToken()) {
+            groups.add("cls");
+        }
+        model.modalities().stream().map(ModalityConfig::name).forEach(groups::add);
+        return groups;
+    }
+
+    /** Every option under its name in an options file: as given, as it takes effect, or by default. */
+    private List<Setting> options() {
+        ParseResult given = command.commandLine().getParseResult();
+        List<Setting> settings = new ArrayList<>();
+        for (OptionSpec option : command.options()) {
+            if (!OptionsFile.inFile(option)) {
+                continue;
+            }
+            String name = option.longestName().substring(2);
+            boolean isGiven = given != null && given.hasMatchedOption(option);
+            if (OptionsFile.isPerModality(option)) {
+                perModality(name, isGiven ? option.originalStringValues() : List.of(), settings);
+                continue;
+            }
+            String effective = origin.options().getOrDefault(name, byDefault(option));
+            String value = isGiven && !option.originalStringValues().isEmpty()
+                    ? String.join(",", option.originalStringValues())
+                    : effective;
+            settings.add(new Setting(name, value, isGiven && !value.isBlank()));
+        }
+        return settings;
+    }
+
+    private static String byDefault(OptionSpec option) {
+        return option.defaultValue() != null
+                ? option.defaultValue()
+                : option.arity().max() == 0 ? "false" : "";
+    }
+
+    private void perModality(String name, List<String> given, List<Setting> settings) {
+        Map<String, String> values = new LinkedHashMap<>();
+        Set<String> named = new LinkedHashSet<>();
+        origin.options().forEach((option, value) -> {
+            if (option.startsWith(name + ".")) {
+                values.put(option, value);
+            }
+        });
+        for (String assignment : given) {
+            int equals = assignment.indexOf('=');
+            String key = name + "." + assignment.substring(0, equals);
+            values.put(key, assignment.substring(equals + 1));
+            named.add(key);
+        }
+        values.forEach((key, value) -> settings.add(new Setting(key, value, named.contains(key))));
+    }
+
+    private List<Setting> sparkSettings() {
+        SparkConf conf = spark.sparkContext().getConf();
+        return SPARK.stream()
+                .filter(conf::contains)
+                .map(name -> new Setting(name, conf.get(name), false))
+                .collect(Collectors.toList());
+    }
+}

@@ -1,0 +1,47 @@
+package dev.braid.report;
+
+import java.time.Duration;
+import java.util.Locale;
+
+/** Numbers as people read them. */
+final class Words {
+    private Words() {}
+
+    static String count(long number) {
+        return String.format(Locale.ROOT, "%,d", number);
+    }
+
+    static String count(long number, String thing) {
+        return count(number) + " " + thing + (number == 1 ? "" : "s");
+    }
+
+    /** A number that has little room: from ten million on without its last digits. */
+    static String large(long number) {
+        return number < 10_000_000
+                ? count(number)
+                : number < 10_000_000_000L ? decimal(number / 1e6) + " M" : decimal(number / 1e9) + " B";
+    }
+
+    /** Three digits, or all before the point. */
+    static String decimal(double number) {
+        return String.format(Locale.ROOT, number >= 100 ? "%,.0f" : number >= 10 ? "%,.1f" : "%,.2f", number);
+    }
+
+    static String percent(double share) {
+        if (share > 0 && share < 0.0005) {
+            return "< 0.1\u202f%";
+        }
+        return String.format(Locale.ROOT, "%.1f\u202f%%", 100 * share);
+    }
+
+    /** Such as {@code 5.3 s}, {@code 12 min 3 s} or {@code 3 h 12 min}. */
+    static String duration(Duration duration) {
+        long seconds = duration.toSeconds();
+        if (seconds < 60) {
+            return String.format(Locale.ROOT, "%.1f s", duration.toMillis() / 1e3);
+        }
+        return seconds < 3600
+                ? seconds / 60 + " min " + seconds % 60 + " s"
+                : count(seconds / 3600) + " h " + seconds % 3600 / 60 + " min";
+    }
+}

@@ -1,0 +1,133 @@
+package dev.braid.spark;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * How many rows have how many tokens, in buckets: every length below {@value #EXACT} has its own, and each doubling above it
+ * has {@value #PER_DOUBLING}. Used by one thread at a time.
+ */
+public final class LengthCounts implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private static final int EXACT = 64;
+    private static final int PER_DOUBLING = 32;
+    private static final int EXACT_BITS = 6;
+    private static final int BUCKET_BITS = 5;
+
+    /** As long as the highest bucket that is used needs. */
+    private long[] counts = new long[0];
+
+    private long rows;
+    private long tokens;
+    private int shortest = Integer.MAX_VALUE;
+    private int longest;
+
+    /**
+     * Rows of similar length.
+     *
+     * @param from fewest tokens that fall into it
+     * @param to most tokens that fall into it
+     */
+    public record Bucket(int from, int to, long rows) {}
+
+    /** Counts a row. */
+    void add(int rowTokens) {
+        int bucket = bucket(rowTokens);
+        if (bucket >= counts.length) {
+            counts = Arrays.copyOf(counts, bucket + 1);
+        }
+        counts[bucket]++;
+        rows++;
+        tokens += rowTokens;
+        shortest = Math.min(shortest, rowTokens);
+        longest = Math.max(longest, rowTokens);
+    }
+
+    /** Counts the rows of another one too. */
+    void add(LengthCounts other) {
+        if (other.counts.length > counts.length) {
+            counts = Arrays.copyOf(counts, other.counts.length);
+        }
+        for (int bucket = 0; bucket < other.counts.length; bucket++) {
+            counts[bucket] += other.counts[bucket];
+        }
+        rows += other.rows;
+        tokens += other.tokens;
+        shortest = Math.min(shortest, other.shortest);
+        longest = Math.max(longest, other.longest);
+    }
+
+    /** Rows counted. */
+    public long rows() {
+        return rows;
+    }
+
+    /** Tokens of these rows. */
+    public long tokens() {
+        return tokens;
+    }
+
+    /** Tokens of the shortest row; 0 without rows. */
+    public int shortest() {
+        return rows == 0 ? 0 : shortest;
+    }
+
+    /** Tokens of the longest row; 0 without rows. */
+    public int longest() {
+        return longest;
+    }
+
+    /** The buckets that {@code first} to {@code last} tokens fall into, empty ones included: the same ones of every count. */
+    public List<Bucket> buckets(int first, int last) {
+        List<Bucket> buckets = new ArrayList<>();
+        for (int bucket = bucket(first); bucket <= bucket(last); bucket++) {
+            long found = bucket < counts.length ? counts[bucket] : 0;
+            buckets.add(new Bucket((int) from(bucket), (int) (from(bucket + 1) - 1), found));
+        }
+        return buckets;
+    }
+
+    /** Rows with at most so many tokens; within a bucket, its rows are taken to be spread evenly. */
+    public long upTo(int most) {
+        double found = 0;
+        for (Bucket bucket : buckets(0, Math.max(0, most))) {
+            double width = (double) bucket.to() - bucket.from() + 1;
+            found += bucket.rows() * Math.min(1, Math.max(0, (double) most - bucket.from() + 1) / width);
+        }
+        return Math.round(found);
+    }
+
+    /** Tokens that this share of the rows (0 to 1) does not exceed, exact below {@value #EXACT}, else at most 3 % too many; 0 without rows. */
+    public int quantile(double share) {
+        long before = 0;
+        for (Bucket bucket : buckets(shortest(), longest)) {
+            before += bucket.rows();
+            if (before >= share * rows) {
+                return Math.min(bucket.to(), longest);
+            }
+        }
+        return longest;
+    }
+
+    private static int bucket(int tokens) {
+        if (tokens < EXACT) {
+            return tokens;
+        }
+        int exponent = 31 - Integer.numberOfLeadingZeros(tokens);
+        int step = (tokens >> (exponent - BUCKET_BITS)) & (PER_DOUBLING - 1);
+        return EXACT + (exponent - EXACT_BITS) * PER_DOUBLING + step;
+    }
+
+    /** The fewest tokens of a bucket. */
+    private static long from(int bucket) {
+        if (bucket < EXACT) {
+            return bucket;
+        }
+        int exponent = EXACT_BITS + (bucket - EXACT) / PER_DOUBLING;
+        int step = (bucket - EXACT) % PER_DOUBLING;
+        return (long) (PER_DOUBLING + step) << (exponent - BUCKET_BITS);
+    }
+}
