@@ -9,6 +9,7 @@ import dev.braid.spark.FusedTable;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
+import dev.braid.spark.JobDescription;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.NewTable;
@@ -35,6 +36,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /**
@@ -78,11 +80,14 @@ final class FuseCommand implements Callable<Integer> {
                     + " command line wins. Default: conf/braid.properties, when started by jobs/fuse.sh.")
     String optionsFile;
 
+    @ParentCommand
+    private Braid braid;
+
     @Spec
     private CommandSpec spec;
 
     @Override
-    @SuppressWarnings("try") // the progress line works by being open
+    @SuppressWarnings("try") // the progress line and the description work by being open
     public Integer call() throws IOException {
         options.check();
         try (Session session = Session.open("fuse")) {
@@ -145,10 +150,12 @@ final class FuseCommand implements Callable<Integer> {
                 }
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
                 Stop.unpublished(() -> progress.finishedRows() + progress.rows());
-                PrintWriter error = spec.commandLine().getErr();
                 Manifest manifest;
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
-                        ProgressLine line = ProgressLine.start(error, keys.toFuse(), progress)) {
+                        JobDescription fusing = JobDescription.of(
+                                spark,
+                                "fuse " + JobDescription.list(options.input.tables()) + " into " + options.output);
+                        ProgressLine line = ProgressLine.start(braid.messages(), keys.toFuse(), progress)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
                     destination.check(paired, run);
                     catalogTable.ifPresent(found -> found.check(engine.written(paired)));
@@ -171,13 +178,17 @@ final class FuseCommand implements Callable<Integer> {
                             () -> Stop.publishing(output.path()));
                     Stop.published(output.path());
                 }
-                out.println(new RunReport(
+                RunReport report = new RunReport(
                         manifest,
                         progress.finishedRows(),
                         progress.tokens(),
                         progress.multiplyAdds(),
                         Duration.between(start, Instant.now()),
-                        output.path()));
+                        output.path());
+                out.println(report);
+                if (braid.messages().isJson()) {
+                    braid.messages().info("Fused", report.figures());
+                }
                 if (options.profile) {
                     out.println();
                     out.println(new ProfileReport(progress.stages()));

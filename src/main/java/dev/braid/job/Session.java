@@ -1,8 +1,10 @@
 package dev.braid.job;
 
 import dev.braid.spark.Diagnosis;
+import dev.braid.spark.FusionPlugin;
 import dev.braid.spark.TransientException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -16,6 +18,9 @@ import org.apache.spark.sql.SparkSession;
 final class Session implements AutoCloseable {
     /** The prefix of Hadoop's settings among Spark's, which spark-submit hands on as system properties. */
     private static final String HADOOP = "spark.hadoop.";
+
+    private static final String PLUGINS = "spark.plugins";
+    private static final String FUSION_PLUGIN = FusionPlugin.class.getName();
 
     private static final String NEXT_STEP = "; look whether it runs there and can be reached from here";
 
@@ -44,6 +49,12 @@ final class Session implements AutoCloseable {
         // one.
         if (conf.get("spark.master", "").startsWith("local")) {
             conf.setIfMissing("spark.executor.killOnFatalError.depth", "0");
+        }
+        if (command.equals("fuse")) {
+            String chosen = conf.get(PLUGINS, "");
+            if (Arrays.stream(chosen.split(",")).map(String::strip).noneMatch(FUSION_PLUGIN::equals)) {
+                conf.set(PLUGINS, chosen.isBlank() ? FUSION_PLUGIN : chosen + "," + FUSION_PLUGIN);
+            }
         }
         // spark-submit names an application after its main class if the user does not name it.
         if (conf.get("spark.app.name", Braid.class.getName()).equals(Braid.class.getName())) {

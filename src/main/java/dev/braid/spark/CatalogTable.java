@@ -141,6 +141,7 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
         }
     }
 
+    @SuppressWarnings("try") // a description works by being open
     private SourceTable snapshot(
             SnapshotFormat kind, SparkSettings settings, List<FeatureColumn> features, TableColumns needed)
             throws IOException {
@@ -155,7 +156,10 @@ record CatalogTable(String name, String full, Optional<SnapshotFormat> format, S
         Footers.Rows footers = footers(files, features, needed, hadoop);
         Dataset<Row> data = SnapshotFormat.read(session, full, current.id());
         long bytes = files.stream().mapToLong(FileStatus::getLen).sum();
-        long rows = data.count(); // some rows of the files may be deleted
+        long rows;
+        try (JobDescription counting = JobDescription.of(session, "count the rows of " + name)) {
+            rows = data.count(); // some rows of the files may be deleted
+        }
         InputFile input =
                 new InputFile(name, location, bytes, current.committed().toString(), null, current.id(), rows);
         return new SourceTable(

@@ -33,6 +33,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** Null where nobody counts. */
     private final FusionProgress progress;
 
+    private final TaskCounter counter;
+
     private final RowWriter writer;
     private final SparkRows.SourceFile sourceFile = new SparkRows.SourceFile();
     /** What takes the vectors of a row, by its carried values. */
@@ -94,6 +96,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             BadRows badRows,
             Supplier<ExecutorModel.Borrowed> lender,
             FusionProgress progress,
+            TaskCounter counter,
             Function<InternalRow, VectorOutput> vectorOutput) {
         this.rows = rows;
         this.decoder = decoder;
@@ -101,6 +104,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         this.badRows = badRows;
         this.lender = lender;
         this.progress = progress;
+        this.counter = counter;
         this.writer = new RowWriter(layout.carried().size());
         this.vectorOutput = vectorOutput == null ? carried -> writer : vectorOutput;
     }
@@ -170,9 +174,11 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         }
         model().fuse(workspace());
         ready = batch.rows();
-        if (progress != null) {
-            for (Stage stage : Stage.values()) {
-                progress.computed(stage, model().multiplyAdds(workspace(), stage));
+        for (Stage stage : Stage.values()) {
+            long products = model().multiplyAdds(workspace(), stage);
+            counter.computed(products);
+            if (progress != null) {
+                progress.computed(stage, products);
             }
         }
     }
@@ -209,6 +215,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             lastTokens = fusedRow.tokens();
             lastTruncated = row.truncated();
             lastHash = hash;
+            counter.emitted(lastTokens);
             if (progress != null) {
                 progress.emitted(fusedRow.tokens(), row.truncated(), hash);
             }
@@ -236,7 +243,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (borrowed != null) {
             stopwatch().lap(Stage.WRITE);
             if (progress != null) {
-                progress.ended(stopwatch());
+                progress.ended(stopwatch(), counter);
             }
             givenBack = System.nanoTime();
             borrowed.close();
@@ -304,6 +311,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     }
 
     private void reject(BadRow bad) {
+        counter.rejected(bad.reason());
         stopped = !badRows.reject(bad);
     }
 }

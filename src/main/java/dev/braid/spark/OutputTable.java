@@ -151,6 +151,7 @@ public final class OutputTable {
         }
     }
 
+    @SuppressWarnings("try") // a description works by being open
     private void write(Manifest manifest, Path directory) throws Exception {
         SparkSettings settings = SparkSettings.reading(spark);
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
@@ -171,10 +172,13 @@ public final class OutputTable {
         for (Map.Entry<String, String> option : format.mark(manifest.run()).entrySet()) {
             writer.option(option.getKey(), option.getValue());
         }
-        if (mode == Mode.APPEND) {
-            writer.append();
-        } else {
-            writer.overwrite(functions.lit(true));
+        try (JobDescription writing =
+                JobDescription.of(spark, mode.configName() + " rows of " + table.name() + " from " + directory)) {
+            if (mode == Mode.APPEND) {
+                writer.append();
+            } else {
+                writer.overwrite(functions.lit(true));
+            }
         }
     }
 
