@@ -29,11 +29,14 @@ final class LogLines {
 
     private LogLines() {}
 
-    /** Rewrites the consoles of the configuration; does nothing if the log is not Log4j's, or done already. */
+    /** Rewrites the consoles of the configuration; does nothing if the log is not Log4j's, or in JSON already. */
     static void inJson() {
-        if (!(LogManager.getContext(false) instanceof LoggerContext context)) {
-            return;
+        if (LogManager.getContext(false) instanceof LoggerContext context) {
+            inJson(context);
         }
+    }
+
+    static void inJson(LoggerContext context) {
         URL sparks = LogLines.class.getClassLoader().getResource(SPARKS);
         if (context.getConfiguration() instanceof DefaultConfiguration && sparks != null) {
             // Otherwise Spark would configure the log at its first line, over what is done here.

@@ -51,10 +51,7 @@ final class Session implements AutoCloseable {
             conf.setIfMissing("spark.executor.killOnFatalError.depth", "0");
         }
         if (command.equals("fuse")) {
-            String chosen = conf.get(PLUGINS, "");
-            if (Arrays.stream(chosen.split(",")).map(String::strip).noneMatch(FUSION_PLUGIN::equals)) {
-                conf.set(PLUGINS, chosen.isBlank() ? FUSION_PLUGIN : chosen + "," + FUSION_PLUGIN);
-            }
+            conf.set(PLUGINS, withFusionPlugin(conf.get(PLUGINS, "")));
         }
         // spark-submit names an application after its main class if the user does not name it.
         if (conf.get("spark.app.name", Braid.class.getName()).equals(Braid.class.getName())) {
@@ -68,6 +65,12 @@ final class Session implements AutoCloseable {
         }
         Stop.silences(spark);
         return new Session(spark, true);
+    }
+
+    /** The plugins that the user chose, and the one that shows a run while its tasks run. */
+    static String withFusionPlugin(String chosen) {
+        boolean there = Arrays.stream(chosen.split(",")).map(String::strip).anyMatch(FUSION_PLUGIN::equals);
+        return there ? chosen : chosen.isBlank() ? FUSION_PLUGIN : chosen + "," + FUSION_PLUGIN;
     }
 
     /** What a start ends with: of a cluster, one sentence that names its master. */

@@ -243,7 +243,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (borrowed != null) {
             stopwatch().lap(Stage.WRITE);
             if (progress != null) {
-                progress.ended(stopwatch(), counter);
+                progress.ended(stopwatch());
+                progress.endTask(counter);
             }
             givenBack = System.nanoTime();
             borrowed.close();

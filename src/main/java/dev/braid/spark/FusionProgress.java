@@ -185,9 +185,13 @@ public final class FusionProgress implements Serializable {
         nanos.get(Stage.WRITE).add(duration);
     }
 
-    /** In a task: the rows of a partition end. */
-    void ended(Stopwatch stopwatch, TaskCounter counter) {
+    /** In a task: all its rows are counted. */
+    void endTask(TaskCounter counter) {
         finishedTasks.add(counter.soFar());
+    }
+
+    /** In a task: the rows of a partition end. */
+    void ended(Stopwatch stopwatch) {
         for (Stage stage : Stage.values()) {
             nanos.get(stage).add(stopwatch.nanos(stage));
         }
