@@ -84,6 +84,9 @@ final class ProgressLine implements AutoCloseable {
     }
 
     private void print() {
+        if (Stop.requested()) {
+            return; // its line is the last one
+        }
         Duration elapsed = Duration.ofNanos(System.nanoTime() - startNanos);
         Counts now = counts.get();
         String text = text(now, totalRows, elapsed);
