@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.apache.spark.SparkEnv;
 
 /**
  * What Braid itself says on standard error: text, or with {@code --log json} an object per line, as the log's lines are then
@@ -16,16 +17,21 @@ final class Messages {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final PrintWriter out;
+    /** Whether Spark was there before; then the log is somebody else's. */
+    private final boolean hosted = SparkEnv.get() != null;
+
     private volatile boolean json;
 
     Messages(PrintWriter out) {
         this.out = out;
     }
 
-    /** From here on in JSON, and the log too. */
+    /** From here on in JSON, and the log of this JVM too. */
     void inJson() {
         json = true;
-        LogLines.inJson();
+        if (!hosted) {
+            LogLines.inJson();
+        }
     }
 
     boolean isJson() {
