@@ -1,6 +1,7 @@
 """watch.py HOME OPENLINEAGE_JAR: what a user sees of a run while it runs, and of one that has ended. In the directory of .ci/watch."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 HOME = Path(sys.argv[1])
 LISTENER = sys.argv[2]
+SPARK = Path(os.environ["SPARK_HOME"])
 SOURCE = "metrics_braid_driver_plugin_dev_braid_spark_FusionPlugin_"
 TOTAL = 40_000
 LONGEST = 240  # seconds: the wait for a state that does not come
@@ -49,27 +51,25 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start(name, spark, options):
-    command = [HOME / "jobs/fuse.sh", *spark, "--", "--log", "json", "--output", name, *options]
+def start(name, command):
+    command = [*command, "--log", "json", "--output", name]
     with open(f"{name}.out", "w") as out, open(f"{name}.err", "w") as err:
         return subprocess.Popen([str(word) for word in command], stdout=out, stderr=err)
 
 
 def lines(name):
-    """The objects on standard error, and the lines that are none."""
+    """The objects on standard error, and the other lines: the JVM's and spark-submit's before the first object do not count."""
     objects, others = [], []
     for line in Path(f"{name}.err").read_text().splitlines():
         try:
             objects.append(json.loads(line))
         except ValueError:
-            others.append(line)
+            others += [line] if objects else []
     return objects, others
 
 
 def check_lines(name):
     objects, others = lines(name)
-    # The JVM's own, before any program runs.
-    others = [line for line in others if line != "WARNING: Using incubator modules: jdk.incubator.vector"]
     check(f"{name}: standard error is JSON lines", objects and not others, others[:3])
     good = [each for each in objects if {"timestamp", "level", "logger", "message"} <= each.keys()]
     dates = [datetime.fromisoformat(each["timestamp"].replace("Z", "+00:00")) for each in good]
@@ -87,11 +87,12 @@ def watched():
     servlet = "spark.metrics.conf.driver.sink.prometheusServlet"
     run = start(
         name,
-        ["--master", "local-cluster[2,1,1024]", "--executor-memory", "1g", "--conf", "spark.executor.memoryOverhead=2g",
-         "--conf", f"spark.ui.port={base.rpartition(':')[2]}", "--conf", "spark.ui.prometheus.enabled=true",
+        [HOME / "jobs/fuse.sh", "--master", "local-cluster[2,1,1024]", "--executor-memory", "1g",
+         "--conf", "spark.executor.memoryOverhead=2g", "--conf",
+         f"spark.ui.port={base.rpartition(':')[2]}", "--conf", "spark.ui.prometheus.enabled=true",
          "--conf", f"{servlet}.class=org.apache.spark.metrics.sink.PrometheusServlet",
-         "--conf", f"{servlet}.path=/metrics/prometheus", "--conf", "spark.metrics.namespace=braid"],
-        ["--model", "model", "--paired", "pairs", "--dtype", "visual=float16", "--dtype", "text=float16", "--key", "id",
+         "--conf", f"{servlet}.path=/metrics/prometheus", "--conf", "spark.metrics.namespace=braid", "--",
+         "--model", "model", "--paired", "pairs", "--dtype", "visual=float16", "--dtype", "text=float16", "--key", "id",
          "--on-bad-row", "quarantine"],
     )  # fmt: skip
     seen, rows, progress, jobs, executors = {}, [], [], [], ""
@@ -129,18 +130,18 @@ def watched():
 
 
 def ended():
-    """The demo's run, with OpenLineage's listener."""
+    """The demo's run through spark-submit alone, with Spark's own log and OpenLineage's listener."""
     name, demo, events = "ended", HOME / "src/demo", Path("events.json").resolve()
     run = start(
         name,
-        ["--master", "local[2]", "--jars", LISTENER, "--conf", "spark.ui.enabled=false",
-         "--conf", "spark.extraListeners=io.openlineage.spark.agent.OpenLineageSparkListener",
+        [SPARK / "bin/spark-submit", "--master", "local[2]", "--class", "dev.braid.job.Braid", "--jars", LISTENER,
+         "--conf", "spark.ui.enabled=false", "--conf", "spark.extraListeners=io.openlineage.spark.agent.OpenLineageSparkListener",
          "--conf", "spark.openlineage.transport.type=file", "--conf", f"spark.openlineage.transport.location={events}",
-         "--conf", "spark.openlineage.namespace=fusion"],
-        ["--model", demo / "model", "--features", f"visual={demo}/visual.parquet", "--features", f"text={demo}/text.parquet",
+         "--conf", "spark.openlineage.namespace=fusion", HOME / "target/braid.jar",
+         "fuse", "--model", demo / "model", "--features", f"visual={demo}/visual.parquet", "--features", f"text={demo}/text.parquet",
          "--dtype", "visual=float16", "--dtype", "text=float16", "--key", "codepoints"],
     )  # fmt: skip
-    check("a run with OpenLineage's listener ends well", run.wait(LONGEST) == 0, Path(f"{name}.err").read_text())
+    check("a run with OpenLineage's listener ends well", run.wait(LONGEST) == 0, Path(f"{name}.err").read_text()[-2000:])
     objects = check_lines(name)
     report = dict(line.split(maxsplit=1) for line in Path(f"{name}.out").read_text().splitlines())
     fused = [each for each in objects if each["message"] == "Fused"]

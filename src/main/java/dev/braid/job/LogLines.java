@@ -1,15 +1,14 @@
 package dev.braid.job;
 
-import java.net.URL;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.core.Appender;
 import org.apache.logging.log4j.core.LoggerContext;
 import org.apache.logging.log4j.core.appender.ConsoleAppender;
 import org.apache.logging.log4j.core.config.AppenderRef;
 import org.apache.logging.log4j.core.config.Configuration;
-import org.apache.logging.log4j.core.config.DefaultConfiguration;
 import org.apache.logging.log4j.core.config.LoggerConfig;
 import org.apache.logging.log4j.core.layout.PatternLayout;
+import org.apache.spark.SparkConf;
 
 /**
  * The log of this JVM as JSON lines: whatever the user's configuration writes to the console, with its levels and filters, in
@@ -24,24 +23,18 @@ final class LogLines {
     /** What a pattern says that leaves stack traces out, as conf/log4j2.properties does. */
     private static final String NO_TRACE = "%ex{none}";
 
-    /** What Spark configures where nobody configured anything. */
-    private static final String SPARKS = "org/apache/spark/log4j2-defaults.properties";
-
     private LogLines() {}
 
     /** Rewrites the consoles of the configuration; does nothing if the log is not Log4j's, or in JSON already. */
     static void inJson() {
+        // Otherwise Spark would configure the log later, where nobody else has, over what is done here.
+        new SparkConf(false).initializeLogIfNecessary(false);
         if (LogManager.getContext(false) instanceof LoggerContext context) {
             inJson(context);
         }
     }
 
     static void inJson(LoggerContext context) {
-        URL sparks = LogLines.class.getClassLoader().getResource(SPARKS);
-        if (context.getConfiguration() instanceof DefaultConfiguration && sparks != null) {
-            // Otherwise Spark would configure the log at its first line, over what is done here.
-            context.setConfigLocation(java.net.URI.create(sparks.toString()));
-        }
         Configuration configuration = context.getConfiguration();
         for (Appender appender : configuration.getAppenders().values()) {
             if (appender instanceof ConsoleAppender console
@@ -54,8 +47,7 @@ final class LogLines {
     }
 
     private static void replace(ConsoleAppender console, String before, Configuration configuration) {
-        String pattern = PATTERN + (before.contains(NO_TRACE) ? "" : TRACE) + "}%n"
-                + (before.contains(NO_TRACE) ? NO_TRACE : "");
+        String pattern = PATTERN + (before.contains(NO_TRACE) ? "" : TRACE) + "}%n";
         ConsoleAppender json = ConsoleAppender.newBuilder()
                 .setName(console.getName())
                 .setTarget(console.getTarget())
@@ -63,6 +55,7 @@ final class LogLines {
                 .setConfiguration(configuration)
                 .setLayout(PatternLayout.newBuilder()
                         .withPattern(pattern)
+                        .withAlwaysWriteExceptions(false) // Log4j 2.24 does not find %ex within another converter
                         .withConfiguration(configuration)
                         .build())
                 .build();

@@ -8,12 +8,10 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.stream.Stream;
 import org.apache.logging.log4j.Level;
 import org.apache.logging.log4j.core.Appender;
 import org.apache.logging.log4j.core.LoggerContext;
 import org.apache.logging.log4j.core.config.ConfigurationSource;
-import org.apache.logging.log4j.core.config.DefaultConfiguration;
 import org.apache.logging.log4j.core.config.properties.PropertiesConfigurationFactory;
 import org.apache.logging.log4j.core.impl.Log4jLogEvent;
 import org.apache.logging.log4j.message.SimpleMessage;
@@ -91,21 +89,5 @@ class LogLinesTest {
                         .get(0)
                         .getLevel())
                 .isEqualTo(Level.ERROR);
-    }
-
-    /** Otherwise Spark would set its own configuration at its first line. */
-    @Test
-    void aLogThatNobodyConfiguredIsSparks() {
-        LoggerContext context = new LoggerContext("test");
-        context.start(new DefaultConfiguration());
-        LogLines.inJson(context);
-
-        assertThat(context.getConfiguration()).isNotInstanceOf(DefaultConfiguration.class);
-        assertThat(context.getConfiguration().getRootLogger().getAppenders().values().stream()
-                        .flatMap(console -> Stream.of(console.getLayout().toString())))
-                .singleElement()
-                .asString()
-                .startsWith("{\"timestamp\"");
-        context.stop();
     }
 }
