@@ -50,6 +50,7 @@ class DecidingOptionsTest {
             "no-verify",
             "tolerance",
             "verbose",
+            "log",
             "update",
             "changed-by",
             "prune");
