@@ -118,7 +118,7 @@ public final class FusionEngine implements AutoCloseable {
      * @param run identifier of the run, part of the files' names
      * @param keys what is known of the rows' keys
      * @param grouping how many files there are, and in which directories
-     * @param progress counts rows whenever a task ends
+     * @param progress counts rows; null where nobody counts
      * @return what each task wrote
      * @throws InputException as {@link #fuse(Dataset)}; the files of tasks that have ended stay then
      * @throws IOException if the directory cannot be written
@@ -132,7 +132,9 @@ public final class FusionEngine implements AutoCloseable {
             FusionProgress progress)
             throws IOException {
         requireOpen();
-        progress.plans(keys);
+        if (progress != null) {
+            progress.plans(keys);
+        }
         Partitioning into = grouping.into();
         FusedFiles target = new FusedFiles(paired.carriedFields(), columns(), into.columns());
         FusePartition partition = partition(paired, target.layout(), progress);
