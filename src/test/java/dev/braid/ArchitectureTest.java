@@ -45,7 +45,8 @@ class ArchitectureTest {
     private static final Map<String, Set<String>> LIBRARIES = Map.ofEntries(
             Map.entry("org.nd4j", Set.of("kernel")),
             Map.entry("org.bytedeco", Set.of("kernel")),
-            Map.entry("com.fasterxml.jackson", Set.of("checkpoint", "spark", "report")),
+            Map.entry("com.codahale.metrics", Set.of("spark")),
+            Map.entry("com.fasterxml.jackson", Set.of("checkpoint", "spark", "job", "report")),
             Map.entry("javax.xml", Set.of("report")),
             Map.entry("org.w3c.dom", Set.of("report")),
             Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark")),
@@ -55,6 +56,7 @@ class ArchitectureTest {
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("spark")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),
+            Map.entry("org.apache.logging.log4j", Set.of("job")),
             Map.entry("org.slf4j", Set.of("kernel", "model", "spark")),
             Map.entry("picocli", Set.of("job")));
 

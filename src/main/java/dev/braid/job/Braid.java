@@ -9,11 +9,13 @@ import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * The command {@code braid}: the main class of the jar, for spark-submit and for the embedded start alike. Each
@@ -35,11 +37,36 @@ import picocli.CommandLine.ScopeType;
         },
         versionProvider = Braid.Version.class)
 public final class Braid {
+    private static final String LOG = "--log";
+
     @Option(
             names = "--verbose",
             scope = ScopeType.INHERIT,
             description = "Show the stack trace of a failure. Default: its message alone.")
     private boolean verbose;
+
+    @Option(
+            names = LOG,
+            paramLabel = "FORM",
+            scope = ScopeType.INHERIT,
+            converter = LogForm.class,
+            defaultValue = "text",
+            description =
+                    "How standard error is written: text, or json: an object per line, of Braid's own lines and of the"
+                            + " log on the console. Default: ${DEFAULT-VALUE}.")
+    @SuppressWarnings("UnusedVariable") // picocli checks it; logIn reads it earlier
+    private String log;
+
+    /** What this run says on standard error. */
+    private final Messages messages;
+
+    Braid(Messages messages) {
+        this.messages = messages;
+    }
+
+    Messages messages() {
+        return messages;
+    }
 
     /**
      * Runs one command and exits with its code where that is not 0. A good run returns: cluster managers take any exit
@@ -48,10 +75,11 @@ public final class Braid {
     public static void main(String[] arguments) {
         PrintWriter out = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8), true);
         PrintWriter error = new PrintWriter(new OutputStreamWriter(System.err, StandardCharsets.UTF_8), true);
-        Thread stop = Stop.hook(error);
+        Messages messages = new Messages(error);
+        Thread stop = Stop.hook(messages);
         Runtime.getRuntime().addShutdownHook(stop);
         Scratch.deleteAtExit(System.getProperty("java.io.tmpdir"));
-        int code = printed(run(arguments, out, error), out, error);
+        int code = printed(run(arguments, out, error, messages), out, messages);
         if (Stop.requested()) {
             return;
         }
@@ -62,11 +90,11 @@ public final class Braid {
     }
 
     /** The code of a run, which fails after all if its report is lost, on a full disk or in a pipe that nobody reads. */
-    static int printed(int code, PrintWriter out, PrintWriter error) {
+    static int printed(int code, PrintWriter out, Messages messages) {
         if (code != ExitCode.DONE || !(out.checkError() || System.out.checkError())) {
             return code;
         }
-        error.println(
+        messages.error(
                 "Cannot print the report: expected a standard output that takes it, got one that is full or closed;"
                         + " what the command writes elsewhere is complete");
         return ExitCode.FAILED;
@@ -80,18 +108,25 @@ public final class Braid {
      * @param error takes what is wrong
      * @return the exit code that the process would have: 0 done, 1 failed and may be tried again, 2 refused, 3 wrong content
      */
-    @SuppressWarnings("try") // Spark works by being open
     public static int run(String[] arguments, PrintWriter out, PrintWriter error) {
-        Braid braid = new Braid();
+        return run(arguments, out, error, new Messages(error));
+    }
+
+    @SuppressWarnings("try") // Spark works by being open
+    private static int run(String[] arguments, PrintWriter out, PrintWriter error, Messages messages) {
+        Braid braid = new Braid(messages);
         CommandLine commandLine = commandLine(braid).setOut(out).setErr(error);
-        Failure failure = new Failure(error);
+        Failure failure = new Failure(messages);
         String name = arguments.length == 0 ? "" : arguments[0];
         commandLine.setParameterExceptionHandler((exception, given) -> failure.report(exception, Optional.empty()));
         commandLine.setExecutionExceptionHandler((exception, subcommand, parsed) -> Stop.requested()
                 ? ExitCode.FAILED
                 : failure.report(exception, subcommand.getCommandName(), braid.verbose));
+        logIn(arguments, messages);
         try (Session onCluster = Session.openOnCluster(name)) {
-            return commandLine.execute(withOptionsFile(arguments));
+            String[] all = withOptionsFile(arguments);
+            logIn(all, messages);
+            return commandLine.execute(all);
         } catch (RuntimeException | Error e) {
             return Stop.requested()
                     ? ExitCode.FAILED
@@ -102,6 +137,22 @@ public final class Braid {
         }
     }
 
+    /** Before picocli reads the arguments: it may refuse them, and that is said in the same form. */
+    private static void logIn(String[] arguments, Messages messages) {
+        for (int i = 0; i < arguments.length; i++) {
+            String value = arguments[i].equals(LOG) && i + 1 < arguments.length
+                    ? arguments[i + 1]
+                    : arguments[i].startsWith(LOG + "=") ? arguments[i].substring(LOG.length() + 1) : "";
+            if (value.equals("json")) {
+                messages.inJson();
+            }
+        }
+    }
+
+    static CommandLine commandLine() {
+        return commandLine(new Braid(new Messages(new PrintWriter(System.err, true, StandardCharsets.UTF_8))));
+    }
+
     static CommandLine commandLine(Braid braid) {
         return new CommandLine(braid).setExpandAtFiles(false).setUsageHelpWidth(100);
     }
@@ -110,7 +161,7 @@ public final class Braid {
     static String[] withOptionsFile(String[] arguments) {
         ParseResult subcommand;
         try {
-            subcommand = commandLine(new Braid()).parseArgs(arguments).subcommand();
+            subcommand = commandLine().parseArgs(arguments).subcommand();
         } catch (ParameterException e) {
             return arguments; // The run itself reports it.
         }
@@ -123,7 +174,7 @@ public final class Braid {
         List<String> added = file.argumentsBeside(subcommand);
         added.add(0, subcommand.commandSpec().name());
         try {
-            commandLine(new Braid()).parseArgs(added.toArray(String[]::new));
+            commandLine().parseArgs(added.toArray(String[]::new));
         } catch (ParameterException e) {
             throw new UsageException(Failure.message(e, Optional.of(file.name())));
         }
@@ -132,6 +183,16 @@ public final class Braid {
         all.remove(command);
         all.addAll(command, added);
         return all.toArray(String[]::new);
+    }
+
+    static final class LogForm implements ITypeConverter<String> {
+        @Override
+        public String convert(String text) {
+            if (!text.equals("text") && !text.equals("json")) {
+                throw new TypeConversionException("expected text or json, got '" + text + "'");
+            }
+            return text;
+        }
     }
 
     /** From the jar's manifest. */

@@ -28,10 +28,10 @@ final class Failure {
     private static final Set<Diagnosis.Kind> OF_THE_MACHINE = EnumSet.of(
             Diagnosis.Kind.HEAP, Diagnosis.Kind.NATIVE_MEMORY, Diagnosis.Kind.CONTAINER, Diagnosis.Kind.DISK_FULL);
 
-    private final PrintWriter error;
+    private final Messages messages;
 
-    Failure(PrintWriter error) {
-        this.error = error;
+    Failure(Messages messages) {
+        this.messages = messages;
     }
 
     /** A command line that cannot be parsed; {@code file} is the options file that holds the mistake, if one does. */
@@ -46,7 +46,7 @@ final class Failure {
         if (verbose) {
             StringWriter trace = new StringWriter();
             failure.printStackTrace(new PrintWriter(trace, true));
-            error.print(SafeText.trace(trace.toString()));
+            messages.error(SafeText.trace(trace.toString()).stripTrailing());
         }
         List<Throwable> causes = causes(failure);
         Diagnosis diagnosis = Diagnosis.of(failure);
@@ -86,7 +86,7 @@ final class Failure {
 
     /** The one place where a failure is printed. */
     private void print(String message) {
-        error.println(SafeText.message(message));
+        messages.error(SafeText.message(message));
     }
 
     /** What starts a command. */

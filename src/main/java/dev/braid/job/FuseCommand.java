@@ -10,6 +10,7 @@ import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
 import dev.braid.spark.InputTables;
+import dev.braid.spark.JobDescription;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.NewTable;
@@ -36,6 +37,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /**
@@ -79,11 +81,14 @@ final class FuseCommand implements Callable<Integer> {
                     + " command line wins. Default: conf/braid.properties, when started by jobs/fuse.sh.")
     String optionsFile;
 
+    @ParentCommand
+    private Braid braid;
+
     @Spec
     private CommandSpec spec;
 
     @Override
-    @SuppressWarnings("try") // the progress line works by being open
+    @SuppressWarnings("try") // the progress line and the description work by being open
     public Integer call() throws IOException {
         options.check();
         try (Session session = Session.open("fuse")) {
@@ -153,7 +158,6 @@ final class FuseCommand implements Callable<Integer> {
                 }
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
                 Stop.unpublished(() -> progress.finishedRows() + progress.rows());
-                PrintWriter error = spec.commandLine().getErr();
                 Optional<RunRecord> record = report.map(file -> new RunRecord(
                         file,
                         spec,
@@ -168,7 +172,10 @@ final class FuseCommand implements Callable<Integer> {
                         progress));
                 Manifest manifest;
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
-                        ProgressLine line = ProgressLine.start(error, keys.toFuse(), progress)) {
+                        JobDescription fusing = JobDescription.of(
+                                spark,
+                                "fuse " + JobDescription.list(options.input.tables()) + " into " + options.output);
+                        ProgressLine line = ProgressLine.start(braid.messages(), keys.toFuse(), progress)) {
                     PairedTable paired = tables.pair(options.partitions(), keys);
                     destination.check(paired, run);
                     catalogTable.ifPresent(found -> found.check(engine.written(paired)));
@@ -192,17 +199,21 @@ final class FuseCommand implements Callable<Integer> {
                     Stop.published(output.path());
                 } catch (RuntimeException | Error failure) {
                     record.filter(unlessStopped -> !Stop.requested())
-                            .ifPresent(failed -> failed.failed(failure, error));
+                            .ifPresent(failed -> failed.failed(failure, braid.messages()));
                     throw failure;
                 }
-                out.println(new RunReport(
+                RunReport summary = new RunReport(
                         manifest,
                         progress.finishedRows(),
                         progress.tokens(),
                         progress.multiplyAdds(),
                         Duration.between(start, Instant.now()),
-                        output.path()));
-                record.ifPresent(done -> done.published(manifest, out, error));
+                        output.path());
+                out.println(summary);
+                if (braid.messages().isJson()) {
+                    braid.messages().info("Fused", summary.figures());
+                }
+                record.ifPresent(done -> done.published(manifest, out, braid.messages()));
                 if (options.profile) {
                     out.println();
                     out.println(new ProfileReport(progress.stages()));

@@ -1,12 +1,14 @@
 package dev.braid.job;
 
 import dev.braid.spark.FusionProgress;
+import dev.braid.spark.Work;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -14,14 +16,15 @@ import java.util.function.Supplier;
 
 /**
  * Says on standard error how far a run has come, from start to close: one line rewritten in place on a terminal, a line
- * of its own every ten seconds elsewhere. The counts move when a task ends.
+ * of its own every ten seconds elsewhere. The counts move while tasks run, or,
+ * without {@link dev.braid.spark.FusionPlugin}, when one ends.
  */
 final class ProgressLine implements AutoCloseable {
     private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(500);
     private static final Duration LOG_INTERVAL = Duration.ofSeconds(10);
     private static final String CLEAR_LINE = "\r\u001b[K";
 
-    private final PrintWriter out;
+    private final Messages messages;
     private final boolean terminal;
     private final long totalRows;
     private final Supplier<Counts> counts;
@@ -42,28 +45,25 @@ final class ProgressLine implements AutoCloseable {
      */
     record Counts(long rows, long tokens, long finishedRows, long finishedTokens) {}
 
-    private ProgressLine(PrintWriter out, boolean terminal, long totalRows, Supplier<Counts> counts) {
-        this.out = out;
+    private ProgressLine(Messages messages, boolean terminal, long totalRows, Supplier<Counts> counts) {
+        this.messages = messages;
         this.terminal = terminal;
         this.totalRows = totalRows;
         this.counts = counts;
     }
 
     /** Starts reporting; {@code progress} is asked from another thread. */
-    static ProgressLine start(PrintWriter out, long totalRows, FusionProgress progress) {
-        boolean terminal = errorIsTerminal();
-        return start(
-                out,
-                terminal,
-                terminal ? TERMINAL_INTERVAL : LOG_INTERVAL,
-                totalRows,
-                () -> new Counts(
-                        progress.rows(), progress.tokens(), progress.finishedRows(), progress.finishedTokens()));
+    static ProgressLine start(Messages messages, long totalRows, FusionProgress progress) {
+        boolean terminal = !messages.isJson() && errorIsTerminal();
+        return start(messages, terminal, terminal ? TERMINAL_INTERVAL : LOG_INTERVAL, totalRows, () -> {
+            Work now = progress.now();
+            return new Counts(now.rows(), now.tokens(), progress.finishedRows(), progress.finishedTokens());
+        });
     }
 
     static ProgressLine start(
-            PrintWriter out, boolean terminal, Duration interval, long totalRows, Supplier<Counts> counts) {
-        ProgressLine line = new ProgressLine(out, terminal, totalRows, counts);
+            Messages messages, boolean terminal, Duration interval, long totalRows, Supplier<Counts> counts) {
+        ProgressLine line = new ProgressLine(messages, terminal, totalRows, counts);
         var unused = line.clock.scheduleAtFixedRate(
                 line::print, interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
         return line;
@@ -79,20 +79,31 @@ final class ProgressLine implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         if (terminal) {
-            out.print(CLEAR_LINE);
-            out.flush();
+            rewrite("");
         }
     }
 
     private void print() {
-        Duration elapsed = Duration.ofNanos(System.nanoTime() - startNanos);
-        String text = text(counts.get(), totalRows, elapsed);
-        if (terminal) {
-            out.print(CLEAR_LINE + text);
-        } else {
-            out.println(text);
+        if (Stop.requested()) {
+            return; // its line is the last one
         }
-        out.flush();
+        Duration elapsed = Duration.ofNanos(System.nanoTime() - startNanos);
+        Counts now = counts.get();
+        String text = text(now, totalRows, elapsed);
+        if (terminal) {
+            rewrite(text);
+        } else {
+            Map<String, Long> figures = new LinkedHashMap<>();
+            figures.put("rows", now.finishedRows() + now.rows());
+            figures.put("tokens", now.finishedTokens() + now.tokens());
+            figures.put("total", totalRows);
+            messages.info(text, figures);
+        }
+    }
+
+    private void rewrite(String text) {
+        messages.terminal().print(CLEAR_LINE + text);
+        messages.terminal().flush();
     }
 
     /** The line for these counts; rates are those of this run. The remaining time is left out until its first rows are done. */

@@ -65,27 +65,27 @@ record RunRecord(
             "spark.sql.parquet.compression.codec");
 
     /** Writes the page of a published table, and says so; if it cannot be written, a warning is all that comes of it. */
-    void published(Manifest manifest, PrintWriter out, PrintWriter error) {
-        if (write(Optional.of(manifest), Optional.empty(), error, "the table '" + output + "' is complete")) {
+    void published(Manifest manifest, PrintWriter out, Messages messages) {
+        if (write(Optional.of(manifest), Optional.empty(), messages, "the table '" + output + "' is complete")) {
             out.println(SafeText.message("report       " + file));
         }
     }
 
     /** Writes the page of a run that failed. */
-    void failed(Throwable failure, PrintWriter error) {
+    void failed(Throwable failure, Messages messages) {
         StringWriter message = new StringWriter();
-        new Failure(new PrintWriter(message, true)).report(failure, "fuse", false);
-        if (write(Optional.empty(), Optional.of(message.toString().strip()), error, "why the run failed follows")) {
-            error.println(SafeText.message("A report of the failed run is in '" + file + "'"));
+        new Failure(new Messages(new PrintWriter(message, true))).report(failure, "fuse", false);
+        if (write(Optional.empty(), Optional.of(message.toString().strip()), messages, "why the run failed follows")) {
+            messages.info(SafeText.message("A report of the failed run is in '" + file + "'"), Map.of());
         }
     }
 
-    private boolean write(Optional<Manifest> manifest, Optional<String> failure, PrintWriter error, String rest) {
+    private boolean write(Optional<Manifest> manifest, Optional<String> failure, Messages messages, String rest) {
         try {
             file.write(facts(manifest, failure));
             return true;
         } catch (Exception | LinkageError unwritten) { // a report is never worth a run
-            error.println(SafeText.message(
+            messages.error(SafeText.message(
                     "Cannot write the report '" + file + "': expected a path that can be written, got '"
                             + Diagnosis.of(unwritten).cause() + "'; " + rest));
             return false;

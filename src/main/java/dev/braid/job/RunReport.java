@@ -4,7 +4,9 @@ import dev.braid.spark.Manifest;
 import dev.braid.spark.Partitioning;
 import dev.braid.spark.Shard;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
@@ -50,6 +52,29 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
                 .add("GFLOP/s", format("%,.1f", 2.0 * multiplyAdds / seconds / 1e9))
                 .add("output", SafeText.message(output))
                 .toString();
+    }
+
+    /** The same as numbers, by names of JSON: of the table, and rates of this run. */
+    Map<String, Object> figures() {
+        double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
+        Map<String, Object> figures = new LinkedHashMap<>();
+        figures.put("run", manifest.run());
+        figures.put("verified", manifest.verified());
+        figures.put("rows", manifest.rows());
+        figures.put("tokens", manifest.tokens());
+        figures.put("resumed", resumed);
+        figures.put("truncated", manifest.truncated());
+        figures.put("quarantined", manifest.quarantined());
+        figures.put("fingerprint", manifest.fingerprint());
+        figures.put("seconds", rounded(seconds));
+        figures.put("tokensPerSecond", rounded(tokens / seconds));
+        figures.put("gflopPerSecond", rounded(2.0 * multiplyAdds / seconds / 1e9));
+        figures.put("output", SafeText.message(output));
+        return figures;
+    }
+
+    private static double rounded(double figure) {
+        return Math.round(figure * 1000) / 1000.0;
     }
 
     private String rows() {

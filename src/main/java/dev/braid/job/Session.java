@@ -1,8 +1,10 @@
 package dev.braid.job;
 
 import dev.braid.spark.Diagnosis;
+import dev.braid.spark.FusionPlugin;
 import dev.braid.spark.TransientException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -16,6 +18,9 @@ import org.apache.spark.sql.SparkSession;
 final class Session implements AutoCloseable {
     /** The prefix of Hadoop's settings among Spark's, which spark-submit hands on as system properties. */
     private static final String HADOOP = "spark.hadoop.";
+
+    private static final String PLUGINS = "spark.plugins";
+    private static final String FUSION_PLUGIN = FusionPlugin.class.getName();
 
     private static final String NEXT_STEP = "; look whether it runs there and can be reached from here";
 
@@ -45,6 +50,9 @@ final class Session implements AutoCloseable {
         if (conf.get("spark.master", "").startsWith("local")) {
             conf.setIfMissing("spark.executor.killOnFatalError.depth", "0");
         }
+        if (command.equals("fuse")) {
+            conf.set(PLUGINS, withFusionPlugin(conf.get(PLUGINS, "")));
+        }
         // spark-submit names an application after its main class if the user does not name it.
         if (conf.get("spark.app.name", Braid.class.getName()).equals(Braid.class.getName())) {
             conf.setAppName("braid " + command);
@@ -57,6 +65,12 @@ final class Session implements AutoCloseable {
         }
         Stop.silences(spark);
         return new Session(spark, true);
+    }
+
+    /** The plugins that the user chose, and the one that shows a run while its tasks run. */
+    static String withFusionPlugin(String chosen) {
+        boolean there = Arrays.stream(chosen.split(",")).map(String::strip).anyMatch(FUSION_PLUGIN::equals);
+        return there ? chosen : chosen.isBlank() ? FUSION_PLUGIN : chosen + "," + FUSION_PLUGIN;
     }
 
     /** What a start ends with: of a cluster, one sentence that names its master. */

@@ -1,6 +1,5 @@
 package dev.braid.job;
 
-import java.io.PrintWriter;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.apache.spark.sql.SparkSession;
@@ -20,7 +19,7 @@ final class Stop {
     private Stop() {}
 
     /** As a shutdown hook, to be removed before an exit that no signal asked for. */
-    static Thread hook(PrintWriter error) {
+    static Thread hook(Messages messages) {
         return new Thread(
                 () -> {
                     requested = true;
@@ -28,7 +27,7 @@ final class Stop {
                     if (spark != null) {
                         spark.sparkContext().setLogLevel("OFF");
                     }
-                    error.println(line());
+                    messages.error(line());
                 },
                 "stopped by a signal");
     }

@@ -52,7 +52,7 @@ public final class Matrix implements AutoCloseable {
     }
 
     /** Bytes of all matrices of this JVM that are not closed. */
-    static long heldBytes() {
+    public static long heldBytes() {
         return HELD.get();
     }
 

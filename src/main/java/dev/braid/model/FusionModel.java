@@ -112,6 +112,11 @@ public final class FusionModel implements AutoCloseable {
         return checkpoint.parameters() * precision.weightBytes();
     }
 
+    /** Bytes outside the Java heap of the weights and buffers of all models of this JVM; not the kernels' scratch memory and code. */
+    public static long nativeBytes() {
+        return Matrix.heldBytes();
+    }
+
     /** Bytes of the largest copy of a linear map that is held while the weights are packed. */
     public static long packingBytes(ModelConfig config) {
         long widest = Math.max(3L * config.hiddenSize(), config.intermediateSize());

@@ -201,6 +201,7 @@ record CatalogTable(
         }
     }
 
+    @SuppressWarnings("try") // a description works by being open
     private SourceTable snapshot(
             SnapshotFormat kind, SparkSettings settings, List<FeatureColumn> features, TableColumns needed)
             throws IOException {
@@ -214,7 +215,10 @@ record CatalogTable(
         Footers.Rows footers =
                 files.isEmpty() ? Footers.Rows.NONE : footers(files, names(data.schema(), features, needed), hadoop);
         long bytes = files.stream().mapToLong(FileStatus::getLen).sum();
-        long rows = files.isEmpty() ? 0 : data.count(); // some rows of the files may be deleted
+        long rows;
+        try (JobDescription counting = JobDescription.of(session, "count the rows of " + name)) {
+            rows = files.isEmpty() ? 0 : data.count(); // some rows of the files may be deleted
+        }
         InputFile input =
                 new InputFile(name, location, bytes, current.committed().toString(), null, current.id(), rows);
         return new SourceTable(

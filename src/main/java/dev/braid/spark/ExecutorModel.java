@@ -81,6 +81,11 @@ final class ExecutorModel {
         }
     }
 
+    /** Bytes outside of the Java heap that the models and workspaces of this JVM take. */
+    static long nativeBytes() {
+        return held() == 0 ? 0 : FusionModel.nativeBytes();
+    }
+
     private synchronized Borrowed open(Supplier<FusionModel> load, Size size) {
         if (model == null) {
             model = load.get();

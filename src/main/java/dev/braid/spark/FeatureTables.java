@@ -112,16 +112,21 @@ public final class FeatureTables {
         return byPath;
     }
 
+    @SuppressWarnings("try") // a description works by being open
     private static FeatureTables open(
             InputTables found, Map<String, List<FeatureColumn>> features, TableColumns columns) {
         SparkSettings settings = SparkSettings.reading(found.session());
         List<String> problems = new ArrayList<>();
-        List<SourceTable> sources = sources(settings, found, features, columns, problems);
-        List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
-        FeatureTables opened = new FeatureTables(settings, columns, sources, tables, null);
-        settings.fit(
-                opened.rows(), opened.inputs().stream().map(InputFile::bytes).toList());
-        return opened;
+        try (JobDescription opening =
+                JobDescription.of(found.session(), "open " + JobDescription.list(features.keySet()))) {
+            List<SourceTable> sources = sources(settings, found, features, columns, problems);
+            List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
+            FeatureTables opened = new FeatureTables(settings, columns, sources, tables, null);
+            settings.fit(
+                    opened.rows(),
+                    opened.inputs().stream().map(InputFile::bytes).toList());
+            return opened;
+        }
     }
 
     /** Opens the tables that can be opened, with a problem for each of the others. */
@@ -192,10 +197,11 @@ public final class FeatureTables {
      * @throws InputException if a key is bad that the policy does not set aside, or there are more than it allows
      * @throws IllegalStateException if the files changed since they were opened
      */
+    @SuppressWarnings("try") // a description works by being open
     public AuditedKeys audit(RowPolicy policy) {
         List<String> names = sources.stream().map(SourceTable::name).toList();
         KeyCounts counts = counts(auditTasks());
-        try {
+        try (JobDescription auditing = describe("check the keys of")) {
             AuditedKeys found = new KeyAudit(counts, names, columns.key(), policy).audit();
             for (int t = 0; t < sources.size(); t++) {
                 checkRows(sources.get(t), found.tableRows().get(t));
@@ -313,12 +319,15 @@ public final class FeatureTables {
      *
      * @return the files
      */
+    @SuppressWarnings("try") // a description works by being open
     public List<Shard> quarantine(AuditedKeys keys, String directory, String runId) {
         if (keys.setAside() == 0) {
             return List.of();
         }
         DataType type = counts(1).keyType();
-        return FusedFiles.writeBadKeys(badKeys(keys, runId), type, directory, runId, settings.session());
+        try (JobDescription writing = describe("set rows aside whose keys are bad in")) {
+            return FusedFiles.writeBadKeys(badKeys(keys, runId), type, directory, runId, settings.session());
+        }
     }
 
     JavaRDD<InternalRow> badKeys(AuditedKeys keys, String runId) {
@@ -338,10 +347,22 @@ public final class FeatureTables {
      * @param by kept columns, from the outermost
      * @throws InputException if a column's type or values cannot name directories, or there are too many
      */
+    @SuppressWarnings("try") // a description works by being open
     public Partitioning partitioning(List<String> by) {
-        return by.isEmpty()
-                ? Partitioning.NONE
-                : new PartitionValues(tables, columns, by).partitioning(auditTasks(inputBytes, OptionalInt.empty()));
+        if (by.isEmpty()) {
+            return Partitioning.NONE;
+        }
+        try (JobDescription looking = describe("list the partitions (" + String.join(", ", by) + ") of")) {
+            return new PartitionValues(tables, columns, by).partitioning(auditTasks(inputBytes, OptionalInt.empty()));
+        }
+    }
+
+    private JobDescription describe(String what) {
+        return JobDescription.of(
+                settings.session(),
+                what + " "
+                        + JobDescription.list(
+                                sources.stream().map(SourceTable::name).toList()));
     }
 
     /** What a fusion of these tables takes of each task. */

@@ -57,6 +57,7 @@ final class FileCopies {
      * @return the records of the copies; a file whose rows all go has none
      * @throws InputException if a file does not hold the rows that its record says
      */
+    @SuppressWarnings("try") // a description works by being open
     List<Shard> write(Path table, List<Shard> files, Dataset<Row> keys, boolean few, String directory, String run)
             throws IOException {
         SparkSettings reading = SparkSettings.reading(spark);
@@ -80,10 +81,12 @@ final class FileCopies {
         CopyTask task = new CopyTask(rows.schema(), schema, fused.size(), table, directory, run, settings);
         List<String> copies = new ArrayList<>();
         JavaSparkContext context = JavaSparkContext.fromSparkContext(session.sparkContext());
-        SparkSettings.run(
-                context,
-                settings,
-                () -> copies.addAll(stored.zipPartitions(gone, task).collect()));
+        try (JobDescription copying = JobDescription.of(context, "copy the rows of " + table + " that stay")) {
+            SparkSettings.run(
+                    context,
+                    settings,
+                    () -> copies.addAll(stored.zipPartitions(gone, task).collect()));
+        }
         return records(
                 table,
                 files,

@@ -55,6 +55,8 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
         Set<Readout> readouts = EnumSet.noneOf(Readout.class);
         layout.fused().forEach(column -> column.readout().ifPresent(readouts::add));
         ExecutorModel.Size size = new ExecutorModel.Size(maxTokens, readouts, task.cpus());
+        TaskCounter counter =
+                progress == null ? TaskCounter.start(null, task.partitionId()) : progress.startTask(task.partitionId());
         FusedRows fused = new FusedRows(
                 rows,
                 decoder,
@@ -62,9 +64,13 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
                 bad,
                 () -> ExecutorModel.borrow(model.id(), model::load, size),
                 progress,
+                counter,
                 vectors);
         // A task that fails, or that needs no more rows, does not read to the end.
-        task.addTaskCompletionListener((TaskCompletionListener) ended -> fused.close());
+        task.addTaskCompletionListener((TaskCompletionListener) ended -> {
+            fused.close();
+            counter.close();
+        });
         return fused;
     }
 }

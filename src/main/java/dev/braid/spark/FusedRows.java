@@ -36,6 +36,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** Null where nobody counts. */
     private final FusionProgress progress;
 
+    private final TaskCounter counter;
+
     private final RowWriter writer;
     private final SparkRows.SourceFile sourceFile = new SparkRows.SourceFile();
     /** What takes the vectors of a row, by its carried values. */
@@ -100,6 +102,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             BadRows badRows,
             Supplier<ExecutorModel.Borrowed> lender,
             FusionProgress progress,
+            TaskCounter counter,
             Function<InternalRow, VectorOutput> vectorOutput) {
         this.rows = rows;
         this.decoder = decoder;
@@ -109,6 +112,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         this.progress = progress;
         this.hasAttention =
                 layout.fused().stream().anyMatch(column -> column.readout().equals(Optional.of(Readout.ATTENTION)));
+        this.counter = counter;
         this.writer = new RowWriter(layout.carried().size());
         this.vectorOutput = vectorOutput == null ? carried -> writer : vectorOutput;
     }
@@ -178,9 +182,11 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         }
         model().fuse(workspace());
         ready = batch.rows();
-        if (progress != null) {
-            for (Stage stage : Stage.values()) {
-                progress.computed(stage, model().multiplyAdds(workspace(), stage));
+        for (Stage stage : Stage.values()) {
+            long products = model().multiplyAdds(workspace(), stage);
+            counter.computed(products);
+            if (progress != null) {
+                progress.computed(stage, products);
             }
         }
     }
@@ -217,6 +223,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             lastTokens = fusedRow.tokens();
             lastTruncated = row.truncated();
             lastHash = hash;
+            counter.emitted(lastTokens);
             if (progress != null) {
                 progress.emitted(fusedRow.tokens(), row.truncated(), hash);
                 figures.row(fusedRow.tokens(), fusedRow.lengths(), hasAttention ? fusedRow.attention() : null);
@@ -248,6 +255,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 progress.ended(stopwatch());
                 figures.ended(begunMillis, System.currentTimeMillis(), jvm(), MemoryPeak.here());
                 progress.ended(figures);
+                progress.endTask(counter);
             }
             givenBack = System.nanoTime();
             borrowed.close();
@@ -320,6 +328,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     }
 
     private void reject(BadRow bad) {
+        counter.rejected(bad.reason());
         stopped = !badRows.reject(bad);
     }
 }

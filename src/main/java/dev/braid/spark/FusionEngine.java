@@ -118,7 +118,7 @@ public final class FusionEngine implements AutoCloseable {
      * @param run identifier of the run, part of the files' names
      * @param keys what is known of the rows' keys
      * @param grouping how many files there are, and in which directories
-     * @param progress counts rows whenever a task ends
+     * @param progress counts rows; null where nobody counts
      * @return what each task wrote
      * @throws InputException as {@link #fuse(Dataset)}; the files of tasks that have ended stay then
      * @throws IOException if the directory cannot be written
@@ -132,6 +132,9 @@ public final class FusionEngine implements AutoCloseable {
             FusionProgress progress)
             throws IOException {
         requireOpen();
+        if (progress != null) {
+            progress.plans(keys);
+        }
         Partitioning into = grouping.into();
         FusedFiles target = new FusedFiles(paired.carriedFields(), columns(), into.columns());
         FusePartition partition = partition(paired, target.layout(), progress);
@@ -232,14 +235,18 @@ public final class FusionEngine implements AutoCloseable {
     }
 
     /** A failure is no reason to fail: an executor that is gone holds nothing. */
+    @SuppressWarnings("try") // a description works by being open
     private void releaseOnExecutors() {
         UUID id = model.id();
         int slots = Math.max(1, spark.defaultParallelism());
         List<Integer> tasks = new ArrayList<>(IntStream.range(0, slots).boxed().toList());
-        JavaFutureAction<Void> job = spark.parallelize(tasks, slots).foreachPartitionAsync(ignored -> {
-            ExecutorModel.release(id);
-            Thread.sleep(RELEASE_MILLIS);
-        });
+        JavaFutureAction<Void> job;
+        try (JobDescription freeing = JobDescription.of(spark, "free the model's memory")) {
+            job = spark.parallelize(tasks, slots).foreachPartitionAsync(ignored -> {
+                ExecutorModel.release(id);
+                Thread.sleep(RELEASE_MILLIS);
+            });
+        }
         try {
             job.get(RELEASE_SECONDS, TimeUnit.SECONDS);
         } catch (ExecutionException | TimeoutException unreleased) {

@@ -5,15 +5,20 @@ import dev.braid.model.Stopwatch;
 import java.io.Serializable;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkContext;
+import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * What a fusion has done so far, seen from the driver: it grows whenever a task ends. The counts are exact once the
- * fused table has been written, as Spark counts each partition of a result stage once; a table that is computed twice
- * counts twice.
+ * What a fusion has done so far, seen from the driver: it grows whenever a task ends; only {@link #now} counts running tasks
+ * too. The counts are exact once the fused table has been written, as Spark counts each partition of a result stage once; a
+ * table that is computed twice counts twice.
  */
 public final class FusionProgress implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -25,7 +30,17 @@ public final class FusionProgress implements Serializable {
     private final Map<Stage, LongAccumulator> nanos = perStage();
     private final Map<Stage, LongAccumulator> multiplyAdds = perStage();
     private final FiguresAccumulator figures = new FiguresAccumulator();
-    /** Of the driver alone. */
+    /** The run, as its tasks call it. */
+    private final UUID id = UUID.randomUUID();
+    /** What each finished task did, so that it is not counted as a running one. */
+    private final CollectionAccumulator<TaskWork> finishedTasks = new CollectionAccumulator<>();
+
+    /** The run that began last in this driver; null before the first one. */
+    private static volatile FusionProgress latest;
+    /** Of the driver alone, as the fields below. */
+    private transient volatile long totalRows;
+
+    private transient volatile Map<Reason, Long> badBefore = Map.of();
     private volatile long finishedRows;
 
     private volatile long finishedTokens;
@@ -51,6 +66,8 @@ public final class FusionProgress implements Serializable {
         progress.nanos.values().forEach(spark::register);
         progress.multiplyAdds.values().forEach(spark::register);
         spark.register(progress.figures);
+        spark.register(progress.finishedTasks);
+        latest = progress;
         return progress;
     }
 
@@ -74,8 +91,53 @@ public final class FusionProgress implements Serializable {
         return finishedTokens;
     }
 
+    /**
+     * What this run has fused so far, in tasks that run too, as far as their executors have said so ({@link FusionPlugin}).
+     * Without the plugin, what finished tasks did. An attempt that will not count adds nothing once its partition is
+     * finished. Bad rows include those that an earlier run or the audit of the keys has found.
+     */
+    public Work now() {
+        List<TaskWork> finished = finishedTasks.value();
+        Set<Integer> partitions = finished.stream().map(TaskWork::partition).collect(Collectors.toSet());
+        return Stream.concat(finished.stream().map(TaskWork::work), RunningTasks.of(id, partitions).stream())
+                .reduce(new Work(0, 0, 0, badBefore), Work::plus);
+    }
+
+    /** The same of the run that began last in this driver, with the files that an earlier run had finished. */
+    static Work ofTheLatestRun() {
+        FusionProgress run = latest;
+        return run == null ? Work.NONE : run.now().plus(new Work(run.finishedRows, run.finishedTokens, 0, Map.of()));
+    }
+
+    /** The rows that this run fuses or sets aside. */
+    static long rowsOfTheLatestRun() {
+        FusionProgress run = latest;
+        return run == null ? 0 : run.totalRows;
+    }
+
+    /** On the driver: these rows are to be fused. */
+    void plans(AuditedKeys keys) {
+        totalRows = keys.toFuse();
+        Map<Reason, Long> bad = new EnumMap<>(Reason.class);
+        bad.putAll(keys.bad());
+        if (!keys.joins()) {
+            bad.remove(Reason.NULL_KEY); // tasks meet them
+        }
+        badBefore = bad;
+    }
+
+    /** The counter of a task's attempt. */
+    TaskCounter startTask(int partition) {
+        return TaskCounter.start(id, partition);
+    }
+
     /** On the driver: these files are finished. */
     void resumes(List<Shard> finished) {
+        Map<Reason, Long> bad = new EnumMap<>(Reason.class);
+        bad.putAll(badBefore);
+        Shard.quarantined(finished)
+                .forEach((reason, rows) -> bad.merge(Reason.valueOf(reason.toUpperCase(Locale.ROOT)), rows, Long::sum));
+        badBefore = bad;
         finishedRows = finished.stream().mapToLong(Shard::rows).sum();
         finishedTokens = finished.stream().mapToLong(Shard::tokens).sum();
     }
@@ -133,6 +195,11 @@ public final class FusionProgress implements Serializable {
     /** In a task: this is what it fused. */
     void ended(Figures ofTask) {
         figures.add(ofTask);
+    }
+
+    /** In a task: all its rows are counted. */
+    void endTask(TaskCounter counter) {
+        finishedTasks.add(counter.soFar());
     }
 
     /** In a task: the rows of a partition end. */

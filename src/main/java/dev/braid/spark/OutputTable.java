@@ -214,6 +214,7 @@ public final class OutputTable implements Committing {
         return history().written(manifest, table.location(), mode);
     }
 
+    @SuppressWarnings("try") // a description works by being open
     private void write(Manifest manifest, Path directory, Owned owned) throws Exception {
         SparkSettings settings = SparkSettings.reading(spark);
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
@@ -237,10 +238,13 @@ public final class OutputTable implements Committing {
             writer.option(option.getKey(), option.getValue());
         }
         owned.check();
-        if (mode == Mode.APPEND) {
-            writer.append();
-        } else {
-            writer.overwrite(functions.lit(true));
+        try (JobDescription writing =
+                JobDescription.of(spark, mode.configName() + " rows of " + table.name() + " from " + directory)) {
+            if (mode == Mode.APPEND) {
+                writer.append();
+            } else {
+                writer.overwrite(functions.lit(true));
+            }
         }
     }
 

@@ -169,6 +169,7 @@ public final class PublishedTable {
     }
 
     /** The published files that have one of these keys. */
+    @SuppressWarnings("try") // a description works by being open
     private List<Shard> holding(Dataset<Row> keys, boolean few) {
         Dataset<Row> found = read(keys.sparkSession())
                 .select(key(), functions.input_file_name().as(FILE))
@@ -179,7 +180,10 @@ public final class PublishedTable {
                 .select(FILE)
                 .distinct();
         Set<String> paths = new HashSet<>();
-        found.collectAsList().forEach(row -> paths.add(SparkRows.SourceFile.path(row.getString(0))));
+        try (JobDescription looking =
+                JobDescription.of(keys.sparkSession(), "find the rows of " + table + " that go")) {
+            found.collectAsList().forEach(row -> paths.add(SparkRows.SourceFile.path(row.getString(0))));
+        }
         return files().stream()
                 .filter(shard -> paths.contains(path(shard).toUri().getPath()))
                 .toList();

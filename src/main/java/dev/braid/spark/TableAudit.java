@@ -57,8 +57,9 @@ public final class TableAudit {
      * @throws InputException with every difference, or if there is no table or no manifest
      * @throws TransientException if storage, memory or the like fail
      */
+    @SuppressWarnings("try") // a description works by being open
     public static Manifest check(SparkSession spark, String output, boolean quick) {
-        try {
+        try (JobDescription auditing = JobDescription.of(spark, "audit " + output)) {
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             TableAudit audit = new TableAudit(spark, TablePath.parse(output, hadoop), hadoop);
             audit.check(quick);

@@ -81,6 +81,7 @@ final class TableInspector {
     }
 
     /** Every modality of a table by itself: what is wrong with one does not hide another. */
+    @SuppressWarnings("try") // a description works by being open
     private void sample(SourceTable source) {
         int[] rowTokens = null;
         boolean whole = source.features().size() == columns.features().size();
@@ -90,7 +91,11 @@ final class TableInspector {
                 whole = false;
                 continue;
             }
-            List<SampledRow> sample = sample(alone.get());
+            List<SampledRow> sample;
+            try (JobDescription sampling =
+                    JobDescription.of(alone.get().rows().sparkSession(), "read the first rows of " + source.name())) {
+                sample = sample(alone.get());
+            }
             checkRejected(sample);
             checkPositions(feature, sample);
             int[] counts = sample.stream().mapToInt(SampledRow::tokens).toArray();

@@ -126,8 +126,7 @@ class CommandLineTest {
 
     @Test
     void anArgumentThatStartsWithAnAtSignIsNoFileOfArguments() {
-        var parsed =
-                Braid.commandLine(new Braid()).parseArgs("fuse", "--key", "@k").subcommand();
+        var parsed = Braid.commandLine().parseArgs("fuse", "--key", "@k").subcommand();
 
         assertThat(parsed.matchedOptionValue("--key", "")).isEqualTo("@k");
     }

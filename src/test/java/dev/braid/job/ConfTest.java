@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.OptionSpec;
 class ConfTest {
     private static final Path FILE = Path.of("conf/braid.properties");
     private static final CommandSpec FUSE =
-            Braid.commandLine(new Braid()).getSubcommands().get("fuse").getCommandSpec();
+            Braid.commandLine().getSubcommands().get("fuse").getCommandSpec();
 
     @Test
     void theFileListsExactlyTheOptionsOfHelp() throws IOException {
@@ -120,9 +120,9 @@ class ConfTest {
     void theFileAsItIsChangesNothing() {
         String[] arguments = {"fuse", "--options", FILE.toString(), "--model", "m"};
 
-        CommandLine given = Braid.commandLine(new Braid());
+        CommandLine given = Braid.commandLine();
         given.parseArgs("fuse", "--model", "m");
-        CommandLine withFile = Braid.commandLine(new Braid());
+        CommandLine withFile = Braid.commandLine();
         withFile.parseArgs(Braid.withOptionsFile(arguments));
 
         for (OptionSpec option : FUSE.options()) {

@@ -51,6 +51,7 @@ class DecidingOptionsTest {
             "no-verify",
             "tolerance",
             "verbose",
+            "log",
             "update",
             "changed-by",
             "prune");
@@ -142,7 +143,7 @@ class DecidingOptionsTest {
                 "--max-bad-rows=1");
         Set<String> names = new TreeSet<>(UNDECIDING);
         deciding.keySet().forEach(name -> names.add(name.replaceFirst("\\..*", "")));
-        CommandLine fuse = Braid.commandLine(new Braid()).getSubcommands().get("fuse");
+        CommandLine fuse = Braid.commandLine().getSubcommands().get("fuse");
         assertThat(fuse.getCommandSpec().options())
                 .extracting(OptionSpec::longestName)
                 .extracting(name -> name.substring(2))
@@ -193,7 +194,7 @@ class DecidingOptionsTest {
     private static FuseOptions options(String... arguments) {
         List<String> all = new ArrayList<>(List.of("fuse", "--model=" + MODEL, "--key=id", "--paired=p", "--output=o"));
         all.addAll(List.of(arguments));
-        CommandLine parsed = Braid.commandLine(new Braid());
+        CommandLine parsed = Braid.commandLine();
         parsed.parseArgs(Braid.withOptionsFile(all.toArray(String[]::new)));
         FuseCommand fuse = (FuseCommand)
                 parsed.getSubcommands().get("fuse").getCommandSpec().userObject();

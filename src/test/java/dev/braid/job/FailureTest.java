@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 
 class FailureTest {
     private final StringWriter error = new StringWriter();
-    private final Failure failure = new Failure(new PrintWriter(error, true));
+    private final Failure failure = new Failure(new Messages(new PrintWriter(error, true)));
 
     @Test
     void badInputIsItsMessageAlone() {

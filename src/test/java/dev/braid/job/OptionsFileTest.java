@@ -186,7 +186,7 @@ class OptionsFileTest {
         List<String> all = new ArrayList<>(List.of(
                 "fuse", "--options", directory.resolve("braid.properties").toString()));
         all.addAll(Arrays.asList(arguments));
-        return Braid.commandLine(new Braid())
+        return Braid.commandLine()
                 .parseArgs(Braid.withOptionsFile(all.toArray(String[]::new)))
                 .subcommand();
     }

@@ -69,7 +69,7 @@ class ProgressLineTest {
 
     private static ProgressLine start(StringWriter out, boolean terminal, AtomicLong rows) {
         return ProgressLine.start(
-                new PrintWriter(out),
+                new Messages(new PrintWriter(out, true)),
                 terminal,
                 Duration.ofMillis(5),
                 10,

@@ -69,7 +69,7 @@ class ReportFileTest {
     /** So that no table, model or text can be replaced by mistake. */
     @Test
     void onlyNamesOfPagesAreTaken() {
-        CommandLine command = Braid.commandLine(new Braid());
+        CommandLine command = Braid.commandLine();
 
         assertThatThrownBy(() -> command.parseArgs("fuse", "--report", "pairs.parquet"))
                 .isInstanceOf(ParameterException.class)

@@ -24,6 +24,19 @@ class RunReportTest {
     }
 
     @Test
+    void theSameFiguresAreNumbersForLogCollectors() {
+        assertThat(report(12).figures())
+                .containsEntry("rows", 1_200L)
+                .containsEntry("tokens", 60_000L)
+                .containsEntry("truncated", 12L)
+                .containsEntry("fingerprint", "00000000deadbeef")
+                .containsEntry("seconds", 2.5)
+                .containsEntry("tokensPerSecond", 24_000.0)
+                .containsEntry("gflopPerSecond", 20.0)
+                .containsEntry("output", "file:/data/fused");
+    }
+
+    @Test
     void saysHowManyRowsWereTruncatedWhereSomeWere() {
         assertThat(report(12).toString().lines())
                 .contains("tokens       60,000", "truncated    12 rows", "seconds      2.5");

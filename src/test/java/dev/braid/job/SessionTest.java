@@ -70,6 +70,15 @@ class SessionTest {
         assertThat(Session.unstarted("local[2]", own)).isSameAs(own);
     }
 
+    @Test
+    void thePluginThatShowsARunJoinsThoseThatTheUserChose() {
+        String plugin = "dev.braid.spark.FusionPlugin";
+        assertThat(Session.withFusionPlugin("")).isEqualTo(plugin);
+        assertThat(Session.withFusionPlugin("com.nvidia.spark.SQLPlugin"))
+                .isEqualTo("com.nvidia.spark.SQLPlugin," + plugin);
+        assertThat(Session.withFusionPlugin("a.B, " + plugin)).isEqualTo("a.B, " + plugin);
+    }
+
     /** A program that has a Spark of its own. */
     static final class Host {
         private Host() {}

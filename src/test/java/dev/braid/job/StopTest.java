@@ -27,11 +27,14 @@ class StopTest {
         PrintWriter full = new PrintWriter(new Full(), true, UTF_8);
         full.println("rows 3");
 
-        assertThat(Braid.printed(ExitCode.DONE, new PrintWriter(new StringWriter()), new PrintWriter(error)))
+        assertThat(Braid.printed(
+                        ExitCode.DONE, new PrintWriter(new StringWriter()), new Messages(new PrintWriter(error))))
                 .isEqualTo(ExitCode.DONE);
-        assertThat(Braid.printed(ExitCode.INPUT, full, new PrintWriter(error))).isEqualTo(ExitCode.INPUT);
+        assertThat(Braid.printed(ExitCode.INPUT, full, new Messages(new PrintWriter(error))))
+                .isEqualTo(ExitCode.INPUT);
         assertThat(error.toString()).isEmpty();
-        assertThat(Braid.printed(ExitCode.DONE, full, new PrintWriter(error))).isEqualTo(ExitCode.FAILED);
+        assertThat(Braid.printed(ExitCode.DONE, full, new Messages(new PrintWriter(error))))
+                .isEqualTo(ExitCode.FAILED);
         assertThat(error.toString()).startsWith("Cannot print the report: ").endsWith("is complete\n");
     }
 

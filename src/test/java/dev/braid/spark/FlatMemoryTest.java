@@ -40,6 +40,7 @@ class FlatMemoryTest {
                     BadRows.FAIL,
                     () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
                     new FusionProgress(),
+                    new TaskCounter(null, 0),
                     null);
             read(rows, WARM);
             long outside = HeldMemory.bytes();

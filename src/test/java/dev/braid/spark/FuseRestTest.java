@@ -76,6 +76,7 @@ class FuseRestTest {
                     bad::add,
                     () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
                     null,
+                    new TaskCounter(null, 0),
                     null);
             List<Row> got = new ArrayList<>();
             PairedRows.external(fused, CONFIG, config).forEachRemaining(got::add);

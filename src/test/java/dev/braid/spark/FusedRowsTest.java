@@ -420,6 +420,7 @@ class FusedRowsTest {
                 badRows,
                 () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
                 progress,
+                new TaskCounter(null, 0),
                 null);
     }
 

@@ -109,6 +109,7 @@ class SerializationTest {
                     BadRows.FAIL,
                     () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
                     progress,
+                    new TaskCounter(null, 0),
                     null);
             PairedRows.external(result, config, checkpoint.config()).forEachRemaining(row -> fused.add(row.toString()));
         }

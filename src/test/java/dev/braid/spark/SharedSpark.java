@@ -34,6 +34,7 @@ public final class SharedSpark implements ParameterResolver {
                 .config("spark.ui.enabled", false)
                 .config("spark.driver.host", "localhost")
                 .config("spark.driver.bindAddress", "127.0.0.1")
+                .config("spark.plugins", FusionPlugin.class.getName())
                 .config("spark.sql.shuffle.partitions", 2)
                 .getOrCreate();
     }

@@ -1,0 +1,72 @@
+package dev.braid.spark;
+
+import java.io.Serializable;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+
+/** What the executors say of themselves while tasks run, as the driver heard it last. Driver only; threads may share it. */
+final class RunningTasks {
+    /** What was heard longer ago is of an executor that is gone, nanoseconds. */
+    private static final long STALE = TimeUnit.SECONDS.toNanos(30);
+
+    /** By executor. */
+    private static final Map<String, Heard> EXECUTORS = new ConcurrentHashMap<>();
+
+    private RunningTasks() {}
+
+    /**
+     * One executor's word.
+     *
+     * @param executor its id
+     * @param tasks the attempts that run on it
+     * @param nativeBytes that its model and buffers take outside of the Java heap
+     */
+    record Report(String executor, List<TaskWork> tasks, long nativeBytes) implements Serializable {
+        boolean isEmpty() {
+            return tasks.isEmpty() && nativeBytes == 0;
+        }
+    }
+
+    private record Heard(Report report, long nanos) {}
+
+    static void heard(Report report) {
+        EXECUTORS.put(report.executor(), new Heard(report, System.nanoTime()));
+    }
+
+    private static List<Report> fresh() {
+        long now = System.nanoTime();
+        EXECUTORS.values().removeIf(heard -> now - heard.nanos() > STALE);
+        return EXECUTORS.values().stream().map(Heard::report).toList();
+    }
+
+    /**
+     * The tasks of a run that are not finished: of each partition the attempt that has come furthest, as only one of them will
+     * count.
+     *
+     * @param finished partitions that are counted already
+     */
+    static List<Work> of(UUID run, Set<Integer> finished) {
+        Map<Integer, TaskWork> furthest = new HashMap<>();
+        for (Report report : fresh()) {
+            for (TaskWork task : report.tasks()) {
+                if (run.equals(task.run()) && !finished.contains(task.partition())) {
+                    furthest.merge(
+                            task.partition(),
+                            task,
+                            (one, other) -> other.work().rows() > one.work().rows() ? other : one);
+                }
+            }
+        }
+        return furthest.values().stream().map(TaskWork::work).toList();
+    }
+
+    /** Bytes outside of the Java heap that the model and its buffers take on all executors. */
+    static long nativeBytes() {
+        return fresh().stream().mapToLong(Report::nativeBytes).sum();
+    }
+}

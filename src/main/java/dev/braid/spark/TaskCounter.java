@@ -1,0 +1,97 @@
+package dev.braid.spark;
+
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Counts what one attempt of a task does, for other threads to read while it runs. Only the task counts, so that a count is
+ * a plain addition and an ordered store, which no row notices.
+ */
+final class TaskCounter implements AutoCloseable {
+    private static final Set<TaskCounter> RUNNING = ConcurrentHashMap.newKeySet();
+    /** Of the attempts that have ended in this JVM. Guarded by the class. */
+    private static Work ended = Work.NONE;
+
+    private final UUID run;
+    private final int partition;
+    private final AtomicLong rows = new AtomicLong();
+    private final AtomicLong tokens = new AtomicLong();
+    private final AtomicLong multiplyAdds = new AtomicLong();
+    private final Map<Reason, AtomicLong> badRows =
+            Stream.of(Reason.values()).collect(Collectors.toMap(reason -> reason, reason -> new AtomicLong()));
+
+    /** A counter that nobody else reads. */
+    TaskCounter(UUID run, int partition) {
+        this.run = run;
+        this.partition = partition;
+    }
+
+    /** The counter of an attempt that begins in this JVM, until it is closed. */
+    static TaskCounter start(UUID run, int partition) {
+        TaskCounter counter = new TaskCounter(run, partition);
+        RUNNING.add(counter);
+        return counter;
+    }
+
+    /** A row is handed out. */
+    void emitted(int rowTokens) {
+        add(rows, 1);
+        add(tokens, rowTokens);
+    }
+
+    /** Matrix products have been computed. */
+    void computed(long products) {
+        add(multiplyAdds, products);
+    }
+
+    /** A row cannot be fused. */
+    void rejected(Reason reason) {
+        add(badRows.get(reason), 1);
+    }
+
+    private static void add(AtomicLong count, long more) {
+        count.lazySet(count.getPlain() + more);
+    }
+
+    /** What the attempt has done so far. */
+    TaskWork soFar() {
+        return new TaskWork(run, partition, work());
+    }
+
+    private Work work() {
+        Map<Reason, Long> bad = new EnumMap<>(Reason.class);
+        badRows.forEach((reason, count) -> {
+            if (count.get() > 0) {
+                bad.put(reason, count.get());
+            }
+        });
+        return new Work(rows.get(), tokens.get(), multiplyAdds.get(), bad);
+    }
+
+    /** The attempt has ended. */
+    @Override
+    public void close() {
+        synchronized (TaskCounter.class) {
+            if (RUNNING.remove(this)) {
+                ended = ended.plus(work());
+            }
+        }
+    }
+
+    /** The attempts that run in this JVM. */
+    static List<TaskWork> running() {
+        return RUNNING.stream().map(TaskCounter::soFar).toList();
+    }
+
+    /** What this JVM has done, in attempts that failed too. */
+    static synchronized Work ofThisJvm() {
+        return RUNNING.stream().map(TaskCounter::work).reduce(ended, Work::plus);
+    }
+}

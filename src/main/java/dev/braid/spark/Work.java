@@ -1,0 +1,26 @@
+package dev.braid.spark;
+
+import java.io.Serializable;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * What was fused, by a task, in a JVM or in a run.
+ *
+ * @param rows that were handed out
+ * @param tokens of these rows: of all modalities, and CLS tokens
+ * @param multiplyAdds of all matrix products; twice as many floating-point operations
+ * @param badRows that cannot be fused, by reason; no entry where there are none
+ */
+public record Work(long rows, long tokens, long multiplyAdds, Map<Reason, Long> badRows) implements Serializable {
+    /** None yet. */
+    public static final Work NONE = new Work(0, 0, 0, Map.of());
+
+    /** Both together. */
+    Work plus(Work other) {
+        Map<Reason, Long> bad = new EnumMap<>(Reason.class);
+        bad.putAll(badRows);
+        other.badRows.forEach((reason, more) -> bad.merge(reason, more, Long::sum));
+        return new Work(rows + other.rows, tokens + other.tokens, multiplyAdds + other.multiplyAdds, bad);
+    }
+}
