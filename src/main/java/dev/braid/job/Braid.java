@@ -117,7 +117,10 @@ public final class Braid {
         Braid braid = new Braid(messages);
         CommandLine commandLine = commandLine(braid).setOut(out).setErr(error);
         Failure failure = new Failure(messages);
-        String name = arguments.length == 0 ? "" : arguments[0];
+        String name = Arrays.stream(arguments)
+                .filter(commandLine.getSubcommands()::containsKey)
+                .findFirst()
+                .orElse(arguments.length == 0 ? "" : arguments[0]);
         commandLine.setParameterExceptionHandler((exception, given) -> failure.report(exception, Optional.empty()));
         commandLine.setExecutionExceptionHandler((exception, subcommand, parsed) -> Stop.requested()
                 ? ExitCode.FAILED

@@ -144,6 +144,8 @@ final class FuseCommand implements Callable<Integer> {
                 commit(output, catalogTable, origin);
                 return ExitCode.DONE;
             }
+            Optional<RunRecord> record = Optional.empty();
+            Manifest manifest;
             try (RunDirectory run = begun.get()) {
                 MemoryPlan memory = MemoryPlan.check(spark, checkpoint, config, input);
                 Verification verification = options.verify(stored, hadoop);
@@ -158,7 +160,7 @@ final class FuseCommand implements Callable<Integer> {
                 }
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
                 Stop.unpublished(() -> progress.finishedRows() + progress.rows());
-                Optional<RunRecord> record = report.map(file -> new RunRecord(
+                record = report.map(file -> new RunRecord(
                         file,
                         spec,
                         spark,
@@ -170,7 +172,9 @@ final class FuseCommand implements Callable<Integer> {
                         keys.toFuse(),
                         memory,
                         progress));
-                Manifest manifest;
+                if (record.isPresent()) {
+                    progress.collectFigures(spark.sparkContext());
+                }
                 try (FusionEngine engine = FusionEngine.open(spark, checkpoint, verification.proof(), config);
                         JobDescription fusing = JobDescription.of(
                                 spark,
@@ -197,9 +201,8 @@ final class FuseCommand implements Callable<Integer> {
                             table -> destination.rows(keys, table, run),
                             () -> Stop.publishing(output.path()));
                     Stop.published(output.path());
-                } catch (RuntimeException | Error failure) {
-                    record.filter(unlessStopped -> !Stop.requested())
-                            .ifPresent(failed -> failed.failed(failure, braid.messages()));
+                } catch (Exception | Error failure) { // Spark throws checked exceptions that it does not declare
+                    failed(record, Optional.empty(), failure);
                     throw failure;
                 }
                 RunReport summary = new RunReport(
@@ -213,14 +216,31 @@ final class FuseCommand implements Callable<Integer> {
                 if (braid.messages().isJson()) {
                     braid.messages().info("Fused", summary.figures());
                 }
-                record.ifPresent(done -> done.published(manifest, out, braid.messages()));
                 if (options.profile) {
                     out.println();
                     out.println(new ProfileReport(progress.stages()));
                 }
+            } catch (Exception | Error failure) {
+                if (record.isEmpty()) { // it failed before it fused
+                    report.ifPresent(ReportFile::removeEarlier);
+                }
+                throw failure;
             }
-            commit(output, catalogTable, origin);
+            try {
+                commit(output, catalogTable, origin);
+            } catch (Exception | Error failure) {
+                failed(record, Optional.of(manifest), failure);
+                throw failure;
+            }
+            record.ifPresent(done -> done.published(manifest, out, braid.messages()));
             return ExitCode.DONE;
+        }
+    }
+
+    /** A page of a run that failed, but not of one that was stopped. */
+    private void failed(Optional<RunRecord> record, Optional<Manifest> manifest, Throwable failure) {
+        if (record.isPresent() && !Stop.requested()) {
+            record.get().failed(manifest, failure, braid.messages());
         }
     }
 

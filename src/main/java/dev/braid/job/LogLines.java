@@ -29,8 +29,12 @@ final class LogLines {
     static void inJson() {
         // Otherwise Spark would configure the log later, where nobody else has, over what is done here.
         new SparkConf(false).initializeLogIfNecessary(false);
-        if (LogManager.getContext(false) instanceof LoggerContext context) {
-            inJson(context);
+        try {
+            if (LogManager.getContext(false) instanceof LoggerContext context) {
+                inJson(context);
+            }
+        } catch (LinkageError otherLog) {
+            // There is no Log4j whose configuration could be changed.
         }
     }
 

@@ -8,6 +8,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.ChecksumFileSystem;
@@ -40,7 +41,7 @@ final class ReportFile {
         try {
             Path named = file.matches("[A-Za-z][A-Za-z0-9+.-]*:/.*") ? new Path(file) : new Path(null, null, file);
             FileSystem system = named.getFileSystem(hadoop);
-            Path path = named.makeQualified(system.getUri(), system.getWorkingDirectory());
+            Path path = withoutLinks(named.makeQualified(system.getUri(), system.getWorkingDirectory()));
             problem = problem(path, output, system);
             if (problem == null) {
                 // A local file gets no checksum beside it.
@@ -54,6 +55,21 @@ final class ReportFile {
                     failure);
         }
         throw new InputException("Cannot write the report '" + file + "': " + problem + "; choose another path");
+    }
+
+    /** Where a local file will be: in the directory that links to it lead to, as the output's path names it. */
+    private static Path withoutLinks(Path path) throws IOException {
+        if (!"file".equals(path.toUri().getScheme())) {
+            return path;
+        }
+        java.nio.file.Path at = java.nio.file.Path.of(path.toUri().getPath());
+        java.nio.file.Path rest = at.getFileName();
+        for (at = at.getParent(); at != null && !Files.exists(at); at = at.getParent()) {
+            rest = at.getFileName().resolve(rest);
+        }
+        return at == null || rest == null
+                ? path
+                : new Path("file", null, at.toRealPath().resolve(rest).toString());
     }
 
     private static String problem(Path path, String output, FileSystem files) throws IOException {
@@ -76,6 +92,15 @@ final class ReportFile {
             }
         }
         return null;
+    }
+
+    /** Removes the page of an earlier run, which would be taken for one of this run; if it cannot, it stays. */
+    void removeEarlier() {
+        try {
+            files.delete(path, false);
+        } catch (IOException unremoved) {
+            // The failure of the run matters more.
+        }
     }
 
     /**

@@ -71,11 +71,19 @@ record RunRecord(
         }
     }
 
-    /** Writes the page of a run that failed. */
-    void failed(Throwable failure, Messages messages) {
+    /**
+     * Writes the page of a run that failed.
+     *
+     * @param manifest of the table, if that was published before
+     */
+    void failed(Optional<Manifest> manifest, Throwable failure, Messages messages) {
         StringWriter message = new StringWriter();
-        new Failure(new Messages(new PrintWriter(message, true))).report(failure, "fuse", false);
-        if (write(Optional.empty(), Optional.of(message.toString().strip()), messages, "why the run failed follows")) {
+        try {
+            new Failure(new Messages(new PrintWriter(message, true))).report(failure, "fuse", false);
+        } catch (RuntimeException | Error untold) { // the failure itself must reach the user
+            failure.addSuppressed(untold);
+        }
+        if (write(manifest, Optional.of(message.toString().strip()), messages, "why the run failed follows")) {
             messages.info(SafeText.message("A report of the failed run is in '" + file + "'"), Map.of());
         }
     }
@@ -84,7 +92,7 @@ record RunRecord(
         try {
             file.write(facts(manifest, failure));
             return true;
-        } catch (Exception | LinkageError unwritten) { // a report is never worth a run
+        } catch (Exception | Error unwritten) { // a report is never worth a run
             messages.error(SafeText.message(
                     "Cannot write the report '" + file + "': expected a path that can be written, got '"
                             + Diagnosis.of(unwritten).cause() + "'; " + rest));

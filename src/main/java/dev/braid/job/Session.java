@@ -51,6 +51,8 @@ final class Session implements AutoCloseable {
             conf.setIfMissing("spark.executor.killOnFatalError.depth", "0");
         }
         if (command.equals("fuse")) {
+            // Tasks return counts and no rows, a few kilobytes each, and there may be hundreds of thousands.
+            conf.setIfMissing("spark.driver.maxResultSize", "0");
             conf.set(PLUGINS, withFusionPlugin(conf.get(PLUGINS, "")));
         }
         // spark-submit names an application after its main class if the user does not name it.

@@ -85,14 +85,14 @@ public final class RunPage {
     }
 
     private String status() {
-        return facts.manifest().isEmpty()
-                ? "failed"
+        return facts.failure().isPresent()
+                ? facts.manifest().isEmpty() ? "failed" : "failed behind the publication"
                 : facts.quarantined().isEmpty() ? "published" : "published, with bad rows";
     }
 
     private void header(Html header) {
         String kind =
-                facts.manifest().isEmpty() ? "failed" : facts.quarantined().isEmpty() ? "good" : "partly";
+                facts.failure().isPresent() ? "failed" : facts.quarantined().isEmpty() ? "good" : "partly";
         header.add("p", "Braid run report").with("class", "kicker");
         header.add("h1", name(facts.output()));
         Html line = header.add("p").with("class", "status");

@@ -68,8 +68,11 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
                 vectors);
         // A task that fails, or that needs no more rows, does not read to the end.
         task.addTaskCompletionListener((TaskCompletionListener) ended -> {
-            fused.close();
-            counter.close();
+            try {
+                fused.close();
+            } finally {
+                counter.close();
+            }
         });
         return fused;
     }

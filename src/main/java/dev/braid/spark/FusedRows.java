@@ -45,7 +45,9 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     private final long begun = System.nanoTime();
     private final long begunMillis = System.currentTimeMillis();
-    private final Figures figures = new Figures();
+    /** Null where nobody asks for them. */
+    private final Figures figures;
+
     private final boolean hasAttention;
 
     /** Null before the first row and after the last one, as are the fields below. */
@@ -110,6 +112,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         this.badRows = badRows;
         this.lender = lender;
         this.progress = progress;
+        this.figures = progress != null && progress.collectsFigures() ? new Figures() : null;
         this.hasAttention =
                 layout.fused().stream().anyMatch(column -> column.readout().equals(Optional.of(Readout.ATTENTION)));
         this.counter = counter;
@@ -226,6 +229,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             counter.emitted(lastTokens);
             if (progress != null) {
                 progress.emitted(fusedRow.tokens(), row.truncated(), hash);
+            }
+            if (figures != null) {
                 figures.row(fusedRow.tokens(), fusedRow.lengths(), hasAttention ? fusedRow.attention() : null);
             }
         } catch (UnfitValueException unfit) {
@@ -250,18 +255,30 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     public synchronized void close() {
         closed = true;
         if (borrowed != null) {
-            stopwatch().lap(Stage.WRITE);
-            if (progress != null) {
-                progress.ended(stopwatch());
-                figures.ended(begunMillis, System.currentTimeMillis(), jvm(), MemoryPeak.here());
-                progress.ended(figures);
-                progress.endTask(counter);
+            try {
+                count();
+            } finally {
+                givenBack = System.nanoTime();
+                borrowed.close();
+                borrowed = null;
+                fusedRow = null;
+                packed.clear();
+                if (progress == null) {
+                    counter.close();
+                }
             }
-            givenBack = System.nanoTime();
-            borrowed.close();
-            borrowed = null;
-            fusedRow = null;
-            packed.clear();
+        }
+    }
+
+    private void count() {
+        stopwatch().lap(Stage.WRITE);
+        if (progress != null) {
+            progress.ended(stopwatch());
+            progress.endTask(counter);
+        }
+        if (figures != null) {
+            figures.ended(begunMillis, System.currentTimeMillis(), jvm(), MemoryPeak.here());
+            progress.ended(figures);
         }
     }
 

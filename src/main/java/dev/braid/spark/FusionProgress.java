@@ -7,12 +7,9 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkContext;
-import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.LongAccumulator;
 
 /**
@@ -29,11 +26,13 @@ public final class FusionProgress implements Serializable {
     private final LongAccumulator fingerprint = new LongAccumulator();
     private final Map<Stage, LongAccumulator> nanos = perStage();
     private final Map<Stage, LongAccumulator> multiplyAdds = perStage();
-    private final FiguresAccumulator figures = new FiguresAccumulator();
+    /** Null unless a run report is asked for: each task's result carries what it counted. */
+    private FiguresAccumulator figures;
+
     /** The run, as its tasks call it. */
     private final UUID id = UUID.randomUUID();
-    /** What each finished task did, so that it is not counted as a running one. */
-    private final CollectionAccumulator<TaskWork> finishedTasks = new CollectionAccumulator<>();
+    /** What finished tasks did, so that they are not counted as running ones. */
+    private final FinishedTasks finishedTasks = new FinishedTasks();
 
     /** The run that began last in this driver; null before the first one. */
     private static volatile FusionProgress latest;
@@ -65,10 +64,15 @@ public final class FusionProgress implements Serializable {
         spark.register(progress.fingerprint);
         progress.nanos.values().forEach(spark::register);
         progress.multiplyAdds.values().forEach(spark::register);
-        spark.register(progress.figures);
         spark.register(progress.finishedTasks);
         latest = progress;
         return progress;
+    }
+
+    /** Has tasks count what a run report shows, too. To be called before the first one. */
+    public void collectFigures(SparkContext spark) {
+        figures = new FiguresAccumulator();
+        spark.register(figures);
     }
 
     /** Rows that were handed out: not those of files that were finished before, nor those that cannot be fused. */
@@ -97,10 +101,10 @@ public final class FusionProgress implements Serializable {
      * finished. Bad rows include those that an earlier run or the audit of the keys has found.
      */
     public Work now() {
-        List<TaskWork> finished = finishedTasks.value();
-        Set<Integer> partitions = finished.stream().map(TaskWork::partition).collect(Collectors.toSet());
-        return Stream.concat(finished.stream().map(TaskWork::work), RunningTasks.of(id, partitions).stream())
-                .reduce(new Work(0, 0, 0, badBefore), Work::plus);
+        synchronized (finishedTasks) { // no task ends between the two
+            return RunningTasks.of(id, finishedTasks::has).stream()
+                    .reduce(new Work(0, 0, 0, badBefore).plus(finishedTasks.value()), Work::plus);
+        }
     }
 
     /** The same of the run that began last in this driver, with the files that an earlier run had finished. */
@@ -169,9 +173,14 @@ public final class FusionProgress implements Serializable {
                 .toList();
     }
 
-    /** What the tasks that have ended counted for a run report. */
+    /** What the tasks that have ended counted for a run report; empty unless {@link #collectFigures} asked for it. */
     public Figures figures() {
-        return figures.value();
+        return figures == null ? new Figures() : figures.value();
+    }
+
+    /** In a task: whether a run report is asked for. */
+    boolean collectsFigures() {
+        return figures != null;
     }
 
     /** In a task: matrix products have been computed. */

@@ -4,10 +4,10 @@ import java.io.Serializable;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntPredicate;
 
 /** What the executors say of themselves while tasks run, as the driver heard it last. Driver only; threads may share it. */
 final class RunningTasks {
@@ -48,13 +48,13 @@ final class RunningTasks {
      * The tasks of a run that are not finished: of each partition the attempt that has come furthest, as only one of them will
      * count.
      *
-     * @param finished partitions that are counted already
+     * @param finished whether a partition is counted already
      */
-    static List<Work> of(UUID run, Set<Integer> finished) {
+    static List<Work> of(UUID run, IntPredicate finished) {
         Map<Integer, TaskWork> furthest = new HashMap<>();
         for (Report report : fresh()) {
             for (TaskWork task : report.tasks()) {
-                if (run.equals(task.run()) && !finished.contains(task.partition())) {
+                if (run.equals(task.run()) && !finished.test(task.partition())) {
                     furthest.merge(
                             task.partition(),
                             task,

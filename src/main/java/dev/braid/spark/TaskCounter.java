@@ -85,9 +85,12 @@ final class TaskCounter implements AutoCloseable {
         }
     }
 
-    /** The attempts that run in this JVM. */
+    /** The attempts that run in this JVM, of runs that count them. */
     static List<TaskWork> running() {
-        return RUNNING.stream().map(TaskCounter::soFar).toList();
+        return RUNNING.stream()
+                .filter(counter -> counter.run != null)
+                .map(TaskCounter::soFar)
+                .toList();
     }
 
     /** What this JVM has done, in attempts that failed too. */

@@ -47,8 +47,8 @@ class CommandsTest {
                         "verified     4 rows, largest error [0-9]\\.[0-9]e-0[5-9]\nrows         390\ntokens       [0-9,]+\n"
                                 + "fingerprint  [0-9a-f]{16}\nseconds      [0-9.]+\ntokens/s     [0-9,]+\n"
                                 + "GFLOP/s      [0-9.]+\noutput       file:" + directory.toRealPath()
-                                + "/fused\nreport       file:" + directory.toRealPath() + "/report.html\n\n"
-                                + "stage         seconds      %  GFLOP/s\n(?s:.*)");
+                                + "/fused\n\nstage         seconds      %  GFLOP/s\n(?s:.*)report       file:"
+                                + directory.toRealPath() + "/report.html\n");
         assertThat(directory.resolve("fused/_SUCCESS")).exists();
         assertThat(Files.readString(directory.resolve("report.html")))
                 .contains("<b>390</b><span>rows fused</span>", "<th scope=\"row\">features.visual</th><td>" + DEMO);

@@ -93,4 +93,28 @@ class ReportedRunTest {
         assertThat(outcome.error()).contains("expected a file outside of the output");
         assertThat(directory.resolve("out")).doesNotExist();
     }
+
+    @Test
+    void aReportBehindALinkToTheOutputIsRefusedToo() throws IOException {
+        input.add(rows(0, 5, 1));
+        Files.createSymbolicLink(directory.resolve("link"), directory);
+
+        Outcome outcome = input.fuse("out", "--report=" + directory.resolve("link/out/report.html"));
+
+        assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
+        assertThat(outcome.error()).contains("expected a file outside of the output");
+    }
+
+    @Test
+    void aRunThatFailsBeforeItFusesLeavesNoPageOfAnEarlierOne() throws IOException {
+        Files.writeString(page, "published yesterday");
+        input.add(rows(0, 5, 1));
+        input.add(rows(0, 5, 1));
+
+        Outcome outcome = input.fuse("out", "--report=" + page);
+
+        assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
+        assertThat(outcome.error()).contains("expected every key once");
+        assertThat(page).doesNotExist();
+    }
 }

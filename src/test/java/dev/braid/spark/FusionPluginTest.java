@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
@@ -68,12 +67,12 @@ class FusionPluginTest {
         RunningTasks.heard(new RunningTasks.Report(
                 "2", List.of(new TaskWork(run, 0, work(3)), new TaskWork(run, 1, work(2))), 24));
 
-        assertThat(RunningTasks.of(run, Set.of())).containsExactlyInAnyOrder(work(5), work(2));
-        assertThat(RunningTasks.of(run, Set.of(0))).containsExactly(work(2));
+        assertThat(RunningTasks.of(run, partition -> false)).containsExactlyInAnyOrder(work(5), work(2));
+        assertThat(RunningTasks.of(run, partition -> partition == 0)).containsExactly(work(2));
         assertThat(RunningTasks.nativeBytes()).isGreaterThanOrEqualTo(1024);
         RunningTasks.heard(new RunningTasks.Report("1", List.of(), 0));
         RunningTasks.heard(new RunningTasks.Report("2", List.of(), 0));
-        assertThat(RunningTasks.of(run, Set.of())).isEmpty();
+        assertThat(RunningTasks.of(run, partition -> false)).isEmpty();
     }
 
     @Test
@@ -93,6 +92,30 @@ class FusionPluginTest {
         assertThat(running.badRows().get(Reason.TOO_LONG))
                 .isEqualTo(before.badRows().getOrDefault(Reason.TOO_LONG, 0L) + 1);
         assertThat(TaskCounter.running()).doesNotContain(counter.soFar());
+    }
+
+    @Test
+    void finishedTasksAreAddedUpAndTheirPartitionsKnown() {
+        FinishedTasks ofDriver = new FinishedTasks();
+        assertThat(ofDriver.isZero()).isTrue();
+        for (int partition : new int[] {3, 100_000}) {
+            FinishedTasks ofTask = new FinishedTasks();
+            ofTask.add(new TaskWork(null, partition, work(partition)));
+            ofDriver.merge(ofTask);
+        }
+        ofDriver.merge(new FinishedTasks());
+
+        assertThat(ofDriver.value()).isEqualTo(work(3).plus(work(100_000)));
+        assertThat(ofDriver.has(3)).isTrue();
+        assertThat(ofDriver.has(4)).isFalse();
+        assertThat(ofDriver.isZero()).isFalse();
+    }
+
+    @Test
+    void aCounterOfNoRunIsNotSent() {
+        try (TaskCounter counter = TaskCounter.start(null, 5)) {
+            assertThat(TaskCounter.running()).doesNotContain(counter.soFar());
+        }
     }
 
     @Test
