@@ -4,11 +4,11 @@ import dev.braid.InputException;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunPage;
 import dev.braid.spark.Diagnosis;
+import dev.braid.spark.Place;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.ChecksumFileSystem;
@@ -39,9 +39,8 @@ final class ReportFile {
         }
         String problem;
         try {
-            Path named = file.matches("[A-Za-z][A-Za-z0-9+.-]*:/.*") ? new Path(file) : new Path(null, null, file);
-            FileSystem system = named.getFileSystem(hadoop);
-            Path path = withoutLinks(named.makeQualified(system.getUri(), system.getWorkingDirectory()));
+            Path path = Place.toWrite(file, hadoop);
+            FileSystem system = path.getFileSystem(hadoop);
             problem = problem(path, output, system);
             if (problem == null) {
                 // A local file gets no checksum beside it.
@@ -55,21 +54,6 @@ final class ReportFile {
                     failure);
         }
         throw new InputException("Cannot write the report '" + file + "': " + problem + "; choose another path");
-    }
-
-    /** Where a local file will be: in the directory that links to it lead to, as the output's path names it. */
-    private static Path withoutLinks(Path path) throws IOException {
-        if (!"file".equals(path.toUri().getScheme())) {
-            return path;
-        }
-        java.nio.file.Path at = java.nio.file.Path.of(path.toUri().getPath());
-        java.nio.file.Path rest = at.getFileName();
-        for (at = at.getParent(); at != null && !Files.exists(at); at = at.getParent()) {
-            rest = at.getFileName().resolve(rest);
-        }
-        return at == null || rest == null
-                ? path
-                : new Path("file", null, at.toRealPath().resolve(rest).toString());
     }
 
     private static String problem(Path path, String output, FileSystem files) throws IOException {

@@ -74,10 +74,7 @@ public final class FusedTable {
             Collection<String> inputs,
             Configuration hadoop) {
         try {
-            Path path = TablePath.parse(output, hadoop);
-            if (path.toUri().getScheme().equals("file")) {
-                path = Place.of(path, hadoop).path();
-            }
+            Path path = Place.toWrite(output, hadoop);
             FusedTable table = new FusedTable(path, overwrite, chosen, hadoop);
             table.check.refuseOverlap(inputs, hadoop);
             // A run that was killed may have published half of it.

@@ -26,7 +26,7 @@ import org.apache.hadoop.security.AccessControlException;
  * @param inodes what the local file system calls the path and each directory above it, as far as they exist: bind mounts
  *     and spellings that differ in case share them
  */
-record Place(Path path, Set<String> stores, List<Object> inodes) {
+public record Place(Path path, Set<String> stores, List<Object> inodes) {
     private static final int MOST_LINKS = 40;
 
     /** Schemes that lead to one store, by the name of which {@link #stores} calls it. */
@@ -50,6 +50,18 @@ record Place(Path path, Set<String> stores, List<Object> inodes) {
     static Path qualified(Path path, Configuration hadoop) throws IOException {
         FileSystem files = path.getFileSystem(hadoop);
         return path.makeQualified(files.getUri(), files.getWorkingDirectory());
+    }
+
+    /**
+     * The path to write to that a text names: the links of a local one are followed, any other is as Hadoop resolves it.
+     *
+     * @throws IOException if the storage cannot be asked
+     */
+    public static Path toWrite(String text, Configuration hadoop) throws IOException {
+        Path qualified = TablePath.parse(text, hadoop);
+        return qualified.toUri().getScheme().equals("file")
+                ? of(qualified, hadoop).path()
+                : qualified;
     }
 
     /**

@@ -26,8 +26,7 @@ final class TablePath {
     /** The qualified path of a text: a URI if a scheme and {@code :/} begin it, else a path with any characters. */
     static Path parse(String text, Configuration hadoop) throws IOException {
         Path path = text.matches("[A-Za-z][A-Za-z0-9+.-]*:/.*") ? new Path(text) : new Path(null, null, text);
-        FileSystem files = path.getFileSystem(hadoop);
-        return path.makeQualified(files.getUri(), files.getWorkingDirectory());
+        return Place.qualified(path, hadoop);
     }
 
     /**
