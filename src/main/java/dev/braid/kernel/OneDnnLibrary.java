@@ -38,13 +38,12 @@ final class OneDnnLibrary implements KernelLibrary {
 
     /**
      * The most threads on which no product's sums are shared out, after oneDNN's {@code brgemm_matmul_utils.cpp}: on more,
-     * the bits would tell their number. {@link OneDnnLinears} says what holds for long sums.
+     * the bits would tell their number. With AMX, products of bfloat16 have been seen to have other bits on two threads
+     * already. {@link OneDnnLinears} says what holds for long sums.
      */
     private int mostThreads() {
-        if (!uses(dnnl_cpu_isa_avx2)) {
-            return 1;
-        }
-        return bfloat16 && uses(dnnl_cpu_isa_avx512_core_amx) ? 15 : Integer.MAX_VALUE;
+        boolean sharesOut = !uses(dnnl_cpu_isa_avx2) || (bfloat16 && uses(dnnl_cpu_isa_avx512_core_amx));
+        return sharesOut ? 1 : Integer.MAX_VALUE;
     }
 
     /** The largest set of instructions below AVX512-BF16 that oneDNN uses here. */

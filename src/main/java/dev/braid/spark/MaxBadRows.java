@@ -66,10 +66,12 @@ public final class MaxBadRows implements Serializable {
      */
     public void check(long bad, long rows) {
         if (exceeded(bad, rows)) {
-            throw new InputException("Cannot fuse: expected at most " + text + (percent ? " of " : " bad rows of ")
-                    + Shown.count(rows, "row") + (percent ? " to be bad" : "") + " (--max-bad-rows), got at least "
-                    + bad
-                    + "; the quarantine says why, or raise --max-bad-rows");
+            throw new InputException(
+                    "Cannot fuse: expected at most " + text + (percent ? " of " : " bad rows of ")
+                            + Shown.count(rows, "row") + (percent ? " to be bad" : "")
+                            + " (--max-bad-rows), got at least "
+                            + bad
+                            + "; nothing is published; with a higher --max-bad-rows, the quarantine says what is wrong with each");
         }
     }
 

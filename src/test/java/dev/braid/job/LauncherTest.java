@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -78,6 +79,7 @@ class LauncherTest {
             Files.copy(Path.of(file), home.resolve(file), StandardCopyOption.COPY_ATTRIBUTES);
         }
         Files.createDirectories(home.resolve("src/main/java"));
+        Files.createDirectories(home.resolve("src/main/resources"));
         Files.createDirectories(home.resolve("target"));
         Files.writeString(home.resolve("pom.xml"), "<project/>");
         jar = Files.writeString(home.resolve("target/braid.jar"), "a jar");
@@ -87,7 +89,7 @@ class LauncherTest {
         }
         Files.writeString(home.resolve("target/braid.jsa"), "");
         FileTime before = FileTime.from(Instant.now().minusSeconds(60));
-        for (String source : List.of("pom.xml", "src/main/java")) {
+        for (String source : List.of("pom.xml", "src/main/java", "src/main/resources")) {
             Files.setLastModifiedTime(home.resolve(source), before);
         }
         java("");
@@ -543,6 +545,30 @@ class LauncherTest {
                 .doesNotContain("--files");
     }
 
+    @Test
+    void driversOfAStandaloneClusterStartWithWhatSparkNeedsOfJava() throws Exception {
+        program("spark-submit", saysItsArguments());
+        String opens = Files.readAllLines(Path.of("conf/jvm.options")).stream()
+                .filter(line -> line.startsWith("--add-opens="))
+                .collect(Collectors.joining(" "));
+
+        assertThat(opens).contains("--add-opens=java.base/sun.nio.ch=ALL-UNNAMED");
+        assertThat(start("jobs/fuse.sh", "--master", "spark://h:7077", "--deploy-mode", "cluster", "--")
+                        .out())
+                .containsSubsequence("--driver-java-options", opens);
+        assertThat(start(
+                                "jobs/verify.sh",
+                                "--master=spark://h:7077",
+                                "--deploy-mode=cluster",
+                                "--driver-java-options=-Da=b -Dc=d",
+                                "--")
+                        .out())
+                .as("behind the user's own, since the last ones count")
+                .containsSubsequence("--driver-java-options", "-Da=b -Dc=d " + opens);
+        assertThat(start("jobs/fuse.sh", "--master", "spark://h:7077", "--").out())
+                .doesNotContain("--driver-java-options");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"SPARK_CONF_DIR", "SPARK_HOME", "spark-submit"})
     void sparksOwnSettingsSayThatTheDriverIsOnTheCluster(String where) throws Exception {
@@ -624,6 +650,19 @@ class LauncherTest {
         start("jobs/fuse.sh");
 
         assertThat(Files.readAllLines(directory.resolve("built"))).containsExactly("again");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"src/main/java/A.java", "src/main/resources/a.html"})
+    void whatIsNewerThanTheJarIsBuiltIntoIt(String file) throws Exception {
+        program("mvn", "touch '" + directory + "/built'; echo spark-a.jar > target/spark.classpath");
+
+        start("jobs/fuse.sh");
+        assertThat(directory.resolve("built")).doesNotExist();
+        Path source = Files.createFile(home.resolve(file));
+        Files.setLastModifiedTime(source, FileTime.from(Instant.now().plusSeconds(60)));
+        start("jobs/fuse.sh");
+        assertThat(directory.resolve("built")).exists();
     }
 
     @Test

@@ -72,7 +72,7 @@ class RejectedRowsTest {
         assertThat(all.rows()).as("two bad keys, and a row of each task").isEqualTo(42);
         RejectedRows tooMany = start(quarantine("41"));
         assertThatThrownBy(() -> tooMany.await(run(everyRowIsBad(tooMany))))
-                .hasMessageEndingWith("raise --max-bad-rows");
+                .hasMessageEndingWith("the quarantine says what is wrong with each");
     }
 
     @Test
