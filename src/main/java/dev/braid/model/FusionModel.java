@@ -12,11 +12,13 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
@@ -188,6 +190,28 @@ public final class FusionModel implements AutoCloseable {
         finalNorm.ifPresent(norm -> normalise(workspace, norm));
         pooler.ifPresent(pooling -> pooling.pool(workspace));
         workspace.stopwatch().lap(Stage.POOL);
+    }
+
+    /**
+     * Fuses one row of arrays of ND4J's, without Spark.
+     *
+     * @param row as in {@link #fuse(List)}
+     */
+    public FusedArrays fuse(Map<String, INDArray> row) {
+        return fuse(List.of(row));
+    }
+
+    /**
+     * Fuses rows of arrays of ND4J's, without Spark, on the calling thread. Features that lie row by row in float32 are read where
+     * they are, others are converted first.
+     *
+     * @param rows per row and modality, by its name in config.json, an array [tokens, feature size] of any numeric type
+     * @return the same bits as a Spark job's, whatever rows come together
+     * @throws InputException if there is no row, a modality is missing or unknown, or an array has another shape or a number
+     *     that is not finite
+     */
+    public FusedArrays fuse(List<Map<String, INDArray>> rows) {
+        return ArrayFusion.run(this, rows);
     }
 
     private static void normalise(FusionWorkspace workspace, Norm norm) {
