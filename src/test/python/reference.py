@@ -145,6 +145,7 @@ def kept_tokens(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def error(actual: Tensor, reference: Tensor) -> float:
-    """Returns the largest |actual - reference| / max(1, |reference|)."""
+    """Returns the largest |actual - reference|, relative to the root mean square of its row of `reference`."""
     wide = reference.double()
-    return float(((actual.double() - wide).abs() / wide.abs().clamp(min=1.0)).max())
+    rms = wide.square().mean(dim=-1, keepdim=True).sqrt()
+    return float(((actual.double() - wide).abs() / rms).max())

@@ -256,4 +256,18 @@ SEED_CASES = (
             ("transformer_encoder.layers.1.self_attn.in_proj_weight", 12.0),
         ),
     ),
+    FusionCase(
+        "small-outputs",
+        "every output is below 1e-4: zeros are within 1e-4 of it",
+        seed=23,
+        modalities=SMALL,
+        hidden_size=16,
+        heads=2,
+        layers=2,
+        intermediate_size=24,
+        scales=(
+            ("transformer_encoder.layers.1.norm2.weight", 1e-5),
+            ("transformer_encoder.layers.1.norm2.bias", 1e-5),
+        ),
+    ),
 )

@@ -14,7 +14,7 @@ from reference import Reference, error, pool, run_alone, run_batch
 
 Change = Callable[[Reference], None]
 
-#: Least error that a wrong variant must cause, relative to max(1, |x|).
+#: Least error that a wrong variant must cause, relative to the root mean square of its row.
 LEAST_ERROR = 1e-3
 
 #: The two forms of GELU are close.

@@ -185,8 +185,10 @@ def refuse_embedding(
             hint = "pass cls_token= where the first is a learned token" if len(x) == len(own) + 1 else ""
             raise ExportError(subject, expected, f"{len(x)} tokens, not {len(own)}, in row {i}", hint)
     deltas: dict[str, list[Tensor]] = {modality["name"]: [] for modality in reference.config["modalities"]}
+    size = torch.cat(entered).square().mean().sqrt()
     for row, x, own in zip(rows, entered, described):
-        of_modalities = (x - own)[1:] if reference.config["cls_token"] else x - own
+        delta = (x - own) / size
+        of_modalities = delta[1:] if reference.config["cls_token"] else delta
         parts = torch.split(of_modalities, [len(row[name]) for name in deltas])
         for name, part in zip(deltas, parts):
             deltas[name].append(part)
@@ -204,9 +206,9 @@ def refuse_embedding(
 
 
 def alike(parts: list[Tensor]) -> bool:
-    """Whether tensors [S, D] of several S hold the same rows as far as both go."""
+    """Whether tensors [S, D] of several S hold the same rows as far as both go, to within the tolerance."""
     longest = max(parts, key=len)
-    return len(parts) > 1 and all(error(part, longest[: len(part)]) <= TOLERANCE for part in parts)
+    return len(parts) > 1 and all(float((part - longest[: len(part)]).abs().max()) <= TOLERANCE for part in parts)
 
 
 def prove(

@@ -58,7 +58,8 @@ def export(
         a row per modality in token order, a row per position within a modality (one table for all, or one each).
     pooler: the Linear of tanh(Linear(first token)).
     pooling: `none`, `cls`, `mean`, `max`, `last` or `pooler`, needed where the module returns neither tokens nor a
-        vector of hidden size. A vector tells how it is pooled; with tokens alone it is `pooler` if named, else `mean`.
+        vector of hidden size, or a vector that several of them give. A vector tells how it is pooled; with tokens alone
+        it is `pooler` if named, else `mean`.
 
     Raises ExportError, which says what to name.
     """

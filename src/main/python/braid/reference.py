@@ -29,7 +29,7 @@ class Reference:
 
     def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         self.config = config
-        self.tensors = {name: tensor.float() for name, tensor in tensors.items()}
+        self.tensors = {name: tensor.to("cpu", torch.float32) for name, tensor in tensors.items()}
         self.prefixes: Mapping[str, str] = config.get("tensor_prefixes", {})
         self.heads: int = config["num_attention_heads"]
         self.activation = ACTIVATIONS[config["hidden_act"]]

@@ -24,8 +24,9 @@ def pooling(
 ) -> str:
     """How tokens become a vector: as the module does, which a name has to agree with; `named` where it does not tell.
 
-    Where it returns tokens alone, the default is `pooler` if there is one, else `mean`. Refuses tokens and vectors of
-    its own making, and a LayerNorm that reads the fused tokens unless it returns them without that norm.
+    Where it returns tokens alone, the default is `pooler` if there is one, else `mean`. Refuses a vector that several
+    poolings give, as they do with rows of one token, tokens and vectors of its own making, and a LayerNorm that reads
+    the fused tokens unless it returns them without that norm.
     """
     known = [*POOLINGS, "pooler"] if pooler else list(POOLINGS)
     if named is not None and named not in (*known, "none"):
@@ -49,6 +50,10 @@ def pooling(
             got = f"one that pools them by {quoted(agreeing)}" if agreeing else "another"
             hint = f"pass pooling='{agreeing[0]}'" if agreeing else norm_hint(encoder, traces)
             raise ExportError(subject, f"{wanted} by {one_of}", got, hint)
+        if named is None and len(agreeing) > 1:
+            wanted = f"the vector that the module returns to tell how it pools the fused tokens, by one of {quoted(known)}"
+            hint = "pass pooling=, or rows of several tokens"
+            raise ExportError(subject, wanted, f"one that {quoted(agreeing)} give alike", hint)
         return named or agreeing[0]
     if named is None and not pooler and not all(x or y for x, y in zip(tokens, vectors)):
         wanted = f"the module to return tokens or a vector of {len(traces[0].fused[0])} numbers, which tell the pooling"

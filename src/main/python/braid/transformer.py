@@ -74,7 +74,9 @@ class FusionTransformer(JavaTransformer, DefaultParamsReadable["FusionTransforme
     onMissingModality = _param("onMissingModality", "what a null feature does: fail, or fuse-rest", TypeConverters.toString)
     noVerify = _param("noVerify", "whether golden.safetensors is not replayed first", TypeConverters.toBoolean)
     tolerance = _param(
-        "tolerance", "how far a number may be from golden.safetensors, relative to max(1, |x|)", TypeConverters.toFloat
+        "tolerance",
+        "how far a number may be from golden.safetensors, relative to the root mean square of its vector",
+        TypeConverters.toFloat,
     )
 
     @keyword_only

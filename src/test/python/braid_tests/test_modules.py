@@ -12,6 +12,7 @@ import torch
 from modules import HIDDEN, MODULES, TEXT, VISUAL, Fusion, Seed, images_and_texts, pair, randomised
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 import braid
 from braid.golden import error, read_rows
@@ -191,6 +192,42 @@ def test_the_module_stays_as_it_was_and_its_dtype_is_kept(tmp_path: Path) -> Non
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
     assert not any(part._forward_hooks for part in module.modules())
     assert {tensor.dtype for tensor in load_file(tmp_path / "model.safetensors").values()} == {torch.bfloat16}
+
+
+class Elsewhere(Tensor):
+    """A tensor on a device of its own, as on a GPU: operations do not mix it with tensors of the CPU."""
+
+    held: Tensor
+
+    @staticmethod
+    def __new__(cls, held: Tensor) -> Elsewhere:
+        made = Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype, device="meta")  # type: ignore[attr-defined]
+        made.held = held
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        flat = tree_leaves((args, kwargs))
+        if any(isinstance(x, Tensor) and not isinstance(x, Elsewhere) for x in flat):
+            raise RuntimeError("Expected all tensors to be on the same device")
+        held = tree_map_only(Elsewhere, lambda x: x.held, (args, kwargs or {}))
+        to_cpu = (kwargs or {}).get("device") == torch.device("cpu")
+        result = operation(*held[0], **held[1])
+        return result if to_cpu else tree_map_only(Tensor, Elsewhere, result)
+
+
+def test_a_module_on_another_device_gives_the_same_files(tmp_path: Path) -> None:
+    for name in ("seed", "embeddings"):
+        build, make_sample, parts = MODULES[name]
+        module = randomised(build())
+        braid.export(module, tmp_path / name, make_sample(), **parts(module))
+        for part in module.modules():
+            for key, parameter in list(part.named_parameters(recurse=False)):
+                part.register_parameter(key, nn.Parameter(Elsewhere(parameter.detach())))
+        braid.export(module, tmp_path / f"{name} elsewhere", make_sample(), **parts(module))
+        assert all(isinstance(parameter, Elsewhere) for parameter in module.parameters())
+        for file in (tmp_path / name).iterdir():
+            assert file.read_bytes() == (tmp_path / f"{name} elsewhere" / file.name).read_bytes()
 
 
 def test_parts_that_running_cannot_find_are_named(tmp_path: Path) -> None:

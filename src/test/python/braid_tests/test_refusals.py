@@ -23,6 +23,7 @@ from modules import (
     randomised,
     sample,
 )
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -110,6 +111,15 @@ def two_kinds_of_layers() -> nn.Module:
 def with_other_layer() -> nn.Module:
     module = Seed()
     module.transformer_encoder = nn.TransformerEncoder(OtherLayer(HIDDEN, 4, 36, batch_first=True), 2)
+    return module
+
+
+def with_small_outputs(module: nn.Module) -> nn.Module:
+    """Every layer's outputs are below 1e-4, as far as they are from zero."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if "norm2" in name:
+                parameter *= 1e-5
     return module
 
 
@@ -208,3 +218,11 @@ def test_rows_that_no_sample_reached_are_finite_too(tmp_path: Path) -> None:
     with pytest.raises(braid.ExportError, match="tensor 'position_embeddings.img.weight': expected finite numbers"):
         braid.export(module, tmp_path / "model", images_and_texts(), **named_embeddings(module))
     assert not (tmp_path / "model").exists()
+
+
+def test_small_outputs_are_held_as_closely_as_large_ones(tmp_path: Path) -> None:
+    with pytest.raises(braid.ExportError, match="within 1e-04 of what the layer's parts compute"):
+        braid.export(with_small_outputs(randomised(with_other_layer())), tmp_path / "model", pair())
+    assert not (tmp_path / "model").exists()
+    braid.export(with_small_outputs(randomised(Seed())), tmp_path / "model", pair())
+    assert 1e-6 < float(load_file(tmp_path / "model" / "golden.safetensors")["fused"].abs().max()) < 1e-4

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from modules import HIDDEN, Fusion, NormBehind, Seed, images_and_texts, pair, randomised
+from modules import HIDDEN, VISUAL, Fusion, NormBehind, Seed, images_and_texts, pair, randomised
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -135,3 +135,24 @@ def test_the_encoder_alone_is_exported_by_a_call_that_returns_none(tmp_path: Pat
     braid.export(module, tmp_path, pair(), call=alone, pooling="mean")
     config = json.loads((tmp_path / "config.json").read_text())
     assert (config["final_layer_norm"], config["pooling"]) == (False, "mean")
+
+
+def test_of_several_poolings_that_agree_one_is_named(tmp_path: Path) -> None:
+    class FirstToken(Seed):
+        def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+            return self.transformer_encoder(self.visual_extractor(visual))[:, 0]
+
+    def visual_alone(module: Any, row: dict[str, Tensor]) -> Any:
+        return module(row["visual"][None], None)
+
+    one_token = {"visual": [torch.randn(1, VISUAL) for _ in range(3)]}
+    module = randomised(FirstToken())
+    message = "got one that 'mean', 'max', 'cls', 'last' give alike; pass pooling=, or rows of several tokens"
+    with pytest.raises(braid.ExportError, match=message):
+        braid.export(module, tmp_path / "model", one_token, call=visual_alone)
+    assert not (tmp_path / "model").exists()
+    braid.export(module, tmp_path / "named", one_token, call=visual_alone, pooling="cls")
+    assert json.loads((tmp_path / "named" / "config.json").read_text())["pooling"] == "cls"
+    several = {"visual": [*one_token["visual"], torch.randn(3, VISUAL)]}
+    braid.export(module, tmp_path / "model", several, call=visual_alone)
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["pooling"] == "cls"

@@ -43,7 +43,7 @@ class ArchitectureTest {
 
     /** The rooms that may use a library, by the root of its packages. */
     private static final Map<String, Set<String>> LIBRARIES = Map.ofEntries(
-            Map.entry("org.nd4j", Set.of("kernel")),
+            Map.entry("org.nd4j", Set.of("kernel", "model")),
             Map.entry("org.bytedeco", Set.of("kernel")),
             Map.entry("com.codahale.metrics", Set.of("spark")),
             Map.entry("com.fasterxml.jackson", Set.of("checkpoint", "spark", "job", "report")),

@@ -25,6 +25,11 @@ public record Checkpoint(ModelConfig config, ModelWeights weights) implements Se
         return Inspection.read(directory, hadoop).checkpoint();
     }
 
+    /** As above, with Hadoop's default configuration, which reads local directories. */
+    public static Checkpoint read(String directory) {
+        return read(directory, new Configuration());
+    }
+
     /**
      * The same model, pooling as asked for.
      *

@@ -12,7 +12,7 @@ final class TensorReading implements ModelTensors.Visitor {
     /** What several parts share is held once. */
     private final Map<Slice, StoredTensor> read = new HashMap<>();
 
-    private record Slice(String tensor, int slice) {}
+    private record Slice(String tensor, int slice, int slices) {}
 
     TensorReading(WeightFiles files, List<String> problems) {
         this.files = files;
@@ -23,7 +23,7 @@ final class TensorReading implements ModelTensors.Visitor {
     public StoredTensor visit(ExpectedTensor expected, int slice, int slices) {
         String name = expected.name();
         return files.entries().containsKey(name)
-                ? read.computeIfAbsent(new Slice(name, slice), key -> read(name, slice, slices))
+                ? read.computeIfAbsent(new Slice(name, slice, slices), key -> read(name, slice, slices))
                 : null;
     }
 

@@ -12,9 +12,9 @@ final class ToleranceOption {
             converter = Positive.class,
             defaultValue = "1e-4",
             description =
-                    "How far a number may be from the one in golden.safetensors, relative to max(1, |x|), in fp32."
-                            + " In bf16 every pooled vector (every token where the model does not pool) also needs a"
-                            + " cosine of at least 0.999 with PyTorch's. Default: ${DEFAULT-VALUE}.")
+                    "How far a number may be from the one in golden.safetensors in fp32, relative to the root mean square of its"
+                            + " vector. In fp32 and bf16 every pooled vector (every token where the model does not pool)"
+                            + " also needs a cosine of at least 0.999 with PyTorch's. Default: ${DEFAULT-VALUE}.")
     double tolerance;
 
     static final class Positive implements ITypeConverter<Double> {

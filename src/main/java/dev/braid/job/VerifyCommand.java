@@ -85,7 +85,9 @@ final class VerifyCommand implements Callable<Integer> {
                 .add("tokens", String.format(Locale.ROOT, "%,d", result.tokens()))
                 .add("largest error", error(result.largest()))
                 .add("where", result.largest().toString())
-                .add("tolerance", ModelSummary.number(tolerance.tolerance) + " (relative to max(1, |x|))");
+                .add(
+                        "tolerance",
+                        ModelSummary.number(tolerance.tolerance) + " (relative to the root mean square of its vector)");
     }
 
     private static TextTable inBfloat16(GoldenResult result) {

@@ -2,12 +2,31 @@ package dev.braid.kernel;
 
 import static org.bytedeco.dnnl.global.dnnl.*;
 
+import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.dnnl.dnnl_memory_desc;
-import org.bytedeco.dnnl.dnnl_primitive_attr;
 
-/** oneDNN's C interface with its statuses checked: descriptors of tensors and attributes. */
+/** oneDNN's C interface with its statuses checked and its objects counted, and descriptors of tensors. */
 final class OneDnn {
+    private static final AtomicLong OPEN = new AtomicLong();
+
     private OneDnn() {}
+
+    /** Objects of oneDNN that this JVM created and has not destroyed. */
+    static long open() {
+        return OPEN.get();
+    }
+
+    /** Checks a call that creates an object. */
+    static void created(int status, String call) {
+        check(status, call);
+        OPEN.incrementAndGet();
+    }
+
+    /** Checks a call that destroys one. */
+    static void destroyed(int status, String call) {
+        check(status, call);
+        OPEN.decrementAndGet();
+    }
 
     static void check(int status, String call) {
         if (status != dnnl_success) {
@@ -23,7 +42,7 @@ final class OneDnn {
     /** A tensor of these dimensions of one of oneDNN's types, with strides in elements. */
     static dnnl_memory_desc strided(int type, long[] dimensions, long... strides) {
         dnnl_memory_desc descriptor = new dnnl_memory_desc();
-        check(
+        created(
                 dnnl_memory_desc_create_with_strides(descriptor, dimensions.length, dimensions, type, strides),
                 "memory_desc_create_with_strides");
         return descriptor;
@@ -33,24 +52,6 @@ final class OneDnn {
         return strided(new long[] {matrix.rows(), matrix.columns()}, matrix.stride(), 1);
     }
 
-    /** A matrix of one of oneDNN's types whose layout the primitive that takes it may choose. */
-    static dnnl_memory_desc anyLayout(int type, long rows, long columns) {
-        dnnl_memory_desc descriptor = new dnnl_memory_desc();
-        check(
-                dnnl_memory_desc_create_with_tag(descriptor, 2, new long[] {rows, columns}, type, dnnl_format_tag_any),
-                "memory_desc_create_with_tag");
-        return descriptor;
-    }
-
-    /** Attributes of every primitive here: repeatable results, and scratch memory that the caller brings. */
-    static dnnl_primitive_attr attributes() {
-        dnnl_primitive_attr attributes = new dnnl_primitive_attr();
-        check(dnnl_primitive_attr_create(attributes), "primitive_attr_create");
-        check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "set_scratchpad_mode");
-        check(dnnl_primitive_attr_set_deterministic(attributes, 1), "set_deterministic");
-        return attributes;
-    }
-
     /** How many floats hold so many bytes. */
     static int floats(long bytes) {
         return Math.toIntExact((bytes + Float.BYTES - 1) / Float.BYTES);
@@ -58,7 +59,7 @@ final class OneDnn {
 
     static void destroy(dnnl_memory_desc... descriptors) {
         for (dnnl_memory_desc descriptor : descriptors) {
-            check(dnnl_memory_desc_destroy(descriptor), "memory_desc_destroy");
+            destroyed(dnnl_memory_desc_destroy(descriptor), "memory_desc_destroy");
         }
     }
 }

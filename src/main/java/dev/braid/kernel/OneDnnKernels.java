@@ -1,7 +1,5 @@
 package dev.braid.kernel;
 
-import static dev.braid.kernel.OneDnn.destroy;
-import static dev.braid.kernel.OneDnn.strided;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
@@ -58,26 +56,26 @@ final class OneDnnKernels implements Kernels {
     }
 
     private OneDnnPrimitive compileNorm(Matrix in, float epsilon) {
-        dnnl_memory_desc tensor = strided(in);
-        dnnl_memory_desc vector = strided(new long[] {in.columns()}, 1);
-        OneDnnPrimitive primitive = oneDnn.compile(
-                "layer_normalization_forward_primitive_desc_create",
-                (descriptor, engine, attributes) -> dnnl_layer_normalization_forward_primitive_desc_create(
-                        descriptor,
-                        engine,
-                        dnnl_forward_inference,
-                        tensor,
-                        tensor,
-                        null,
-                        epsilon,
-                        dnnl_use_scale | dnnl_use_shift,
-                        attributes),
-                new Argument(DNNL_ARG_DST, tensor),
-                new Argument(DNNL_ARG_SRC, tensor),
-                new Argument(DNNL_ARG_SCALE, vector),
-                new Argument(DNNL_ARG_SHIFT, vector));
-        destroy(tensor, vector);
-        return primitive;
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_memory_desc tensor = descriptors.strided(in);
+            dnnl_memory_desc vector = descriptors.strided(new long[] {in.columns()}, 1);
+            return oneDnn.compile(
+                    "layer_normalization_forward_primitive_desc_create",
+                    (descriptor, engine, attributes) -> dnnl_layer_normalization_forward_primitive_desc_create(
+                            descriptor,
+                            engine,
+                            dnnl_forward_inference,
+                            tensor,
+                            tensor,
+                            null,
+                            epsilon,
+                            dnnl_use_scale | dnnl_use_shift,
+                            attributes),
+                    new Argument(DNNL_ARG_DST, tensor),
+                    new Argument(DNNL_ARG_SRC, tensor),
+                    new Argument(DNNL_ARG_SCALE, vector),
+                    new Argument(DNNL_ARG_SHIFT, vector));
+        }
     }
 
     @Override
@@ -88,17 +86,17 @@ final class OneDnnKernels implements Kernels {
     }
 
     private OneDnnPrimitive compileAdd(Matrix sum, Matrix in) {
-        dnnl_memory_desc target = strided(sum);
-        dnnl_memory_desc source = strided(in);
-        OneDnnPrimitive primitive = oneDnn.compile(
-                "binary_primitive_desc_create",
-                (descriptor, engine, attributes) -> dnnl_binary_primitive_desc_create(
-                        descriptor, engine, dnnl_binary_add, target, source, target, attributes),
-                new Argument(DNNL_ARG_DST, target),
-                new Argument(DNNL_ARG_SRC_0, target),
-                new Argument(DNNL_ARG_SRC_1, source));
-        destroy(source, target);
-        return primitive;
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_memory_desc target = descriptors.strided(sum);
+            dnnl_memory_desc source = descriptors.strided(in);
+            return oneDnn.compile(
+                    "binary_primitive_desc_create",
+                    (descriptor, engine, attributes) -> dnnl_binary_primitive_desc_create(
+                            descriptor, engine, dnnl_binary_add, target, source, target, attributes),
+                    new Argument(DNNL_ARG_DST, target),
+                    new Argument(DNNL_ARG_SRC_0, target),
+                    new Argument(DNNL_ARG_SRC_1, source));
+        }
     }
 
     @Override

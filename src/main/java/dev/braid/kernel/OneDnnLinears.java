@@ -1,14 +1,14 @@
 package dev.braid.kernel;
 
-import static dev.braid.kernel.OneDnn.anyLayout;
-import static dev.braid.kernel.OneDnn.attributes;
 import static dev.braid.kernel.OneDnn.check;
+import static dev.braid.kernel.OneDnn.created;
 import static dev.braid.kernel.OneDnn.destroy;
-import static dev.braid.kernel.OneDnn.strided;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
@@ -54,36 +54,43 @@ final class OneDnnLinears implements AutoCloseable {
     Packed pack(Matrix weight, Matrix bias) {
         int outputs = weight.rows();
         int inputs = weight.columns();
-        dnnl_memory_desc transposed = strided(new long[] {inputs, outputs}, 1, weight.stride());
         dnnl_memory_desc layout = chosenLayout(inputs, outputs);
-        Matrix packed = Matrix.allocate(1, OneDnn.floats(dnnl_memory_desc_get_size(layout)));
-        try (OneDnnPrimitive reorder = compileReorder(transposed, layout)) {
-            oneDnn.run(reorder, packed, weight);
+        List<Matrix> made = new ArrayList<>();
+        try (Descriptors descriptors = new Descriptors()) {
+            made.add(Matrix.allocate(1, OneDnn.floats(dnnl_memory_desc_get_size(layout))));
+            made.add(Matrix.allocate(1, outputs));
+            dnnl_memory_desc transposed = descriptors.strided(new long[] {inputs, outputs}, 1, weight.stride());
+            try (OneDnnPrimitive reorder = compileReorder(transposed, layout)) {
+                oneDnn.run(reorder, made.get(0), weight);
+            }
+            made.get(1).buffer().put(bias.buffer());
+            return new Packed(inputs, outputs, layout, made.get(0), made.get(1));
+        } catch (RuntimeException | Error failure) {
+            made.forEach(Matrix::close);
+            destroy(layout);
+            throw failure;
         }
-        destroy(transposed);
-        Matrix ownBias = Matrix.allocate(1, outputs);
-        ownBias.buffer().put(bias.buffer());
-        return new Packed(inputs, outputs, layout, packed, ownBias);
     }
 
+    /** For the caller to destroy. */
     private dnnl_memory_desc chosenLayout(int inputs, int outputs) {
-        dnnl_memory_desc in = strided(operandType, new long[] {LAYOUT_HEIGHT, inputs}, inputs, 1);
-        dnnl_memory_desc out = strided(new long[] {LAYOUT_HEIGHT, outputs}, outputs, 1);
-        dnnl_memory_desc any = anyLayout(operandType, inputs, outputs);
-        dnnl_memory_desc bias = strided(new long[] {1, outputs}, outputs, 1);
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(
-                dnnl_matmul_primitive_desc_create(descriptor, oneDnn.engine(), in, any, bias, out, attributes),
-                "matmul_primitive_desc_create");
-        dnnl_memory_desc layout = new dnnl_memory_desc();
-        check(
-                dnnl_memory_desc_clone(layout, dnnl_primitive_desc_query_md(descriptor, dnnl_query_weights_md, 0)),
-                "memory_desc_clone");
-        check(dnnl_primitive_desc_destroy(descriptor), "primitive_desc_destroy");
-        check(dnnl_primitive_attr_destroy(attributes), "primitive_attr_destroy");
-        destroy(in, out, any, bias);
-        return layout;
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_memory_desc in = descriptors.strided(operandType, new long[] {LAYOUT_HEIGHT, inputs}, inputs, 1);
+            dnnl_memory_desc out = descriptors.strided(new long[] {LAYOUT_HEIGHT, outputs}, outputs, 1);
+            dnnl_memory_desc any = descriptors.anyLayout(operandType, inputs, outputs);
+            dnnl_memory_desc bias = descriptors.strided(new long[] {1, outputs}, outputs, 1);
+            dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
+            descriptors.own(
+                    descriptor,
+                    dnnl_matmul_primitive_desc_create(
+                            descriptor, oneDnn.engine(), in, any, bias, out, descriptors.attributes()),
+                    "matmul_primitive_desc_create");
+            dnnl_memory_desc layout = new dnnl_memory_desc();
+            created(
+                    dnnl_memory_desc_clone(layout, dnnl_primitive_desc_query_md(descriptor, dnnl_query_weights_md, 0)),
+                    "memory_desc_clone");
+            return layout;
+        }
     }
 
     /** {@code out = activation(in W^T + b)}, or {@code out += in W^T + b}. */
@@ -117,12 +124,13 @@ final class OneDnnLinears implements AutoCloseable {
     }
 
     private OneDnnPrimitive compileRounding(Matrix in) {
-        dnnl_memory_desc source = strided(in);
-        dnnl_memory_desc target = strided(dnnl_bf16, new long[] {in.rows(), in.columns()}, in.columns(), 1);
-        rounded = OneDnnStream.grown(rounded, dnnl_memory_desc_get_size(target));
-        OneDnnPrimitive rounding = compileReorder(source, target);
-        destroy(source, target);
-        return rounding;
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_memory_desc source = descriptors.strided(in);
+            dnnl_memory_desc target =
+                    descriptors.strided(dnnl_bf16, new long[] {in.rows(), in.columns()}, in.columns(), 1);
+            rounded = OneDnnStream.grown(rounded, dnnl_memory_desc_get_size(target));
+            return compileReorder(source, target);
+        }
     }
 
     private OneDnnPrimitive compileReorder(dnnl_memory_desc source, dnnl_memory_desc target) {
@@ -135,43 +143,45 @@ final class OneDnnLinears implements AutoCloseable {
     }
 
     private OneDnnPrimitive compileLinear(LinearSize size, Packed weights) {
-        dnnl_memory_desc source = strided(operandType, new long[] {size.rows(), size.inputs()}, size.inStride(), 1);
-        dnnl_memory_desc target = strided(new long[] {size.rows(), size.outputs()}, size.outStride(), 1);
-        dnnl_memory_desc bias = strided(new long[] {1, size.outputs()}, size.outputs(), 1);
-        OneDnnPrimitive primitive = oneDnn.compile(
-                "matmul_primitive_desc_create",
-                (descriptor, engine, attributes) -> {
-                    setPostOps(attributes, size);
-                    return dnnl_matmul_primitive_desc_create(
-                            descriptor, engine, source, weights.layout(), bias, target, attributes);
-                },
-                new Argument(DNNL_ARG_DST, target),
-                new Argument(DNNL_ARG_SRC, source),
-                new Argument(DNNL_ARG_WEIGHTS, weights.layout()),
-                new Argument(DNNL_ARG_BIAS, bias));
-        destroy(source, target, bias);
-        return primitive;
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_memory_desc source =
+                    descriptors.strided(operandType, new long[] {size.rows(), size.inputs()}, size.inStride(), 1);
+            dnnl_memory_desc target =
+                    descriptors.strided(new long[] {size.rows(), size.outputs()}, size.outStride(), 1);
+            dnnl_memory_desc bias = descriptors.strided(new long[] {1, size.outputs()}, size.outputs(), 1);
+            return oneDnn.compile(
+                    "matmul_primitive_desc_create",
+                    (descriptor, engine, attributes) -> {
+                        setPostOps(attributes, size);
+                        return dnnl_matmul_primitive_desc_create(
+                                descriptor, engine, source, weights.layout(), bias, target, attributes);
+                    },
+                    new Argument(DNNL_ARG_DST, target),
+                    new Argument(DNNL_ARG_SRC, source),
+                    new Argument(DNNL_ARG_WEIGHTS, weights.layout()),
+                    new Argument(DNNL_ARG_BIAS, bias));
+        }
     }
 
     /** The residual added first, then the activation. */
     private static void setPostOps(dnnl_primitive_attr attributes, LinearSize size) {
-        dnnl_post_ops postOps = new dnnl_post_ops();
-        check(dnnl_post_ops_create(postOps), "post_ops_create");
-        if (size.sum()) {
-            check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_post_ops postOps = descriptors.postOps();
+            if (size.sum()) {
+                check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
+            }
+            int algorithm = switch (size.activation()) {
+                case NONE -> dnnl_alg_kind_undef;
+                case RELU -> dnnl_eltwise_relu;
+                case GELU -> dnnl_eltwise_gelu_erf;
+                case GELU_TANH -> dnnl_eltwise_gelu_tanh;
+                case TANH -> dnnl_eltwise_tanh;
+            };
+            if (size.activation() != Activation.NONE) {
+                check(dnnl_post_ops_append_eltwise(postOps, algorithm, 0f, 0f), "post_ops_append_eltwise");
+            }
+            check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
         }
-        int algorithm = switch (size.activation()) {
-            case NONE -> dnnl_alg_kind_undef;
-            case RELU -> dnnl_eltwise_relu;
-            case GELU -> dnnl_eltwise_gelu_erf;
-            case GELU_TANH -> dnnl_eltwise_gelu_tanh;
-            case TANH -> dnnl_eltwise_tanh;
-        };
-        if (size.activation() != Activation.NONE) {
-            check(dnnl_post_ops_append_eltwise(postOps, algorithm, 0f, 0f), "post_ops_append_eltwise");
-        }
-        check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
-        check(dnnl_post_ops_destroy(postOps), "post_ops_destroy");
     }
 
     @Override

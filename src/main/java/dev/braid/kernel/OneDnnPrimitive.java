@@ -1,6 +1,8 @@
 package dev.braid.kernel;
 
 import static dev.braid.kernel.OneDnn.check;
+import static dev.braid.kernel.OneDnn.created;
+import static dev.braid.kernel.OneDnn.destroyed;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import java.util.ArrayList;
@@ -28,17 +30,29 @@ final class OneDnnPrimitive implements AutoCloseable {
     private final dnnl_exec_arg_t arguments;
     private final long scratchBytes;
 
-    /** Compiles and takes over {@code descriptor}; the last memory is the scratch memory. */
+    /** Compiles what {@code descriptor} describes, which stays the caller's; the last memory is the scratch memory. */
     OneDnnPrimitive(dnnl_engine engine, dnnl_primitive_desc descriptor, Argument... arguments) {
         this.primitive = new dnnl_primitive();
         this.owner = true;
-        check(dnnl_primitive_create(primitive, descriptor), "primitive_create");
-        dnnl_memory_desc scratch = dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0);
-        this.scratchBytes = dnnl_memory_desc_get_size(scratch);
+        this.scratchBytes = scratchBytes(descriptor);
         this.arguments = new dnnl_exec_arg_t(arguments.length + 1L);
-        append(engine, arguments);
-        append(engine, new Argument(DNNL_ARG_SCRATCHPAD, scratch));
-        check(dnnl_primitive_desc_destroy(descriptor), "primitive_desc_destroy");
+        created(dnnl_primitive_create(primitive, descriptor), "primitive_create");
+        try {
+            append(engine, arguments);
+            append(engine, new Argument(DNNL_ARG_SCRATCHPAD, scratch(descriptor)));
+        } catch (RuntimeException | Error failure) {
+            close();
+            throw failure;
+        }
+    }
+
+    /** Bytes of scratch memory that the described primitive takes. */
+    static long scratchBytes(dnnl_primitive_desc descriptor) {
+        return dnnl_memory_desc_get_size(scratch(descriptor));
+    }
+
+    private static dnnl_memory_desc scratch(dnnl_primitive_desc descriptor) {
+        return dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0);
     }
 
     private OneDnnPrimitive(dnnl_engine engine, dnnl_primitive primitive, Argument... arguments) {
@@ -69,14 +83,10 @@ final class OneDnnPrimitive implements AutoCloseable {
 
     private void append(dnnl_engine engine, Argument argument) {
         dnnl_memory memory = new dnnl_memory();
-        check(dnnl_memory_create(memory, argument.descriptor(), engine, null), "memory_create");
+        created(dnnl_memory_create(memory, argument.descriptor(), engine, null), "memory_create");
         arguments.position(memories.size()).arg(argument.number()).memory(memory);
         arguments.position(0);
         memories.add(memory);
-    }
-
-    long scratchBytes() {
-        return scratchBytes;
     }
 
     /** Runs on these addresses, in the order of the arguments, scratch memory last, whether it takes some or not. */
@@ -89,10 +99,10 @@ final class OneDnnPrimitive implements AutoCloseable {
 
     @Override
     public void close() {
-        memories.forEach(memory -> check(dnnl_memory_destroy(memory), "memory_destroy"));
+        memories.forEach(memory -> destroyed(dnnl_memory_destroy(memory), "memory_destroy"));
         arguments.close();
         if (owner) {
-            check(dnnl_primitive_destroy(primitive), "primitive_destroy");
+            destroyed(dnnl_primitive_destroy(primitive), "primitive_destroy");
         }
     }
 }

@@ -1,7 +1,7 @@
 package dev.braid.kernel;
 
-import static dev.braid.kernel.OneDnn.attributes;
-import static dev.braid.kernel.OneDnn.check;
+import static dev.braid.kernel.OneDnn.created;
+import static dev.braid.kernel.OneDnn.destroyed;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnPrimitive.Argument;
@@ -25,8 +25,8 @@ final class OneDnnStream implements AutoCloseable {
     private Matrix scratch = Matrix.allocate(1, 1024);
 
     OneDnnStream() {
-        check(dnnl_engine_create(engine, dnnl_cpu, 0), "engine_create");
-        check(dnnl_stream_create(stream, engine, dnnl_stream_default_flags), "stream_create");
+        created(dnnl_engine_create(engine, dnnl_cpu, 0), "engine_create");
+        created(dnnl_stream_create(stream, engine, dnnl_stream_default_flags), "stream_create");
     }
 
     dnnl_engine engine() {
@@ -51,13 +51,12 @@ final class OneDnnStream implements AutoCloseable {
 
     /** Compiles what a call, named for errors, describes; for the caller to close. */
     OneDnnPrimitive compile(String call, Description description, Argument... arguments) {
-        dnnl_primitive_attr attributes = attributes();
-        dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-        check(description.create(descriptor, engine, attributes), call);
-        OneDnnPrimitive primitive = new OneDnnPrimitive(engine, descriptor, arguments);
-        check(dnnl_primitive_attr_destroy(attributes), "primitive_attr_destroy");
-        scratch = grown(scratch, primitive.scratchBytes());
-        return primitive;
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
+            descriptors.own(descriptor, description.create(descriptor, engine, descriptors.attributes()), call);
+            scratch = grown(scratch, OneDnnPrimitive.scratchBytes(descriptor));
+            return new OneDnnPrimitive(engine, descriptor, arguments);
+        }
     }
 
     /** The buffer, or one that holds so many bytes in its place. */
@@ -83,7 +82,7 @@ final class OneDnnStream implements AutoCloseable {
     public void close() {
         primitives.values().forEach(OneDnnPrimitive::close);
         scratch.close();
-        check(dnnl_stream_destroy(stream), "stream_destroy");
-        check(dnnl_engine_destroy(engine), "engine_destroy");
+        destroyed(dnnl_stream_destroy(stream), "stream_destroy");
+        destroyed(dnnl_engine_destroy(engine), "engine_destroy");
     }
 }

@@ -5,6 +5,9 @@ package dev.braid.kernel;
  * by all threads, made by {@link KernelLibrary#pack}.
  */
 public abstract class PackedLinear implements AutoCloseable {
+    /** Layouts pad inputs and outputs to whole blocks; oneDNN's are at most 64 wide. */
+    private static final int MOST_PADDING = 63;
+
     private final int inputs;
     private final int outputs;
     private final Matrix weight;
@@ -16,6 +19,11 @@ public abstract class PackedLinear implements AutoCloseable {
         this.outputs = outputs;
         this.weight = weight;
         this.bias = bias;
+    }
+
+    /** The most floats that the weight of a map from K inputs to N outputs takes, in any form and on any processor. */
+    public static long mostElements(long inputs, long outputs) {
+        return (inputs + MOST_PADDING) * (outputs + MOST_PADDING);
     }
 
     /** K. */

@@ -13,6 +13,9 @@ import org.bytedeco.javacpp.FloatPointer;
 /**
  * The kernels in plain Java, but for the matrix products, which run in the BLAS that ND4J brings: the readable reference,
  * the cross-check of {@link OneDnnKernels}, and what runs where oneDNN cannot be loaded.
+ *
+ * <p>Products call that BLAS themselves. {@code Nd4j.gemm} gives the same bits, but takes 25 to 85 us of processor time a call
+ * for what it makes and checks, and the two products of a head of a short row take 1 to 11 us.
  */
 final class PortableKernels implements Kernels {
     /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */

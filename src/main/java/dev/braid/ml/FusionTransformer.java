@@ -97,7 +97,7 @@ public final class FusionTransformer extends Transformer implements DefaultParam
         this.tolerance = new DoubleParam(
                 this,
                 "tolerance",
-                "how far a number may be from the one in golden.safetensors, relative to max(1, |x|)");
+                "how far a number may be from the one in golden.safetensors, relative to the root mean square of its vector");
         setDefault(column, new String[0]);
         setDefault(dtype, new String[0]);
         setDefault(mask, new String[0]);
@@ -317,7 +317,7 @@ public final class FusionTransformer extends Transformer implements DefaultParam
         return this;
     }
 
-    /** How far a number may be from the one in golden.safetensors, relative to max(1, |x|). */
+    /** How far a number may be from the one in golden.safetensors, relative to the root mean square of its vector. */
     public DoubleParam tolerance() {
         return tolerance;
     }

@@ -20,12 +20,12 @@ record Block(int first, int tokens, int height) {
         List<Block> blocks = new ArrayList<>(tokens / MAX_TOKENS + 1);
         for (int first = 0; first < tokens; first += MAX_TOKENS) {
             int count = Math.min(MAX_TOKENS, tokens - first);
-            blocks.add(new Block(first, count, roundUp(count)));
+            blocks.add(new Block(first, count, (int) roundUp(count)));
         }
         return blocks;
     }
 
-    static int roundUp(int tokens) {
+    static long roundUp(long tokens) {
         return (tokens + Kernels.ROW_MULTIPLE - 1) / Kernels.ROW_MULTIPLE * Kernels.ROW_MULTIPLE;
     }
 }

@@ -11,7 +11,8 @@ import dev.braid.checkpoint.GoldenOutput;
  * @param element index into the vector
  * @param expected PyTorch's number
  * @param got this model's
- * @param error {@code |got - expected| / max(1, |expected|)}, infinite where {@code got} is not a number
+ * @param error {@code |got - expected|} relative to the root mean square of PyTorch's vector, so that small vectors are held as
+ *     closely as large ones; 0 where both numbers are equal, infinite where {@code got} is not a number
  */
 public record Deviation(String tensor, int row, int token, int element, float expected, float got, double error) {
     static final Deviation NONE = new Deviation("", 0, -1, 0, 0, 0, -1);
@@ -19,17 +20,31 @@ public record Deviation(String tensor, int row, int token, int element, float ex
     /** The largest deviation between two vectors. */
     static Deviation of(GoldenOutput output, int index, int row, int token, float[] got) {
         float[] expected = output.row(index);
+        double size = rootMeanSquare(expected);
         Deviation largest = NONE;
         for (int i = 0; i < expected.length; i++) {
-            double error = Math.abs((double) got[i] - expected[i]) / Math.max(1, Math.abs(expected[i]));
-            if (Double.isNaN(error)) {
-                error = Double.POSITIVE_INFINITY;
-            }
+            double error = error(got[i], expected[i], size);
             if (error > largest.error) {
                 largest = new Deviation(output.name(), row, token, i, expected[i], got[i], error);
             }
         }
         return largest;
+    }
+
+    private static double error(float got, float expected, double size) {
+        if (got == expected) {
+            return 0;
+        }
+        double error = Math.abs((double) got - expected) / size;
+        return Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
+    }
+
+    private static double rootMeanSquare(float[] vector) {
+        double squares = 0;
+        for (float number : vector) {
+            squares += (double) number * number;
+        }
+        return Math.sqrt(squares / vector.length);
     }
 
     Deviation larger(Deviation other) {

@@ -12,7 +12,7 @@ import dev.braid.kernel.Norm;
  * {@code x = norm1(x + attention(x))}, then {@code x = norm2(x + feedForward(x))}. Pre-norm, as in Xiong et al. 2020 (arXiv
  * 2002.04745, figure 1b): {@code x = x + attention(norm1(x))}, then {@code x = x + feedForward(norm2(x))}.
  */
-final class EncoderLayer implements AutoCloseable {
+final class EncoderLayer {
     private final boolean normFirst;
     private final SelfAttention attention;
     private final Norm norm1;
@@ -97,13 +97,5 @@ final class EncoderLayer implements AutoCloseable {
             case FEED_FORWARD -> feedForward.multiplyAdds(pooledOnly ? batch.rows() : batch.tokens());
             default -> 0;
         };
-    }
-
-    @Override
-    public void close() {
-        attention.close();
-        norm1.close();
-        feedForward.close();
-        norm2.close();
     }
 }

@@ -7,7 +7,7 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
 
 /** Two linear maps with an activation between them: Vaswani et al. 2017 (arXiv 1706.03762), equation 2. */
-final class FeedForward implements AutoCloseable {
+final class FeedForward {
     private final PackedLinear linear1;
     private final Activation activation;
     private final PackedLinear linear2;
@@ -37,11 +37,5 @@ final class FeedForward implements AutoCloseable {
 
     long multiplyAdds(long tokens) {
         return 2L * tokens * linear1.inputs() * linear1.outputs();
-    }
-
-    @Override
-    public void close() {
-        linear1.close();
-        linear2.close();
     }
 }

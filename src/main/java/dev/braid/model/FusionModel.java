@@ -8,15 +8,17 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.kernel.KernelLibrary;
-import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
+import dev.braid.kernel.PackedLinear;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
@@ -26,6 +28,7 @@ import java.util.stream.Stream;
 public final class FusionModel implements AutoCloseable {
     private final ModelConfig config;
     private final KernelLibrary library;
+    private final WeightPacker packer;
     private final List<Projector> projectors;
     private final Optional<ClsToken> clsToken;
     private final Optional<Norm> embeddingNorm;
@@ -33,10 +36,10 @@ public final class FusionModel implements AutoCloseable {
     private final Optional<Norm> finalNorm;
     private final Optional<TanhPooler> pooler;
 
-    private FusionModel(ModelConfig config, ModelWeights weights, KernelLibrary library) {
-        WeightPacker packer = new WeightPacker(library, config);
+    private FusionModel(ModelConfig config, ModelWeights weights, KernelLibrary library, WeightPacker packer) {
         this.config = config;
         this.library = library;
+        this.packer = packer;
         this.projectors = IntStream.range(0, config.modalities().size())
                 .mapToObj(m -> Projector.load(m, weights.modalities().get(m), packer))
                 .toList();
@@ -67,7 +70,13 @@ public final class FusionModel implements AutoCloseable {
 
     /** Packs the weights of a checkpoint for one form of the kernels. */
     public static FusionModel load(Checkpoint checkpoint, KernelLibrary library) {
-        return new FusionModel(checkpoint.config(), checkpoint.weights(), library);
+        WeightPacker packer = new WeightPacker(library, checkpoint.config());
+        try {
+            return new FusionModel(checkpoint.config(), checkpoint.weights(), library, packer);
+        } catch (RuntimeException | Error failure) {
+            packer.close();
+            throw failure;
+        }
     }
 
     public ModelConfig config() {
@@ -80,28 +89,30 @@ public final class FusionModel implements AutoCloseable {
      * @throws InputException if a weight or a buffer would pass what one allocation can hold
      */
     public static void check(ModelConfig config, int maxTokens) {
-        long hiddenSize = config.hiddenSize();
-        long widest = Math.max(3 * hiddenSize, config.intermediateSize());
-        long highestTable = 0;
+        long weight = PackedLinear.mostElements(widest(config), config.hiddenSize());
         for (ModalityConfig modality : config.modalities()) {
-            widest = Math.max(widest, modality.featureSize());
             if (modality.maxPositions() != ModalityConfig.UNLIMITED) {
-                highestTable = Math.max(highestTable, modality.maxPositions());
+                weight = Math.max(weight, (long) modality.maxPositions() * config.hiddenSize());
             }
         }
-        long largest =
-                Math.max(Math.max(widest, highestTable) * hiddenSize, widest * Math.min(maxTokens, Block.MAX_TOKENS));
-        if (largest > Matrix.MAX_ELEMENTS) {
-            throw new InputException("Cannot run the model: expected no weight and no block of tokens over "
-                    + Matrix.MAX_ELEMENTS + " numbers, got " + largest);
+        if (weight > Matrix.MAX_ELEMENTS) {
+            throw new InputException("Cannot run the model: expected no weight over " + Matrix.MAX_ELEMENTS
+                    + " numbers, padding included, got " + weight);
         }
-        long tokens = ((long) maxTokens + Kernels.ROW_MULTIPLE) * 3 * hiddenSize;
-        long scores = (long) config.heads() * Math.min(maxTokens, FusionWorkspace.MAX_QUERIES) * maxTokens;
-        if (Math.max(tokens, scores) > Matrix.MAX_ELEMENTS) {
+        long buffer = WorkspaceShapes.of(config, maxTokens).mostElements();
+        if (buffer > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot size the buffers of a task: expected none over " + Matrix.MAX_ELEMENTS
-                    + " numbers, got " + Math.max(tokens, scores) + " for " + maxTokens
-                    + " tokens; lower --max-tokens");
+                    + " numbers, got " + buffer + " for " + maxTokens + " tokens; lower --max-tokens");
         }
+    }
+
+    /** The largest number of inputs or outputs of the linear maps; the other one is the hidden size. */
+    private static long widest(ModelConfig config) {
+        long widest = Math.max(3L * config.hiddenSize(), config.intermediateSize());
+        for (ModalityConfig modality : config.modalities()) {
+            widest = Math.max(widest, modality.featureSize());
+        }
+        return widest;
     }
 
     /**
@@ -119,11 +130,7 @@ public final class FusionModel implements AutoCloseable {
 
     /** Bytes of the largest copy of a linear map that is held while the weights are packed. */
     public static long packingBytes(ModelConfig config) {
-        long widest = Math.max(3L * config.hiddenSize(), config.intermediateSize());
-        for (ModalityConfig modality : config.modalities()) {
-            widest = Math.max(widest, modality.featureSize());
-        }
-        return widest * config.hiddenSize() * Float.BYTES;
+        return widest(config) * config.hiddenSize() * Float.BYTES;
     }
 
     /**
@@ -151,7 +158,7 @@ public final class FusionModel implements AutoCloseable {
      * @param threads that {@link #fuse} may compute on, the caller's among them; results have the same bits for every number
      */
     public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts, int threads) {
-        return new FusionWorkspace(config, library, projectors, maxTokens, readouts, threads);
+        return FusionWorkspace.open(config, library, projectors, maxTokens, readouts, threads);
     }
 
     /**
@@ -183,6 +190,28 @@ public final class FusionModel implements AutoCloseable {
         finalNorm.ifPresent(norm -> normalise(workspace, norm));
         pooler.ifPresent(pooling -> pooling.pool(workspace));
         workspace.stopwatch().lap(Stage.POOL);
+    }
+
+    /**
+     * Fuses one row of arrays of ND4J's, without Spark.
+     *
+     * @param row as in {@link #fuse(List)}
+     */
+    public FusedArrays fuse(Map<String, INDArray> row) {
+        return fuse(List.of(row));
+    }
+
+    /**
+     * Fuses rows of arrays of ND4J's, without Spark, on the calling thread. Features that lie row by row in float32 are read where
+     * they are, others are converted first.
+     *
+     * @param rows per row and modality, by its name in config.json, an array [tokens, feature size] of any numeric type
+     * @return the same bits as a Spark job's, whatever rows come together
+     * @throws InputException if there is no row, a modality is missing or unknown, or an array has another shape or a number
+     *     that is not finite
+     */
+    public FusedArrays fuse(List<Map<String, INDArray>> rows) {
+        return ArrayFusion.run(this, rows);
     }
 
     private static void normalise(FusionWorkspace workspace, Norm norm) {
@@ -233,11 +262,6 @@ public final class FusionModel implements AutoCloseable {
 
     @Override
     public void close() {
-        projectors.forEach(Projector::close);
-        clsToken.ifPresent(ClsToken::close);
-        embeddingNorm.ifPresent(Norm::close);
-        layers.forEach(EncoderLayer::close);
-        finalNorm.ifPresent(Norm::close);
-        pooler.ifPresent(TanhPooler::close);
+        packer.close();
     }
 }

@@ -24,7 +24,7 @@ public final class FusionWorkspace implements AutoCloseable {
     static final int MAX_QUERIES = WorkspaceShapes.MAX_QUERIES;
 
     private final ModelConfig config;
-    private final List<Matrix> buffers = new ArrayList<>();
+    private final List<Matrix> buffers;
     private final List<Matrix> features = new ArrayList<>();
     private final Matrix projected;
     private final Matrix hidden;
@@ -49,7 +49,8 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Whether the hidden tokens are one per row, the pooled ones. */
     private boolean kept;
 
-    FusionWorkspace(
+    /** Opens a workspace; if that fails, it leaves nothing open. */
+    static FusionWorkspace open(
             ModelConfig config,
             KernelLibrary library,
             List<Projector> projectors,
@@ -57,13 +58,31 @@ public final class FusionWorkspace implements AutoCloseable {
             Set<Readout> readouts,
             int threads) {
         FusionModel.check(config, maxTokens);
+        List<Matrix> buffers = new ArrayList<>();
+        try {
+            return new FusionWorkspace(config, library, projectors, maxTokens, readouts, threads, buffers);
+        } catch (RuntimeException | Error failure) {
+            buffers.forEach(Matrix::close);
+            throw failure;
+        }
+    }
+
+    private FusionWorkspace(
+            ModelConfig config,
+            KernelLibrary library,
+            List<Projector> projectors,
+            int maxTokens,
+            Set<Readout> readouts,
+            int threads,
+            List<Matrix> buffers) {
         this.config = config;
+        this.buffers = buffers;
         int hiddenSize = config.hiddenSize();
         WorkspaceShapes shapes = WorkspaceShapes.of(config, maxTokens);
         List<FeatureBlock> blocks = new ArrayList<>();
         for (WorkspaceShapes.Size size : shapes.features()) {
             Matrix matrix = allocate(size);
-            blocks.add(new FeatureBlock(features.size(), matrix.buffer(), size.rows()));
+            blocks.add(new FeatureBlock(features.size(), matrix.buffer(), matrix.rows()));
             features.add(matrix);
         }
         this.projected = allocate(shapes.projected());
@@ -76,7 +95,6 @@ public final class FusionWorkspace implements AutoCloseable {
         this.context = allocate(shapes.context());
         this.scores = allocate(shapes.scores());
         this.intermediate = allocate(shapes.intermediate());
-        this.kernels = library.open(threads);
         this.projectors = projectors;
         this.batch = new Batch(blocks, config.leadingTokens(), maxTokens, this::project);
         this.fused = hidden.buffer();
@@ -84,10 +102,11 @@ public final class FusionWorkspace implements AutoCloseable {
                 readouts.contains(Readout.ATTENTION) ? new AttentionShares(config, batch, maxTokens) : null;
         this.pooler = new Pooler(hiddenSize);
         this.pooledOnly = readouts.isEmpty() && config.pooling().readsOneToken();
+        this.kernels = library.open(threads);
     }
 
     private Matrix allocate(WorkspaceShapes.Size size) {
-        Matrix matrix = Matrix.allocate(size.rows(), size.columns());
+        Matrix matrix = Matrix.allocate(Math.toIntExact(size.rows()), Math.toIntExact(size.columns()));
         buffers.add(matrix);
         return matrix;
     }

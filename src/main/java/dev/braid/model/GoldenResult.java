@@ -19,7 +19,7 @@ public record GoldenResult(int rows, long tokens, Deviation largest, List<Deviat
         layers = List.copyOf(layers);
     }
 
-    /** Whether every number is within {@code tolerance} of PyTorch's, relative to max(1, |x|). */
+    /** Whether every {@link Deviation#error} is at most {@code tolerance}. */
     public boolean within(double tolerance) {
         return largest.error() <= tolerance;
     }

@@ -14,7 +14,7 @@ import java.nio.FloatBuffer;
  * embeddings added, normalised; and the concatenation: each row's tokens go to their place in the packed order. Every part
  * may be absent; a modality without any is only placed.
  */
-final class Projector implements AutoCloseable {
+final class Projector {
     private final int modality;
     /** Or null; the bias holds what all tokens of the modality share. */
     private final PackedLinear linear;
@@ -48,7 +48,7 @@ final class Projector implements AutoCloseable {
 
     /** Projects a block of the workspace's features and puts its tokens in their places among the hidden tokens. */
     void project(FeatureBlock block, FusionWorkspace workspace) {
-        Matrix features = workspace.features(modality).rows(0, Block.roundUp(block.tokens()));
+        Matrix features = workspace.features(modality).rows(0, (int) Block.roundUp(block.tokens()));
         place(workspace.hidden(), tokens(features, workspace, block), block);
     }
 
@@ -95,18 +95,5 @@ final class Projector implements AutoCloseable {
 
     long multiplyAdds(Batch batch) {
         return linear == null ? 0 : (long) batch.modalityTokens(modality) * linear.inputs() * linear.outputs();
-    }
-
-    @Override
-    public void close() {
-        if (linear != null) {
-            linear.close();
-        }
-        if (embeddings != null) {
-            embeddings.close();
-        }
-        if (norm != null) {
-            norm.close();
-        }
     }
 }

@@ -8,17 +8,24 @@ import java.io.Serializable;
 import java.util.Locale;
 
 /**
- * The proof that this machine gives PyTorch's numbers: a golden file and how near they have to be. In float32 every number is
- * held against a tolerance; bfloat16 cannot come as near, and the direction of every vector is held instead.
+ * The proof that this machine gives PyTorch's numbers: a golden file and how near they have to be. The direction of every
+ * vector has to agree. In float32 every number has to be within a tolerance as well, which bfloat16 cannot reach.
  *
  * @param golden the model's golden file
- * @param tolerance in float32, the largest error allowed, relative to max(1, |x|)
+ * @param tolerance in float32, the largest {@link Deviation#error} allowed
  * @param precision of the model that is to be proven
  */
 @DefaultSerializer(JavaSerializer.class)
 public record Proof(Golden golden, double tolerance, Precision precision) implements Serializable {
-    /** The smallest cosine with PyTorch's vectors that is allowed in bfloat16. */
+    /**
+     * The smallest cosine with PyTorch's vectors that is allowed. In float32 a tolerance below 0.04 ensures it, so it refuses
+     * wrong vectors that only a very large tolerance lets pass.
+     */
     public static final double LEAST_COSINE = 0.999;
+
+    private static final String COMPARE =
+            "compare num_attention_heads, norm_first, hidden_act and layer_norm_eps in config.json with the trained model, or"
+                    + " export it again";
 
     /** Errors that the rounding of float32 makes by itself, in PyTorch too. */
     private static final double FLOAT32_ROUNDING = 1e-5;
@@ -37,13 +44,13 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
      * Holds a result against what is asked for.
      *
      * @throws InputException if it is too far off: in float32 with the largest error, its row and the first layer that
-     *     differs, in bfloat16 with the smallest cosine and its row
+     *     differs, or in any precision with the smallest cosine and its row
      */
     public void check(GoldenResult result) {
         if (precision == Precision.FLOAT32 && !result.within(tolerance)) {
             throw new InputException(tooFar(result));
         }
-        if (precision == Precision.BFLOAT16 && !result.aligned(LEAST_COSINE)) {
+        if (!result.aligned(LEAST_COSINE)) {
             throw new InputException(tooAskew(result));
         }
     }
@@ -64,14 +71,11 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
                 .map(first -> "; the first layer that differs is " + first.tensor())
                 .orElse(result.layers().isEmpty() ? "" : "; every layer that the file holds agrees");
         double error = result.largest().error();
-        String nextStep = error <= FLOAT32_ROUNDING
-                ? "float32 itself is no nearer: allow more"
-                : "compare num_attention_heads, norm_first, hidden_act and layer_norm_eps in config.json with the trained"
-                        + " model, or export it again";
+        String nextStep = error <= FLOAT32_ROUNDING ? "float32 itself is no nearer: allow more" : COMPARE;
         return String.format(
                 Locale.ROOT,
-                "Cannot reproduce %s: expected every number within %.0e of PyTorch's (--tolerance, relative to max(1, |x|)),"
-                        + " got an error of %.1e (%s)%s; %s",
+                "Cannot reproduce %s: expected every number within %.0e of PyTorch's (--tolerance, relative to the root mean"
+                        + " square of its vector), got an error of %.1e (%s)%s; %s",
                 Golden.FILE,
                 tolerance,
                 error,
@@ -80,14 +84,15 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
                 nextStep);
     }
 
-    private static String tooAskew(GoldenResult result) {
+    private String tooAskew(GoldenResult result) {
         return String.format(
                 Locale.ROOT,
-                "Cannot reproduce %s in bf16: expected a cosine of at least %s with every vector of PyTorch's, got %s (%s);"
-                        + " drop '--precision bf16'",
+                "Cannot reproduce %s in %s: expected a cosine of at least %s with every vector of PyTorch's, got %s (%s); %s",
                 Golden.FILE,
+                precision.configName(),
                 LEAST_COSINE,
                 result.smallest().digits(),
-                result.smallest());
+                result.smallest(),
+                precision == Precision.FLOAT32 ? COMPARE : "drop '--precision bf16'");
     }
 }

@@ -14,7 +14,7 @@ import java.util.List;
  * for those of pooled tokens alone; the factor {@code 1 / sqrt(head size)} is folded into the query's weights when they are
  * loaded.
  */
-final class SelfAttention implements AutoCloseable {
+final class SelfAttention {
     private final int layer;
     private final int heads;
     private final int hiddenSize;
@@ -125,16 +125,5 @@ final class SelfAttention implements AutoCloseable {
             products += 2L * (pooledOnly ? 1 : batch.tokens(row)) * batch.tokens(row) * hiddenSize;
         }
         return linear + products;
-    }
-
-    @Override
-    public void close() {
-        if (query != null) {
-            query.close();
-        }
-        keyValue.close();
-        if (output != null) {
-            output.close();
-        }
     }
 }

@@ -7,7 +7,7 @@ import dev.braid.kernel.PackedLinear;
 import java.nio.FloatBuffer;
 
 /** {@code tanh(x W^T + b)} of the token at position 0 of every row, as BERT pools: Devlin et al. 2019 (arXiv 1810.04805). */
-record TanhPooler(PackedLinear dense) implements AutoCloseable {
+record TanhPooler(PackedLinear dense) {
 
     /** Writes row r's pooled vector to row r of the context, which nothing needs behind the last layer. */
     void pool(FusionWorkspace workspace) {
@@ -28,10 +28,5 @@ record TanhPooler(PackedLinear dense) implements AutoCloseable {
 
     long multiplyAdds(Batch batch) {
         return (long) batch.rows() * dense.inputs() * dense.outputs();
-    }
-
-    @Override
-    public void close() {
-        dense.close();
     }
 }

@@ -9,12 +9,15 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
 import java.nio.FloatBuffer;
+import java.util.ArrayList;
 import java.util.List;
 
-/** Brings stored tensors into the layout of the kernels, once per JVM. */
-final class WeightPacker {
+/** Brings stored tensors into the layout of the kernels, once per JVM, and holds everything that it made until {@link #close}. */
+final class WeightPacker implements AutoCloseable {
     private final KernelLibrary library;
     private final ModelConfig config;
+    private final List<PackedLinear> linears = new ArrayList<>();
+    private final List<Matrix> matrices = new ArrayList<>();
 
     WeightPacker(KernelLibrary library, ModelConfig config) {
         this.library = library;
@@ -60,7 +63,9 @@ final class WeightPacker {
                 scale(bias.columns(0, firstRows).buffer(), scaleOfFirst);
             }
             addToEveryRow(bias, added);
-            return library.pack(weight, bias);
+            PackedLinear packed = library.pack(weight, bias);
+            linears.add(packed);
+            return packed;
         }
     }
 
@@ -83,7 +88,7 @@ final class WeightPacker {
 
     /** A table of rows of hidden size. */
     Matrix table(StoredTensor tensor) {
-        Matrix table = Matrix.allocate(Math.toIntExact(tensor.shape().dimension(0)), config.hiddenSize());
+        Matrix table = allocate(Math.toIntExact(tensor.shape().dimension(0)));
         tensor.copyTo(table.buffer());
         return table;
     }
@@ -101,10 +106,22 @@ final class WeightPacker {
 
     /** A row of hidden size; zeros where there is no tensor. */
     Matrix row(StoredTensor tensor) {
-        Matrix row = Matrix.allocate(1, config.hiddenSize());
+        Matrix row = allocate(1);
         if (tensor != null) {
             tensor.copyTo(row.buffer());
         }
         return row;
+    }
+
+    private Matrix allocate(int rows) {
+        Matrix matrix = Matrix.allocate(rows, config.hiddenSize());
+        matrices.add(matrix);
+        return matrix;
+    }
+
+    @Override
+    public void close() {
+        linears.forEach(PackedLinear::close);
+        matrices.forEach(Matrix::close);
     }
 }

@@ -2,8 +2,8 @@ package dev.braid.model;
 
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.kernel.Matrix;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these (N the token budget, rounded up to a
@@ -31,16 +31,20 @@ record WorkspaceShapes(
     static final int MAX_QUERIES = 128;
 
     /** Of one matrix. */
-    record Size(int rows, int columns) {
+    record Size(long rows, long columns) {
+        long elements() {
+            return rows * columns;
+        }
+
         long bytes() {
             return Matrix.bytes(rows, columns);
         }
     }
 
     static WorkspaceShapes of(ModelConfig config, int maxTokens) {
-        int height = Block.roundUp(maxTokens);
-        int blockHeight = Math.min(height, Block.MAX_TOKENS);
-        int hiddenSize = config.hiddenSize();
+        long height = Block.roundUp(maxTokens);
+        long blockHeight = Math.min(height, Block.MAX_TOKENS);
+        long hiddenSize = config.hiddenSize();
         return new WorkspaceShapes(
                 config.modalities().stream()
                         .map(modality -> new Size(blockHeight, modality.featureSize()))
@@ -50,14 +54,22 @@ record WorkspaceShapes(
                 new Size(blockHeight, hiddenSize),
                 new Size(height, 3 * hiddenSize),
                 new Size(height, hiddenSize),
-                new Size(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens),
+                new Size((long) config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens),
                 new Size(blockHeight, config.intermediateSize()));
     }
 
     /** Of all matrices. */
     long bytes() {
-        List<Size> all = new ArrayList<>(features);
-        all.addAll(List.of(projected, hidden, normed, queryKeyValue, context, scores, intermediate));
-        return all.stream().mapToLong(Size::bytes).sum();
+        return all().mapToLong(Size::bytes).sum();
+    }
+
+    /** Of the largest matrix. */
+    long mostElements() {
+        return all().mapToLong(Size::elements).max().getAsLong();
+    }
+
+    private Stream<Size> all() {
+        return Stream.concat(
+                features.stream(), Stream.of(projected, hidden, normed, queryKeyValue, context, scores, intermediate));
     }
 }

@@ -11,6 +11,7 @@ import java.io.RandomAccessFile;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** {@code braid verify} on a golden model as it is, and broken. */
 class VerifyCommandTest {
-    private static final Path GOLDEN = Path.of("src/test/resources/golden/seed-small");
+    private static final Path GOLDEN = Path.of("src/test/resources/golden");
 
     @TempDir
     Path model;
@@ -27,9 +28,13 @@ class VerifyCommandTest {
     private final StringWriter error = new StringWriter();
 
     @BeforeEach
-    void copy() throws IOException {
+    void copySeed() throws IOException {
+        copy("seed-small");
+    }
+
+    private void copy(String golden) throws IOException {
         for (String file : new String[] {"config.json", "model.safetensors", "golden.safetensors"}) {
-            Files.copy(GOLDEN.resolve(file), model.resolve(file));
+            Files.copy(GOLDEN.resolve(golden).resolve(file), model.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
     }
 
@@ -42,7 +47,7 @@ class VerifyCommandTest {
                 tokens         54
                 largest error  \\d\\.\\de-0[5-9]
                 where          '[a-z.0-9]+', row \\d, (token \\d+, )?element \\d+: \\S+ instead of \\S+
-                tolerance      1e-4 \\(relative to max\\(1, \\|x\\|\\)\\)
+                tolerance      1e-4 \\(relative to the root mean square of its vector\\)
 
                 layer     largest error  where
                 layers\\.0        \\d\\.\\de-0[5-9]  'layers\\.0', row .*
@@ -91,16 +96,7 @@ class VerifyCommandTest {
 
     @Test
     void aChangedWeightIsFoundInItsLayer() throws IOException {
-        TensorEntry bias;
-        try (SafetensorsFile file = SafetensorsFile.open(weights(), new Configuration())) {
-            bias = file.entries().get("transformer_encoder.layers.1.linear2.bias");
-        }
-        try (RandomAccessFile file =
-                new RandomAccessFile(model.resolve("model.safetensors").toFile(), "rw")) {
-            long header = Long.reverseBytes(file.readLong());
-            file.seek(Long.BYTES + header + bias.begin());
-            file.writeInt(Integer.reverseBytes(Float.floatToIntBits(1.5f)));
-        }
+        overwrite("transformer_encoder.layers.1.linear2.bias", 1.5f);
 
         assertThat(verify()).isEqualTo(ExitCode.INPUT);
         assertThat(out.toString()).contains("rows           4", "layers.1");
@@ -108,6 +104,31 @@ class VerifyCommandTest {
                 .startsWith("Cannot reproduce golden.safetensors: expected every number within 1e-04 of PyTorch's")
                 .contains("row ", "; the first layer that differs is layers.1")
                 .hasLineCount(1);
+    }
+
+    /** PyTorch's outputs are all below 1e-4, and so are their distances from 0. */
+    @Test
+    void zerosDoNotPassForSmallNumbers() throws IOException {
+        copy("small-outputs");
+        assertThat(verify()).isEqualTo(ExitCode.DONE);
+
+        overwrite("transformer_encoder.layers.1.norm2.weight", new float[16]);
+        overwrite("transformer_encoder.layers.1.norm2.bias", new float[16]);
+        assertThat(verify()).isEqualTo(ExitCode.INPUT);
+        assertThat(error.toString())
+                .startsWith("Cannot reproduce golden.safetensors: expected every number within 1e-04 of PyTorch's")
+                .contains(": 0.0 instead of ", "E-5); the first layer that differs is layers.1");
+    }
+
+    @Test
+    void theLargestToleranceLetsNoOtherDirectionPass() throws IOException {
+        overwrite("transformer_encoder.layers.1.norm2.weight", new float[64]);
+        overwrite("transformer_encoder.layers.1.norm2.bias", new float[64]);
+        assertThat(verify("--tolerance", "1e9")).isEqualTo(ExitCode.INPUT);
+        assertThat(error.toString())
+                .startsWith(
+                        "Cannot reproduce golden.safetensors in fp32: expected a cosine of at least 0.999 with every"
+                                + " vector of PyTorch's, got -1.000000 ('pooled', row 0); compare num_attention_heads");
     }
 
     @Test
@@ -140,6 +161,22 @@ class VerifyCommandTest {
 
     private org.apache.hadoop.fs.Path weights() {
         return new org.apache.hadoop.fs.Path(model.resolve("model.safetensors").toUri());
+    }
+
+    /** Writes numbers over the first ones of a tensor. */
+    private void overwrite(String tensor, float... numbers) throws IOException {
+        TensorEntry entry;
+        try (SafetensorsFile file = SafetensorsFile.open(weights(), new Configuration())) {
+            entry = file.entries().get(tensor);
+        }
+        try (RandomAccessFile file =
+                new RandomAccessFile(model.resolve("model.safetensors").toFile(), "rw")) {
+            long header = Long.reverseBytes(file.readLong());
+            file.seek(Long.BYTES + header + entry.begin());
+            for (float number : numbers) {
+                file.writeInt(Integer.reverseBytes(Float.floatToIntBits(number)));
+            }
+        }
     }
 
     private int verify(String... more) {

@@ -141,11 +141,25 @@ class PackingTest {
         }
     }
 
+    /** Of 13,377, queries, keys and values are 536,832,387 numbers, which a matrix holds, but not in whole blocks. */
     @Example
     void aModelWhoseWeightsNoMatrixCanHoldIsRefused() {
+        FusionModel.check(wide(13_313), 1);
+        for (int hiddenSize : List.of(13_377, 14_000)) {
+            Assertions.assertThatThrownBy(() -> FusionModel.check(wide(hiddenSize), 1))
+                    .isInstanceOf(InputException.class)
+                    .hasMessage(
+                            "Cannot run the model: expected no weight over 536870911 numbers, padding included, got "
+                                    + (hiddenSize + 63L) * (3L * hiddenSize + 63));
+        }
+    }
+
+    /** 127 tokens are rows of 128. */
+    @Example
+    void aBlockThatNoMatrixCanHoldInWholeRowsIsRefused() {
         ModelConfig config = new ModelConfig(
-                List.of(new ModalityConfig("visual", 8)),
-                14000,
+                List.of(new ModalityConfig("visual", 4_200_000)),
+                8,
                 1,
                 1,
                 8,
@@ -155,11 +169,26 @@ class PackingTest {
                 true,
                 false,
                 Pooling.MEAN);
-        Assertions.assertThatThrownBy(() -> FusionModel.check(config, 1))
+        FusionModel.check(config, 112);
+        Assertions.assertThatThrownBy(() -> FusionModel.check(config, 127))
                 .isInstanceOf(InputException.class)
-                .hasMessage(
-                        "Cannot run the model: expected no weight and no block of tokens over 536870911 numbers, got"
-                                + " 588000000");
+                .hasMessage("Cannot size the buffers of a task: expected none over 536870911 numbers, got 537600000 for"
+                        + " 127 tokens; lower --max-tokens");
+    }
+
+    private static ModelConfig wide(int hiddenSize) {
+        return new ModelConfig(
+                List.of(new ModalityConfig("visual", 8)),
+                hiddenSize,
+                1,
+                1,
+                8,
+                Activation.RELU,
+                false,
+                1e-5f,
+                true,
+                false,
+                Pooling.MEAN);
     }
 
     private static List<float[][]> packed(FusionModel model, List<List<FeatureSequence>> rows) {

@@ -1,0 +1,75 @@
+package dev.braid.kernel;
+
+import static dev.braid.kernel.OneDnn.check;
+import static dev.braid.kernel.OneDnn.created;
+import static dev.braid.kernel.OneDnn.destroyed;
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_post_ops;
+import org.bytedeco.dnnl.dnnl_primitive_attr;
+import org.bytedeco.dnnl.dnnl_primitive_desc;
+
+/** What oneDNN needs while it compiles a primitive: destroyed together at the end, whether that succeeds or not. */
+final class Descriptors implements AutoCloseable {
+    private final List<Runnable> destroyers = new ArrayList<>();
+
+    /** A float tensor of these dimensions, with strides in floats. */
+    dnnl_memory_desc strided(long[] dimensions, long... strides) {
+        return owned(OneDnn.strided(dimensions, strides));
+    }
+
+    /** A tensor of these dimensions of one of oneDNN's types, with strides in elements. */
+    dnnl_memory_desc strided(int type, long[] dimensions, long... strides) {
+        return owned(OneDnn.strided(type, dimensions, strides));
+    }
+
+    dnnl_memory_desc strided(Matrix matrix) {
+        return owned(OneDnn.strided(matrix));
+    }
+
+    /** A matrix of one of oneDNN's types whose layout the primitive that takes it may choose. */
+    dnnl_memory_desc anyLayout(int type, long rows, long columns) {
+        dnnl_memory_desc descriptor = new dnnl_memory_desc();
+        created(
+                dnnl_memory_desc_create_with_tag(descriptor, 2, new long[] {rows, columns}, type, dnnl_format_tag_any),
+                "memory_desc_create_with_tag");
+        return owned(descriptor);
+    }
+
+    private dnnl_memory_desc owned(dnnl_memory_desc descriptor) {
+        destroyers.add(() -> OneDnn.destroy(descriptor));
+        return descriptor;
+    }
+
+    /** Attributes of every primitive here: repeatable results, and scratch memory that the caller brings. */
+    dnnl_primitive_attr attributes() {
+        dnnl_primitive_attr attributes = new dnnl_primitive_attr();
+        created(dnnl_primitive_attr_create(attributes), "primitive_attr_create");
+        destroyers.add(() -> destroyed(dnnl_primitive_attr_destroy(attributes), "primitive_attr_destroy"));
+        check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "set_scratchpad_mode");
+        check(dnnl_primitive_attr_set_deterministic(attributes, 1), "set_deterministic");
+        return attributes;
+    }
+
+    /** No operations yet. */
+    dnnl_post_ops postOps() {
+        dnnl_post_ops postOps = new dnnl_post_ops();
+        created(dnnl_post_ops_create(postOps), "post_ops_create");
+        destroyers.add(() -> destroyed(dnnl_post_ops_destroy(postOps), "post_ops_destroy"));
+        return postOps;
+    }
+
+    /** The descriptor of a primitive, which the status of a call says was created in it. */
+    void own(dnnl_primitive_desc descriptor, int status, String call) {
+        created(status, call);
+        destroyers.add(() -> destroyed(dnnl_primitive_desc_destroy(descriptor), "primitive_desc_destroy"));
+    }
+
+    @Override
+    public void close() {
+        destroyers.forEach(Runnable::run);
+    }
+}

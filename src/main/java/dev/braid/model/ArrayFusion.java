@@ -1,0 +1,121 @@
+package dev.braid.model;
+
+import dev.braid.InputException;
+import dev.braid.batch.Batch;
+import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.PieceCopy;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.kernel.ArrayNumbers;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** Fuses rows that lie in arrays of ND4J's, in a workspace that is as large as they need. */
+final class ArrayFusion {
+    /** Rows are packed up to so many tokens, or one by one where they are longer. */
+    private static final int MAX_TOKENS = 1024;
+
+    private final FusionModel model;
+    private final List<float[]> pooled = new ArrayList<>();
+    private final List<INDArray> tokens = new ArrayList<>();
+
+    private ArrayFusion(FusionModel model) {
+        this.model = model;
+    }
+
+    /** As {@link FusionModel#fuse(List)} says. */
+    static FusedArrays run(FusionModel model, List<Map<String, INDArray>> rows) {
+        if (rows.isEmpty()) {
+            throw new InputException("Cannot fuse arrays: expected one row or more, got none");
+        }
+        List<List<FeatureSequence>> sequences = new ArrayList<>();
+        for (int row = 0; row < rows.size(); row++) {
+            sequences.add(sequences(model.config(), row, rows.get(row)));
+        }
+        return new ArrayFusion(model).run(sequences);
+    }
+
+    private FusedArrays run(List<List<FeatureSequence>> rows) {
+        int longest = rows.stream().mapToInt(ArrayFusion::tokens).max().getAsInt();
+        int all = rows.stream()
+                .mapToInt(row -> model.config().leadingTokens() + tokens(row))
+                .sum();
+        int maxTokens = Math.max(model.config().leadingTokens() + longest, Math.min(all, MAX_TOKENS));
+        try (FusionWorkspace workspace = model.workspace(maxTokens)) {
+            Batch batch = workspace.batch();
+            for (int row = 0; row < rows.size(); row++) {
+                if (!batch.fits(tokens(rows.get(row)))) {
+                    fuse(workspace);
+                }
+                if (!batch.add(rows.get(row))) {
+                    throw new InputException(
+                            "Cannot fuse row " + row + ": expected finite numbers, got NaN or infinity");
+                }
+            }
+            fuse(workspace);
+        }
+        boolean pools = model.config().pooling() != Pooling.NONE;
+        return new FusedArrays(pools ? Nd4j.createFromArray(pooled.toArray(float[][]::new)) : null, tokens);
+    }
+
+    private void fuse(FusionWorkspace workspace) {
+        model.fuse(workspace);
+        Batch batch = workspace.batch();
+        for (int row = 0; row < batch.rows(); row++) {
+            tokens.add(workspace
+                    .hidden()
+                    .rows(batch.firstToken(row), batch.tokens(row))
+                    .toArray());
+            if (model.config().pooling() != Pooling.NONE) {
+                pooled.add(workspace.pooled(row));
+            }
+        }
+        batch.clear();
+    }
+
+    private static int tokens(List<FeatureSequence> row) {
+        return row.stream().mapToInt(FeatureSequence::tokens).sum();
+    }
+
+    private static List<FeatureSequence> sequences(ModelConfig config, int row, Map<String, INDArray> arrays) {
+        List<FeatureSequence> sequences = new ArrayList<>();
+        Set<String> names = new TreeSet<>();
+        config.modalities().forEach(modality -> names.add(modality.name()));
+        if (!arrays.keySet().equals(names)) {
+            throw new InputException("Cannot fuse row " + row + ": expected arrays of " + names
+                    + " (modalities of the model), got " + new TreeSet<>(arrays.keySet()));
+        }
+        for (ModalityConfig modality : config.modalities()) {
+            sequences.add(sequence(row, modality, arrays.get(modality.name())));
+        }
+        return sequences;
+    }
+
+    private static FeatureSequence sequence(int row, ModalityConfig modality, INDArray array) {
+        boolean limited = modality.maxPositions() != ModalityConfig.UNLIMITED;
+        if (array.rank() != 2
+                || array.isEmpty()
+                || array.columns() != modality.featureSize()
+                || (limited && array.rows() > modality.maxPositions())) {
+            throw new InputException("Cannot fuse row " + row + ": expected '" + modality.name() + "' as [tokens, "
+                    + modality.featureSize() + "]"
+                    + (limited ? " of at most " + modality.maxPositions() + " tokens (its position table)" : "")
+                    + ", got " + Arrays.toString(array.shape()));
+        }
+        return new ArraySequence(new ArrayNumbers(array), array.rows(), modality.featureSize());
+    }
+
+    private record ArraySequence(ArrayNumbers numbers, int tokens, int width) implements FeatureSequence {
+        @Override
+        public void copyTo(PieceCopy out, int first, int count) {
+            out.put(numbers::read, first * width, count * width);
+        }
+    }
+}
