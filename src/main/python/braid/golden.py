@@ -136,4 +136,4 @@ def example_table(path: str | os.PathLike[str], sample: Sample) -> None:
     columns: dict[str, pa.Array] = {"id": pa.array([f"row-{i}" for i in range(len(rows))])}
     for name in rows[0]:
         columns[name] = pa.array([row[name].tolist() for row in rows], pa.list_(pa.list_(pa.float32())))
-    pq.write_table(pa.table(columns), os.fspath(path))
+    pq.write_table(pa.table(columns), os.fspath(path), write_page_checksum=True)

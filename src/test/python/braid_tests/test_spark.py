@@ -110,12 +110,10 @@ def test_commands_give_their_reports(spark: SparkSession) -> None:
     [("array", 2e-5), ("float32", 2e-5), ("float16", 1e-3), ("int8", 2e-2)],
 )
 def test_vectors_are_read_as_numpy_arrays(spark: SparkSession, tmp_path: Path, form: str, tolerance: float) -> None:
-    command = spark._jvm.dev.braid.job.Braid  # type: ignore[union-attr]
     options = {
         "model": MODEL, "features": {m: DEMO / f"{m}.parquet" for m in HALVES}, "dtype": HALVES, "key": "codepoints",
         "emit": ["pooled", "tokens"], "vectors": form, "output": tmp_path / "fused", "partitions": 3,
     }  # fmt: skip
-    assert command is not None
     assert "rows         390" in braid.session._run("fuse", options)
     keys, vectors = braid.read_vectors(str(tmp_path / "fused"))
     assert vectors.dtype == np.float32
