@@ -102,8 +102,16 @@ final class OneDnnKernels implements Kernels {
     }
 
     @Override
-    public void attention(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores, int heads) {
-        attention.run(context, query, key, value, scores, heads);
+    public void attention(
+            Matrix context,
+            Matrix query,
+            Matrix key,
+            Matrix value,
+            AttentionRows rows,
+            int heads,
+            Matrix scratch,
+            SoftmaxReader reader) {
+        attention.run(context, query, key, value, rows, heads, scratch, reader);
     }
 
     @Override

@@ -21,9 +21,6 @@ final class OneDnnPrimitive implements AutoCloseable {
     record Argument(int number, dnnl_memory_desc descriptor) {}
 
     private final dnnl_primitive primitive;
-    /** Whether the primitive is this object's own to destroy. */
-    private final boolean owner;
-
     private final List<dnnl_memory> memories = new ArrayList<>();
     private final dnnl_exec_arg_t arguments;
     private final long scratchBytes;
@@ -31,7 +28,6 @@ final class OneDnnPrimitive implements AutoCloseable {
     /** Compiles and takes over {@code descriptor}; the last memory is the scratch memory. */
     OneDnnPrimitive(dnnl_engine engine, dnnl_primitive_desc descriptor, Argument... arguments) {
         this.primitive = new dnnl_primitive();
-        this.owner = true;
         check(dnnl_primitive_create(primitive, descriptor), "primitive_create");
         dnnl_memory_desc scratch = dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0);
         this.scratchBytes = dnnl_memory_desc_get_size(scratch);
@@ -39,26 +35,6 @@ final class OneDnnPrimitive implements AutoCloseable {
         append(engine, arguments);
         append(engine, new Argument(DNNL_ARG_SCRATCHPAD, scratch));
         check(dnnl_primitive_desc_destroy(descriptor), "primitive_desc_destroy");
-    }
-
-    private OneDnnPrimitive(dnnl_engine engine, dnnl_primitive primitive, Argument... arguments) {
-        this.primitive = primitive;
-        this.owner = false;
-        this.scratchBytes = 0;
-        this.arguments = new dnnl_exec_arg_t(arguments.length);
-        append(engine, arguments);
-    }
-
-    /**
-     * This primitive, which was compiled for any sizes, on arguments of known sizes; to be closed before it.
-     *
-     * @throws IllegalStateException if it takes scratch memory, whose size would depend on theirs
-     */
-    OneDnnPrimitive on(dnnl_engine engine, Argument... sized) {
-        if (scratchBytes != 0) {
-            throw new IllegalStateException("a primitive of any size takes no scratch memory, got " + scratchBytes);
-        }
-        return new OneDnnPrimitive(engine, primitive, sized);
     }
 
     private void append(dnnl_engine engine, Argument... appended) {
@@ -91,8 +67,6 @@ final class OneDnnPrimitive implements AutoCloseable {
     public void close() {
         memories.forEach(memory -> check(dnnl_memory_destroy(memory), "memory_destroy"));
         arguments.close();
-        if (owner) {
-            check(dnnl_primitive_destroy(primitive), "primitive_destroy");
-        }
+        check(dnnl_primitive_destroy(primitive), "primitive_destroy");
     }
 }

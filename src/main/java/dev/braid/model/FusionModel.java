@@ -96,10 +96,10 @@ public final class FusionModel implements AutoCloseable {
                     + Matrix.MAX_ELEMENTS + " numbers, got " + largest);
         }
         long tokens = ((long) maxTokens + Kernels.ROW_MULTIPLE) * 3 * hiddenSize;
-        long scores = (long) config.heads() * Math.min(maxTokens, FusionWorkspace.MAX_QUERIES) * maxTokens;
-        if (Math.max(tokens, scores) > Matrix.MAX_ELEMENTS) {
+        long attention = Kernels.attentionScratch(config.hiddenSize(), config.heads(), maxTokens);
+        if (Math.max(tokens, attention) > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot size the buffers of a task: expected none over " + Matrix.MAX_ELEMENTS
-                    + " numbers, got " + Math.max(tokens, scores) + " for " + maxTokens
+                    + " numbers, got " + Math.max(tokens, attention) + " for " + maxTokens
                     + " tokens; lower --max-tokens");
         }
     }

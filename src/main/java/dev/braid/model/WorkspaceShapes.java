@@ -1,6 +1,7 @@
 package dev.braid.model;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +16,7 @@ import java.util.List;
  * @param normed [B, D]
  * @param queryKeyValue [N, 3 D]
  * @param context [N, D]
- * @param scores [H min(N, 128), N], N as it was given
+ * @param attention [1, as much as {@link Kernels#attentionScratch} says]
  * @param intermediate [B, F]
  */
 record WorkspaceShapes(
@@ -25,11 +26,8 @@ record WorkspaceShapes(
         Size normed,
         Size queryKeyValue,
         Size context,
-        Size scores,
+        Size attention,
         Size intermediate) {
-    /** Queries of a row that are attended together. */
-    static final int MAX_QUERIES = 128;
-
     /** Of one matrix. */
     record Size(int rows, int columns) {
         long bytes() {
@@ -50,14 +48,14 @@ record WorkspaceShapes(
                 new Size(blockHeight, hiddenSize),
                 new Size(height, 3 * hiddenSize),
                 new Size(height, hiddenSize),
-                new Size(config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens),
+                new Size(1, Math.toIntExact(Kernels.attentionScratch(hiddenSize, config.heads(), maxTokens))),
                 new Size(blockHeight, config.intermediateSize()));
     }
 
     /** Of all matrices. */
     long bytes() {
         List<Size> all = new ArrayList<>(features);
-        all.addAll(List.of(projected, hidden, normed, queryKeyValue, context, scores, intermediate));
+        all.addAll(List.of(projected, hidden, normed, queryKeyValue, context, attention, intermediate));
         return all.stream().mapToLong(Size::bytes).sum();
     }
 }
