@@ -1,5 +1,7 @@
 package dev.braid.kernel;
 
+import java.util.function.IntUnaryOperator;
+
 /**
  * The dense operations of a Transformer encoder, for one thread at a time. Outputs come first, then inputs, then weights.
  * The caller owns every matrix; what an implementation needs beside them, it keeps and grows to its largest operation.
@@ -10,7 +12,7 @@ package dev.braid.kernel;
  * {@link #linear} and {@link #linearAdd}. With oneDNN a row's result of these two has the same bits whatever the other rows
  * are and on however many threads, as long as M is a multiple of {@link #ROW_MULTIPLE}.
  *
- * <p>Proven against a scalar double reference by {@code KernelParityTest}.
+ * <p>Proven against a scalar double reference by {@code KernelParityTest} and {@code AttentionTest}.
  */
 public interface Kernels extends AutoCloseable {
 
@@ -39,9 +41,19 @@ public interface Kernels extends AutoCloseable {
     void add(Matrix sum, Matrix in);
 
     /**
+     * Copies row {@code from(i)} of {@code in} to row {@code to(i)} of {@code out}, for i from 0 to {@code count - 1} in order:
+     * both [.., D], which may be the same matrix.
+     */
+    void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count);
+
+    /** Adds row {@code from(i)} of a table to row i of {@code sum}, for i from 0 to {@code count - 1}: both [.., D], apart. */
+    void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count);
+
+    /**
      * Multi-head attention of every row of a batch: {@code softmax(query key^T) value} per head, of a row's queries to its own
      * keys, heads side by side in the columns. The query already carries the factor {@code 1 / sqrt(D / H)}. Vaswani et al.
-     * 2017 (arXiv 1706.03762), equation 1. A row's result has the same bits whatever the other rows are.
+     * 2017 (arXiv 1706.03762), equation 1. With oneDNN a row's
+     * result has the same bits whatever the other rows are.
      *
      * @param context [Q, D], written
      * @param query [Q, D], those of all rows

@@ -6,6 +6,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
+import java.util.function.IntUnaryOperator;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
@@ -18,6 +19,7 @@ final class OneDnnKernels implements Kernels {
     private final OneDnnStream oneDnn = new OneDnnStream();
     private final OneDnnLinears linears;
     private final OneDnnAttention attention;
+    private final HostRows hostRows = new HostRows();
 
     private record NormSize(int rows, int columns, float epsilon) {}
 
@@ -99,6 +101,16 @@ final class OneDnnKernels implements Kernels {
                 new Argument(DNNL_ARG_SRC_1, source));
         destroy(source, target);
         return primitive;
+    }
+
+    @Override
+    public void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
+        HostRows.copy(out, to, in, from, count);
+    }
+
+    @Override
+    public void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count) {
+        hostRows.add(sum, table, from, count);
     }
 
     @Override

@@ -8,6 +8,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
 
 import dev.braid.kernel.PortableLibrary.Unpacked;
 import java.nio.FloatBuffer;
+import java.util.function.IntUnaryOperator;
 
 /**
  * The kernels in plain Java, but for the matrix products, which run in the BLAS that ND4J brings: the readable reference,
@@ -22,6 +23,7 @@ final class PortableKernels implements Kernels {
 
     private float[] bias = new float[0];
     private float[] scale = new float[0];
+    private final HostRows hostRows = new HostRows();
 
     @Override
     public void bindThread() {
@@ -138,6 +140,16 @@ final class PortableKernels implements Kernels {
             add(row, bias, columns);
             target.put(r * sum.stride(), row, 0, columns);
         }
+    }
+
+    @Override
+    public void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
+        HostRows.copy(out, to, in, from, count);
+    }
+
+    @Override
+    public void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count) {
+        hostRows.add(sum, table, from, count);
     }
 
     @Override

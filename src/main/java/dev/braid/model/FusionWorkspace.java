@@ -199,10 +199,7 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** Moves the pooled token of each row r to hidden token r, in place and front to back: its index is r or later. */
     void keepPooledTokens() {
-        int size = config.hiddenSize();
-        for (int row = 0; row < batch.rows(); row++) {
-            fused.put(row * size, fused, pooledToken(row) * size, size);
-        }
+        kernels.copyRows(hidden, row -> row, hidden, this::pooledToken, batch.rows());
         kept = true;
     }
 

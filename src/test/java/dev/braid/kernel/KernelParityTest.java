@@ -150,6 +150,36 @@ class KernelParityTest {
         sum.assertHolds(ScalarReference.add(a, b));
     }
 
+    @ParameterizedTest
+    @MethodSource("libraries")
+    void rowsAreCopiedInOrderAlsoWithinAMatrix(KernelLibrary library) {
+        double[][] x = normal(7, 13, 1);
+        int[] from = {1, 1, 4, 6};
+        Window out = new Window(new double[5][13]);
+        Window inPlace = new Window(x);
+        try (Kernels kernels = open(library)) {
+            kernels.copyRows(out.matrix, i -> 4 - i, window(x), i -> from[i], 4);
+            kernels.copyRows(inPlace.matrix, i -> i, inPlace.matrix, i -> from[i], 4);
+        }
+        out.assertHolds(new double[][] {new double[13], x[6], x[4], x[1], x[1]});
+        // Row 1 was overwritten with itself before it was read again.
+        inPlace.assertHolds(new double[][] {x[1], x[1], x[4], x[6], x[4], x[5], x[6]});
+    }
+
+    @ParameterizedTest
+    @MethodSource("libraries")
+    void rowsOfATableAreAdded(KernelLibrary library) {
+        double[][] table = normal(7, 13, 1);
+        double[][] a = normal(5, 13, 1);
+        int[] from = {3, 3, 0, 6};
+        Window sum = new Window(a);
+        try (Kernels kernels = open(library)) {
+            kernels.addRows(sum.matrix, window(table), i -> from[i], 4);
+        }
+        double[][] added = {table[3], table[3], table[0], table[6], new double[13]};
+        sum.assertHolds(ScalarReference.add(a, added));
+    }
+
     private static Kernels open(KernelLibrary library) {
         Kernels kernels = library.open();
         kernels.bindThread();
