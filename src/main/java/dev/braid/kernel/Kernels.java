@@ -52,8 +52,8 @@ public interface Kernels extends AutoCloseable {
     /**
      * Multi-head attention of every row of a batch: {@code softmax(query key^T) value} per head, of a row's queries to its own
      * keys, heads side by side in the columns. The query already carries the factor {@code 1 / sqrt(D / H)}. Vaswani et al.
-     * 2017 (arXiv 1706.03762), equation 1. With oneDNN a row's
-     * result has the same bits whatever the other rows are.
+     * 2017 (arXiv 1706.03762), equation 1. With oneDNN a row's result has the same bits whatever the other rows are and hold,
+     * and on however many threads.
      *
      * @param context [Q, D], written
      * @param query [Q, D], those of all rows
