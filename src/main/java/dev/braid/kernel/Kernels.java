@@ -1,5 +1,7 @@
 package dev.braid.kernel;
 
+import java.util.function.IntUnaryOperator;
+
 /**
  * The dense operations of a Transformer encoder, for one thread at a time. Outputs come first, then inputs, then weights.
  * The caller owns every matrix; what an implementation needs beside them, it keeps and grows to its largest operation.
@@ -10,7 +12,7 @@ package dev.braid.kernel;
  * {@link #linear} and {@link #linearAdd}. With oneDNN a row's result of these two has the same bits whatever the other rows
  * are and on however many threads, as long as M is a multiple of {@link #ROW_MULTIPLE}.
  *
- * <p>Proven against a scalar double reference by {@code KernelParityTest}.
+ * <p>Proven against a scalar double reference by {@code KernelParityTest} and {@code AttentionTest}.
  */
 public interface Kernels extends AutoCloseable {
 
@@ -39,17 +41,51 @@ public interface Kernels extends AutoCloseable {
     void add(Matrix sum, Matrix in);
 
     /**
-     * Multi-head attention of one row: {@code softmax(query key^T) value} per head, heads side by side in the columns.
-     * The query already carries the factor {@code 1 / sqrt(D / H)}. Vaswani et al. 2017 (arXiv 1706.03762), equation 1.
+     * Copies row {@code from(i)} of {@code in} to row {@code to(i)} of {@code out}, for i from 0 to {@code count - 1} in order:
+     * both [.., D], which may be the same matrix.
+     */
+    void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count);
+
+    /** Adds row {@code from(i)} of a table to row i of {@code sum}, for i from 0 to {@code count - 1}: both [.., D], apart. */
+    void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count);
+
+    /**
+     * Multi-head attention of every row of a batch: {@code softmax(query key^T) value} per head, of a row's queries to its own
+     * keys, heads side by side in the columns. The query already carries the factor {@code 1 / sqrt(D / H)}. Vaswani et al.
+     * 2017 (arXiv 1706.03762), equation 1. With oneDNN a row's result has the same bits whatever the other rows are and hold,
+     * and on however many threads.
      *
      * @param context [Q, D], written
-     * @param query [Q, D]
-     * @param key [S, D]
+     * @param query [Q, D], those of all rows
+     * @param key [S, D], those of all rows
      * @param value [S, D]
-     * @param scores at least H * Q * S floats, written: the softmax of each head, [H, Q, S], dense
+     * @param rows which of them belong together
      * @param heads H, a divisor of D
+     * @param scratch [1, at least {@link #attentionScratch}], dense
+     * @param reader is handed the softmax of every row, or null
      */
-    void attention(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores, int heads);
+    void attention(
+            Matrix context,
+            Matrix query,
+            Matrix key,
+            Matrix value,
+            AttentionRows rows,
+            int heads,
+            Matrix scratch,
+            SoftmaxReader reader);
+
+    /** Floats of scratch memory that {@link #attention} takes for rows of up to {@code maxTokens} queries and keys. */
+    static long attentionScratch(int hiddenSize, int heads, int maxTokens) {
+        return AttentionTile.mostFloats(hiddenSize, heads, maxTokens);
+    }
+
+    /**
+     * How many sizes {@link #attention} compiles for rows of these lengths, in tokens, that attend to themselves: 9 for 50 to 113
+     * tokens, about a hundred for 1 to 4,096. They take up to 2 MiB each.
+     */
+    static int attentionSizes(int shortest, int longest) {
+        return AttentionTile.count(shortest, longest);
+    }
 
     @Override
     void close();

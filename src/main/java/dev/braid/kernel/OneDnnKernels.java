@@ -4,6 +4,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
+import java.util.function.IntUnaryOperator;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
@@ -16,6 +17,7 @@ final class OneDnnKernels implements Kernels {
     private final OneDnnStream oneDnn = new OneDnnStream();
     private final OneDnnLinears linears;
     private final OneDnnAttention attention;
+    private final HostRows hostRows = new HostRows();
 
     private record NormSize(int rows, int columns, float epsilon) {}
 
@@ -100,8 +102,26 @@ final class OneDnnKernels implements Kernels {
     }
 
     @Override
-    public void attention(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores, int heads) {
-        attention.run(context, query, key, value, scores, heads);
+    public void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
+        HostRows.copy(out, to, in, from, count);
+    }
+
+    @Override
+    public void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count) {
+        hostRows.add(sum, table, from, count);
+    }
+
+    @Override
+    public void attention(
+            Matrix context,
+            Matrix query,
+            Matrix key,
+            Matrix value,
+            AttentionRows rows,
+            int heads,
+            Matrix scratch,
+            SoftmaxReader reader) {
+        attention.run(context, query, key, value, rows, heads, scratch, reader);
     }
 
     @Override

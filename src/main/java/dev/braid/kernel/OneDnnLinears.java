@@ -28,7 +28,7 @@ final class OneDnnLinears implements AutoCloseable {
      * its threads, whose number the bits then tell ({@code is_huge_k} in <a
      * href="https://github.com/uxlfoundation/oneDNN/blob/v3.11/src/cpu/x64/matmul/brgemm_matmul_utils.cpp">its source</a>).
      */
-    private static final int LONG_SUM = 1 << 14;
+    static final int LONG_SUM = 1 << 14;
 
     private final OneDnnStream oneDnn;
     private final boolean bfloat16;

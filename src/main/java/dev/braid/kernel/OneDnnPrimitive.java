@@ -23,18 +23,12 @@ final class OneDnnPrimitive implements AutoCloseable {
     record Argument(int number, dnnl_memory_desc descriptor) {}
 
     private final dnnl_primitive primitive;
-    /** Whether the primitive is this object's own to destroy. */
-    private final boolean owner;
-
     private final List<dnnl_memory> memories = new ArrayList<>();
     private final dnnl_exec_arg_t arguments;
-    private final long scratchBytes;
 
     /** Compiles what {@code descriptor} describes, which stays the caller's; the last memory is the scratch memory. */
     OneDnnPrimitive(dnnl_engine engine, dnnl_primitive_desc descriptor, Argument... arguments) {
         this.primitive = new dnnl_primitive();
-        this.owner = true;
-        this.scratchBytes = scratchBytes(descriptor);
         this.arguments = new dnnl_exec_arg_t(arguments.length + 1L);
         created(dnnl_primitive_create(primitive, descriptor), "primitive_create");
         try {
@@ -53,26 +47,6 @@ final class OneDnnPrimitive implements AutoCloseable {
 
     private static dnnl_memory_desc scratch(dnnl_primitive_desc descriptor) {
         return dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0);
-    }
-
-    private OneDnnPrimitive(dnnl_engine engine, dnnl_primitive primitive, Argument... arguments) {
-        this.primitive = primitive;
-        this.owner = false;
-        this.scratchBytes = 0;
-        this.arguments = new dnnl_exec_arg_t(arguments.length);
-        append(engine, arguments);
-    }
-
-    /**
-     * This primitive, which was compiled for any sizes, on arguments of known sizes; to be closed before it.
-     *
-     * @throws IllegalStateException if it takes scratch memory, whose size would depend on theirs
-     */
-    OneDnnPrimitive on(dnnl_engine engine, Argument... sized) {
-        if (scratchBytes != 0) {
-            throw new IllegalStateException("a primitive of any size takes no scratch memory, got " + scratchBytes);
-        }
-        return new OneDnnPrimitive(engine, primitive, sized);
     }
 
     private void append(dnnl_engine engine, Argument... appended) {
@@ -101,8 +75,6 @@ final class OneDnnPrimitive implements AutoCloseable {
     public void close() {
         memories.forEach(memory -> destroyed(dnnl_memory_destroy(memory), "memory_destroy"));
         arguments.close();
-        if (owner) {
-            destroyed(dnnl_primitive_destroy(primitive), "primitive_destroy");
-        }
+        destroyed(dnnl_primitive_destroy(primitive), "primitive_destroy");
     }
 }

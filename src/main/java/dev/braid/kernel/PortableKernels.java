@@ -8,7 +8,7 @@ import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
 
 import dev.braid.kernel.PortableLibrary.Unpacked;
 import java.nio.FloatBuffer;
-import org.bytedeco.javacpp.FloatPointer;
+import java.util.function.IntUnaryOperator;
 
 /**
  * The kernels in plain Java, but for the matrix products, which run in the BLAS that ND4J brings: the readable reference,
@@ -21,8 +21,12 @@ final class PortableKernels implements Kernels {
     /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */
     private float[] row = new float[0];
 
+    /** Queries of a row that are attended together. */
+    private static final int PART = 32;
+
     private float[] bias = new float[0];
     private float[] scale = new float[0];
+    private final HostRows hostRows = new HostRows();
 
     @Override
     public void bindThread() {
@@ -142,52 +146,89 @@ final class PortableKernels implements Kernels {
     }
 
     @Override
-    public void attention(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores, int heads) {
+    public void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
+        HostRows.copy(out, to, in, from, count);
+    }
+
+    @Override
+    public void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count) {
+        hostRows.add(sum, table, from, count);
+    }
+
+    @Override
+    public void attention(
+            Matrix context,
+            Matrix query,
+            Matrix key,
+            Matrix value,
+            AttentionRows rows,
+            int heads,
+            Matrix scratch,
+            SoftmaxReader reader) {
         int headSize = query.columns() / heads;
+        for (int r = 0; r < rows.count(); r++) {
+            Matrix keys = key.rows(rows.key(r), rows.keys(r));
+            Matrix values = value.rows(rows.key(r), rows.keys(r));
+            for (int part = 0; part < rows.queries(r); part += PART) {
+                int first = rows.query(r) + part;
+                int count = Math.min(PART, rows.queries(r) - part);
+                Matrix queries = query.rows(first, count);
+                Matrix out = context.rows(first, count);
+                for (int column = 0; column < query.columns(); column += headSize) {
+                    attend(
+                            out.columns(column, headSize),
+                            queries.columns(column, headSize),
+                            keys.columns(column, headSize),
+                            values.columns(column, headSize),
+                            scratch);
+                    for (int q = 0; q < count && reader != null; q++) {
+                        reader.read(r, scratch.buffer(), q * keys.rows());
+                    }
+                }
+            }
+        }
+    }
+
+    /** One head of some queries of a row: {@code scores} becomes their softmax, [queries, keys]. */
+    private void attend(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {
         int queries = query.rows();
         int keys = key.rows();
         FloatBuffer weights = scores.buffer();
-        for (int head = 0; head < heads; head++) {
-            int first = head * headSize;
-            int firstScore = head * queries * keys;
-            FloatPointer ofHead = scores.pointer().getPointer(firstScore);
-            cblas_sgemm(
-                    CblasRowMajor,
-                    CblasNoTrans,
-                    CblasTrans,
-                    queries,
-                    keys,
-                    headSize,
-                    1f,
-                    query.columns(first, headSize).pointer(),
-                    query.stride(),
-                    key.columns(first, headSize).pointer(),
-                    key.stride(),
-                    0f,
-                    ofHead,
-                    keys);
-            for (int q = 0; q < queries; q++) {
-                int start = firstScore + q * keys;
-                row = read(row, weights, start, keys);
-                softmax(row, keys);
-                weights.put(start, row, 0, keys);
-            }
-            cblas_sgemm(
-                    CblasRowMajor,
-                    CblasNoTrans,
-                    CblasNoTrans,
-                    queries,
-                    headSize,
-                    keys,
-                    1f,
-                    ofHead,
-                    keys,
-                    value.columns(first, headSize).pointer(),
-                    value.stride(),
-                    0f,
-                    context.columns(first, headSize).pointer(),
-                    context.stride());
+        cblas_sgemm(
+                CblasRowMajor,
+                CblasNoTrans,
+                CblasTrans,
+                queries,
+                keys,
+                query.columns(),
+                1f,
+                query.pointer(),
+                query.stride(),
+                key.pointer(),
+                key.stride(),
+                0f,
+                scores.pointer(),
+                keys);
+        for (int q = 0; q < queries; q++) {
+            row = read(row, weights, q * keys, keys);
+            softmax(row, keys);
+            weights.put(q * keys, row, 0, keys);
         }
+        cblas_sgemm(
+                CblasRowMajor,
+                CblasNoTrans,
+                CblasNoTrans,
+                queries,
+                value.columns(),
+                keys,
+                1f,
+                scores.pointer(),
+                keys,
+                value.pointer(),
+                value.stride(),
+                0f,
+                context.pointer(),
+                context.stride());
     }
 
     /** In place, with the largest score subtracted first, so that no exponential overflows. */

@@ -2,7 +2,6 @@ package dev.braid.model;
 
 import dev.braid.batch.Batch;
 import dev.braid.checkpoint.ModelConfig;
-import dev.braid.kernel.Matrix;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 
@@ -46,22 +45,18 @@ final class AttentionShares {
         Arrays.fill(sums, 0, batch.rows() * layers * groups, 0);
     }
 
-    /** Adds the softmax [heads, queries, the row's tokens] of some of a row's queries. */
-    void add(int row, int layer, int queries, Matrix softmax) {
-        int keys = batch.tokens(row);
-        FloatBuffer buffer = softmax.buffer();
+    /** Adds what one head and query of a row gives each of its keys, from {@code first} on. */
+    void add(int row, int layer, FloatBuffer softmax, int first) {
+        softmax.get(first, weights, 0, batch.tokens(row));
         int start = (row * layers + layer) * groups;
-        for (int query = 0; query < heads * queries; query++) {
-            buffer.get(query * keys, weights, 0, keys);
-            int key = 0;
-            for (int group = 0; group < groups; group++) {
-                int end = key + tokens(row, group);
-                double sum = 0;
-                for (; key < end; key++) {
-                    sum += weights[key];
-                }
-                sums[start + group] += sum;
+        int key = 0;
+        for (int group = 0; group < groups; group++) {
+            int end = key + tokens(row, group);
+            double sum = 0;
+            for (; key < end; key++) {
+                sum += weights[key];
             }
+            sums[start + group] += sum;
         }
     }
 

@@ -20,8 +20,8 @@ import java.util.Set;
  * <p>{@link WorkspaceShapes} says how large they are.
  */
 public final class FusionWorkspace implements AutoCloseable {
-    /** Queries of a row that are attended together. */
-    static final int MAX_QUERIES = WorkspaceShapes.MAX_QUERIES;
+    /** Bytes of attention compiled for one size. */
+    private static final long COMPILED_SIZE = 2 << 20;
 
     private final ModelConfig config;
     private final List<Matrix> buffers;
@@ -34,7 +34,7 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Matrix key;
     private final Matrix value;
     private final Matrix context;
-    private final Matrix scores;
+    private final Matrix attentionScratch;
     private final Matrix intermediate;
     private final Kernels kernels;
     private final List<Projector> projectors;
@@ -93,7 +93,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.key = queryKeyValue.columns(hiddenSize, hiddenSize);
         this.value = queryKeyValue.columns(2 * hiddenSize, hiddenSize);
         this.context = allocate(shapes.context());
-        this.scores = allocate(shapes.scores());
+        this.attentionScratch = allocate(shapes.attention());
         this.intermediate = allocate(shapes.intermediate());
         this.projectors = projectors;
         this.batch = new Batch(blocks, config.leadingTokens(), maxTokens, this::project);
@@ -119,6 +119,12 @@ public final class FusionWorkspace implements AutoCloseable {
      */
     public static long nativeBytes(ModelConfig config, int maxTokens) {
         return WorkspaceShapes.of(config, maxTokens).bytes();
+    }
+
+    /** Bytes outside the Java heap of the kernels that a workspace compiles for rows of these lengths, in tokens, at most. */
+    public static long compiledBytes(ModelConfig config, int shortest, int longest) {
+        int kinds = config.pooling().readsOneToken() ? 2 : 1; // one token's attention is another size
+        return kinds * Kernels.attentionSizes(shortest, longest) * COMPILED_SIZE;
     }
 
     /** Bytes of Java heap of one workspace. */
@@ -212,10 +218,7 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** Moves the pooled token of each row r to hidden token r, in place and front to back: its index is r or later. */
     void keepPooledTokens() {
-        int size = config.hiddenSize();
-        for (int row = 0; row < batch.rows(); row++) {
-            fused.put(row * size, fused, pooledToken(row) * size, size);
-        }
+        kernels.copyRows(hidden, row -> row, hidden, this::pooledToken, batch.rows());
         kept = true;
     }
 
@@ -286,9 +289,9 @@ public final class FusionWorkspace implements AutoCloseable {
         return context;
     }
 
-    /** The softmax of a part of a row's queries, [H, up to 128, the row's tokens], dense, in the first of H x 128 x N floats. */
-    Matrix scores() {
-        return scores;
+    /** Scratch memory of {@link Kernels#attention}. */
+    Matrix attentionScratch() {
+        return attentionScratch;
     }
 
     /** Null where nobody asks for attention. */

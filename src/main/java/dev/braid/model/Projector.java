@@ -7,7 +7,6 @@ import dev.braid.kernel.Activation;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
-import java.nio.FloatBuffer;
 
 /**
  * Makes tokens of the encoder out of one modality's features, as {@link ModalityWeights} says: a Linear to the hidden size,
@@ -49,7 +48,8 @@ final class Projector {
     /** Projects a block of the workspace's features and puts its tokens in their places among the hidden tokens. */
     void project(FeatureBlock block, FusionWorkspace workspace) {
         Matrix features = workspace.features(modality).rows(0, (int) Block.roundUp(block.tokens()));
-        place(workspace.hidden(), tokens(features, workspace, block), block);
+        Matrix tokens = tokens(features, workspace, block);
+        workspace.kernels().copyRows(workspace.hidden(), block::packed, tokens, token -> token, block.tokens());
     }
 
     private Matrix tokens(Matrix features, FusionWorkspace workspace, FeatureBlock block) {
@@ -58,39 +58,18 @@ final class Projector {
         }
         Matrix tokens = workspace.projected().rows(0, features.rows());
         if (linear == null) {
-            tokens.buffer().put(features.buffer());
+            workspace.kernels().copyRows(tokens, token -> token, features, token -> token, block.tokens());
         } else {
             workspace.kernels().linear(tokens, features, linear, Activation.NONE);
         }
         if (embeddings != null) {
-            addEmbeddings(tokens, block);
+            boolean one = embeddings.rows() == 1;
+            workspace.kernels().addRows(tokens, embeddings, token -> one ? 0 : block.position(token), block.tokens());
         }
         if (norm != null) {
             workspace.kernels().layerNorm(tokens, tokens, norm);
         }
         return tokens;
-    }
-
-    private void addEmbeddings(Matrix tokens, FeatureBlock block) {
-        int size = tokens.columns();
-        FloatBuffer sums = tokens.buffer();
-        FloatBuffer table = embeddings.buffer();
-        for (int token = 0; token < block.tokens(); token++) {
-            int to = token * size;
-            int from = embeddings.rows() == 1 ? 0 : block.position(token) * size;
-            for (int column = 0; column < size; column++) {
-                sums.put(to + column, sums.get(to + column) + table.get(from + column));
-            }
-        }
-    }
-
-    private static void place(Matrix hidden, Matrix tokens, FeatureBlock block) {
-        FloatBuffer target = hidden.buffer();
-        FloatBuffer source = tokens.buffer();
-        int size = hidden.columns();
-        for (int token = 0; token < block.tokens(); token++) {
-            target.put(block.packed(token) * size, source, token * size, size);
-        }
     }
 
     long multiplyAdds(Batch batch) {

@@ -4,8 +4,10 @@ import dev.braid.batch.Batch;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.kernel.Activation;
+import dev.braid.kernel.AttentionRows;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
+import dev.braid.kernel.SoftmaxReader;
 import java.util.List;
 
 /**
@@ -73,38 +75,29 @@ final class SelfAttention {
     /** Every row's tokens attend to each other. */
     void attend(FusionWorkspace workspace) {
         Batch batch = workspace.batch();
-        for (int row = 0; row < batch.rows(); row++) {
-            Range tokens = new Range(batch.firstToken(row), batch.tokens(row));
-            // Long rows go a part of their queries at a time: the scores then grow with the length, not with its
-            // square.
-            for (Range queries : tokens.parts(FusionWorkspace.MAX_QUERIES)) {
-                attend(workspace, queries, tokens);
-                if (workspace.attentionShares() != null) {
-                    workspace.attentionShares().add(row, layer, queries.count(), workspace.scores());
-                }
-            }
-        }
+        AttentionShares shares = workspace.attentionShares();
+        SoftmaxReader reader = shares == null ? null : (row, softmax, first) -> shares.add(row, layer, softmax, first);
+        attend(workspace, new AttentionRows(batch.rows(), batch::firstToken, batch::firstToken), reader);
     }
 
     /** The pooled token of row r, at r, attends to all tokens of the row. */
     void attendPooled(FusionWorkspace workspace) {
         Batch batch = workspace.batch();
-        for (int row = 0; row < batch.rows(); row++) {
-            attend(workspace, new Range(row, 1), new Range(batch.firstToken(row), batch.tokens(row)));
-        }
+        attend(workspace, new AttentionRows(batch.rows(), row -> row, batch::firstToken), null);
     }
 
-    /** The context of the packed tokens {@code queries}, which attend to the packed tokens {@code keys}. */
-    private void attend(FusionWorkspace workspace, Range queries, Range keys) {
+    private void attend(FusionWorkspace workspace, AttentionRows rows, SoftmaxReader reader) {
         workspace
                 .kernels()
                 .attention(
-                        workspace.context().rows(queries.first(), queries.count()),
-                        workspace.query().rows(queries.first(), queries.count()),
-                        workspace.key().rows(keys.first(), keys.count()),
-                        workspace.value().rows(keys.first(), keys.count()),
-                        workspace.scores(),
-                        heads);
+                        workspace.context(),
+                        workspace.query(),
+                        workspace.key(),
+                        workspace.value(),
+                        rows,
+                        heads,
+                        workspace.attentionScratch(),
+                        reader);
     }
 
     /** Adds what attention found for a block of tokens to their residual. */

@@ -1,6 +1,7 @@
 package dev.braid.model;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import java.util.List;
 import java.util.stream.Stream;
@@ -15,7 +16,7 @@ import java.util.stream.Stream;
  * @param normed [B, D]
  * @param queryKeyValue [N, 3 D]
  * @param context [N, D]
- * @param scores [H min(N, 128), N], N as it was given
+ * @param attention [1, as much as {@link Kernels#attentionScratch} says]
  * @param intermediate [B, F]
  */
 record WorkspaceShapes(
@@ -25,11 +26,8 @@ record WorkspaceShapes(
         Size normed,
         Size queryKeyValue,
         Size context,
-        Size scores,
+        Size attention,
         Size intermediate) {
-    /** Queries of a row that are attended together. */
-    static final int MAX_QUERIES = 128;
-
     /** Of one matrix. */
     record Size(long rows, long columns) {
         long elements() {
@@ -54,7 +52,7 @@ record WorkspaceShapes(
                 new Size(blockHeight, hiddenSize),
                 new Size(height, 3 * hiddenSize),
                 new Size(height, hiddenSize),
-                new Size((long) config.heads() * Math.min(maxTokens, MAX_QUERIES), maxTokens),
+                new Size(1, Kernels.attentionScratch(config.hiddenSize(), config.heads(), maxTokens)),
                 new Size(blockHeight, config.intermediateSize()));
     }
 
@@ -70,6 +68,7 @@ record WorkspaceShapes(
 
     private Stream<Size> all() {
         return Stream.concat(
-                features.stream(), Stream.of(projected, hidden, normed, queryKeyValue, context, scores, intermediate));
+                features.stream(),
+                Stream.of(projected, hidden, normed, queryKeyValue, context, attention, intermediate));
     }
 }

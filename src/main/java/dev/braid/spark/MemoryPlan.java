@@ -50,15 +50,6 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     /** Codecs, scratch memory and compiled kernels of a slot, but for those that are compiled for a length. */
     private static final long SLOT = 32 * MIB;
 
-    /** The most tokens of rows whose attention is compiled for their length; {@code OneDnnAttention} says why. */
-    private static final int SHORT = 128;
-
-    private static final long SHORT_LENGTH = 2 * MIB;
-    private static final long LONG_LENGTH = MIB / 4;
-
-    /** The most long lengths that are kept, by Braid and by oneDNN. */
-    private static final int LONG_LENGTHS = 1024;
-
     /** A part of the memory of a JVM, {@code times} {@code each} bytes. */
     public record Part(String name, long each, int times) {
         /** In all. */
@@ -71,13 +62,6 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     public record Lengths(int shortest, int longest) {
         /** Few, so that nobody is warned without a reason. */
         static final Lengths UNKNOWN = new Lengths(1, 1);
-
-        /** Of what is compiled for each length. */
-        long compiledBytes() {
-            long shorts = Math.max(0, Math.min(longest, SHORT) - shortest + 1);
-            long longs = Math.max(0, longest - Math.max(shortest, SHORT + 1) + 1);
-            return shorts * SHORT_LENGTH + Math.min(longs, LONG_LENGTHS) * LONG_LENGTH;
-        }
     }
 
     /**
@@ -108,6 +92,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         long weights = FusionModel.weightBytes(checkpoint, config.precision());
         long buffers = FusionWorkspace.nativeBytes(checkpoint.config(), config.maxTokens());
         long packing = FusionWorkspace.heapBytes(checkpoint.config(), config.maxTokens(), readouts);
+        long compiled = FusionWorkspace.compiledBytes(checkpoint.config(), lengths.shortest(), lengths.longest());
         int slots = jvm.slots();
 
         List<Part> heap = new ArrayList<>();
@@ -129,7 +114,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * collected), 1));
         outside.add(new Part("weights", weights + weights / 50 + FusionModel.packingBytes(checkpoint.config()), 1));
         outside.add(new Part("buffers for " + config.maxTokens() + " tokens", buffers, slots));
-        outside.add(new Part("kernels compiled for lengths", SLOT + lengths.compiledBytes(), slots));
+        outside.add(new Part("kernels compiled for lengths", SLOT + compiled, slots));
         if (load.joined() && !jvm.isLocal()) {
             outside.add(new Part("blocks of the shuffle", load.shuffleBytes(), slots));
         }

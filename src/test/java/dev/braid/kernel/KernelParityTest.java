@@ -1,12 +1,10 @@
 package dev.braid.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.Random;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -152,64 +150,34 @@ class KernelParityTest {
         sum.assertHolds(ScalarReference.add(a, b));
     }
 
-    static Stream<Arguments> attentionSizes() {
-        int[][] sizes = {{1, 1, 1, 1}, {3, 3, 1, 7}, {7, 13, 3, 13}, {81, 81, 8, 32}, {13, 207, 4, 5}, {87, 261, 12, 64}
-        };
-        return libraries()
-                .flatMap(library ->
-                        Stream.of(sizes).map(size -> Arguments.of(library, size[0], size[1], size[2], size[3])));
-    }
-
-    @ParameterizedTest(name = "{0} {1} queries, {2} keys, {3} heads of {4}")
-    @MethodSource("attentionSizes")
-    void attentionEqualsTheReference(KernelLibrary library, int queries, int keys, int heads, int headSize) {
-        int columns = heads * headSize;
-        double[][] query = normal(queries, columns, 1);
-        double[][] key = normal(keys, columns, 1);
-        double[][] value = normal(keys, columns, 1);
-        Window context = new Window(queries, columns);
-        try (Kernels kernels = open(library);
-                Matrix scores = Matrix.allocate(heads * queries, keys)) {
-            kernels.attention(context.matrix, window(query), window(key), window(value), scores, heads);
-            double[][] softmax = ScalarReference.softmax(query, key, heads);
-            FloatBuffer written = scores.buffer();
-            // Logits of tens, each rounded to float32 before its exponential.
-            for (int i = 0; i < heads * queries * keys; i++) {
-                assertThat((double) written.get(i)).isCloseTo(softmax[i / keys][i % keys], within(1e-5));
-            }
+    @ParameterizedTest
+    @MethodSource("libraries")
+    void rowsAreCopiedInOrderAlsoWithinAMatrix(KernelLibrary library) {
+        double[][] x = normal(7, 13, 1);
+        int[] from = {1, 1, 4, 6};
+        Window out = new Window(new double[5][13]);
+        Window inPlace = new Window(x);
+        try (Kernels kernels = open(library)) {
+            kernels.copyRows(out.matrix, i -> 4 - i, window(x), i -> from[i], 4);
+            kernels.copyRows(inPlace.matrix, i -> i, inPlace.matrix, i -> from[i], 4);
         }
-        context.assertHolds(ScalarReference.attention(query, key, value, heads));
+        out.assertHolds(new double[][] {new double[13], x[6], x[4], x[1], x[1]});
+        // Row 1 was overwritten with itself before it was read again.
+        inPlace.assertHolds(new double[][] {x[1], x[1], x[4], x[6], x[4], x[5], x[6]});
     }
 
     @ParameterizedTest
     @MethodSource("libraries")
-    void attentionSurvivesLogitsWhoseExponentialOverflows(KernelLibrary library) {
-        double[][] query = {{40}, {-40}};
-        double[][] key = {{40}, {-40}, {10}};
-        double[][] value = {{1}, {2}, {3}};
-        Window context = new Window(2, 1);
-        try (Kernels kernels = open(library);
-                Matrix scores = Matrix.allocate(2, 3)) {
-            kernels.attention(context.matrix, window(query), window(key), window(value), scores, 1);
+    void rowsOfATableAreAdded(KernelLibrary library) {
+        double[][] table = normal(7, 13, 1);
+        double[][] a = normal(5, 13, 1);
+        int[] from = {3, 3, 0, 6};
+        Window sum = new Window(a);
+        try (Kernels kernels = open(library)) {
+            kernels.addRows(sum.matrix, window(table), i -> from[i], 4);
         }
-        context.assertHolds(new double[][] {{1}, {2}});
-    }
-
-    @ParameterizedTest
-    @MethodSource("libraries")
-    void moreAttentionSizesThanAreKeptStillGiveTheReference(KernelLibrary library) {
-        double[][] x = normal(700, 4, 1);
-        double[][] query = Arrays.copyOf(x, 3);
-        try (Kernels kernels = open(library);
-                Matrix scores = Matrix.allocate(2 * 3, 700)) {
-            IntStream.concat(IntStream.rangeClosed(1, 700), IntStream.of(1, 150, 300, 700))
-                    .forEach(length -> {
-                        double[][] row = Arrays.copyOf(x, length);
-                        Window context = new Window(3, 4);
-                        kernels.attention(context.matrix, window(query), window(row), window(row), scores, 2);
-                        context.assertHolds(ScalarReference.attention(query, row, row, 2));
-                    });
-        }
+        double[][] added = {table[3], table[3], table[0], table[6], new double[13]};
+        sum.assertHolds(ScalarReference.add(a, added));
     }
 
     private static Kernels open(KernelLibrary library) {

@@ -36,11 +36,22 @@ class MemoryAccountTest {
 
     /**
      * 20 tokens are 32 rows. Floats: features 32 x (5 + 3), projected, hidden, normed and context 32 x 8 each, queries, keys and
-     * values 32 x 24, scores 2 x 20 x 20, intermediate 32 x 16: 3360; and nine matrices begin at a multiple of 64 bytes.
+     * values 32 x 24, intermediate 32 x 16: 2560; of attention keys, values, queries and context 128 x 8 each, scores
+     * 2 x 128 x 128, a mask of 128, six lines of 16: 37,088; and nine matrices begin at a multiple of 64 bytes.
      */
     @Test
     void theBuffersOfAWorkspaceAreCountedByHand() {
-        assertThat(FusionWorkspace.nativeBytes(model(8, 2, 16, 1), 20)).isEqualTo(4 * 3360 + 9 * 64);
+        assertThat(FusionWorkspace.nativeBytes(model(8, 2, 16, 1), 20)).isEqualTo(4 * (2560 + 37_088) + 9 * 64);
+    }
+
+    /** 50 to 113 tokens are rounded up to 56, 64 .. 120; where one token is pooled, its attention is compiled too. */
+    @Test
+    void compiledAttentionIsCountedForTheSizesOfRows() {
+        long mib = 1 << 20;
+        assertThat(FusionWorkspace.compiledBytes(model(8, 2, 16, 1), 50, 113)).isEqualTo(9 * 2 * mib);
+        assertThat(FusionWorkspace.compiledBytes(model(8, 2, 16, 1), 50, 50)).isEqualTo(2 * mib);
+        // Short rows alone and together.
+        assertThat(FusionWorkspace.compiledBytes(model(8, 2, 16, 1), 2, 2)).isEqualTo(2 * 2 * mib);
     }
 
     /** Batch: 21 places of rows, two lengths each of 20; attention: 21 rows of 1 layer and 2 groups, and 20 weights. */

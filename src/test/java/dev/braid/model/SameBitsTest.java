@@ -36,7 +36,7 @@ class SameBitsTest {
     private static final int[] HEADS = {1, 2, 3, 4, 8, 12};
     private static final int[] FEATURE_SIZES = {1, 13, 64, 256, 768, 1024, 2048};
     private static final int[] INTERMEDIATE_SIZES = {37, 128, 1024, 2048, 3072};
-    /** Longest of a row's sequences: mostly short, some past the 128 queries that are attended together. */
+    /** Longest of a row's sequences: mostly short, some past the queries that are attended together. */
     private static final int[] LENGTHS = {1, 2, 8, 20, 20, 70, 150, 300};
 
     private static final int[] THREADS = {2, 3, 8, 16};
@@ -115,7 +115,7 @@ class SameBitsTest {
         }
     }
 
-    /** Kernels are compiled for the sizes that occur, and forgotten when there are many: more lengths here than are kept. */
+    /** Kernels are compiled for the sizes that occur. */
     @Example
     void aWorkspaceThatHasSeenEveryLengthGivesTheBitsOfAFreshOne() {
         ModelConfig config = config(List.of(new ModalityConfig("text", 48)), 32, 2, 4, 64, new Random(1), Pooling.LAST);

@@ -64,16 +64,6 @@ class MemoryPlanTest {
         assertThat(plan.problems()).hasSize(1).first().asString().startsWith("heap of an executor");
     }
 
-    /** 2 MiB for each length to 128 tokens, a quarter of one for each of a thousand beyond. */
-    @Test
-    void codeIsCountedForEachLengthOfARow() {
-        assertThat(new MemoryPlan.Lengths(50, 50).compiledBytes()).isEqualTo(2 * MIB);
-        assertThat(new MemoryPlan.Lengths(1, 128).compiledBytes()).isEqualTo(256 * MIB);
-        assertThat(new MemoryPlan.Lengths(127, 132).compiledBytes()).isEqualTo(5 * MIB);
-        assertThat(new MemoryPlan.Lengths(201, 204).compiledBytes()).isEqualTo(MIB);
-        assertThat(new MemoryPlan.Lengths(1, 100_000).compiledBytes()).isEqualTo(512 * MIB);
-    }
-
     private static JvmSettings yarn(long heap, long overhead) {
         return new JvmSettings(Manager.YARN, 8, 1, heap * MIB, overhead * MIB, 0, (heap + overhead) * MIB);
     }

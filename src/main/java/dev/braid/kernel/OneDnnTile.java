@@ -1,0 +1,174 @@
+package dev.braid.kernel;
+
+import static dev.braid.kernel.OneDnn.destroy;
+import static dev.braid.kernel.OneDnn.strided;
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import dev.braid.kernel.OneDnnPrimitive.Argument;
+import java.nio.FloatBuffer;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+
+/**
+ * The two products and the softmax of one {@link AttentionTile}, compiled, and its tensors in scratch memory. With R rows and h
+ * heads at once: scores [R, h, Q, S] of queries [R, h, Q, D/H] and keys [R, h, D/H, S] with the mask [S] added, their softmax in
+ * place, and the context [R, h, Q, D/H] with values [R, h, S, D/H]. oneDNN's softmax is fast on dense scores only, and a mask is
+ * free as the bias of a product.
+ */
+final class OneDnnTile implements AutoCloseable {
+    private final AttentionTile sizes;
+    private final OneDnnPrimitive toScores;
+    private final OneDnnPrimitive toSoftmax;
+    private final OneDnnPrimitive toContext;
+    private final float[] zeros;
+    /** What the tensors lie in. */
+    private Matrix scratch;
+
+    private FloatBuffer memory;
+    /** The tensors from the first head of each step on. */
+    private final Matrix[] key;
+
+    private final Matrix[] value;
+    private final Matrix[] query;
+    private final Matrix[] context;
+    private Matrix scores;
+    private Matrix mask;
+
+    OneDnnTile(AttentionTile sizes, OneDnnStream oneDnn) {
+        this.sizes = sizes;
+        this.zeros = new float[sizes.hiddenSize()];
+        int steps = sizes.heads() / sizes.headsAtOnce();
+        this.key = new Matrix[steps];
+        this.value = new Matrix[steps];
+        this.query = new Matrix[steps];
+        this.context = new Matrix[steps];
+        int rows = sizes.rows();
+        int heads = sizes.headsAtOnce();
+        int headSize = sizes.headSize();
+        int queries = sizes.queries();
+        int keys = sizes.keys();
+        int width = sizes.hiddenSize();
+        long ofHead = (long) queries * keys;
+        dnnl_memory_desc query =
+                strided(new long[] {rows, heads, queries, headSize}, (long) queries * width, headSize, width, 1);
+        dnnl_memory_desc key =
+                strided(new long[] {rows, heads, headSize, keys}, (long) keys * width, headSize, 1, width);
+        dnnl_memory_desc value =
+                strided(new long[] {rows, heads, keys, headSize}, (long) keys * width, headSize, width, 1);
+        dnnl_memory_desc scores = strided(new long[] {rows, heads, queries, keys}, heads * ofHead, ofHead, keys, 1);
+        dnnl_memory_desc mask = strided(new long[] {1, 1, 1, keys}, keys, keys, keys, 1);
+        this.toScores = oneDnn.compile(
+                "matmul_primitive_desc_create",
+                (descriptor, engine, attributes) ->
+                        dnnl_matmul_primitive_desc_create(descriptor, engine, query, key, mask, scores, attributes),
+                new Argument(DNNL_ARG_DST, scores),
+                new Argument(DNNL_ARG_SRC, query),
+                new Argument(DNNL_ARG_WEIGHTS, key),
+                new Argument(DNNL_ARG_BIAS, mask));
+        this.toSoftmax = oneDnn.compile(
+                "softmax_forward_primitive_desc_create",
+                (descriptor, engine, attributes) -> dnnl_softmax_forward_primitive_desc_create(
+                        descriptor,
+                        engine,
+                        dnnl_forward_inference,
+                        dnnl_softmax_accurate,
+                        scores,
+                        scores,
+                        3,
+                        attributes),
+                new Argument(DNNL_ARG_DST, scores),
+                new Argument(DNNL_ARG_SRC, scores));
+        this.toContext = oneDnn.compile(
+                "matmul_primitive_desc_create",
+                (descriptor, engine, attributes) ->
+                        dnnl_matmul_primitive_desc_create(descriptor, engine, scores, value, null, query, attributes),
+                new Argument(DNNL_ARG_DST, query),
+                new Argument(DNNL_ARG_SRC, scores),
+                new Argument(DNNL_ARG_WEIGHTS, value));
+        destroy(query, key, value, scores, mask);
+    }
+
+    AttentionTile sizes() {
+        return sizes;
+    }
+
+    /** Places the tensors in a matrix of one row. */
+    void bind(Matrix matrix) {
+        if (matrix == scratch) {
+            return;
+        }
+        scratch = matrix;
+        memory = matrix.buffer();
+        for (int step = 0; step < key.length; step++) {
+            int head = step * sizes.headsAtOnce() * sizes.headSize();
+            key[step] = from(head);
+            value[step] = from(sizes.value() + head);
+            query[step] = from(sizes.query() + head);
+            context[step] = from(sizes.context() + head);
+        }
+        scores = from(sizes.scores());
+        mask = from(sizes.mask());
+    }
+
+    private Matrix from(int first) {
+        return scratch.columns(first, scratch.columns() - first);
+    }
+
+    /** Makes these a row's first keys and values, and all further ones zeros that get no weight. */
+    void fillKeys(int row, Tokens keys, Tokens values, int first, int count) {
+        int start = row * sizes.keys() * zeros.length;
+        keys.copyTo(memory, start, first, count);
+        values.copyTo(memory, sizes.value() + start, first, count);
+        for (int k = count; k < sizes.keys(); k++) {
+            // Leftovers of another row may be infinite, and infinity times no weight is no number.
+            memory.put(start + k * zeros.length, zeros);
+            memory.put(sizes.value() + start + k * zeros.length, zeros);
+        }
+        for (int k = 0; k < sizes.keys(); k++) {
+            memory.put(sizes.mask() + k, k < count ? 0f : Float.NEGATIVE_INFINITY);
+        }
+    }
+
+    /** Makes these a row's first queries. */
+    void fillQueries(int row, Tokens queries, int first, int count) {
+        queries.copyTo(memory, sizes.query() + row * sizes.queries() * zeros.length, first, count);
+    }
+
+    /** Copies the context of a row's first queries. */
+    void copyContext(int row, Tokens out, int first, int count) {
+        out.copyFrom(memory, sizes.context() + row * sizes.queries() * zeros.length, first, count);
+    }
+
+    /**
+     * Computes scores, softmax and context.
+     *
+     * @param names what the reader calls the rows
+     * @param count the queries of each row
+     * @param reader of the softmax, or null
+     */
+    void run(OneDnnStream oneDnn, int[] names, int count, SoftmaxReader reader) {
+        for (int step = 0; step < key.length; step++) {
+            oneDnn.run(toScores, scores, query[step], key[step], mask);
+            oneDnn.run(toSoftmax, scores, scores);
+            oneDnn.run(toContext, context[step], scores, value[step]);
+            if (reader != null) {
+                readSoftmax(names, count, reader);
+            }
+        }
+    }
+
+    private void readSoftmax(int[] names, int count, SoftmaxReader reader) {
+        for (int head = 0; head < sizes.rows() * sizes.headsAtOnce(); head++) {
+            for (int q = 0; q < count; q++) {
+                int first = sizes.scores() + (head * sizes.queries() + q) * sizes.keys();
+                reader.read(names[head / sizes.headsAtOnce()], memory, first);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        toScores.close();
+        toSoftmax.close();
+        toContext.close();
+    }
+}
