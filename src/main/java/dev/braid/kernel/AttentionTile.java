@@ -73,7 +73,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     static long mostFloats(int hiddenSize, int heads, int maxTokens) {
         long keys = padded(Math.max(maxTokens, GROUP * SHORT));
         long scores = LEAST_HEADS * Math.max(CACHED_SCORES, LEAST_QUERIES * keys);
-        return 2 * (keys + MOST_QUERIES) * hiddenSize + Math.min(scores, heads * MOST_QUERIES * keys) + keys + 6 * LINE;
+        return 2 * (keys + MOST_QUERIES) * hiddenSize + Math.min(scores, keys * MOST_QUERIES * heads) + keys + 6 * LINE;
     }
 
     /** How many tiles there are for rows of these lengths that attend to themselves. */

@@ -123,7 +123,7 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** Bytes outside the Java heap of the kernels that a workspace compiles for rows of these lengths, in tokens, at most. */
     public static long compiledBytes(ModelConfig config, int shortest, int longest) {
-        int kinds = config.pooling().readsOneToken() ? 2 : 1; // one token's attention is another size
+        long kinds = config.pooling().readsOneToken() ? 2 : 1; // one token's attention is another size
         return kinds * Kernels.attentionSizes(shortest, longest) * COMPILED_SIZE;
     }
 

@@ -27,9 +27,11 @@ class AttentionTest {
     private final Random random = new Random(7);
 
     /** One row's operands. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared as a whole
     private record Row(double[][] query, double[][] key, double[][] value) {}
 
     /** One row's results: the softmax is [heads * queries][keys], in the order in which it was read. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared as a whole
     private record Result(float[][] context, List<float[]> softmax) {}
 
     static Stream<KernelLibrary> libraries() {
