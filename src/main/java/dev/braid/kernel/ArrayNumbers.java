@@ -38,7 +38,10 @@ public final class ArrayNumbers {
 
     /** Copies {@code count} numbers, from number {@code first} on, into the first of {@code piece}. */
     public void read(int first, int count, float[] piece) {
-        numbers.get(first, piece, 0, count);
-        Reference.reachabilityFence(array);
+        try {
+            numbers.get(first, piece, 0, count);
+        } finally {
+            Reference.reachabilityFence(array);
+        }
     }
 }

@@ -1,7 +1,5 @@
 package dev.braid.kernel;
 
-import static dev.braid.kernel.OneDnn.destroy;
-import static dev.braid.kernel.OneDnn.strided;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnPrimitive.Argument;
@@ -48,43 +46,45 @@ final class OneDnnTile implements AutoCloseable {
         int keys = sizes.keys();
         int width = sizes.hiddenSize();
         long ofHead = (long) queries * keys;
-        dnnl_memory_desc query =
-                strided(new long[] {rows, heads, queries, headSize}, (long) queries * width, headSize, width, 1);
-        dnnl_memory_desc key =
-                strided(new long[] {rows, heads, headSize, keys}, (long) keys * width, headSize, 1, width);
-        dnnl_memory_desc value =
-                strided(new long[] {rows, heads, keys, headSize}, (long) keys * width, headSize, width, 1);
-        dnnl_memory_desc scores = strided(new long[] {rows, heads, queries, keys}, heads * ofHead, ofHead, keys, 1);
-        dnnl_memory_desc mask = strided(new long[] {1, 1, 1, keys}, keys, keys, keys, 1);
-        this.toScores = oneDnn.compile(
-                "matmul_primitive_desc_create",
-                (descriptor, engine, attributes) ->
-                        dnnl_matmul_primitive_desc_create(descriptor, engine, query, key, mask, scores, attributes),
-                new Argument(DNNL_ARG_DST, scores),
-                new Argument(DNNL_ARG_SRC, query),
-                new Argument(DNNL_ARG_WEIGHTS, key),
-                new Argument(DNNL_ARG_BIAS, mask));
-        this.toSoftmax = oneDnn.compile(
-                "softmax_forward_primitive_desc_create",
-                (descriptor, engine, attributes) -> dnnl_softmax_forward_primitive_desc_create(
-                        descriptor,
-                        engine,
-                        dnnl_forward_inference,
-                        dnnl_softmax_accurate,
-                        scores,
-                        scores,
-                        3,
-                        attributes),
-                new Argument(DNNL_ARG_DST, scores),
-                new Argument(DNNL_ARG_SRC, scores));
-        this.toContext = oneDnn.compile(
-                "matmul_primitive_desc_create",
-                (descriptor, engine, attributes) ->
-                        dnnl_matmul_primitive_desc_create(descriptor, engine, scores, value, null, query, attributes),
-                new Argument(DNNL_ARG_DST, query),
-                new Argument(DNNL_ARG_SRC, scores),
-                new Argument(DNNL_ARG_WEIGHTS, value));
-        destroy(query, key, value, scores, mask);
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_memory_desc query = descriptors.strided(
+                    new long[] {rows, heads, queries, headSize}, (long) queries * width, headSize, width, 1);
+            dnnl_memory_desc key = descriptors.strided(
+                    new long[] {rows, heads, headSize, keys}, (long) keys * width, headSize, 1, width);
+            dnnl_memory_desc value = descriptors.strided(
+                    new long[] {rows, heads, keys, headSize}, (long) keys * width, headSize, width, 1);
+            dnnl_memory_desc scores =
+                    descriptors.strided(new long[] {rows, heads, queries, keys}, heads * ofHead, ofHead, keys, 1);
+            dnnl_memory_desc mask = descriptors.strided(new long[] {1, 1, 1, keys}, keys, keys, keys, 1);
+            this.toScores = oneDnn.compile(
+                    "matmul_primitive_desc_create",
+                    (descriptor, engine, attributes) ->
+                            dnnl_matmul_primitive_desc_create(descriptor, engine, query, key, mask, scores, attributes),
+                    new Argument(DNNL_ARG_DST, scores),
+                    new Argument(DNNL_ARG_SRC, query),
+                    new Argument(DNNL_ARG_WEIGHTS, key),
+                    new Argument(DNNL_ARG_BIAS, mask));
+            this.toSoftmax = oneDnn.compile(
+                    "softmax_forward_primitive_desc_create",
+                    (descriptor, engine, attributes) -> dnnl_softmax_forward_primitive_desc_create(
+                            descriptor,
+                            engine,
+                            dnnl_forward_inference,
+                            dnnl_softmax_accurate,
+                            scores,
+                            scores,
+                            3,
+                            attributes),
+                    new Argument(DNNL_ARG_DST, scores),
+                    new Argument(DNNL_ARG_SRC, scores));
+            this.toContext = oneDnn.compile(
+                    "matmul_primitive_desc_create",
+                    (descriptor, engine, attributes) -> dnnl_matmul_primitive_desc_create(
+                            descriptor, engine, scores, value, null, query, attributes),
+                    new Argument(DNNL_ARG_DST, query),
+                    new Argument(DNNL_ARG_SRC, scores),
+                    new Argument(DNNL_ARG_WEIGHTS, value));
+        }
     }
 
     AttentionTile sizes() {
