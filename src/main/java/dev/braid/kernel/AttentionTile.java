@@ -28,7 +28,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     /** Floats of scores that stay in the cache, 512 KiB. */
     private static final int CACHED_SCORES = 1 << 17;
 
-    /** As many heads as the cache holds, but no fewer than these, for several threads to share. */
+    /** As many heads as the cache holds, but about as many as these, for several threads to share. */
     private static final int LEAST_HEADS = 4;
 
     /** Floats of a cache line; each tensor begins at a multiple. */
@@ -41,7 +41,8 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         int most = mostQueries(paddedKeys);
         int parts = (paddedQueries + most - 1) / most;
         int height = (paddedQueries + parts - 1) / parts;
-        int headsAtOnce = Math.min(heads, Math.max(LEAST_HEADS, CACHED_SCORES / height / paddedKeys));
+        int rows = Math.max(paddedQueries, paddedKeys) <= SHORT ? GROUP : 1;
+        int headsAtOnce = Math.min(heads, Math.max(LEAST_HEADS, CACHED_SCORES / rows / height / paddedKeys));
         while (heads % headsAtOnce != 0) {
             headsAtOnce--;
         }

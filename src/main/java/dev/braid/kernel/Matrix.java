@@ -4,6 +4,7 @@ import java.nio.FloatBuffer;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.FloatPointer;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -69,13 +70,21 @@ public final class Matrix implements AutoCloseable {
             throw new IllegalArgumentException(
                     "a matrix holds 1 to " + MAX_ELEMENTS + " floats, got [" + rows + ", " + columns + "]");
         }
-        INDArray owner = Nd4j.create(DataType.FLOAT, bytes(rows, columns) / Float.BYTES);
+        INDArray owner = create(bytes(rows, columns) / Float.BYTES);
         HELD.addAndGet(owner.length() * Float.BYTES);
         FloatPointer memory = new FloatPointer(owner.data().addressPointer());
         long past = memory.address() % CACHE_LINE;
         FloatPointer base = memory.getPointer(past == 0 ? 0 : (CACHE_LINE - past) / Float.BYTES);
         base.capacity(elements);
         return new Matrix(owner, base, base.asBuffer(), 0, rows, columns, columns);
+    }
+
+    /** Floats of zeros that are nobody else's: a workspace of ND4J's that the caller is in would take them back. */
+    @SuppressWarnings("try") // a scope works by being open
+    private static INDArray create(long floats) {
+        try (MemoryWorkspace outside = Nd4j.getWorkspaceManager().scopeOutOfWorkspaces()) {
+            return Nd4j.create(DataType.FLOAT, floats);
+        }
     }
 
     /** The window on {@code count} rows from {@code first} on. */

@@ -24,7 +24,13 @@ final class OneDnnAttention implements AutoCloseable {
 
     /** The operands of one call. */
     private record Operands(
-            Tokens context, Tokens query, Tokens key, Tokens value, AttentionRows rows, SoftmaxReader reader) {}
+            Tokens context,
+            Tokens query,
+            Tokens key,
+            Tokens value,
+            AttentionRows rows,
+            Matrix scratch,
+            SoftmaxReader reader) {}
 
     /** As {@link Kernels#attention} says. */
     void run(
@@ -36,19 +42,18 @@ final class OneDnnAttention implements AutoCloseable {
             int heads,
             Matrix scratch,
             SoftmaxReader reader) {
-        Operands operands =
-                new Operands(Tokens.of(context), Tokens.of(query), Tokens.of(key), Tokens.of(value), rows, reader);
+        Operands operands = new Operands(
+                Tokens.of(context), Tokens.of(query), Tokens.of(key), Tokens.of(value), rows, scratch, reader);
         int headSize = query.columns() / heads;
         done.clear();
         for (int row = 0; row < rows.count(); row = done.nextClearBit(row)) {
             int count = groupFrom(row, rows);
-            OneDnnTile tile = tile(AttentionTile.of(rows.queries(row), rows.keys(row), heads, headSize)
-                    .times(count));
-            tile.bind(scratch);
-            if (threads > 1 && rows.keys(row) >= OneDnnLinears.LONG_SUM) {
-                OpenMp.alone(threads, () -> compute(tile, operands));
+            AttentionTile sizes = AttentionTile.of(rows.queries(row), rows.keys(row), heads, headSize)
+                    .times(count);
+            if (threads > 1 && sizes.keys() >= OneDnnLinears.LONG_SUM) {
+                OpenMp.alone(threads, () -> compute(sizes, operands));
             } else {
-                compute(tile, operands);
+                compute(sizes, operands);
             }
         }
     }
@@ -85,16 +90,18 @@ final class OneDnnAttention implements AutoCloseable {
     }
 
     /** The rows of the group, some of their queries at a time. */
-    private void compute(OneDnnTile tile, Operands operands) {
+    private void compute(AttentionTile sizes, Operands operands) {
+        OneDnnTile tile = tile(sizes);
+        tile.bind(operands.scratch());
         AttentionRows rows = operands.rows();
-        int count = tile.sizes().rows();
+        int count = sizes.rows();
         for (int i = 0; i < count; i++) {
             int first = rows.key(group[i]);
             tile.fillKeys(i, operands.key(), operands.value(), first, rows.keys(group[i]));
         }
         int queries = rows.queries(group[0]);
-        for (int part = 0; part < queries; part += tile.sizes().queries()) {
-            int height = Math.min(tile.sizes().queries(), queries - part);
+        for (int part = 0; part < queries; part += sizes.queries()) {
+            int height = Math.min(sizes.queries(), queries - part);
             for (int i = 0; i < count; i++) {
                 tile.fillQueries(i, operands.query(), rows.query(group[i]) + part, height);
             }

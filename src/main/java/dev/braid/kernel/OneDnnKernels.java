@@ -4,7 +4,6 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
-import java.util.function.IntUnaryOperator;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
@@ -12,12 +11,11 @@ import org.bytedeco.dnnl.dnnl_memory_desc;
  * (<a href="https://uxlfoundation.github.io/oneDNN/v3.11/dev_guide_matmul.html">matmul</a>), softmax and layer
  * normalisation are oneDNN's own. A primitive is compiled for its sizes when they first occur and kept.
  */
-final class OneDnnKernels implements Kernels {
+final class OneDnnKernels extends HostKernels {
     private final int threads;
     private final OneDnnStream oneDnn = new OneDnnStream();
     private final OneDnnLinears linears;
     private final OneDnnAttention attention;
-    private final HostRows hostRows = new HostRows();
 
     private record NormSize(int rows, int columns, float epsilon) {}
 
@@ -99,16 +97,6 @@ final class OneDnnKernels implements Kernels {
                     new Argument(DNNL_ARG_SRC_0, target),
                     new Argument(DNNL_ARG_SRC_1, source));
         }
-    }
-
-    @Override
-    public void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
-        HostRows.copy(out, to, in, from, count);
-    }
-
-    @Override
-    public void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count) {
-        hostRows.add(sum, table, from, count);
     }
 
     @Override

@@ -16,7 +16,7 @@ import org.bytedeco.javacpp.Pointer;
 
 /**
  * What the oneDNN primitives of one thread run on: an engine, a stream, scratch memory that grows to what the primitives need,
- * and the primitives themselves, compiled when their sizes first occur.
+ * and the primitives of all but attention, compiled when their sizes first occur.
  */
 final class OneDnnStream implements AutoCloseable {
     private final dnnl_engine engine = new dnnl_engine();
@@ -65,8 +65,9 @@ final class OneDnnStream implements AutoCloseable {
         if (needed <= buffer.columns()) {
             return buffer;
         }
+        Matrix larger = Matrix.allocate(1, needed);
         buffer.close();
-        return Matrix.allocate(1, needed);
+        return larger;
     }
 
     void run(OneDnnPrimitive primitive, Matrix... operands) {

@@ -4,6 +4,8 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnPrimitive.Argument;
 import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
@@ -46,6 +48,7 @@ final class OneDnnTile implements AutoCloseable {
         int keys = sizes.keys();
         int width = sizes.hiddenSize();
         long ofHead = (long) queries * keys;
+        List<OneDnnPrimitive> compiled = new ArrayList<>();
         try (Descriptors descriptors = new Descriptors()) {
             dnnl_memory_desc query = descriptors.strided(
                     new long[] {rows, heads, queries, headSize}, (long) queries * width, headSize, width, 1);
@@ -56,15 +59,15 @@ final class OneDnnTile implements AutoCloseable {
             dnnl_memory_desc scores =
                     descriptors.strided(new long[] {rows, heads, queries, keys}, heads * ofHead, ofHead, keys, 1);
             dnnl_memory_desc mask = descriptors.strided(new long[] {1, 1, 1, keys}, keys, keys, keys, 1);
-            this.toScores = oneDnn.compile(
+            compiled.add(oneDnn.compile(
                     "matmul_primitive_desc_create",
                     (descriptor, engine, attributes) ->
                             dnnl_matmul_primitive_desc_create(descriptor, engine, query, key, mask, scores, attributes),
                     new Argument(DNNL_ARG_DST, scores),
                     new Argument(DNNL_ARG_SRC, query),
                     new Argument(DNNL_ARG_WEIGHTS, key),
-                    new Argument(DNNL_ARG_BIAS, mask));
-            this.toSoftmax = oneDnn.compile(
+                    new Argument(DNNL_ARG_BIAS, mask)));
+            compiled.add(oneDnn.compile(
                     "softmax_forward_primitive_desc_create",
                     (descriptor, engine, attributes) -> dnnl_softmax_forward_primitive_desc_create(
                             descriptor,
@@ -76,19 +79,21 @@ final class OneDnnTile implements AutoCloseable {
                             3,
                             attributes),
                     new Argument(DNNL_ARG_DST, scores),
-                    new Argument(DNNL_ARG_SRC, scores));
-            this.toContext = oneDnn.compile(
+                    new Argument(DNNL_ARG_SRC, scores)));
+            compiled.add(oneDnn.compile(
                     "matmul_primitive_desc_create",
                     (descriptor, engine, attributes) -> dnnl_matmul_primitive_desc_create(
                             descriptor, engine, scores, value, null, query, attributes),
                     new Argument(DNNL_ARG_DST, query),
                     new Argument(DNNL_ARG_SRC, scores),
-                    new Argument(DNNL_ARG_WEIGHTS, value));
+                    new Argument(DNNL_ARG_WEIGHTS, value)));
+        } catch (RuntimeException | Error failure) {
+            compiled.forEach(OneDnnPrimitive::close);
+            throw failure;
         }
-    }
-
-    AttentionTile sizes() {
-        return sizes;
+        this.toScores = compiled.get(0);
+        this.toSoftmax = compiled.get(1);
+        this.toContext = compiled.get(2);
     }
 
     /** Places the tensors in a matrix of one row. */
@@ -96,21 +101,21 @@ final class OneDnnTile implements AutoCloseable {
         if (matrix == scratch) {
             return;
         }
-        scratch = matrix;
         memory = matrix.buffer();
         for (int step = 0; step < key.length; step++) {
             int head = step * sizes.headsAtOnce() * sizes.headSize();
-            key[step] = from(head);
-            value[step] = from(sizes.value() + head);
-            query[step] = from(sizes.query() + head);
-            context[step] = from(sizes.context() + head);
+            key[step] = from(matrix, head);
+            value[step] = from(matrix, sizes.value() + head);
+            query[step] = from(matrix, sizes.query() + head);
+            context[step] = from(matrix, sizes.context() + head);
         }
-        scores = from(sizes.scores());
-        mask = from(sizes.mask());
+        scores = from(matrix, sizes.scores());
+        mask = from(matrix, sizes.mask());
+        scratch = matrix;
     }
 
-    private Matrix from(int first) {
-        return scratch.columns(first, scratch.columns() - first);
+    private static Matrix from(Matrix matrix, int first) {
+        return matrix.columns(first, matrix.columns() - first);
     }
 
     /** Makes these a row's first keys and values, and all further ones zeros that get no weight. */

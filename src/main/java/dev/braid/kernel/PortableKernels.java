@@ -8,7 +8,6 @@ import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
 
 import dev.braid.kernel.PortableLibrary.Unpacked;
 import java.nio.FloatBuffer;
-import java.util.function.IntUnaryOperator;
 
 /**
  * The kernels in plain Java, but for the matrix products, which run in the BLAS that ND4J brings: the readable reference,
@@ -17,7 +16,7 @@ import java.util.function.IntUnaryOperator;
  * <p>Products call that BLAS themselves. {@code Nd4j.gemm} gives the same bits, but takes 25 to 85 us of processor time a call
  * for what it makes and checks, and the two products of a head of a short row take 1 to 11 us.
  */
-final class PortableKernels implements Kernels {
+final class PortableKernels extends HostKernels {
     /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */
     private float[] row = new float[0];
 
@@ -26,7 +25,6 @@ final class PortableKernels implements Kernels {
 
     private float[] bias = new float[0];
     private float[] scale = new float[0];
-    private final HostRows hostRows = new HostRows();
 
     @Override
     public void bindThread() {
@@ -143,16 +141,6 @@ final class PortableKernels implements Kernels {
             add(row, bias, columns);
             target.put(r * sum.stride(), row, 0, columns);
         }
-    }
-
-    @Override
-    public void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
-        HostRows.copy(out, to, in, from, count);
-    }
-
-    @Override
-    public void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count) {
-        hostRows.add(sum, table, from, count);
     }
 
     @Override

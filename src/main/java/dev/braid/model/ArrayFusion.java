@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -31,15 +32,19 @@ final class ArrayFusion {
     }
 
     /** As {@link FusionModel#fuse(List)} says. */
+    @SuppressWarnings("try") // a scope works by being open
     static FusedArrays run(FusionModel model, List<Map<String, INDArray>> rows) {
         if (rows.isEmpty()) {
             throw new InputException("Cannot fuse arrays: expected one row or more, got none");
         }
-        List<List<FeatureSequence>> sequences = new ArrayList<>();
-        for (int row = 0; row < rows.size(); row++) {
-            sequences.add(sequences(model.config(), row, rows.get(row)));
+        // The caller keeps what it gets, beyond any workspace of ND4J's that it is in.
+        try (MemoryWorkspace outside = Nd4j.getWorkspaceManager().scopeOutOfWorkspaces()) {
+            List<List<FeatureSequence>> sequences = new ArrayList<>();
+            for (int row = 0; row < rows.size(); row++) {
+                sequences.add(sequences(model.config(), row, rows.get(row)));
+            }
+            return new ArrayFusion(model).run(sequences);
         }
-        return new ArrayFusion(model).run(sequences);
     }
 
     private FusedArrays run(List<List<FeatureSequence>> rows) {
@@ -88,9 +93,16 @@ final class ArrayFusion {
         List<FeatureSequence> sequences = new ArrayList<>();
         Set<String> names = new TreeSet<>();
         config.modalities().forEach(modality -> names.add(modality.name()));
-        if (!arrays.keySet().equals(names)) {
+        if (arrays == null || !arrays.keySet().equals(names)) {
+            String got = arrays == null
+                    ? "null"
+                    : arrays.keySet().stream()
+                            .map(String::valueOf)
+                            .sorted()
+                            .toList()
+                            .toString();
             throw new InputException("Cannot fuse row " + row + ": expected arrays of " + names
-                    + " (modalities of the model), got " + new TreeSet<>(arrays.keySet()));
+                    + " (modalities of the model), got " + got);
         }
         for (ModalityConfig modality : config.modalities()) {
             sequences.add(sequence(row, modality, arrays.get(modality.name())));
@@ -100,14 +112,15 @@ final class ArrayFusion {
 
     private static FeatureSequence sequence(int row, ModalityConfig modality, INDArray array) {
         boolean limited = modality.maxPositions() != ModalityConfig.UNLIMITED;
-        if (array.rank() != 2
+        if (array == null
+                || array.rank() != 2
                 || array.isEmpty()
                 || array.columns() != modality.featureSize()
                 || (limited && array.rows() > modality.maxPositions())) {
             throw new InputException("Cannot fuse row " + row + ": expected '" + modality.name() + "' as [tokens, "
                     + modality.featureSize() + "]"
                     + (limited ? " of at most " + modality.maxPositions() + " tokens (its position table)" : "")
-                    + ", got " + Arrays.toString(array.shape()));
+                    + ", got " + (array == null ? "null" : Arrays.toString(array.shape())));
         }
         return new ArraySequence(new ArrayNumbers(array), array.rows(), modality.featureSize());
     }

@@ -11,6 +11,7 @@ import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,6 +36,7 @@ public final class FusionModel implements AutoCloseable {
     private final List<EncoderLayer> layers;
     private final Optional<Norm> finalNorm;
     private final Optional<TanhPooler> pooler;
+    private volatile boolean closed;
 
     private FusionModel(ModelConfig config, ModelWeights weights, KernelLibrary library, WeightPacker packer) {
         this.config = config;
@@ -70,6 +72,7 @@ public final class FusionModel implements AutoCloseable {
 
     /** Packs the weights of a checkpoint for one form of the kernels. */
     public static FusionModel load(Checkpoint checkpoint, KernelLibrary library) {
+        check(checkpoint.config(), 1);
         WeightPacker packer = new WeightPacker(library, checkpoint.config());
         try {
             return new FusionModel(checkpoint.config(), checkpoint.weights(), library, packer);
@@ -123,7 +126,7 @@ public final class FusionModel implements AutoCloseable {
         return checkpoint.parameters() * precision.weightBytes();
     }
 
-    /** Bytes outside the Java heap of the weights and buffers of all models of this JVM; not the kernels' scratch memory and code. */
+    /** Bytes outside the Java heap of the weights and buffers of all models of this JVM; not the code that kernels compile. */
     public static long nativeBytes() {
         return Matrix.heldBytes();
     }
@@ -158,6 +161,9 @@ public final class FusionModel implements AutoCloseable {
      * @param threads that {@link #fuse} may compute on, the caller's among them; results have the same bits for every number
      */
     public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts, int threads) {
+        if (closed) {
+            throw new IllegalStateException("the model is closed");
+        }
         return FusionWorkspace.open(config, library, projectors, maxTokens, readouts, threads);
     }
 
@@ -198,7 +204,7 @@ public final class FusionModel implements AutoCloseable {
      * @param row as in {@link #fuse(List)}
      */
     public FusedArrays fuse(Map<String, INDArray> row) {
-        return fuse(List.of(row));
+        return fuse(Collections.singletonList(row));
     }
 
     /**
@@ -206,7 +212,8 @@ public final class FusionModel implements AutoCloseable {
      * they are, others are converted first.
      *
      * @param rows per row and modality, by its name in config.json, an array [tokens, feature size] of any numeric type
-     * @return the same bits as a Spark job's, whatever rows come together
+     * @return with oneDNN, the bits of a Spark job that emits tokens, whatever rows come together; one that emits the vectors of
+     *     one token alone ({@code cls}, {@code last}, {@code pooler}) may round differently
      * @throws InputException if there is no row, a modality is missing or unknown, or an array has another shape or a number
      *     that is not finite
      */
@@ -262,6 +269,7 @@ public final class FusionModel implements AutoCloseable {
 
     @Override
     public void close() {
+        closed = true;
         packer.close();
     }
 }

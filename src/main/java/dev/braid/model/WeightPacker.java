@@ -122,6 +122,8 @@ final class WeightPacker implements AutoCloseable {
     @Override
     public void close() {
         linears.forEach(PackedLinear::close);
+        linears.clear();
         matrices.forEach(Matrix::close);
+        matrices.clear();
     }
 }

@@ -8,7 +8,7 @@ import java.util.stream.Stream;
 
 /**
  * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these (N the token budget, rounded up to a
- * multiple of 16, B at most 128 of them, K a feature size, D hidden, F intermediate size, H heads).
+ * multiple of 16, B at most 128 of them, K a feature size, D hidden, F intermediate size).
  *
  * @param features per modality [B, K]
  * @param projected [B, D]

@@ -14,7 +14,7 @@ final class Disk {
             List.of("org.apache.hadoop.", "org.apache.parquet.", "dev.braid.parquet."),
             "in Spark's local directories (spark.local.dir or SPARK_LOCAL_DIRS, else java.io.tmpdir)",
             List.of("org.apache.spark.storage.", "org.apache.spark.shuffle.", "org.apache.spark.util.collection."),
-            "for native libraries (~/.cache/braid, or what org.bytedeco.javacpp.cachedir names)",
+            "for native libraries (~/.cache/braid, without a home java.io.tmpdir, or what org.bytedeco.javacpp.cachedir names)",
             List.of("org.bytedeco.javacpp."),
             "for temporary files (java.io.tmpdir)",
             List.of("com.github.luben.zstd.util.", "org.xerial.snappy.", "io.netty.util.internal."));

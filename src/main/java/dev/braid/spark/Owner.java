@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static java.util.Objects.requireNonNull;
 
 import dev.braid.Shown;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -178,17 +179,18 @@ final class Owner implements AutoCloseable {
         log.warn(
                 "A run elsewhere may be writing the same output: looking for {} seconds whether it works",
                 BEATS * beatMillis / 1000);
-        long seen = files.getFileStatus(file).getModificationTime();
-        for (int beat = 0; beat < BEATS; beat++) {
-            pause(beatMillis);
-            if (!files.exists(file)) {
-                return false; // It has ended.
+        try {
+            long seen = files.getFileStatus(file).getModificationTime();
+            for (int beat = 0; beat < BEATS; beat++) {
+                pause(beatMillis);
+                if (files.getFileStatus(file).getModificationTime() != seen) {
+                    return true;
+                }
             }
-            if (files.getFileStatus(file).getModificationTime() != seen) {
-                return true;
-            }
+            return false;
+        } catch (FileNotFoundException ended) {
+            return false;
         }
-        return false;
     }
 
     /** The output is free for another run. */

@@ -565,6 +565,13 @@ class LauncherTest {
                         .out())
                 .as("behind the user's own, since the last ones count")
                 .containsSubsequence("--driver-java-options", "-Da=b -Dc=d " + opens);
+        Files.writeString(
+                directory.resolve("mine.conf"),
+                "# a comment ends with its line \\\nspark.submit.deployMode cluster\nspark.driver.extraJavaOptions -Da=b \\\n    -Dc=d\nspark.x y\n");
+        assertThat(start("jobs/fuse.sh", "--master", "spark://h:7077", "--properties-file", "mine.conf", "--")
+                        .out())
+                .as("a value may go on in the next line")
+                .containsSubsequence("--driver-java-options", "-Da=b -Dc=d " + opens);
         assertThat(start("jobs/fuse.sh", "--master", "spark://h:7077", "--").out())
                 .doesNotContain("--driver-java-options");
     }

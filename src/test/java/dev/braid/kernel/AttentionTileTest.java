@@ -40,7 +40,16 @@ class AttentionTileTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 1, 1", "8, 32, 20", "8, 32, 300", "12, 64, 2000", "16, 64, 4096", "7, 1, 777"})
+    @CsvSource({
+        "1, 1, 1",
+        "8, 32, 20",
+        "8, 32, 300",
+        "12, 64, 2000",
+        "16, 64, 4096",
+        "7, 1, 777",
+        "512, 1, 128",
+        "257, 1, 20"
+    })
     void noTileIsLargerThanTheScratchMemory(int heads, int headSize, int maxTokens) {
         long most = Kernels.attentionScratch(heads * headSize, heads, maxTokens);
         for (int keys = 1; keys <= maxTokens; keys++) {

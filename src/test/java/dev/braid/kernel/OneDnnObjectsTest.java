@@ -41,6 +41,10 @@ class OneDnnObjectsTest {
             kernels.linearAdd(y, x, packed);
             kernels.layerNorm(y, y, new Norm(vector, vector, 1e-5f));
             kernels.add(y, x);
+            AttentionRows rows = new AttentionRows(2, row -> 8 * row, row -> 8 * row);
+            try (Matrix scratch = Matrix.allocate(1, (int) Kernels.attentionScratch(32, 2, 16))) {
+                kernels.attention(y, x, x, x, rows, 2, scratch, null);
+            }
             assertThat(OneDnn.open()).isGreaterThan(objects + 10);
         }
     }

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
@@ -194,6 +195,67 @@ class ArrayFusionTest {
             assertThatThrownBy(() -> model.fuse(List.of()))
                     .hasMessage("Cannot fuse arrays: expected one row or more, got none");
         }
+    }
+
+    @Test
+    void whatIsNullIsNamed() {
+        Checkpoint checkpoint = checkpoint("position-embeddings");
+        try (FusionModel model = FusionModel.load(checkpoint)) {
+            Map<String, INDArray> row = new HashMap<>();
+            row.put("visual", Nd4j.ones(3, 6));
+            row.put("text", null);
+            refused(
+                    model,
+                    row,
+                    "Cannot fuse row 0: expected 'text' as [tokens, 9] of at most 11 tokens (its position table), got null");
+            row.put(null, Nd4j.ones(1, 1));
+            refused(
+                    model,
+                    row,
+                    "Cannot fuse row 0: expected arrays of [text, visual] (modalities of the model), got [null, text,"
+                            + " visual]");
+            refused(
+                    model,
+                    null,
+                    "Cannot fuse row 0: expected arrays of [text, visual] (modalities of the model), got null");
+        }
+    }
+
+    @Test
+    void nothingOfAModelLiesInTheCallersWorkspace() {
+        Checkpoint checkpoint = checkpoint("seed-small");
+        Map<String, INDArray> row =
+                rows(golden("seed-small", checkpoint), checkpoint).get(0);
+        long before = HeldMemory.bytes();
+        float[][] expected;
+        FusedArrays fused;
+        try (FusionModel model = FusionModel.load(checkpoint)) {
+            expected = model.fuse(row).tokens().get(0).toFloatMatrix();
+        }
+        try (MemoryWorkspace workspace = Nd4j.getWorkspaceManager().getAndActivateWorkspace("of the caller");
+                FusionModel model = FusionModel.load(checkpoint)) {
+            fused = model.fuse(row);
+            assertThat(workspace.isScopeActive()).isTrue();
+        }
+        assertThat(HeldMemory.bytes()).isEqualTo(before);
+        assertThat(fused.tokens().get(0).isAttached()).isFalse();
+        assertThat(fused.pooled().isAttached()).isFalse();
+        assertThat(fused.tokens().get(0).toFloatMatrix()).isDeepEqualTo(expected);
+    }
+
+    @Test
+    void aModelThatIsClosedIsNotUsed() {
+        Checkpoint checkpoint = checkpoint("seed-small");
+        Map<String, INDArray> row =
+                rows(golden("seed-small", checkpoint), checkpoint).get(0);
+        long before = HeldMemory.bytes();
+        FusionModel model = FusionModel.load(checkpoint);
+        model.close();
+        model.close();
+        assertThat(HeldMemory.bytes()).isEqualTo(before);
+        assertThatThrownBy(() -> model.fuse(row))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("the model is closed");
     }
 
     private static void refused(FusionModel model, Map<String, INDArray> row, String message) {

@@ -216,7 +216,7 @@ class DiagnosisTest {
         "org.apache.spark.storage.DiskBlockObjectWriter, 'in Spark''s local directories (spark.local.dir or SPARK_LOCAL_DIRS, else java.io.tmpdir)'",
         "org.apache.spark.util.collection.ExternalSorter, 'in Spark''s local directories (spark.local.dir or SPARK_LOCAL_DIRS, else java.io.tmpdir)'",
         "com.github.luben.zstd.util.Native, for temporary files (java.io.tmpdir)",
-        "org.bytedeco.javacpp.Loader, 'for native libraries (~/.cache/braid, or what org.bytedeco.javacpp.cachedir names)'",
+        "org.bytedeco.javacpp.Loader, 'for native libraries (~/.cache/braid, without a home java.io.tmpdir, or what org.bytedeco.javacpp.cachedir names)'",
         "a.B, 'at the output, in Spark''s local directories (spark.local.dir) and for temporary files (java.io.tmpdir)'",
     })
     void theDiskThatIsFullIsToldByWhoWroteToIt(String writer, String disk) {

@@ -3,15 +3,15 @@ package dev.braid.kernel;
 import java.nio.FloatBuffer;
 import java.util.function.IntUnaryOperator;
 
-/** Copies and adds rows of matrices in host memory. */
-final class HostRows {
+/** Kernels whose matrices lie in host memory: rows are copied and added there. */
+abstract class HostKernels implements Kernels {
     /** A row at a time is added here: loops over arrays run on vector instructions, those over buffers do not. */
     private float[] sum = new float[0];
 
     private float[] addend = new float[0];
 
-    /** As {@link Kernels#copyRows} says. */
-    static void copy(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
+    @Override
+    public final void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
         FloatBuffer target = out.buffer();
         FloatBuffer source = in.buffer();
         for (int i = 0; i < count; i++) {
@@ -19,8 +19,8 @@ final class HostRows {
         }
     }
 
-    /** As {@link Kernels#addRows} says. */
-    void add(Matrix target, Matrix table, IntUnaryOperator from, int count) {
+    @Override
+    public final void addRows(Matrix target, Matrix table, IntUnaryOperator from, int count) {
         int columns = target.columns();
         if (sum.length < columns) {
             sum = new float[columns];
