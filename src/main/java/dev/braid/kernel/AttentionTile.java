@@ -28,7 +28,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     /** Floats of scores that stay in the cache, 512 KiB. */
     private static final int CACHED_SCORES = 1 << 17;
 
-    /** As many heads as the cache holds, but about as many as these, for several threads to share. */
+    /** Heads at once where the cache holds fewer, for several threads to share; their number is lowered to a divisor of H. */
     private static final int LEAST_HEADS = 4;
 
     /** Floats of a cache line; each tensor begins at a multiple. */
