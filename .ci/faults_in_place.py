@@ -8,7 +8,7 @@ import shutil
 import pyarrow.parquet as pq
 
 from faults_kills import halting
-from faults_runs import FEW, ROOT, Place, check, differs, published, small, undisturbed
+from faults_runs import FEW, ROOT, Place, check, chosen, differs, published, small, undisturbed
 from faults_tables import ROWS, SCHEMA, rows, write_table
 
 
@@ -120,6 +120,7 @@ def named(place):
 
 
 def halt_at(steps, kill, states):
+    steps = chosen(steps)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(kill, enumerate(steps)))
     print(f"      {len(steps)} halts: the manifest named the old files {states['old']} times, the new ones {states['new']} times")

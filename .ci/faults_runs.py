@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import random
+import re
 import resource
 import shutil
 import subprocess
@@ -24,6 +26,7 @@ FEW = 60
 # Many splits, and so many tasks, of a small table.
 BIG = ["--conf", "spark.sql.files.maxPartitionBytes=100k", "--conf", "spark.sql.files.openCostInBytes=1"]
 BIG_SPARK = ["--master", "local[2]", *BIG]
+SEED = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(1 << 32)))
 # The fast compiler alone, which is enough for short runs: a third of their processor time is saved.
 SHORT = "-XX:TieredStopAtLevel=1"
 
@@ -42,6 +45,14 @@ def check(name, problems):
 def skip(name, why):
     counts["skipped"] += 1
     print(f"skip  {name}: {why}", flush=True)
+
+
+def chosen(steps):
+    """Of the driver's changes those that FAULTS_STEPS matches, and of them the share that FAULTS_SHARE names, by the seed."""
+    steps = [step for step in steps if re.search(os.environ.get("FAULTS_STEPS", ""), step)]
+    some = round(len(steps) * float(os.environ.get("FAULTS_SHARE", 1)))
+    print(f"      seed {SEED}: {some} of {len(steps)} changes")
+    return [steps[i] for i in sorted(random.Random(SEED).sample(range(len(steps)), some))]
 
 
 class Place:

@@ -20,6 +20,7 @@ public final class ChildJvm {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "@conf/jvm.options",
+                "-XX:TieredStopAtLevel=1", // The fast compiler alone, which is enough for short runs.
                 "-Xmx1g",
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),

@@ -14,7 +14,7 @@ import org.apache.hadoop.fs.permission.FsPermission;
  * names, which Hadoop cannot name the checksums of.
  * The embedded start asks for it, by {@code spark.hadoop.fs.file.impl} in {@code conf/spark-defaults.conf}.
  */
-public final class JvmLocalFileSystem extends LocalFileSystem {
+public class JvmLocalFileSystem extends LocalFileSystem {
 
     /** As Hadoop makes it, by name. */
     public JvmLocalFileSystem() {
@@ -27,7 +27,8 @@ public final class JvmLocalFileSystem extends LocalFileSystem {
         return new Path(file.getParent(), new Path(null, null, "." + file.getName() + ".crc"));
     }
 
-    private static final class Raw extends RawLocalFileSystem {
+    /** The same without checksums. */
+    public static class Raw extends RawLocalFileSystem {
         @Override
         public void setPermission(Path path, FsPermission permission) throws IOException {
             if (permission.getStickyBit()) {

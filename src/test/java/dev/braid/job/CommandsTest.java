@@ -311,6 +311,7 @@ class CommandsTest {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
                 "@" + conf.resolve("jvm.options"),
+                "-XX:TieredStopAtLevel=1", // The fast compiler alone, which is enough for short runs.
                 "-Dlog4j2.configurationFile="
                         + conf.resolve("log4j2.properties").toUri(),
                 "-Dspark.master=local[2]",

@@ -17,6 +17,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileUtil;
 import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -43,7 +44,13 @@ class PartitionedUpdateTest {
 
     @BeforeEach
     void begin() {
+        SharedSpark.interpretPlans(spark);
         input = new GrowingInput(spark, directory);
+    }
+
+    @AfterEach
+    void end() {
+        SharedSpark.compilePlans(spark);
     }
 
     @ParameterizedTest

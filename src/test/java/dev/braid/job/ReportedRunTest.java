@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -33,8 +34,14 @@ class ReportedRunTest {
 
     @BeforeEach
     void begin() {
+        SharedSpark.interpretPlans(spark);
         input = new GrowingInput(spark, directory);
         page = directory.resolve("report.html");
+    }
+
+    @AfterEach
+    void end() {
+        SharedSpark.compilePlans(spark);
     }
 
     @Test

@@ -22,6 +22,7 @@ class SessionTest {
         Process host = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin/java").toString(),
                         "@conf/jvm.options",
+                        "-XX:TieredStopAtLevel=1", // The fast compiler alone, which is enough for short runs.
                         "-Dlog4j2.configurationFile="
                                 + Path.of("conf/log4j2.properties").toUri(),
                         "-Dspark.master=local[1]",

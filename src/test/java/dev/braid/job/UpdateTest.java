@@ -20,11 +20,11 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -51,7 +51,13 @@ class UpdateTest {
 
     @BeforeEach
     void begin() {
+        SharedSpark.interpretPlans(spark);
         input = new GrowingInput(spark, directory);
+    }
+
+    @AfterEach
+    void end() {
+        SharedSpark.compilePlans(spark);
     }
 
     @ParameterizedTest
@@ -297,7 +303,7 @@ class UpdateTest {
     }
 
     /** The local files, where only so many tasks can record the files that they wrote. */
-    public static final class FailingFileSystem extends LocalFileSystem {
+    public static final class FailingFileSystem extends JvmLocalFileSystem {
         private static volatile int records;
 
         @Override

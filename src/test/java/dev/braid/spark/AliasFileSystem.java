@@ -1,18 +1,18 @@
 package dev.braid.spark;
 
+import dev.braid.job.JvmLocalFileSystem;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.URI;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.RawLocalFileSystem;
 
 /**
  * The local files under other schemes, for tests: {@code twin://} is one store whatever its authority, {@code mount://}
  * links to the local file system as viewfs does, any other is named by its authority.
  */
-public final class AliasFileSystem extends RawLocalFileSystem {
+public final class AliasFileSystem extends JvmLocalFileSystem.Raw {
     private URI uri;
 
     static Configuration hadoop() {

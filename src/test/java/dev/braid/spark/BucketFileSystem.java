@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.job.JvmLocalFileSystem;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
@@ -14,7 +15,6 @@ import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.util.Progressable;
 
@@ -22,7 +22,7 @@ import org.apache.hadoop.util.Progressable;
  * The local files as objects of {@code gs://bucket}, for tests: an object appears when it is closed, in place of an older one
  * even if another writer has made it since this one looked; a directory cannot be renamed, and needs no creation.
  */
-public final class BucketFileSystem extends RawLocalFileSystem {
+public final class BucketFileSystem extends JvmLocalFileSystem.Raw {
     /** For this configuration alone. */
     public static void register(Configuration hadoop) {
         hadoop.setClass("fs.gs.impl", BucketFileSystem.class, FileSystem.class);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.job.JvmLocalFileSystem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,7 +18,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -255,7 +255,7 @@ class FusedTableTest {
     }
 
     /** Cannot rename a staging directory. */
-    public static class NoNewOutput extends RawLocalFileSystem {
+    public static class NoNewOutput extends JvmLocalFileSystem.Raw {
         @Override
         public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
             return !from.getName().equals(".out.run") && super.rename(from, to);
@@ -276,7 +276,7 @@ class FusedTableTest {
     }
 
     /** Can rename nothing to the output. */
-    public static final class NoOutput extends RawLocalFileSystem {
+    public static final class NoOutput extends JvmLocalFileSystem.Raw {
         @Override
         public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
             return !to.getName().equals("out") && super.rename(from, to);
@@ -293,7 +293,7 @@ class FusedTableTest {
     }
 
     /** As HDFS renames where another run has published a moment before. */
-    public static final class Late extends RawLocalFileSystem {
+    public static final class Late extends JvmLocalFileSystem.Raw {
         @Override
         public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to) throws IOException {
             if (!to.getName().equals("out")) {
@@ -304,9 +304,9 @@ class FusedTableTest {
         }
     }
 
-    private FusedTable on(Class<? extends RawLocalFileSystem> files) {
+    private FusedTable on(Class<? extends JvmLocalFileSystem.Raw> files) {
         Configuration hadoop = new Configuration();
-        hadoop.setClass("fs.file.impl", files, RawLocalFileSystem.class);
+        hadoop.setClass("fs.file.impl", files, JvmLocalFileSystem.Raw.class);
         hadoop.setBoolean("fs.file.impl.disable.cache", true);
         return FusedTable.at(directory + "/out", true, List.of(), hadoop);
     }

@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.braid.job.JvmLocalFileSystem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +21,6 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.FileUtil;
-import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.util.Progressable;
 import org.apache.spark.sql.Dataset;
@@ -284,7 +284,7 @@ class InPlaceTest {
     }
 
     /** Makes so many changes, and none after these. */
-    public static class Mortal extends LocalFileSystem {
+    public static class Mortal extends JvmLocalFileSystem {
         static volatile int changesLeft = Integer.MAX_VALUE;
 
         private static synchronized void change() throws IOException {

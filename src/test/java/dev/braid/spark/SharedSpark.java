@@ -27,6 +27,18 @@ public final class SharedSpark implements ParameterResolver {
                 .session();
     }
 
+    /** From now on Spark interprets its plans, which takes half the time of compiling them where rows are few. */
+    public static void interpretPlans(SparkSession spark) {
+        spark.conf().set("spark.sql.codegen.wholeStage", false);
+        spark.conf().set("spark.sql.codegen.factoryMode", "NO_CODEGEN");
+    }
+
+    /** From now on Spark compiles its plans again, as it does for users. */
+    public static void compilePlans(SparkSession spark) {
+        spark.conf().unset("spark.sql.codegen.wholeStage");
+        spark.conf().unset("spark.sql.codegen.factoryMode");
+    }
+
     static SparkSession start() {
         return SparkSession.builder()
                 .master("local[2]")

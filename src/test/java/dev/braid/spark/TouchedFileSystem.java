@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.job.JvmLocalFileSystem;
 import java.io.IOException;
 import java.net.URI;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -9,10 +10,9 @@ import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.RawLocalFileSystem;
 
 /** The local files as {@code touched://}, where somebody does something at a chosen call, for tests. */
-public final class TouchedFileSystem extends RawLocalFileSystem {
+public final class TouchedFileSystem extends JvmLocalFileSystem.Raw {
     private static final AtomicInteger CALLS = new AtomicInteger();
     private static final AtomicInteger OPENED = new AtomicInteger();
     private static volatile int moment = -1;
