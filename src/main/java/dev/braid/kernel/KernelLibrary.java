@@ -61,17 +61,8 @@ public interface KernelLibrary {
      */
     PackedLinear pack(Matrix weight, Matrix bias);
 
-    /** Kernels that compute on one thread, the caller's. */
-    default Kernels open() {
-        return open(1);
-    }
-
-    /**
-     * Kernels for one caller at a time, to be closed by their owner.
-     *
-     * @param threads that they may compute on, the caller's among them; results have the same bits for every number
-     */
-    Kernels open(int threads);
+    /** Kernels for one caller at a time, on whose thread they compute, to be closed by their owner. */
+    Kernels open();
 
     /** Holds the choice of {@link #best}, made once per JVM. */
     final class Best {

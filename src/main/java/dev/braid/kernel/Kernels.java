@@ -10,7 +10,7 @@ import java.util.function.IntUnaryOperator;
  *
  * <p>Numerics: float32 throughout, accumulated in float32; only {@link KernelLibrary#oneDnnBfloat16} rounds the operands of
  * {@link #linear} and {@link #linearAdd}. With oneDNN a row's result of these two has the same bits whatever the other rows
- * are and on however many threads, as long as M is a multiple of {@link #ROW_MULTIPLE}.
+ * are, as long as M is a multiple of {@link #ROW_MULTIPLE}.
  *
  * <p>Proven against a scalar double reference by {@code KernelParityTest} and {@code AttentionTest}.
  */
@@ -20,8 +20,8 @@ public interface Kernels extends AutoCloseable {
     int ROW_MULTIPLE = 16;
 
     /**
-     * Binds the calling thread: its native operations run on as many threads as these kernels were opened for and no more,
-     * whatever {@code OMP_NUM_THREADS} says. Call before the others, on every change of thread.
+     * Binds the calling thread: its native operations run on it alone, whatever {@code OMP_NUM_THREADS} says. Call before the
+     * others, on every change of thread. One thread never shares out a sum, so the bits cannot tell how many there are.
      */
     void bindThread();
 
@@ -52,8 +52,7 @@ public interface Kernels extends AutoCloseable {
     /**
      * Multi-head attention of every row of a batch: {@code softmax(query key^T) value} per head, of a row's queries to its own
      * keys, heads side by side in the columns. The query already carries the factor {@code 1 / sqrt(D / H)}. Vaswani et al.
-     * 2017 (arXiv 1706.03762), equation 1. With oneDNN a row's result has the same bits whatever the other rows are and hold,
-     * and on however many threads.
+     * 2017 (arXiv 1706.03762), equation 1. With oneDNN a row's result has the same bits whatever the other rows are and hold.
      *
      * @param context [Q, D], written
      * @param query [Q, D], those of all rows

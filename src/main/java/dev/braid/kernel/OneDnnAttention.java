@@ -11,15 +11,13 @@ import java.util.Map;
  */
 final class OneDnnAttention implements AutoCloseable {
     private final OneDnnStream oneDnn;
-    private final int threads;
     private final Map<AttentionTile, OneDnnTile> tiles = new HashMap<>();
     private final BitSet done = new BitSet();
     /** The rows of the tile that is computed. */
     private final int[] group = new int[AttentionTile.GROUP];
 
-    OneDnnAttention(OneDnnStream oneDnn, int threads) {
+    OneDnnAttention(OneDnnStream oneDnn) {
         this.oneDnn = oneDnn;
-        this.threads = threads;
     }
 
     /** The operands of one call. */
@@ -50,11 +48,7 @@ final class OneDnnAttention implements AutoCloseable {
             int count = groupFrom(row, rows);
             AttentionTile sizes = AttentionTile.of(rows.queries(row), rows.keys(row), heads, headSize)
                     .times(count);
-            if (threads > 1 && sizes.keys() >= OneDnnLinears.LONG_SUM) {
-                OpenMp.alone(threads, () -> compute(sizes, operands));
-            } else {
-                compute(sizes, operands);
-            }
+            compute(sizes, operands);
         }
     }
 

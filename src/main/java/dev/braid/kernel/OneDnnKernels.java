@@ -12,7 +12,6 @@ import org.bytedeco.dnnl.dnnl_memory_desc;
  * normalisation are oneDNN's own. A primitive is compiled for its sizes when they first occur and kept.
  */
 final class OneDnnKernels extends HostKernels {
-    private final int threads;
     private final OneDnnStream oneDnn = new OneDnnStream();
     private final OneDnnLinears linears;
     private final OneDnnAttention attention;
@@ -21,16 +20,15 @@ final class OneDnnKernels extends HostKernels {
 
     private record AddSize(int rows, int columns, int inStride, int outStride) {}
 
-    /** With linear maps of float32 operands, or of bfloat16 ones, on so many threads. */
-    OneDnnKernels(boolean bfloat16, int threads) {
-        this.threads = threads;
-        linears = new OneDnnLinears(oneDnn, bfloat16, threads);
-        attention = new OneDnnAttention(oneDnn, threads);
+    /** With linear maps of float32 operands, or of bfloat16 ones. */
+    OneDnnKernels(boolean bfloat16) {
+        linears = new OneDnnLinears(oneDnn, bfloat16);
+        attention = new OneDnnAttention(oneDnn);
     }
 
     @Override
     public void bindThread() {
-        OpenMp.bindThread(threads);
+        OpenMp.bindThread();
     }
 
     /** A weight [N, K] in oneDNN's layout. */

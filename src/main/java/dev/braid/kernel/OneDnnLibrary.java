@@ -28,22 +28,8 @@ final class OneDnnLibrary implements KernelLibrary {
      */
     static boolean multipliesBfloat16() {
         Loader.load(dnnl.class);
-        return uses(dnnl_cpu_isa_avx512_core_bf16);
-    }
-
-    /** Elsewhere the same bits name other instructions. */
-    private static boolean uses(int instructions) {
+        int instructions = dnnl_cpu_isa_avx512_core_bf16; // On other processors the same bits name other instructions.
         return Platform.isX86() && (dnnl_get_effective_cpu_isa() & instructions) == instructions;
-    }
-
-    /**
-     * The most threads on which no product's sums are shared out, after oneDNN's {@code brgemm_matmul_utils.cpp}: on more,
-     * the bits would tell their number. With AMX, products of bfloat16 have been seen to have other bits on two threads
-     * already. {@link OneDnnLinears} says what holds for long sums.
-     */
-    private int mostThreads() {
-        boolean sharesOut = !uses(dnnl_cpu_isa_avx2) || (bfloat16 && uses(dnnl_cpu_isa_avx512_core_amx));
-        return sharesOut ? 1 : Integer.MAX_VALUE;
     }
 
     /** The largest set of instructions below AVX512-BF16 that oneDNN uses here. */
@@ -79,15 +65,15 @@ final class OneDnnLibrary implements KernelLibrary {
 
     @Override
     public PackedLinear pack(Matrix weight, Matrix bias) {
-        try (OneDnnKernels kernels = new OneDnnKernels(bfloat16, 1)) {
+        try (OneDnnKernels kernels = new OneDnnKernels(bfloat16)) {
             kernels.bindThread();
             return kernels.pack(weight, bias);
         }
     }
 
     @Override
-    public Kernels open(int threads) {
-        return new OneDnnKernels(bfloat16, OpenMp.dependable(Math.min(threads, mostThreads()), System.getenv()));
+    public Kernels open() {
+        return new OneDnnKernels(bfloat16);
     }
 
     /** A weight in oneDNN's layout, with the descriptor that says which, and a copy of the bias. */

@@ -23,16 +23,8 @@ final class OneDnnLinears implements AutoCloseable {
     /** The height for which a weight's layout is chosen; the primitives of all other heights take that layout over. */
     private static final int LAYOUT_HEIGHT = 128;
 
-    /**
-     * The fewest inputs of a map that one thread computes: from 20,000 on, with few outputs, oneDNN shares out each sum among
-     * its threads, whose number the bits then tell ({@code is_huge_k} in <a
-     * href="https://github.com/uxlfoundation/oneDNN/blob/v3.11/src/cpu/x64/matmul/brgemm_matmul_utils.cpp">its source</a>).
-     */
-    static final int LONG_SUM = 1 << 14;
-
     private final OneDnnStream oneDnn;
     private final boolean bfloat16;
-    private final int threads;
     /** oneDNN's type of weights and inputs. */
     private final int operandType;
     /** The input of one map in bfloat16, dense; grows to the largest. */
@@ -43,10 +35,9 @@ final class OneDnnLinears implements AutoCloseable {
 
     private record RoundingSize(int rows, int columns, int stride) {}
 
-    OneDnnLinears(OneDnnStream oneDnn, boolean bfloat16, int threads) {
+    OneDnnLinears(OneDnnStream oneDnn, boolean bfloat16) {
         this.oneDnn = oneDnn;
         this.bfloat16 = bfloat16;
-        this.threads = threads;
         this.operandType = bfloat16 ? dnnl_bf16 : dnnl_f32;
     }
 
@@ -95,14 +86,6 @@ final class OneDnnLinears implements AutoCloseable {
 
     /** {@code out = activation(in W^T + b)}, or {@code out += in W^T + b}. */
     void linear(Matrix out, Matrix in, Packed weights, Activation activation, boolean sum) {
-        if (threads == 1 || weights.inputs() < LONG_SUM) {
-            compute(out, in, weights, activation, sum);
-        } else {
-            OpenMp.alone(threads, () -> compute(out, in, weights, activation, sum));
-        }
-    }
-
-    private void compute(Matrix out, Matrix in, Packed weights, Activation activation, boolean sum) {
         Matrix operand = in;
         int stride = in.stride();
         if (bfloat16) {

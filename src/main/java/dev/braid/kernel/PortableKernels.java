@@ -28,7 +28,7 @@ final class PortableKernels extends HostKernels {
 
     @Override
     public void bindThread() {
-        OpenMp.bindThread(1);
+        OpenMp.bindThread();
         blas_set_num_threads(1);
     }
 

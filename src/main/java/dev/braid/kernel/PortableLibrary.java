@@ -21,9 +21,8 @@ final class PortableLibrary implements KernelLibrary {
         return new Unpacked(ownWeight, ownBias);
     }
 
-    /** Kernels that compute on one thread, however many are allowed: the BLAS has one setting for the whole process. */
     @Override
-    public Kernels open(int threads) {
+    public Kernels open() {
         return new PortableKernels();
     }
 

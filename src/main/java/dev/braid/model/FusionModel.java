@@ -152,19 +152,10 @@ public final class FusionModel implements AutoCloseable {
      *     last layer computes that token alone
      */
     public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts) {
-        return workspace(maxTokens, readouts, 1);
-    }
-
-    /**
-     * As above.
-     *
-     * @param threads that {@link #fuse} may compute on, the caller's among them; results have the same bits for every number
-     */
-    public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts, int threads) {
         if (closed) {
             throw new IllegalStateException("the model is closed");
         }
-        return FusionWorkspace.open(config, library, projectors, maxTokens, readouts, threads);
+        return FusionWorkspace.open(config, library, projectors, maxTokens, readouts);
     }
 
     /**

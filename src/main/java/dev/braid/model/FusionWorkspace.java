@@ -39,7 +39,7 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Kernels kernels;
     private final List<Projector> projectors;
     private final Batch batch;
-    private final Stopwatch stopwatch = new Stopwatch();
+    private Stopwatch stopwatch = new Stopwatch();
     private final FloatBuffer fused;
     /** Null where nobody asks for it. */
     private final AttentionShares attentionShares;
@@ -55,12 +55,11 @@ public final class FusionWorkspace implements AutoCloseable {
             KernelLibrary library,
             List<Projector> projectors,
             int maxTokens,
-            Set<Readout> readouts,
-            int threads) {
+            Set<Readout> readouts) {
         FusionModel.check(config, maxTokens);
         List<Matrix> buffers = new ArrayList<>();
         try {
-            return new FusionWorkspace(config, library, projectors, maxTokens, readouts, threads, buffers);
+            return new FusionWorkspace(config, library, projectors, maxTokens, readouts, buffers);
         } catch (RuntimeException | Error failure) {
             buffers.forEach(Matrix::close);
             throw failure;
@@ -73,7 +72,6 @@ public final class FusionWorkspace implements AutoCloseable {
             List<Projector> projectors,
             int maxTokens,
             Set<Readout> readouts,
-            int threads,
             List<Matrix> buffers) {
         this.config = config;
         this.buffers = buffers;
@@ -102,7 +100,7 @@ public final class FusionWorkspace implements AutoCloseable {
                 readouts.contains(Readout.ATTENTION) ? new AttentionShares(config, batch, maxTokens) : null;
         this.pooler = new Pooler(hiddenSize);
         this.pooledOnly = readouts.isEmpty() && config.pooling().readsOneToken();
-        this.kernels = library.open(threads);
+        this.kernels = library.open();
     }
 
     private Matrix allocate(WorkspaceShapes.Size size) {
@@ -138,9 +136,14 @@ public final class FusionWorkspace implements AutoCloseable {
         return batch;
     }
 
-    /** Where the thread's time goes, as long as it uses this workspace. */
+    /** Where the time of the thread that uses this workspace goes. */
     public Stopwatch stopwatch() {
         return stopwatch;
+    }
+
+    /** Another thread uses this workspace from now on, and this is where its time goes. */
+    public void stopwatch(Stopwatch ofThread) {
+        stopwatch = ofThread;
     }
 
     /** A row's fused tokens pooled to one vector [D], a fresh array. */

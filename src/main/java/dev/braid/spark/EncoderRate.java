@@ -60,13 +60,14 @@ public record EncoderRate(double tokens, int slots, String processor) {
         int longest = rows.stream().mapToInt(EncoderRate::tokens).max().orElseThrow()
                 + checkpoint.config().leadingTokens();
         int budget = Math.min(config.maxTokens(), Math.max(BUDGET, longest));
-        ExecutorService pool = Executors.newFixedThreadPool(slots);
+        int lanes = slots * threads; // A batch is fused on one thread.
+        ExecutorService pool = Executors.newFixedThreadPool(lanes);
         try (FusionModel model = FusionModel.load(checkpoint, config.precision())) {
-            CountDownLatch warm = new CountDownLatch(slots);
+            CountDownLatch warm = new CountDownLatch(lanes);
             List<Future<Double>> rates = new ArrayList<>();
-            for (int slot = 0; slot < slots; slot++) {
+            for (int lane = 0; lane < lanes; lane++) {
                 rates.add(pool.submit(() -> {
-                    try (FusionWorkspace workspace = model.workspace(budget, readouts, threads)) {
+                    try (FusionWorkspace workspace = model.workspace(budget, readouts)) {
                         return rate(model, workspace, rows, warm);
                     } finally {
                         warm.countDown();
@@ -88,7 +89,7 @@ public record EncoderRate(double tokens, int slots, String processor) {
         }
     }
 
-    /** Tokens per second of one slot; others are warm too when it is timed. */
+    /** Tokens per second of one thread; others are warm too when it is timed. */
     private static double rate(
             FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows, CountDownLatch warm)
             throws InterruptedException {

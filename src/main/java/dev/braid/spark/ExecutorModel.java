@@ -32,7 +32,7 @@ final class ExecutorModel {
     private ExecutorModel() {}
 
     /** What a workspace is made for. */
-    record Size(int maxTokens, Set<Readout> readouts, int threads) {}
+    record Size(int maxTokens, Set<Readout> readouts) {}
 
     /**
      * Borrows a workspace of the model. Blocks while another task loads it.
@@ -95,8 +95,7 @@ final class ExecutorModel {
             idleSize = size;
         }
         FusionWorkspace found = idle.poll();
-        FusionWorkspace workspace =
-                found == null ? model.workspace(size.maxTokens(), size.readouts(), size.threads()) : found;
+        FusionWorkspace workspace = found == null ? model.workspace(size.maxTokens(), size.readouts()) : found;
         return new Borrowed(model, workspace, () -> giveBack(workspace, size));
     }
 
@@ -148,7 +147,7 @@ final class ExecutorModel {
     }
 
     /**
-     * A model and a workspace for one task, to be closed once.
+     * A model and a workspace for one thread at a time, to be closed once.
      *
      * @param giveBack takes the workspace back
      */

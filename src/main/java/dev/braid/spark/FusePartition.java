@@ -54,7 +54,7 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
         TaskContext task = TaskContext.get();
         Set<Readout> readouts = EnumSet.noneOf(Readout.class);
         layout.fused().forEach(column -> column.readout().ifPresent(readouts::add));
-        ExecutorModel.Size size = new ExecutorModel.Size(maxTokens, readouts, task.cpus());
+        ExecutorModel.Size size = new ExecutorModel.Size(maxTokens, readouts);
         TaskCounter counter =
                 progress == null ? TaskCounter.start(null, task.partitionId()) : progress.startTask(task.partitionId());
         FusedRows fused = new FusedRows(
@@ -63,6 +63,7 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
                 layout,
                 bad,
                 () -> ExecutorModel.borrow(model.id(), model::load, size),
+                task.cpus(),
                 progress,
                 counter,
                 vectors);

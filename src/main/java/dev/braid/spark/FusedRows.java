@@ -1,15 +1,11 @@
 package dev.braid.spark;
 
 import dev.braid.batch.Batch;
-import dev.braid.model.FusionModel;
-import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
 import dev.braid.spark.DecodedRow.Sequences;
-import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.function.Function;
@@ -20,19 +16,19 @@ import org.apache.spark.sql.types.DataType;
 
 /**
  * The fused rows of one partition, in the order of its rows. Rows are read until a batch is full, fused together, and handed
- * out one by one, each valid until the next one; at most one input row and one batch are held. The model and a workspace are
- * borrowed when there is a row to fuse and given back after the last one. A row that cannot be fused is handed to {@link
- * BadRows} and skipped; the bits of its neighbours do not depend on it.
+ * out one by one, each valid until the next one; one input row and the batches of {@link Lanes} are held. The model and
+ * workspaces are borrowed when there are rows to fuse and given back after the last one. A row that cannot be fused is handed to
+ * {@link BadRows} and skipped; the bits of its neighbours do not depend on it.
  *
  * <p>A task may end while another thread still reads here, such as one that feeds a Python worker: closing waits for the
- * batch in progress, and there are no rows afterwards, so that the workspace can go to another task.
+ * batches in progress, and there are no rows afterwards, so that the workspaces can go to another task.
  */
 final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final Iterator<StoredRow> rows;
     private final RowDecoder decoder;
     private final FusedLayout layout;
     private final BadRows badRows;
-    private final Supplier<ExecutorModel.Borrowed> lender;
+    private final Lanes lanes;
     /** Null where nobody counts. */
     private final FusionProgress progress;
 
@@ -43,28 +39,22 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** What takes the vectors of a row, by its carried values. */
     private final Function<InternalRow, VectorOutput> vectorOutput;
 
-    private final long begun = System.nanoTime();
+    private final Stopwatch stopwatch = new Stopwatch();
     private final long begunMillis = System.currentTimeMillis();
     /** Null where nobody asks for them. */
     private final Figures figures;
 
     private final boolean hasAttention;
 
-    /** Null before the first row and after the last one, as are the fields below. */
-    private ExecutorModel.Borrowed borrowed;
-
-    private FusedRow fusedRow;
-    /** The row that did not fit the current batch. Still valid: nothing is read until it is packed. */
+    /** The lane whose rows are handed out; null before the first one. */
+    private Lane lane;
+    /** The row that did not fit the last batch. Still valid: nothing is read until it is packed. */
     private StoredRow pendingRow;
 
     private Sequences pending;
-    /** What is kept of the batch's rows, each null once it is handed out. */
-    private final List<PackedRow> packed = new ArrayList<>();
 
-    /** Rows of the batch that are fused, and how many of them have been handed out. */
-    private int ready;
-
-    private int next;
+    /** Whether there was a row. */
+    private boolean begun;
 
     /** Whether the next row is written, and not handed out. */
     private boolean prepared;
@@ -73,7 +63,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private boolean stopped;
 
     private boolean closed;
-    /** When the workspace was given back, a reading of {@link System#nanoTime()}. */
+    /** When the workspaces were given back, a reading of {@link System#nanoTime()}. */
     private long givenBack;
 
     /** The row that was handed out last, as it is counted. */
@@ -83,18 +73,9 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private long lastHash;
 
     /**
-     * A packed row.
-     *
-     * @param carried what the output carries of it
-     * @param keyHash the hash of its key
-     * @param sourceFile that it was read from
-     * @param truncated whether a sequence was cut
-     */
-    private record PackedRow(InternalRow carried, long keyHash, String sourceFile, boolean truncated) {}
-
-    /**
      * The fused rows of {@code rows}.
      *
+     * @param threads to compute on, the task's among them
      * @param vectorOutput what takes the vectors of a row, by its carried values; null if the rows do
      */
     FusedRows(
@@ -103,6 +84,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             FusedLayout layout,
             BadRows badRows,
             Supplier<ExecutorModel.Borrowed> lender,
+            int threads,
             FusionProgress progress,
             TaskCounter counter,
             Function<InternalRow, VectorOutput> vectorOutput) {
@@ -110,7 +92,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         this.decoder = decoder;
         this.layout = layout;
         this.badRows = badRows;
-        this.lender = lender;
+        this.lanes = new Lanes(threads, lender, this::pack, stopwatch);
         this.progress = progress;
         this.figures = progress != null && progress.collectsFigures() ? new Figures() : null;
         this.hasAttention =
@@ -128,69 +110,46 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (prepared) {
             return true;
         }
-        if (borrowed == null && !begin()) {
+        stopwatch.lap(Stage.WRITE);
+        if (!begun && !begin()) {
             return false;
         }
-        stopwatch().lap(Stage.WRITE);
         while (!prepared) {
-            if (next == ready) {
-                fuseNextBatch();
+            if (!stopped && (lane == null || lane.isEmpty())) {
+                nextLane();
             }
-            if (next == ready || stopped) {
+            if (stopped || lane == null) {
                 close();
                 return false;
             }
-            write(packed.set(next, null));
+            write(lane.take());
         }
         return true;
     }
 
-    /** Borrows the model, if there is a row for it. */
+    /** Whether there is a row; without one nothing is borrowed. */
     private boolean begin() {
-        long asked = System.nanoTime();
-        boolean any = rows.hasNext();
-        long read = System.nanoTime();
-        if (!any) {
-            closed = true;
-            return false;
-        }
-        borrowed = lender.get();
-        fusedRow = new FusedRow(workspace(), model().config().hiddenSize());
-        stopwatch().start(begun);
-        stopwatch().lap(Stage.WRITE, asked);
-        stopwatch().lap(Stage.READ, read);
-        stopwatch().lap(Stage.LOAD);
-        return true;
+        begun = rows.hasNext();
+        closed = !begun;
+        stopwatch.lap(Stage.READ);
+        return begun;
     }
 
-    private FusionModel model() {
-        return borrowed.model();
-    }
-
-    private FusionWorkspace workspace() {
-        return borrowed.workspace();
-    }
-
-    private Stopwatch stopwatch() {
-        return workspace().stopwatch();
-    }
-
-    private void fuseNextBatch() {
-        ready = 0;
-        next = 0;
-        Batch batch = workspace().batch();
-        pack(batch);
-        if (batch.isEmpty() || stopped) {
+    private void nextLane() {
+        lane = lanes.next();
+        if (lane == null) {
             return;
         }
-        model().fuse(workspace());
-        ready = batch.rows();
         for (Stage stage : Stage.values()) {
-            long products = model().multiplyAdds(workspace(), stage);
+            long products = lane.multiplyAdds(stage);
             counter.computed(products);
             if (progress != null) {
                 progress.computed(stage, products);
             }
+        }
+        Stopwatch helper = lane.fusing().helper();
+        if (progress != null && helper != null) {
+            progress.spent(helper);
         }
     }
 
@@ -204,7 +163,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     }
 
     /** Writes the next row of the batch, if its result can be written. */
-    private void write(PackedRow row) {
+    private void write(Lane.PackedRow row) {
+        FusedRow fusedRow = lane.fusedRow();
         VectorOutput vectors = vectorOutput.apply(row.carried());
         writer.begin();
         vectors.begin();
@@ -214,7 +174,6 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 writer.copy(c, row.carried(), from, layout.carriedTypes().get(from));
             }
         }
-        fusedRow.at(next);
         long hash = row.keyHash();
         try {
             for (int f = 0; f < layout.fused().size(); f++) {
@@ -236,8 +195,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         } catch (UnfitValueException unfit) {
             reject(decoder.unfit(row.carried(), row.sourceFile(), unfit));
         }
-        next++;
-        stopwatch().lap(Stage.POOL);
+        stopwatch.lap(Stage.POOL);
     }
 
     /** Whether a bad row ended the rows before their end. */
@@ -250,30 +208,29 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         tally.add(lastTokens, lastTruncated, lastHash);
     }
 
-    /** Ends the rows and gives the workspace back; the row that was handed out last stays valid. */
+    /** Ends the rows and gives the workspaces back; the row that was handed out last stays valid. */
     @Override
     public synchronized void close() {
-        closed = true;
-        if (borrowed != null) {
+        if (!closed && begun) {
             try {
                 count();
             } finally {
+                closed = true;
                 givenBack = System.nanoTime();
-                borrowed.close();
-                borrowed = null;
-                fusedRow = null;
-                packed.clear();
+                lane = null;
+                lanes.close();
                 if (progress == null) {
                     counter.close();
                 }
             }
         }
+        closed = true;
     }
 
     private void count() {
-        stopwatch().lap(Stage.WRITE);
+        stopwatch.lap(Stage.WRITE);
         if (progress != null) {
-            progress.ended(stopwatch());
+            progress.spent(stopwatch);
             progress.endTask(counter);
         }
         if (figures != null) {
@@ -294,28 +251,31 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         }
     }
 
-    /** Fills the batch with as many rows as fit. */
-    private void pack(Batch batch) {
-        batch.clear();
-        packed.clear();
-        while (!stopped && (pending != null || read())) {
+    /** Fills a lane's batch with as many rows as fit; false if no rows are left. */
+    private boolean pack(Lane empty) {
+        Batch batch = empty.batch();
+        while (pending != null || read()) {
             if (!batch.fits(pending.tokens())) {
                 if (batch.isEmpty()) {
                     throw new IllegalStateException(
                             "a row of " + pending.tokens() + " tokens, which the decoder let pass, fits no batch");
                 }
-                return;
+                return true;
             }
             if (batch.add(pending.byModality())) {
                 InternalRow carried = pendingRow.carried();
                 long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
-                packed.add(new PackedRow(carried, keyHash, sourceFile.current(), pending.truncated()));
+                empty.packed(new Lane.PackedRow(carried, keyHash, sourceFile.current(), pending.truncated()));
             } else {
                 reject(decoder.notFinite(pendingRow, pending));
             }
-            stopwatch().lap(Stage.PACK);
+            stopwatch.lap(Stage.PACK);
             pending = null;
         }
+        if (stopped) {
+            empty.clear(stopwatch);
+        }
+        return false;
     }
 
     private DataType keyType() {
@@ -329,12 +289,12 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             if (more) {
                 pendingRow = rows.next();
             }
-            stopwatch().lap(Stage.READ);
+            stopwatch.lap(Stage.READ);
             if (!more) {
                 return false;
             }
             DecodedRow decoded = decoder.decode(pendingRow);
-            stopwatch().lap(Stage.DECODE);
+            stopwatch.lap(Stage.DECODE);
             if (decoded instanceof Sequences sequences) {
                 pending = sequences;
                 return true;

@@ -211,8 +211,8 @@ public final class FusionProgress implements Serializable {
         finishedTasks.add(counter.soFar());
     }
 
-    /** In a task: the rows of a partition end. */
-    void ended(Stopwatch stopwatch) {
+    /** In a task: the time of a thread went here. */
+    void spent(Stopwatch stopwatch) {
         for (Stage stage : Stage.values()) {
             nanos.get(stage).add(stopwatch.nanos(stage));
         }

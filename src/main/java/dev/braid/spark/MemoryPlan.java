@@ -94,11 +94,12 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         long packing = FusionWorkspace.heapBytes(checkpoint.config(), config.maxTokens(), readouts);
         long compiled = FusionWorkspace.compiledBytes(checkpoint.config(), lengths.shortest(), lengths.longest());
         int slots = jvm.slots();
+        int lanes = slots * Lanes.most(jvm.taskCpus());
 
         List<Part> heap = new ArrayList<>();
         heap.add(new Part("a row group, as it is stored", load.largestGroup(), slots));
         heap.add(new Part("rows that are read, in columns", 2 * load.batchBytes(), slots));
-        heap.add(new Part("rows that are packed", 2 * load.largestRow() + packing, slots));
+        heap.add(new Part("rows that are packed", 2 * load.largestRow() + packing, lanes));
         heap.add(new Part("a row group to be written", 2 * load.writtenGroup(), slots));
         if (load.joined()) {
             // Sorting spills when it has taken this share of the heap, and not before.
@@ -113,12 +114,12 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         List<Part> outside = new ArrayList<>();
         outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * collected), 1));
         outside.add(new Part("weights", weights + weights / 50 + FusionModel.packingBytes(checkpoint.config()), 1));
-        outside.add(new Part("buffers for " + config.maxTokens() + " tokens", buffers, slots));
-        outside.add(new Part("kernels compiled for lengths", SLOT + compiled, slots));
+        outside.add(new Part("buffers for " + config.maxTokens() + " tokens", buffers, lanes));
+        outside.add(new Part("kernels compiled for lengths", SLOT + compiled, lanes));
         if (load.joined() && !jvm.isLocal()) {
             outside.add(new Part("blocks of the shuffle", load.shuffleBytes(), slots));
         }
-        Least least = new Least(model, jvm.isLocal() ? 3 : 2, weights + buffers);
+        Least least = new Least(model, jvm.isLocal() ? 3 : 2, weights + buffers * Lanes.most(jvm.taskCpus()));
         return new MemoryPlan(jvm, List.copyOf(heap), List.copyOf(outside), least);
     }
 

@@ -53,7 +53,7 @@ class AttentionTest {
     @MethodSource("sizes")
     void attentionEqualsTheReference(KernelLibrary library, int queries, int keys, int heads, int headSize) {
         Row row = row(queries, keys, heads * headSize);
-        Result result = attend(library, 1, List.of(row), heads).get(0);
+        Result result = attend(library, List.of(row), heads).get(0);
         double[][] expected = ScalarReference.attention(row.query(), row.key(), row.value(), heads);
         for (int q = 0; q < queries; q++) {
             for (int c = 0; c < expected[q].length; c++) {
@@ -68,7 +68,7 @@ class AttentionTest {
     @MethodSource("sizes")
     void theSoftmaxThatIsReadEqualsTheReference(KernelLibrary library, int queries, int keys, int heads, int headSize) {
         Row row = row(queries, keys, heads * headSize);
-        List<float[]> read = attend(library, 1, List.of(row), heads).get(0).softmax();
+        List<float[]> read = attend(library, List.of(row), heads).get(0).softmax();
         double[][] expected = ScalarReference.softmax(row.query(), row.key(), heads);
         assertThat(read).hasSize(expected.length);
         // Sums over all heads and queries do not depend on the order, which is nobody's business.
@@ -93,7 +93,7 @@ class AttentionTest {
     void attentionSurvivesLogitsWhoseExponentialOverflows(KernelLibrary library) {
         Row row = new Row(
                 new double[][] {{40}, {-40}}, new double[][] {{40}, {-40}, {10}}, new double[][] {{1}, {2}, {3}});
-        assertThat(attend(library, 1, List.of(row), 1).get(0).context()).isDeepEqualTo(new float[][] {{1}, {2}});
+        assertThat(attend(library, List.of(row), 1).get(0).context()).isDeepEqualTo(new float[][] {{1}, {2}});
     }
 
     /** Lengths of one batch: enough equal short ones to be computed together, and long ones of one and several tiles. */
@@ -105,7 +105,7 @@ class AttentionTest {
     }
 
     @Test
-    void aRowHasTheSameBitsInEveryBatchAndOnAnyNumberOfThreads() {
+    void aRowHasTheSameBitsInEveryBatch() {
         List<Row> rows = new ArrayList<>(Arrays.stream(lengths())
                 .mapToObj(length -> row(length, length, 96))
                 .toList());
@@ -113,12 +113,12 @@ class AttentionTest {
     }
 
     @Test
-    void oneQueryOfEachRowHasTheSameBitsInEveryBatchAndOnAnyNumberOfThreads() {
+    void oneQueryOfEachRowHasTheSameBitsInEveryBatch() {
         sameBits(Arrays.stream(lengths()).mapToObj(length -> row(1, length, 96)).toList());
     }
 
     @Test
-    void queriesOfAnotherNumberHaveTheSameBitsInEveryBatchAndOnAnyNumberOfThreads() {
+    void queriesOfAnotherNumberHaveTheSameBitsInEveryBatch() {
         sameBits(Arrays.stream(lengths())
                 .mapToObj(length -> row(1 + random.nextInt(200), length, 96))
                 .toList());
@@ -127,12 +127,10 @@ class AttentionTest {
     private void sameBits(List<Row> rows) {
         List<Row> shuffled = new ArrayList<>(rows);
         Collections.shuffle(shuffled, random);
-        List<Result> together = attend(KernelLibrary.oneDnn(), 1, shuffled, 3);
-        for (int threads : new int[] {2, 3, 8}) {
-            assertSame(attend(KernelLibrary.oneDnn(), threads, shuffled, 3), together);
-        }
+        List<Result> together = attend(KernelLibrary.oneDnn(), shuffled, 3);
+        assertSame(attend(KernelLibrary.oneDnn(), shuffled, 3), together);
         for (int r = 0; r < shuffled.size(); r++) {
-            assertSame(attend(KernelLibrary.oneDnn(), 1, List.of(shuffled.get(r)), 3), List.of(together.get(r)));
+            assertSame(attend(KernelLibrary.oneDnn(), List.of(shuffled.get(r)), 3), List.of(together.get(r)));
         }
     }
 
@@ -143,7 +141,7 @@ class AttentionTest {
         for (int i = 0; i < 40; i++) {
             rows.add(row(1 + i % 7, 1 + i % 7, 64));
         }
-        List<Result> before = attend(KernelLibrary.oneDnn(), 1, rows, 2);
+        List<Result> before = attend(KernelLibrary.oneDnn(), rows, 2);
         for (int bad = 3; bad < 40; bad += 9) {
             Row row = rows.get(bad);
             for (double[][] operand : List.of(row.query(), row.key(), row.value())) {
@@ -152,7 +150,7 @@ class AttentionTest {
                 }
             }
         }
-        List<Result> after = attend(KernelLibrary.oneDnn(), 1, rows, 2);
+        List<Result> after = attend(KernelLibrary.oneDnn(), rows, 2);
         for (int r = 0; r < rows.size(); r++) {
             if (r % 9 == 3) {
                 assertThat(after.get(r).context()[0][0]).isNaN();
@@ -171,7 +169,7 @@ class AttentionTest {
     }
 
     /** The rows side by side, queries, keys and values in columns of one matrix with guards between and around them. */
-    private static List<Result> attend(KernelLibrary library, int threads, List<Row> rows, int heads) {
+    private static List<Result> attend(KernelLibrary library, List<Row> rows, int heads) {
         int width = rows.get(0).query()[0].length;
         int[] firstQueries = offsets(rows.stream().mapToInt(row -> row.query().length));
         int[] firstKeys = offsets(rows.stream().mapToInt(row -> row.key().length));
@@ -185,7 +183,7 @@ class AttentionTest {
         try (Matrix operands = guarded(height + 2, 3 * width + 4);
                 Matrix out = guarded(queries + 2, width + 2);
                 Matrix scratch = guarded(1, Math.toIntExact(Kernels.attentionScratch(width, heads, longest)));
-                Kernels kernels = library.open(threads)) {
+                Kernels kernels = library.open()) {
             Matrix query = operands.rows(1, queries).columns(1, width);
             Matrix key = operands.rows(1, keys).columns(1 + width, width);
             Matrix value = operands.rows(1, keys).columns(2 + 2 * width, width);

@@ -58,11 +58,11 @@ class FailingPathsTest {
         }
 
         @Override
-        public Kernels open(int threads) {
+        public Kernels open() {
             if (!opens) {
                 throw new IllegalStateException("no kernels");
             }
-            return KernelLibrary.portable().open(threads);
+            return KernelLibrary.portable().open();
         }
     }
 

@@ -16,7 +16,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
@@ -27,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
-/** Fusing computes on as many threads as it was given, whatever the environment says, and the bits do not tell how many. */
+/** Fusing computes on the calling thread alone, whatever the environment says. */
 @EnabledOnOs(OS.LINUX)
 class ThreadsTest {
     private static final Map<String, String> MANY =
@@ -36,57 +35,21 @@ class ThreadsTest {
     private static List<String> one;
 
     @BeforeAll
-    static void fuseOnOneThread() throws Exception {
-        one = ChildJvm.run(Map.of(), Main.class, "oneDNN", 1);
+    static void fuseInAPlainEnvironment() throws Exception {
+        one = ChildJvm.run(Map.of(), Main.class, "oneDNN");
     }
 
     @Test
-    void fusingUsesTheThreadsItWasGivenAndNoOthers() throws Exception {
+    void fusingUsesTheCallingThreadAndNoOther() throws Exception {
         assertThat(one).hasSize(2).allMatch(line -> line.startsWith("1 thread, pool idle, bits "));
-        assertThat(ChildJvm.run(MANY, Main.class, "oneDNN", 1)).isEqualTo(one);
-
-        List<String> two = ChildJvm.run(MANY, Main.class, "oneDNN", 2);
-        assertThat(two).containsExactlyElementsOf(replace(one, "1 thread", "2 thread"));
-    }
-
-    /** An environment in which OpenMP gives fewer threads than oneDNN counts on must not cost the right result. */
-    @Test
-    void whereOpenMpMayGiveFewerThreadsOneComputes() throws Exception {
-        for (Map<String, String> environment : List.of(
-                Map.of("OMP_DYNAMIC", "true"), Map.of("OMP_THREAD_LIMIT", "1"), Map.of("OMP_MAX_ACTIVE_LEVELS", "0"))) {
-            assertThat(ChildJvm.run(environment, Main.class, "oneDNN", 2))
-                    .as("%s", environment)
-                    .isEqualTo(one);
-        }
-    }
-
-    /** Fewer instructions than this processor has choose other kernels, other ways to share them out, and other bits. */
-    @Test
-    void withAvx2TheBitsDoNotTellTheThreadsEither() throws Exception {
-        List<String> single = ChildJvm.run(Map.of("ONEDNN_MAX_CPU_ISA", "AVX2"), Main.class, "oneDNN", 1);
-        for (int threads : new int[] {2, 3}) {
-            List<String> several = ChildJvm.run(Map.of("ONEDNN_MAX_CPU_ISA", "AVX2"), Main.class, "oneDNN", threads);
-            assertThat(several).containsExactlyElementsOf(replace(single, "1 thread", threads + " thread"));
-        }
-    }
-
-    /** There the threads of oneDNN would share sums. */
-    @Test
-    void withoutAvx2OneThreadComputes() throws Exception {
-        List<String> single = ChildJvm.run(Map.of("ONEDNN_MAX_CPU_ISA", "SSE41"), Main.class, "oneDNN", 1);
-        assertThat(ChildJvm.run(Map.of("ONEDNN_MAX_CPU_ISA", "SSE41"), Main.class, "oneDNN", 3))
-                .isEqualTo(single);
+        assertThat(ChildJvm.run(MANY, Main.class, "oneDNN")).isEqualTo(one);
     }
 
     @Test
     void thePortableKernelsComputeOnOneThread() throws Exception {
-        assertThat(ChildJvm.run(MANY, Main.class, "portable", 2))
+        assertThat(ChildJvm.run(MANY, Main.class, "portable"))
                 .hasSize(2)
                 .allMatch(line -> line.startsWith("1 thread, pool idle, bits "));
-    }
-
-    private static List<String> replace(List<String> lines, String from, String to) {
-        return lines.stream().map(line -> line.replace(from, to)).toList();
     }
 
     /** A workspace goes from thread to thread; each is bound when it fuses. */
@@ -161,7 +124,7 @@ class ThreadsTest {
             for (int slot = 0; slot < SLOTS; slot++) {
                 String name = "slot-" + slot;
                 ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, name));
-                slots.add(executor.submit(() -> use(model, name, Integer.parseInt(arguments[1]), together)));
+                slots.add(executor.submit(() -> use(model, name, together)));
             }
             for (Future<String> slot : slots) {
                 System.out.println(slot.get());
@@ -169,10 +132,9 @@ class ThreadsTest {
             System.exit(0);
         }
 
-        private static String use(FusionModel model, String name, int threads, CyclicBarrier together)
-                throws Exception {
+        private static String use(FusionModel model, String name, CyclicBarrier together) throws Exception {
             List<List<FeatureSequence>> rows = rows();
-            try (FusionWorkspace workspace = model.workspace(512, Set.of(Readout.TOKENS), threads)) {
+            try (FusionWorkspace workspace = model.workspace(512)) {
                 fuse(model, workspace, rows);
                 together.await();
                 Map<String, Long> pool = NativeThreads.processorTime("loader");

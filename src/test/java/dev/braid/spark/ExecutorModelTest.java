@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 class ExecutorModelTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("tokens-only");
 
-    private static final ExecutorModel.Size SIZE = new ExecutorModel.Size(8, EnumSet.of(Readout.TOKENS), 1);
+    private static final ExecutorModel.Size SIZE = new ExecutorModel.Size(8, EnumSet.of(Readout.TOKENS));
 
     private final AtomicInteger loads = new AtomicInteger();
 
@@ -85,7 +85,7 @@ class ExecutorModelTest {
     void aWorkspaceForOtherReadoutsTakesThePlaceOfIdleOnes() {
         UUID id = UUID.randomUUID();
         ExecutorModel.Borrowed first = borrow(id);
-        ExecutorModel.Size other = new ExecutorModel.Size(8, EnumSet.noneOf(Readout.class), 1);
+        ExecutorModel.Size other = new ExecutorModel.Size(8, EnumSet.noneOf(Readout.class));
         ExecutorModel.Borrowed second = ExecutorModel.borrow(id, this::load, other);
         assertThat(second.workspace()).isNotSameAs(first.workspace());
         first.close();

@@ -39,6 +39,7 @@ class FlatMemoryTest {
                     PairedRows.layout(config, model.config()),
                     BadRows.FAIL,
                     () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                    1,
                     new FusionProgress(),
                     new TaskCounter(null, 0),
                     null);

@@ -75,6 +75,7 @@ class FuseRestTest {
                     PairedRows.layout(CONFIG, config),
                     bad::add,
                     () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                    1,
                     null,
                     new TaskCounter(null, 0),
                     null);

@@ -419,6 +419,7 @@ class FusedRowsTest {
                 PairedRows.layout(config, model.config()),
                 badRows,
                 () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                1,
                 progress,
                 new TaskCounter(null, 0),
                 null);

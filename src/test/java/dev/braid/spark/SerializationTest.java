@@ -108,6 +108,7 @@ class SerializationTest {
                     layout,
                     BadRows.FAIL,
                     () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                    1,
                     progress,
                     new TaskCounter(null, 0),
                     null);

@@ -1,0 +1,189 @@
+package dev.braid.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.braid.kernel.KernelLibrary;
+import dev.braid.kernel.Kernels;
+import dev.braid.kernel.Matrix;
+import dev.braid.kernel.PackedLinear;
+import dev.braid.model.FusionModel;
+import dev.braid.model.FusionWorkspace;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A task on several threads: the rows of one thread, in their order, and nothing left behind however it ends. */
+class LanesTest {
+    private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
+    private static final FusionConfig CONFIG =
+            new FusionConfig(GOLDEN.columns(), GOLDEN.largestRow(), false, Set.of(Emitted.POOLED, Emitted.TOKENS));
+    private static final StructType SCHEMA = new StructType()
+            .add("key", DataTypes.StringType)
+            .add("feature0", GoldenTable.NESTED)
+            .add("feature1", GoldenTable.NESTED);
+    private static final int ROWS = 200;
+
+    private final AtomicInteger lent = new AtomicInteger();
+    private final AtomicInteger givenBack = new AtomicInteger();
+    private final FusionProgress progress = new FusionProgress();
+    private final List<String> rejected = new ArrayList<>();
+    /** Of each batch, the thread that fused it. */
+    private final Set<Thread> fusing = ConcurrentHashMap.newKeySet();
+
+    private final AtomicInteger attentionsLeft = new AtomicInteger(Integer.MAX_VALUE);
+    private final FusionModel model = FusionModel.load(GOLDEN.checkpoint(), new Watched());
+
+    @AfterEach
+    void everythingIsGivenBack() {
+        assertThat(givenBack).hasValue(lent.get());
+        model.close();
+    }
+
+    /** oneDNN, whose attention notes the thread, and fails after so many calls. */
+    private final class Watched implements KernelLibrary {
+        private final KernelLibrary library = KernelLibrary.oneDnn();
+
+        @Override
+        public String name() {
+            return library.name();
+        }
+
+        @Override
+        public PackedLinear pack(Matrix weight, Matrix bias) {
+            return library.pack(weight, bias);
+        }
+
+        @Override
+        public Kernels open() {
+            Kernels kernels = library.open();
+            return (Kernels) Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {Kernels.class}, (proxy, method, arguments) -> {
+                        if (method.getName().equals("attention")) {
+                            fusing.add(Thread.currentThread());
+                            if (attentionsLeft.decrementAndGet() < 0) {
+                                throw new IllegalStateException("no attention");
+                            }
+                        }
+                        try {
+                            return method.invoke(kernels, arguments);
+                        } catch (InvocationTargetException failed) {
+                            throw failed.getCause();
+                        }
+                    });
+        }
+    }
+
+    private FusedRows rows(int threads) {
+        return rows(threads, IntStream.range(0, ROWS).mapToObj(LanesTest::row).toList());
+    }
+
+    private static InternalRow row(int index) {
+        return PairedRows.generic("k" + index, GOLDEN.sequence(0, index % 4), GOLDEN.sequence(1, index % 4));
+    }
+
+    private FusedRows rows(int threads, List<InternalRow> rows) {
+        return new FusedRows(
+                SparkRows.of(rows.iterator(), SCHEMA, 1),
+                PairedRows.decoder(CONFIG, model.config(), GoldenTable.NESTED, GoldenTable.NESTED),
+                PairedRows.layout(CONFIG, model.config()),
+                bad -> {
+                    rejected.add(bad.message());
+                    return false;
+                },
+                this::lend,
+                threads,
+                progress,
+                new TaskCounter(null, 0),
+                null);
+    }
+
+    private ExecutorModel.Borrowed lend() {
+        FusionWorkspace workspace = model.workspace(CONFIG.maxTokens());
+        lent.incrementAndGet();
+        return new ExecutorModel.Borrowed(model, workspace, () -> {
+            workspace.close();
+            givenBack.incrementAndGet();
+        });
+    }
+
+    private List<String> read(FusedRows fused) {
+        List<String> read = new ArrayList<>();
+        PairedRows.external(fused, CONFIG, model.config()).forEachRemaining((Row row) -> read.add(row.toString()));
+        return read;
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 8})
+    void theRowsAreThoseOfOneThreadInTheirOrder(int threads) {
+        List<String> one = read(rows(1));
+        assertThat(one).hasSize(ROWS);
+        assertThat(lent).hasValue(1);
+        long fingerprint = progress.fingerprint();
+
+        assertThat(read(rows(threads))).isEqualTo(one);
+        assertThat(progress.fingerprint()).isEqualTo(2 * fingerprint);
+        assertThat(lent.get() - 1).isEqualTo(threads + 1).isEqualTo(Lanes.most(threads));
+        Set<Thread> helpers = new HashSet<>(fusing);
+        helpers.remove(Thread.currentThread());
+        assertThat(helpers)
+                .hasSizeBetween(1, threads - 1)
+                .allMatch(thread -> thread.getName().equals(Lanes.HELPER));
+    }
+
+    @Test
+    void oneBatchNeedsOneWorkspaceAndNoHelper() {
+        assertThat(read(rows(8, List.of(row(0))))).hasSize(1);
+        assertThat(lent).hasValue(1);
+        assertThat(fusing).containsExactly(Thread.currentThread());
+    }
+
+    @Test
+    void withoutRowsNothingIsLent() {
+        assertThat(read(rows(4, List.of()))).isEmpty();
+        assertThat(lent).hasValue(0);
+    }
+
+    @Test
+    void aFailureOfAHelperIsTheTasksFailure() {
+        attentionsLeft.set(20);
+        FusedRows fused = rows(3);
+        assertThatThrownBy(() -> read(fused)).hasMessage("no attention");
+        fused.close();
+    }
+
+    @Test
+    void closingWaitsForTheBatchesInProgress() {
+        for (int rows = 0; rows < 40; rows++) {
+            FusedRows fused = rows(4);
+            for (int row = 0; row < rows; row++) {
+                fused.next();
+            }
+            fused.close();
+            assertThat(fused.hasNext()).isFalse();
+        }
+    }
+
+    @Test
+    void aBadRowEndsTheRowsAtOnce() {
+        List<InternalRow> rows = new ArrayList<>(
+                IntStream.range(0, ROWS).mapToObj(LanesTest::row).toList());
+        rows.set(ROWS / 2, PairedRows.generic("bad", GOLDEN.sequence(0, 0), null));
+        assertThat(read(rows(3, rows))).hasSizeLessThanOrEqualTo(ROWS / 2);
+        assertThat(rejected).singleElement().asString().contains("row 'bad'");
+    }
+}
