@@ -36,6 +36,19 @@ public final class ArrayNumbers {
                 .asBuffer();
     }
 
+    /** Whether none is NaN or infinite. */
+    public boolean areFinite() {
+        try {
+            boolean finite = true;
+            for (int i = 0; finite && i < numbers.capacity(); i++) {
+                finite = Float.isFinite(numbers.get(i));
+            }
+            return finite;
+        } finally {
+            Reference.reachabilityFence(array);
+        }
+    }
+
     /** Copies {@code count} numbers, from number {@code first} on, into the first of {@code piece}. */
     public void read(int first, int count, float[] piece) {
         try {

@@ -50,28 +50,12 @@ public interface Kernels extends AutoCloseable {
     void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count);
 
     /**
-     * Multi-head attention of every row of a batch: {@code softmax(query key^T) value} per head, of a row's queries to its own
-     * keys, heads side by side in the columns. The query already carries the factor {@code 1 / sqrt(D / H)}. Vaswani et al.
-     * 2017 (arXiv 1706.03762), equation 1. With oneDNN a row's result has the same bits whatever the other rows are and hold.
+     * Multi-head attention of every row of a batch. With oneDNN a row's result has the same bits whatever the other rows are and
+     * hold.
      *
-     * @param context [Q, D], written
-     * @param query [Q, D], those of all rows
-     * @param key [S, D], those of all rows
-     * @param value [S, D]
-     * @param rows which of them belong together
-     * @param heads H, a divisor of D
      * @param scratch [1, at least {@link #attentionScratch}], dense
-     * @param reader is handed the softmax of every row, or null
      */
-    void attention(
-            Matrix context,
-            Matrix query,
-            Matrix key,
-            Matrix value,
-            AttentionRows rows,
-            int heads,
-            Matrix scratch,
-            SoftmaxReader reader);
+    void attention(Attention attention, Matrix scratch);
 
     /** Floats of scratch memory that {@link #attention} takes for rows of up to {@code maxTokens} queries and keys. */
     static long attentionScratch(int hiddenSize, int heads, int maxTokens) {

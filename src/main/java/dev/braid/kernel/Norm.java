@@ -7,11 +7,4 @@ package dev.braid.kernel;
  * @param shift beta, [1, D]
  * @param epsilon added to the variance
  */
-public record Norm(Matrix scale, Matrix shift, float epsilon) implements AutoCloseable {
-
-    @Override
-    public void close() {
-        scale.close();
-        shift.close();
-    }
-}
+public record Norm(Matrix scale, Matrix shift, float epsilon) {}

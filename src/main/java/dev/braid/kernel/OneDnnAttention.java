@@ -20,33 +20,29 @@ final class OneDnnAttention implements AutoCloseable {
         this.oneDnn = oneDnn;
     }
 
-    /** The operands of one call. */
+    /** The operands of one call, as they are copied. */
     private record Operands(
-            Tokens context,
-            Tokens query,
-            Tokens key,
-            Tokens value,
-            AttentionRows rows,
-            Matrix scratch,
-            SoftmaxReader reader) {}
+            Attention attention, Tokens context, Tokens query, Tokens key, Tokens value, Matrix scratch) {
+        Operands(Attention attention, Matrix scratch) {
+            this(
+                    attention,
+                    Tokens.of(attention.context()),
+                    Tokens.of(attention.query()),
+                    Tokens.of(attention.key()),
+                    Tokens.of(attention.value()),
+                    scratch);
+        }
+    }
 
     /** As {@link Kernels#attention} says. */
-    void run(
-            Matrix context,
-            Matrix query,
-            Matrix key,
-            Matrix value,
-            AttentionRows rows,
-            int heads,
-            Matrix scratch,
-            SoftmaxReader reader) {
-        Operands operands = new Operands(
-                Tokens.of(context), Tokens.of(query), Tokens.of(key), Tokens.of(value), rows, scratch, reader);
-        int headSize = query.columns() / heads;
+    void run(Attention attention, Matrix scratch) {
+        Operands operands = new Operands(attention, scratch);
+        AttentionRows rows = attention.rows();
         done.clear();
         for (int row = 0; row < rows.count(); row = done.nextClearBit(row)) {
             int count = groupFrom(row, rows);
-            AttentionTile sizes = AttentionTile.of(rows.queries(row), rows.keys(row), heads, headSize)
+            AttentionTile sizes = AttentionTile.of(
+                            rows.queries(row), rows.keys(row), attention.heads(), attention.headSize())
                     .times(count);
             compute(sizes, operands);
         }
@@ -87,7 +83,7 @@ final class OneDnnAttention implements AutoCloseable {
     private void compute(AttentionTile sizes, Operands operands) {
         OneDnnTile tile = tile(sizes);
         tile.bind(operands.scratch());
-        AttentionRows rows = operands.rows();
+        AttentionRows rows = operands.attention().rows();
         int count = sizes.rows();
         for (int i = 0; i < count; i++) {
             int first = rows.key(group[i]);
@@ -99,7 +95,7 @@ final class OneDnnAttention implements AutoCloseable {
             for (int i = 0; i < count; i++) {
                 tile.fillQueries(i, operands.query(), rows.query(group[i]) + part, height);
             }
-            tile.run(oneDnn, group, height, operands.reader());
+            tile.run(oneDnn, group, height, operands.attention().reader());
             for (int i = 0; i < count; i++) {
                 tile.copyContext(i, operands.context(), rows.query(group[i]) + part, height);
             }

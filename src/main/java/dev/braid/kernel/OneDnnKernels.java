@@ -98,16 +98,8 @@ final class OneDnnKernels extends HostKernels {
     }
 
     @Override
-    public void attention(
-            Matrix context,
-            Matrix query,
-            Matrix key,
-            Matrix value,
-            AttentionRows rows,
-            int heads,
-            Matrix scratch,
-            SoftmaxReader reader) {
-        attention.run(context, query, key, value, rows, heads, scratch, reader);
+    public void attention(Attention operands, Matrix scratch) {
+        attention.run(operands, scratch);
     }
 
     @Override

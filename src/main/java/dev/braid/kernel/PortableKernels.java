@@ -144,33 +144,26 @@ final class PortableKernels extends HostKernels {
     }
 
     @Override
-    public void attention(
-            Matrix context,
-            Matrix query,
-            Matrix key,
-            Matrix value,
-            AttentionRows rows,
-            int heads,
-            Matrix scratch,
-            SoftmaxReader reader) {
-        int headSize = query.columns() / heads;
+    public void attention(Attention attention, Matrix scratch) {
+        int headSize = attention.headSize();
+        AttentionRows rows = attention.rows();
         for (int r = 0; r < rows.count(); r++) {
-            Matrix keys = key.rows(rows.key(r), rows.keys(r));
-            Matrix values = value.rows(rows.key(r), rows.keys(r));
+            Matrix keys = attention.key().rows(rows.key(r), rows.keys(r));
+            Matrix values = attention.value().rows(rows.key(r), rows.keys(r));
             for (int part = 0; part < rows.queries(r); part += PART) {
                 int first = rows.query(r) + part;
                 int count = Math.min(PART, rows.queries(r) - part);
-                Matrix queries = query.rows(first, count);
-                Matrix out = context.rows(first, count);
-                for (int column = 0; column < query.columns(); column += headSize) {
+                Matrix queries = attention.query().rows(first, count);
+                Matrix out = attention.context().rows(first, count);
+                for (int column = 0; column < queries.columns(); column += headSize) {
                     attend(
                             out.columns(column, headSize),
                             queries.columns(column, headSize),
                             keys.columns(column, headSize),
                             values.columns(column, headSize),
                             scratch);
-                    for (int q = 0; q < count && reader != null; q++) {
-                        reader.read(r, scratch.buffer(), q * keys.rows());
+                    for (int q = 0; q < count && attention.reader() != null; q++) {
+                        attention.reader().read(r, scratch.buffer(), q * keys.rows());
                     }
                 }
             }

@@ -60,8 +60,8 @@ final class ArrayFusion {
                     fuse(workspace);
                 }
                 if (!batch.add(rows.get(row))) {
-                    throw new InputException(
-                            "Cannot fuse row " + row + ": expected finite numbers, got NaN or infinity");
+                    throw new InputException("Cannot fuse row " + row
+                            + ": expected finite numbers, got NaN or infinity in " + notFinite(rows.get(row)));
                 }
             }
             fuse(workspace);
@@ -108,6 +108,16 @@ final class ArrayFusion {
             sequences.add(sequence(row, modality, arrays.get(modality.name())));
         }
         return sequences;
+    }
+
+    private String notFinite(List<FeatureSequence> row) {
+        List<String> names = new ArrayList<>();
+        for (int m = 0; m < row.size(); m++) {
+            if (!((ArraySequence) row.get(m)).numbers().areFinite()) {
+                names.add("'" + model.config().modalities().get(m).name() + "'");
+            }
+        }
+        return String.join(", ", names);
     }
 
     private static FeatureSequence sequence(int row, ModalityConfig modality, INDArray array) {

@@ -4,6 +4,7 @@ import dev.braid.batch.Batch;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.kernel.Activation;
+import dev.braid.kernel.Attention;
 import dev.braid.kernel.AttentionRows;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
@@ -87,17 +88,9 @@ final class SelfAttention {
     }
 
     private void attend(FusionWorkspace workspace, AttentionRows rows, SoftmaxReader reader) {
-        workspace
-                .kernels()
-                .attention(
-                        workspace.context(),
-                        workspace.query(),
-                        workspace.key(),
-                        workspace.value(),
-                        rows,
-                        heads,
-                        workspace.attentionScratch(),
-                        reader);
+        Attention attention = new Attention(
+                workspace.context(), workspace.query(), workspace.key(), workspace.value(), rows, heads, reader);
+        workspace.kernels().attention(attention, workspace.attentionScratch());
     }
 
     /** Adds what attention found for a block of tokens to their residual. */

@@ -195,19 +195,19 @@ class AttentionTest {
             List<List<float[]>> softmax =
                     rows.stream().<List<float[]>>map(row -> new ArrayList<>()).toList();
             kernels.bindThread();
-            kernels.attention(
+            Attention attention = new Attention(
                     out.rows(1, queries).columns(1, width),
                     query,
                     key,
                     value,
                     new AttentionRows(rows.size(), r -> firstQueries[r], r -> firstKeys[r]),
                     heads,
-                    scratch,
                     (row, weights, first) -> {
                         float[] read = new float[rows.get(row).key().length];
                         weights.get(first, read);
                         softmax.get(row).add(read);
                     });
+            kernels.attention(attention, scratch);
             List<Result> results = new ArrayList<>();
             for (int r = 0; r < rows.size(); r++) {
                 float[][] context = new float[rows.get(r).query().length][width];

@@ -43,7 +43,7 @@ class OneDnnObjectsTest {
             kernels.add(y, x);
             AttentionRows rows = new AttentionRows(2, row -> 8 * row, row -> 8 * row);
             try (Matrix scratch = Matrix.allocate(1, (int) Kernels.attentionScratch(32, 2, 16))) {
-                kernels.attention(y, x, x, x, rows, 2, scratch, null);
+                kernels.attention(new Attention(y, x, x, x, rows, 2, null), scratch);
             }
             assertThat(OneDnn.open()).isGreaterThan(objects + 10);
         }

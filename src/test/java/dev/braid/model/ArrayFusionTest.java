@@ -191,7 +191,7 @@ class ArrayFusionTest {
             refused(
                     model,
                     Map.of("visual", Nd4j.createFromArray(new float[][] {{1, 2, 3, 4, 5, Float.NaN}}), "text", text),
-                    "Cannot fuse row 0: expected finite" + " numbers, got NaN or infinity");
+                    "Cannot fuse row 0: expected finite numbers, got NaN or infinity in 'visual'");
             assertThatThrownBy(() -> model.fuse(List.of()))
                     .hasMessage("Cannot fuse arrays: expected one row or more, got none");
         }

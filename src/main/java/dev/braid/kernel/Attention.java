@@ -1,0 +1,22 @@
+package dev.braid.kernel;
+
+/**
+ * The multi-head attention of every row of a batch: {@code context = softmax(query key^T) value} per head, of a row's queries to
+ * its own keys, heads side by side in the columns. Vaswani et al. 2017 (arXiv 1706.03762), equation 1, of queries that already
+ * carry its factor {@code 1 / sqrt(D / H)}.
+ *
+ * @param context [Q, D], written
+ * @param query [Q, D], those of all rows
+ * @param key [S, D], those of all rows
+ * @param value [S, D]
+ * @param rows which of them belong together
+ * @param heads H, a divisor of D
+ * @param reader is handed the softmax of every query, or null
+ */
+public record Attention(
+        Matrix context, Matrix query, Matrix key, Matrix value, AttentionRows rows, int heads, SoftmaxReader reader) {
+
+    int headSize() {
+        return query.columns() / heads;
+    }
+}
