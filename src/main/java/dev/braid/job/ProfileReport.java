@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Where the time of the fusing tasks went: a line per stage with its seconds, over all task slots, its share of them, and,
- * where it has matrix products, the rate of one slot while it is at them.
+ * Where the time of the fusing tasks went: a line per stage with its seconds, over all threads, its share of them, and,
+ * where it has matrix products, the rate of one thread while it is at them.
  */
 record ProfileReport(List<StageCost> stages) {
 

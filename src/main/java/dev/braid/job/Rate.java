@@ -28,7 +28,9 @@ record Rate(double perSecond, boolean ofTokens, String source) {
                 encoder.processor(),
                 encoder.slots() == 1 ? "1 slot" : encoder.slots() + " slots",
                 100 * (1 - ENCODER_SHARE));
-        return new Rate(encoder.tokens() * ENCODER_SHARE, true, source);
+        // One thread reads and writes for all threads of a slot.
+        double read = encoder.tokens() / encoder.threads() * ENCODER_SHARE / (1 - ENCODER_SHARE);
+        return new Rate(Math.min(encoder.tokens() * ENCODER_SHARE, read), true, source);
     }
 
     /** What one slot would take for so many rows of that mean length. */

@@ -28,7 +28,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     /** Floats of scores that stay in the cache, 512 KiB. */
     private static final int CACHED_SCORES = 1 << 17;
 
-    /** Heads at once where the cache holds fewer, for several threads to share; their number is lowered to a divisor of H. */
+    /** Heads at once where the cache holds fewer; their number is lowered to a divisor of H. */
     private static final int LEAST_HEADS = 4;
 
     /** Floats of a cache line; each tensor begins at a multiple. */
@@ -59,8 +59,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     }
 
     /**
-     * A length rounded up: to 2, to a multiple of 4, from 32 on of 8, and of a sixteenth of the power of two below. Not 1, as a
-     * product of one query has other bits on more threads.
+     * A length rounded up: to 2, to a multiple of 4, from 32 on of 8, and of a sixteenth of the power of two below.
      */
     static int padded(int length) {
         if (length <= 2) {

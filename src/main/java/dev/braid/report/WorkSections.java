@@ -104,11 +104,11 @@ final class WorkSections {
         }
         rows.add(row("total", all / 1e9, 1, work.multiplyAdds() == 0 ? null : 2.0 * work.multiplyAdds() / all));
         section.paragraph(
-                        "Where the time of the fusing tasks went, from their start to their closed files, over all task"
-                                + " slots: " + Words.duration(Duration.ofNanos(all))
+                        "Where the time of the fusing tasks went, from their start to their closed files, over all threads"
+                                + " that fuse: " + Words.duration(Duration.ofNanos(all))
                                 + ". Stages with matrix products are blue.")
-                .chart("stages", "Seconds of all task slots in each stage", costs)
-                .numbers("Numbers", List.of("Stage", "Seconds", "Share", "GFLOP/s of one slot"), rows);
+                .chart("stages", "Seconds of all threads in each stage", costs)
+                .numbers("Numbers", List.of("Stage", "Seconds", "Share", "GFLOP/s of one thread"), rows);
     }
 
     private static List<String> row(String name, double seconds, double share, Double gflops) {

@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.DataType;
  * @param fault why
  * @param sourceFile the URI of the file that the row was read from; null if that is not known, as in a join
  */
-record BadRow(InternalRow carried, DataType keyType, Fault fault, String sourceFile) implements DecodedRow {
+record BadRow(InternalRow carried, DataType keyType, Fault fault, String sourceFile) implements DecodedRow, Lane.Entry {
 
     Reason reason() {
         return fault.reason();

@@ -33,9 +33,10 @@ import java.util.stream.Collectors;
  *
  * @param tokens per second and task slot, while {@code slots} of them work
  * @param slots that worked at once
+ * @param threads of each slot
  * @param processor its name
  */
-public record EncoderRate(double tokens, int slots, String processor) {
+public record EncoderRate(double tokens, int slots, int threads, String processor) {
     private static final Pattern NAME = Pattern.compile("(?m)^model name\\s*: (.*)$");
 
     /** Buffers for so many tokens are enough to be fast. */
@@ -78,7 +79,7 @@ public record EncoderRate(double tokens, int slots, String processor) {
             for (Future<Double> rate : rates) {
                 sum += rate.get();
             }
-            return new EncoderRate(sum / slots, slots, processorName());
+            return new EncoderRate(sum / slots, slots, threads, processorName());
         } catch (ExecutionException failed) {
             throw SparkFailure.translate(failed.getCause());
         } catch (InterruptedException e) {

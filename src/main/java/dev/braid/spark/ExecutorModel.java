@@ -24,7 +24,7 @@ final class ExecutorModel {
     private Size idleSize;
     /** Set once, by the first task; null until then. */
     private FusionModel model;
-    /** Tasks that have borrowed and not given back. Guarded by {@link #MODELS}. */
+    /** Workspaces that are borrowed and not given back. Guarded by {@link #MODELS}. */
     private int users;
     /** Whether it is to be closed when nobody uses it any more. Guarded by {@link #MODELS}. */
     private boolean released;
@@ -49,12 +49,25 @@ final class ExecutorModel {
             executorModel = MODELS.computeIfAbsent(id, unknown -> new ExecutorModel());
             executorModel.users++;
         }
+        return executorModel.lend(load, size);
+    }
+
+    /** Lends to a user who is counted already. */
+    private Borrowed lend(Supplier<FusionModel> load, Size size) {
         try {
-            return executorModel.open(load, size);
+            return open(load, size);
         } catch (RuntimeException | Error failure) {
-            executorModel.leave();
+            leave();
             throw failure;
         }
+    }
+
+    /** Lends another workspace to one who has one: of the same model, even if it is released meanwhile. */
+    private Borrowed lendAnother(Supplier<FusionModel> load, Size size) {
+        synchronized (MODELS) {
+            users++;
+        }
+        return lend(load, size);
     }
 
     /** Frees the model's memory in this JVM: now, or when the last task that uses it ends. */
@@ -96,7 +109,7 @@ final class ExecutorModel {
         }
         FusionWorkspace found = idle.poll();
         FusionWorkspace workspace = found == null ? model.workspace(size.maxTokens(), size.readouts()) : found;
-        return new Borrowed(model, workspace, () -> giveBack(workspace, size));
+        return new Borrowed(model, workspace, () -> lendAnother(load, size), () -> giveBack(workspace, size));
     }
 
     private void giveBack(FusionWorkspace workspace, Size size) {
@@ -149,9 +162,11 @@ final class ExecutorModel {
     /**
      * A model and a workspace for one thread at a time, to be closed once.
      *
+     * @param another lends a further workspace of the same model
      * @param giveBack takes the workspace back
      */
-    record Borrowed(FusionModel model, FusionWorkspace workspace, Runnable giveBack) implements AutoCloseable {
+    record Borrowed(FusionModel model, FusionWorkspace workspace, Supplier<Borrowed> another, Runnable giveBack)
+            implements AutoCloseable {
         @Override
         public void close() {
             giveBack.run();

@@ -24,6 +24,9 @@ import org.apache.spark.sql.types.DataType;
  * batches in progress, and there are no rows afterwards, so that the workspaces can go to another task.
  */
 final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
+    /** So many rows that cannot be fused complete a batch, as they are held until their turn comes. */
+    private static final int MOST_BAD_ROWS = 64;
+
     private final Iterator<StoredRow> rows;
     private final RowDecoder decoder;
     private final FusedLayout layout;
@@ -51,7 +54,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** The row that did not fit the last batch. Still valid: nothing is read until it is packed. */
     private StoredRow pendingRow;
 
-    private Sequences pending;
+    private DecodedRow pending;
 
     /** Whether there was a row. */
     private boolean begun;
@@ -63,6 +66,10 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private boolean stopped;
 
     private boolean closed;
+
+    /** Whether nobody needs more rows, even if a thread waits for one. */
+    private volatile boolean ending;
+
     /** When the workspaces were given back, a reading of {@link System#nanoTime()}. */
     private long givenBack;
 
@@ -115,14 +122,19 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             return false;
         }
         while (!prepared) {
-            if (!stopped && (lane == null || lane.isEmpty())) {
+            if (!stopped && !ending && (lane == null || lane.isEmpty())) {
                 nextLane();
             }
-            if (stopped || lane == null) {
-                close();
+            if (stopped || ending || lane == null) {
+                end();
                 return false;
             }
-            write(lane.take());
+            Lane.Entry entry = lane.take();
+            if (entry instanceof BadRow bad) {
+                reject(bad);
+            } else {
+                write((Lane.PackedRow) entry);
+            }
         }
         return true;
     }
@@ -147,9 +159,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 progress.computed(stage, products);
             }
         }
-        Stopwatch helper = lane.fusing().helper();
-        if (progress != null && helper != null) {
-            progress.spent(helper);
+        if (progress != null) {
+            lane.fusing().helper().ifPresent(progress::spent);
         }
     }
 
@@ -210,15 +221,20 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     /** Ends the rows and gives the workspaces back; the row that was handed out last stays valid. */
     @Override
-    public synchronized void close() {
+    public void close() {
+        ending = true;
+        end();
+    }
+
+    private synchronized void end() {
         if (!closed && begun) {
             try {
                 count();
             } finally {
                 closed = true;
-                givenBack = System.nanoTime();
                 lane = null;
                 lanes.close();
+                givenBack = System.nanoTime();
                 if (progress == null) {
                     counter.close();
                 }
@@ -254,54 +270,51 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** Fills a lane's batch with as many rows as fit; false if no rows are left. */
     private boolean pack(Lane empty) {
         Batch batch = empty.batch();
-        while (pending != null || read()) {
-            if (!batch.fits(pending.tokens())) {
-                if (batch.isEmpty()) {
-                    throw new IllegalStateException(
-                            "a row of " + pending.tokens() + " tokens, which the decoder let pass, fits no batch");
-                }
-                return true;
+        while (empty.badRows() < MOST_BAD_ROWS) {
+            if (pending == null && !read()) {
+                return false;
             }
-            if (batch.add(pending.byModality())) {
-                InternalRow carried = pendingRow.carried();
-                long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
-                empty.packed(new Lane.PackedRow(carried, keyHash, sourceFile.current(), pending.truncated()));
+            if (pending instanceof BadRow bad) {
+                empty.add(bad);
             } else {
-                reject(decoder.notFinite(pendingRow, pending));
+                Sequences sequences = (Sequences) pending;
+                if (!batch.fits(sequences.tokens())) {
+                    if (batch.isEmpty()) {
+                        throw new IllegalStateException("a row of " + sequences.tokens()
+                                + " tokens, which the decoder let pass, fits no batch");
+                    }
+                    return true;
+                }
+                if (batch.add(sequences.byModality())) {
+                    InternalRow carried = pendingRow.carried();
+                    long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
+                    empty.add(new Lane.PackedRow(carried, keyHash, sourceFile.current(), sequences.truncated()));
+                } else {
+                    empty.add(decoder.notFinite(pendingRow, sequences));
+                }
+                stopwatch.lap(Stage.PACK);
             }
-            stopwatch.lap(Stage.PACK);
             pending = null;
         }
-        if (stopped) {
-            empty.clear(stopwatch);
-        }
-        return false;
+        return true;
     }
 
     private DataType keyType() {
         return layout.carriedTypes().get(0);
     }
 
-    /** Reads the next row that can be packed, if there is one. */
+    /** Reads and decodes the next row, if there is one. */
     private boolean read() {
-        while (!stopped) {
-            boolean more = rows.hasNext();
-            if (more) {
-                pendingRow = rows.next();
-            }
-            stopwatch.lap(Stage.READ);
-            if (!more) {
-                return false;
-            }
-            DecodedRow decoded = decoder.decode(pendingRow);
-            stopwatch.lap(Stage.DECODE);
-            if (decoded instanceof Sequences sequences) {
-                pending = sequences;
-                return true;
-            }
-            reject((BadRow) decoded);
+        boolean more = !ending && rows.hasNext();
+        if (more) {
+            pendingRow = rows.next();
         }
-        return false;
+        stopwatch.lap(Stage.READ);
+        if (more) {
+            pending = decoder.decode(pendingRow);
+            stopwatch.lap(Stage.DECODE);
+        }
+        return more;
     }
 
     private void reject(BadRow bad) {

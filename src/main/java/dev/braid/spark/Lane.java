@@ -6,8 +6,8 @@ import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.sql.catalyst.InternalRow;
 
@@ -15,24 +15,32 @@ import org.apache.spark.sql.catalyst.InternalRow;
 final class Lane {
     private final ExecutorModel.Borrowed borrowed;
     private final FusedRow fusedRow;
-    private final Deque<PackedRow> packed = new ArrayDeque<>();
+    private final Deque<Entry> entries = new ArrayDeque<>();
+    private int badRows;
     private Fusing fusing;
     private int next;
 
+    /** A row that was read: of the batch or, if it cannot be fused, of none. */
+    sealed interface Entry permits PackedRow, BadRow {}
+
     /**
-     * A packed row.
+     * A row of the batch.
      *
      * @param carried what the output carries of it
      * @param keyHash the hash of its key
      * @param sourceFile that it was read from
      * @param truncated whether a sequence was cut
      */
-    record PackedRow(InternalRow carried, long keyHash, String sourceFile, boolean truncated) {}
+    record PackedRow(InternalRow carried, long keyHash, String sourceFile, boolean truncated) implements Entry {}
 
     Lane(ExecutorModel.Borrowed borrowed) {
         this.borrowed = borrowed;
         this.fusedRow =
                 new FusedRow(borrowed.workspace(), borrowed.model().config().hiddenSize());
+    }
+
+    ExecutorModel.Borrowed borrowed() {
+        return borrowed;
     }
 
     FusionWorkspace workspace() {
@@ -48,22 +56,33 @@ final class Lane {
         return borrowed.model().multiplyAdds(workspace(), stage);
     }
 
-    /** No row is packed; the ones to come are, by a thread whose time goes to {@code stopwatch}. */
+    /** Holds no row; the ones to come are packed by a thread whose time goes to {@code stopwatch}. */
     void clear(Stopwatch stopwatch) {
         workspace().stopwatch(stopwatch);
         batch().clear();
-        packed.clear();
+        entries.clear();
+        badRows = 0;
         next = 0;
     }
 
     /** The batch has another row. */
-    void packed(PackedRow row) {
-        packed.add(row);
+    void add(PackedRow row) {
+        entries.add(row);
+    }
+
+    /** A row that is not in the batch comes between those that are. */
+    void add(BadRow row) {
+        entries.add(row);
+        badRows++;
+    }
+
+    int badRows() {
+        return badRows;
     }
 
     /** Whether no row is left to hand out. */
     boolean isEmpty() {
-        return packed.isEmpty();
+        return entries.isEmpty();
     }
 
     /** The batch is complete; it may be fused now. */
@@ -72,30 +91,36 @@ final class Lane {
         return fusing;
     }
 
+    /** Of the last batch; null before the first one. */
     Fusing fusing() {
         return fusing;
     }
 
-    /** The next row of a fused batch, which {@link #fusedRow} reads from now on. */
-    PackedRow take() {
-        fusedRow.at(next++);
-        return packed.remove();
+    /** The next row that was read, by a batch that is fused; {@link #fusedRow} then is at it, if it was packed. */
+    Entry take() {
+        Entry entry = entries.remove();
+        if (entry instanceof PackedRow) {
+            fusedRow.at(next++);
+        }
+        return entry;
     }
 
     FusedRow fusedRow() {
         return fusedRow;
     }
 
-    void giveBack() {
-        borrowed.close();
-    }
-
-    /** The fusing of one batch, which whichever thread comes first does. */
+    /**
+     * The fusing of one batch, which whichever thread comes first does. All that its end needs is there from the beginning: a
+     * thread that runs out of memory ends it too.
+     */
     final class Fusing {
         private final AtomicBoolean claimed = new AtomicBoolean();
-        private final CompletableFuture<Void> done = new CompletableFuture<>();
-        /** Of the thread that fused, if it was not the task's. */
-        private volatile Stopwatch helper;
+        private final CountDownLatch done = new CountDownLatch(1);
+        private final Stopwatch helper = new Stopwatch();
+        /** Read by others once it is done, as is the next one. */
+        private boolean helped;
+
+        private Throwable failure;
 
         /** Fuses on the task's thread, unless another one has begun. */
         void run(Stopwatch ofTask) {
@@ -107,7 +132,8 @@ final class Lane {
         /** Fuses beside the task, unless another thread has begun. */
         void help() {
             if (claim()) {
-                helper = new Stopwatch();
+                helped = true;
+                helper.skip();
                 fuse(helper);
             }
         }
@@ -117,41 +143,56 @@ final class Lane {
         }
 
         private void fuse(Stopwatch stopwatch) {
-            workspace().stopwatch(stopwatch);
-            done.completeAsync(
-                    () -> {
-                        borrowed.model().fuse(workspace());
-                        return null;
-                    },
-                    Runnable::run);
+            try {
+                workspace().stopwatch(stopwatch);
+                borrowed.model().fuse(workspace());
+            } catch (RuntimeException | Error failed) {
+                failure = failed;
+            } finally {
+                done.countDown();
+            }
         }
 
         boolean isDone() {
-            return done.isDone();
+            return done.getCount() == 0;
         }
 
         /** Waits for the thread that fuses, and fails as it failed. */
         void await() {
-            try {
-                done.join();
-            } catch (CompletionException failed) {
-                if (failed.getCause() instanceof Error error) {
-                    throw error;
-                }
-                throw (RuntimeException) failed.getCause(); // fusing declares no others
+            waitFor(done);
+            if (failure instanceof Error error) {
+                throw error;
+            }
+            if (failure != null) {
+                throw (RuntimeException) failure;
             }
         }
 
         /** Nobody needs the result. Waits if a thread is at it. */
         void abandon() {
             if (!claim()) {
-                done.handle((fused, failed) -> failed).join();
+                waitFor(done);
             }
         }
 
-        /** Where the time of the thread that fused went; null if it was the task's. */
-        Stopwatch helper() {
-            return helper;
+        /** Where the time of the thread that fused went, if it was not the task's. */
+        Optional<Stopwatch> helper() {
+            return helped ? Optional.of(helper) : Optional.empty();
+        }
+    }
+
+    /** A thread that is interrupted still waits: another one is in the workspace. */
+    private static void waitFor(CountDownLatch done) {
+        boolean interrupted = false;
+        while (done.getCount() > 0) {
+            try {
+                done.await();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 }

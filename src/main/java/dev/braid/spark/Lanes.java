@@ -39,7 +39,7 @@ final class Lanes implements AutoCloseable {
      * No batch is packed yet.
      *
      * @param threads to compute on, the task's among them
-     * @param lender of a workspace for each lane, when it is needed
+     * @param lender of the model and the first workspace, when they are needed
      * @param packer packs a batch into an empty lane; false if no rows are left
      * @param stopwatch where the task's time goes
      */
@@ -77,7 +77,10 @@ final class Lanes implements AutoCloseable {
         }
         Lane lane = free.poll();
         if (lane == null && all.size() < most(threads)) {
-            lane = new Lane(lender.get());
+            lane = new Lane(
+                    all.isEmpty()
+                            ? lender.get()
+                            : all.get(0).borrowed().another().get());
             all.add(lane);
             stopwatch.lap(Stage.LOAD);
         }
@@ -120,7 +123,7 @@ final class Lanes implements AutoCloseable {
             later.fusing().run(stopwatch);
         }
         fusing.await();
-        if (fusing.helper() != null) {
+        if (fusing.helper().isPresent()) {
             stopwatch.skip(); // The task may have waited.
         }
     }
@@ -131,7 +134,11 @@ final class Lanes implements AutoCloseable {
         if (helpers != null) {
             helpers.shutdown();
         }
-        full.forEach(lane -> lane.fusing().abandon());
-        all.forEach(Lane::giveBack);
+        for (Lane lane : all) {
+            if (lane.fusing() != null) {
+                lane.fusing().abandon();
+            }
+        }
+        all.forEach(lane -> lane.borrowed().close());
     }
 }

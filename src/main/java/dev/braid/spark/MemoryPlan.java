@@ -47,7 +47,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     /** What the collector takes per byte of heap. */
     private static final double COLLECTOR = 0.03;
 
-    /** Codecs, scratch memory and compiled kernels of a slot, but for those that are compiled for a length. */
+    /** Codecs, scratch memory and compiled kernels of a batch that is fused, but for those that are compiled for a length. */
     private static final long SLOT = 32 * MIB;
 
     /** A part of the memory of a JVM, {@code times} {@code each} bytes. */
@@ -69,7 +69,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
      *
      * @param model the stored model
      * @param copies of it in the heap: as it was broadcast and as it is unpacked, and in a driver as it was read
-     * @param outside the packed weights, and the buffers of one task
+     * @param outside the packed weights, and the buffers of one batch
      */
     record Least(long model, int copies, long outside) {
         long heap() {
@@ -119,7 +119,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         if (load.joined() && !jvm.isLocal()) {
             outside.add(new Part("blocks of the shuffle", load.shuffleBytes(), slots));
         }
-        Least least = new Least(model, jvm.isLocal() ? 3 : 2, weights + buffers * Lanes.most(jvm.taskCpus()));
+        Least least = new Least(model, jvm.isLocal() ? 3 : 2, weights + buffers);
         return new MemoryPlan(jvm, List.copyOf(heap), List.copyOf(outside), least);
     }
 
@@ -189,7 +189,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
             problems.add(tooSmall(
                     "memory",
                     least.outside() + least.heap(),
-                    "the model, its weights and the buffers of one task",
+                    "the model, its weights and the buffers of one batch",
                     jvm.limit(),
                     limitFix()));
         }

@@ -81,7 +81,7 @@ class PlanCommandTest {
         assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
         assertThat(outcome.error())
                 .startsWith("Cannot fuse with these settings:\n  memory of an executor: expected at least ")
-                .contains(" (the model, its weights and the buffers of one task), got 2.4 GiB; set"
+                .contains(" (the model, its weights and the buffers of one batch), got 2.4 GiB; set"
                         + " spark.executor.memoryOverhead=");
         assertThat(outcome.out()).contains("These settings work: ").doesNotContain("rate");
     }

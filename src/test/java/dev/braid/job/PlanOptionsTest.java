@@ -32,9 +32,14 @@ class PlanOptionsTest {
         assertThat(form.convert("300").seconds(9000, 80)).isEqualTo(30);
         assertThat(form.convert("300rows").seconds(9000, 80)).isEqualTo(30);
         assertThat(form.convert("24000 tokens").seconds(9000, 80)).isEqualTo(30);
-        assertThat(Rate.measured(new EncoderRate(32_000, 2, "x")).seconds(9000, 80))
+        assertThat(Rate.measured(new EncoderRate(32_000, 2, 1, "x")).seconds(9000, 80))
                 .isEqualTo(30);
-        assertThat(Rate.measured(new EncoderRate(32_000, 2, "Z80")))
+        assertThat(Rate.measured(new EncoderRate(64_000, 2, 2, "x")).seconds(9000, 80))
+                .isEqualTo(15);
+        assertThat(Rate.measured(new EncoderRate(512_000, 1, 16, "x")).seconds(9000, 80))
+                .as("one thread reads and writes for sixteen")
+                .isEqualTo(7.5);
+        assertThat(Rate.measured(new EncoderRate(32_000, 2, 1, "Z80")))
                 .hasToString(
                         "24,000 tokens/s a slot, measured on this processor (Z80), 2 slots at once; 25 % of a task's"
                                 + " time are allowed for reading and writing");

@@ -82,6 +82,21 @@ class ExecutorModelTest {
     }
 
     @Test
+    void anotherWorkspaceIsOfTheSameModelEvenIfThatIsReleased() {
+        UUID id = UUID.randomUUID();
+        ExecutorModel.Borrowed used = borrow(id);
+        ExecutorModel.release(id);
+        try (ExecutorModel.Borrowed another = used.another().get()) {
+            assertThat(another.model()).isSameAs(used.model());
+            assertThat(another.workspace()).isNotSameAs(used.workspace());
+            used.close();
+            assertThat(another.model().config().layers()).isEqualTo(1);
+        }
+        assertThat(loads).hasValue(1);
+        assertThat(ExecutorModel.lent()).isZero();
+    }
+
+    @Test
     void aWorkspaceForOtherReadoutsTakesThePlaceOfIdleOnes() {
         UUID id = UUID.randomUUID();
         ExecutorModel.Borrowed first = borrow(id);

@@ -38,7 +38,7 @@ class FlatMemoryTest {
                     PairedRows.decoder(config, model.config(), GoldenTable.NESTED, GoldenTable.NESTED),
                     PairedRows.layout(config, model.config()),
                     BadRows.FAIL,
-                    () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                    () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                     1,
                     new FusionProgress(),
                     new TaskCounter(null, 0),

@@ -74,7 +74,7 @@ class FuseRestTest {
                     PairedRows.decoder(CONFIG, config, GoldenTable.NESTED, GoldenTable.NESTED),
                     PairedRows.layout(CONFIG, config),
                     bad::add,
-                    () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                    () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                     1,
                     null,
                     new TaskCounter(null, 0),

@@ -12,7 +12,9 @@ import dev.braid.model.FusionWorkspace;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -45,6 +47,7 @@ class LanesTest {
     /** Of each batch, the thread that fused it. */
     private final Set<Thread> fusing = ConcurrentHashMap.newKeySet();
 
+    private Throwable error = new IllegalStateException("no attention");
     private final AtomicInteger attentionsLeft = new AtomicInteger(Integer.MAX_VALUE);
     private final FusionModel model = FusionModel.load(GOLDEN.checkpoint(), new Watched());
 
@@ -76,7 +79,7 @@ class LanesTest {
                         if (method.getName().equals("attention")) {
                             fusing.add(Thread.currentThread());
                             if (attentionsLeft.decrementAndGet() < 0) {
-                                throw new IllegalStateException("no attention");
+                                throw error;
                             }
                         }
                         try {
@@ -97,8 +100,12 @@ class LanesTest {
     }
 
     private FusedRows rows(int threads, List<InternalRow> rows) {
+        return rows(threads, rows.iterator());
+    }
+
+    private FusedRows rows(int threads, Iterator<InternalRow> rows) {
         return new FusedRows(
-                SparkRows.of(rows.iterator(), SCHEMA, 1),
+                SparkRows.of(rows, SCHEMA, 1),
                 PairedRows.decoder(CONFIG, model.config(), GoldenTable.NESTED, GoldenTable.NESTED),
                 PairedRows.layout(CONFIG, model.config()),
                 bad -> {
@@ -115,7 +122,7 @@ class LanesTest {
     private ExecutorModel.Borrowed lend() {
         FusionWorkspace workspace = model.workspace(CONFIG.maxTokens());
         lent.incrementAndGet();
-        return new ExecutorModel.Borrowed(model, workspace, () -> {
+        return new ExecutorModel.Borrowed(model, workspace, this::lend, () -> {
             workspace.close();
             givenBack.incrementAndGet();
         });
@@ -166,6 +173,37 @@ class LanesTest {
         fused.close();
     }
 
+    /** As by an executor that runs out of heap while it fuses. */
+    @Test
+    void anErrorOfAHelperIsTheTasksError() {
+        error = new OutOfMemoryError("no heap");
+        attentionsLeft.set(20);
+        FusedRows fused = rows(3);
+        assertThatThrownBy(() -> read(fused)).isSameAs(error);
+        fused.close();
+        assertThat(fused.hasNext()).isFalse();
+    }
+
+    @Test
+    void aTaskThatIsInterruptedWaitsForItsHelpers() {
+        FusedRows fused = rows(4);
+        fused.next();
+        Thread.currentThread().interrupt();
+        fused.close();
+        assertThat(Thread.interrupted()).isTrue();
+    }
+
+    @Test
+    void manyBadRowsInARowAreHeldAFewAtATime() {
+        AtomicInteger read = new AtomicInteger();
+        List<InternalRow> bad = Collections.nCopies(10_000, PairedRows.generic("bad", GOLDEN.sequence(0, 0), null));
+        FusedRows fused =
+                rows(2, bad.stream().peek(row -> read.incrementAndGet()).iterator());
+        assertThat(fused.hasNext()).isFalse();
+        assertThat(rejected).hasSize(1);
+        assertThat(read.get()).isLessThan(500);
+    }
+
     @Test
     void closingWaitsForTheBatchesInProgress() {
         for (int rows = 0; rows < 40; rows++) {
@@ -179,11 +217,15 @@ class LanesTest {
     }
 
     @Test
-    void aBadRowEndsTheRowsAtOnce() {
+    void aBadRowEndsTheRowsWhenItsTurnComes() {
         List<InternalRow> rows = new ArrayList<>(
                 IntStream.range(0, ROWS).mapToObj(LanesTest::row).toList());
         rows.set(ROWS / 2, PairedRows.generic("bad", GOLDEN.sequence(0, 0), null));
-        assertThat(read(rows(3, rows))).hasSizeLessThanOrEqualTo(ROWS / 2);
-        assertThat(rejected).singleElement().asString().contains("row 'bad'");
+        rows.set(ROWS / 2 + 1, PairedRows.generic("worse", GOLDEN.sequence(0, 0), null));
+        for (int threads : new int[] {1, 3}) {
+            rejected.clear();
+            assertThat(read(rows(threads, rows))).as("%d threads", threads).hasSize(ROWS / 2);
+            assertThat(rejected).singleElement().asString().contains("row 'bad'");
+        }
     }
 }

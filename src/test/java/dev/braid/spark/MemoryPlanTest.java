@@ -53,7 +53,7 @@ class MemoryPlanTest {
         assertThat(plan(yarn(200, 249)).impossible())
                 .containsExactly(
                         "memory of an executor: expected at least 450 MiB (the model, its weights and the buffers"
-                                + " of one task), got 449 MiB; set spark.executor.memoryOverhead=1536m, or a smaller --max-tokens");
+                                + " of one batch), got 449 MiB; set spark.executor.memoryOverhead=1536m, or a smaller --max-tokens");
         assertThat(plan(yarn(200, 250)).impossible()).isEmpty();
     }
 

@@ -107,7 +107,7 @@ class SerializationTest {
                     decoder,
                     layout,
                     BadRows.FAIL,
-                    () -> new ExecutorModel.Borrowed(model, workspace, () -> {}),
+                    () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                     1,
                     progress,
                     new TaskCounter(null, 0),

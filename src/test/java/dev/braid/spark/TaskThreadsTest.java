@@ -61,7 +61,7 @@ class TaskThreadsTest {
                 run.start();
                 long helpers = 0;
                 while (run.isAlive()) {
-                    helpers = Math.max(helpers, named(Lanes.HELPER));
+                    helpers = Math.max(helpers, NativeThreads.named(Lanes.HELPER));
                     Thread.sleep(1);
                 }
                 System.out.println(
