@@ -3,7 +3,7 @@
 steps      the driver halts in place of each change that it makes to files, while it replaces a table
 partitions the same while it replaces one partition of a table and adds another
 grow       the same while it publishes an update into a table
-random     kill -9 of the driver at ten random moments, four of them over an older table
+random     kill -9 of the driver at ten random moments, or a share of them, some over an older table
 pair       two runs with one output; SIGTERM and SIGINT; the same command again
 quarantine broken rows of every reason, and a kill in between
 inputs     files cut, damaged, replaced and removed; schemas that differ; full disks (as root)

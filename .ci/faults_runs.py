@@ -27,6 +27,7 @@ FEW = 60
 BIG = ["--conf", "spark.sql.files.maxPartitionBytes=100k", "--conf", "spark.sql.files.openCostInBytes=1"]
 BIG_SPARK = ["--master", "local[2]", *BIG]
 SEED = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(1 << 32)))
+SHARE = float(os.environ.get("FAULTS_SHARE", 1))
 # The fast compiler alone, which is enough for short runs: a third of their processor time is saved.
 SHORT = "-XX:TieredStopAtLevel=1"
 
@@ -48,9 +49,9 @@ def skip(name, why):
 
 
 def chosen(steps):
-    """Of the driver's changes those that FAULTS_STEPS matches, and of them the share that FAULTS_SHARE names, by the seed."""
+    """Of the driver's changes those that FAULTS_STEPS matches, and of them a share, by the seed."""
     steps = [step for step in steps if re.search(os.environ.get("FAULTS_STEPS", ""), step)]
-    some = round(len(steps) * float(os.environ.get("FAULTS_SHARE", 1)))
+    some = round(len(steps) * SHARE)
     print(f"      seed {SEED}: {some} of {len(steps)} changes")
     return [steps[i] for i in sorted(random.Random(SEED).sample(range(len(steps)), some))]
 
