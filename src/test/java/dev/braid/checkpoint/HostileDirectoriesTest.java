@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
 import dev.braid.InputException;
+import dev.braid.SlowShare;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -225,13 +226,13 @@ class HostileDirectoriesTest {
     @Test
     @Tag("slow")
     void aMillionDamagedHeadersAreReadOrRefused() {
-        damageHeaders(1_000_000, 1L << 40);
+        damageHeaders(SlowShare.of(1_000_000), 1L << 40);
     }
 
     @Test
     @Tag("slow")
     void aHundredThousandDamagedConfigsAreReadOrRefused() {
-        damageConfigs(100_000, 1L << 40);
+        damageConfigs(SlowShare.of(100_000), 1L << 40);
     }
 
     /** A reading would wait until somebody writes into it. */

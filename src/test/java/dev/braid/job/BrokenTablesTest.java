@@ -3,6 +3,7 @@ package dev.braid.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.braid.SlowShare;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.NoTokens;
 import dev.braid.checkpoint.Checkpoint;
@@ -67,10 +68,10 @@ class BrokenTablesTest {
     private static final Configuration HADOOP = new Configuration();
     private static final String GOLDEN = "src/test/resources/golden/";
 
-    /** One for each seed; 50 or a multiple. */
-    private static final int TABLES = Integer.getInteger("braid.tables", 300);
-
     private static final int TABLES_OF_A_BLOCK = 50;
+
+    /** One for each seed. */
+    private static final int TABLES = SlowShare.of(1000) / TABLES_OF_A_BLOCK * TABLES_OF_A_BLOCK;
 
     /** Blocks for which Spark compiles its plans, as it does for users; for the others it interprets them, in half the time. */
     private static final int COMPILED_BLOCKS = 1;
