@@ -2,7 +2,7 @@ package dev.braid.model;
 
 /**
  * Where the time of one thread goes: each {@link #lap} charges what has passed since the one before to a stage, so that the
- * stages add up to the whole. A lap costs about 25 ns.
+ * stages add up to the whole, but for what is skipped. A lap costs about 25 ns.
  */
 @SuppressWarnings("EnumOrdinal") // an index that never leaves this class
 public final class Stopwatch {

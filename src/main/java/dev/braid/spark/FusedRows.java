@@ -148,6 +148,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     }
 
     private void nextLane() {
+        lane = null; // The next batch may be packed into it, and that may fail.
         lane = lanes.next();
         if (lane == null) {
             return;

@@ -96,7 +96,7 @@ final class Lane {
         return fusing;
     }
 
-    /** The next row that was read, by a batch that is fused; {@link #fusedRow} then is at it, if it was packed. */
+    /** The next row; the batch is fused. If the row is of the batch, {@link #fusedRow} is at it afterwards. */
     Entry take() {
         Entry entry = entries.remove();
         if (entry instanceof PackedRow) {

@@ -26,7 +26,7 @@ final class Lanes implements AutoCloseable {
     private final Stopwatch stopwatch;
     private final List<Lane> all = new ArrayList<>();
     private final Deque<Lane> free = new ArrayDeque<>();
-    /** Lanes whose batches are packed, fused or neither, in order. */
+    /** Lanes with a packed batch, fused or not yet, in order. */
     private final Deque<Lane> full = new ArrayDeque<>();
     /** The lane whose rows are handed out; null before the first one. */
     private Lane current;
@@ -59,6 +59,7 @@ final class Lanes implements AutoCloseable {
     Lane next() {
         if (current != null) {
             free.add(current);
+            current = null;
         }
         for (Lane lane = spare(); lane != null; lane = spare()) {
             pack(lane);
@@ -70,32 +71,29 @@ final class Lanes implements AutoCloseable {
         return current;
     }
 
-    /** A lane to pack; null if there is none, or nothing to pack. */
+    /** The first free lane; null if there is none, or nothing to pack. */
     private Lane spare() {
-        if (!more) {
-            return null;
-        }
-        Lane lane = free.poll();
-        if (lane == null && all.size() < most(threads)) {
-            lane = new Lane(
+        if (more && free.isEmpty() && all.size() < most(threads)) {
+            Lane lane = new Lane(
                     all.isEmpty()
                             ? lender.get()
                             : all.get(0).borrowed().another().get());
             all.add(lane);
+            free.add(lane);
             stopwatch.lap(Stage.LOAD);
         }
-        return lane;
+        return more ? free.peek() : null;
     }
 
+    /** Packs the first free lane, which stays free if that fails, or if there is no row. */
     private void pack(Lane lane) {
         lane.clear(stopwatch);
         more = packer.test(lane);
         if (lane.isEmpty()) {
-            free.add(lane);
             return;
         }
         Lane.Fusing fusing = lane.full();
-        full.add(lane);
+        full.add(free.remove());
         if (threads > 1 && more) { // The task is free for the last one.
             helpers().execute(fusing::help);
         }

@@ -47,8 +47,8 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     /** What the collector takes per byte of heap. */
     private static final double COLLECTOR = 0.03;
 
-    /** Codecs, scratch memory and compiled kernels of a batch that is fused, but for those that are compiled for a length. */
-    private static final long SLOT = 32 * MIB;
+    /** Codecs, scratch memory and compiled kernels beside a workspace, but for kernels that are compiled for a length. */
+    private static final long WORKSPACE = 32 * MIB;
 
     /** A part of the memory of a JVM, {@code times} {@code each} bytes. */
     public record Part(String name, long each, int times) {
@@ -115,7 +115,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * collected), 1));
         outside.add(new Part("weights", weights + weights / 50 + FusionModel.packingBytes(checkpoint.config()), 1));
         outside.add(new Part("buffers for " + config.maxTokens() + " tokens", buffers, lanes));
-        outside.add(new Part("kernels compiled for lengths", SLOT + compiled, lanes));
+        outside.add(new Part("kernels compiled for lengths", WORKSPACE + compiled, lanes));
         if (load.joined() && !jvm.isLocal()) {
             outside.add(new Part("blocks of the shuffle", load.shuffleBytes(), slots));
         }

@@ -2,6 +2,7 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.ChildJvm;
 import dev.braid.kernel.Bfloat16;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -307,19 +308,9 @@ class CommandsTest {
 
     private static Process launch(Map<String, String> environment, List<String> ofJava, String... arguments)
             throws IOException {
-        Path conf = Path.of("conf").toAbsolutePath();
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "@" + conf.resolve("jvm.options"),
-                "-XX:TieredStopAtLevel=1", // The fast compiler alone, which is enough for short runs.
-                "-Dlog4j2.configurationFile="
-                        + conf.resolve("log4j2.properties").toUri(),
-                "-Dspark.master=local[2]",
-                "-Dspark.ui.enabled=false",
-                "-Dspark.driver.host=localhost",
-                "-Dspark.driver.bindAddress=127.0.0.1"));
+        List<String> command = ChildJvm.javaWithSpark(2);
         command.addAll(ofJava);
-        command.addAll(List.of("-cp", absolute(System.getProperty("java.class.path")), Braid.class.getName()));
+        command.addAll(List.of("-cp", ChildJvm.classPath(), Braid.class.getName()));
         command.addAll(List.of(arguments));
         ProcessBuilder process = new ProcessBuilder(command)
                 .directory(directory.toFile())
@@ -327,13 +318,6 @@ class CommandsTest {
                 .redirectError(directory.resolve("error").toFile());
         process.environment().putAll(environment);
         return process.start();
-    }
-
-    private static String absolute(String classPath) {
-        return Stream.of(classPath.split(":"))
-                .map(entry -> Path.of(entry).toAbsolutePath().toString())
-                .reduce((one, next) -> one + ":" + next)
-                .orElseThrow();
     }
 
     private static List<String> names() throws IOException {

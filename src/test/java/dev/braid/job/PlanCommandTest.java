@@ -2,6 +2,7 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.ChildJvm;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -15,8 +16,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -127,22 +126,9 @@ class PlanCommandTest {
     }
 
     private Outcome start(List<String> ofJava, List<String> arguments) throws IOException, InterruptedException {
-        Path conf = Path.of("conf").toAbsolutePath();
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "@" + conf.resolve("jvm.options"),
-                "-XX:TieredStopAtLevel=1", // The fast compiler alone, which is enough for short runs.
-                "-Dlog4j2.configurationFile="
-                        + conf.resolve("log4j2.properties").toUri(),
-                "-Dspark.master=local[2]",
-                "-Dspark.ui.enabled=false",
-                "-Dspark.driver.host=localhost",
-                "-Dspark.driver.bindAddress=127.0.0.1"));
+        List<String> command = ChildJvm.javaWithSpark(2);
         command.addAll(ofJava);
-        String classPath = Stream.of(System.getProperty("java.class.path").split(":"))
-                .map(entry -> Path.of(entry).toAbsolutePath().toString())
-                .collect(Collectors.joining(":"));
-        command.addAll(List.of("-cp", classPath, Braid.class.getName()));
+        command.addAll(List.of("-cp", ChildJvm.classPath(), Braid.class.getName()));
         command.addAll(arguments);
         Path out = directory.resolve("out");
         Path error = directory.resolve("error");

@@ -2,12 +2,13 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.ChildJvm;
 import dev.braid.spark.TransientException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
@@ -19,21 +20,9 @@ class SessionTest {
     @Test
     @Timeout(value = 5, unit = TimeUnit.MINUTES)
     void braidStopsTheSparkThatItStartedAndNoOther() throws Exception {
-        Process host = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                        "@conf/jvm.options",
-                        "-XX:TieredStopAtLevel=1", // The fast compiler alone, which is enough for short runs.
-                        "-Dlog4j2.configurationFile="
-                                + Path.of("conf/log4j2.properties").toUri(),
-                        "-Dspark.master=local[1]",
-                        "-Dspark.ui.enabled=false",
-                        "-Dspark.driver.host=localhost",
-                        "-Dspark.driver.bindAddress=127.0.0.1",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Host.class.getName())
-                .redirectErrorStream(true)
-                .start();
+        List<String> command = ChildJvm.javaWithSpark(1);
+        command.addAll(List.of("-cp", ChildJvm.classPath(), Host.class.getName()));
+        Process host = new ProcessBuilder(command).redirectErrorStream(true).start();
         String out = new String(host.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
 
         assertThat(host.waitFor()).as(out).isZero();

@@ -67,7 +67,7 @@ class Bfloat16Test {
         for (int row = 0; row < 5 + random.nextInt(20); row++) {
             int visual = 1 + random.nextInt(row == 0 ? 180 : 20);
             int text = 1 + random.nextInt(20);
-            rows.add(List.of(normal(random, visual, 2048), normal(random, text, 13)));
+            rows.add(List.of(StoredFloats.normal(random, visual, 2048), StoredFloats.normal(random, text, 13)));
             tokens += visual + text;
         }
         try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, seed), Bfloat16.library());
@@ -82,13 +82,5 @@ class Bfloat16Test {
                 assertThat(alone.tokens(0)).as("row %d", row).isDeepEqualTo(together.tokens(row));
             }
         }
-    }
-
-    private static StoredFloats normal(Random random, int tokens, int size) {
-        float[] values = new float[tokens * size];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        return new StoredFloats(values, tokens);
     }
 }

@@ -236,11 +236,7 @@ class PackingTest {
                     continue;
                 }
                 int tokens = 1 + random.nextInt(random.nextInt(10) == 0 ? 180 : 20);
-                float[] values = new float[tokens * modality.featureSize()];
-                for (int i = 0; i < values.length; i++) {
-                    values[i] = (float) random.nextGaussian();
-                }
-                sequences.add(new StoredFloats(values, tokens));
+                sequences.add(StoredFloats.normal(random, tokens, modality.featureSize()));
             }
             all.add(sequences);
         }

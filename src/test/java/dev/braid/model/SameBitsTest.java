@@ -82,7 +82,7 @@ class SameBitsTest {
         ModelConfig config = config(List.of(new ModalityConfig("text", 48)), 32, 2, 4, 64, new Random(1), Pooling.LAST);
         Random random = new Random(2);
         List<List<FeatureSequence>> rows = new ArrayList<>(IntStream.rangeClosed(1, 600)
-                .mapToObj(length -> List.of(sequence(length, 48, random)))
+                .mapToObj(length -> List.of(StoredFloats.normal(random, length, 48)))
                 .toList());
         for (Set<Readout> readouts : List.of(Set.<Readout>of(), Set.of(Readout.TOKENS))) {
             try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, 1), KernelLibrary.oneDnn());
@@ -217,16 +217,9 @@ class SameBitsTest {
 
     private static List<FeatureSequence> row(ModelConfig config, Random random) {
         return config.modalities().stream()
-                .map(modality -> sequence(1 + random.nextInt(any(LENGTHS, random)), modality.featureSize(), random))
+                .map(modality ->
+                        StoredFloats.normal(random, 1 + random.nextInt(any(LENGTHS, random)), modality.featureSize()))
                 .toList();
-    }
-
-    private static FeatureSequence sequence(int tokens, int featureSize, Random random) {
-        float[] values = new float[tokens * featureSize];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        return new StoredFloats(values, tokens);
     }
 
     private static int any(int[] choices, Random random) {

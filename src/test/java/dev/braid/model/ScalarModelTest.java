@@ -140,11 +140,7 @@ class ScalarModelTest {
     /** Up to 20 stored tokens, of which at least one is kept. */
     private static FeatureSequence sequence(ModalityConfig modality, Random random) {
         int stored = 1 + random.nextInt(MAX_POSITIONS);
-        float[] values = new float[stored * modality.featureSize()];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        FeatureSequence all = new StoredFloats(values, stored);
+        FeatureSequence all = StoredFloats.normal(random, stored, modality.featureSize());
         if (random.nextBoolean()) {
             return all;
         }

@@ -3,12 +3,6 @@ package dev.braid.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.ChildJvm;
-import dev.braid.batch.FeatureSequence;
-import dev.braid.checkpoint.Activation;
-import dev.braid.checkpoint.ModalityConfig;
-import dev.braid.checkpoint.ModelConfig;
-import dev.braid.checkpoint.Pooling;
-import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.kernel.KernelLibrary;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -50,19 +44,7 @@ class SignalTest {
                 }""";
 
         public static void main(String[] arguments) throws Exception {
-            ModelConfig config = new ModelConfig(
-                    List.of(new ModalityConfig("text", 64)),
-                    256,
-                    2,
-                    8,
-                    512,
-                    Activation.GELU,
-                    false,
-                    1e-5f,
-                    true,
-                    false,
-                    Pooling.MEAN);
-            try (FusionModel model = FusionModel.load(RandomCheckpoint.of(config, 1), KernelLibrary.oneDnn());
+            try (FusionModel model = ThreadsTest.model(KernelLibrary.oneDnn());
                     FusionWorkspace workspace = model.workspace(700)) {
                 int quiet = bits(model, workspace);
                 Path self = Files.readSymbolicLink(Path.of("/proc/thread-self"));
@@ -88,12 +70,8 @@ class SignalTest {
             Random random = new Random(5);
             int bits = 0;
             for (int length : LENGTHS) {
-                float[] values = new float[length * 64];
-                for (int i = 0; i < values.length; i++) {
-                    values[i] = (float) random.nextGaussian();
-                }
                 workspace.batch().clear();
-                workspace.batch().add(List.<FeatureSequence>of(new StoredFloats(values, length)));
+                workspace.batch().add(List.of(StoredFloats.normal(random, length, ThreadsTest.FEATURE_SIZE)));
                 model.fuse(workspace);
                 bits = 31 * bits + Arrays.deepHashCode(workspace.tokens(0));
             }

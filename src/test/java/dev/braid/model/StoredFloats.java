@@ -2,6 +2,7 @@ package dev.braid.model;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
+import java.util.Random;
 
 /** A sequence that lies in an array. */
 final class StoredFloats implements FeatureSequence {
@@ -11,6 +12,15 @@ final class StoredFloats implements FeatureSequence {
     StoredFloats(float[] values, int tokens) {
         this.values = values;
         this.tokens = tokens;
+    }
+
+    /** Normally distributed numbers. */
+    static FeatureSequence normal(Random random, int tokens, int width) {
+        float[] values = new float[tokens * width];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return new StoredFloats(values, tokens);
     }
 
     @Override

@@ -32,6 +32,8 @@ class ThreadsTest {
     private static final Map<String, String> MANY =
             Map.of("OMP_NUM_THREADS", "8", "OPENBLAS_NUM_THREADS", "8", "OPENBLAS_CORETYPE", "Haswell");
 
+    static final int FEATURE_SIZE = 1024;
+
     private static List<String> one;
 
     @BeforeAll
@@ -74,9 +76,9 @@ class ThreadsTest {
         }
     }
 
-    private static FusionModel model(KernelLibrary library) {
+    static FusionModel model(KernelLibrary library) {
         ModelConfig config = new ModelConfig(
-                List.of(new ModalityConfig("text", 1024)),
+                List.of(new ModalityConfig("text", FEATURE_SIZE)),
                 512,
                 1,
                 8,
@@ -94,11 +96,7 @@ class ThreadsTest {
         Random random = new Random(3);
         List<List<FeatureSequence>> rows = new ArrayList<>();
         for (int tokens : new int[] {256, 150, 70, 30, 5, 1}) {
-            float[] values = new float[tokens * 1024];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = (float) random.nextGaussian();
-            }
-            rows.add(List.of(new StoredFloats(values, tokens)));
+            rows.add(List.of(StoredFloats.normal(random, tokens, FEATURE_SIZE)));
         }
         return rows;
     }

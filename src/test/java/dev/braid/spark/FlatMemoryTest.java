@@ -10,7 +10,6 @@ import java.util.Iterator;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 
@@ -23,10 +22,7 @@ class FlatMemoryTest {
     /** What a million rows could leave behind at a few bytes each is far more. */
     private static final long NOISE = 4 << 20;
 
-    private static final StructType SCHEMA = new StructType()
-            .add("key", DataTypes.StringType)
-            .add("feature0", GoldenTable.NESTED)
-            .add("feature1", GoldenTable.NESTED);
+    private static final StructType SCHEMA = PairedRows.schema(GoldenTable.NESTED, GoldenTable.NESTED);
 
     @Test
     void tenTimesTheRowsTakeNoMoreMemory() {

@@ -25,7 +25,6 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -39,10 +38,7 @@ class FuseRestTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
     private static final float[][] VISUAL = GOLDEN.sequence(0, 0);
     private static final float[][] TEXT = GOLDEN.sequence(1, 0);
-    private static final StructType SCHEMA = new StructType()
-            .add("key", DataTypes.StringType)
-            .add("feature0", GoldenTable.NESTED)
-            .add("feature1", GoldenTable.NESTED);
+    private static final StructType SCHEMA = PairedRows.schema(GoldenTable.NESTED, GoldenTable.NESTED);
     private static final FusionConfig CONFIG = new FusionConfig(
                     GOLDEN.columns(), 64, false, EnumSet.allOf(Emitted.class))
             .with(new RowPolicy(RowPolicy.OnBadRow.QUARANTINE, MaxBadRows.UNLIMITED, RowPolicy.OnMissing.FUSE_REST));

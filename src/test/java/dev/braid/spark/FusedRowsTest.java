@@ -34,7 +34,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,10 +43,7 @@ class FusedRowsTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("seed-small");
     private static final FusionModel MODEL = FusionModel.load(GOLDEN.checkpoint());
 
-    private static final StructType SCHEMA = new StructType()
-            .add("key", DataTypes.StringType)
-            .add("feature0", GoldenTable.NESTED)
-            .add("feature1", GoldenTable.NESTED);
+    private static final StructType SCHEMA = PairedRows.schema(GoldenTable.NESTED, GoldenTable.NESTED);
 
     private final FusionProgress progress = new FusionProgress();
     private BadRows badRows = BadRows.FAIL;

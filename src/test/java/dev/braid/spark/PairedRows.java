@@ -69,7 +69,8 @@ final class PairedRows {
         return SparkRows.of(List.of(row).iterator(), schema(features), 1).next();
     }
 
-    private static StructType schema(DataType... features) {
+    /** The columns of such rows. */
+    static StructType schema(DataType... features) {
         StructType schema = new StructType().add("key", DataTypes.StringType);
         for (int m = 0; m < features.length; m++) {
             schema = schema.add("feature" + m, features[m]);
