@@ -9,9 +9,12 @@ import java.util.function.Consumer;
  *
  * <p>The packed token order is row after row and, within a row, modality after modality in the model's order, after the
  * tokens that the model itself puts first. Features are not stored: each modality streams through one {@link FeatureBlock},
- * which is handed over whenever it is full and once at the end.
+ * which is handed over whenever it is full and once at the end. A sequence that an earlier row has too ({@link RepeatedTokens})
+ * streams through once: {@link #repeats} says where its tokens belong.
  */
 public final class Batch {
+    private static final int OWN = -1;
+
     private final int modalities;
     private final int leadingTokens;
     private final int maxTokens;
@@ -21,8 +24,11 @@ public final class Batch {
     private final int[] firstTokens;
     /** Tokens of row r in modality m, at [r * modalities + m]. */
     private final int[] lengths;
+    /** The row that has the sequence of row r in modality m already, at [r * modalities + m]; {@link #OWN} where none has. */
+    private final int[] sources;
 
     private final int[] modalityTokens;
+    private final int[] repeatedTokens;
     private int rows;
     private boolean finished;
 
@@ -43,7 +49,9 @@ public final class Batch {
         int mostRows = mostRows(leadingTokens, maxTokens);
         this.firstTokens = new int[mostRows + 1];
         this.lengths = new int[Math.multiplyExact(mostRows, modalities)];
+        this.sources = new int[lengths.length];
         this.modalityTokens = new int[modalities];
+        this.repeatedTokens = new int[modalities];
     }
 
     /** A row may lack all modalities but one. */
@@ -53,7 +61,7 @@ public final class Batch {
 
     /** Bytes of Java heap that a batch of these sizes takes. */
     public static long heapBytes(int modalities, int leadingTokens, int maxTokens) {
-        return (1 + mostRows(leadingTokens, maxTokens) * (1L + modalities)) * Integer.BYTES;
+        return (1 + mostRows(leadingTokens, maxTokens) * (1L + 2L * modalities)) * Integer.BYTES;
     }
 
     /** Whether a row can still be added whose modalities have so many tokens together. */
@@ -64,8 +72,8 @@ public final class Batch {
     /**
      * Packs one row after the others.
      *
-     * @param byModality one sequence per modality, without tokens for one that the row lacks; at least one token together, and no more
-     *     than {@link #fits fit}
+     * @param byModality one sequence per modality, without tokens for one that the row lacks, or {@link RepeatedTokens}; at least
+     *     one token together, and no more than {@link #fits fit}
      * @return false if a feature is NaN or infinite; the batch is then as it was before
      * @throws IllegalArgumentException if the row does not fit, has no token, or not a sequence per modality
      * @throws IllegalStateException if the batch must be cleared first
@@ -80,7 +88,12 @@ public final class Batch {
         int start = tokens() + leadingTokens;
         int end = start;
         for (int m = 0; m < modalities; m++) {
-            int length = byModality.get(m).tokens();
+            FeatureSequence sequence = byModality.get(m);
+            int length = sequence.tokens();
+            if (sequence instanceof RepeatedTokens repeated
+                    && (repeated.row() >= rows || tokens(repeated.row(), m) != length)) {
+                throw new IllegalArgumentException("no row " + repeated.row() + " has " + length + " tokens to repeat");
+            }
             if (length > maxTokens - end) {
                 throw new IllegalArgumentException("a sequence of " + length + " tokens does not fit behind " + end
                         + " of " + maxTokens + " tokens");
@@ -102,9 +115,15 @@ public final class Batch {
             index += sequence.tokens();
         }
         for (int m = 0; m < modalities; m++) {
-            int length = byModality.get(m).tokens();
-            lengths[rows * modalities + m] = length;
-            modalityTokens[m] += length;
+            FeatureSequence sequence = byModality.get(m);
+            int at = rows * modalities + m;
+            lengths[at] = sequence.tokens();
+            modalityTokens[m] += sequence.tokens();
+            sources[at] = OWN;
+            if (sequence instanceof RepeatedTokens repeated) {
+                sources[at] = repeated.row();
+                repeatedTokens[m] += repeated.tokens();
+            }
         }
         rows++;
         firstTokens[rows] = end;
@@ -112,6 +131,9 @@ public final class Batch {
     }
 
     private boolean pack(FeatureSequence sequence, FeatureBlock block, int index) {
+        if (sequence instanceof RepeatedTokens) {
+            return true; // Their features were packed.
+        }
         int taken = 0;
         while (taken < sequence.tokens()) {
             int count = Math.min(block.room(), sequence.tokens() - taken);
@@ -150,6 +172,33 @@ public final class Batch {
         finished = false;
         blocks.forEach(FeatureBlock::clear);
         Arrays.fill(modalityTokens, 0);
+        Arrays.fill(repeatedTokens, 0);
+    }
+
+    /** Takes the places of a sequence that is repeated: tokens that are there, and where else they belong. */
+    public interface Repeat {
+        /** The {@code count} packed tokens from index {@code source} on belong to {@code index} and the next ones too. */
+        void copy(int source, int index, int count);
+    }
+
+    /** Says of every repeated sequence where its tokens are, in the order of rows: once all blocks are handed over. */
+    public void repeats(Repeat each) {
+        for (int m = 0; m < modalities; m++) {
+            for (int row = 0; row < rows && repeatedTokens[m] > 0; row++) {
+                int source = sources[row * modalities + m];
+                if (source != OWN) {
+                    each.copy(firstToken(source, m), firstToken(row, m), tokens(row, m));
+                }
+            }
+        }
+    }
+
+    private int firstToken(int row, int modality) {
+        int first = firstTokens[row] + leadingTokens;
+        for (int m = 0; m < modality; m++) {
+            first += tokens(row, m);
+        }
+        return first;
     }
 
     public int modalities() {
@@ -192,5 +241,15 @@ public final class Batch {
     /** All rows' tokens of one modality. */
     public int modalityTokens(int modality) {
         return modalityTokens[modality];
+    }
+
+    /** Those of them that are copied, as another row has them too. */
+    public int repeatedTokens(int modality) {
+        return repeatedTokens[modality];
+    }
+
+    /** All tokens that are copied. */
+    public int repeatedTokens() {
+        return Arrays.stream(repeatedTokens).sum();
     }
 }

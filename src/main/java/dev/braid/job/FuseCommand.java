@@ -218,7 +218,7 @@ final class FuseCommand implements Callable<Integer> {
                 }
                 if (options.profile) {
                     out.println();
-                    out.println(new ProfileReport(progress.stages()));
+                    out.println(new ProfileReport(progress.stages(), progress.tokens(), progress.repeatedTokens()));
                 }
             } catch (Exception | Error failure) {
                 if (record.isEmpty()) { // it failed before it fused

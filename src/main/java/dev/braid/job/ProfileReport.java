@@ -6,9 +6,13 @@ import java.util.Locale;
 
 /**
  * Where the time of the fusing tasks went: a line per stage with its seconds, over all threads, its share of them, and,
- * where it has matrix products, the rate of one thread while it is at them.
+ * where it has matrix products, the rate of one thread while it is at them. Then what was not projected, as the row before had
+ * it too.
+ *
+ * @param tokens that were fused
+ * @param repeated those of them that were projected for another row
  */
-record ProfileReport(List<StageCost> stages) {
+record ProfileReport(List<StageCost> stages, long tokens, long repeated) {
 
     @Override
     public String toString() {
@@ -18,7 +22,12 @@ record ProfileReport(List<StageCost> stages) {
         for (StageCost cost : stages) {
             add(table, cost.stage().label(), cost.nanos(), all, cost.multiplyAdds());
         }
-        return add(table, "total", all, all, multiplyAdds).toString();
+        String text = add(table, "total", all, all, multiplyAdds).toString();
+        return repeated == 0
+                ? text
+                : text + System.lineSeparator()
+                        + format("%,d", repeated) + " of " + format("%,d", tokens)
+                        + " tokens were projected once for several rows";
     }
 
     private static TextTable add(TextTable table, String name, long nanos, long all, long multiplyAdds) {
@@ -30,7 +39,7 @@ record ProfileReport(List<StageCost> stages) {
                 multiplyAdds == 0 || nanos == 0 ? "" : format("%,.1f", 2.0 * multiplyAdds / seconds / 1e9));
     }
 
-    private static String format(String pattern, double figure) {
+    private static String format(String pattern, Number figure) {
         return String.format(Locale.ROOT, pattern, figure);
     }
 }

@@ -208,6 +208,8 @@ public final class FusionWorkspace implements AutoCloseable {
     void begin() {
         kernels.bindThread();
         batch.finish();
+        batch.repeats((source, index, count) ->
+                kernels.copyRows(hidden, token -> index + token, hidden, token -> source + token, count));
         kept = false;
         if (attentionShares != null) {
             attentionShares.clear();

@@ -73,6 +73,7 @@ final class Projector {
     }
 
     long multiplyAdds(Batch batch) {
-        return linear == null ? 0 : (long) batch.modalityTokens(modality) * linear.inputs() * linear.outputs();
+        int projected = batch.modalityTokens(modality) - batch.repeatedTokens(modality);
+        return linear == null ? 0 : (long) projected * linear.inputs() * linear.outputs();
     }
 }

@@ -29,6 +29,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     private final Iterator<StoredRow> rows;
     private final RowDecoder decoder;
+    private final Repeats repeats;
     private final FusedLayout layout;
     private final BadRows badRows;
     private final Lanes lanes;
@@ -97,6 +98,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             Function<InternalRow, VectorOutput> vectorOutput) {
         this.rows = rows;
         this.decoder = decoder;
+        this.repeats = new Repeats(decoder);
         this.layout = layout;
         this.badRows = badRows;
         this.lanes = new Lanes(threads, lender, this::pack, stopwatch);
@@ -152,6 +154,9 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         lane = lanes.next();
         if (lane == null) {
             return;
+        }
+        if (progress != null) {
+            progress.repeated(lane.batch().repeatedTokens());
         }
         for (Stage stage : Stage.values()) {
             long products = lane.multiplyAdds(stage);
@@ -271,6 +276,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** Fills a lane's batch with as many rows as fit; false if no rows are left. */
     private boolean pack(Lane empty) {
         Batch batch = empty.batch();
+        repeats.clear();
         while (empty.badRows() < MOST_BAD_ROWS) {
             if (pending == null && !read()) {
                 return false;
@@ -286,7 +292,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                     }
                     return true;
                 }
-                if (batch.add(sequences.byModality())) {
+                if (batch.add(repeats.of(sequences))) {
+                    repeats.packed(batch.rows() - 1);
                     InternalRow carried = pendingRow.carried();
                     long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
                     empty.add(new Lane.PackedRow(carried, keyHash, sourceFile.current(), sequences.truncated()));
@@ -313,6 +320,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         stopwatch.lap(Stage.READ);
         if (more) {
             pending = decoder.decode(pendingRow);
+            repeats.read(pendingRow, pending);
             stopwatch.lap(Stage.DECODE);
         }
         return more;

@@ -22,6 +22,7 @@ public final class FusionProgress implements Serializable {
 
     private final LongAccumulator rows = new LongAccumulator();
     private final LongAccumulator tokens = new LongAccumulator();
+    private final LongAccumulator repeated = new LongAccumulator();
     private final LongAccumulator truncated = new LongAccumulator();
     private final LongAccumulator fingerprint = new LongAccumulator();
     private final Map<Stage, LongAccumulator> nanos = perStage();
@@ -60,6 +61,7 @@ public final class FusionProgress implements Serializable {
         FusionProgress progress = new FusionProgress();
         spark.register(progress.rows, "fused rows");
         spark.register(progress.tokens, "fused tokens");
+        spark.register(progress.repeated, "tokens projected for another row");
         spark.register(progress.truncated, "truncated rows");
         spark.register(progress.fingerprint);
         progress.nanos.values().forEach(spark::register);
@@ -83,6 +85,11 @@ public final class FusionProgress implements Serializable {
     /** Tokens of these rows: of all modalities, and CLS tokens. */
     public long tokens() {
         return tokens.value();
+    }
+
+    /** Tokens of rows with features of a row before them, which were not projected again. */
+    public long repeatedTokens() {
+        return repeated.value();
     }
 
     /** Rows of files that an earlier run finished, and this one does not compute. */
@@ -186,6 +193,11 @@ public final class FusionProgress implements Serializable {
     /** In a task: matrix products have been computed. */
     void computed(Stage stage, long products) {
         multiplyAdds.get(stage).add(products);
+    }
+
+    /** In a task: so many tokens of a batch were projected for another row too. */
+    void repeated(int ofBatch) {
+        repeated.add(ofBatch);
     }
 
     /** In a task: a row is handed out. */

@@ -81,6 +81,15 @@ final class RowDecoder implements Serializable {
         }
     }
 
+    int modalities() {
+        return decoders.size();
+    }
+
+    /** Whether a row has the features of the row that was remembered in a modality; its mask or length may differ. */
+    boolean repeats(StoredRow row, int modality) {
+        return decoders.get(modality).repeats(row);
+    }
+
     /** A decoded row that could not be packed, with its first NaN or infinity. */
     BadRow notFinite(StoredRow row, Sequences decoded) {
         for (int m = 0; m < decoders.size(); m++) {

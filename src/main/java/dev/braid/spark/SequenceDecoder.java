@@ -40,6 +40,11 @@ final class SequenceDecoder implements Serializable {
         return row.isNullAt(ordinal);
     }
 
+    /** Whether the row has the features of the row that was remembered; its mask or length may differ. */
+    boolean repeats(StoredRow row) {
+        return !isMissing(row) && row.repeats(ordinal, type);
+    }
+
     /** The kept tokens of a row, at least one: a view, valid until the next row is read. */
     FeatureSequence decode(StoredRow row) throws UnfitValueException {
         if (isMissing(row)) {

@@ -16,6 +16,7 @@ import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.InputFileName;
+import org.apache.spark.sql.catalyst.expressions.JoinedRow;
 import org.apache.spark.sql.catalyst.expressions.RowOrdering;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
@@ -27,6 +28,7 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.hash.Murmur3_x86_32;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
@@ -35,6 +37,9 @@ import org.apache.spark.unsafe.types.UTF8String;
  * .ci/every-spark} runs it on every supported version.
  */
 final class SparkRows {
+    /** Of Spark's hash partitioning. */
+    private static final int HASH_SEED = 42;
+
     private SparkRows() {}
 
     /** The rows that Spark's own plan of a table gives. */
@@ -169,6 +174,106 @@ final class SparkRows {
         }
     }
 
+    /** For each of so many partitions a number that Spark's hash partitioning sends there. */
+    static int[] routes(int partitions) {
+        int[] routes = new int[partitions];
+        boolean[] found = new boolean[partitions];
+        int left = partitions;
+        for (int number = 0; left > 0; number++) {
+            int partition = Math.floorMod(Murmur3_x86_32.hashInt(number, HASH_SEED), partitions);
+            if (!found[partition]) {
+                found[partition] = true;
+                routes[partition] = number;
+                left--;
+            }
+        }
+        return routes;
+    }
+
+    /** The rows as rows of Spark's memory, each valid until the next one. */
+    static Iterator<InternalRow> values(Iterator<StoredRow> rows, StructType schema) {
+        UnsafeProjection toUnsafe = UnsafeProjection.create(types(schema));
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return rows.hasNext();
+            }
+
+            @Override
+            public InternalRow next() {
+                return toUnsafe.apply(rows.next().values());
+            }
+        };
+    }
+
+    /** A pair and the feature row that it refers to: the columns of both, one after the other. */
+    static final class MetRow extends StoredRow {
+        private final int pairColumns;
+        private final InternalRow none;
+        private final JoinedRow values = new JoinedRow();
+        private StoredRow pair;
+        /** Null if the pair refers to none. */
+        private StoredRow features;
+
+        private long number;
+        private long remembered = -1;
+
+        /** A row that is at no pair yet. */
+        MetRow(int pairColumns, int featureColumns) {
+            this.pairColumns = pairColumns;
+            this.none = new GenericInternalRow(featureColumns);
+        }
+
+        /**
+         * Moves to a pair.
+         *
+         * @param featureRow null if it refers to none
+         * @param ofFeatures numbers the feature rows
+         */
+        MetRow at(StoredRow pairRow, StoredRow featureRow, long ofFeatures) {
+            pair = pairRow;
+            features = featureRow;
+            number = ofFeatures;
+            values.apply(pair.values(), features == null ? none : features.values());
+            return this;
+        }
+
+        @Override
+        InternalRow values() {
+            return values;
+        }
+
+        @Override
+        InternalRow carried() {
+            return pair.carried();
+        }
+
+        @Override
+        StoredNumbers numbers(int ordinal, FeatureType type) {
+            return ordinal < pairColumns ? pair.numbers(ordinal, type) : features.numbers(ordinal - pairColumns, type);
+        }
+
+        @Override
+        Bytes bytes(int ordinal) {
+            return ordinal < pairColumns ? pair.bytes(ordinal) : features.bytes(ordinal - pairColumns);
+        }
+
+        @Override
+        int length(int ordinal) {
+            return ordinal < pairColumns ? pair.length(ordinal) : features.length(ordinal - pairColumns);
+        }
+
+        @Override
+        void remember() {
+            remembered = features == null ? -1 : number;
+        }
+
+        @Override
+        boolean repeats(int ordinal, FeatureType type) {
+            return ordinal >= pairColumns && number == remembered;
+        }
+    }
+
     /** What both forms share. */
     private abstract static class SparkRow extends StoredRow {
         private final UnsafeProjection carried;
@@ -276,9 +381,12 @@ final class SparkRows {
     }
 
     private static final class ScannedRow extends SparkRow {
+        private static final int NONE = -1;
+
         private final ColumnarBatch batch;
         private final ColumnVector[] columns;
         private int row;
+        private int remembered = NONE;
         private InternalRow values;
 
         ScannedRow(ColumnarBatch batch, ColumnVector[] columns, UnsafeProjection carried) {
@@ -300,7 +408,26 @@ final class SparkRows {
 
         @Override
         StoredNumbers numbers(int ordinal, FeatureType type) {
-            return new StoredNumbers.Scanned((WritableColumnVector) columns[ordinal], row, type);
+            return numbers(ordinal, row, type);
+        }
+
+        private StoredNumbers numbers(int ordinal, int ofRow, FeatureType type) {
+            return new StoredNumbers.Scanned((WritableColumnVector) columns[ordinal], ofRow, type);
+        }
+
+        @Override
+        void remember() {
+            remembered = row;
+        }
+
+        @Override
+        boolean repeats(int ordinal, FeatureType type) {
+            if (remembered == NONE || columns[ordinal].isNullAt(remembered)) {
+                return false;
+            }
+            return type == FeatureType.BINARY
+                    ? view(ordinal).equals(columns[ordinal].getUTF8String(remembered))
+                    : numbers(ordinal, row, type).same(numbers(ordinal, remembered, type));
         }
 
         @Override

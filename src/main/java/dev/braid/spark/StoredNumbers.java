@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.batch.ElementType;
+import java.util.Arrays;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
@@ -16,6 +17,8 @@ abstract class StoredNumbers {
     static final int NULL = -1;
     /** The length of a sparse vector, which is not read. */
     static final int SPARSE = -2;
+    /** Numbers that are compared at once. */
+    private static final int PIECE = 512;
 
     /** Arrays of numbers: tokens where the value is nested, else 1. */
     abstract int arrays();
@@ -34,6 +37,30 @@ abstract class StoredNumbers {
 
     /** Reads {@code count} numbers, from number {@code first} of an array on, into the first of {@code piece}, as floats. */
     abstract void read(int array, int first, int count, float[] piece);
+
+    /** Whether both hold the same numbers, as floats, and no null. */
+    boolean same(StoredNumbers other) {
+        if (arrays() != other.arrays() || mayHoldNull() || other.mayHoldNull()) {
+            return false;
+        }
+        float[] own = new float[PIECE];
+        float[] others = new float[PIECE];
+        for (int array = 0; array < arrays(); array++) {
+            int length = length(array);
+            if (length < 0 || length != other.length(array)) {
+                return false;
+            }
+            for (int first = 0; first < length; first += PIECE) {
+                int count = Math.min(PIECE, length - first);
+                read(array, first, count, own);
+                other.read(array, first, count, others);
+                if (!Arrays.equals(own, 0, count, others, 0, count)) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
 
     /** Numbers in an {@code UnsafeArrayData}: the element count, a null bit per element, then the elements. */
     static final class Unsafe extends StoredNumbers {

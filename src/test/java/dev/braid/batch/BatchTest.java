@@ -116,6 +116,41 @@ class BatchTest {
         assertThat(batch.modalityTokens(1)).isEqualTo(ofModality[1]);
     }
 
+    /** A repeated sequence is not packed again; the batch says where its tokens are and where they belong. */
+    @Property
+    void repeatedSequencesAreCopiedFromTheRowThatHasThem(
+            @ForAll("rows") List<int[]> lengths, @ForAll @IntRange(max = 1) int leadingTokens) {
+        Sink sink = new Sink(7);
+        Batch batch = new Batch(sink.blocks, leadingTokens, 100_000, sink);
+        for (int row = 0; row < lengths.size(); row++) {
+            int text = lengths.get(row)[1];
+            FeatureSequence visual = row == 0 ? sequence(0, 0, 3) : new RepeatedTokens(row - 1, 3);
+            assertThat(batch.add(List.of(visual, sequence(row, 1, text)))).isTrue();
+        }
+        batch.finish();
+        Map<Integer, Taken> placed = new HashMap<>(sink.taken);
+        batch.repeats((source, index, count) -> {
+            assertThat(count).isEqualTo(3);
+            for (int t = 0; t < count; t++) {
+                assertThat(placed.put(index + t, placed.get(source + t))).isNull();
+            }
+        });
+        assertThat(placed).hasSize(batch.tokens() - leadingTokens * batch.rows());
+        for (int row = 0; row < lengths.size(); row++) {
+            for (int t = 0; t < 3; t++) {
+                assertThat(placed.get(batch.firstToken(row) + leadingTokens + t))
+                        .isEqualTo(new Taken(0, LAST_POSITION - t, value(0, 0, 3 * t)));
+            }
+        }
+        assertThat(batch.modalityTokens(0)).isEqualTo(3 * batch.rows());
+        assertThat(batch.repeatedTokens(0)).isEqualTo(3 * (batch.rows() - 1));
+        batch.clear();
+        assertThat(batch.repeatedTokens()).isZero();
+        assertThatThrownBy(() -> batch.add(List.of(new RepeatedTokens(0, 3), sequence(0, 1, 1))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("no row 0 has 3 tokens to repeat");
+    }
+
     /** The broken row ends in any block, after any number of blocks that were handed over. */
     @Property
     void aRowThatIsNotFiniteLeavesTheBatchAsItWas(

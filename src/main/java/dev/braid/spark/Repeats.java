@@ -1,0 +1,77 @@
+package dev.braid.spark;
+
+import dev.braid.batch.FeatureSequence;
+import dev.braid.batch.RepeatedTokens;
+import dev.braid.spark.DecodedRow.Sequences;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Finds sequences that follow each other unchanged from row to row, such as those of an image with several captions: within a
+ * batch they are packed and projected once. Exact, as whatever is not known to be the same is packed again.
+ */
+final class Repeats {
+    private static final int NONE = -1;
+
+    private final RowDecoder decoder;
+    /** By modality, the row of the batch that has the sequence of the row that was read last; {@link #NONE} if none has. */
+    private final int[] rows;
+    /** The row that was read last; null if it was bad, or there was none. */
+    private Sequences last;
+
+    Repeats(RowDecoder decoder) {
+        this.decoder = decoder;
+        this.rows = new int[decoder.modalities()];
+        clear();
+    }
+
+    /** The batch has no row. */
+    void clear() {
+        Arrays.fill(rows, NONE);
+    }
+
+    /** A row was read. */
+    void read(StoredRow row, DecodedRow decoded) {
+        Sequences sequences = decoded instanceof Sequences good ? good : null;
+        for (int m = 0; m < rows.length; m++) {
+            if (rows[m] != NONE && (sequences == null || last == null || !isRepeated(row, sequences, m))) {
+                rows[m] = NONE;
+            }
+        }
+        last = sequences;
+        row.remember();
+    }
+
+    private boolean isRepeated(StoredRow row, Sequences decoded, int modality) {
+        FeatureSequence sequence = decoded.byModality().get(modality);
+        FeatureSequence before = last.byModality().get(modality);
+        if (sequence.tokens() == 0 || sequence.tokens() != before.tokens() || !decoder.repeats(row, modality)) {
+            return false;
+        }
+        for (int token = 0; token < sequence.tokens(); token++) {
+            if (sequence.position(token) != before.position(token)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The sequences of the row that was read last, those that the batch has already as such. */
+    List<FeatureSequence> of(Sequences decoded) {
+        List<FeatureSequence> byModality = new ArrayList<>(decoded.byModality());
+        for (int m = 0; m < rows.length; m++) {
+            if (rows[m] != NONE) {
+                byModality.set(m, new RepeatedTokens(rows[m], byModality.get(m).tokens()));
+            }
+        }
+        return byModality;
+    }
+
+    /** The row that was read last is this row of the batch. */
+    void packed(int row) {
+        for (int m = 0; m < rows.length; m++) {
+            rows[m] = rows[m] == NONE ? row : rows[m];
+        }
+    }
+}
