@@ -2,9 +2,10 @@ package dev.braid.spark;
 
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
- * What the audit of the keys found.
+ * What the audit of the keys, and of the ids that pairs refer to, found.
  *
  * @param rows the rows of the paired table, bad ones included: one per key; if a table repeats the key, as many as it has of
  *     it; and one per row without a key
@@ -13,9 +14,16 @@ import java.util.Map;
  * @param duplicateKeys the number of keys that occur more than once in a table
  * @param incomplete whether rows are to be fused that lack a modality
  * @param known what it found of the table that is updated; nothing if there is none
+ * @param unreferenced the rows of feature tables that no pair refers to, by modality; empty if there are no pairs
  */
 public record AuditedKeys(
-        long rows, List<Long> tableRows, Map<Reason, Long> bad, long duplicateKeys, boolean incomplete, Known known) {
+        long rows,
+        List<Long> tableRows,
+        Map<Reason, Long> bad,
+        long duplicateKeys,
+        boolean incomplete,
+        Known known,
+        Map<String, Long> unreferenced) {
 
     /**
      * Rows of a table that is updated.
@@ -38,11 +46,18 @@ public record AuditedKeys(
     public AuditedKeys {
         tableRows = List.copyOf(tableRows);
         bad = Map.copyOf(bad);
+        unreferenced = Map.copyOf(unreferenced);
+    }
+
+    /** The same of pairs: the rows of the feature tables, and those of them that no pair refers to. */
+    AuditedKeys referring(List<Long> ofFeatures, Map<String, Long> withoutPair) {
+        List<Long> all = Stream.concat(tableRows.stream(), ofFeatures.stream()).toList();
+        return new AuditedKeys(rows, all, bad, duplicateKeys, incomplete, known, withoutPair);
     }
 
     /** Keys of which none is bad, of so many rows. */
     public static AuditedKeys good(long rows) {
-        return new AuditedKeys(rows, List.of(rows), Map.of(), 0, false, Known.NONE);
+        return new AuditedKeys(rows, List.of(rows), Map.of(), 0, false, Known.NONE, Map.of());
     }
 
     /** The rows that are not in the table that is updated, or not as the input has them; bad ones included. */

@@ -19,15 +19,25 @@ final class BadKeys implements Serializable {
     private final DataType key;
     private final String column;
     private final List<String> modalities;
+    private final ArrayList<Referring> references;
     private final String runId;
+
+    /**
+     * A column of pairs that refers to a feature table.
+     *
+     * @param modality that the table has
+     */
+    record Referring(String modality, String column) implements Serializable {}
 
     /**
      * A writer of bad keys.
      *
      * @param column the key's name outside
-     * @param modalities of each table its modalities, as one text
+     * @param modalities of each table that has the key its modalities, as one text
+     * @param references of pairs, by modality; none where tables have the key themselves
      */
-    BadKeys(DataType key, String column, List<String> modalities, String runId) {
+    BadKeys(DataType key, String column, List<String> modalities, List<Referring> references, String runId) {
+        this.references = new ArrayList<>(references);
         this.key = key;
         this.column = column;
         this.modalities = List.copyOf(modalities);
@@ -88,15 +98,37 @@ final class BadKeys implements Serializable {
             if (number == 0) {
                 missing.add(own);
             }
-            nulls.add(new Repeated(new Fault(Reason.NULL_KEY, own, column, null, "is null, expected a key"), number));
+            nulls.add(new Repeated(
+                    new Fault(Reason.NULL_KEY, own.isEmpty() ? null : own, column, null, "is null, expected a key"),
+                    number));
         }
         if (count.isNullAt(0)) {
             return nulls;
+        }
+        if (most == 1 && !references.isEmpty()) {
+            return List.of(new Repeated(unresolved(count), 1));
         }
         boolean duplicate = most > 1;
         Reason reason = duplicate ? Reason.DUPLICATE_KEY : Reason.MISSING_MODALITY;
         String modality = duplicate ? null : String.join(", ", missing);
         return List.of(new Repeated(new Fault(reason, modality, column, null, occurs(count)), most));
+    }
+
+    /** A pair that refers to no row, or to several. */
+    private Fault unresolved(InternalRow count) {
+        for (boolean several : new boolean[] {true, false}) {
+            for (int m = 0; m < references.size(); m++) {
+                long rows = count.getLong(1 + modalities.size() + m);
+                Referring referring = references.get(m);
+                if (several ? rows > 1 : rows == 0) {
+                    String detail = "refers to " + (several ? rows + " rows" : "no row") + " of the table of '"
+                            + referring.modality() + "', expected one";
+                    Reason reason = several ? Reason.DUPLICATE_ID : Reason.MISSING_MODALITY;
+                    return new Fault(reason, referring.modality(), referring.column(), null, detail);
+                }
+            }
+        }
+        throw new IllegalStateException("every id of the pair occurs once");
     }
 
     private String occurs(InternalRow count) {

@@ -24,8 +24,6 @@ final class ChosenRows {
     private static final String KEY = PairedTable.KEY;
     private static final String CHOSEN = "chosen";
     private static final String PLACE = "place";
-    /** A place is a partition and a row's number in it, as {@code monotonically_increasing_id} says it. */
-    private static final int NUMBER_BITS = 33;
 
     private ChosenRows() {}
 
@@ -65,12 +63,12 @@ final class ChosenRows {
 
     /** For each partition that a place names an array: the partition, then the numbers. */
     private static Iterator<long[]> byPartition(Iterator<InternalRow> places) {
-        Map<Long, LongStream.Builder> numbers = new HashMap<>();
+        Map<Integer, LongStream.Builder> numbers = new HashMap<>();
         while (places.hasNext()) {
             long place = places.next().getLong(0);
-            long partition = place >>> NUMBER_BITS;
+            int partition = Places.split(place);
             numbers.computeIfAbsent(partition, own -> LongStream.builder().add(own))
-                    .add(place & (1L << NUMBER_BITS) - 1);
+                    .add(Places.number(place));
         }
         return numbers.values().stream().map(own -> own.build().toArray()).iterator();
     }

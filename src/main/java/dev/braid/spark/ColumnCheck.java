@@ -27,6 +27,8 @@ final class ColumnCheck {
     private final List<SourceTable> tables;
     private final TableColumns columns;
     private final List<String> problems;
+    /** How messages call the key. */
+    private final String keyRole;
     /** A kept column may be in a table that could not be opened. */
     private final boolean allOpen;
 
@@ -40,10 +42,20 @@ final class ColumnCheck {
      * @param problems may hold what went wrong when the tables were opened
      */
     ColumnCheck(List<SourceTable> tables, TableColumns columns, List<String> problems) {
+        this(tables, columns, problems, "key");
+    }
+
+    private ColumnCheck(List<SourceTable> tables, TableColumns columns, List<String> problems, String keyRole) {
+        this.keyRole = keyRole;
         this.tables = tables;
         this.columns = columns;
         this.problems = problems;
         this.allOpen = problems.isEmpty();
+    }
+
+    /** The same of one feature table of {@link ReferencedTables}, whose rows are named by ids: its key. */
+    static ColumnCheck ofIds(SourceTable table, TableColumns columns, List<String> problems) {
+        return new ColumnCheck(List.of(table), columns, problems, "id");
     }
 
     /**
@@ -54,11 +66,17 @@ final class ColumnCheck {
      */
     List<Dataset<Row>> select() {
         check();
+        return checked(List.of());
+    }
+
+    /** The same behind {@link #check}, and these columns of each table. */
+    List<Dataset<Row>> checked(List<Column> more) {
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot open feature tables", problems);
         }
         List<Dataset<Row>> result = new ArrayList<>();
         for (int t = 0; t < tables.size(); t++) {
+            selected.get(t).addAll(more);
             result.add(tables.get(t).data().select(selected.get(t).toArray(Column[]::new)));
         }
         return result;
@@ -70,7 +88,9 @@ final class ColumnCheck {
         for (int t = 0; t < tables.size() && columns.key() != null; t++) {
             key(tables.get(t), selected.get(t));
         }
-        outputNames();
+        if (keyRole.equals("key")) { // ids are not written
+            outputNames();
+        }
         for (int k = 0; k < columns.keep().size(); k++) {
             kept(k);
         }
@@ -85,12 +105,12 @@ final class ColumnCheck {
     }
 
     private void key(SourceTable table, List<Column> own) {
-        Optional<StructField> found = table.find(columns.key(), "key", problems);
+        Optional<StructField> found = table.find(columns.key(), keyRole, problems);
         if (found.isEmpty()) {
             return;
         }
         DataType type = found.get().dataType();
-        String place = "table '" + table.name() + "': expected key '" + columns.key() + "' ";
+        String place = "table '" + table.name() + "': expected " + keyRole + " '" + columns.key() + "' ";
         if (!SparkRows.isOrderable(type)) {
             problems.add(place + "of a type that has an order, got " + type.catalogString());
         } else if (keyType == null) {

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import org.apache.spark.api.java.JavaRDD;
@@ -18,8 +19,8 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Parquet tables that hold the features of a model's modalities: one table for all, or several that share a key. Read
- * in a Spark session of their own, whose settings fit wide columns. Driver only.
+ * Parquet tables that hold the features of a model's modalities: one table for all, several that share a key, or several whose
+ * rows a table of pairs refers to. Read in a Spark session of their own, whose settings fit wide columns. Driver only.
  */
 public final class FeatureTables {
     /** Input bytes per task of a join. */
@@ -32,8 +33,10 @@ public final class FeatureTables {
     private final SparkSettings settings;
     private final TableColumns columns;
     private final List<SourceTable> sources;
-    /** Of each source what {@link ColumnCheck} selected. */
+    /** Of each source that has the key what {@link ColumnCheck} selected. */
     private final List<Dataset<Row>> tables;
+    /** What the table of pairs, which alone has the key, refers to; null if there is none. */
+    private final ReferencedTables referenced;
     /** Of all files. */
     private final long inputBytes;
     /** The keys of the table that is updated; null if there is none. */
@@ -44,12 +47,14 @@ public final class FeatureTables {
             TableColumns columns,
             List<SourceTable> sources,
             List<Dataset<Row>> tables,
+            ReferencedTables referenced,
             KeyCounts.Published published) {
+        this.referenced = referenced;
         this.settings = settings;
         this.columns = columns;
         this.sources = sources;
         this.tables = tables;
-        this.inputBytes = files(sources).stream().mapToLong(InputFile::bytes).sum();
+        this.inputBytes = inputs().stream().mapToLong(InputFile::bytes).sum();
         this.published = published;
     }
 
@@ -59,7 +64,8 @@ public final class FeatureTables {
      * @throws InputException if the published table's key or a kept column has another type
      */
     FeatureTables into(PublishedTable table) {
-        return new FeatureTables(settings, columns, sources, tables, table.keys(settings.session(), tables));
+        return new FeatureTables(
+                settings, columns, sources, tables, referenced, table.keys(settings.session(), tables));
     }
 
     /**
@@ -93,6 +99,37 @@ public final class FeatureTables {
         return open(tables, byPath, columns);
     }
 
+    /**
+     * Opens a table of pairs, and the feature tables whose rows they refer to.
+     *
+     * @param pairs a path, or a table's name; it has the key and the kept columns
+     * @param references how the pairs name the rows of each modality's table, by the modality's name
+     * @param paths a path, or a table's name, for each modality
+     * @throws InputException with all problems of all paths and their columns in one message
+     */
+    @SuppressWarnings("try") // a description works by being open
+    public static FeatureTables ofPairs(
+            InputTables tables,
+            String pairs,
+            Map<String, Reference> references,
+            Map<String, String> paths,
+            TableColumns columns) {
+        SparkSettings settings = SparkSettings.reading(tables.session());
+        try (JobDescription opening =
+                JobDescription.of(tables.session(), "open " + JobDescription.list(List.of(pairs)))) {
+            ReferencedTables referenced = ReferencedTables.open(settings, tables, pairs, references, paths, columns);
+            return new FeatureTables(
+                            settings, columns, referenced.sources(), List.of(referenced.pairs()), referenced, null)
+                    .fitted();
+        }
+    }
+
+    /** Reads rows of these sizes. */
+    private FeatureTables fitted() {
+        settings.fit(rows(), inputs().stream().map(InputFile::bytes).toList());
+        return this;
+    }
+
     /** The features to read from each path, with a problem for every modality that has none, or that is none. */
     static Map<String, List<FeatureColumn>> byPath(
             Map<String, String> paths, TableColumns columns, List<String> problems) {
@@ -121,11 +158,7 @@ public final class FeatureTables {
                 JobDescription.of(found.session(), "open " + JobDescription.list(features.keySet()))) {
             List<SourceTable> sources = sources(settings, found, features, columns, problems);
             List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
-            FeatureTables opened = new FeatureTables(settings, columns, sources, tables, null);
-            settings.fit(
-                    opened.rows(),
-                    opened.inputs().stream().map(InputFile::bytes).toList());
-            return opened;
+            return new FeatureTables(settings, columns, sources, tables, null, null).fitted();
         }
     }
 
@@ -137,18 +170,30 @@ public final class FeatureTables {
             TableColumns columns,
             List<String> problems) {
         List<SourceTable> sources = new ArrayList<>();
-        tables.byTable(features).forEach((path, own) -> {
-            try {
-                sources.add(SourceTable.open(settings, tables, path, own, columns));
-            } catch (InputException problem) {
-                String message = "table '" + path + "': " + problem.getMessage();
-                if (!Diagnosis.isInput(problem)) {
-                    throw new InputException("Cannot open feature tables:\n  " + message, problem);
-                }
-                problems.add(message);
-            }
-        });
+        tables.byTable(features)
+                .forEach((path, own) ->
+                        source(settings, tables, path, own, columns, problems).ifPresent(sources::add));
         return sources;
+    }
+
+    /** Opens a table; if it cannot be opened, there is one more problem. */
+    static Optional<SourceTable> source(
+            SparkSettings settings,
+            InputTables tables,
+            String path,
+            List<FeatureColumn> features,
+            TableColumns columns,
+            List<String> problems) {
+        try {
+            return Optional.of(SourceTable.open(settings, tables, path, features, columns));
+        } catch (InputException problem) {
+            String message = "table '" + path + "': " + problem.getMessage();
+            if (!Diagnosis.isInput(problem)) {
+                throw new InputException("Cannot open feature tables:\n  " + message, problem);
+            }
+            problems.add(message);
+            return Optional.empty();
+        }
     }
 
     /**
@@ -199,10 +244,15 @@ public final class FeatureTables {
      */
     @SuppressWarnings("try") // a description works by being open
     public AuditedKeys audit(RowPolicy policy) {
-        List<String> names = sources.stream().map(SourceTable::name).toList();
+        List<String> names = sources.subList(0, tables.size()).stream()
+                .map(SourceTable::name)
+                .toList();
         KeyCounts counts = counts(auditTasks());
         try (JobDescription auditing = describe("check the keys of")) {
-            AuditedKeys found = new KeyAudit(counts, names, columns.key(), policy).audit();
+            AuditedKeys found = new KeyAudit(counts, names, references(), columns.key(), policy).audit();
+            if (referenced != null) {
+                found = found.referring(referenced.rows(sources, auditTasks()), referenced.unreferenced(auditTasks()));
+            }
             for (int t = 0; t < sources.size(); t++) {
                 checkRows(sources.get(t), found.tableRows().get(t));
             }
@@ -217,7 +267,7 @@ public final class FeatureTables {
      * their footers count them, are the rows of the run.
      */
     public List<InputFile> inputs() {
-        return files(sources);
+        return files(sources).stream().distinct().toList();
     }
 
     /**
@@ -296,8 +346,11 @@ public final class FeatureTables {
 
     private Pairing pairing(OptionalInt partitions) {
         int tasks = partitions.orElseGet(() -> settings.shufflePartitions().orElseGet(this::joinTasks));
+        if (referenced != null) {
+            return new ReferencePairing(referenced, columns, this::counts, auditTasks(), tasks);
+        }
         SourceTable stored = sources.size() == 1 ? sources.get(0) : null;
-        return new Pairing(tables, stored, columns, this::counts, auditTasks(), tasks, partitions.isPresent());
+        return new KeyPairing(tables, stored, columns, this::counts, auditTasks(), tasks, partitions.isPresent());
     }
 
     /** The keys whose rows go from the table that is updated: see {@link KeyCounts#removed}. */
@@ -306,7 +359,12 @@ public final class FeatureTables {
     }
 
     private KeyCounts counts(int tasks) {
-        return KeyCounts.of(tables, published, tasks);
+        return referenced == null ? KeyCounts.of(tables, published, tasks) : referenced.keyCounts(published, tasks);
+    }
+
+    /** How the pairs refer to feature tables; none where tables have the key themselves. */
+    private List<ReferencedTables.Side> references() {
+        return referenced == null ? List.of() : referenced.sides();
     }
 
     private int auditTasks() {
@@ -332,12 +390,16 @@ public final class FeatureTables {
 
     JavaRDD<InternalRow> badKeys(AuditedKeys keys, String runId) {
         KeyCounts counts = counts(auditTasks());
-        List<String> modalities = sources.stream()
+        List<String> modalities = sources.subList(0, tables.size()).stream()
                 .map(source -> source.features().stream()
                         .map(feature -> feature.modality().name())
                         .collect(Collectors.joining(", ")))
                 .toList();
-        BadKeys bad = new BadKeys(counts.keyType(), columns.key(), modalities, runId);
+        List<BadKeys.Referring> referring = references().stream()
+                .map(side -> new BadKeys.Referring(
+                        side.feature().modality().name(), side.reference().column()))
+                .toList();
+        BadKeys bad = new BadKeys(counts.keyType(), columns.key(), modalities, referring, runId);
         return SparkRows.internal(counts.rows().filter(counts.isSetAside(keys))).mapPartitions(bad::rows);
     }
 

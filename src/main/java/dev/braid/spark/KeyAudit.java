@@ -30,6 +30,7 @@ final class KeyAudit {
     private static final String KEY = PairedTable.KEY;
 
     private final List<String> names;
+    private final List<ReferencedTables.Side> references;
     private final String keyColumn;
     private final RowPolicy policy;
     private final KeyCounts counts;
@@ -41,10 +42,17 @@ final class KeyAudit {
     /**
      * An audit that has not looked yet.
      *
-     * @param names how messages call the tables
+     * @param names how messages call the tables that have the key
+     * @param references how pairs refer to feature tables, by modality; none where tables have the key themselves
      * @param keyColumn how messages call the key
      */
-    KeyAudit(KeyCounts counts, List<String> names, String keyColumn, RowPolicy policy) {
+    KeyAudit(
+            KeyCounts counts,
+            List<String> names,
+            List<ReferencedTables.Side> references,
+            String keyColumn,
+            RowPolicy policy) {
+        this.references = references;
         this.names = names;
         this.keyColumn = keyColumn;
         this.policy = policy;
@@ -111,7 +119,7 @@ final class KeyAudit {
         boolean anyMissing = found.getLong(next - 1) > 0;
         AuditedKeys.Known known = new AuditedKeys.Known(
                 found.getLong(next), found.getLong(next + 1), found.getLong(next + 2), found.getLong(next + 3));
-        return new AuditedKeys(rows, tableRows, bad, duplicateKeys, policy.fusesRest() && anyMissing, known);
+        return new AuditedKeys(rows, tableRows, bad, duplicateKeys, policy.fusesRest() && anyMissing, known, Map.of());
     }
 
     /** What ends the run. */
@@ -145,6 +153,27 @@ final class KeyAudit {
                     table + "every key of " + others + ", got ",
                     "key",
                     " missing"));
+        }
+        for (int m = 0; m < references.size(); m++) {
+            ReferencedTables.Side side = references.get(m);
+            Column own = counts.references().get(m);
+            Column named = col(KEY).isNotNull().and(counts.isInput()).and(functions.not(setAside));
+            String table = "table '" + side.table().name() + "': expected ";
+            String ids = "'" + side.reference().column() + "' of '" + names.get(0) + "'";
+            all.add(new Fault(
+                    Reason.DUPLICATE_ID,
+                    named.and(own.gt(1)),
+                    lit(1L),
+                    table + "the ids in " + ids + " once ('" + side.reference().id() + "'), got ",
+                    "pair",
+                    " with one that occurs more than once"));
+            all.add(new Fault(
+                    Reason.MISSING_MODALITY,
+                    named.and(own.equalTo(0)),
+                    lit(1L),
+                    table + "every id in " + ids + " ('" + side.reference().id() + "'), got ",
+                    "pair",
+                    " with none or one that is missing"));
         }
         all.removeIf(fault -> policy.quarantines(fault.reason())
                 || (fault.reason() == Reason.MISSING_MODALITY && policy.fusesRest()));

@@ -10,6 +10,7 @@ import static org.apache.spark.sql.functions.when;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -19,11 +20,13 @@ import org.apache.spark.sql.types.StructType;
 
 /**
  * How often each key occurs in each table: a row per distinct key, null too. Keys alone are read and shuffled, whenever an
- * action asks for them. Where a table is updated, its keys are among them.
+ * action asks for them. Of a table of pairs it counts, beside the key, how often the ids that a pair refers to occur in the
+ * feature tables. Where a table is updated, its keys are among them.
  */
 final class KeyCounts {
     /** Why a key is bad; the first one that holds is its reason. */
-    static final List<Reason> REASONS = List.of(Reason.NULL_KEY, Reason.DUPLICATE_KEY, Reason.MISSING_MODALITY);
+    static final List<Reason> REASONS =
+            List.of(Reason.NULL_KEY, Reason.DUPLICATE_KEY, Reason.DUPLICATE_ID, Reason.MISSING_MODALITY);
 
     private static final String KEY = PairedTable.KEY;
     private static final String SIDE = "side";
@@ -32,11 +35,16 @@ final class KeyCounts {
     private static final String CHANGED = "changed";
 
     private final Dataset<Row> rows;
+    /** Of the tables that have the key. */
     private final List<Column> tables;
+    /** Of the ids that a pair refers to, by modality; none where tables have the key themselves. */
+    private final List<Column> references;
 
-    private KeyCounts(Dataset<Row> rows, int tables) {
+    private KeyCounts(Dataset<Row> rows, int tables, int references) {
         this.rows = rows;
         this.tables = IntStream.range(0, tables).mapToObj(t -> col(count(t))).toList();
+        this.references =
+                IntStream.range(0, references).mapToObj(m -> col(reference(m))).toList();
     }
 
     /**
@@ -60,10 +68,27 @@ final class KeyCounts {
 
     /** The same with the keys of a table that is updated; null if there is none. */
     static KeyCounts of(List<Dataset<Row>> tables, Published published, int tasks) {
+        return of(tables, 0, published, tasks);
+    }
+
+    /**
+     * The same of a table of pairs.
+     *
+     * @param pairs with, by modality, a column {@link #reference} that says how often the id occurs that a pair refers to
+     */
+    static KeyCounts ofPairs(Dataset<Row> pairs, int modalities, Published published, int tasks) {
+        return of(List.of(pairs), modalities, published, tasks);
+    }
+
+    private static KeyCounts of(List<Dataset<Row>> tables, int references, Published published, int tasks) {
         List<Dataset<Row>> sides = new ArrayList<>(tables);
         List<Column> found = new ArrayList<>();
         for (int t = 0; t < tables.size(); t++) {
             found.add(sum(when(col(SIDE).equalTo(t), 1L).otherwise(0L)).as(count(t)));
+        }
+        for (int m = 0; m < references; m++) {
+            // All rows of a key that occurs more than once are bad for that reason.
+            found.add(max(col(reference(m))).as(reference(m)));
         }
         Column ofPublished = col(SIDE).equalTo(tables.size());
         boolean versions = published != null && published.version() != null;
@@ -79,10 +104,14 @@ final class KeyCounts {
         Dataset<Row> keys = null;
         for (int s = 0; s < sides.size(); s++) {
             Dataset<Row> side = sides.get(s);
-            Dataset<Row> own = versions
-                    ? side.select(
-                            col(KEY), lit(s).as(SIDE), version(side, published).as(VERSION))
-                    : side.select(col(KEY), lit(s).as(SIDE));
+            List<Column> selected = new ArrayList<>(List.of(col(KEY), lit(s).as(SIDE)));
+            for (int m = 0; m < references; m++) {
+                selected.add((s == 0 ? col(reference(m)) : lit(0L)).as(reference(m)));
+            }
+            if (versions) {
+                selected.add(version(side, published).as(VERSION));
+            }
+            Dataset<Row> own = side.select(selected.toArray(Column[]::new));
             keys = keys == null ? own : keys.union(own);
         }
         Dataset<Row> rows = keys.repartition(tasks, col(KEY))
@@ -91,7 +120,7 @@ final class KeyCounts {
         if (published == null) {
             rows = rows.withColumn(PUBLISHED, lit(0L));
         }
-        return new KeyCounts(versions ? rows : rows.withColumn(CHANGED, lit(false)), tables.size());
+        return new KeyCounts(versions ? rows : rows.withColumn(CHANGED, lit(false)), tables.size(), references);
     }
 
     /** The version in a struct, which is null in a table without one: the version itself may be null in any. */
@@ -104,7 +133,7 @@ final class KeyCounts {
         return lit(null).cast(new StructType().add(VERSION, type));
     }
 
-    /** The key, then a column per table, then what is known of a table that is updated. */
+    /** The key, then a column per table, then one per reference, then what is known of a table that is updated. */
     Dataset<Row> rows() {
         return rows;
     }
@@ -112,6 +141,11 @@ final class KeyCounts {
     /** How often a key occurs, a column per table. */
     List<Column> tables() {
         return tables;
+    }
+
+    /** How often the id occurs that a pair refers to, a column per modality; none where tables have the key themselves. */
+    List<Column> references() {
+        return references;
     }
 
     DataType keyType() {
@@ -131,14 +165,18 @@ final class KeyCounts {
     /** Whether that is the reason why a key is bad. */
     Column is(Reason reason) {
         Column named = col(KEY).isNotNull();
-        Column missing = tables.stream()
-                .map(table -> table.equalTo(0))
+        Column once = named.and(most().equalTo(1));
+        Column missing = Stream.concat(tables.stream(), references.stream())
+                .map(count -> count.equalTo(0))
                 .reduce(Column::or)
                 .orElseThrow();
+        Column ambiguous =
+                references.stream().map(count -> count.gt(1)).reduce(Column::or).orElse(lit(false));
         return switch (reason) {
             case NULL_KEY -> col(KEY).isNull();
             case DUPLICATE_KEY -> named.and(most().gt(1));
-            case MISSING_MODALITY -> named.and(most().equalTo(1)).and(missing);
+            case DUPLICATE_ID -> once.and(ambiguous);
+            case MISSING_MODALITY -> once.and(not(ambiguous)).and(missing);
             default -> throw new IllegalArgumentException("no fault of a key: " + reason);
         };
     }
@@ -170,7 +208,7 @@ final class KeyCounts {
 
     /** Whether a key's rows cannot be fused. */
     Column isBad(boolean incomplete) {
-        Column bad = is(Reason.NULL_KEY).or(isDuplicate());
+        Column bad = is(Reason.NULL_KEY).or(isDuplicate()).or(is(Reason.DUPLICATE_ID));
         return incomplete ? bad : bad.or(is(Reason.MISSING_MODALITY));
     }
 
@@ -216,5 +254,10 @@ final class KeyCounts {
 
     private static String count(int table) {
         return "n" + table;
+    }
+
+    /** The column of {@link #references} of a modality. */
+    static String reference(int modality) {
+        return "ids" + modality;
     }
 }

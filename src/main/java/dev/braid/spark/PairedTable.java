@@ -2,7 +2,6 @@ package dev.braid.spark;
 
 import dev.braid.checkpoint.ModelConfig;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
@@ -25,27 +24,31 @@ public final class PairedTable {
     private final boolean repeatable;
     /** Of all rows that are read, gives those of this table. */
     private final UnaryOperator<JavaRDD<StoredRow>> chosen;
+    /** Pairs that come to features; null for other tables. */
+    private final Meeting meeting;
 
     private PairedTable(
             Dataset<Row> rows,
             TableColumns columns,
             SourceTable stored,
             boolean repeatable,
-            UnaryOperator<JavaRDD<StoredRow>> chosen) {
+            UnaryOperator<JavaRDD<StoredRow>> chosen,
+            Meeting meeting) {
         this.rows = rows;
         this.columns = columns;
         this.stored = stored;
         this.repeatable = repeatable;
         this.chosen = chosen;
+        this.meeting = meeting;
     }
 
     private PairedTable(Dataset<Row> rows, TableColumns columns, SourceTable stored) {
-        this(rows, columns, stored, stored == null || !stored.isSnapshot(), UnaryOperator.identity());
+        this(rows, columns, stored, stored == null || !stored.isSnapshot(), UnaryOperator.identity(), null);
     }
 
     /** Rows that are the result of more than reading. */
     private PairedTable(Dataset<Row> rows, TableColumns columns, boolean repeatable) {
-        this(rows, columns, null, repeatable, UnaryOperator.identity());
+        this(rows, columns, null, repeatable, UnaryOperator.identity(), null);
     }
 
     /**
@@ -70,6 +73,11 @@ public final class PairedTable {
             rows = rows.hint("merge").join(table.hint("merge"), KEY);
         }
         return new PairedTable(inOrder(rows, columns), columns, null);
+    }
+
+    /** Pairs that come to the rows of a feature table, with the other features that they refer to. */
+    static PairedTable met(Meeting meeting, TableColumns columns) {
+        return new PairedTable(meeting.rows(), columns, null, true, UnaryOperator.identity(), meeting);
     }
 
     /**
@@ -102,7 +110,7 @@ public final class PairedTable {
      * @param few whether they are few enough to be sent to every executor
      */
     PairedTable choosing(Dataset<Row> keys, boolean few) {
-        return new PairedTable(rows, columns, stored, repeatable, all -> ChosenRows.of(all, rows, keys, few));
+        return new PairedTable(rows, columns, stored, repeatable, all -> ChosenRows.of(all, rows, keys, few), null);
     }
 
     private static Dataset<Row> select(SourceTable table, TableColumns columns) {
@@ -135,7 +143,7 @@ public final class PairedTable {
         TableColumns fewer =
                 columns.keeping(kept.stream().map(columns.keep()::get).toList());
         fewer.paired().keySet().stream().skip(selected.size()).forEach(feature -> selected.add(functions.col(feature)));
-        return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored, repeatable, chosen);
+        return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored, repeatable, chosen, null);
     }
 
     /** Whether the rows come as a table stores them, in the same order each time. */
@@ -176,7 +184,9 @@ public final class PairedTable {
 
     /** The rows where Spark holds them. Shuffles that they need run at once if the session executes adaptively. */
     JavaRDD<StoredRow> storedRows() {
-        return chosen.apply(scan().orElseGet(() -> SparkRows.planned(rows, carried())));
+        return meeting != null
+                ? meeting.storedRows()
+                : chosen.apply(scan().orElseGet(() -> SparkRows.planned(rows, carried())));
     }
 
     /** The rows as views of the file reader's column batches, if reading is all that they need. */
@@ -187,12 +197,7 @@ public final class PairedTable {
         List<String> names = columns.paired().values().stream()
                 .map(name -> stored.field(name).name())
                 .toList();
-        // In the table's own order nothing but the scan is left of the plan.
-        Column[] inStoredOrder = Arrays.stream(stored.data().schema().fields())
-                .filter(field -> names.contains(field.name()))
-                .map(stored::column)
-                .toArray(Column[]::new);
-        return SparkRows.scanned(stored.data().select(inStoredOrder), names, carried());
+        return SparkRows.scanned(stored.scan(names), names, carried());
     }
 
     /** Reads the features of a row. */

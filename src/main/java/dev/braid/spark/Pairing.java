@@ -1,80 +1,16 @@
 package dev.braid.spark;
 
-import java.util.List;
-import java.util.function.IntFunction;
-import java.util.stream.Collectors;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.functions;
-
-/**
- * Brings the modalities of each row together, for all keys or for some.
- *
- * @param tables with the columns that are read
- * @param stored the table, if there is one alone; else null
- * @param counts the counts of the keys, by as many tasks as it is given
- * @param countTasks how many tasks count keys
- * @param tasks how many tasks fuse after a shuffle
- * @param shuffles whether a single table is shuffled too
- */
-record Pairing(
-        List<Dataset<Row>> tables,
-        SourceTable stored,
-        TableColumns columns,
-        IntFunction<KeyCounts> counts,
-        int countTasks,
-        int tasks,
-        boolean shuffles) {
-
+/** Brings the modalities of each row together, for all keys or for some. */
+interface Pairing {
     /** So many keys are sent to every executor, by the driver, rather than shuffling features. */
-    static final int BROADCAST_KEYS = 100_000;
+    int BROADCAST_KEYS = 100_000;
 
     /** All rows. */
-    PairedTable all() {
-        if (stored == null) {
-            return PairedTable.joined(shuffled(tables), columns);
-        }
-        PairedTable single = PairedTable.stored(stored, tables.get(0), columns);
-        return shuffles ? single.repartition(tasks) : single;
-    }
+    PairedTable all();
 
     /** All rows but those with a key that occurs more than once or, unless they are to be fused, that lack a modality. */
-    PairedTable without(AuditedKeys keys) {
-        if (keys.duplicateKeys() == 0 && !keys.incomplete()) {
-            return all();
-        }
-        if (stored == null) {
-            return PairedTable.joined(counts.apply(tasks).fusible(keys.incomplete()), shuffled(tables), columns);
-        }
-        boolean few = keys.duplicateKeys() <= BROADCAST_KEYS;
-        PairedTable single = PairedTable.stored(stored, tables.get(0), columns);
-        return (few && !shuffles ? single : single.repartition(tasks))
-                .without(counts.apply(few ? countTasks : tasks).duplicates(), few);
-    }
+    PairedTable without(AuditedKeys keys);
 
     /** The rows that are to be fused into a table that has others of them. */
-    PairedTable updating(AuditedKeys keys) {
-        boolean few = keys.toFuse() <= BROADCAST_KEYS;
-        KeyCounts found = counts.apply(few ? countTasks : tasks);
-        if (stored == null) {
-            Dataset<Row> chosen = found.fusible(keys.incomplete());
-            List<Dataset<Row>> parts = tables.stream()
-                    .map(table -> ChosenRelation.of(table, chosen, few))
-                    .collect(Collectors.toList());
-            return PairedTable.joined(counts.apply(tasks).fusible(keys.incomplete()), shuffled(parts), columns);
-        }
-        Dataset<Row> chosen = found.fusibleOrNull(keys.incomplete());
-        if (!shuffles) {
-            return PairedTable.stored(stored, tables.get(0), columns).choosing(chosen, few);
-        }
-        Dataset<Row> part = ChosenRelation.of(tables.get(0), chosen, few);
-        return PairedTable.joined(List.of(part), columns).repartition(tasks);
-    }
-
-    /** The join needs no further shuffle, and later settings of the session do not change the number of its tasks. */
-    private List<Dataset<Row>> shuffled(List<Dataset<Row>> parts) {
-        return parts.stream()
-                .map(part -> part.repartition(tasks, functions.col(PairedTable.KEY)))
-                .toList();
-    }
+    PairedTable updating(AuditedKeys keys);
 }

@@ -11,8 +11,10 @@ public enum Reason {
     NULL_KEY,
     /** The key occurs more than once in a table. All of its rows are bad, as no one of them is the right one. */
     DUPLICATE_KEY,
+    /** A pair refers to an id that occurs more than once in its feature table: no one of these rows is the right one. */
+    DUPLICATE_ID,
     /**
-     * A table of a join lacks the row's key. If rows are fused from the rest: no modality is there, or the one that the
+     * A table of a join lacks the row's key, or a feature table the id that a pair refers to. If rows are fused from the rest: no modality is there, or the one that the
      * pooling reads is missing.
      */
     MISSING_MODALITY,

@@ -285,6 +285,14 @@ record SourceTable(
         return !matches(column).isEmpty();
     }
 
+    /** These columns in the table's own order: nothing but the scan is left of the plan. */
+    Dataset<Row> scan(List<String> exactNames) {
+        return data.select(Arrays.stream(data.schema().fields())
+                .filter(field -> exactNames.contains(field.name()))
+                .map(this::column)
+                .toArray(Column[]::new));
+    }
+
     /** The column of a field of this table. */
     Column column(StructField field) {
         return data.col("`" + field.name().replace("`", "``") + "`");

@@ -1,0 +1,93 @@
+package dev.braid.spark;
+
+import java.util.Collections;
+import java.util.stream.Stream;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SQLContext;
+import org.apache.spark.sql.sources.BaseRelation;
+import org.apache.spark.sql.sources.TableScan;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * Pairs go to the feature rows that they refer to: these are read in their own splits, each once, and do not move. Driver only.
+ */
+final class Meeting extends BaseRelation implements TableScan {
+    private final ReferencedTables.Side side;
+    private final Dataset<Row> pairs;
+    private final PairPartitions partitions;
+    private final int carried;
+
+    /**
+     * A meeting that computes nothing yet.
+     *
+     * @param pairs as {@link PairPartitions#shuffled} gives them, the place last
+     * @param carried how many of their first columns the output carries
+     */
+    Meeting(ReferencedTables.Side side, Dataset<Row> pairs, PairPartitions partitions, int carried) {
+        this.side = side;
+        this.pairs = pairs;
+        this.partitions = partitions;
+        this.carried = carried;
+    }
+
+    /** The pairs, then the features that they refer to and their selection; null where they refer to none. */
+    Dataset<Row> rows() {
+        return pairs.sparkSession().baseRelationToDataFrame(this);
+    }
+
+    /** The same where Spark holds them. */
+    JavaRDD<StoredRow> storedRows() {
+        JavaRDD<StoredRow> features = side.storedRows();
+        if (features.getNumPartitions() != partitions.splits()) {
+            throw new IllegalStateException("expected features in " + partitions.splits()
+                    + " splits, as a scan of the ids" + " has them, got " + features.getNumPartitions());
+        }
+        int pairColumns = pairs.schema().size();
+        int featureColumns = side.columns().size();
+        return pieces(features)
+                .zipPartitions(
+                        SparkRows.planned(pairs, carried),
+                        (rows, referring) -> new MetRows(rows, referring, pairColumns, featureColumns));
+    }
+
+    /** The splits, as often as there are pieces. */
+    @SuppressWarnings("unchecked") // an array of a generic type
+    private JavaRDD<StoredRow> pieces(JavaRDD<StoredRow> features) {
+        return partitions.pieces() == 1
+                ? features
+                : JavaSparkContext.fromSparkContext(features.context())
+                        .union(Collections.nCopies(partitions.pieces(), features)
+                                .toArray(JavaRDD[]::new));
+    }
+
+    @Override
+    public SQLContext sqlContext() {
+        return pairs.sparkSession().sqlContext();
+    }
+
+    @Override
+    public StructType schema() {
+        return new StructType(Stream.of(pairs.schema().fields(), side.columns().fields())
+                .flatMap(Stream::of)
+                .toArray(StructField[]::new));
+    }
+
+    @Override
+    public boolean needConversion() {
+        return false;
+    }
+
+    @Override
+    @SuppressWarnings("unchecked") // what "needConversion" false means: rows of Spark's memory under the type of others
+    public RDD<Row> buildScan() {
+        StructType schema = schema();
+        RDD<?> rows =
+                storedRows().mapPartitions(met -> SparkRows.values(met, schema)).rdd();
+        return (RDD<Row>) rows;
+    }
+}

@@ -1,0 +1,58 @@
+package dev.braid.spark;
+
+import java.util.Iterator;
+import java.util.NoSuchElementException;
+
+/**
+ * Pairs beside the feature rows that they refer to: two streams in the order of these rows, each of which is read once. Valid
+ * until the next one.
+ */
+final class MetRows implements Iterator<StoredRow> {
+    private final Iterator<StoredRow> features;
+    private final Iterator<StoredRow> pairs;
+    private final int place;
+    private final SparkRows.MetRow met;
+    /** The feature row that was read last. */
+    private StoredRow feature;
+
+    private long read;
+
+    /**
+     * The pairs of a partition.
+     *
+     * @param features the rows of a split
+     * @param pairs sorted by the last of their columns, the place of the row that they refer to; null if they refer to none
+     */
+    MetRows(Iterator<StoredRow> features, Iterator<StoredRow> pairs, int pairColumns, int featureColumns) {
+        this.features = features;
+        this.pairs = pairs;
+        this.place = pairColumns - 1;
+        this.met = new SparkRows.MetRow(pairColumns, featureColumns);
+    }
+
+    @Override
+    public boolean hasNext() {
+        return pairs.hasNext();
+    }
+
+    @Override
+    public StoredRow next() {
+        if (!hasNext()) {
+            throw new NoSuchElementException();
+        }
+        StoredRow pair = pairs.next();
+        if (pair.isNullAt(place)) {
+            return met.at(pair, null, read);
+        }
+        long number = Places.number(pair.values().getLong(place));
+        while (read <= number) {
+            if (!features.hasNext()) { // Spark's iterators must be asked first
+                throw new IllegalStateException("expected row " + number
+                        + " of a split of features, as a scan of the ids has it, got " + read + " rows");
+            }
+            feature = features.next();
+            read++;
+        }
+        return met.at(pair, feature, read);
+    }
+}

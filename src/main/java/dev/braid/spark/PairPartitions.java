@@ -1,0 +1,118 @@
+package dev.braid.spark;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.expr;
+import static org.apache.spark.sql.functions.hash;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.pmod;
+import static org.apache.spark.sql.functions.raise_error;
+import static org.apache.spark.sql.functions.spark_partition_id;
+import static org.apache.spark.sql.functions.when;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * How pairs are divided where they meet the rows that they refer to: a partition per split of the feature table and, if too
+ * many pairs refer to the rows of some split, further ones for the next pieces of each. So neither the pairs of one row nor
+ * those of its neighbours end in one task. Pairs of one row stay together unless a piece ends among them.
+ *
+ * @param splits of the feature table, at least one
+ * @param pieces in which each split's pairs are divided, at most
+ * @param limit pairs in a piece
+ */
+record PairPartitions(int splits, int pieces, long limit) {
+    /** Each piece's task reads the split again. */
+    private static final int MOST_PIECES = 16;
+
+    private static final long FEWEST_PAIRS = 100;
+    /** A split may have so many times the pairs of a task before it is divided. */
+    private static final int UNEVEN = 2;
+
+    private static final String PARTITION = "partition";
+    private static final String ROUTE = "route";
+
+    /**
+     * The partitions of a feature table.
+     *
+     * @param tasks for so many there should be pairs
+     */
+    static PairPartitions of(int splits, ReferenceCounts counts, int tasks) {
+        int wanted = Math.max(tasks, counts.splits().size());
+        long even = UNEVEN * ((counts.pairs() + wanted - 1) / wanted);
+        long limit = Math.max(Math.max(FEWEST_PAIRS, even), (counts.mostPairs() + MOST_PIECES - 1) / MOST_PIECES);
+        return new PairPartitions(splits, (int) Math.max(1, (counts.mostPairs() + limit - 1) / limit), limit);
+    }
+
+    int count() {
+        return Math.multiplyExact(splits, pieces);
+    }
+
+    /** The split that a partition reads. */
+    int split(int partition) {
+        return partition % splits;
+    }
+
+    /**
+     * Brings each pair to its partition, sorted by the place of the row that it refers to and then by key. Those that refer to
+     * none are spread, and come first.
+     *
+     * @param pairs with {@link ReferencedTables#PLACE} and, where there are pieces, {@link ReferencedTables#PAIRS} and
+     *     {@link ReferencedTables#PAIRS_BEFORE}
+     * @param columns of the result
+     */
+    Dataset<Row> shuffled(Dataset<Row> pairs, List<String> columns) {
+        Column split = split(ReferencedTables.PLACE);
+        Column piece = lit(0);
+        if (pieces > 1) {
+            Column ofPair = col(ReferencedTables.PAIRS_BEFORE)
+                    .plus(pmod(hash(col(PairedTable.KEY)), col(ReferencedTables.PAIRS)));
+            piece = ofPair.divide(limit).cast(DataTypes.IntegerType);
+        }
+        Dataset<Row> routes = routes(pairs);
+        return pairs.withColumn(PARTITION, piece.multiply(splits).plus(split))
+                .join(routes.hint("broadcast"), new String[] {PARTITION}, "left_outer")
+                .withColumn(ROUTE, coalesce(col(ROUTE), hash(col(PairedTable.KEY))))
+                .repartition(count(), col(ROUTE))
+                .sortWithinPartitions(
+                        col(ReferencedTables.PLACE).asc_nulls_first(),
+                        col(PairedTable.KEY).asc())
+                .withColumn(ReferencedTables.PLACE, checked(split))
+                .select(columns.stream().map(functions::col).toArray(Column[]::new));
+    }
+
+    /** The split in a column of places. */
+    static Column split(String place) {
+        return expr("cast(shiftrightunsigned(" + place + ", " + Places.NUMBER_BITS + ") as int)");
+    }
+
+    /** The place, once it is sure that the shuffle has led it to its split. */
+    private Column checked(Column split) {
+        Column right = col(ReferencedTables.PLACE)
+                .isNull()
+                .or(split.equalTo(spark_partition_id().mod(splits)));
+        return when(right, col(ReferencedTables.PLACE))
+                .otherwise(raise_error(lit("a pair came to another split than that of its features"))
+                        .cast(DataTypes.LongType));
+    }
+
+    /** For each partition a number that a shuffle sends there. */
+    private Dataset<Row> routes(Dataset<Row> pairs) {
+        int[] routes = SparkRows.routes(count());
+        List<Row> rows = new ArrayList<>();
+        for (int partition = 0; partition < routes.length; partition++) {
+            rows.add(RowFactory.create(partition, routes[partition]));
+        }
+        StructType schema =
+                new StructType().add(PARTITION, DataTypes.IntegerType, false).add(ROUTE, DataTypes.IntegerType, false);
+        return pairs.sparkSession().createDataFrame(rows, schema);
+    }
+}

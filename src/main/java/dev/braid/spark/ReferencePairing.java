@@ -1,0 +1,118 @@
+package dev.braid.spark;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/**
+ * Brings pairs to the features that they refer to. First they learn where these are, on ids alone. Then they go from table to
+ * table, the lightest first, and take its features along: those of the heaviest modality are read where they are, and do not
+ * move.
+ *
+ * @param counts the counts of the keys, by as many tasks as it is given
+ * @param countTasks how many tasks look at ids
+ * @param tasks for so many there should be pairs
+ */
+record ReferencePairing(
+        ReferencedTables tables, TableColumns columns, IntFunction<KeyCounts> counts, int countTasks, int tasks)
+        implements Pairing {
+
+    @Override
+    public PairedTable all() {
+        return met(tables.pairs());
+    }
+
+    @Override
+    public PairedTable without(AuditedKeys keys) {
+        return keys.bad().isEmpty() ? all() : some(keys);
+    }
+
+    @Override
+    public PairedTable updating(AuditedKeys keys) {
+        return some(keys);
+    }
+
+    private PairedTable some(AuditedKeys keys) {
+        boolean few = keys.toFuse() <= BROADCAST_KEYS;
+        Dataset<Row> fusible = counts.apply(countTasks).fusible(keys.incomplete());
+        Dataset<Row> pairs = few ? tables.pairs() : tables.pairs().repartition(countTasks, col(PairedTable.KEY));
+        return met(pairs.join(fusible.hint(few ? "broadcast" : "merge"), PairedTable.KEY));
+    }
+
+    private PairedTable met(Dataset<Row> pairs) {
+        List<Integer> order = lightestFirst();
+        List<PairPartitions> partitions = IntStream.range(0, order.size())
+                .mapToObj(m -> PairPartitions.of(tables.sides().get(m).splits(), tables.counts(m, countTasks), tasks))
+                .toList();
+        Dataset<Row> rows = pairs;
+        for (int m = 0; m < order.size(); m++) {
+            rows = placed(rows, m, partitions.get(m));
+        }
+        List<String> taken = new ArrayList<>(
+                List.of(pairs.columns()).subList(0, columns.carried().size()));
+        for (int o = 0; ; o++) {
+            int m = order.get(o);
+            Meeting meeting = meeting(rows, m, partitions.get(m), taken, order.subList(o + 1, order.size()));
+            if (o == order.size() - 1) {
+                return PairedTable.met(meeting, columns);
+            }
+            rows = meeting.rows().drop(ReferencedTables.PLACE);
+            taken.addAll(List.of(tables.sides().get(m).columns().fieldNames()));
+        }
+    }
+
+    /** The modalities; the last one is that whose features would cost most to move. */
+    private List<Integer> lightestFirst() {
+        return IntStream.range(0, tables.sides().size())
+                .boxed()
+                .sorted(Comparator.comparingLong(m -> tables.sides().get(m).saved(tables.counts(m, countTasks))))
+                .toList();
+    }
+
+    /** The pairs, with the place of the row that they refer to. */
+    private Dataset<Row> placed(Dataset<Row> pairs, int modality, PairPartitions partitions) {
+        Dataset<Row> ids = partitions.pieces() == 1
+                ? tables.ids(modality).repartition(countTasks, col(ReferencedTables.ID))
+                : tables.referencedInOrder(modality, countTasks);
+        Dataset<Row> placed = ReferencedTables.joined(pairs, modality, ids, countTasks);
+        for (String known : List.of(ReferencedTables.PLACE, ReferencedTables.PAIRS, ReferencedTables.PAIRS_BEFORE)) {
+            placed = placed.withColumnRenamed(known, known + modality);
+        }
+        return placed;
+    }
+
+    /**
+     * The pairs at a modality's features.
+     *
+     * @param taken the columns that they have taken along so far, carried ones first
+     * @param next the modalities that they go to then
+     */
+    private Meeting meeting(
+            Dataset<Row> rows, int modality, PairPartitions partitions, List<String> taken, List<Integer> next) {
+        List<String> selected = new ArrayList<>(taken);
+        for (String column : rows.columns()) {
+            if (next.stream()
+                    .anyMatch(m -> column.equals(ReferencedTables.PLACE + m)
+                            || column.equals(ReferencedTables.PAIRS + m)
+                            || column.equals(ReferencedTables.PAIRS_BEFORE + m))) {
+                selected.add(column);
+            }
+        }
+        selected.add(ReferencedTables.PLACE);
+        Dataset<Row> own = rows;
+        for (String known : List.of(ReferencedTables.PLACE, ReferencedTables.PAIRS, ReferencedTables.PAIRS_BEFORE)) {
+            own = own.withColumnRenamed(known + modality, known);
+        }
+        return new Meeting(
+                tables.sides().get(modality),
+                partitions.shuffled(own, selected),
+                partitions,
+                columns.carried().size());
+    }
+}

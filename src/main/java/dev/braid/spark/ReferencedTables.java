@@ -1,0 +1,331 @@
+package dev.braid.spark;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.monotonically_increasing_id;
+import static org.apache.spark.sql.functions.sum;
+
+import dev.braid.InputException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.expressions.Window;
+import org.apache.spark.sql.expressions.WindowSpec;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+
+/** A table of pairs, and the feature tables whose rows it refers to by their ids. Driver only. */
+final class ReferencedTables {
+    /** Of a feature table: names its rows. */
+    static final String ID = "id";
+    /** Of a feature table: where a row is, as {@code monotonically_increasing_id} says it. */
+    static final String PLACE = "place";
+    /** How many pairs refer to a row. */
+    static final String PAIRS = "pairs";
+    /** How many pairs refer to the rows before it in its split. */
+    static final String PAIRS_BEFORE = "pairs_before";
+
+    private final SourceTable pairsTable;
+    private final Dataset<Row> pairs;
+    private final List<Side> sides;
+    private final Map<Integer, ReferenceCounts> counted = new HashMap<>();
+
+    /**
+     * A modality.
+     *
+     * @param rows its features and their selection, under the names of {@link PairedTable}, and {@link #ID}
+     */
+    record Side(FeatureColumn feature, Reference reference, SourceTable table, Dataset<Row> rows) {
+        /** Of the features and their selection. */
+        StructType columns() {
+            return rows.drop(ID).schema();
+        }
+
+        /** These columns of the rows where Spark holds them: in column batches, if reading is all that they need. */
+        JavaRDD<StoredRow> storedRows() {
+            List<String> names =
+                    new ArrayList<>(List.of(table.field(feature.column()).name()));
+            if (feature.selection() != null) {
+                names.add(table.field(feature.selection().column()).name());
+            }
+            JavaRDD<StoredRow> stored =
+                    SparkRows.scanned(table.scan(names), names, 0).orElseGet(() -> SparkRows.planned(rows.drop(ID), 0));
+            return stored.getNumPartitions() > 0
+                    ? stored
+                    : JavaSparkContext.fromSparkContext(stored.context()).parallelize(List.of(), 1);
+        }
+
+        /** How many splits the table is read in, at least one. */
+        int splits() {
+            return storedRows().getNumPartitions();
+        }
+
+        /** Bytes that need not move if the pairs come to this table and those of the others do. */
+        long saved(ReferenceCounts counts) {
+            return table.rows().largestRow() * (counts.pairs() - counts.rows());
+        }
+    }
+
+    private ReferencedTables(SourceTable pairsTable, Dataset<Row> pairs, List<Side> sides) {
+        this.pairsTable = pairsTable;
+        this.pairs = pairs;
+        this.sides = sides;
+    }
+
+    /**
+     * Opens the tables and checks their columns.
+     *
+     * @param references of each modality
+     * @param paths of each modality's feature table
+     * @throws InputException with all problems of all tables in one message
+     */
+    static ReferencedTables open(
+            SparkSettings settings,
+            InputTables tables,
+            String pairs,
+            Map<String, Reference> references,
+            Map<String, String> paths,
+            TableColumns columns) {
+        List<String> problems = new ArrayList<>();
+        List<String> names =
+                columns.features().stream().map(f -> f.modality().name()).toList();
+        TableColumns.unknown("table", paths, names, problems);
+        TableColumns.unknown("pair column", references, names, problems);
+        for (String name : names) {
+            if (!paths.containsKey(name)) {
+                problems.add("modality '" + name + "': expected a table of its features, got none");
+            }
+            if (!references.containsKey(name)) {
+                problems.add("modality '" + name + "': expected a column of the pairs that refers to it, got none");
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot open feature tables", problems);
+        }
+        List<String> more = new ArrayList<>(columns.keep());
+        names.forEach(name -> more.add(references.get(name).column()));
+        TableColumns ofPairs = new TableColumns(columns.key(), columns.keep(), List.of());
+        Optional<SourceTable> pairsTable =
+                FeatureTables.source(settings, tables, pairs, List.of(), ofPairs.keeping(more), problems);
+        Map<FeatureColumn, SourceTable> byFeature = byFeature(settings, tables, references, paths, columns, problems);
+        ColumnCheck pairsCheck = new ColumnCheck(pairsTable.stream().toList(), ofPairs, problems);
+        pairsCheck.check();
+        List<Side> sides = new ArrayList<>();
+        List<Column> referring = new ArrayList<>();
+        for (FeatureColumn feature : columns.features()) {
+            Reference reference = references.get(feature.modality().name());
+            SourceTable table = byFeature.get(feature);
+            if (table == null) {
+                continue;
+            }
+            TableColumns own = new TableColumns(reference.id(), List.of(), columns.features());
+            ColumnCheck check = ColumnCheck.ofIds(only(table, feature), own, problems);
+            check.check();
+            pairsTable
+                    .flatMap(from -> referring(from, feature, reference, table, problems))
+                    .ifPresent(referring::add);
+            if (problems.isEmpty()) {
+                sides.add(new Side(
+                        feature,
+                        reference,
+                        table,
+                        check.checked(List.of()).get(0).withColumnRenamed(PairedTable.KEY, ID)));
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot open feature tables", problems);
+        }
+        for (int m = 0; m < referring.size(); m++) {
+            referring.set(m, referring.get(m).as(reference(m)));
+        }
+        Dataset<Row> selected = pairsCheck.checked(referring).get(0);
+        return new ReferencedTables(pairsTable.orElseThrow(), selected, sides);
+    }
+
+    /** The table of each modality; modalities of one table and one column of ids share it. */
+    private static Map<FeatureColumn, SourceTable> byFeature(
+            SparkSettings settings,
+            InputTables tables,
+            Map<String, Reference> references,
+            Map<String, String> paths,
+            TableColumns columns,
+            List<String> problems) {
+        record Place(String path, String id) {}
+        Map<Place, List<FeatureColumn>> places = new LinkedHashMap<>();
+        for (FeatureColumn feature : columns.features()) {
+            String name = feature.modality().name();
+            places.computeIfAbsent(
+                            new Place(paths.get(name), references.get(name).id()), place -> new ArrayList<>())
+                    .add(feature);
+        }
+        Map<FeatureColumn, SourceTable> found = new HashMap<>();
+        places.forEach((place, features) -> {
+            TableColumns needed = new TableColumns(place.id(), List.of(), features);
+            FeatureTables.source(settings, tables, place.path(), features, needed, problems)
+                    .ifPresent(table -> {
+                        if (table.isSnapshot()) {
+                            problems.add(
+                                    "table '" + table.name() + "': expected features that pairs refer to in Parquet"
+                                            + " files, got a table with snapshots, whose rows come in another order each time"
+                                            + "; join it with the pairs, or write it as Parquet");
+                        }
+                        features.forEach(feature -> found.put(feature, table));
+                    });
+        });
+        return found;
+    }
+
+    /** The same table with one of its modalities. */
+    private static SourceTable only(SourceTable table, FeatureColumn feature) {
+        return new SourceTable(
+                table.name(),
+                table.place(),
+                table.data(),
+                List.of(feature),
+                table.caseSensitive(),
+                table.columns(),
+                table.files(),
+                table.rows(),
+                table.above());
+    }
+
+    /** The column of the pairs that refers to a feature table, of the type of its ids. */
+    private static Optional<Column> referring(
+            SourceTable pairs, FeatureColumn feature, Reference reference, SourceTable table, List<String> problems) {
+        String role = "refers to '" + feature.modality().name() + "'";
+        Optional<StructField> own = pairs.find(reference.column(), role, problems);
+        Optional<StructField> id = table.find(reference.id(), "id", new ArrayList<>()); // its problem is known
+        if (own.isEmpty() || id.isEmpty()) {
+            return Optional.empty();
+        }
+        String expected = id.get().dataType().catalogString();
+        String got = own.get().dataType().catalogString();
+        if (!expected.equals(got)) {
+            problems.add("table '" + pairs.name() + "': expected column '" + reference.column() + "' (" + role
+                    + ") of type " + expected + " ('" + reference.id() + "' in table '" + table.name() + "'), got "
+                    + got);
+        }
+        return Optional.of(pairs.column(own.get()));
+    }
+
+    /** The pairs, then the feature tables, each once. */
+    List<SourceTable> sources() {
+        return Stream.concat(Stream.of(pairsTable), sides.stream().map(Side::table))
+                .distinct()
+                .toList();
+    }
+
+    /** The key, the kept columns and the {@link #reference references}, under the names of {@link PairedTable}. */
+    Dataset<Row> pairs() {
+        return pairs;
+    }
+
+    List<Side> sides() {
+        return sides;
+    }
+
+    /** The column of the pairs that refers to a modality. */
+    static String reference(int modality) {
+        return "reference" + modality;
+    }
+
+    /** The ids of a feature table and where their rows are. */
+    Dataset<Row> ids(int modality) {
+        return sides.get(modality)
+                .rows()
+                .select(col(ID), monotonically_increasing_id().as(PLACE));
+    }
+
+    /** How often each key occurs, and the ids that its pair refers to. */
+    KeyCounts keyCounts(KeyCounts.Published published, int tasks) {
+        Dataset<Row> resolved = pairs;
+        for (int m = 0; m < sides.size(); m++) {
+            Dataset<Row> found = sides.get(m)
+                    .rows()
+                    .select(ID)
+                    .repartition(tasks, col(ID))
+                    .groupBy(ID)
+                    .agg(count(lit(1)).as(KeyCounts.reference(m)));
+            resolved = joined(resolved, m, found, tasks)
+                    .withColumn(KeyCounts.reference(m), coalesce(col(KeyCounts.reference(m)), lit(0L)));
+        }
+        return KeyCounts.ofPairs(resolved, sides.size(), published, tasks);
+    }
+
+    /**
+     * Rows of pairs, with what is known of the ids that they refer to.
+     *
+     * @param found with {@link #ID}, each once, in so many partitions by it
+     */
+    static Dataset<Row> joined(Dataset<Row> pairs, int modality, Dataset<Row> found, int tasks) {
+        Dataset<Row> own = pairs.repartition(tasks, col(reference(modality)));
+        return own.hint("merge")
+                .join(found.hint("merge"), col(reference(modality)).equalTo(col(ID)), "left_outer")
+                .drop(ID);
+    }
+
+    /** The ids of a feature table, where their rows are, and how many pairs refer to them: null if none does. */
+    Dataset<Row> referenced(int modality, int tasks) {
+        Dataset<Row> referring = pairs.select(col(reference(modality)).as(ID))
+                .where(col(ID).isNotNull())
+                .repartition(tasks, col(ID))
+                .groupBy(ID)
+                .agg(count(lit(1)).as(PAIRS));
+        return ids(modality)
+                .repartition(tasks, col(ID))
+                .hint("merge")
+                .join(referring.hint("merge"), new String[] {ID}, "left_outer");
+    }
+
+    /** The same, with the pairs before each row that pairs refer to. */
+    Dataset<Row> referencedInOrder(int modality, int tasks) {
+        String split = "split";
+        WindowSpec before = Window.partitionBy(split).orderBy(PLACE).rowsBetween(Window.unboundedPreceding(), -1);
+        return referenced(modality, tasks)
+                .where(col(PAIRS).isNotNull())
+                .withColumn(split, PairPartitions.split(PLACE))
+                .repartition(tasks, col(split))
+                .withColumn(PAIRS_BEFORE, coalesce(sum(PAIRS).over(before), lit(0L)))
+                .drop(split)
+                .repartition(tasks, col(ID));
+    }
+
+    /** What the ids of a modality say, which is looked up once. */
+    synchronized ReferenceCounts counts(int modality, int tasks) {
+        return counted.computeIfAbsent(modality, m -> ReferenceCounts.of(referenced(m, tasks)));
+    }
+
+    /** The rows of the feature tables among {@link #sources}, in that order. */
+    List<Long> rows(List<SourceTable> sources, int tasks) {
+        return sources.stream()
+                .skip(1)
+                .map(table -> IntStream.range(0, sides.size())
+                        .filter(m -> sides.get(m).table().equals(table))
+                        .mapToObj(m -> counts(m, tasks).rows())
+                        .findFirst()
+                        .orElseThrow())
+                .toList();
+    }
+
+    /** By modality, the rows that no pair refers to. */
+    Map<String, Long> unreferenced(int tasks) {
+        Map<String, Long> unreferenced = new LinkedHashMap<>();
+        IntStream.range(0, sides.size())
+                .forEach(m -> unreferenced.put(
+                        sides.get(m).feature().modality().name(),
+                        counts(m, tasks).unreferenced()));
+        return unreferenced;
+    }
+}

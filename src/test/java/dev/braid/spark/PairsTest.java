@@ -1,0 +1,187 @@
+package dev.braid.spark;
+
+import static org.apache.spark.sql.functions.col;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Random;
+import java.util.Set;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
+
+/** Pairs that refer to feature tables give the rows, to the bit, of the table that joins them first. */
+@ExtendWith(SharedSpark.class)
+class PairsTest {
+    static final List<DataType> TYPES = FusionTest.TYPES;
+
+    private final SparkSession spark;
+
+    @TempDir
+    private Path directory;
+
+    private GoldenTable golden = GoldenTable.read("three-modalities");
+    private Dataset<Row> pairs;
+    private final Map<String, Dataset<Row>> features = new LinkedHashMap<>();
+    private final Map<String, Reference> references = new HashMap<>();
+    private OptionalInt partitions = OptionalInt.empty();
+    private RowPolicy policy = RowPolicy.FAIL;
+    private FusionProgress progress;
+
+    PairsTest(SparkSession spark) {
+        this.spark = spark;
+    }
+
+    @BeforeEach
+    void interpretPlans() {
+        SharedSpark.interpretPlans(spark);
+    }
+
+    /** So many pairs of rows of the golden table, chosen at random; few rows have most of them. */
+    private void pairs(int count, DataType type) {
+        Random random = new Random(count);
+        List<FeatureColumn> columns = golden.columns().features();
+        StructType schema = new StructType().add("pair", "string").add("note", "int");
+        for (FeatureColumn column : columns) {
+            schema = schema.add(column.modality().name() + "_id", "string");
+        }
+        List<Row> rows = new ArrayList<>();
+        for (int n = 0; n < count; n++) {
+            List<Object> values = new ArrayList<>(List.of("k" + n, n));
+            for (int m = 0; m < columns.size(); m++) {
+                values.add("p-" + Math.min(random.nextInt(golden.rows() - 1), random.nextInt(golden.rows())));
+            }
+            rows.add(RowFactory.create(values.toArray()));
+        }
+        pairs = spark.createDataFrame(rows, schema).repartition(3);
+        for (FeatureColumn column : columns) {
+            String name = column.modality().name();
+            List<String> own = new ArrayList<>(List.of("id as " + name + "_of", name));
+            if (column.selection() != null) {
+                own.add(column.selection().column());
+            }
+            features.put(name, golden.paired(spark, type).selectExpr(own.toArray(String[]::new)));
+            references.put(name, new Reference(name + "_id", name + "_of"));
+        }
+    }
+
+    private FusionConfig config() {
+        TableColumns columns = golden.columns("note");
+        return new FusionConfig(
+                        new TableColumns("pair", columns.keep(), columns.features()),
+                        400,
+                        false,
+                        Set.of(Emitted.POOLED, Emitted.TOKENS))
+                .with(policy);
+    }
+
+    private String write(String name, Dataset<Row> table) {
+        String path = directory.resolve(name).toString();
+        table.write().mode("overwrite").parquet(path);
+        return path;
+    }
+
+    private FeatureTables open() {
+        Map<String, String> paths = new HashMap<>();
+        features.forEach((name, table) -> paths.put(name, write(name, table)));
+        return FeatureTables.ofPairs(
+                new InputTables(spark), write("pairs", pairs), references, paths, config().columns());
+    }
+
+    /** The rows of the pairs, in the order of their keys. */
+    private List<Row> fused() throws IOException {
+        FeatureTables tables = open();
+        return fused(tables, tables.audit(policy));
+    }
+
+    private List<Row> fused(FeatureTables tables, AuditedKeys keys) throws IOException {
+        Path output = Files.createTempDirectory(directory, "fused");
+        progress = FusionProgress.start(spark.sparkContext());
+        OutputFiles.Grouping grouping = new OutputFiles.Grouping(OptionalInt.empty(), 1000, Partitioning.NONE);
+        try (FusionEngine engine = FusionEngine.open(spark, golden.checkpoint(), Optional.empty(), config())) {
+            engine.write(tables.pair(partitions, keys), output.toString(), "run", keys, grouping, progress);
+        }
+        return spark.read().parquet(output.toString()).orderBy("pair").collectAsList();
+    }
+
+    /** The same of a table that joins them first. */
+    private List<Row> joined() throws IOException {
+        Dataset<Row> rows = pairs;
+        for (String name : features.keySet()) {
+            Reference reference = references.get(name);
+            Dataset<Row> table = features.get(name);
+            rows = rows.join(table, col(reference.column()).equalTo(table.col(reference.id())));
+        }
+        FeatureTables tables = FeatureTables.paired(spark, write("joined", rows), config().columns());
+        return fused(tables, tables.audit(policy));
+    }
+
+    @ParameterizedTest
+    @FieldSource("TYPES")
+    void pairsGiveTheBitsOfTheTableThatJoinsThem(DataType type) throws IOException {
+        pairs(50, type);
+        List<Row> expected = joined();
+        assertThat(expected).hasSize(50);
+        long projected = progress.multiplyAdds();
+        assertThat(fused()).isEqualTo(expected);
+        assertThat(progress.repeatedTokens()).isPositive();
+        assertThat(progress.multiplyAdds()).isLessThan(projected);
+    }
+
+    @Test
+    void masksToo() throws IOException {
+        golden = golden.padded();
+        pairs(50, GoldenTable.FLAT);
+        assertThat(fused()).isEqualTo(joined());
+    }
+
+    /** One row has half of 1,000 pairs: it is divided, and every task has some. */
+    @Test
+    void manyPairsOfOneRowAreDivided() throws IOException {
+        golden = GoldenTable.read("seed-small");
+        pairs(1000, GoldenTable.BINARY);
+        List<Row> expected = joined();
+        for (int tasks : List.of(1, 7, 100)) {
+            partitions = OptionalInt.of(tasks);
+            assertThat(fused()).isEqualTo(expected);
+        }
+        FeatureTables tables = open();
+        JavaRDD<StoredRow> rows = tables.pair(partitions).storedRows();
+        List<Integer> sizes =
+                rows.mapPartitions(own -> List.of(size(own)).iterator()).collect();
+        assertThat(sizes.stream().mapToInt(Integer::intValue).sum()).isEqualTo(1000);
+        assertThat(sizes)
+                .allMatch(size -> size <= 150)
+                .filteredOn(size -> size > 0)
+                .hasSizeGreaterThan(9);
+    }
+
+    private static int size(Iterator<?> rows) {
+        int size = 0;
+        while (rows.hasNext()) {
+            rows.next();
+            size++;
+        }
+        return size;
+    }
+}
