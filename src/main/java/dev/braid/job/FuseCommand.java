@@ -49,7 +49,9 @@ import picocli.CommandLine.Spec;
         description = "Fuses the modalities of every row with a Transformer and writes one table of representations.",
         customSynopsis = {
             "jobs/fuse.sh [SPARK... --] --model DIR --paired TABLE --key COL --output PATH [OPTION]...",
-            "       jobs/fuse.sh [SPARK... --] --model DIR --features M=TABLE... --key COL --output PATH [OPTION]..."
+            "       jobs/fuse.sh [SPARK... --] --model DIR --features M=TABLE... --key COL --output PATH [OPTION]...",
+            "       jobs/fuse.sh [SPARK... --] --model DIR --features M=TABLE... --pairs TABLE --pair M=COL... --key COL"
+                    + " --output PATH [OPTION]..."
         },
         sortOptions = false,
         footerHeading = "%nExit codes:%n",
@@ -67,6 +69,8 @@ import picocli.CommandLine.Spec;
             "  jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused",
             "  jobs/fuse.sh --model model --features visual=images.parquet --features text=captions.parquet \\",
             "      --dtype visual=float16 --key id --keep label --emit pooled,tokens --output fused",
+            "  jobs/fuse.sh --model model --features visual=images --features text=captions --pairs pairs \\",
+            "      --pair visual=image_id --pair text=caption_id --key pair_id --output fused",
             "  jobs/fuse.sh --master yarn --num-executors 8 -- --model hdfs:///model --paired hdfs:///pairs \\",
             "      --key id --output hdfs:///fused"
         })
@@ -114,8 +118,7 @@ final class FuseCommand implements Callable<Integer> {
             FusionConfig config = options.config(checkpoint.config());
             FusionEngine.check(checkpoint, config);
 
-            FeatureTables input =
-                    FeatureTables.perModality(named, options.input.tables(checkpoint.config()), config.columns());
+            FeatureTables input = options.input.open(named, checkpoint.config(), config.columns());
             Partitioning partitions = input.partitioning(options.partitionBy);
             input.refuseUnwritable();
             if (options.update.update) {
@@ -124,7 +127,7 @@ final class FuseCommand implements Callable<Integer> {
             Manifest.Origin origin = new Manifest.Origin(
                     input.inputs(),
                     new Manifest.Model(options.input.model, digest.sha256()),
-                    FuseOptions.deciding(config, options.partitionBy, checkpoint.config()));
+                    FuseOptions.deciding(config, options.input.references(), options.partitionBy, checkpoint.config()));
             RunManifest description = new RunManifest(start, spark.version(), origin);
             Destination destination = options.update.update
                     ? options.update.of(spark, output.path(), origin, config, checkpoint.config())
@@ -196,7 +199,12 @@ final class FuseCommand implements Callable<Integer> {
                                 written.addAll(tables.quarantine(keys, directory, run.id()));
                                 List<Shard> all = destination.files(written, tables, keys, run);
                                 tables.refuseChanged();
-                                return description.of(run, verification.outcome(), all, destination.update(keys, run));
+                                return description.of(
+                                        run,
+                                        verification.outcome(),
+                                        all,
+                                        keys.unreferenced(),
+                                        destination.update(keys, run));
                             },
                             table -> destination.rows(keys, table, run),
                             () -> Stop.publishing(output.path()));

@@ -10,6 +10,7 @@ import dev.braid.spark.Emitted;
 import dev.braid.spark.FeatureColumn;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.Manifest;
+import dev.braid.spark.Reference;
 import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.VectorForm;
@@ -248,11 +249,17 @@ final class FuseOptions {
      * effect: given or by default, however they were spelled. A test holds that no option is forgotten.
      *
      * @param config what {@link #config} gives
+     * @param references how pairs refer to each modality
      * @param partitionBy the columns that name directories
      * @param model with the pooling of {@link #repooled}
      */
-    static Map<String, String> deciding(FusionConfig config, List<String> partitionBy, ModelConfig model) {
+    static Map<String, String> deciding(
+            FusionConfig config, Map<String, Reference> references, List<String> partitionBy, ModelConfig model) {
         Map<String, String> deciding = new TreeMap<>();
+        references.forEach((modality, reference) -> {
+            deciding.put("pair." + modality, reference.column());
+            deciding.put("id." + modality, reference.id());
+        });
         deciding.put("key", config.columns().key());
         if (!partitionBy.isEmpty()) {
             deciding.put(Manifest.PARTITION_BY, String.join(",", partitionBy));

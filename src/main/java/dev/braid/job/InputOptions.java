@@ -4,12 +4,17 @@ import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.model.FusionModel;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.InputTables;
+import dev.braid.spark.Reference;
 import dev.braid.spark.TableColumns;
+import dev.braid.spark.TableInspection;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -34,8 +39,33 @@ final class InputOptions {
             names = "--features",
             paramLabel = "M=TABLE",
             converter = Assignment.Converter.class,
-            description = "The table of modality M, a path or a name, once per modality; joined on the key.")
+            description = "The table of modality M, a path or a name, once per modality; joined on the key, or with"
+                    + " --pairs by its ids.")
     List<Assignment> features = new ArrayList<>();
+
+    @Option(
+            names = "--pairs",
+            paramLabel = "TABLE",
+            description =
+                    "A table of pairs, a path or a name: the key, the kept columns and, for each modality, a column"
+                            + " that refers to a row of its feature table. So a feature row is stored once, and fused in any"
+                            + " number of pairs. Default: none; the feature tables have the key themselves.")
+    String pairs;
+
+    @Option(
+            names = "--pair",
+            paramLabel = "M=COL",
+            converter = Assignment.Converter.class,
+            description =
+                    "The column of the pairs that refers to modality M, once per modality. Required with --pairs.")
+    List<Assignment> pair = new ArrayList<>();
+
+    @Option(
+            names = "--id",
+            paramLabel = "M=COL",
+            converter = Assignment.Converter.class,
+            description = "The column of modality M's feature table that --pair refers to. Default: of the same name.")
+    List<Assignment> ids = new ArrayList<>();
 
     @Option(
             names = "--column",
@@ -71,8 +101,8 @@ final class InputOptions {
     int maxTokens;
 
     /**
-     * What picocli does not check: not both of {@code --paired} and {@code --features}, no modality named
-     * twice, none with a mask and a length.
+     * What picocli does not check: not both of {@code --paired} and {@code --features}, {@code --pairs} with what belongs to
+     * it, no modality named twice, none with a mask and a length.
      *
      * @param command as messages call it
      * @throws UsageException naming the first of these that is wrong
@@ -81,7 +111,17 @@ final class InputOptions {
         if (!isMissing(paired) && !features.isEmpty()) {
             throw oneOfBoth(command, "both");
         }
+        if (isMissing(pairs) != pair.isEmpty() || (isMissing(pairs) && !ids.isEmpty())) {
+            throw new UsageException("Cannot " + command
+                    + ": expected '--pairs' (a table of pairs) and '--pair' (a column of it per modality) together, got "
+                    + (isMissing(pairs) ? "no '--pairs'" : "no '--pair'"));
+        }
+        if (!isMissing(pairs) && !isMissing(paired)) {
+            throw new UsageException("Cannot " + command
+                    + ": expected '--features' (a table per modality) beside '--pairs', got '--paired'");
+        }
         Assignment.byModality("--features", features);
+        references();
         Assignment.byModality("--column", columns);
         Assignment.byModality("--dtype", dtypes);
         selections.columns();
@@ -113,14 +153,58 @@ final class InputOptions {
         return value == null || value.isBlank();
     }
 
-    /** Whether there is a table to read. */
-    boolean hasTables() {
-        return !isMissing(paired) || !features.isEmpty();
+    /**
+     * How the pairs refer to each modality; none without pairs.
+     *
+     * @throws UsageException if a modality is named twice, or has an id and no column of the pairs
+     */
+    Map<String, Reference> references() {
+        Map<String, String> own = Assignment.byModality("--id", ids);
+        Map<String, Reference> references = new LinkedHashMap<>();
+        Assignment.byModality("--pair", pair)
+                .forEach((modality, column) ->
+                        references.put(modality, new Reference(column, own.getOrDefault(modality, column))));
+        for (String modality : own.keySet()) {
+            if (!references.containsKey(modality)) {
+                throw new UsageException("Cannot parse option '--id': expected a modality of '--pair' ("
+                        + String.join(", ", references.keySet()) + "), got '" + modality + "'");
+            }
+        }
+        return references;
     }
 
-    /** The path or name of every feature table. */
+    /**
+     * Opens the tables.
+     *
+     * @param read what {@link #columns} gives
+     * @throws dev.braid.InputException with all problems of all tables in one message
+     */
+    FeatureTables open(InputTables found, ModelConfig config, TableColumns read) {
+        return isMissing(pairs)
+                ? FeatureTables.perModality(found, tables(config), read)
+                : FeatureTables.ofPairs(found, pairs, references(), tables(config), read);
+    }
+
+    /** What can be said of the tables before they are read. */
+    TableInspection inspect(InputTables found, ModelConfig config, TableColumns read) {
+        return isMissing(pairs)
+                ? TableInspection.of(found, tables(config), read, config, maxTokens)
+                : TableInspection.ofPairs(found, pairs, references(), tables(config), read, config, maxTokens);
+    }
+
+    /** Whether there is a table to read. */
+    boolean hasTables() {
+        return !isMissing(paired) || !features.isEmpty() || !isMissing(pairs);
+    }
+
+    /** The path or name of every table. */
     List<String> tables() {
-        return isMissing(paired) ? features.stream().map(Assignment::value).toList() : List.of(paired);
+        return isMissing(paired)
+                ? Stream.concat(
+                                Stream.ofNullable(isMissing(pairs) ? null : pairs),
+                                features.stream().map(Assignment::value))
+                        .toList()
+                : List.of(paired);
     }
 
     /** The table of each modality. */

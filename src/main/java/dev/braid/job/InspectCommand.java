@@ -3,6 +3,7 @@ package dev.braid.job;
 import dev.braid.InputException;
 import dev.braid.checkpoint.Inspection;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.spark.InputTables;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.TableInspection;
 import java.io.IOException;
@@ -31,7 +32,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Exit codes: 0 understood, and the tables fit; 3 not; 1 and 2 as jobs/fuse.sh.",
-            "Of each table the footers are read and the first " + TableInspection.SAMPLED_ROWS + " rows.",
+            "Of each table the footers are read and the first " + TableInspection.SAMPLED_ROWS
+                    + " rows; with --pairs all ids.",
             "",
             "Examples:",
             "  jobs/inspect.sh --model model",
@@ -71,7 +73,7 @@ final class InspectCommand implements Callable<Integer> {
     private void printTables(SparkSession spark, ModelConfig model, PrintWriter out) {
         input.checkBudget(model);
         TableColumns columns = input.columns(model, List.of());
-        TableInspection tables = TableInspection.of(spark, input.tables(model), columns, model, input.maxTokens);
+        TableInspection tables = input.inspect(new InputTables(spark), model, columns);
         out.println("\n" + new TableSummary(tables));
         if (!tables.misfits().isEmpty()) {
             throw InputException.of("Cannot fuse these tables with model '" + input.model + "'", tables.misfits());

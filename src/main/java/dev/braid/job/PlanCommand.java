@@ -95,14 +95,8 @@ final class PlanCommand implements Callable<Integer> {
             Checkpoint checkpoint = options.repooled(Checkpoint.read(options.input.model, hadoop));
             FusionConfig config = options.config(checkpoint.config());
             FusionEngine.check(checkpoint, config);
-            FeatureTables tables =
-                    FeatureTables.perModality(named, options.input.tables(checkpoint.config()), config.columns());
-            TableInspection sample = TableInspection.of(
-                    named,
-                    options.input.tables(checkpoint.config()),
-                    config.columns(),
-                    checkpoint.config(),
-                    config.maxTokens());
+            FeatureTables tables = options.input.open(named, checkpoint.config(), config.columns());
+            TableInspection sample = options.input.inspect(named, checkpoint.config(), config.columns());
             if (!sample.misfits().isEmpty() && !config.policy().quarantines()) {
                 throw InputException.of("Cannot fuse these tables", sample.misfits());
             }

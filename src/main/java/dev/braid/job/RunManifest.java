@@ -21,9 +21,15 @@ record RunManifest(Instant start, String spark, Manifest.Origin origin) {
      *
      * @param verified what the check against PyTorch's numbers gave
      * @param shards all files of the table
+     * @param unreferenced the rows of feature tables that no pair refers to, by modality
      * @param update what an update made of an older table; null if the run updates none
      */
-    Manifest of(RunDirectory run, String verified, List<Shard> shards, Manifest.Update update) {
+    Manifest of(
+            RunDirectory run,
+            String verified,
+            List<Shard> shards,
+            Map<String, Long> unreferenced,
+            Manifest.Update update) {
         Instant now = Instant.now();
         boolean partitions = origin.options().containsKey(Manifest.PARTITION_BY);
         return new Manifest(
@@ -42,6 +48,7 @@ record RunManifest(Instant start, String spark, Manifest.Origin origin) {
                 shards.stream().mapToLong(Shard::truncated).sum(),
                 Lengths.of(shards),
                 Shard.quarantined(shards),
+                unreferenced.isEmpty() ? null : unreferenced,
                 Shard.fingerprint(shards),
                 Duration.between(start, now).toMillis() / 1000.0,
                 shards,

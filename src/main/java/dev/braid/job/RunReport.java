@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
@@ -42,6 +43,12 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
                                     .map(reason -> reason.getKey() + " " + format("%,d", reason.getValue()))
                                     .collect(Collectors.joining(", ", " (", ")")));
         }
+        if (manifest.unreferenced() != null) {
+            new TreeMap<>(manifest.unreferenced())
+                    .forEach((modality, rows) -> report.add(
+                            "unreferenced",
+                            rows(rows) + " of '" + modality + "' " + (rows == 1 ? "is" : "are") + " in no pair"));
+        }
         Manifest.Update update = manifest.update();
         if (update != null && update.left() > 0) {
             report.add("left", left(update.left()));
@@ -65,6 +72,9 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
         figures.put("resumed", resumed);
         figures.put("truncated", manifest.truncated());
         figures.put("quarantined", manifest.quarantined());
+        if (manifest.unreferenced() != null) {
+            figures.put("unreferenced", manifest.unreferenced());
+        }
         figures.put("fingerprint", manifest.fingerprint());
         figures.put("seconds", rounded(seconds));
         figures.put("tokensPerSecond", rounded(tokens / seconds));

@@ -29,6 +29,18 @@ record TableSummary(TableInspection tables) {
             }
             parts.add(lengths.toString());
         }
+        if (!tables.references().isEmpty()) {
+            TextTable pairs = TextTable.headed("pairs per row of", "rows", "in no pair", "median", "95 %", "most");
+            tables.references()
+                    .forEach((modality, found) -> pairs.add(
+                            modality,
+                            count(found.rows()),
+                            count(found.unreferenced()),
+                            count(found.median()),
+                            count(found.percentile95()),
+                            count(found.most())));
+            parts.add(pairs.toString());
+        }
         return String.join("\n\n", parts);
     }
 
@@ -42,7 +54,7 @@ record TableSummary(TableInspection tables) {
                 count(lengths.longest()));
     }
 
-    private static String count(int number) {
+    private static String count(long number) {
         return String.format(Locale.ROOT, "%,d", number);
     }
 }

@@ -118,9 +118,11 @@ public final class FeatureTables {
         try (JobDescription opening =
                 JobDescription.of(tables.session(), "open " + JobDescription.list(List.of(pairs)))) {
             ReferencedTables referenced = ReferencedTables.open(settings, tables, pairs, references, paths, columns);
-            return new FeatureTables(
+            FeatureTables opened = new FeatureTables(
                             settings, columns, referenced.sources(), List.of(referenced.pairs()), referenced, null)
                     .fitted();
+            settings.shuffleInto(opened.auditTasks());
+            return opened;
         }
     }
 
@@ -429,7 +431,12 @@ public final class FeatureTables {
 
     /** What a fusion of these tables takes of each task. */
     public TableLoad load(FusionConfig config, ModelConfig model) {
-        return TableLoad.of(settings, rows(), sources, OutputFiles.bytes(config, model, rows().rows(), inputBytes));
+        // Of tables that have the key, the longest one; a table of pairs alone has it.
+        long rows = sources.subList(0, tables.size()).stream()
+                .mapToLong(table -> table.rows().rows())
+                .max()
+                .orElse(0);
+        return TableLoad.of(settings, rows, rows(), sources, OutputFiles.bytes(config, model, rows, bytes()));
     }
 
     /** What the footers of all files say. */
@@ -437,9 +444,12 @@ public final class FeatureTables {
         return sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and);
     }
 
-    /** The size of all files. */
+    /** The size of what is fused: of all files or, where pairs refer to features, of these for each pair. */
     public long bytes() {
-        return inputBytes;
+        return references().stream().mapToLong(side -> side.table().rows().largestRow()).reduce(Long::sum).stream()
+                .map(row -> row * sources.get(0).rows().rows())
+                .findFirst()
+                .orElse(inputBytes);
     }
 
     private int joinTasks() {

@@ -41,6 +41,7 @@ import org.apache.hadoop.fs.Path;
  * @param truncated rows of which a sequence was cut
  * @param lengths of these rows; null if there are none
  * @param quarantined rows that were set aside, by the name of their reason
+ * @param unreferenced the rows of feature tables that no pair refers to, by modality; null if there are no pairs
  * @param fingerprint of all rows, 16 hexadecimal digits
  * @param seconds from a Spark session that has started to the files complete
  * @param files of the table
@@ -66,6 +67,7 @@ public record Manifest(
         long truncated,
         Lengths lengths,
         Map<String, Long> quarantined,
+        Map<String, Long> unreferenced,
         String fingerprint,
         double seconds,
         List<Shard> files,
@@ -191,6 +193,7 @@ public record Manifest(
                 truncated,
                 lengths,
                 quarantined,
+                unreferenced,
                 fingerprint,
                 seconds,
                 files,

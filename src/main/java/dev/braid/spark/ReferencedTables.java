@@ -3,9 +3,11 @@ package dev.braid.spark;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.monotonically_increasing_id;
 import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
 import java.util.ArrayList;
@@ -70,6 +72,11 @@ final class ReferencedTables {
         /** How many splits the table is read in, at least one. */
         int splits() {
             return storedRows().getNumPartitions();
+        }
+
+        /** The table with this modality alone. */
+        SourceTable alone() {
+            return only(table, feature);
         }
 
         /** Bytes that need not move if the pairs come to this table and those of the others do. */
@@ -248,6 +255,45 @@ final class ReferencedTables {
                 .select(col(ID), monotonically_increasing_id().as(PLACE));
     }
 
+    /**
+     * What can be said of the ids of a modality, in one pass over them.
+     *
+     * @param allPairs how many there are
+     */
+    TableInspection.References inspect(int modality, long allPairs, int tasks) {
+        String rows = "n";
+        Dataset<Row> found = sides.get(modality)
+                .rows()
+                .repartition(tasks, col(ID))
+                .groupBy(ID)
+                .agg(count(lit(1)).as(rows));
+        Column times = coalesce(col(rows), lit(0L));
+        Row counts = found.hint("merge")
+                .join(referring(modality, tasks).hint("merge"), new String[] {ID}, "full_outer")
+                .agg(
+                        total(times),
+                        total(when(col(PAIRS).isNull(), times)),
+                        total(col(PAIRS)),
+                        total(when(times.equalTo(0), col(PAIRS))),
+                        total(when(times.gt(1), col(PAIRS))),
+                        expr("percentile_approx(case when n > 0 then pairs end, array(0.5d, 0.95d, 1d))"))
+                .head();
+        List<Long> ranks = counts.isNullAt(5) ? List.of(0L, 0L, 0L) : counts.getList(5);
+        return new TableInspection.References(
+                counts.getLong(0),
+                counts.getLong(1),
+                allPairs - counts.getLong(2),
+                counts.getLong(3),
+                counts.getLong(4),
+                ranks.get(0),
+                ranks.get(1),
+                ranks.get(2));
+    }
+
+    private static Column total(Column number) {
+        return coalesce(sum(number), lit(0L));
+    }
+
     /** How often each key occurs, and the ids that its pair refers to. */
     KeyCounts keyCounts(KeyCounts.Published published, int tasks) {
         Dataset<Row> resolved = pairs;
@@ -278,15 +324,19 @@ final class ReferencedTables {
 
     /** The ids of a feature table, where their rows are, and how many pairs refer to them: null if none does. */
     Dataset<Row> referenced(int modality, int tasks) {
-        Dataset<Row> referring = pairs.select(col(reference(modality)).as(ID))
+        return ids(modality)
+                .repartition(tasks, col(ID))
+                .hint("merge")
+                .join(referring(modality, tasks).hint("merge"), new String[] {ID}, "left_outer");
+    }
+
+    /** The ids that pairs refer to, each once, and how many do. */
+    private Dataset<Row> referring(int modality, int tasks) {
+        return pairs.select(col(reference(modality)).as(ID))
                 .where(col(ID).isNotNull())
                 .repartition(tasks, col(ID))
                 .groupBy(ID)
                 .agg(count(lit(1)).as(PAIRS));
-        return ids(modality)
-                .repartition(tasks, col(ID))
-                .hint("merge")
-                .join(referring.hint("merge"), new String[] {ID}, "left_outer");
     }
 
     /** The same, with the pairs before each row that pairs refer to. */

@@ -171,6 +171,11 @@ final class SparkSettings {
         }
     }
 
+    /** Joins of ids have so many tasks; one that is asked for a single task would get Spark's default of 200. */
+    void shuffleInto(int tasks) {
+        choose(SHUFFLE_PARTITIONS, String.valueOf(tasks));
+    }
+
     private void require(String key, String value, String reason) {
         String set = users.get(key);
         if (set != null && !set.equalsIgnoreCase(value)) {

@@ -59,12 +59,54 @@ final class TableInspector {
         }
         new ColumnCheck(sources, columns, misfits).check();
         checkRows(tables);
-        sources.forEach(this::sample);
+        sources.forEach(source -> sample(source, columns.key()));
+        return inspection(tables, Map.of());
+    }
+
+    private TableInspection inspection(List<Table> tables, Map<String, TableInspection.References> references) {
         Map<String, Lengths> inOrder = new LinkedHashMap<>();
         for (ModalityConfig modality : model.modalities()) {
             inOrder.computeIfAbsent(modality.name(), lengths::get);
         }
-        return new TableInspection(tables, inOrder, tokens, rowLengths, misfits);
+        return new TableInspection(tables, inOrder, tokens, rowLengths, references, misfits);
+    }
+
+    /** The same of pairs. */
+    TableInspection inspectPairs(String pairs, Map<String, Reference> references, Map<String, String> paths) {
+        TableColumns own = numbered ? new TableColumns(null, columns.keep(), columns.features()) : columns;
+        ReferencedTables opened = ReferencedTables.open(settings, found, pairs, references, paths, own);
+        List<SourceTable> sources = opened.sources();
+        settings.fit(
+                sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and),
+                FeatureTables.files(sources).stream().map(InputFile::bytes).toList());
+        Map<String, TableInspection.References> byModality = new LinkedHashMap<>();
+        long inputBytes = FeatureTables.files(sources).stream()
+                .mapToLong(InputFile::bytes)
+                .sum();
+        int tasks = FeatureTables.auditTasks(inputBytes, settings.shufflePartitions());
+        for (int m = 0; m < opened.sides().size(); m++) {
+            ReferencedTables.Side side = opened.sides().get(m);
+            sample(side.alone(), side.reference().id());
+            TableInspection.References counted =
+                    opened.inspect(m, sources.get(0).rows().rows(), tasks);
+            byModality.put(side.feature().modality().name(), counted);
+            String table = "table '" + side.table().name() + "': expected ";
+            String ids = "in '" + side.reference().column() + "' of '"
+                    + sources.get(0).name() + "'";
+            misfit(counted.empty(), table + "an id " + ids + ", got null in ");
+            misfit(counted.missing(), table + "every id " + ids + ", got one that is missing in ");
+            misfit(counted.ambiguous(), table + "every id " + ids + " once, got one that occurs more than once in ");
+        }
+        List<Table> tables = sources.stream()
+                .map(source -> new Table(source.name(), source.rows().rows(), source.schema()))
+                .toList();
+        return inspection(tables, byModality);
+    }
+
+    private void misfit(long pairs, String message) {
+        if (pairs > 0) {
+            misfits.add(message + Shown.count(pairs, "pair"));
+        }
     }
 
     private static SourceTable withRowNumber(SourceTable source) {
@@ -82,11 +124,11 @@ final class TableInspector {
 
     /** Every modality of a table by itself: what is wrong with one does not hide another. */
     @SuppressWarnings("try") // a description works by being open
-    private void sample(SourceTable source) {
+    private void sample(SourceTable source, String key) {
         int[] rowTokens = null;
         boolean whole = source.features().size() == columns.features().size();
         for (FeatureColumn feature : source.features()) {
-            Optional<PairedTable> alone = alone(source, feature);
+            Optional<PairedTable> alone = alone(source, key, feature);
             if (alone.isEmpty()) {
                 whole = false;
                 continue;
@@ -114,15 +156,15 @@ final class TableInspector {
     }
 
     /** A table of the key and one modality of any length, empty where its column cannot be read. */
-    private Optional<PairedTable> alone(SourceTable source, FeatureColumn feature) {
+    private Optional<PairedTable> alone(SourceTable source, String key, FeatureColumn feature) {
         ModalityConfig modality = feature.modality();
         FeatureColumn unlimited = new FeatureColumn(
                 new ModalityConfig(modality.name(), modality.featureSize()),
                 feature.column(),
                 feature.dtype(),
                 feature.selection());
-        boolean keyed = source.has(columns.key());
-        TableColumns own = new TableColumns(keyed ? columns.key() : ROW_NUMBER, List.of(), List.of(unlimited));
+        boolean keyed = source.has(key);
+        TableColumns own = new TableColumns(keyed ? key : ROW_NUMBER, List.of(), List.of(unlimited));
         try {
             return Optional.of(PairedTable.of((keyed ? source : withRowNumber(source)).data(), own));
         } catch (InputException reported) {

@@ -7,7 +7,7 @@ import org.apache.spark.SparkConf;
 /**
  * How much feature tables hold, and what a task that fuses them takes of memory. Sizes in bytes.
  *
- * @param rows of the longest table
+ * @param rows of the longest table, or the pairs
  * @param groups row groups of all tables; one task reads each
  * @param bytes of all files
  * @param largestRow decoded, the mean of the row group with the largest rows
@@ -35,16 +35,20 @@ public record TableLoad(
     /**
      * Of opened tables.
      *
+     * @param rows to fuse
      * @param all what their footers say together
      * @param fused the size of the output, about
      */
-    static TableLoad of(SparkSettings settings, Footers.Rows all, List<SourceTable> tables, long fused) {
+    static TableLoad of(SparkSettings settings, long rows, Footers.Rows all, List<SourceTable> tables, long fused) {
         SparkConf conf = settings.session().sparkContext().getConf();
         long written = SparkSettings.writing(settings.session()).getLong(ParquetOutputFormat.BLOCK_SIZE, 0);
         return new TableLoad(
-                tables.stream().mapToLong(table -> table.rows().rows()).max().orElse(0),
+                rows,
                 all.groups(),
-                FeatureTables.files(tables).stream().mapToLong(InputFile::bytes).sum(),
+                FeatureTables.files(tables).stream()
+                        .distinct()
+                        .mapToLong(InputFile::bytes)
+                        .sum(),
                 all.largestRow(),
                 all.largestGroup(),
                 settings.batchRows() * all.largestRow(),

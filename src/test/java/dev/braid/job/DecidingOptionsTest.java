@@ -37,6 +37,7 @@ class DecidingOptionsTest {
             "model",
             "model-sha256",
             "paired",
+            "pairs",
             "features",
             "output",
             "output-table",
@@ -133,12 +134,24 @@ class DecidingOptionsTest {
     }
 
     @Test
+    void anIdHasTheNameThatPairsReferToItBy() {
+        assertThat(deciding("--pair=visual=image", "--pair=text=caption", "--id=text=number"))
+                .isEqualTo(
+                        deciding("--pair=text=caption", "--id=text=number", "--id=visual=image", "--pair=visual=image"))
+                .containsEntry("pair.visual", "image")
+                .containsEntry("id.visual", "image")
+                .containsEntry("pair.text", "caption")
+                .containsEntry("id.text", "number");
+    }
+
+    @Test
     void everyOptionThatDecidesRowsIsThere() {
         Map<String, String> deciding = deciding(
                 "--keep=a",
                 "--partition-by=b",
                 "--mask=text=m",
                 "--length=visual=n",
+                "--pair=visual=image",
                 "--on-bad-row=quarantine",
                 "--max-bad-rows=1");
         Set<String> names = new TreeSet<>(UNDECIDING);
@@ -188,12 +201,18 @@ class DecidingOptionsTest {
     private static Map<String, String> deciding(String... arguments) {
         FuseOptions options = options(arguments);
         Checkpoint checkpoint = options.repooled(Checkpoint.read(MODEL, HADOOP));
-        return FuseOptions.deciding(options.config(checkpoint.config()), options.partitionBy, checkpoint.config());
+        return FuseOptions.deciding(
+                options.config(checkpoint.config()),
+                options.input.references(),
+                options.partitionBy,
+                checkpoint.config());
     }
 
     private static FuseOptions options(String... arguments) {
-        List<String> all = new ArrayList<>(List.of("fuse", "--model=" + MODEL, "--key=id", "--paired=p", "--output=o"));
+        List<String> all = new ArrayList<>(List.of("fuse", "--model=" + MODEL, "--key=id", "--output=o"));
         all.addAll(List.of(arguments));
+        boolean pairs = all.stream().anyMatch(argument -> argument.startsWith("--pair="));
+        all.addAll(pairs ? List.of("--pairs=p", "--features=text=t") : List.of("--paired=p"));
         CommandLine parsed = Braid.commandLine();
         parsed.parseArgs(Braid.withOptionsFile(all.toArray(String[]::new)));
         FuseCommand fuse = (FuseCommand)

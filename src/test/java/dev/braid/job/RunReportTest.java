@@ -69,11 +69,26 @@ class RunReportTest {
                 .contains("rows         0 new, 1,199 kept, 1 changed");
     }
 
+    @Test
+    void saysHowManyRowsNoPairRefersTo() {
+        assertThat(report(0, 0, 60_000, null, Map.of("visual", 1L, "text", 1_234L))
+                        .toString()
+                        .lines())
+                .containsSubsequence(
+                        "unreferenced  1,234 rows of 'text' are in no pair",
+                        "unreferenced  1 row of 'visual' is in no pair");
+    }
+
     private static RunReport report(long truncated) {
         return report(truncated, 0, 60_000, null);
     }
 
     private static RunReport report(long truncated, long resumed, long tokens, Manifest.Update update) {
+        return report(truncated, resumed, tokens, update, null);
+    }
+
+    private static RunReport report(
+            long truncated, long resumed, long tokens, Manifest.Update update, Map<String, Long> unreferenced) {
         Manifest manifest = new Manifest(
                 1,
                 "run",
@@ -90,6 +105,7 @@ class RunReportTest {
                 truncated,
                 null,
                 Map.of(),
+                unreferenced,
                 "00000000deadbeef",
                 2.5,
                 List.of(new Shard("plan", List.of(0), null, 1_200, 60_000, truncated, null, "0", null, Map.of())),

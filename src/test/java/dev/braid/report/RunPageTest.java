@@ -180,6 +180,7 @@ class RunPageTest {
                 0,
                 null,
                 bad,
+                null,
                 "00000000deadbeef",
                 10,
                 List.of(),

@@ -32,7 +32,16 @@ class ManifestSchemaTest {
 
     /** What a record lacks where there is nothing to say. */
     private static final Set<String> OPTIONAL = Set.of(
-            "etag", "snapshot", "lengths", "file", "quarantine", "update", "changedBy", "earlier", "outputTables");
+            "unreferenced",
+            "etag",
+            "snapshot",
+            "lengths",
+            "file",
+            "quarantine",
+            "update",
+            "changedBy",
+            "earlier",
+            "outputTables");
 
     private JsonNode text;
     private JsonSchema schema;
@@ -142,6 +151,7 @@ class ManifestSchemaTest {
                 0,
                 new Lengths(1, 2),
                 reasons,
+                file == null ? null : Map.of("visual", 3L),
                 "00000000000000ff",
                 1.5,
                 List.of(new Shard(

@@ -97,6 +97,7 @@ final class Written {
                 0,
                 null,
                 quarantined,
+                null,
                 fingerprint,
                 0,
                 files,
