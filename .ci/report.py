@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 URL = "http://report.test/report.html"
-SECTIONS = ["summary", "throughput", "lengths", "bad-rows", "modalities", "stages", "memory", "audit", "settings"]
+SECTIONS = ["summary", "throughput", "lengths", "bad-rows", "modalities", "stages", "exchanges", "memory", "audit", "settings"]
 CHARTS = ["throughput", "lengths", "bad-rows", "modalities", "stages", "memory"]
 SIZE = "1000,5200"
 results = []

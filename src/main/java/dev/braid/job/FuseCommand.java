@@ -4,6 +4,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelDigest;
 import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.Destination;
+import dev.braid.spark.Exchanges;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusedTable;
 import dev.braid.spark.FusionConfig;
@@ -149,7 +150,8 @@ final class FuseCommand implements Callable<Integer> {
             }
             Optional<RunRecord> record = Optional.empty();
             Manifest manifest;
-            try (RunDirectory run = begun.get()) {
+            try (RunDirectory run = begun.get();
+                    Exchanges exchanges = Exchanges.listen(spark.sparkContext())) {
                 MemoryPlan memory = MemoryPlan.check(spark, checkpoint, config, input);
                 Verification verification = options.verify(stored, hadoop);
                 Verification.refuseChanged(digest);
@@ -174,7 +176,8 @@ final class FuseCommand implements Callable<Integer> {
                         verification.outcome(),
                         keys.toFuse(),
                         memory,
-                        progress));
+                        progress,
+                        exchanges));
                 if (record.isPresent()) {
                     progress.collectFigures(spark.sparkContext());
                 }

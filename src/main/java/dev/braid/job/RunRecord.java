@@ -6,6 +6,7 @@ import dev.braid.report.RunFacts;
 import dev.braid.report.RunFacts.Setting;
 import dev.braid.report.RunFacts.Work;
 import dev.braid.spark.Diagnosis;
+import dev.braid.spark.Exchanges;
 import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
@@ -44,7 +45,8 @@ record RunRecord(
         String verified,
         long rows,
         MemoryPlan memory,
-        FusionProgress progress) {
+        FusionProgress progress,
+        Exchanges exchanges) {
 
     /** The settings of Spark that say where and on how much a run ran, if they are set. */
     private static final List<String> SPARK = List.of(
@@ -121,7 +123,8 @@ record RunRecord(
                         progress.finishedRows(),
                         progress.multiplyAdds(),
                         progress.stages(),
-                        progress.figures()),
+                        progress.figures(),
+                        exchanges.all()),
                 memory,
                 versions,
                 options(),

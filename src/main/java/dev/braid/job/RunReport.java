@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
  */
 record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds, Duration elapsed, String output) {
 
-    /** One line per figure, aligned. Rows resumed, truncated or set aside are omitted if there are none. */
+    /** One line per figure, aligned. Rows resumed, truncated, set aside or in no pair are omitted if there are none. */
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
@@ -44,10 +44,11 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
                                     .collect(Collectors.joining(", ", " (", ")")));
         }
         if (manifest.unreferenced() != null) {
-            new TreeMap<>(manifest.unreferenced())
-                    .forEach((modality, rows) -> report.add(
-                            "unreferenced",
-                            rows(rows) + " of '" + modality + "' " + (rows == 1 ? "is" : "are") + " in no pair"));
+            Map<String, Long> unreferenced = new TreeMap<>(manifest.unreferenced());
+            unreferenced.values().removeIf(rows -> rows == 0);
+            unreferenced.forEach((modality, rows) -> report.add(
+                    "unreferenced",
+                    rows(rows) + " of '" + modality + "' " + (rows == 1 ? "is" : "are") + " in no pair"));
         }
         Manifest.Update update = manifest.update();
         if (update != null && update.left() > 0) {

@@ -1,5 +1,6 @@
 package dev.braid.report;
 
+import dev.braid.spark.Exchanges.Exchange;
 import dev.braid.spark.Figures;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
@@ -49,6 +50,7 @@ public record RunFacts(
      * @param tokens of these rows
      * @param finishedRows rows that an earlier run, which was stopped, had fused
      * @param multiplyAdds of all matrix products
+     * @param exchanges what moved between tasks
      */
     public record Work(
             long expectedRows,
@@ -57,7 +59,8 @@ public record RunFacts(
             long finishedRows,
             long multiplyAdds,
             List<StageCost> stages,
-            Figures figures) {}
+            Figures figures,
+            List<Exchange> exchanges) {}
 
     /**
      * A setting.

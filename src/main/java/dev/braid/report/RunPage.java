@@ -70,6 +70,7 @@ public final class RunPage {
         rows.badRows(begin);
         rows.modalities(begin);
         work.stages(begin);
+        work.exchanges(begin);
         work.memory(begin);
         audit(begin.apply("audit", "Audit"));
         settings(begin.apply("settings", "Settings"));
@@ -108,7 +109,17 @@ public final class RunPage {
             message.lines().forEach(part -> box.add("p", part));
         });
         Html nav = header.add("nav").with("aria-label", "Sections");
-        List.of("summary", "throughput", "lengths", "bad-rows", "modalities", "stages", "memory", "audit", "settings")
+        List.of(
+                        "summary",
+                        "throughput",
+                        "lengths",
+                        "bad-rows",
+                        "modalities",
+                        "stages",
+                        "exchanges",
+                        "memory",
+                        "audit",
+                        "settings")
                 .forEach(id -> nav.add("a", id.replace('-', ' ')).with("href", "#" + id));
     }
 

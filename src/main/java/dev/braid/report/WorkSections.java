@@ -1,6 +1,7 @@
 package dev.braid.report;
 
 import dev.braid.report.RunFacts.Work;
+import dev.braid.spark.Exchanges.Exchange;
 import dev.braid.spark.JvmSettings;
 import dev.braid.spark.Memory;
 import dev.braid.spark.MemoryPeak;
@@ -113,6 +114,28 @@ final class WorkSections {
 
     private static List<String> row(String name, double seconds, double share, Double gflops) {
         return List.of(name, Words.decimal(seconds), Words.percent(share), gflops == null ? "" : Words.decimal(gflops));
+    }
+
+    void exchanges(BiFunction<String, String, Section> begin) {
+        Section section = begin.apply("exchanges", "Exchanges");
+        List<Exchange> all = work.exchanges();
+        if (all.isEmpty()) {
+            section.note("Nothing moved between tasks: each fused the rows that it read.");
+            return;
+        }
+        List<List<String>> rows = new ArrayList<>();
+        all.forEach(each -> rows.add(exchange(each.step(), each.rows(), each.bytes())));
+        rows.add(exchange(
+                "total",
+                all.stream().mapToLong(Exchange::rows).sum(),
+                all.stream().mapToLong(Exchange::bytes).sum()));
+        section.paragraph(
+                        "What moved between tasks, in the order of time: rows, and bytes as Spark wrote them, compressed.")
+                .table(List.of("Step", "Rows", "Bytes"), rows);
+    }
+
+    private static List<String> exchange(String step, long rows, long bytes) {
+        return List.of(step, Words.count(rows), Words.count(bytes));
     }
 
     /**

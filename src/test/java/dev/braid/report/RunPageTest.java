@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.braid.model.Stage;
 import dev.braid.report.RunFacts.Setting;
 import dev.braid.report.RunFacts.Work;
+import dev.braid.spark.Exchanges.Exchange;
 import dev.braid.spark.Figures;
 import dev.braid.spark.InputFile;
 import dev.braid.spark.JvmSettings;
@@ -149,6 +150,14 @@ class RunPageTest {
                 .contains("\"bars\":[{\"from\":1,\"to\":10,");
     }
 
+    @Test
+    void whatMovedBetweenTasksIsListed() throws IOException {
+        assertThat(page(facts(4, 50, 2, true, 0, Map.of())))
+                .contains("fuse pairs, images into fused</th><td>1,500</td><td>3,145,728</td>")
+                .contains("total</th><td>3,000</td><td>3,166,208</td>");
+        assertThat(page(facts(4, 50, 2, true, 10, Map.of()))).contains("Nothing moved between tasks");
+    }
+
     /** To look at. */
     private static String keep(String name, String page) throws IOException {
         Path directory = Files.createDirectories(Path.of("target/report-pages"));
@@ -214,7 +223,18 @@ class RunPageTest {
                         stage == Stage.ATTENTION ? 30_000_000L : 0))
                 .toList();
         return new Work(
-                1000, figures.lengths().rows(), figures.lengths().tokens(), finished, 30_000_000L, stages, figures);
+                1000,
+                figures.lengths().rows(),
+                figures.lengths().tokens(),
+                finished,
+                30_000_000L,
+                stages,
+                figures,
+                finished > 0
+                        ? List.of()
+                        : List.of(
+                                new Exchange("check the keys of pairs", 1_500, 20_480),
+                                new Exchange("fuse pairs, images into fused", 1_500, 3 << 20)));
     }
 
     private static MemoryPlan memory() {

@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.apache.spark.sql.functions.col;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.spark.Exchanges.Exchange;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -183,5 +185,36 @@ class PairsTest {
             size++;
         }
         return size;
+    }
+
+    /** Of 10 rows of 50 kB and 200 of 1 kB, one of each in 200 pairs, the small ones move once. */
+    @Test
+    void theHeaviestModalityDoesNotMoveAndOthersOnce() throws Exception {
+        golden = GoldenTable.read("seed-small");
+        pairs(1, GoldenTable.BINARY);
+        Dataset<Row> numbers = spark.range(200).toDF("n");
+        pairs = numbers.selectExpr(
+                "'k' || n as pair", "int(n) as note", "'p-' || n % 10 as visual_id", "'p-' || n as text_id");
+        features.put("visual", binary(numbers.where("n < 10"), "visual", 50_000));
+        features.put("text", binary(numbers, "text", 1000));
+        FeatureTables tables = open();
+        AuditedKeys keys = tables.audit(policy);
+        PairedTable paired = tables.pair(partitions, keys);
+        try (Exchanges exchanges = Exchanges.listen(spark.sparkContext())) {
+            assertThat(paired.storedRows().count()).isEqualTo(200);
+            JavaSparkContext.fromSparkContext(spark.sparkContext())
+                    .sc()
+                    .listenerBus()
+                    .waitUntilEmpty();
+            assertThat(exchanges.all().stream().mapToLong(Exchange::bytes).sum())
+                    .isBetween(200_000L, 260_000L);
+        }
+    }
+
+    private static Dataset<Row> binary(Dataset<Row> numbers, String name, int bytes) {
+        // Digests do not compress.
+        String value =
+                "unhex(array_join(transform(sequence(1, " + bytes / 32 + "), i -> sha2(n || ' ' || i, 256)), ''))";
+        return numbers.selectExpr("'p-' || n as " + name + "_of", value + " as " + name);
     }
 }
