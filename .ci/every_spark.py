@@ -168,10 +168,12 @@ def write_table(directory, columns, **options):
 def run(name, form, way, key, keep, selection=None, emit="pooled,tokens", table="paired"):
     """A run by its name, with what it needs to be looked at."""
     command = ["fuse", "--model", "../model", "--key", key, "--keep", ",".join(keep), "--emit", emit]
-    if way == "joined":
+    if way in ("joined", "pairs"):
         command += [word for modality in MODALITIES for word in ("--features", f"{modality}=../{modality}")]
     else:
         command += ["--paired", f"../{table}"]
+    if way == "pairs":  # of each row with itself
+        command += ["--pairs", f"../{table}", *(word for modality in MODALITIES for word in ("--pair", f"{modality}={key}"))]
     if way == "shuffle":
         command += ["--partitions", "2"]
     for modality in MODALITIES:
@@ -184,13 +186,18 @@ def run(name, form, way, key, keep, selection=None, emit="pooled,tokens", table=
 
 
 def runs(keys, kept):
-    """Every form in every way, some masked; all kept columns in every way; a join on a key of every type; old instants."""
+    """Every form in every way, some masked; all kept columns in every way; a join on a key of every type; old instants;
+    pairs, with references of some types."""
     found = []
     for i, form in enumerate(FORMS):
         found += [run(f"{form}-{way}", form, way, "key_string", kept if i == 0 else ["row"]) for way in WAYS]
         way, selection = WAYS[i % 3], SELECTIONS[(i + i // 3) % 3]
         found.append(run(f"{form}-{selection}-{way}", form, way, "key_string", ["row"], selection))
     found += [run(key, "binary16", "joined", key, ["row"], emit="pooled") for key in keys if key != "key_string"]
+    found += [run(f"pairs-{form}", form, "pairs", "key_string", ["row"]) for form in list(FORMS)[:2]]
+    found.append(run("pairs-masked", list(FORMS)[0], "pairs", "key_string", kept, SELECTIONS[0]))
+    found += [run(f"pairs-{key}", "binary16", "pairs", key, ["row"], emit="pooled")
+              for key in ("key_int64", "key_binary", "key_timestamp", "key_struct")]  # fmt: skip
     pipeline = ["pipeline", "../model", "../paired", "pipeline"]
     found.append({"name": "pipeline", "group": "pipeline", "columns": ["key_string", "row"], "command": pipeline})
     found.append(run("int96", "flat32", "scan", "key_string", ["row", "timestamp"], table="int96"))

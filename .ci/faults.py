@@ -6,6 +6,7 @@ grow       the same while it publishes an update into a table
 random     kill -9 of the driver at ten random moments, or a share of them, some over an older table
 pair       two runs with one output; SIGTERM and SIGINT; the same command again
 quarantine broken rows of every reason, and a kill in between
+references pairs that refer to feature tables, half of them to one row; a kill in between; bad references
 inputs     files cut, damaged, replaced and removed; schemas that differ; full disks (as root)
 cluster    kill -9 of executors (during a join too), a worker and the driver of a standalone cluster, with speculation
 hdfs       a run, kills, two runs at once and an audit on HDFS; the driver halts while it replaces or updates a table
@@ -24,12 +25,14 @@ import faults_in_place
 import faults_inputs
 import faults_keys
 import faults_kills
+import faults_references
 import faults_rows
 import faults_s3
 from faults_runs import counts, prepare
 
 CHECKS = {
     "steps": faults_kills.steps, "partitions": faults_in_place.partitions, "grow": faults_in_place.grow, "random": faults_kills.moments, "pair": faults_kills.pair, "quarantine": faults_rows.quarantine,
+    "references": faults_references.references,
     "inputs": faults_inputs.inputs, "cluster": faults_cluster.cluster, "hdfs": faults_hdfs.hdfs, "s3": faults_s3.s3, "keys": faults_keys.keys,
 }  # fmt: skip
 
