@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from braid.exporter import export
     from braid.golden import example_table
     from braid.jar import jar_path
+    from braid.pairs import join_features
     from braid.session import inspect, plain_errors, verify
     from braid.transformer import FusionTransformer, fuse
     from braid.vectors import Vectors, read_vectors
@@ -28,6 +29,7 @@ __all__ = [
     "fuse",
     "inspect",
     "jar_path",
+    "join_features",
     "plain_errors",
     "read_vectors",
     "verify",
@@ -43,6 +45,7 @@ _HOMES = {
     "fuse": "transformer",
     "inspect": "session",
     "jar_path": "jar",
+    "join_features": "pairs",
     "plain_errors": "session",
     "read_vectors": "vectors",
     "verify": "session",

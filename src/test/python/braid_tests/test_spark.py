@@ -81,6 +81,35 @@ def test_a_transformer_stands_in_a_pipeline_that_is_saved_and_loaded(pairs: Data
     assert dict(fusion.transform(pairs).dtypes)["fused"] == "vector"
 
 
+def test_pairs_are_fused_with_the_features_they_refer_to(spark: SparkSession, pairs: DataFrame) -> None:
+    """Each picture with the texts of all: those of its own row have PyTorch's numbers."""
+    demo = spark.read.parquet(str(DEMO / "pairs.parquet"))
+    features = {m: pairs.select("codepoints", m) for m in ("text", "visual")}
+    own = pairs.selectExpr("codepoints as picture", "codepoints as words", "true as same")
+    others = demo.selectExpr("codepoints as picture", "'1F436' as words", "false as same")
+    joined = braid.join_features(
+        own.union(others), features, pair={"text": "words", "visual": "picture"}, id={m: "codepoints" for m in features}
+    )
+    assert joined.columns == ["picture", "words", "same", "text", "visual"]
+    fused = braid.fuse(joined, MODEL, dtype=HALVES).select("picture", "words", "same", "fused").collect()
+    assert len(fused) == 390 + 1508
+    assert_expected({row.picture: np.array(row.fused) for row in fused if row.same}, 2e-5)
+    dogs = {row.picture: row.fused for row in fused if row.words == "1F436"}
+    assert all(row.fused == dogs[row.picture] for row in fused if row.words == "1F436")
+    keywords = spark.read.parquet(str(DEMO / "keywords.parquet"))
+    tables = {"text": keywords, "visual": features["visual"]}
+    spoken = braid.join_features(demo, tables, pair={"text": "keyword", "visual": "codepoints"})
+    assert braid.fuse(spoken, MODEL, dtype=HALVES).count() == 1508
+
+
+def test_features_that_cannot_be_joined_are_named(pairs: DataFrame) -> None:
+    with pytest.raises(braid.BraidError) as failure:
+        braid.join_features(pairs, {"visual": pairs, "text": pairs}, pair={"visual": "nosuch", "audio": "codepoints"})
+    assert "modality 'audio': expected a table in features, got none" in str(failure.value)
+    assert "modality 'text': expected a column in pair, got none" in str(failure.value)
+    assert "modality 'visual': expected column 'nosuch' in the pairs" in str(failure.value)
+
+
 def test_what_is_wrong_is_said_in_one_message_without_a_trace(pairs: DataFrame) -> None:
     with pytest.raises(braid.BraidError, match="'vectors': expected .*, got 'float8'") as failure:
         braid.fuse(pairs, MODEL, dtype=HALVES, vectors="float8", precision="fp8")

@@ -40,7 +40,7 @@ final class Repeats {
             }
         }
         last = sequences;
-        row.remember();
+        decoder.remember(row);
     }
 
     private boolean isRepeated(StoredRow row, Sequences decoded, int modality) {

@@ -85,6 +85,11 @@ final class RowDecoder implements Serializable {
         return decoders.size();
     }
 
+    /** The next row is compared with this one. */
+    void remember(StoredRow row) {
+        decoders.forEach(decoder -> decoder.remember(row));
+    }
+
     /** Whether a row has the features of the row that was remembered in a modality; its mask or length may differ. */
     boolean repeats(StoredRow row, int modality) {
         return decoders.get(modality).repeats(row);

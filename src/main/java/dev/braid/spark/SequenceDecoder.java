@@ -40,6 +40,11 @@ final class SequenceDecoder implements Serializable {
         return row.isNullAt(ordinal);
     }
 
+    /** The next row is compared with this one. */
+    void remember(StoredRow row) {
+        row.remember(ordinal);
+    }
+
     /** Whether the row has the features of the row that was remembered; its mask or length may differ. */
     boolean repeats(StoredRow row) {
         return !isMissing(row) && row.repeats(ordinal, type);

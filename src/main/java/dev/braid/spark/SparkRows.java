@@ -158,7 +158,7 @@ final class SparkRows {
         PlannedRows(Iterator<InternalRow> rows, DataType[] types, int carried) {
             this.rows = rows;
             this.toUnsafe = UnsafeProjection.create(types);
-            this.row = new PlannedRow(UnsafeProjection.create(Arrays.copyOf(types, carried)));
+            this.row = new PlannedRow(UnsafeProjection.create(Arrays.copyOf(types, carried)), types.length);
         }
 
         @Override
@@ -264,13 +264,17 @@ final class SparkRows {
         }
 
         @Override
-        void remember() {
-            remembered = features == null ? -1 : number;
+        void remember(int ordinal) {
+            if (ordinal < pairColumns) {
+                pair.remember(ordinal);
+            } else {
+                remembered = features == null ? -1 : number;
+            }
         }
 
         @Override
         boolean repeats(int ordinal, FeatureType type) {
-            return ordinal >= pairColumns && number == remembered;
+            return ordinal < pairColumns ? pair.repeats(ordinal, type) : number == remembered;
         }
     }
 
@@ -307,9 +311,29 @@ final class SparkRows {
 
     private static final class PlannedRow extends SparkRow {
         private UnsafeRow values;
+        /** By ordinal; null where nothing is remembered. */
+        private final Value[] remembered;
 
-        PlannedRow(UnsafeProjection carried) {
+        PlannedRow(UnsafeProjection carried, int columns) {
             super(carried);
+            this.remembered = new Value[columns];
+        }
+
+        /** The row's memory is used again, so a value is copied once it begins like the one before it. */
+        @Override
+        void remember(int ordinal) {
+            if (values.isNullAt(ordinal)) {
+                remembered[ordinal] = null;
+            } else if (remembered[ordinal] == null) {
+                remembered[ordinal] = new Value(view(ordinal));
+            } else {
+                remembered[ordinal].become(view(ordinal));
+            }
+        }
+
+        @Override
+        boolean repeats(int ordinal, FeatureType type) {
+            return remembered[ordinal] != null && remembered[ordinal].equals(view(ordinal));
         }
 
         @Override
@@ -380,6 +404,43 @@ final class SparkRows {
         }
     }
 
+    /** A value as Spark stores it, of which the beginning is kept, and all if the next one begins alike. */
+    private static final class Value {
+        private static final int BEGINNING = 64;
+
+        private UTF8String beginning;
+        private int length;
+        /** Null where it is not kept. */
+        private UTF8String whole;
+
+        Value(UTF8String value) {
+            keep(value);
+        }
+
+        private void keep(UTF8String value) {
+            beginning = beginning(value).copy();
+            length = value.numBytes();
+            whole = null;
+        }
+
+        private static UTF8String beginning(UTF8String value) {
+            return UTF8String.fromAddress(
+                    value.getBaseObject(), value.getBaseOffset(), Math.min(BEGINNING, value.numBytes()));
+        }
+
+        void become(UTF8String value) {
+            if (length != value.numBytes() || !beginning.equals(beginning(value))) {
+                keep(value);
+            } else if (!equals(value)) {
+                whole = value.copy();
+            }
+        }
+
+        boolean equals(UTF8String value) {
+            return whole != null && whole.equals(value);
+        }
+    }
+
     private static final class ScannedRow extends SparkRow {
         private static final int NONE = -1;
 
@@ -416,7 +477,7 @@ final class SparkRows {
         }
 
         @Override
-        void remember() {
+        void remember(int ordinal) {
             remembered = row;
         }
 

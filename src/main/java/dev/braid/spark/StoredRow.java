@@ -24,16 +24,14 @@ abstract class StoredRow {
     /** Their number. */
     abstract int length(int ordinal);
 
-    /** This row was read: {@link #repeats} compares the next one with it. */
-    void remember() {}
+    /** A feature column was read: {@link #repeats} compares that of the next row with it. */
+    abstract void remember(int ordinal);
 
     /**
      * Whether a feature column, not null, holds what it held in the row that was remembered last. False where that is not
      * known: that row may not be there any more.
      */
-    boolean repeats(int ordinal, FeatureType type) {
-        return false;
-    }
+    abstract boolean repeats(int ordinal, FeatureType type);
 
     boolean isNullAt(int ordinal) {
         return values().isNullAt(ordinal);
