@@ -117,7 +117,7 @@ public final class FeatureTables {
         SparkSettings settings = SparkSettings.reading(tables.session());
         try (JobDescription opening =
                 JobDescription.of(tables.session(), "open " + JobDescription.list(List.of(pairs)))) {
-            ReferencedTables referenced = ReferencedTables.open(settings, tables, pairs, references, paths, columns);
+            ReferencedTables referenced = ReferenceCheck.open(settings, tables, pairs, references, paths, columns);
             FeatureTables opened = new FeatureTables(
                             settings, columns, referenced.sources(), List.of(referenced.pairs()), referenced, null)
                     .fitted();

@@ -194,6 +194,11 @@ record SourceTable(
         return new SourceTable(name, place, more, features, caseSensitive, all, files, rows, above);
     }
 
+    /** The same table with one of its modalities. */
+    SourceTable only(FeatureColumn feature) {
+        return new SourceTable(name, place, data, List.of(feature), caseSensitive, columns, files, rows, above);
+    }
+
     /** Every column that Spark can read; half floats as the bytes that they are read as. */
     StructType schema() {
         return new StructType(columns.stream()

@@ -74,7 +74,7 @@ final class TableInspector {
     /** The same of pairs. */
     TableInspection inspectPairs(String pairs, Map<String, Reference> references, Map<String, String> paths) {
         TableColumns own = numbered ? new TableColumns(null, columns.keep(), columns.features()) : columns;
-        ReferencedTables opened = ReferencedTables.open(settings, found, pairs, references, paths, own);
+        ReferencedTables opened = ReferenceCheck.open(settings, found, pairs, references, paths, own);
         List<SourceTable> sources = opened.sources();
         settings.fit(
                 sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and),
