@@ -1,7 +1,9 @@
 package dev.braid.spark;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
@@ -46,7 +48,7 @@ public record AuditedKeys(
     public AuditedKeys {
         tableRows = List.copyOf(tableRows);
         bad = Map.copyOf(bad);
-        unreferenced = Map.copyOf(unreferenced);
+        unreferenced = Collections.unmodifiableMap(new TreeMap<>(unreferenced)); // in one order
     }
 
     /** The same of pairs: the rows of the feature tables, and those of them that no pair refers to. */

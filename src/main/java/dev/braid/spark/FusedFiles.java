@@ -12,6 +12,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -54,14 +55,14 @@ final class FusedFiles {
     /**
      * Fuses {@code rows} and writes what is not finished in the directory yet.
      *
-     * @param repeatable whether another run would find the same rows in each partition
+     * @param division what decides, beside their number, which rows each partition has; empty if another run may find others
      * @param run without the rows that finished tasks have set aside
      * @return what all tasks wrote, in the order of the input's partitions
      * @throws InputException if a row must end the run, or too many are bad
      */
     List<Shard> write(
             JavaRDD<StoredRow> rows,
-            boolean repeatable,
+            Optional<String> division,
             OutputFiles.Grouping grouping,
             FusePartition partition,
             String directory,
@@ -75,9 +76,9 @@ final class FusedFiles {
         FileSystem files = path.getFileSystem(settings);
         // A table without rows may have no partition, and its file shows its columns.
         JavaRDD<StoredRow> partitions = rows.getNumPartitions() > 0 ? rows : spark.parallelize(List.of(), 1);
-        String plan = repeatable
-                ? SparkSettings.planDigest(session, settings, partitions.getNumPartitions(), run.id())
-                : Shard.ONCE + UUID.randomUUID();
+        String plan = division.map(how -> SparkSettings.planDigest(
+                        session, settings, partitions.getNumPartitions() + " " + how, run.id()))
+                .orElseGet(() -> Shard.ONCE + UUID.randomUUID());
         List<Shard> finished = RunDirectory.finishedShards(path, plan, files);
         Set<Integer> done = finished.stream()
                 .flatMap(shard -> shard.partitions().stream())

@@ -296,7 +296,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                     repeats.packed(batch.rows() - 1);
                     InternalRow carried = pendingRow.carried();
                     long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
-                    empty.add(new Lane.PackedRow(carried, keyHash, sourceFile.current(), sequences.truncated()));
+                    empty.add(new Lane.PackedRow(carried, keyHash, sourceFile.of(pendingRow), sequences.truncated()));
                 } else {
                     empty.add(decoder.notFinite(pendingRow, sequences));
                 }

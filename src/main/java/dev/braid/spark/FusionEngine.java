@@ -141,7 +141,7 @@ public final class FusionEngine implements AutoCloseable {
         PairedTable rows = into.paths().size() > TaskFiles.MOST_OPEN ? inOrder(paired, into) : paired;
         return target.write(
                 rows.storedRows(),
-                rows.isRepeatable(),
+                rows.isRepeatable() ? Optional.of(paired.division()) : Optional.empty(),
                 grouping,
                 partition,
                 directory,

@@ -167,9 +167,10 @@ final class KeyAudit {
                     table + "the ids in " + ids + " once ('" + side.reference().id() + "'), got ",
                     "pair",
                     " with one that occurs more than once"));
+            Column ambiguous = policy.quarantines(Reason.DUPLICATE_ID) ? counts.is(Reason.DUPLICATE_ID) : lit(false);
             all.add(new Fault(
                     Reason.MISSING_MODALITY,
-                    named.and(own.equalTo(0)),
+                    named.and(own.equalTo(0)).and(functions.not(ambiguous)),
                     lit(1L),
                     table + "every id in " + ids + " ('" + side.reference().id() + "'), got ",
                     "pair",

@@ -35,6 +35,11 @@ final class Meeting extends BaseRelation implements TableScan {
         this.carried = carried;
     }
 
+    /** What decides which pairs a partition has. */
+    String division() {
+        return side.feature().modality().name() + " " + partitions;
+    }
+
     /** The pairs, then the features that they refer to and their selection; null where they refer to none. */
     Dataset<Row> rows() {
         return pairs.sparkSession().baseRelationToDataFrame(this);

@@ -32,6 +32,8 @@ import org.apache.spark.sql.types.StructType;
 record PairPartitions(int splits, int pieces, long limit) {
     /** Each piece's task reads the split again. */
     private static final int MOST_PIECES = 16;
+    /** As a shuffle has so many. */
+    private static final int MOST_PARTITIONS = 100_000;
 
     private static final long FEWEST_PAIRS = 100;
     /** A split may have so many times the pairs of a task before it is divided. */
@@ -46,19 +48,21 @@ record PairPartitions(int splits, int pieces, long limit) {
      * @param tasks for so many there should be pairs
      */
     static PairPartitions of(int splits, ReferenceCounts counts, int tasks) {
-        int wanted = Math.max(tasks, counts.splits().size());
-        long even = UNEVEN * ((counts.pairs() + wanted - 1) / wanted);
-        long limit = Math.max(Math.max(FEWEST_PAIRS, even), (counts.mostPairs() + MOST_PIECES - 1) / MOST_PIECES);
-        return new PairPartitions(splits, (int) Math.max(1, (counts.mostPairs() + limit - 1) / limit), limit);
+        long own = Math.max(1, counts.splits().size());
+        // Where splits are too few, more tasks read them; else only uneven ones are divided.
+        long even = own < tasks ? quotient(counts.pairs(), tasks) : UNEVEN * quotient(counts.pairs(), own);
+        long most = Math.max(1, Math.min(Math.max(MOST_PIECES, quotient(tasks, own)), MOST_PARTITIONS / splits));
+        long limit = Math.max(Math.max(FEWEST_PAIRS, even), quotient(counts.mostPairs(), most));
+        return new PairPartitions(splits, (int) Math.max(1, quotient(counts.mostPairs(), limit)), limit);
+    }
+
+    /** Rounded up. */
+    private static long quotient(long dividend, long divisor) {
+        return (dividend + divisor - 1) / divisor;
     }
 
     int count() {
         return Math.multiplyExact(splits, pieces);
-    }
-
-    /** The split that a partition reads. */
-    int split(int partition) {
-        return partition % splits;
     }
 
     /**

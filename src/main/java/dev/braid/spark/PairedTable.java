@@ -159,6 +159,11 @@ public final class PairedTable {
         return repeatable;
     }
 
+    /** What decides, beside their number, which rows each partition has. */
+    String division() {
+        return meeting == null ? "" : meeting.division();
+    }
+
     /** The same rows in each partition, sorted by kept columns. */
     PairedTable sortedBy(List<String> kept) {
         Column[] order = kept.stream()

@@ -23,6 +23,7 @@ record ReferencePairing(
         ReferencedTables tables, TableColumns columns, IntFunction<KeyCounts> counts, int countTasks, int tasks)
         implements Pairing {
 
+    /** An id that occurs twice gives two rows: the audit of the keys finds it. */
     @Override
     public PairedTable all() {
         return met(tables.pairs());

@@ -196,6 +196,6 @@ final class RowDecoder implements Serializable {
     }
 
     private BadRow bad(StoredRow row, Fault fault) {
-        return new BadRow(row.carried(), keyType, fault, new SparkRows.SourceFile().current());
+        return new BadRow(row.carried(), keyType, fault, new SparkRows.SourceFile().of(row));
     }
 }

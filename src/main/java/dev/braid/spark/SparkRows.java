@@ -133,6 +133,11 @@ final class SparkRows {
             return URI.create(uri).getPath();
         }
 
+        /** The file of a row; null if it was brought together from several. */
+        String of(StoredRow row) {
+            return row.isOfOneFile() ? current() : null;
+        }
+
         /**
          * Its URI, as Spark's {@code input_file_name()} says it, a password masked; null if the thread reads none, as after a
          * shuffle.
@@ -246,6 +251,11 @@ final class SparkRows {
         @Override
         InternalRow carried() {
             return pair.carried();
+        }
+
+        @Override
+        boolean isOfOneFile() {
+            return false;
         }
 
         @Override

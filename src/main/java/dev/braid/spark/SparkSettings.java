@@ -274,14 +274,15 @@ final class SparkSettings {
      * Digest of how Spark splits an input into partitions, and of how files are written (compression, encryption).
      *
      * @param writing what {@link #writing} gives for the session
+     * @param division how many partitions there are, and what else decides which rows each has
      * @param run whose files they are
      */
-    static String planDigest(SparkSession session, Configuration writing, int partitions, String run) {
+    static String planDigest(SparkSession session, Configuration writing, String division, String run) {
         StringBuilder text = new StringBuilder(run)
                 .append(' ')
                 .append(session.version())
                 .append(' ')
-                .append(partitions)
+                .append(division)
                 .append(' ')
                 .append(session.sparkContext().defaultParallelism());
         for (String key : SPLITTING) {

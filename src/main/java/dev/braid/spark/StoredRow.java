@@ -33,6 +33,11 @@ abstract class StoredRow {
      */
     abstract boolean repeats(int ordinal, FeatureType type);
 
+    /** Whether all of it was read from the file that the thread reads. */
+    boolean isOfOneFile() {
+        return true;
+    }
+
     boolean isNullAt(int ordinal) {
         return values().isNullAt(ordinal);
     }

@@ -86,7 +86,7 @@ final class TableInspector {
         int tasks = FeatureTables.auditTasks(inputBytes, settings.shufflePartitions());
         for (int m = 0; m < opened.sides().size(); m++) {
             ReferencedTables.Side side = opened.sides().get(m);
-            sample(side.alone(), side.reference().id());
+            sample(side.alone(), null); // a row without an id is no fault, as no pair refers to it
             TableInspection.References counted =
                     opened.inspect(m, sources.get(0).rows().rows(), tasks);
             byModality.put(side.feature().modality().name(), counted);
@@ -163,7 +163,7 @@ final class TableInspector {
                 feature.column(),
                 feature.dtype(),
                 feature.selection());
-        boolean keyed = source.has(key);
+        boolean keyed = key != null && source.has(key);
         TableColumns own = new TableColumns(keyed ? key : ROW_NUMBER, List.of(), List.of(unlimited));
         try {
             return Optional.of(PairedTable.of((keyed ? source : withRowNumber(source)).data(), own));

@@ -230,6 +230,35 @@ class PairsCommandTest {
                         "double | text | codepoints | duplicate_id | refers to 2 rows of the table of 'text', expected one");
     }
 
+    /** The reason that comes first is the pair's own, whatever else it lacks; a feature row without an id is no fault. */
+    @Test
+    void aPairHasOneReasonAndAFaultyFeatureNamesNoFile() throws IOException {
+        Dataset<Row> texts = spark.read().parquet("src/demo/text.parquet").select("codepoints", "text");
+        Dataset<Row> short_ = texts.where("codepoints = '" + ids.get(5) + "'")
+                .withColumn("text", functions.expr("substr(text, 1, 7)"));
+        String more = write(
+                texts.where("codepoints != '" + ids.get(5) + "'")
+                        .union(short_)
+                        .union(texts.limit(2).withColumn("codepoints", functions.lit("twice")))
+                        .union(texts.limit(1)
+                                .withColumn("codepoints", functions.lit(null).cast("string"))),
+                "texts");
+        write(List.of(
+                pair("good", ids.get(0), ids.get(1)),
+                pair("both", "no such picture", "twice"),
+                pair("short", ids.get(0), ids.get(5))));
+        assertThat(start("inspect", "--features=text=" + more).error())
+                .contains("got one that is missing in 1 pair", "has 7 bytes")
+                .doesNotContain("expected a key");
+        assertThat(report(fuse("--features=text=" + more, ASIDE)))
+                .contains("rows          1\n", "quarantined   2 rows (duplicate_id 1, wrong_width 1)\n");
+        assertThat(spark.read()
+                        .parquet(directory.resolve("out/_quarantine").toString())
+                        .where("source_file is not null")
+                        .count())
+                .isZero();
+    }
+
     @Test
     void aPairIsFusedFromTheRest() throws IOException {
         write(List.of(

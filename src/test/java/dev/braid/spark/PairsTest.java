@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
@@ -118,12 +119,16 @@ class PairsTest {
 
     private List<Row> fused(FeatureTables tables, AuditedKeys keys) throws IOException {
         Path output = Files.createTempDirectory(directory, "fused");
+        write(tables, keys, output);
+        return spark.read().parquet(output.toString()).orderBy("pair").collectAsList();
+    }
+
+    private void write(FeatureTables tables, AuditedKeys keys, Path output) throws IOException {
         progress = FusionProgress.start(spark.sparkContext());
         OutputFiles.Grouping grouping = new OutputFiles.Grouping(OptionalInt.empty(), 1000, Partitioning.NONE);
         try (FusionEngine engine = FusionEngine.open(spark, golden.checkpoint(), Optional.empty(), config())) {
             engine.write(tables.pair(partitions, keys), output.toString(), "run", keys, grouping, progress);
         }
-        return spark.read().parquet(output.toString()).orderBy("pair").collectAsList();
     }
 
     /** The same of a table that joins them first. */
@@ -185,6 +190,68 @@ class PairsTest {
             size++;
         }
         return size;
+    }
+
+    /** A run goes on only from files of the same division, even where another has as many partitions. */
+    @Test
+    void anotherDivisionIntoAsManyPartitionsBeginsAnew() throws IOException {
+        golden = GoldenTable.read("seed-small");
+        pairs(1000, GoldenTable.BINARY);
+        FeatureTables tables = open();
+        AuditedKeys keys = tables.audit(policy);
+        Map<Integer, Integer> byCount = new HashMap<>();
+        int other = 2;
+        while (byCount.put(tables.pair(OptionalInt.of(other), keys).storedRows().getNumPartitions(), other) == null) {
+            other++;
+        }
+        int tasks = other - 1;
+        assertThat(tables.pair(OptionalInt.of(tasks), keys).storedRows().getNumPartitions())
+                .isEqualTo(tables.pair(OptionalInt.of(other), keys).storedRows().getNumPartitions());
+        partitions = OptionalInt.of(tasks);
+        Path output = Files.createTempDirectory(directory, "fused");
+        write(tables, keys, output);
+        try (Stream<Path> records = Files.list(output.resolve("_shards"))) {
+            for (Path record : records.sorted().skip(2).toList()) {
+                Files.delete(record);
+            }
+        }
+        partitions = OptionalInt.of(other);
+        write(tables, keys, output);
+        long rows = 0;
+        for (Shard shard : RunDirectory.shards(
+                new org.apache.hadoop.fs.Path(output.toString()),
+                new org.apache.hadoop.fs.Path(output.toString())
+                        .getFileSystem(spark.sparkContext().hadoopConfiguration()))) {
+            rows += shard.rows();
+        }
+        assertThat(progress.finishedRows()).isZero();
+        assertThat(progress.rows()).isEqualTo(1000);
+        assertThat(rows).isGreaterThanOrEqualTo(1000);
+    }
+
+    @Test
+    void partitionsAreAsManyAsTasksAskForAndNoMoreThanAShuffleTakes() {
+        ReferenceCounts one = new ReferenceCounts(10, 0, List.of(new ReferenceCounts.SplitPairs(0, 1_000_000)));
+        assertThat(PairPartitions.of(1, one, 8).count()).isEqualTo(8);
+        assertThat(PairPartitions.of(1, one, 400).count()).isEqualTo(400);
+        List<ReferenceCounts.SplitPairs> splits = new ArrayList<>();
+        for (int split = 0; split < 16; split++) {
+            splits.add(new ReferenceCounts.SplitPairs(split, 62_500));
+        }
+        ReferenceCounts even = new ReferenceCounts(1600, 0, splits);
+        assertThat(PairPartitions.of(16, even, 8).count()).isEqualTo(16);
+        assertThat(PairPartitions.of(16, even, 400).count()).isEqualTo(400);
+        splits.set(3, new ReferenceCounts.SplitPairs(3, 10_000_000));
+        assertThat(PairPartitions.of(16, new ReferenceCounts(1600, 0, splits), 8)
+                        .pieces())
+                .isEqualTo(8);
+        splits.clear();
+        for (int split = 0; split < 100_000; split++) {
+            splits.add(new ReferenceCounts.SplitPairs(split, split == 0 ? 1_000_000 : 10));
+        }
+        assertThat(PairPartitions.of(100_000, new ReferenceCounts(1_000_000, 0, splits), 8)
+                        .count())
+                .isEqualTo(100_000);
     }
 
     /** Of 10 rows of 50 kB and 200 of 1 kB, one of each in 200 pairs, the small ones move once. */

@@ -134,7 +134,7 @@ class SparkSettingsTest {
                 });
         spark.conf().set("parquet.encryption.key.access.token", "renewed");
         assertThat(planDigest()).isEqualTo(plan);
-        assertThat(SparkSettings.planDigest(spark, SparkSettings.writing(spark), 3, "other"))
+        assertThat(SparkSettings.planDigest(spark, SparkSettings.writing(spark), "3", "other"))
                 .isNotEqualTo(plan);
     }
 
@@ -168,6 +168,6 @@ class SparkSettingsTest {
     }
 
     private String planDigest() {
-        return SparkSettings.planDigest(spark, SparkSettings.writing(spark), 3, "run");
+        return SparkSettings.planDigest(spark, SparkSettings.writing(spark), "3", "run");
     }
 }
