@@ -193,6 +193,34 @@ public final class Batch {
         }
     }
 
+    /** Takes a run of packed tokens. */
+    public interface Run {
+        /** The {@code count} tokens from index {@code first} on. */
+        void of(int first, int count);
+    }
+
+    /** The tokens that are no copies, in runs as long as they are. */
+    public void own(Run each) {
+        int first = 0;
+        int end = 0;
+        for (int row = 0; row < rows; row++) {
+            end += leadingTokens;
+            for (int m = 0; m < modalities; m++) {
+                int count = tokens(row, m);
+                if (sources[row * modalities + m] != OWN) {
+                    if (end > first) {
+                        each.of(first, end - first);
+                    }
+                    first = end + count;
+                }
+                end += count;
+            }
+        }
+        if (end > first) {
+            each.of(first, end - first);
+        }
+    }
+
     private int firstToken(int row, int modality) {
         int first = firstTokens[row] + leadingTokens;
         for (int m = 0; m < modality; m++) {

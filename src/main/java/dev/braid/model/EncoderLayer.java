@@ -13,13 +13,23 @@ import dev.braid.kernel.Norm;
  * 2002.04745, figure 1b): {@code x = x + attention(norm1(x))}, then {@code x = x + feedForward(norm2(x))}.
  */
 final class EncoderLayer {
+    /** Whether it reads projected tokens, of which copies are alike. */
+    private final boolean isFirst;
+
     private final boolean normFirst;
     private final SelfAttention attention;
     private final Norm norm1;
     private final FeedForward feedForward;
     private final Norm norm2;
 
-    private EncoderLayer(boolean normFirst, SelfAttention attention, Norm norm1, FeedForward feedForward, Norm norm2) {
+    private EncoderLayer(
+            boolean isFirst,
+            boolean normFirst,
+            SelfAttention attention,
+            Norm norm1,
+            FeedForward feedForward,
+            Norm norm2) {
+        this.isFirst = isFirst;
         this.normFirst = normFirst;
         this.attention = attention;
         this.norm1 = norm1;
@@ -29,6 +39,7 @@ final class EncoderLayer {
 
     static EncoderLayer load(int layer, LayerWeights weights, ModelConfig config, WeightPacker packer) {
         return new EncoderLayer(
+                layer == 0,
                 config.normFirst(),
                 SelfAttention.load(layer, weights, config, packer),
                 packer.norm(weights.norm1()),
@@ -38,9 +49,13 @@ final class EncoderLayer {
 
     void forward(FusionWorkspace workspace) {
         int tokens = workspace.batch().tokens();
-        for (Block block : Block.split(tokens)) {
+        boolean hasCopies = isFirst && workspace.batch().repeatedTokens() > 0;
+        for (Block block : hasCopies ? workspace.ownTokens() : Block.split(tokens)) {
             Matrix hidden = workspace.hidden(block);
             attention.project(normFirst ? normed(hidden, norm1, workspace) : hidden, workspace, block);
+        }
+        if (hasCopies) {
+            workspace.repeat(workspace.queryKeyValue());
         }
         attention.attend(workspace);
         finish(workspace, tokens);
@@ -93,7 +108,9 @@ final class EncoderLayer {
     /** Of one stage of {@link #forward}, or of {@link #forwardPooled}. */
     long multiplyAdds(Stage stage, Batch batch, boolean pooledOnly) {
         return switch (stage) {
-            case ATTENTION -> attention.multiplyAdds(batch, pooledOnly);
+            case ATTENTION ->
+                attention.multiplyAdds(batch, pooledOnly)
+                        - (isFirst && !pooledOnly ? attention.projection(batch.repeatedTokens()) : 0);
             case FEED_FORWARD -> feedForward.multiplyAdds(pooledOnly ? batch.rows() : batch.tokens());
             default -> 0;
         };

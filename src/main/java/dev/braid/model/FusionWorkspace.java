@@ -208,12 +208,22 @@ public final class FusionWorkspace implements AutoCloseable {
     void begin() {
         kernels.bindThread();
         batch.finish();
-        batch.repeats((source, index, count) ->
-                kernels.copyRows(hidden, token -> index + token, hidden, token -> source + token, count));
+        repeat(hidden);
         kept = false;
         if (attentionShares != null) {
             attentionShares.clear();
         }
+    }
+
+    /** Copies the rows of tokens that are repeated to where they belong. */
+    void repeat(Matrix tokens) {
+        batch.repeats((source, index, count) ->
+                kernels.copyRows(tokens, token -> index + token, tokens, token -> source + token, count));
+    }
+
+    /** Blocks of the tokens that are no copies. */
+    List<Block> ownTokens() {
+        return Block.own(batch, hidden.rows());
     }
 
     /** Whether pooled vectors are all that is read, and each is made of one token. */

@@ -103,6 +103,11 @@ final class SelfAttention {
         }
     }
 
+    /** Multiply-adds of {@link #project} for so many tokens. */
+    long projection(int tokens) {
+        return 3L * tokens * hiddenSize * hiddenSize;
+    }
+
     long multiplyAdds(Batch batch, boolean pooledOnly) {
         long queries = pooledOnly ? batch.rows() : batch.tokens();
         long linear = (queries * (output == null ? 1 : 2) + 2L * batch.tokens()) * hiddenSize * hiddenSize;

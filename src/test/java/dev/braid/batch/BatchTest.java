@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Example;
@@ -142,6 +143,21 @@ class BatchTest {
                         .isEqualTo(new Taken(0, LAST_POSITION - t, value(0, 0, 3 * t)));
             }
         }
+        List<Integer> own = new ArrayList<>();
+        batch.own((first, count) -> {
+            assertThat(count).isPositive();
+            assertThat(own).doesNotContain(first - 1, first + count); // as long as it is
+            IntStream.range(first, first + count).forEach(own::add);
+        });
+        List<Integer> expected = new ArrayList<>();
+        for (int r = 0; r < batch.rows(); r++) {
+            int row = r;
+            int start = batch.firstToken(row) + leadingTokens;
+            IntStream.range(batch.firstToken(row), batch.firstToken(row + 1))
+                    .filter(token -> batch.tokens(row, 0) == 0 || row == 0 || token < start || token >= start + 3)
+                    .forEach(expected::add);
+        }
+        assertThat(own).isEqualTo(expected);
         assertThat(batch.modalityTokens(0)).isEqualTo(3 * batch.rows());
         assertThat(batch.repeatedTokens(0)).isEqualTo(3 * (batch.rows() - 1));
         batch.clear();
