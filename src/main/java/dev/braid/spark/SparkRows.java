@@ -343,7 +343,7 @@ final class SparkRows {
 
         @Override
         boolean repeats(int ordinal, FeatureType type) {
-            return remembered[ordinal] != null && remembered[ordinal].equals(view(ordinal));
+            return remembered[ordinal] != null && remembered[ordinal].isSame(view(ordinal));
         }
 
         @Override
@@ -441,12 +441,12 @@ final class SparkRows {
         void become(UTF8String value) {
             if (length != value.numBytes() || !beginning.equals(beginning(value))) {
                 keep(value);
-            } else if (!equals(value)) {
+            } else if (!isSame(value)) {
                 whole = value.copy();
             }
         }
 
-        boolean equals(UTF8String value) {
+        boolean isSame(UTF8String value) {
             return whole != null && whole.equals(value);
         }
     }
