@@ -107,7 +107,7 @@ class OptionsFileTest {
                         + " 'help' (the nearest is 'keep'),"
                         + " 'max-token' (the nearest is 'max-tokens'),"
                         + " 'model.visual' (the nearest is 'model'),"
-                        + " 'options' (the nearest is 'paired')\n");
+                        + " 'options' (the nearest is 'pairs')\n");
     }
 
     @Test

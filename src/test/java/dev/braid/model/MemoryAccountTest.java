@@ -58,9 +58,9 @@ class MemoryAccountTest {
     @Test
     void theArraysOfAWorkspaceAreCountedByHand() {
         ModelConfig model = model(8, 2, 16, 1);
-        assertThat(FusionWorkspace.heapBytes(model, 20, Set.of())).isEqualTo(4 * (21 + 40));
+        assertThat(FusionWorkspace.heapBytes(model, 20, Set.of())).isEqualTo(4 * (21 + 80));
         assertThat(FusionWorkspace.heapBytes(model, 20, Set.of(Readout.ATTENTION)))
-                .isEqualTo(4 * (21 + 40) + 8 * 42 + 4 * 20);
+                .isEqualTo(4 * (21 + 80) + 8 * 42 + 4 * 20);
     }
 
     @ParameterizedTest
