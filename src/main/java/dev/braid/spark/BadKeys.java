@@ -19,7 +19,7 @@ final class BadKeys implements Serializable {
     private final DataType key;
     private final String column;
     private final List<String> modalities;
-    private final ArrayList<Referring> references;
+    private final List<Referring> references;
     private final String runId;
 
     /**
@@ -37,7 +37,7 @@ final class BadKeys implements Serializable {
      * @param references of pairs, by modality; none where tables have the key themselves
      */
     BadKeys(DataType key, String column, List<String> modalities, List<Referring> references, String runId) {
-        this.references = new ArrayList<>(references);
+        this.references = List.copyOf(references);
         this.key = key;
         this.column = column;
         this.modalities = List.copyOf(modalities);

@@ -126,10 +126,20 @@ public final class FeatureTables {
         }
     }
 
-    /** Reads rows of these sizes. */
     private FeatureTables fitted() {
-        settings.fit(rows(), inputs().stream().map(InputFile::bytes).toList());
+        fit(settings, sources);
         return this;
+    }
+
+    /** Fits the reader to the rows of these tables. */
+    static void fit(SparkSettings settings, List<SourceTable> sources) {
+        settings.fit(
+                rows(sources),
+                files(sources).stream().distinct().map(InputFile::bytes).toList());
+    }
+
+    private static Footers.Rows rows(List<SourceTable> sources) {
+        return sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and);
     }
 
     /** The features to read from each path, with a problem for every modality that has none, or that is none. */
@@ -441,7 +451,7 @@ public final class FeatureTables {
 
     /** What the footers of all files say. */
     private Footers.Rows rows() {
-        return sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and);
+        return rows(sources);
     }
 
     /** The size of what is fused: of all files or, where pairs refer to features, of these for each pair. */

@@ -4,13 +4,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SQLContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.sources.BaseRelation;
 import org.apache.spark.sql.sources.PrunedScan;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
@@ -18,9 +17,8 @@ import org.apache.spark.sql.types.StructType;
 
 /**
  * A fused table as Spark plans it: which columns it has, and, once a query needs some of them, the rows with these alone.
- * Spark's public data source interface; without conversion its rows are those of Spark's own memory.
  */
-final class FusedRelation extends BaseRelation implements PrunedScan {
+final class FusedRelation extends RowsRelation implements PrunedScan {
     private final FusionEngine engine;
     private final PairedTable paired;
     private final List<StructField> carried;
@@ -35,6 +33,7 @@ final class FusedRelation extends BaseRelation implements PrunedScan {
      * @param carried the columns that the output carries, by name and in order: all that the paired table does
      */
     FusedRelation(FusionEngine engine, PairedTable paired, List<String> carried, FusionProgress progress) {
+        super(paired.rows().sparkSession());
         this.engine = engine;
         this.paired = paired;
         this.carried = carried.stream()
@@ -46,26 +45,15 @@ final class FusedRelation extends BaseRelation implements PrunedScan {
     }
 
     @Override
-    public SQLContext sqlContext() {
-        return paired.rows().sparkSession().sqlContext();
-    }
-
-    @Override
     public StructType schema() {
         return new StructType(Stream.concat(carried.stream(), fused.stream().map(FusedColumn::field))
                 .toArray(StructField[]::new));
     }
 
     @Override
-    public boolean needConversion() {
-        return false;
-    }
-
-    @Override
-    @SuppressWarnings("unchecked") // what "needConversion" false means: rows of Spark's memory under the type of others
     public RDD<Row> buildScan(String[] required) {
-        RDD<?> rows = Arrays.stream(required).anyMatch(name -> fusedIndex(name) >= 0) ? fuse(required) : pass(required);
-        return (RDD<Row>) rows;
+        boolean fuses = Arrays.stream(required).anyMatch(name -> fusedIndex(name) >= 0);
+        return unconverted(fuses ? fuse(required) : pass(required));
     }
 
     private int fusedIndex(String name) {
@@ -83,15 +71,15 @@ final class FusedRelation extends BaseRelation implements PrunedScan {
     }
 
     /** Rows of which no fused column is needed. */
-    private RDD<InternalRow> pass(String[] required) {
+    private JavaRDD<InternalRow> pass(String[] required) {
         String[] names = paired.rows().columns();
         Column[] columns = Arrays.stream(required)
                 .map(name -> functions.col(names[pairedIndex(name)]))
                 .toArray(Column[]::new);
-        return SparkRows.internal(paired.rows().select(columns)).rdd();
+        return SparkRows.internal(paired.rows().select(columns));
     }
 
-    private RDD<InternalRow> fuse(String[] required) {
+    private JavaRDD<InternalRow> fuse(String[] required) {
         int keys = paired.columns().key() == null ? 0 : 1;
         List<Integer> kept = new ArrayList<>();
         List<Integer> places = new ArrayList<>();
@@ -114,8 +102,6 @@ final class FusedRelation extends BaseRelation implements PrunedScan {
         List<DataType> types =
                 pruned.carriedFields().stream().map(StructField::dataType).toList();
         FusedLayout layout = new FusedLayout(places, types, needed, ordinals, keys == 1);
-        return pruned.storedRows()
-                .mapPartitions(engine.partition(pruned, layout, progress))
-                .rdd();
+        return pruned.storedRows().mapPartitions(engine.partition(pruned, layout, progress));
     }
 }

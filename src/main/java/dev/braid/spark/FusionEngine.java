@@ -189,7 +189,7 @@ public final class FusionEngine implements AutoCloseable {
             throw new IllegalArgumentException("expected the columns that the engine was opened for, "
                     + config.columns() + ", got " + paired.columns());
         }
-        return paired.rows().sparkSession().baseRelationToDataFrame(new FusedRelation(this, paired, carried, progress));
+        return new FusedRelation(this, paired, carried, progress).table();
     }
 
     /** The columns of the rows that {@link #write} gives of a paired table. */

@@ -7,8 +7,6 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SQLContext;
-import org.apache.spark.sql.sources.BaseRelation;
 import org.apache.spark.sql.sources.TableScan;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
@@ -16,7 +14,7 @@ import org.apache.spark.sql.types.StructType;
 /**
  * Pairs go to the feature rows that they refer to: these are read in their own splits, each once, and do not move. Driver only.
  */
-final class Meeting extends BaseRelation implements TableScan {
+final class Meeting extends RowsRelation implements TableScan {
     private final ReferencedTables.Side side;
     private final Dataset<Row> pairs;
     private final PairPartitions partitions;
@@ -29,6 +27,7 @@ final class Meeting extends BaseRelation implements TableScan {
      * @param carried how many of their first columns the output carries
      */
     Meeting(ReferencedTables.Side side, Dataset<Row> pairs, PairPartitions partitions, int carried) {
+        super(pairs.sparkSession());
         this.side = side;
         this.pairs = pairs;
         this.partitions = partitions;
@@ -42,7 +41,7 @@ final class Meeting extends BaseRelation implements TableScan {
 
     /** The pairs, then the features that they refer to and their selection; null where they refer to none. */
     Dataset<Row> rows() {
-        return pairs.sparkSession().baseRelationToDataFrame(this);
+        return table();
     }
 
     /** The same where Spark holds them. */
@@ -50,7 +49,7 @@ final class Meeting extends BaseRelation implements TableScan {
         JavaRDD<StoredRow> features = side.storedRows();
         if (features.getNumPartitions() != partitions.splits()) {
             throw new IllegalStateException("expected features in " + partitions.splits()
-                    + " splits, as a scan of the ids" + " has them, got " + features.getNumPartitions());
+                    + " splits, as a scan of the ids has them, got " + features.getNumPartitions());
         }
         int pairColumns = pairs.schema().size();
         int featureColumns = side.columns().size();
@@ -71,11 +70,6 @@ final class Meeting extends BaseRelation implements TableScan {
     }
 
     @Override
-    public SQLContext sqlContext() {
-        return pairs.sparkSession().sqlContext();
-    }
-
-    @Override
     public StructType schema() {
         return new StructType(Stream.of(pairs.schema().fields(), side.columns().fields())
                 .flatMap(Stream::of)
@@ -83,16 +77,8 @@ final class Meeting extends BaseRelation implements TableScan {
     }
 
     @Override
-    public boolean needConversion() {
-        return false;
-    }
-
-    @Override
-    @SuppressWarnings("unchecked") // what "needConversion" false means: rows of Spark's memory under the type of others
     public RDD<Row> buildScan() {
         StructType schema = schema();
-        RDD<?> rows =
-                storedRows().mapPartitions(met -> SparkRows.values(met, schema)).rdd();
-        return (RDD<Row>) rows;
+        return unconverted(storedRows().mapPartitions(met -> SparkRows.values(met, schema)));
     }
 }

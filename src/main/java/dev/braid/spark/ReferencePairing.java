@@ -82,7 +82,7 @@ record ReferencePairing(
                 ? tables.ids(modality).repartition(countTasks, col(ReferencedTables.ID))
                 : tables.referencedInOrder(modality, countTasks);
         Dataset<Row> placed = ReferencedTables.joined(pairs, modality, ids, countTasks);
-        for (String known : List.of(ReferencedTables.PLACE, ReferencedTables.PAIRS, ReferencedTables.PAIRS_BEFORE)) {
+        for (String known : ReferencedTables.KNOWN) {
             placed = placed.withColumnRenamed(known, known + modality);
         }
         return placed;
@@ -99,15 +99,13 @@ record ReferencePairing(
         List<String> selected = new ArrayList<>(taken);
         for (String column : rows.columns()) {
             if (next.stream()
-                    .anyMatch(m -> column.equals(ReferencedTables.PLACE + m)
-                            || column.equals(ReferencedTables.PAIRS + m)
-                            || column.equals(ReferencedTables.PAIRS_BEFORE + m))) {
+                    .anyMatch(m -> ReferencedTables.KNOWN.stream().anyMatch(known -> column.equals(known + m)))) {
                 selected.add(column);
             }
         }
         selected.add(ReferencedTables.PLACE);
         Dataset<Row> own = rows;
-        for (String known : List.of(ReferencedTables.PLACE, ReferencedTables.PAIRS, ReferencedTables.PAIRS_BEFORE)) {
+        for (String known : ReferencedTables.KNOWN) {
             own = own.withColumnRenamed(known + modality, known);
         }
         return new Meeting(

@@ -36,6 +36,9 @@ final class ReferencedTables {
     /** How many pairs refer to the rows before it in its split. */
     static final String PAIRS_BEFORE = "pairs_before";
 
+    /** What a pair may learn of the row that it refers to. */
+    static final List<String> KNOWN = List.of(PLACE, PAIRS, PAIRS_BEFORE);
+
     private final SourceTable pairsTable;
     private final Dataset<Row> pairs;
     private final List<Side> sides;

@@ -46,14 +46,8 @@ final class TableInspector {
     TableInspection inspect(Map<String, String> paths) {
         Map<String, List<FeatureColumn>> byPath = FeatureTables.byPath(paths, columns, misfits);
         List<SourceTable> sources = FeatureTables.sources(settings, found, byPath, columns, misfits);
-        List<Table> tables = new ArrayList<>();
-        Footers.Rows all = Footers.Rows.NONE;
-        for (SourceTable source : sources) {
-            tables.add(new Table(source.name(), source.rows().rows(), source.schema()));
-            all = all.and(source.rows());
-        }
-        settings.fit(
-                all, FeatureTables.files(sources).stream().map(InputFile::bytes).toList());
+        List<Table> tables = tables(sources);
+        FeatureTables.fit(settings, sources);
         if (numbered) {
             sources = sources.stream().map(TableInspector::withRowNumber).toList();
         }
@@ -76,14 +70,13 @@ final class TableInspector {
         TableColumns own = numbered ? new TableColumns(null, columns.keep(), columns.features()) : columns;
         ReferencedTables opened = ReferenceCheck.open(settings, found, pairs, references, paths, own);
         List<SourceTable> sources = opened.sources();
-        settings.fit(
-                sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and),
-                FeatureTables.files(sources).stream().map(InputFile::bytes).toList());
+        FeatureTables.fit(settings, sources);
         Map<String, TableInspection.References> byModality = new LinkedHashMap<>();
         long inputBytes = FeatureTables.files(sources).stream()
                 .mapToLong(InputFile::bytes)
                 .sum();
         int tasks = FeatureTables.auditTasks(inputBytes, settings.shufflePartitions());
+        settings.shuffleInto(tasks);
         for (int m = 0; m < opened.sides().size(); m++) {
             ReferencedTables.Side side = opened.sides().get(m);
             sample(side.alone(), null); // a row without an id is no fault, as no pair refers to it
@@ -97,10 +90,13 @@ final class TableInspector {
             misfit(counted.missing(), table + "every id " + ids + ", got one that is missing in ");
             misfit(counted.ambiguous(), table + "every id " + ids + " once, got one that occurs more than once in ");
         }
-        List<Table> tables = sources.stream()
+        return inspection(tables(sources), byModality);
+    }
+
+    private static List<Table> tables(List<SourceTable> sources) {
+        return sources.stream()
                 .map(source -> new Table(source.name(), source.rows().rows(), source.schema()))
                 .toList();
-        return inspection(tables, byModality);
     }
 
     private void misfit(long pairs, String message) {

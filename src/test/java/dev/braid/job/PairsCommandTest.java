@@ -98,10 +98,11 @@ class PairsCommandTest {
                 "--id=visual=codepoints",
                 "--dtype=visual=float16",
                 "--dtype=text=float16"));
-        if (Arrays.stream(options).noneMatch(option -> option.startsWith("--features=text="))) {
-            all.add("--features=text=src/demo/text.parquet");
+        for (String modality : List.of("text", "visual")) {
+            if (Arrays.stream(options).noneMatch(option -> option.startsWith("--features=" + modality + "="))) {
+                all.add("--features=" + modality + "=src/demo/" + modality + ".parquet");
+            }
         }
-        all.add("--features=visual=src/demo/visual.parquet");
         all.addAll(Arrays.asList(options));
         return run(all.toArray(String[]::new));
     }
@@ -286,20 +287,7 @@ class PairsCommandTest {
                 .join(spark.read().parquet("src/demo/visual.parquet"), "codepoints");
         String both = write(all, "both");
         write(pairs(0, 30));
-        assertThat(report(run(
-                        "fuse",
-                        "--model=src/demo/model",
-                        "--key=pair",
-                        "--pairs=" + directory.resolve("pairs"),
-                        "--pair=visual=picture",
-                        "--pair=text=codepoints",
-                        "--id=visual=codepoints",
-                        "--features=visual=" + both,
-                        "--features=text=" + both,
-                        "--dtype=visual=float16",
-                        "--dtype=text=float16",
-                        "--no-verify",
-                        "--output=" + directory.resolve("out"))))
+        assertThat(report(fuse("--features=visual=" + both, "--features=text=" + both)))
                 .contains("rows          30\n");
         assertThat(manifest().at("/fingerprint").asText()).isEqualTo(joinedFingerprint());
         assertThat(manifest().at("/inputs")).hasSize(2);

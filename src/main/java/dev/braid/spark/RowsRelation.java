@@ -1,0 +1,43 @@
+package dev.braid.spark;
+
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SQLContext;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.sources.BaseRelation;
+
+/**
+ * Rows of Braid's as Spark plans them, through its public data source interface. They are computed once a query needs them, and
+ * are those of Spark's own memory: no value is converted.
+ */
+abstract class RowsRelation extends BaseRelation {
+    private final SparkSession session;
+
+    RowsRelation(SparkSession session) {
+        this.session = session;
+    }
+
+    /** The table that Spark sees. */
+    Dataset<Row> table() {
+        return session.baseRelationToDataFrame(this);
+    }
+
+    @Override
+    public SQLContext sqlContext() {
+        return session.sqlContext();
+    }
+
+    @Override
+    public boolean needConversion() {
+        return false;
+    }
+
+    /** The rows under the type that Spark's interface has for others. */
+    @SuppressWarnings("unchecked") // what "needConversion" false means
+    static RDD<Row> unconverted(JavaRDD<InternalRow> rows) {
+        return (RDD<Row>) (RDD<?>) rows.rdd();
+    }
+}
