@@ -7,27 +7,29 @@ import java.util.function.Consumer;
 /**
  * Rows packed side by side, in order, without one padded token: the reused container of one thread.
  *
- * <p>The packed token order is row after row and, within a row, modality after modality in the model's order, after the
- * tokens that the model itself puts first. Features are not stored: each modality streams through one {@link FeatureBlock},
- * which is handed over whenever it is full and once at the end. A sequence that an earlier row has too ({@link RepeatedTokens})
- * streams through once: {@link #repeats} says where its tokens belong.
+ * <p>A model has one stream of tokens or several, and each is packed by itself ({@link PackedTokens}). Features are not stored:
+ * each modality streams through one {@link FeatureBlock}, which is handed over when it is full and once at the end. A sequence
+ * that an earlier row has too ({@link RepeatedTokens}) is handed over once: {@link PackedTokens#repeats} says where its tokens
+ * belong.
  */
 public final class Batch {
-    private static final int OWN = -1;
+    static final int OWN = -1;
 
     private final int modalities;
-    private final int leadingTokens;
+    /** Learned tokens of a row, in all streams. */
+    private final int learned;
+
     private final int maxTokens;
     private final List<FeatureBlock> blocks;
     private final Consumer<FeatureBlock> full;
-    /** Index of a row's first packed token; one more entry than rows. */
-    private final int[] firstTokens;
-    /** Tokens of row r in modality m, at [r * modalities + m]. */
-    private final int[] lengths;
-    /** The row that has the sequence of row r in modality m already, at [r * modalities + m]; {@link #OWN} where none has. */
-    private final int[] sources;
+    private final List<PackedTokens> streams;
+    /** Per modality its stream. */
+    private final PackedTokens[] streamOf;
+    /** Tokens of modality m in the rows before row r, at [m][r]; one more entry than rows. */
+    private final int[][] firsts;
+    /** The row that has the sequence of row r in modality m already, at [m][r]; {@link #OWN} where none has. */
+    private final int[][] sources;
 
-    private final int[] modalityTokens;
     private final int[] repeatedTokens;
     private int rows;
     private boolean finished;
@@ -36,44 +38,57 @@ public final class Batch {
      * An empty batch of one workspace.
      *
      * @param blocks one per modality
-     * @param leadingTokens tokens that the model puts before a row's own, such as CLS
-     * @param maxTokens the token budget: no batch holds more tokens than this
+     * @param streams the token groups of each; a modality is in one of them
+     * @param maxTokens the token budget: no batch holds more tokens than this, those of all streams together
      * @param full takes the features of a block, which is then emptied
      */
-    public Batch(List<FeatureBlock> blocks, int leadingTokens, int maxTokens, Consumer<FeatureBlock> full) {
+    public Batch(
+            List<FeatureBlock> blocks, List<List<TokenGroup>> streams, int maxTokens, Consumer<FeatureBlock> full) {
         this.modalities = blocks.size();
-        this.leadingTokens = leadingTokens;
         this.maxTokens = maxTokens;
         this.blocks = List.copyOf(blocks);
         this.full = full;
-        int mostRows = mostRows(leadingTokens, maxTokens);
-        this.firstTokens = new int[mostRows + 1];
-        this.lengths = new int[Math.multiplyExact(mostRows, modalities)];
-        this.sources = new int[lengths.length];
-        this.modalityTokens = new int[modalities];
+        this.streams = streams.stream().map(this::packed).toList();
+        this.learned = this.streams.stream().mapToInt(PackedTokens::learned).sum();
+        this.streamOf = new PackedTokens[modalities];
+        for (PackedTokens stream : this.streams) {
+            for (TokenGroup group : stream.groups()) {
+                if (!group.isLearned()) {
+                    streamOf[group.modality()] = stream;
+                }
+            }
+        }
+        int mostRows = mostRows(learned, maxTokens);
+        this.firsts = new int[modalities][mostRows + 1];
+        this.sources = new int[modalities][mostRows];
         this.repeatedTokens = new int[modalities];
     }
 
+    /** The packed tokens of groups of this batch, in the order of a stream that joins some of its streams. */
+    public PackedTokens packed(List<TokenGroup> groups) {
+        return new PackedTokens(this, groups);
+    }
+
     /** A row may lack all modalities but one. */
-    private static int mostRows(int leadingTokens, int maxTokens) {
-        return maxTokens / (leadingTokens + 1);
+    private static int mostRows(int learned, int maxTokens) {
+        return maxTokens / (learned + 1);
     }
 
     /** Bytes of Java heap that a batch of these sizes takes. */
-    public static long heapBytes(int modalities, int leadingTokens, int maxTokens) {
-        return (1 + mostRows(leadingTokens, maxTokens) * (1L + 2L * modalities)) * Integer.BYTES;
+    public static long heapBytes(int modalities, int learned, int maxTokens) {
+        return modalities * (1 + 2L * mostRows(learned, maxTokens)) * Integer.BYTES;
     }
 
     /** Whether a row can still be added whose modalities have so many tokens together. */
     public boolean fits(int tokens) {
-        return tokens <= maxTokens - tokens() - leadingTokens;
+        return tokens <= maxTokens - tokens() - learned;
     }
 
     /**
      * Packs one row after the others.
      *
      * @param byModality one sequence per modality, without tokens for one that the row lacks, or {@link RepeatedTokens}; at least
-     *     one token together, and no more than {@link #fits fit}
+     *     one token in each stream that has no learned ones, and no more than {@link #fits fit}
      * @return false if a feature is NaN or infinite; the batch is then as it was before
      * @throws IllegalArgumentException if the row does not fit, has no token, or not a sequence per modality
      * @throws IllegalStateException if the batch must be cleared first
@@ -82,10 +97,34 @@ public final class Batch {
         if (finished) {
             throw new IllegalStateException("a finished batch takes no row until it is cleared");
         }
+        check(byModality);
+        for (int m = 0; m < modalities; m++) {
+            firsts[m][rows + 1] = firsts[m][rows] + byModality.get(m).tokens();
+        }
+        blocks.forEach(FeatureBlock::mark);
+        for (int m = 0; m < modalities; m++) {
+            if (!pack(byModality.get(m), blocks.get(m), streamOf[m].firstToken(rows, m))) {
+                // What was handed over meanwhile does no harm: the next row gets the same places.
+                blocks.forEach(FeatureBlock::rollBack);
+                return false;
+            }
+        }
+        for (int m = 0; m < modalities; m++) {
+            sources[m][rows] = OWN;
+            if (byModality.get(m) instanceof RepeatedTokens repeated) {
+                sources[m][rows] = repeated.row();
+                repeatedTokens[m] += repeated.tokens();
+            }
+        }
+        rows++;
+        return true;
+    }
+
+    private void check(List<FeatureSequence> byModality) {
         if (byModality.size() != modalities) {
             throw new IllegalArgumentException("expected " + modalities + " sequences, got " + byModality.size());
         }
-        int start = tokens() + leadingTokens;
+        int start = tokens() + learned;
         int end = start;
         for (int m = 0; m < modalities; m++) {
             FeatureSequence sequence = byModality.get(m);
@@ -103,31 +142,16 @@ public final class Batch {
         if (end == start) {
             throw new IllegalArgumentException("expected a row of at least one token, got none");
         }
-        blocks.forEach(FeatureBlock::mark);
-        int index = start;
-        for (int m = 0; m < modalities; m++) {
-            FeatureSequence sequence = byModality.get(m);
-            if (!pack(sequence, blocks.get(m), index)) {
-                // What was handed over meanwhile does no harm: the next row gets the same places.
-                blocks.forEach(FeatureBlock::rollBack);
-                return false;
+        for (PackedTokens stream : streams) {
+            int tokens = stream.learned();
+            for (TokenGroup group : stream.groups()) {
+                tokens +=
+                        group.isLearned() ? 0 : byModality.get(group.modality()).tokens();
             }
-            index += sequence.tokens();
-        }
-        for (int m = 0; m < modalities; m++) {
-            FeatureSequence sequence = byModality.get(m);
-            int at = rows * modalities + m;
-            lengths[at] = sequence.tokens();
-            modalityTokens[m] += sequence.tokens();
-            sources[at] = OWN;
-            if (sequence instanceof RepeatedTokens repeated) {
-                sources[at] = repeated.row();
-                repeatedTokens[m] += repeated.tokens();
+            if (tokens == 0) {
+                throw new IllegalArgumentException("expected a token in every stream, got none in one of them");
             }
         }
-        rows++;
-        firstTokens[rows] = end;
-        return true;
     }
 
     private boolean pack(FeatureSequence sequence, FeatureBlock block, int index) {
@@ -171,66 +195,16 @@ public final class Batch {
         rows = 0;
         finished = false;
         blocks.forEach(FeatureBlock::clear);
-        Arrays.fill(modalityTokens, 0);
         Arrays.fill(repeatedTokens, 0);
-    }
-
-    /** Takes the places of a sequence that is repeated: tokens that are there, and where else they belong. */
-    public interface Repeat {
-        /** The {@code count} packed tokens from index {@code source} on belong to {@code index} and the next ones too. */
-        void copy(int source, int index, int count);
-    }
-
-    /** Says of every repeated sequence where its tokens are, in the order of rows: once all blocks are handed over. */
-    public void repeats(Repeat each) {
-        for (int m = 0; m < modalities; m++) {
-            for (int row = 0; row < rows && repeatedTokens[m] > 0; row++) {
-                int source = sources[row * modalities + m];
-                if (source != OWN) {
-                    each.copy(firstToken(source, m), firstToken(row, m), tokens(row, m));
-                }
-            }
-        }
-    }
-
-    /** Takes a run of packed tokens. */
-    public interface Run {
-        /** The {@code count} tokens from index {@code first} on. */
-        void of(int first, int count);
-    }
-
-    /** The tokens that are no copies, in runs as long as they are. */
-    public void own(Run each) {
-        int first = 0;
-        int end = 0;
-        for (int row = 0; row < rows; row++) {
-            end += leadingTokens;
-            for (int m = 0; m < modalities; m++) {
-                int count = tokens(row, m);
-                if (sources[row * modalities + m] != OWN) {
-                    if (end > first) {
-                        each.of(first, end - first);
-                    }
-                    first = end + count;
-                }
-                end += count;
-            }
-        }
-        if (end > first) {
-            each.of(first, end - first);
-        }
-    }
-
-    private int firstToken(int row, int modality) {
-        int first = firstTokens[row] + leadingTokens;
-        for (int m = 0; m < modality; m++) {
-            first += tokens(row, m);
-        }
-        return first;
     }
 
     public int modalities() {
         return modalities;
+    }
+
+    /** The packed tokens of each stream. */
+    public List<PackedTokens> streams() {
+        return streams;
     }
 
     public int rows() {
@@ -241,42 +215,41 @@ public final class Batch {
         return rows == 0;
     }
 
-    /** All packed tokens. */
+    /** The packed tokens of all streams. */
     public int tokens() {
-        return firstTokens[rows];
-    }
-
-    /** Tokens that the model puts before a row's own. */
-    public int leadingTokens() {
-        return leadingTokens;
-    }
-
-    /** The packed index of a row's first token, a leading one where the model has them. */
-    public int firstToken(int row) {
-        return firstTokens[row];
-    }
-
-    /** A row's tokens: the leading ones and those of all modalities. */
-    public int tokens(int row) {
-        return firstTokens[row + 1] - firstTokens[row];
+        int tokens = rows * learned;
+        for (int[] ofModality : firsts) {
+            tokens += ofModality[rows];
+        }
+        return tokens;
     }
 
     /** A row's tokens of one modality. */
     public int tokens(int row, int modality) {
-        return lengths[row * modalities + modality];
+        return firsts[modality][row + 1] - firsts[modality][row];
+    }
+
+    /** Tokens of a modality in the rows before this one. */
+    int firstOfModality(int row, int modality) {
+        return firsts[modality][row];
     }
 
     /** All rows' tokens of one modality. */
     public int modalityTokens(int modality) {
-        return modalityTokens[modality];
+        return firsts[modality][rows];
     }
 
-    /** Those of them that are copied, as another row has them too. */
+    /** The row whose sequence of a modality this row repeats, or {@link #OWN}. */
+    int source(int row, int modality) {
+        return sources[modality][row];
+    }
+
+    /** Tokens of a modality that are copies, since an earlier row has them too. */
     public int repeatedTokens(int modality) {
         return repeatedTokens[modality];
     }
 
-    /** All tokens that are copied. */
+    /** All tokens that are copies. */
     public int repeatedTokens() {
         return Arrays.stream(repeatedTokens).sum();
     }

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
@@ -96,14 +97,23 @@ final class CheckpointReader {
     }
 
     private Inspection read(WrittenConfig config, WeightFiles weights) {
-        StoredEncoder encoder = StoredEncoder.find(config, weights, problems);
-        ModelTensors tensors = new ModelTensors(config, encoder, weights.entries());
+        List<StoredEncoder> stacks = config.stacks().stream()
+                .map(stack -> StoredEncoder.find(config, stack, weights, problems))
+                .toList();
+        ModelTensors tensors = new ModelTensors(config, stacks, weights.entries());
         TensorCheck check = new TensorCheck(weights, problems);
-        check.check(tensors, encoder);
+        check.check(tensors, stacks);
         failOnProblems();
         Checkpoint checkpoint = new Checkpoint(tensors.config(), tensors.walk(new TensorReading(weights, problems)));
         failOnProblems();
-        return new Inspection(checkpoint, encoder.encoder().dialect().title(), check.placed(), check.unused());
+        return new Inspection(checkpoint, title(stacks), check.placed(), check.unused());
+    }
+
+    private static String title(List<StoredEncoder> stacks) {
+        return stacks.stream()
+                .map(stack -> stack.encoder().dialect().title())
+                .distinct()
+                .collect(Collectors.joining(", "));
     }
 
     private WeightFiles openWeights(boolean described) {

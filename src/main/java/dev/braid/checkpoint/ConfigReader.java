@@ -143,7 +143,8 @@ final class ConfigReader {
                 root.positive("layer_norm_eps"),
                 parts(),
                 root.choice("pooling", null, choices(Pooling.values(), Pooling::configName)),
-                tensorPrefixes(modalities)));
+                tensorPrefixes(modalities),
+                null));
     }
 
     private Map<OptionalPart, Boolean> parts() {

@@ -32,6 +32,20 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
             LayerNames.SELF_ATTENTION,
             ModelNames.usual("norm.*"),
             LayerKind.TORCH);
+    static final Dialect TORCH_DECODER = new Dialect(
+            "torch.nn.TransformerDecoder",
+            false,
+            "layers.",
+            LayerNames.TORCH_DECODER,
+            ModelNames.usual("norm.*"),
+            LayerKind.TORCH);
+    static final Dialect CROSS_ATTENTION = new Dialect(
+            "torch.nn.MultiheadAttention layers",
+            false,
+            "layers.",
+            LayerNames.CROSS_ATTENTION,
+            ModelNames.usual("norm.*"),
+            LayerKind.TORCH);
     static final Dialect TORCHMULTIMODAL_FLAVA = new Dialect(
             "torchmultimodal FLAVA",
             true,

@@ -31,7 +31,6 @@ final class GoldenReader {
     private final List<String> problems = new ArrayList<>();
     private final Set<String> used = new HashSet<>();
     private long rows = -1;
-    private long tokens;
 
     private GoldenReader(ModelConfig config, SafetensorsFile file) {
         this.config = config;
@@ -64,22 +63,39 @@ final class GoldenReader {
         failOnProblems();
         checkNoRowIsEmpty(inputs);
         failOnProblems();
-        tokens += rows * config.leadingTokens();
-        long groups = (long) config.leadingTokens() + config.modalities().size();
+        long groups = config.groups().size();
         Map<Integer, GoldenOutput> layers = new TreeMap<>();
         for (int layer = 0; layer < config.layers(); layer++) {
-            GoldenOutput output = output("layers." + layer, tokens, config.hiddenSize());
+            int stream = config.stackOf(layer).stream();
+            GoldenOutput output = output(
+                    "layers." + layer,
+                    tokens(config.groups(stream), inputs),
+                    config.streams().get(stream).hiddenSize());
             if (output != null) {
                 layers.put(layer, output);
             }
         }
-        GoldenOutput fused = required("fused", tokens, config.hiddenSize());
+        GoldenOutput fused = required("fused", tokens(config.outputGroups(), inputs), config.hiddenSize());
         GoldenOutput pooled = config.pooling() == Pooling.NONE ? null : required("pooled", rows, config.hiddenSize());
         GoldenOutput attention = output("attention", rows, groups);
-        GoldenOutput attentionByLayer = output("attention_by_layer", rows, config.layers(), groups);
+        GoldenOutput attentionByLayer =
+                output("attention_by_layer", rows, config.attentions().size(), groups);
         checkUnused();
         failOnProblems();
         return new Golden(inputs, layers, fused, config.pooling(), pooled, attention, attentionByLayer);
+    }
+
+    /** The kept tokens of some groups, in all rows. */
+    private long tokens(List<ModelConfig.Group> groups, List<GoldenInput> inputs) {
+        long tokens = 0;
+        for (ModelConfig.Group group : groups) {
+            for (int row = 0; row < rows; row++) {
+                tokens += group.isLearned()
+                        ? group.learned()
+                        : inputs.get(group.modality()).kept(row).length;
+            }
+        }
+        return tokens;
     }
 
     /** A row may lack modalities, but not all. */
@@ -116,9 +132,6 @@ final class GoldenReader {
         int[][] kept = kept(modality, shape.dimension(1));
         if (values == null || kept == null) {
             return null;
-        }
-        for (int[] ofRow : kept) {
-            tokens += ofRow.length;
         }
         return new GoldenInput(modality.featureSize(), Math.toIntExact(shape.dimension(1)), values, kept);
     }
@@ -168,7 +181,7 @@ final class GoldenReader {
 
     /** Whether the model takes rows with those tokens kept. */
     private boolean canBe(int[][] kept, ModalityConfig modality) {
-        boolean first = modality.equals(config.modalities().get(0)) && config.poolsFirstOfModality();
+        boolean first = config.modalities().indexOf(modality) == config.pooledModality();
         String tokens = "the kept tokens of '" + modality.name() + ".features': expected ";
         for (int row = 0; row < kept.length; row++) {
             int[] ofRow = kept[row];

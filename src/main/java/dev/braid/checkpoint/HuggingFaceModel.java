@@ -108,7 +108,8 @@ record HuggingFaceModel(
                 encoder.positive("layer_norm_eps"),
                 has,
                 null,
-                Map.of());
+                Map.of(),
+                null);
     }
 
     private static ModalityConfig featureSize(ConfigObject root, Modality modality) {

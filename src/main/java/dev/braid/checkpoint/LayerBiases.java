@@ -31,6 +31,11 @@ final class LayerBiases {
         }
     }
 
+    /** Whether a tensor is of a part around the layers of a published model. */
+    boolean isAroundPublished(String tensor) {
+        return encoder.dialect().published() && encoder.layerOf(tensor) < 0;
+    }
+
     /** Whether a tensor is one of them. */
     boolean contains(String tensor) {
         return !expected.isEmpty() && expected.contains(encoder.withinLayer(tensor));

@@ -1,90 +1,141 @@
 package dev.braid.checkpoint;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
- * The names of an encoder layer's parts.
+ * The names of a layer's parts.
  *
- * @param norm1 the LayerNorm of attention, before or behind it
- * @param norm2 the LayerNorm of the feed-forward, before or behind it
+ * @param attentions in the order in which they run
+ * @param feedForwardNorm the LayerNorm of the feed-forward, before or after it
  * @param oneBias whether one flag of the module gives all parts of all layers a bias or none; otherwise each part has its own
  */
 record LayerNames(
-        Part query,
-        Part key,
-        Part value,
-        Part output,
-        Part feedForward1,
-        Part feedForward2,
-        Part norm1,
-        Part norm2,
-        boolean oneBias) {
+        List<AttentionNames> attentions, Part feedForward1, Part feedForward2, Part feedForwardNorm, boolean oneBias) {
 
-    /** torch.nn.TransformerEncoderLayer: the rows of one matrix are query, key and value. */
+    /**
+     * The names of one attention's parts.
+     *
+     * @param norm its LayerNorm, before or after it
+     * @param widths where the weights of query, key and value are when keys have another size than queries, or null
+     */
+    record AttentionNames(Part query, Part key, Part value, Part output, Part norm, Widths widths) {
+
+        /** torch.nn.MultiheadAttention: the rows of one matrix are query, key and value. */
+        static AttentionNames torch(String module, String norm) {
+            return new AttentionNames(
+                    Part.slice(0, 3, module + ".in_proj_*"),
+                    Part.slice(1, 3, module + ".in_proj_*"),
+                    Part.slice(2, 3, module + ".in_proj_*"),
+                    Part.of(module + ".out_proj.*"),
+                    Part.of(norm + ".*"),
+                    new Widths(
+                            Part.of(module + ".q_proj_weight"),
+                            Part.of(module + ".k_proj_weight"),
+                            Part.of(module + ".v_proj_weight")));
+        }
+
+        static AttentionNames of(Part query, Part key, Part value, Part output, Part norm) {
+            return new AttentionNames(query, key, value, output, norm, null);
+        }
+
+        Stream<Part> parts() {
+            return Stream.of(query, key, value, output, norm);
+        }
+    }
+
+    /** The weights of torch.nn.MultiheadAttention with {@code kdim} and {@code vdim}; its biases are rows of one tensor still. */
+    record Widths(Part query, Part key, Part value) {}
+
+    /** torch.nn.TransformerEncoderLayer. */
     static final LayerNames TORCH = new LayerNames(
-            Part.slice(0, 3, "self_attn.in_proj_*"),
-            Part.slice(1, 3, "self_attn.in_proj_*"),
-            Part.slice(2, 3, "self_attn.in_proj_*"),
-            Part.of("self_attn.out_proj.*"),
+            List.of(AttentionNames.torch("self_attn", "norm1")),
             Part.of("linear1.*"),
             Part.of("linear2.*"),
-            Part.of("norm1.*"),
             Part.of("norm2.*"),
             true);
 
+    /** torch.nn.TransformerDecoderLayer. */
+    static final LayerNames TORCH_DECODER = new LayerNames(
+            List.of(AttentionNames.torch("self_attn", "norm1"), AttentionNames.torch("multihead_attn", "norm2")),
+            Part.of("linear1.*"),
+            Part.of("linear2.*"),
+            Part.of("norm3.*"),
+            true);
+
+    /** torch.nn.TransformerDecoderLayer without its self-attention; the feed-forward may be absent. */
+    static final LayerNames CROSS_ATTENTION = new LayerNames(
+            List.of(AttentionNames.torch("multihead_attn", "norm1")),
+            Part.of("linear1.*"),
+            Part.of("linear2.*"),
+            Part.of("norm2.*"),
+            false);
+
     /** A layer written from scratch around a SelfAttention module, and as a widespread listing of it spells it. */
     static final LayerNames SELF_ATTENTION = new LayerNames(
-            Part.of("self_attention.query_proj.*", "self_attntion.query_proj.*"),
-            Part.of(
-                    "self_attention.key_proj.*",
-                    "self_attention.ke_proj.*",
-                    "self_attntion.key_proj.*",
-                    "self_attntion.ke_proj.*"),
-            Part.of("self_attention.value_proj.*", "self_attntion.value_proj.*"),
-            Part.of("self_attention.out_proj.*", "self_attntion.out_proj.*"),
+            List.of(AttentionNames.of(
+                    Part.of("self_attention.query_proj.*", "self_attntion.query_proj.*"),
+                    Part.of(
+                            "self_attention.key_proj.*",
+                            "self_attention.ke_proj.*",
+                            "self_attntion.key_proj.*",
+                            "self_attntion.ke_proj.*"),
+                    Part.of("self_attention.value_proj.*", "self_attntion.value_proj.*"),
+                    Part.of("self_attention.out_proj.*", "self_attntion.out_proj.*"),
+                    Part.of("norm1.*"))),
             Part.of("feed_forward_network.0.*"),
             Part.of("feed_forward_network.2.*"),
-            Part.of("norm1.*"),
             Part.of("norm2.*"),
             false);
 
     /** torchmultimodal's TransformerEncoderLayer; its MLP has a dropout between the Linears where it was trained with one. */
     static final LayerNames TORCHMULTIMODAL = new LayerNames(
-            Part.of("attention.query.*"),
-            Part.of("attention.key.*"),
-            Part.of("attention.value.*"),
-            Part.of("attention.output.*"),
+            List.of(AttentionNames.of(
+                    Part.of("attention.query.*"),
+                    Part.of("attention.key.*"),
+                    Part.of("attention.value.*"),
+                    Part.of("attention.output.*"),
+                    Part.of("attention_layernorm.*"))),
             Part.of("feedforward.model.0.*"),
             Part.of("feedforward.model.2.*", "feedforward.model.3.*"),
-            Part.of("attention_layernorm.*"),
             Part.of("feedforward_layernorm.*"),
             true);
 
     /** Hugging Face's layer of vision Transformers: ViT, FLAVA, ViLT. */
     static final LayerNames VIT = new LayerNames(
-            Part.of("attention.attention.query.*"),
-            Part.of("attention.attention.key.*"),
-            Part.of("attention.attention.value.*"),
-            Part.of("attention.output.dense.*"),
+            List.of(AttentionNames.of(
+                    Part.of("attention.attention.query.*"),
+                    Part.of("attention.attention.key.*"),
+                    Part.of("attention.attention.value.*"),
+                    Part.of("attention.output.dense.*"),
+                    Part.of("layernorm_before.*"))),
             Part.of("intermediate.dense.*"),
             Part.of("output.dense.*"),
-            Part.of("layernorm_before.*"),
             Part.of("layernorm_after.*"),
             true);
 
     /** Hugging Face's layer of BERT. */
     static final LayerNames BERT = new LayerNames(
-            Part.of("attention.self.query.*"),
-            Part.of("attention.self.key.*"),
-            Part.of("attention.self.value.*"),
-            Part.of("attention.output.dense.*"),
+            List.of(AttentionNames.of(
+                    Part.of("attention.self.query.*"),
+                    Part.of("attention.self.key.*"),
+                    Part.of("attention.self.value.*"),
+                    Part.of("attention.output.dense.*"),
+                    Part.of("attention.output.LayerNorm.*"))),
             Part.of("intermediate.dense.*"),
             Part.of("output.dense.*"),
-            Part.of("attention.output.LayerNorm.*"),
             Part.of("output.LayerNorm.*"),
             true);
 
+    /** The query that a layer is known by: that of its first attention. */
+    Part query() {
+        return attentions.get(0).query();
+    }
+
     List<Part> parts() {
-        return List.of(query, key, value, output, feedForward1, feedForward2, norm1, norm2);
+        return Stream.concat(
+                        attentions.stream().flatMap(AttentionNames::parts),
+                        Stream.of(feedForward1, feedForward2, feedForwardNorm))
+                .toList();
     }
 }

@@ -3,37 +3,25 @@ package dev.braid.checkpoint;
 import com.esotericsoftware.kryo.DefaultSerializer;
 import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
-import java.util.Objects;
+import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * One encoder layer (D hidden, F intermediate size).
+ * One layer.
  *
- * @param query [D, D]
- * @param key [D, D]
- * @param value [D, D]
- * @param output [D, D], or null in a model without attention output projection
- * @param feedForward1 [F, D]
- * @param feedForward2 [D, F]
- * @param norm1 before attention in a pre-norm model, else after its residual
- * @param norm2 before the feed-forward in a pre-norm model, else after its residual
+ * @param attentions in the order in which they run: self-attention, cross-attention, or both
+ * @param feedForward or null
  */
 @DefaultSerializer(JavaSerializer.class)
-public record LayerWeights(
-        LinearWeights query,
-        LinearWeights key,
-        LinearWeights value,
-        LinearWeights output,
-        LinearWeights feedForward1,
-        LinearWeights feedForward2,
-        NormWeights norm1,
-        NormWeights norm2)
-        implements Serializable {
+public record LayerWeights(List<AttentionWeights> attentions, FeedForwardWeights feedForward) implements Serializable {
+
+    public LayerWeights {
+        attentions = List.copyOf(attentions);
+    }
+
     Stream<StoredTensor> tensors() {
         return Stream.concat(
-                Stream.of(query, key, value, output, feedForward1, feedForward2)
-                        .filter(Objects::nonNull)
-                        .flatMap(LinearWeights::tensors),
-                Stream.of(norm1, norm2).flatMap(NormWeights::tensors));
+                attentions.stream().flatMap(AttentionWeights::tensors),
+                Stream.ofNullable(feedForward).flatMap(FeedForwardWeights::tensors));
     }
 }

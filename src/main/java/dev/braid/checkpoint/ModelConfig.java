@@ -3,70 +3,151 @@ package dev.braid.checkpoint;
 import com.esotericsoftware.kryo.DefaultSerializer;
 import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
- * The architecture of a model, validated: what {@code config.json} says, its defaults filled in, and the intermediate
- * size of the weights.
+ * The architecture of a model, validated: what {@code config.json} says, its defaults filled in, and the intermediate sizes of
+ * the weights. Tokens of the modalities make streams; stacks of layers change the streams, one after another; the tokens of the
+ * output streams are the fused tokens.
  *
- * @param modalities in token order, at least one
- * @param hiddenSize size of a token inside the encoder and of a fused vector, a multiple of {@code heads}
- * @param layers encoder layers, at least one
- * @param heads attention heads
- * @param intermediateSize size between the two Linears of a feed-forward
- * @param activation between the two Linears of a feed-forward
- * @param normFirst whether a layer normalises what enters attention and feed-forward (pre-norm), not what leaves them
- * @param layerNormEps added to the variance in every LayerNorm
- * @param attentionOutputProjection false where attention ends at the concatenated heads
- * @param clsToken whether a learned token stands before every row's own
+ * @param modalities in the order of the config, at least one
+ * @param streams at least one; a modality is in exactly one stream that is not joined
+ * @param stacks in the order in which they run, at least one
+ * @param output indices of the streams whose tokens are the fused tokens, in token order; all of one hidden size
  * @param pooling from a row's fused tokens to one vector
  */
 @DefaultSerializer(JavaSerializer.class)
 public record ModelConfig(
         List<ModalityConfig> modalities,
-        int hiddenSize,
-        int layers,
-        int heads,
-        int intermediateSize,
-        Activation activation,
-        boolean normFirst,
-        float layerNormEps,
-        boolean attentionOutputProjection,
-        boolean clsToken,
+        List<StreamConfig> streams,
+        List<StackConfig> stacks,
+        List<Integer> output,
         Pooling pooling)
         implements Serializable {
+    /** The name of the group of a single stream's learned token. */
+    public static final String CLS = "cls";
+
+    /** A group of a row's tokens: those of a modality, or the learned ones of a stream. */
+    @DefaultSerializer(JavaSerializer.class)
+    public record Group(String name, int modality, int learned) implements Serializable {
+        public boolean isLearned() {
+            return learned > 0;
+        }
+    }
+
+    /** One attention of the model: the streams of its queries and keys, and its heads. */
+    public record AttentionConfig(int queries, int keys, int heads) {}
 
     public ModelConfig {
         modalities = List.copyOf(modalities);
+        streams = List.copyOf(streams);
+        stacks = List.copyOf(stacks);
+        output = List.copyOf(output);
     }
 
-    /** Size of one attention head. */
-    public int headSize() {
-        return hiddenSize / heads;
+    /** One stream of all modalities, after a CLS token if there is one, through one stack of encoder layers. */
+    public static ModelConfig singleStream(
+            List<ModalityConfig> modalities, boolean clsToken, int layers, LayerConfig layer, Pooling pooling) {
+        List<Integer> all = IntStream.range(0, modalities.size()).boxed().toList();
+        StreamConfig stream = new StreamConfig("tokens", layer.hiddenSize(), clsToken ? 1 : 0, all, List.of());
+        StackConfig stack = new StackConfig(StackConfig.Kind.ENCODER, 0, 0, layers, layer);
+        return new ModelConfig(modalities, List.of(stream), List.of(stack), List.of(0), pooling);
     }
 
-    /** Tokens that every row has before those of its modalities: 1 with a CLS token, else 0. */
-    public int leadingTokens() {
-        return clsToken ? 1 : 0;
+    /** D, the size of a fused token. */
+    public int hiddenSize() {
+        return streams.get(output.get(0)).hiddenSize();
     }
 
-    /** Whether pooled vectors are made of token 0 of the first modality, which must then not be left out. */
-    public boolean poolsFirstOfModality() {
-        return !clsToken && (pooling == Pooling.CLS || pooling == Pooling.POOLER);
+    /** Added to the variance in every LayerNorm outside of layers. */
+    public float layerNormEps() {
+        return stacks.get(0).layer().layerNormEps();
+    }
+
+    /** The layers of all stacks. */
+    public int layers() {
+        return stacks.stream().mapToInt(StackConfig::layers).sum();
+    }
+
+    /** The stack of a layer, counted over all stacks. */
+    public StackConfig stackOf(int layer) {
+        int next = 0;
+        for (StackConfig stack : stacks) {
+            next += stack.layers();
+            if (layer < next) {
+                return stack;
+            }
+        }
+        throw new IndexOutOfBoundsException("layer " + layer + " of " + next);
+    }
+
+    /** Every attention of the model, in the order in which they run. */
+    public List<AttentionConfig> attentions() {
+        List<AttentionConfig> attentions = new ArrayList<>();
+        for (StackConfig stack : stacks) {
+            for (int layer = 0; layer < stack.layers(); layer++) {
+                for (int keys : stack.keyStreams()) {
+                    attentions.add(new AttentionConfig(
+                            stack.stream(), keys, stack.layer().heads()));
+                }
+            }
+        }
+        return attentions;
+    }
+
+    /** Whether a single stream begins with a learned token. */
+    public boolean clsToken() {
+        return streams.size() == 1 && learnedTokens() > 0;
+    }
+
+    /** Learned tokens of a row, in all streams. */
+    public int learnedTokens() {
+        return streams.stream().mapToInt(StreamConfig::learnedTokens).sum();
+    }
+
+    /** The groups of a row's tokens: those of each stream that is not joined. */
+    public List<Group> groups() {
+        return groups(IntStream.range(0, streams.size())
+                .filter(stream -> !streams.get(stream).isJoined())
+                .boxed()
+                .toList());
+    }
+
+    /** The groups of a row's fused tokens, in token order. */
+    public List<Group> outputGroups() {
+        return groups(output);
+    }
+
+    /** The groups of one stream, in token order. */
+    public List<Group> groups(int stream) {
+        StreamConfig config = streams.get(stream);
+        if (config.isJoined()) {
+            return groups(config.joined());
+        }
+        List<Group> groups = new ArrayList<>();
+        if (config.learnedTokens() > 0) {
+            groups.add(new Group(streams.size() == 1 ? CLS : config.name(), -1, config.learnedTokens()));
+        }
+        for (int modality : config.modalities()) {
+            groups.add(new Group(modalities.get(modality).name(), modality, 0));
+        }
+        return groups;
+    }
+
+    private List<Group> groups(List<Integer> ofStreams) {
+        return ofStreams.stream().flatMap(stream -> groups(stream).stream()).toList();
+    }
+
+    /** The modality whose token 0 makes the pooled vector, which must then be kept; -1 where there is none. */
+    public int pooledModality() {
+        Group first = outputGroups().get(0);
+        boolean poolsFirst = pooling == Pooling.CLS || pooling == Pooling.POOLER;
+        return poolsFirst && !first.isLearned() ? first.modality() : -1;
     }
 
     public ModelConfig withPooling(Pooling other) {
-        return new ModelConfig(
-                modalities,
-                hiddenSize,
-                layers,
-                heads,
-                intermediateSize,
-                activation,
-                normFirst,
-                layerNormEps,
-                attentionOutputProjection,
-                clsToken,
-                other);
+        return new ModelConfig(modalities, streams, stacks, output, other);
     }
 }

@@ -18,13 +18,14 @@ import java.util.stream.Stream;
  */
 final class ModelTensors {
     private final WrittenConfig config;
-    private final StoredEncoder stored;
+    private final List<StoredEncoder> stacks;
+    /** That of the first stack: parts around the layers are named after its place. */
     private final Encoder encoder;
+
     private final Dialect dialect;
     private final Map<String, TensorEntry> entries;
     private final Set<String> names;
-    private final String hidden;
-    private final LayerBiases layerBiases;
+    private final List<LayerBiases> layerBiases;
 
     /** What a walk does with each tensor of the model. */
     interface Visitor {
@@ -32,35 +33,45 @@ final class ModelTensors {
         StoredTensor visit(ExpectedTensor expected, int slice, int slices);
     }
 
-    ModelTensors(WrittenConfig config, StoredEncoder stored, Map<String, TensorEntry> entries) {
+    ModelTensors(WrittenConfig config, List<StoredEncoder> stacks, Map<String, TensorEntry> entries) {
         this.config = config;
-        this.stored = stored;
-        this.encoder = stored.encoder();
+        this.stacks = stacks;
+        this.encoder = stacks.get(0).encoder();
         this.dialect = encoder.dialect();
         this.entries = entries;
         this.names = entries.keySet();
-        this.hidden = config.source("hidden_size");
-        this.layerBiases = new LayerBiases(encoder, names);
+        this.layerBiases = stacks.stream()
+                .map(stack -> new LayerBiases(stack.encoder(), names))
+                .toList();
     }
 
     ModelWeights walk(Visitor visitor) {
-        Dialect.ModelNames model = dialect.model();
-        StoredTensor clsToken = has(OptionalPart.CLS_TOKEN) ? clsToken(visitor) : null;
+        PartTensors parts = new PartTensors(config, layerBiases, names, visitor);
+        List<StoredTensor> learned = learnedTokens(visitor);
         List<ModalityWeights> modalities = new ArrayList<>();
         for (int i = 0; i < config.modalities().size(); i++) {
-            modalities.add(modality(visitor, i));
+            modalities.add(modality(visitor, parts, i));
         }
         NormWeights embeddingNorm = has(OptionalPart.EMBEDDING_LAYER_NORM)
-                ? norm(visitor, around(model.embeddingNorm()), "embedding norm", OptionalPart.EMBEDDING_LAYER_NORM)
+                ? parts.norm(
+                        around(dialect.model().embeddingNorm()),
+                        "embedding norm",
+                        config.hiddenSize(),
+                        hidden(),
+                        falseIfNone(OptionalPart.EMBEDDING_LAYER_NORM))
                 : null;
-        List<LayerWeights> layers = new ArrayList<>();
-        for (int layer : stored.layers()) {
-            layers.add(layer(visitor, layer));
+        List<StreamWeights> streams = learned.stream()
+                .map(tokens -> new StreamWeights(tokens, embeddingNorm))
+                .toList();
+        List<StackWeights> layers = new ArrayList<>();
+        for (int stack = 0; stack < stacks.size(); stack++) {
+            layers.add(stack(parts, stack));
         }
-        NormWeights finalNorm = has(OptionalPart.FINAL_LAYER_NORM)
-                ? norm(visitor, finalNorm(), "final norm", OptionalPart.FINAL_LAYER_NORM)
-                : null;
-        return new ModelWeights(clsToken, modalities, embeddingNorm, layers, finalNorm, pooler(visitor));
+        return new ModelWeights(streams, modalities, layers, pooler(parts));
+    }
+
+    private String hidden() {
+        return config.source("hidden_size");
     }
 
     /** Whether the model has a part: as the config says, else as the weights do, else as is usual. */
@@ -71,10 +82,23 @@ final class ModelTensors {
         }
         return switch (part) {
             case ATTENTION_OUTPUT_PROJECTION -> true;
-            case FINAL_LAYER_NORM -> Part.isStored(finalNorm(), names);
+            case FINAL_LAYER_NORM -> hasFinalNorm(0);
             case CLS_TOKEN -> dialect.published() && names.contains(clsTokenName());
             default -> false;
         };
+    }
+
+    /** Per stream its learned tokens, or null. */
+    private List<StoredTensor> learnedTokens(Visitor visitor) {
+        List<StoredTensor> learned = new ArrayList<>();
+        if (config.topology() == null) {
+            learned.add(has(OptionalPart.CLS_TOKEN) ? clsToken(visitor) : null);
+            return learned;
+        }
+        for (WrittenStream stream : config.topology().streams()) {
+            learned.add(stream.tensor() == null ? null : learnedTokens(visitor, stream));
+        }
+        return learned;
     }
 
     private StoredTensor clsToken(Visitor visitor) {
@@ -84,9 +108,24 @@ final class ModelTensors {
                         "CLS token",
                         Shape.of(config.hiddenSize()),
                         Fit.ELEMENTS,
-                        hidden,
+                        hidden(),
                         true,
                         falseIfNone(OptionalPart.CLS_TOKEN)),
+                0,
+                1);
+    }
+
+    private static StoredTensor learnedTokens(Visitor visitor, WrittenStream stream) {
+        StreamConfig of = stream.config();
+        return visitor.visit(
+                new ExpectedTensor(
+                        stream.tensor(),
+                        "learned tokens of '" + of.name() + "'",
+                        Shape.of(of.learnedTokens(), of.hiddenSize()),
+                        Fit.ELEMENTS,
+                        "learned_tokens and hidden_size of stream '" + of.name() + "' in config.json",
+                        true,
+                        ""),
                 0,
                 1);
     }
@@ -105,26 +144,33 @@ final class ModelTensors {
         return has(OptionalPart.POSITION_EMBEDDINGS) ? withRow.withPositions(ModalityNames.positions(name)) : withRow;
     }
 
-    private ModalityWeights modality(Visitor visitor, int index) {
+    private ModalityWeights modality(Visitor visitor, PartTensors tensors, int index) {
         ModalityConfig modality = config.modalities().get(index);
         ModalityNames parts = modalityNames(index);
+        int stream = config.streamOf(index);
+        int hiddenSize = config.hiddenSize(stream);
         return new ModalityWeights(
-                projection(visitor, modality, parts.projection()),
-                rows(visitor, parts.rows()),
-                parts.positions() == null ? null : positions(visitor, parts.positions()),
+                projection(tensors, modality, parts.projection(), hiddenSize),
+                rows(visitor, parts.rows(), hiddenSize),
+                parts.positions() == null ? null : positions(visitor, parts.positions(), stream),
                 parts.norm() == null
                         ? null
-                        : norm(visitor, around(parts.norm()), "norm of '" + modality.name() + "'", null),
-                rows(visitor, parts.rowsAfterNorm()));
+                        : tensors.norm(
+                                around(parts.norm()),
+                                "norm of '" + modality.name() + "'",
+                                hiddenSize,
+                                config.hiddenSource(stream),
+                                ""),
+                rows(visitor, parts.rowsAfterNorm(), hiddenSize));
     }
 
-    private LinearWeights projection(Visitor visitor, ModalityConfig modality, Part usual) {
+    private LinearWeights projection(PartTensors tensors, ModalityConfig modality, Part usual, int hiddenSize) {
         if (usual == null) {
             return null;
         }
         String prefix = config.tensorPrefixes().get(modality.name());
         String name = prefix == null ? around(usual) : prefix.isEmpty() ? "*" : prefix + ".*";
-        boolean mayLack = !dialect.published() && prefix == null && modality.featureSize() == config.hiddenSize();
+        boolean mayLack = !dialect.published() && prefix == null && modality.featureSize() == hiddenSize;
         if (mayLack && !Part.isStored(name, names)) {
             return null;
         }
@@ -132,26 +178,26 @@ final class ModelTensors {
         String nextStep = prefix != null || config.model() != null
                 ? ""
                 : "; say where it is in tensor_prefixes." + modality.name();
-        Linear sizes = new Linear(config.hiddenSize(), modality.featureSize(), source, null, nextStep);
-        return linear(visitor, Part.of(name), "", "projection of '" + modality.name() + "'", sizes);
+        PartTensors.Linear sizes = new PartTensors.Linear(hiddenSize, modality.featureSize(), source, null, nextStep);
+        return tensors.linear(Part.of(name), "", "projection of '" + modality.name() + "'", sizes);
     }
 
-    private List<StoredTensor> rows(Visitor visitor, List<Row> rows) {
+    private List<StoredTensor> rows(Visitor visitor, List<Row> rows, int hiddenSize) {
         return rows.stream()
-                .map(row -> row(visitor, row))
+                .map(row -> row(visitor, row, hiddenSize))
                 .filter(Objects::nonNull)
                 .toList();
     }
 
-    private StoredTensor row(Visitor visitor, Row row) {
+    private StoredTensor row(Visitor visitor, Row row, int hiddenSize) {
         String name = around(Part.of(row.table().name()));
         boolean huggingFace = config.model() != null;
         ExpectedTensor table = new ExpectedTensor(
                 name,
                 row.table().role(),
-                Shape.of(row.table().rows(), config.hiddenSize()),
+                Shape.of(row.table().rows(), hiddenSize),
                 huggingFace ? Fit.ROWS : Fit.EXACT,
-                huggingFace ? hidden : "modalities and " + hidden,
+                huggingFace ? hidden() : "modalities and " + hidden(),
                 true,
                 falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
         return visitor.visit(table, row.row(), rowsOf(name));
@@ -164,110 +210,105 @@ final class ModelTensors {
                 : (int) Math.min(Integer.MAX_VALUE - 1, entry.shape().dimension(0));
     }
 
-    private StoredTensor positions(Visitor visitor, Table table) {
+    private StoredTensor positions(Visitor visitor, Table table, int stream) {
         ExpectedTensor expected = new ExpectedTensor(
                 around(Part.of(table.name())),
                 table.role(),
-                Shape.of(1, config.hiddenSize()),
+                Shape.of(1, config.hiddenSize(stream)),
                 Fit.ROWS,
-                hidden,
+                config.hiddenSource(stream),
                 true,
                 falseIfNone(OptionalPart.POSITION_EMBEDDINGS));
         return visitor.visit(expected, 0, 1);
     }
 
-    private LayerWeights layer(Visitor visitor, int number) {
-        int d = config.hiddenSize();
-        int f = stored.intermediateSize();
-        LayerNames parts = dialect.layer();
-        String prefix = encoder.layer(number);
-        String role = "layer " + number + " ";
+    private StackWeights stack(PartTensors parts, int stack) {
+        List<LayerWeights> layers = new ArrayList<>();
+        for (int layer : stacks.get(stack).layers()) {
+            layers.add(layer(parts, stack, layer));
+        }
+        int stream = config.stacks().get(stack).stream();
+        NormWeights finalNorm = hasFinalNorm(stack)
+                ? parts.norm(
+                        finalNorm(stack),
+                        "final norm",
+                        config.hiddenSize(stream),
+                        config.hiddenSource(stream),
+                        falseIfNone(OptionalPart.FINAL_LAYER_NORM))
+                : null;
+        return new StackWeights(layers, finalNorm);
+    }
+
+    private LayerWeights layer(PartTensors parts, int stack, int number) {
+        WrittenStack written = config.stacks().get(stack);
+        StoredEncoder stored = stacks.get(stack);
+        String prefix = stored.encoder().layer(number);
+        String role = (stacks.size() > 1 ? "stack " + stack + " " : "") + "layer " + number + " ";
+        int d = config.hiddenSize(written.stream());
+        String hidden = config.hiddenSource(written.stream());
         Boolean qkvBias = config.parts().get(OptionalPart.QKV_BIAS);
-        boolean fused = parts.query().slices() > 1;
-        Linear attention = new Linear(d, d, hidden, qkvBias, "");
-        Linear output = new Linear(d, d, hidden, null, falseIfNone(OptionalPart.ATTENTION_OUTPUT_PROJECTION));
-        String fed = stored.intermediateSource() + " and " + hidden;
-        return new LayerWeights(
-                linear(visitor, parts.query(), prefix, role + (fused ? "query, key and value" : "query"), attention),
-                linear(visitor, parts.key(), prefix, role + (fused ? "query, key and value" : "key"), attention),
-                linear(visitor, parts.value(), prefix, role + (fused ? "query, key and value" : "value"), attention),
-                has(OptionalPart.ATTENTION_OUTPUT_PROJECTION)
-                        ? linear(visitor, parts.output(), prefix, role + "attention output", output)
-                        : null,
-                linear(visitor, parts.feedForward1(), prefix, role + "feed-forward 1", new Linear(f, d, fed, null, "")),
-                linear(visitor, parts.feedForward2(), prefix, role + "feed-forward 2", new Linear(d, f, fed, null, "")),
-                norm(visitor, parts.norm1().in(names, prefix), role + "attention norm", null),
-                norm(visitor, parts.norm2().in(names, prefix), role + "feed-forward norm", null));
+        PartTensors.Linear self = new PartTensors.Linear(d, d, hidden, qkvBias, "");
+        PartTensors.Linear output = has(OptionalPart.ATTENTION_OUTPUT_PROJECTION)
+                ? new PartTensors.Linear(d, d, hidden, null, falseIfNone(OptionalPart.ATTENTION_OUTPUT_PROJECTION))
+                : null;
+        List<AttentionWeights> attentions = new ArrayList<>();
+        for (LayerNames.AttentionNames attention :
+                stored.encoder().dialect().layer().attentions()) {
+            boolean cross = !written.kind().attendsToItself() || !attentions.isEmpty();
+            int keySize = cross ? config.hiddenSize(written.memory()) : d;
+            PartTensors.Linear key = keySize == d
+                    ? self
+                    : new PartTensors.Linear(
+                            d, keySize, hidden + " and " + config.hiddenSource(written.memory()), qkvBias, "");
+            attentions.add(
+                    parts.attention(attention, prefix, role + (cross ? "cross-attention " : ""), self, key, output));
+        }
+        boolean hasFeedForward = stored.intermediateSize() != StoredEncoder.NONE;
+        return new LayerWeights(attentions, hasFeedForward ? feedForward(parts, stack, prefix, role) : null);
+    }
+
+    private FeedForwardWeights feedForward(PartTensors parts, int stack, String prefix, String role) {
+        StoredEncoder stored = stacks.get(stack);
+        LayerNames layer = stored.encoder().dialect().layer();
+        int stream = config.stacks().get(stack).stream();
+        int d = config.hiddenSize(stream);
+        int f = stored.intermediateSize();
+        String hidden = config.hiddenSource(stream);
+        String source = stored.intermediateSource() + " and " + hidden;
+        PartTensors.Linear first = new PartTensors.Linear(f, d, source, null, "");
+        PartTensors.Linear second = new PartTensors.Linear(d, f, source, null, "");
+        return new FeedForwardWeights(
+                parts.linear(layer.feedForward1(), prefix, role + "feed-forward 1", first),
+                parts.linear(layer.feedForward2(), prefix, role + "feed-forward 2", second),
+                parts.norm(layer.feedForwardNorm().in(names, prefix), role + "feed-forward norm", d, hidden, ""));
     }
 
     /** The pooler is the model's wherever it is stored, since {@code --pooling} may choose it. */
-    private LinearWeights pooler(Visitor visitor) {
+    private LinearWeights pooler(PartTensors parts) {
         String name = around(dialect.model().pooler());
         if (config.pooling() != Pooling.POOLER && !Part.isStored(name, names)) {
             return null;
         }
-        Linear sizes = new Linear(
-                config.hiddenSize(),
-                config.hiddenSize(),
-                hidden,
-                null,
-                "; choose another 'pooling' where the model has none");
-        return linear(visitor, Part.of(name), "", "pooler", sizes);
-    }
-
-    /**
-     * A Linear of certain sizes.
-     *
-     * @param bias whether it has a bias, or null where the weights say that
-     */
-    private record Linear(long out, long in, String source, Boolean bias, String nextStep) {}
-
-    private LinearWeights linear(Visitor visitor, Part part, String prefix, String role, Linear linear) {
-        String name = part.in(names, prefix);
-        long rows = linear.out() * part.slices();
-        ExpectedTensor weight = new ExpectedTensor(
-                Part.weight(name),
-                role + " weight",
-                Shape.of(rows, linear.in()),
-                Fit.EXACT,
-                linear.source(),
-                true,
-                linear.nextStep());
-        return new LinearWeights(
-                visitor.visit(weight, part.slice(), part.slices()),
-                Boolean.FALSE.equals(linear.bias())
-                        ? null
-                        : visitor.visit(
-                                bias(name, role, Shape.of(rows), linear.source()), part.slice(), part.slices()));
-    }
-
-    private NormWeights norm(Visitor visitor, String name, String role, OptionalPart part) {
-        Shape shape = Shape.of(config.hiddenSize());
-        String nextStep = part == null ? "" : falseIfNone(part);
-        return new NormWeights(
-                visitor.visit(
-                        new ExpectedTensor(
-                                Part.weight(name), role + " weight", shape, Fit.EXACT, hidden, true, nextStep),
-                        0,
-                        1),
-                visitor.visit(bias(name, role, shape, hidden), 0, 1));
-    }
-
-    /** A bias may be absent where a module can be made without one; around the layers of a published model, none can. */
-    private ExpectedTensor bias(String part, String role, Shape shape, String source) {
-        String name = Part.bias(part);
-        boolean amongOthers = config.model() == null && layerBiases.contains(name);
-        boolean required = config.model() != null || amongOthers || (dialect.published() && encoder.layerOf(name) < 0);
-        String nextStep = amongOthers ? "; other biases of the layers are stored" : "";
-        return new ExpectedTensor(name, role + " bias", shape, Fit.EXACT, source, required, nextStep);
+        int size = config.hiddenSize(
+                config.topology() == null ? 0 : config.topology().output().get(0));
+        PartTensors.Linear sizes = new PartTensors.Linear(
+                size, size, hidden(), null, "; choose another 'pooling' where the model has none");
+        return parts.linear(Part.of(name), "", "pooler", sizes);
     }
 
     private String around(Part part) {
         return encoder.around(part, names);
     }
 
-    private String finalNorm() {
-        return dialect.model().finalNorm().in(names, encoder.prefix());
+    private boolean hasFinalNorm(int stack) {
+        Boolean has = config.parts().get(OptionalPart.FINAL_LAYER_NORM);
+        return has == null ? Part.isStored(finalNorm(stack), names) : has;
+    }
+
+    /** The name of the LayerNorm after the last layer of a stack. */
+    private String finalNorm(int stack) {
+        Encoder of = stacks.get(stack).encoder();
+        return of.dialect().model().finalNorm().in(names, of.prefix());
     }
 
     /** The next step where a part is missing that a config of this project asks for. */
@@ -300,7 +341,9 @@ final class ModelTensors {
         Dialect.ModelNames model = dialect.model();
         Stream<String> parts = switch (part) {
             case ATTENTION_OUTPUT_PROJECTION ->
-                stored.layers().stream().map(layer -> dialect.layer().output().in(names, encoder.layer(layer)));
+                stacks.get(0).layers().stream()
+                        .map(layer ->
+                                dialect.layer().attentions().get(0).output().in(names, encoder.layer(layer)));
             case CLS_TOKEN -> Stream.of(clsTokenName());
             case MODALITY_EMBEDDINGS ->
                 Stream.of(around(Part.of(ModalityNames.modalities(1).name())));
@@ -309,7 +352,7 @@ final class ModelTensors {
                         .map(modality -> around(
                                 Part.of(ModalityNames.positions(modality.name()).name())));
             case EMBEDDING_LAYER_NORM -> Stream.of(around(model.embeddingNorm()));
-            case FINAL_LAYER_NORM -> Stream.of(finalNorm());
+            case FINAL_LAYER_NORM -> Stream.of(finalNorm(0));
             case QKV_BIAS -> Stream.empty();
         };
         return parts.flatMap(name -> Stream.of(Part.weight(name), Part.bias(name)))
@@ -331,19 +374,34 @@ final class ModelTensors {
                                     modality.featureSize(),
                                     rowsOf(around(Part.of(positions.name())))));
         }
-        Dialect.LayerKind usual = dialect.usualKind();
+        if (config.topology() == null) {
+            return ModelConfig.singleStream(
+                    modalities, has(OptionalPart.CLS_TOKEN), config.layers(), layerConfig(0), pooling());
+        }
+        List<StackConfig> ofStacks = new ArrayList<>();
+        for (int i = 0; i < stacks.size(); i++) {
+            WrittenStack stack = config.stacks().get(i);
+            ofStacks.add(new StackConfig(stack.kind(), stack.stream(), stack.memory(), stack.layers(), layerConfig(i)));
+        }
         return new ModelConfig(
                 modalities,
-                config.hiddenSize(),
-                config.layers(),
-                config.heads(),
-                stored.intermediateSize(),
-                written(config.activation(), usual.activation()),
-                written(config.normFirst(), usual.normFirst()),
-                written(config.layerNormEps(), usual.layerNormEps()),
-                has(OptionalPart.ATTENTION_OUTPUT_PROJECTION),
-                has(OptionalPart.CLS_TOKEN),
+                config.topology().streams().stream().map(WrittenStream::config).toList(),
+                ofStacks,
+                config.topology().output(),
                 pooling());
+    }
+
+    private LayerConfig layerConfig(int stack) {
+        WrittenStack written = config.stacks().get(stack);
+        Dialect.LayerKind usual = stacks.get(stack).encoder().dialect().usualKind();
+        return new LayerConfig(
+                config.hiddenSize(written.stream()),
+                written.heads(),
+                Math.max(0, stacks.get(stack).intermediateSize()),
+                written(written.activation(), usual.activation()),
+                written(written.normFirst(), usual.normFirst()),
+                written(written.layerNormEps(), usual.layerNormEps()),
+                has(OptionalPart.ATTENTION_OUTPUT_PROJECTION));
     }
 
     private static <T> T written(T value, T usual) {

@@ -42,7 +42,8 @@ final class OpenKeys {
                         + " them";
             }
         }
-        StoredEncoder stored = StoredEncoder.find(config(List.of()), files, new ArrayList<>());
+        WrittenConfig config = config(List.of());
+        StoredEncoder stored = StoredEncoder.find(config, config.stacks().get(0), files, new ArrayList<>());
         if (!stored.isFound() || stored.intermediateSize() == StoredEncoder.UNKNOWN) {
             return ALL;
         }
@@ -59,7 +60,7 @@ final class OpenKeys {
         Map<OptionalPart, Boolean> none =
                 Arrays.stream(OptionalPart.values()).collect(Collectors.toMap(Function.identity(), part -> false));
         return new WrittenConfig(
-                null, modalities, 1, Integer.MAX_VALUE, 1, null, null, null, null, none, null, Map.of());
+                null, modalities, 1, Integer.MAX_VALUE, 1, null, null, null, null, none, null, Map.of(), null);
     }
 
     /** The modalities that the weights have projections of, visual before others. */
@@ -152,7 +153,7 @@ final class OpenKeys {
 
     /** The keys of the parts whose tensors are there or, where that is unusual, not there. */
     private String parts() {
-        ModelTensors tensors = new ModelTensors(config(modalities), stored, entries);
+        ModelTensors tensors = new ModelTensors(config(modalities), List.of(stored), entries);
         StringBuilder keys = new StringBuilder();
         for (OptionalPart part : OptionalPart.values()) {
             boolean isStored = tensors.storedThoughLacking(part).findAny().isPresent();

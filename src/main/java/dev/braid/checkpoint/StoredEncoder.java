@@ -12,16 +12,20 @@ import java.util.stream.Collectors;
  *
  * @param encoder where it is; where none was found, the place that a whole state dict would have
  * @param layers the numbers of its layers that are the model's; empty where no encoder was found
- * @param intermediateSize the size between the two Linears of a feed-forward, or {@value #UNKNOWN}
+ * @param intermediateSize the size between the two Linears of a feed-forward, {@value #NONE} in layers without one, or
+ *     {@value #UNKNOWN}
  * @param intermediateSource where that size was read
  */
 record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermediateSize, String intermediateSource) {
     /** Stands in a shape where the intermediate size is not known, which is a problem of its own. */
     static final int UNKNOWN = 0;
 
-    /** Finds the one encoder that {@code config} means; reports why there is none, and layers that are missing. */
-    static StoredEncoder find(WrittenConfig config, WeightFiles files, List<String> problems) {
-        return new Search(config, files, problems).find();
+    /** Stands for the intermediate size of layers without a feed-forward. */
+    static final int NONE = -1;
+
+    /** Finds the layers of a stack; reports why there are none, and layers that are missing. */
+    static StoredEncoder find(WrittenConfig config, WrittenStack stack, WeightFiles files, List<String> problems) {
+        return new Search(config, stack, files, problems).find();
     }
 
     boolean isFound() {
@@ -45,35 +49,41 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
         return examples.toString();
     }
 
-    private record Search(WrittenConfig config, WeightFiles files, List<String> problems) {
+    private record Search(WrittenConfig config, WrittenStack stack, WeightFiles files, List<String> problems) {
 
         StoredEncoder find() {
             Encoder encoder = findEncoder();
             if (encoder == null) {
-                Dialect dialect = config.dialects().iterator().next();
+                Dialect dialect = stack.dialects(config.dialects()).iterator().next();
                 return new StoredEncoder(new Encoder(dialect, "", true), Collections.emptyNavigableSet(), UNKNOWN, "");
             }
             NavigableSet<Integer> stored = layers(encoder);
             checkLayers(encoder, stored);
-            NavigableSet<Integer> layers = stored.headSet(config.layers(), false);
+            NavigableSet<Integer> layers = stored.headSet(stack.layers(), false);
             return layers.isEmpty()
                     ? new StoredEncoder(encoder, layers, UNKNOWN, "")
                     : findIntermediateSize(encoder, layers);
         }
 
         private Encoder findEncoder() {
-            Map<Encoder, String> found = Encoder.find(files.entries().keySet(), config.dialects());
-            String prefix = config.tensorPrefixes().get(WrittenConfig.ENCODER);
+            Map<Encoder, String> found = Encoder.find(files.entries().keySet(), stack.dialects(config.dialects()));
+            String prefix = stack.prefix();
             if (prefix != null) {
                 found.keySet().removeIf(candidate -> !candidate.isUnder(prefix.isEmpty() ? "" : prefix + "."));
             }
             if (found.size() == 1) {
                 return found.keySet().iterator().next();
             }
-            String where = prefix == null ? "" : " under '" + prefix + "' (tensor_prefixes.encoder in config.json)";
+            String where = prefix == null
+                    ? ""
+                    : " under '" + prefix + "' ("
+                            + (config.topology() == null
+                                    ? "tensor_prefixes.encoder in config.json"
+                                    : stack.source("prefix"))
+                            + ")";
             if (found.isEmpty()) {
                 problems.add("Cannot find the encoder in " + files.name() + ": expected tensors such as "
-                        + examples(config.dialects()) + (prefix == null ? " behind any prefix" : where)
+                        + examples(stack.dialects(config.dialects())) + (prefix == null ? " behind any prefix" : where)
                         + ", got none");
             } else {
                 problems.add("Cannot find the encoder in " + files.name() + ": expected one" + where + ", got "
@@ -101,13 +111,13 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
 
         /** A layer that is missing or too many altogether is one problem, not one per tensor. */
         private void checkLayers(Encoder encoder, NavigableSet<Integer> stored) {
-            if (stored.size() == config.layers() && stored.last() == config.layers() - 1) {
+            if (stored.size() == stack.layers() && stored.last() == stack.layers() - 1) {
                 return;
             }
             String numbers = stored.stream().limit(20).map(String::valueOf).collect(Collectors.joining(", "));
             problems.add(
-                    "Cannot load the encoder from " + files.name() + ": expected " + config.layers() + " layers ("
-                            + config.source("num_hidden_layers") + "), got " + stored.size()
+                    "Cannot load the encoder from " + files.name() + ": expected " + stack.layers() + " layers ("
+                            + stack.source("num_hidden_layers") + "), got " + stored.size()
                             + (encoder.stacked()
                                     ? " ("
                                             + Quote.of(encoder.prefix()
@@ -126,17 +136,20 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                         && isSize(entry.shape().dimension(0))) {
                     int size = (int) entry.shape().dimension(0);
                     String source = "rows of " + Quote.of(name);
-                    if (config.intermediateSize() != null && config.intermediateSize() != size) {
-                        problems.add("Cannot use 'intermediate_size' in config.json: expected " + size + " (" + source
-                                + "), got " + config.intermediateSize());
+                    if (stack.intermediateSize() != null && stack.intermediateSize() != size) {
+                        problems.add("Cannot use '" + stack.path() + "intermediate_size' in config.json: expected "
+                                + size + " (" + source + "), got " + stack.intermediateSize());
                     }
                     return new StoredEncoder(encoder, layers, size, source);
                 }
             }
+            if (stack.kind() == StackConfig.Kind.CROSS_ATTENTION && stack.intermediateSize() == null) {
+                return new StoredEncoder(encoder, layers, NONE, "");
+            }
             String name = Part.weight(part.in(entries.keySet(), encoder.layer(layers.first())));
             TensorEntry entry = entries.get(name);
             problems.add("Cannot read the intermediate size from tensor " + Quote.of(name) + " of " + files.file(name)
-                    + ": expected [intermediate size, " + config.hiddenSize() + "], got "
+                    + ": expected [intermediate size, " + config.hiddenSize(stack.stream()) + "], got "
                     + (entry == null
                             ? "no such tensor"
                             : Quote.cut(entry.shape().toString())));

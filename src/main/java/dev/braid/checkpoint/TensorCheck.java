@@ -29,13 +29,13 @@ final class TensorCheck {
     }
 
     /** Reports every problem of the tensors of {@code model}. */
-    void check(ModelTensors model, StoredEncoder encoder) {
+    void check(ModelTensors model, List<StoredEncoder> stacks) {
         model.walk((expected, slice, slices) -> {
             registry.add(expected);
             return null;
         });
         registry.forEach(expected -> used.add(expected.name()));
-        Dialect dialect = encoder.encoder().dialect();
+        Dialect dialect = stacks.get(0).encoder().dialect();
         model.unknownModalities()
                 .forEach((index, name) -> problems.add("Cannot read 'modalities[" + index
                         + "].name' in config.json: expected one of "
@@ -43,7 +43,7 @@ final class TensorCheck {
                                 ", ", new TreeSet<>(dialect.model().modalities().keySet())) + " ("
                         + dialect.title() + "), got " + Quote.of(name)));
         registry.forEach(this::check);
-        if (!encoder.isFound()) {
+        if (!stacks.stream().allMatch(StoredEncoder::isFound)) {
             return;
         }
         Set<String> named = new HashSet<>(used);
@@ -57,7 +57,8 @@ final class TensorCheck {
         }
         if (strict) {
             entries.keySet().stream()
-                    .filter(name -> !named.contains(name) && !encoder.isOfAnotherLayer(name))
+                    .filter(name ->
+                            !named.contains(name) && stacks.stream().noneMatch(stack -> stack.isOfAnotherLayer(name)))
                     .limit(CheckpointReader.MOST_PROBLEMS + 1L)
                     .forEach(name -> problems.add(unplaced(name, "only tensors of the model in config.json")));
         }

@@ -12,6 +12,7 @@ import java.util.Map;
  * @param modalities in token order; how many positions they have is left to the weights
  * @param parts what the config says that the model has or lacks; it need not speak of a part
  * @param tensorPrefixes where the state dict keeps a part, by modality name or {@value #ENCODER}
+ * @param topology of a model that is no single stream through one encoder, or null
  */
 record WrittenConfig(
         HuggingFaceModel model,
@@ -25,14 +26,68 @@ record WrittenConfig(
         Float layerNormEps,
         Map<OptionalPart, Boolean> parts,
         Pooling pooling,
-        Map<String, String> tensorPrefixes) {
+        Map<String, String> tensorPrefixes,
+        Topology topology) {
+
+    /**
+     * Streams, and stacks of layers on them.
+     *
+     * @param output indices of the streams whose tokens are the fused tokens
+     */
+    record Topology(List<WrittenStream> streams, List<WrittenStack> stacks, List<Integer> output) {}
 
     /** The key of the encoder in {@code tensor_prefixes}. */
     static final String ENCODER = "encoder";
 
     /** Whether enough is known to say which tensors the model has. */
     boolean namesTensors() {
-        return modalities != null && hiddenSize != null && layers != null && tensorPrefixes != null;
+        return modalities != null
+                && hiddenSize != null
+                && tensorPrefixes != null
+                && stacks().stream().allMatch(stack -> stack.layers() != null);
+    }
+
+    /** Every stack of layers: one encoder, unless the config describes others. */
+    List<WrittenStack> stacks() {
+        return topology != null
+                ? topology.stacks()
+                : List.of(new WrittenStack(
+                        model == null ? "" : model.path(),
+                        StackConfig.Kind.ENCODER,
+                        0,
+                        0,
+                        layers,
+                        heads,
+                        intermediateSize,
+                        activation,
+                        normFirst,
+                        layerNormEps,
+                        tensorPrefixes.get(ENCODER)));
+    }
+
+    /** The hidden size of a stream. */
+    int hiddenSize(int stream) {
+        return topology == null
+                ? hiddenSize
+                : topology.streams().get(stream).config().hiddenSize();
+    }
+
+    /** That size as an error message names its source. */
+    String hiddenSource(int stream) {
+        return topology == null || hiddenSize(stream) == hiddenSize
+                ? source("hidden_size")
+                : "hidden_size of stream '"
+                        + topology.streams().get(stream).config().name() + "' in config.json";
+    }
+
+    /** The stream that a modality's tokens are in. */
+    int streamOf(int modality) {
+        int stream = 0;
+        while (topology != null
+                && !topology.streams().get(stream).config().modalities().contains(modality)) {
+            stream++;
+        }
+        return stream;
     }
 
     /** The dialects that its state dict may have. */

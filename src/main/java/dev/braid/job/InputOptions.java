@@ -134,7 +134,7 @@ final class InputOptions {
      * @throws dev.braid.InputException if its buffers could not be allocated
      */
     void checkBudget(ModelConfig model) {
-        int fewest = model.leadingTokens() + model.modalities().size();
+        int fewest = model.learnedTokens() + model.modalities().size();
         if (maxTokens < fewest) {
             throw new UsageException("Cannot parse option '--max-tokens': expected at least " + fewest
                     + " (a token per modality of the model" + (model.clsToken() ? ", and CLS" : "") + "), got "

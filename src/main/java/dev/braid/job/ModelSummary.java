@@ -2,16 +2,20 @@ package dev.braid.job;
 
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Inspection;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
 import dev.braid.checkpoint.PlacedTensor;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.StackConfig;
+import dev.braid.checkpoint.StreamConfig;
 import dev.braid.model.FusionModel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /** What was understood of a model, as text: its architecture, its cost, its tensors and what is unused. */
 record ModelSummary(Inspection inspection) {
@@ -30,20 +34,54 @@ record ModelSummary(Inspection inspection) {
     private TextTable architecture() {
         ModelConfig config = inspection.checkpoint().config();
         ModelWeights weights = inspection.checkpoint().weights();
-        return TextTable.plain()
+        TextTable table = TextTable.plain()
                 .add("dialect", inspection.dialect())
-                .add("hidden size", Integer.toString(config.hiddenSize()))
-                .add("layers", Integer.toString(config.layers()))
-                .add("heads", config.heads() + " of size " + config.headSize())
-                .add("intermediate size", Integer.toString(config.intermediateSize()))
-                .add("activation", config.activation().configName())
-                .add("norm order", config.normFirst() ? "pre-norm" : "post-norm")
-                .add("layer norm eps", number(config.layerNormEps()))
-                .add("attention output projection", yes(config.attentionOutputProjection()))
-                .add("CLS token", yes(config.clsToken()))
-                .add("embedding LayerNorm", yes(weights.embeddingNorm() != null))
-                .add("final LayerNorm", yes(weights.finalNorm() != null))
-                .add("pooling", pooling(config, weights));
+                .add("hidden size", Integer.toString(config.hiddenSize()));
+        if (config.streams().size() > 1) {
+            addStreams(table, config);
+        }
+        for (int stack = 0; stack < config.stacks().size(); stack++) {
+            StackConfig stackConfig = config.stacks().get(stack);
+            LayerConfig layer = stackConfig.layer();
+            if (config.streams().size() > 1) {
+                table.add("stack " + stack, describe(stackConfig, config));
+            }
+            table.add("layers", Integer.toString(stackConfig.layers()))
+                    .add("heads", layer.heads() + " of size " + layer.headSize())
+                    .add("intermediate size", Integer.toString(layer.intermediateSize()))
+                    .add("activation", layer.activation().configName())
+                    .add("norm order", layer.normFirst() ? "pre-norm" : "post-norm")
+                    .add("layer norm eps", number(layer.layerNormEps()))
+                    .add("attention output projection", yes(layer.attentionOutputProjection()))
+                    .add("final LayerNorm", yes(weights.stacks().get(stack).finalNorm() != null));
+        }
+        if (config.streams().size() == 1) {
+            table.add("CLS token", yes(config.clsToken()))
+                    .add("embedding LayerNorm", yes(weights.streams().get(0).norm() != null));
+        }
+        return table.add("pooling", pooling(config, weights));
+    }
+
+    private static void addStreams(TextTable table, ModelConfig config) {
+        for (int stream = 0; stream < config.streams().size(); stream++) {
+            StreamConfig streamConfig = config.streams().get(stream);
+            String groups = config.groups(stream).stream()
+                    .map(group -> group.isLearned() ? group.learned() + " learned tokens" : "'" + group.name() + "'")
+                    .collect(Collectors.joining(", "));
+            table.add("stream '" + streamConfig.name() + "'", groups + ", of size " + streamConfig.hiddenSize());
+        }
+        table.add(
+                "fused tokens",
+                config.output().stream()
+                        .map(stream -> "'" + config.streams().get(stream).name() + "'")
+                        .collect(Collectors.joining(", ")));
+    }
+
+    private static String describe(StackConfig stack, ModelConfig config) {
+        String queries = "'" + config.streams().get(stack.stream()).name() + "'";
+        String keys = "'" + config.streams().get(stack.memory()).name() + "'";
+        return stack.kind().configName() + " on " + queries
+                + (stack.kind().attendsToMemory() ? ", which attends to " + keys : "");
     }
 
     private static String pooling(ModelConfig config, ModelWeights weights) {
@@ -94,19 +132,46 @@ record ModelSummary(Inspection inspection) {
         ModelConfig config = checkpoint.config();
         TextTable cost = TextTable.plain()
                 .add("parameters", count(checkpoint.parameters()))
-                .add("bytes", count(checkpoint.bytes()))
-                .add(
-                        "multiply-adds",
-                        count(FusionModel.linearMultiplyAdds(config)) + " a token, in the layers' Linears");
-        for (int m = 0; m < config.modalities().size(); m++) {
-            ModalityConfig modality = config.modalities().get(m);
-            if (checkpoint.weights().modalities().get(m).projection() != null) {
-                long projection = (long) modality.featureSize() * config.hiddenSize();
-                cost.add("", count(projection) + " a token of '" + modality.name() + "', in its projection");
+                .add("bytes", count(checkpoint.bytes()));
+        boolean single = config.streams().size() == 1;
+        String title = "multiply-adds";
+        for (StackConfig stack : config.stacks()) {
+            String tokens = single ? " a token" : " a token of '" + stream(config, stack.stream()) + "'";
+            cost.add(title, count(FusionModel.linearMultiplyAdds(stack)) + tokens + ", in the layers' Linears");
+            title = "";
+            if (stack.kind().attendsToMemory()) {
+                cost.add(
+                        "",
+                        count(FusionModel.memoryMultiplyAdds(stack, config)) + " a token of '"
+                                + stream(config, stack.memory()) + "', in their keys and values");
             }
         }
-        long attention = 2L * config.layers() * config.hiddenSize();
-        return cost.add("", count(attention) + " n a token, in the attention of a row of n tokens");
+        for (StreamConfig stream : config.streams()) {
+            for (int m : stream.modalities()) {
+                ModalityConfig modality = config.modalities().get(m);
+                if (checkpoint.weights().modalities().get(m).projection() != null) {
+                    long projection = (long) modality.featureSize() * stream.hiddenSize();
+                    cost.add("", count(projection) + " a token of '" + modality.name() + "', in its projection");
+                }
+            }
+        }
+        for (StackConfig stack : config.stacks()) {
+            long attention = 2L * stack.layers() * stack.layer().hiddenSize();
+            for (int keys : stack.keyStreams()) {
+                cost.add(
+                        "",
+                        count(attention)
+                                + (single
+                                        ? " n a token, in the attention of a row of n tokens"
+                                        : " n a token of '" + stream(config, stack.stream())
+                                                + "', in its attention to n tokens of '" + stream(config, keys) + "'"));
+            }
+        }
+        return cost;
+    }
+
+    private static String stream(ModelConfig config, int stream) {
+        return config.streams().get(stream).name();
     }
 
     private TextTable tensors() {

@@ -1,6 +1,5 @@
 package dev.braid.job;
 
-import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunFacts.Setting;
@@ -132,12 +131,7 @@ record RunRecord(
     }
 
     private List<String> groups() {
-        List<String> groups = new ArrayList<>();
-        if (model.clsToken()) {
-            groups.add("cls");
-        }
-        model.modalities().stream().map(ModalityConfig::name).forEach(groups::add);
-        return groups;
+        return model.groups().stream().map(ModelConfig.Group::name).toList();
     }
 
     /** Every option under its name in an options file: as given, as it takes effect, or by default. */

@@ -137,7 +137,7 @@ record FusionSettings(
     }
 
     private void checkBudget(ModelConfig config) {
-        int fewest = config.leadingTokens() + config.modalities().size();
+        int fewest = config.learnedTokens() + config.modalities().size();
         if (maxTokens < fewest) {
             throw new InputException("Cannot fuse batches of 'maxTokens' " + maxTokens + ": expected at least " + fewest
                     + " (a token per modality of the model" + (config.clsToken() ? ", and CLS" : "") + ")");

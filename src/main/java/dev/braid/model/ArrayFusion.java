@@ -50,9 +50,9 @@ final class ArrayFusion {
     private FusedArrays run(List<List<FeatureSequence>> rows) {
         int longest = rows.stream().mapToInt(ArrayFusion::tokens).max().getAsInt();
         int all = rows.stream()
-                .mapToInt(row -> model.config().leadingTokens() + tokens(row))
+                .mapToInt(row -> model.config().learnedTokens() + tokens(row))
                 .sum();
-        int maxTokens = Math.max(model.config().leadingTokens() + longest, Math.min(all, MAX_TOKENS));
+        int maxTokens = Math.max(model.config().learnedTokens() + longest, Math.min(all, MAX_TOKENS));
         try (FusionWorkspace workspace = model.workspace(maxTokens)) {
             Batch batch = workspace.batch();
             for (int row = 0; row < rows.size(); row++) {
@@ -74,10 +74,7 @@ final class ArrayFusion {
         model.fuse(workspace);
         Batch batch = workspace.batch();
         for (int row = 0; row < batch.rows(); row++) {
-            tokens.add(workspace
-                    .hidden()
-                    .rows(batch.firstToken(row), batch.tokens(row))
-                    .toArray());
+            tokens.add(Nd4j.createFromArray(workspace.tokens(row)));
             if (model.config().pooling() != Pooling.NONE) {
                 pooled.add(workspace.pooled(row));
             }

@@ -1,38 +1,54 @@
 package dev.braid.model;
 
 import dev.braid.batch.Batch;
+import dev.braid.batch.PackedTokens;
+import dev.braid.batch.TokenGroup;
 import dev.braid.checkpoint.ModelConfig;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.List;
 
 /**
- * What each group of a row's tokens receives of the row's attention: the softmax weights of all heads and queries, summed
- * over the group's keys. A group is the CLS token, where the model has one, or a modality, in token order. One layer is
- * written after the other, and each batch from scratch.
+ * The share of a row's attention that each group of its tokens receives: the softmax weights of all heads and queries, summed
+ * over the group's keys. The groups are those of {@link ModelConfig#groups}; a group that an attention does not read receives
+ * nothing of it. Each attention of the model is recorded by itself, and each batch from scratch.
  */
 final class AttentionShares {
     private final Batch batch;
-    private final int layers;
-    private final int heads;
+    private final List<Recorded> attentions;
     private final int groups;
-    /** Sum of row r, layer l, group g, at [(r * layers + l) * groups + g]. */
+    /** Sum of row r, attention a, group g, at [(r * attentions + a) * groups + g]. */
     private final double[] sums;
 
     private final float[] weights;
 
-    AttentionShares(ModelConfig config, Batch batch, int maxTokens) {
+    /**
+     * One attention of the model.
+     *
+     * @param keyGroups of each group of the keys its number among all groups
+     */
+    private record Recorded(PackedTokens queries, PackedTokens keys, int[] keyGroups, int heads) {}
+
+    AttentionShares(ModelConfig config, List<PackedTokens> streams, Batch batch, int maxTokens) {
         this.batch = batch;
-        this.layers = config.layers();
-        this.heads = config.heads();
-        this.groups = config.leadingTokens() + config.modalities().size();
+        List<ModelConfig.Group> all = config.groups();
+        this.groups = all.size();
+        this.attentions = config.attentions().stream()
+                .map(attention -> new Recorded(
+                        streams.get(attention.queries()),
+                        streams.get(attention.keys()),
+                        config.groups(attention.keys()).stream()
+                                .mapToInt(all::indexOf)
+                                .toArray(),
+                        attention.heads()))
+                .toList();
         this.sums = new double[Math.toIntExact(sums(config, maxTokens))];
         this.weights = new float[maxTokens];
     }
 
     private static long sums(ModelConfig config, int maxTokens) {
-        int mostRows = maxTokens / (config.leadingTokens() + 1); // a row may lack all modalities but one
-        int groups = config.leadingTokens() + config.modalities().size();
-        return (mostRows + 1L) * config.layers() * groups;
+        int mostRows = maxTokens / (config.learnedTokens() + 1); // a row may lack all modalities but one
+        return (mostRows + 1L) * config.attentions().size() * config.groups().size();
     }
 
     /** Bytes of Java heap for a budget of so many tokens. */
@@ -42,54 +58,53 @@ final class AttentionShares {
 
     /** Forgets what the last batch received. */
     void clear() {
-        Arrays.fill(sums, 0, batch.rows() * layers * groups, 0);
+        Arrays.fill(sums, 0, batch.rows() * attentions.size() * groups, 0);
     }
 
     /** Adds what one head and query of a row gives each of its keys, from {@code first} on. */
-    void add(int row, int layer, FloatBuffer softmax, int first) {
-        softmax.get(first, weights, 0, batch.tokens(row));
-        int start = (row * layers + layer) * groups;
+    void add(int row, int attention, FloatBuffer softmax, int first) {
+        Recorded recorded = attentions.get(attention);
+        softmax.get(first, weights, 0, recorded.keys().tokens(row));
+        int start = (row * attentions.size() + attention) * groups;
         int key = 0;
-        for (int group = 0; group < groups; group++) {
-            int end = key + tokens(row, group);
+        List<TokenGroup> ofKeys = recorded.keys().groups();
+        for (int group = 0; group < ofKeys.size(); group++) {
+            int end = key + recorded.keys().tokens(row, ofKeys.get(group));
             double sum = 0;
             for (; key < end; key++) {
                 sum += weights[key];
             }
-            sums[start + group] += sum;
+            sums[start + recorded.keyGroups()[group]] += sum;
         }
     }
 
-    private int tokens(int row, int group) {
-        int modality = group - batch.leadingTokens();
-        return modality < 0 ? 1 : batch.tokens(row, modality);
-    }
-
-    /** [layers][groups]: the mean over heads and queries. */
+    /** [attentions][groups]: the mean over heads and queries. */
     float[][] byLayer(int row) {
-        float[][] shares = new float[layers][groups];
-        for (int layer = 0; layer < layers; layer++) {
+        float[][] shares = new float[attentions.size()][groups];
+        for (int attention = 0; attention < shares.length; attention++) {
             for (int group = 0; group < groups; group++) {
-                shares[layer][group] = (float) (sums[(row * layers + layer) * groups + group] / queries(row));
+                shares[attention][group] = (float) share(row, attention, group);
             }
         }
         return shares;
     }
 
-    /** [groups]: the mean over layers, heads and queries. */
+    /** [groups]: the mean over attentions, heads and queries. */
     float[] overall(int row) {
         float[] shares = new float[groups];
         for (int group = 0; group < groups; group++) {
             double sum = 0;
-            for (int layer = 0; layer < layers; layer++) {
-                sum += sums[(row * layers + layer) * groups + group];
+            for (int attention = 0; attention < attentions.size(); attention++) {
+                sum += share(row, attention, group);
             }
-            shares[group] = (float) (sum / queries(row) / layers);
+            shares[group] = (float) (sum / attentions.size());
         }
         return shares;
     }
 
-    private double queries(int row) {
-        return (double) heads * batch.tokens(row);
+    private double share(int row, int attention, int group) {
+        Recorded recorded = attentions.get(attention);
+        double queries = (double) recorded.heads() * recorded.queries().tokens(row);
+        return sums[(row * attentions.size() + attention) * groups + group] / queries;
     }
 }

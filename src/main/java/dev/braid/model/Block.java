@@ -1,6 +1,6 @@
 package dev.braid.model;
 
-import dev.braid.batch.Batch;
+import dev.braid.batch.PackedTokens;
 import dev.braid.kernel.Kernels;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,14 +27,13 @@ record Block(int first, int tokens, int height) {
     }
 
     /**
-     * The tokens of a batch that are no copies of others. Blocks may reach into neighbours, which they compute to the same
-     * bits.
+     * The tokens of a stream that are no copies. Blocks may reach into neighbours, which they compute to the same bits.
      *
      * @param capacity of the matrices that hold the tokens, a multiple of {@link Kernels#ROW_MULTIPLE}
      */
-    static List<Block> own(Batch batch, int capacity) {
+    static List<Block> own(PackedTokens packed, int capacity) {
         List<Block> blocks = new ArrayList<>();
-        batch.own((first, count) -> {
+        packed.own((first, count) -> {
             for (Block block : split(count)) {
                 int start = Math.min(first + block.first(), capacity - block.height());
                 blocks.add(new Block(start, block.tokens(), block.height()));

@@ -1,38 +1,66 @@
 package dev.braid.model;
 
-import dev.braid.checkpoint.LayerWeights;
-import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.FeedForwardWeights;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.kernel.Activation;
+import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
+import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
 
-/** Two linear maps with an activation between them: Vaswani et al. 2017 (arXiv 1706.03762), equation 2. */
+/**
+ * Two linear maps with an activation between them, residual and LayerNorm: Vaswani et al. 2017 (arXiv 1706.03762), sections 3.1
+ * and 3.3, equation 2.
+ */
 final class FeedForward {
     private final PackedLinear linear1;
     private final Activation activation;
     private final PackedLinear linear2;
+    private final boolean normFirst;
+    private final Norm norm;
 
-    private FeedForward(PackedLinear linear1, Activation activation, PackedLinear linear2) {
+    private FeedForward(
+            PackedLinear linear1, Activation activation, PackedLinear linear2, boolean normFirst, Norm norm) {
         this.linear1 = linear1;
         this.activation = activation;
         this.linear2 = linear2;
+        this.normFirst = normFirst;
+        this.norm = norm;
     }
 
-    static FeedForward load(LayerWeights weights, ModelConfig config, WeightPacker packer) {
+    static FeedForward load(FeedForwardWeights weights, LayerConfig config, WeightPacker packer) {
         Activation activation = switch (config.activation()) {
             case RELU -> Activation.RELU;
             case GELU -> Activation.GELU;
             case GELU_NEW -> Activation.GELU_TANH;
         };
         return new FeedForward(
-                packer.linear(weights.feedForward1()), activation, packer.linear(weights.feedForward2()));
+                packer.linear(weights.linear1()),
+                activation,
+                packer.linear(weights.linear2()),
+                config.normFirst(),
+                packer.norm(weights.norm(), config.layerNormEps()));
     }
 
-    /** {@code residual += linear2(activation(linear1(in)))} for one block of tokens; {@code in} may be the residual. */
-    void add(Matrix residual, Matrix in, FusionWorkspace workspace) {
-        Matrix intermediate = workspace.intermediate().rows(0, in.rows());
-        workspace.kernels().linear(intermediate, in, linear1, activation);
-        workspace.kernels().linearAdd(residual, intermediate, linear2);
+    /**
+     * {@code residual = norm(residual + linear2(activation(linear1(residual))))} for one block of tokens or, in a pre-norm layer,
+     * {@code residual += linear2(activation(linear1(norm(residual))))}.
+     *
+     * @param normed [at least as many rows as the residual, D], scratch memory
+     */
+    void add(Matrix residual, Matrix normed, FusionWorkspace workspace) {
+        Kernels kernels = workspace.kernels();
+        Matrix in = residual;
+        if (normFirst) {
+            in = normed.rows(0, residual.rows());
+            kernels.layerNorm(in, residual, norm);
+        }
+        Matrix intermediate = workspace.intermediate(linear1.outputs()).rows(0, in.rows());
+        kernels.linear(intermediate, in, linear1, activation);
+        kernels.linearAdd(residual, intermediate, linear2);
+        if (!normFirst) {
+            kernels.layerNorm(residual, residual, norm);
+        }
     }
 
     long multiplyAdds(long tokens) {

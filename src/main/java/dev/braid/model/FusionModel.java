@@ -7,17 +7,18 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.StackConfig;
+import dev.braid.checkpoint.StreamConfig;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Matrix;
-import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -31,10 +32,7 @@ public final class FusionModel implements AutoCloseable {
     private final KernelLibrary library;
     private final WeightPacker packer;
     private final List<Projector> projectors;
-    private final Optional<ClsToken> clsToken;
-    private final Optional<Norm> embeddingNorm;
-    private final List<EncoderLayer> layers;
-    private final Optional<Norm> finalNorm;
+    private final List<Step> steps;
     private final Optional<TanhPooler> pooler;
     private volatile boolean closed;
 
@@ -42,15 +40,8 @@ public final class FusionModel implements AutoCloseable {
         this.config = config;
         this.library = library;
         this.packer = packer;
-        this.projectors = IntStream.range(0, config.modalities().size())
-                .mapToObj(m -> Projector.load(m, weights.modalities().get(m), packer))
-                .toList();
-        this.clsToken = Optional.ofNullable(weights.clsToken()).map(token -> new ClsToken(packer.row(token)));
-        this.embeddingNorm = Optional.ofNullable(weights.embeddingNorm()).map(packer::norm);
-        this.layers = IntStream.range(0, config.layers())
-                .mapToObj(layer -> EncoderLayer.load(layer, weights.layers().get(layer), config, packer))
-                .toList();
-        this.finalNorm = Optional.ofNullable(weights.finalNorm()).map(packer::norm);
+        this.projectors = Steps.projectors(config, weights, packer);
+        this.steps = Steps.of(config, weights, packer);
         this.pooler = config.pooling() == Pooling.POOLER
                 ? Optional.of(new TanhPooler(packer.linear(weights.pooler())))
                 : Optional.empty();
@@ -73,7 +64,7 @@ public final class FusionModel implements AutoCloseable {
     /** Packs the weights of a checkpoint for one form of the kernels. */
     public static FusionModel load(Checkpoint checkpoint, KernelLibrary library) {
         check(checkpoint.config(), 1);
-        WeightPacker packer = new WeightPacker(library, checkpoint.config());
+        WeightPacker packer = new WeightPacker(library);
         try {
             return new FusionModel(checkpoint.config(), checkpoint.weights(), library, packer);
         } catch (RuntimeException | Error failure) {
@@ -92,10 +83,16 @@ public final class FusionModel implements AutoCloseable {
      * @throws InputException if a weight or a buffer would pass what one allocation can hold
      */
     public static void check(ModelConfig config, int maxTokens) {
-        long weight = PackedLinear.mostElements(widest(config), config.hiddenSize());
-        for (ModalityConfig modality : config.modalities()) {
-            if (modality.maxPositions() != ModalityConfig.UNLIMITED) {
-                weight = Math.max(weight, (long) modality.maxPositions() * config.hiddenSize());
+        long weight = 0;
+        for (LinearSize linear : linears(config)) {
+            weight = Math.max(weight, PackedLinear.mostElements(linear.wider(), linear.narrower()));
+        }
+        for (StreamConfig stream : config.streams()) {
+            for (int modality : stream.modalities()) {
+                int positions = config.modalities().get(modality).maxPositions();
+                if (positions != ModalityConfig.UNLIMITED) {
+                    weight = Math.max(weight, (long) positions * stream.hiddenSize());
+                }
             }
         }
         if (weight > Matrix.MAX_ELEMENTS) {
@@ -109,13 +106,29 @@ public final class FusionModel implements AutoCloseable {
         }
     }
 
-    /** The largest number of inputs or outputs of the linear maps; the other one is the hidden size. */
-    private static long widest(ModelConfig config) {
-        long widest = Math.max(3L * config.hiddenSize(), config.intermediateSize());
-        for (ModalityConfig modality : config.modalities()) {
-            widest = Math.max(widest, modality.featureSize());
+    /** The sizes of a linear map. */
+    private record LinearSize(long wider, long narrower) {
+        static LinearSize of(long one, long other) {
+            return new LinearSize(Math.max(one, other), Math.min(one, other));
         }
-        return widest;
+    }
+
+    /** The largest linear maps of every layer and projection. */
+    private static List<LinearSize> linears(ModelConfig config) {
+        List<LinearSize> linears = new ArrayList<>();
+        for (StackConfig stack : config.stacks()) {
+            long hiddenSize = stack.layer().hiddenSize();
+            linears.add(LinearSize.of(3 * hiddenSize, hiddenSize));
+            linears.add(LinearSize.of(
+                    2 * hiddenSize, config.streams().get(stack.memory()).hiddenSize()));
+            linears.add(LinearSize.of(stack.layer().intermediateSize(), hiddenSize));
+        }
+        for (StreamConfig stream : config.streams()) {
+            for (int modality : stream.modalities()) {
+                linears.add(LinearSize.of(config.modalities().get(modality).featureSize(), stream.hiddenSize()));
+            }
+        }
+        return linears;
     }
 
     /**
@@ -133,7 +146,11 @@ public final class FusionModel implements AutoCloseable {
 
     /** Bytes of the largest copy of a linear map that is held while the weights are packed. */
     public static long packingBytes(ModelConfig config) {
-        return widest(config) * config.hiddenSize() * Float.BYTES;
+        return linears(config).stream()
+                        .mapToLong(linear -> linear.wider() * linear.narrower())
+                        .max()
+                        .getAsLong()
+                * Float.BYTES;
     }
 
     /**
@@ -166,25 +183,22 @@ public final class FusionModel implements AutoCloseable {
         fuse(workspace, layer -> {});
     }
 
-    /** As above; {@code afterLayer} is called behind each layer, whose output the hidden tokens then are. */
+    /** As above; {@code afterLayer} is called after each layer, whose output the tokens of its stream then are. */
     void fuse(FusionWorkspace workspace, IntConsumer afterLayer) {
         if (workspace.batch().isEmpty()) {
             return;
         }
         workspace.begin();
-        clsToken.ifPresent(token -> token.place(workspace));
-        embeddingNorm.ifPresent(norm -> normalise(workspace, norm));
-        workspace.stopwatch().lap(Stage.PROJECT);
-        int last = layers.size() - 1;
-        for (int layer = 0; layer <= last; layer++) {
-            if (layer == last && workspace.pooledOnly()) {
-                layers.get(layer).forwardPooled(workspace);
+        int layer = 0;
+        for (Step step : steps) {
+            if (step instanceof TransformerLayer) {
+                workspace.stopwatch().lap(Stage.PROJECT);
+                step.forward(workspace, workspace.pooledOnly() && layer == config.layers() - 1);
+                afterLayer.accept(layer++);
             } else {
-                layers.get(layer).forward(workspace);
+                step.forward(workspace, false);
             }
-            afterLayer.accept(layer);
         }
-        finalNorm.ifPresent(norm -> normalise(workspace, norm));
         pooler.ifPresent(pooling -> pooling.pool(workspace));
         workspace.stopwatch().lap(Stage.POOL);
     }
@@ -212,13 +226,6 @@ public final class FusionModel implements AutoCloseable {
         return ArrayFusion.run(this, rows);
     }
 
-    private static void normalise(FusionWorkspace workspace, Norm norm) {
-        for (Block block : Block.split(workspace.hiddenTokens())) {
-            Matrix hidden = workspace.hidden(block);
-            workspace.kernels().layerNorm(hidden, hidden, norm);
-        }
-    }
-
     /** Multiply-adds that {@link #fuse} spends on a workspace's batch in matrix products; a flop count is twice that. */
     public long multiplyAdds(FusionWorkspace workspace) {
         return Stream.of(Stage.values())
@@ -236,26 +243,39 @@ public final class FusionModel implements AutoCloseable {
                         .sum();
             case ATTENTION, FEED_FORWARD -> {
                 long sum = 0;
-                for (int layer = 0; layer < layers.size(); layer++) {
-                    boolean pooledOnly = layer == layers.size() - 1 && workspace.pooledOnly();
-                    sum += layers.get(layer).multiplyAdds(stage, batch, pooledOnly);
+                int layer = 0;
+                for (Step step : steps) {
+                    boolean last = step instanceof TransformerLayer && ++layer == config.layers();
+                    sum += step.multiplyAdds(stage, workspace, last && workspace.pooledOnly());
                 }
                 yield sum;
             }
-            case POOL -> pooler.map(pooling -> pooling.multiplyAdds(batch)).orElse(0L);
+            case POOL ->
+                pooler.map(pooling -> pooling.multiplyAdds(batch.rows())).orElse(0L);
             case LOAD, READ, DECODE, PACK, WRITE -> 0;
         };
     }
 
     /**
-     * Multiply-adds of the layers' Linears for one token: {@code layers x (4 D^2 + 2 D F)}, with D hidden and F intermediate
-     * size, and a D^2 less without output projection. Beside them stand a modality's projection, {@code K D} for a
-     * feature size of K, and attention, {@code 2 n D} a layer for each token of a row of n.
+     * Multiply-adds of a stack's Linears for one token of its stream: {@code layers x (4 D^2 + 2 D F)}, with D hidden and F
+     * intermediate size, and a D^2 less without output projection. In cross-attention keys and values count for the tokens of
+     * the stream that is read, {@link #memoryMultiplyAdds}. Beside them stand a modality's projection, {@code K D} for a feature
+     * size of K, and attention, {@code 2 n D} a layer for each token of a row of n.
      */
-    public static long linearMultiplyAdds(ModelConfig config) {
-        long hiddenSize = config.hiddenSize();
-        long attention = (config.attentionOutputProjection() ? 4 : 3) * hiddenSize * hiddenSize;
-        return config.layers() * (attention + 2 * hiddenSize * config.intermediateSize());
+    public static long linearMultiplyAdds(StackConfig stack) {
+        long hiddenSize = stack.layer().hiddenSize();
+        int output = stack.layer().attentionOutputProjection() ? 1 : 0;
+        long self = stack.kind().attendsToItself() ? (3 + output) * hiddenSize * hiddenSize : 0;
+        long cross = stack.kind().attendsToMemory() ? (1 + output) * hiddenSize * hiddenSize : 0;
+        return stack.layers() * (self + cross + 2 * hiddenSize * stack.layer().intermediateSize());
+    }
+
+    /** Multiply-adds of a stack's Linears for one token of the stream that its cross-attention reads, of hidden size K. */
+    public static long memoryMultiplyAdds(StackConfig stack, ModelConfig config) {
+        long inputs = config.streams().get(stack.memory()).hiddenSize();
+        return stack.kind().attendsToMemory()
+                ? 2 * stack.layers() * inputs * stack.layer().hiddenSize()
+                : 0;
     }
 
     @Override

@@ -2,15 +2,18 @@ package dev.braid.model;
 
 import dev.braid.batch.Batch;
 import dev.braid.batch.FeatureBlock;
+import dev.braid.batch.PackedTokens;
+import dev.braid.batch.TokenGroup;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * Every buffer of one thread, sized once for a budget of N tokens: rows are packed into {@link #batch}, {@link
@@ -26,28 +29,20 @@ public final class FusionWorkspace implements AutoCloseable {
     private final ModelConfig config;
     private final List<Matrix> buffers;
     private final List<Matrix> features = new ArrayList<>();
-    private final Matrix projected;
-    private final Matrix hidden;
-    private final Matrix normed;
     private final Matrix queryKeyValue;
-    private final Matrix query;
-    private final Matrix key;
-    private final Matrix value;
     private final Matrix context;
     private final Matrix attentionScratch;
     private final Matrix intermediate;
     private final Kernels kernels;
     private final List<Projector> projectors;
     private final Batch batch;
+    private final List<TokenStream> streams = new ArrayList<>();
     private Stopwatch stopwatch = new Stopwatch();
-    private final FloatBuffer fused;
     /** Null where nobody asks for it. */
     private final AttentionShares attentionShares;
 
     private final Pooler pooler;
     private final boolean pooledOnly;
-    /** Whether the hidden tokens are one per row, the pooled ones. */
-    private boolean kept;
 
     /** Opens a workspace; if that fails, it leaves nothing open. */
     static FusionWorkspace open(
@@ -75,7 +70,6 @@ public final class FusionWorkspace implements AutoCloseable {
             List<Matrix> buffers) {
         this.config = config;
         this.buffers = buffers;
-        int hiddenSize = config.hiddenSize();
         WorkspaceShapes shapes = WorkspaceShapes.of(config, maxTokens);
         List<FeatureBlock> blocks = new ArrayList<>();
         for (WorkspaceShapes.Size size : shapes.features()) {
@@ -83,24 +77,49 @@ public final class FusionWorkspace implements AutoCloseable {
             blocks.add(new FeatureBlock(features.size(), matrix.buffer(), matrix.rows()));
             features.add(matrix);
         }
-        this.projected = allocate(shapes.projected());
-        this.hidden = allocate(shapes.hidden());
-        this.normed = allocate(shapes.normed());
+        this.batch = new Batch(blocks, embeddedGroups(config), maxTokens, this::project);
+        Iterator<PackedTokens> embedded = batch.streams().iterator();
+        for (int stream = 0; stream < config.streams().size(); stream++) {
+            boolean joined = config.streams().get(stream).isJoined();
+            WorkspaceShapes.StreamSizes sizes = shapes.streams().get(stream);
+            streams.add(new TokenStream(
+                    joined ? batch.packed(groups(config, stream)) : embedded.next(),
+                    allocate(sizes.hidden()),
+                    allocate(sizes.projected()),
+                    allocate(sizes.normed())));
+        }
         this.queryKeyValue = allocate(shapes.queryKeyValue());
-        this.query = queryKeyValue.columns(0, hiddenSize);
-        this.key = queryKeyValue.columns(hiddenSize, hiddenSize);
-        this.value = queryKeyValue.columns(2 * hiddenSize, hiddenSize);
         this.context = allocate(shapes.context());
         this.attentionScratch = allocate(shapes.attention());
         this.intermediate = allocate(shapes.intermediate());
         this.projectors = projectors;
-        this.batch = new Batch(blocks, config.leadingTokens(), maxTokens, this::project);
-        this.fused = hidden.buffer();
-        this.attentionShares =
-                readouts.contains(Readout.ATTENTION) ? new AttentionShares(config, batch, maxTokens) : null;
-        this.pooler = new Pooler(hiddenSize);
-        this.pooledOnly = readouts.isEmpty() && config.pooling().readsOneToken();
+        this.attentionShares = readouts.contains(Readout.ATTENTION)
+                ? new AttentionShares(
+                        config, streams.stream().map(TokenStream::packed).toList(), batch, maxTokens)
+                : null;
+        this.pooler = new Pooler(config.hiddenSize());
+        this.pooledOnly = readouts.isEmpty() && poolsInLastLayer(config);
         this.kernels = library.open();
+    }
+
+    /** The token groups of the streams that are not joined of others. */
+    private static List<List<TokenGroup>> embeddedGroups(ModelConfig config) {
+        return IntStream.range(0, config.streams().size())
+                .filter(stream -> !config.streams().get(stream).isJoined())
+                .mapToObj(stream -> groups(config, stream))
+                .toList();
+    }
+
+    private static List<TokenGroup> groups(ModelConfig config, int stream) {
+        return config.groups(stream).stream()
+                .map(group -> new TokenGroup(group.modality(), group.learned()))
+                .toList();
+    }
+
+    /** Whether the last layer can leave out all tokens but the pooled one of each row. */
+    static boolean poolsInLastLayer(ModelConfig config) {
+        int last = config.stacks().get(config.stacks().size() - 1).stream();
+        return config.pooling().readsOneToken() && config.output().equals(List.of(last));
     }
 
     private Matrix allocate(WorkspaceShapes.Size size) {
@@ -121,14 +140,15 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** Bytes outside the Java heap of the kernels that a workspace compiles for rows of these lengths, in tokens, at most. */
     public static long compiledBytes(ModelConfig config, int shortest, int longest) {
-        long kinds = config.pooling().readsOneToken() ? 2 : 1; // one token's attention is another size
+        long sizes = config.attentions().stream().distinct().count();
+        long kinds = sizes + (poolsInLastLayer(config) ? 1 : 0); // one token's attention is another size
         return kinds * Kernels.attentionSizes(shortest, longest) * COMPILED_SIZE;
     }
 
     /** Bytes of Java heap of one workspace. */
     public static long heapBytes(ModelConfig config, int maxTokens, Set<Readout> readouts) {
         long attention = readouts.contains(Readout.ATTENTION) ? AttentionShares.heapBytes(config, maxTokens) : 0;
-        return attention + Batch.heapBytes(config.modalities().size(), config.leadingTokens(), maxTokens);
+        return attention + Batch.heapBytes(config.modalities().size(), config.learnedTokens(), maxTokens);
     }
 
     /** The rows to fuse, in order. */
@@ -155,13 +175,22 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** Writes a row's fused tokens, pooled to one vector [D], to {@code vector}. */
     public void pooled(int row, float[] vector) {
-        int size = config.hiddenSize();
         if (config.pooling() == Pooling.POOLER) {
-            context.buffer().get(row * size, vector);
+            context.buffer().get(row * context.stride(), vector);
         } else if (config.pooling().readsOneToken()) {
-            fused.get(pooledToken(row) * size, vector);
+            int last = config.output().size() - 1;
+            TokenStream stream = outputStream(config.pooling() == Pooling.LAST ? last : 0);
+            stream.numbers().get(pooledToken(row) * vector.length, vector);
         } else {
-            pooler.pool(config.pooling(), fused, batch.firstToken(row), batch.tokens(row), vector);
+            pooler.begin(config.pooling());
+            for (int index : config.output()) {
+                TokenStream stream = streams.get(index);
+                pooler.add(
+                        stream.numbers(),
+                        stream.firstToken(row),
+                        stream.packed().tokens(row));
+            }
+            pooler.end(vector);
         }
     }
 
@@ -181,19 +210,45 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** A row's fused tokens [tokens][D] in the model's token order, fresh arrays; only where they are a {@link Readout}. */
     public float[][] tokens(int row) {
-        float[][] tokens = new float[batch.tokens(row)][config.hiddenSize()];
-        for (int t = 0; t < tokens.length; t++) {
-            token(row, t, tokens[t]);
+        return tokens(row, config.output());
+    }
+
+    /** The tokens of a row in some streams, one stream after another, fresh arrays. */
+    float[][] tokens(int row, List<Integer> ofStreams) {
+        List<float[]> tokens = new ArrayList<>();
+        for (int index : ofStreams) {
+            TokenStream stream = streams.get(index);
+            for (int t = 0; t < stream.packed().tokens(row); t++) {
+                float[] token = new float[stream.hidden().columns()];
+                stream.token(row, t, token);
+                tokens.add(token);
+            }
         }
-        return tokens;
+        return tokens.toArray(float[][]::new);
+    }
+
+    /** How many fused tokens a row has. */
+    public int tokenCount(int row) {
+        int count = 0;
+        for (int index : config.output()) {
+            count += streams.get(index).packed().tokens(row);
+        }
+        return count;
     }
 
     /** Writes one of a row's fused tokens [D] to {@code vector}; only where they are a {@link Readout}. */
     public void token(int row, int token, float[] vector) {
-        if (kept) {
-            throw new IllegalStateException("a workspace for pooled vectors alone keeps no other token");
+        int index = token;
+        for (int output : config.output()) {
+            TokenStream stream = streams.get(output);
+            int count = stream.packed().tokens(row);
+            if (index < count) {
+                stream.token(row, index, vector);
+                return;
+            }
+            index -= count;
         }
-        fused.get((batch.firstToken(row) + token) * config.hiddenSize(), vector);
+        throw new IndexOutOfBoundsException("token " + token + " of " + tokenCount(row));
     }
 
     /** A block of features becomes hidden tokens, while rows are still packed. */
@@ -208,46 +263,40 @@ public final class FusionWorkspace implements AutoCloseable {
     void begin() {
         kernels.bindThread();
         batch.finish();
-        repeat(hidden);
-        kept = false;
+        for (TokenStream stream : streams) {
+            stream.begin();
+            stream.repeat(stream.hidden(), kernels);
+        }
         if (attentionShares != null) {
             attentionShares.clear();
         }
     }
 
-    /** Copies the rows of tokens that are repeated to where they belong. */
-    void repeat(Matrix tokens) {
-        batch.repeats((source, index, count) ->
-                kernels.copyRows(tokens, token -> index + token, tokens, token -> source + token, count));
-    }
-
-    /** Blocks of the tokens that are no copies. */
-    List<Block> ownTokens() {
-        return Block.own(batch, hidden.rows());
-    }
-
-    /** Whether pooled vectors are all that is read, and each is made of one token. */
+    /** Whether pooled vectors are all that is read, and the last layer can leave out all tokens but those that make them. */
     boolean pooledOnly() {
         return pooledOnly;
     }
 
-    /** Moves the pooled token of each row r to hidden token r, in place and front to back: its index is r or later. */
-    void keepPooledTokens() {
-        kernels.copyRows(hidden, row -> row, hidden, this::pooledToken, batch.rows());
-        kept = true;
-    }
-
     /** The hidden token that the pooling reads of a row, where it reads one. */
     int pooledToken(int row) {
-        if (kept) {
-            return row;
+        if (config.pooling() == Pooling.LAST) {
+            TokenStream last = outputStream(config.output().size() - 1);
+            return last.isKept() ? row : last.firstToken(row + 1) - 1;
         }
-        return config.pooling() == Pooling.LAST ? batch.firstToken(row + 1) - 1 : batch.firstToken(row);
+        return outputStream(0).firstToken(row);
     }
 
-    /** How many hidden tokens there are. */
-    int hiddenTokens() {
-        return kept ? batch.rows() : batch.tokens();
+    private TokenStream outputStream(int index) {
+        return streams.get(config.output().get(index));
+    }
+
+    /** The stream whose tokens are the first ones of the fused tokens. */
+    TokenStream firstOutput() {
+        return outputStream(0);
+    }
+
+    TokenStream stream(int index) {
+        return streams.get(index);
     }
 
     Kernels kernels() {
@@ -259,49 +308,14 @@ public final class FusionWorkspace implements AutoCloseable {
         return features.get(modality);
     }
 
-    /** [128, D]: a block of projected tokens of one modality. */
-    Matrix projected() {
-        return projected;
-    }
-
-    /** [N, D]: the packed tokens, from the projection on. */
-    Matrix hidden() {
-        return hidden;
-    }
-
-    /** [up to 128, D]: a block of them. */
-    Matrix hidden(Block block) {
-        return hidden.rows(block.first(), block.height());
-    }
-
-    /** [128, D]: a block of tokens as a pre-norm layer reads it. */
-    Matrix normed() {
-        return normed;
-    }
-
-    /** [N, 3 D]: queries, keys and values side by side. */
+    /** [N, 3 D of the widest stream]: queries, keys and values side by side, in the first columns. */
     Matrix queryKeyValue() {
         return queryKeyValue;
     }
 
-    /** [N, D]: its queries. */
-    Matrix query() {
-        return query;
-    }
-
-    /** [N, D]: its keys. */
-    Matrix key() {
-        return key;
-    }
-
-    /** [N, D]: its values. */
-    Matrix value() {
-        return value;
-    }
-
-    /** [N, D]: what attention found, heads side by side; behind the last layer the pooler's vectors, row after row. */
-    Matrix context() {
-        return context;
+    /** [N, D]: what attention found, heads side by side; after the last step the pooler's vectors, row after row. */
+    Matrix context(int columns) {
+        return columns == context.columns() ? context : context.columns(0, columns);
     }
 
     /** Scratch memory of {@link Kernels#attention}. */
@@ -315,8 +329,8 @@ public final class FusionWorkspace implements AutoCloseable {
     }
 
     /** [128, F]. */
-    Matrix intermediate() {
-        return intermediate;
+    Matrix intermediate(int columns) {
+        return columns == intermediate.columns() ? intermediate : intermediate.columns(0, columns);
     }
 
     @Override

@@ -10,6 +10,7 @@ import dev.braid.checkpoint.GoldenInput;
 import dev.braid.checkpoint.GoldenOutput;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -26,14 +27,16 @@ final class GoldenReplay {
     private Deviation largest = Deviation.NONE;
     private Cosine smallest = Cosine.NONE;
     private Batch batch;
-    /** The first row of the batch, and its first token, counted over all rows. */
+    /** The first row of the batch. */
     private int firstRow;
 
-    private int firstToken;
+    /** Per stream the first token of the batch, counted over all rows. */
+    private final int[] firstTokens;
 
     private GoldenReplay(FusionModel model, Golden golden) {
         this.model = model;
         this.golden = golden;
+        this.firstTokens = new int[model.config().streams().size()];
     }
 
     /**
@@ -51,7 +54,7 @@ final class GoldenReplay {
         for (int row = 0; row < golden.rows(); row++) {
             List<FeatureSequence> sequences = sequences(row);
             rows.add(sequences);
-            longest = Math.max(longest, model.config().leadingTokens() + tokens(sequences));
+            longest = Math.max(longest, model.config().learnedTokens() + tokens(sequences));
         }
         boolean attention = golden.attention() != null || golden.attentionByLayer() != null;
         int maxTokens = Math.max(longest, MAX_TOKENS);
@@ -74,7 +77,7 @@ final class GoldenReplay {
     /** All rows, in a workspace for those readouts. */
     private void replay(List<List<FeatureSequence>> rows, int maxTokens, Set<Readout> readouts) {
         firstRow = 0;
-        firstToken = 0;
+        Arrays.fill(firstTokens, 0);
         try (FusionWorkspace workspace = model.workspace(maxTokens, readouts)) {
             batch = workspace.batch();
             for (List<FeatureSequence> row : rows) {
@@ -120,7 +123,9 @@ final class GoldenReplay {
             }
         }
         firstRow += batch.rows();
-        firstToken += batch.tokens();
+        for (int stream = 0; stream < firstTokens.length; stream++) {
+            firstTokens[stream] += workspace.stream(stream).packed().tokens();
+        }
         batch.clear();
     }
 
@@ -132,27 +137,33 @@ final class GoldenReplay {
         model.fuse(workspace, layer -> {
             GoldenOutput expected = golden.layers().get(layer);
             if (expected != null) {
-                Deviation deviation = compareTokens(expected, workspace);
+                Deviation deviation =
+                        compareTokens(expected, List.of(model.config().stackOf(layer).stream()), workspace);
                 layers.merge(layer, deviation, Deviation::larger);
                 largest = largest.larger(deviation);
             }
         });
-        largest = largest.larger(compareTokens(golden.fused(), workspace));
+        largest = largest.larger(compareTokens(golden.fused(), model.config().output(), workspace));
     }
 
     private void compare(GoldenOutput expected, int row, float[] got) {
         largest = largest.larger(Deviation.of(expected, firstRow + row, firstRow + row, -1, got));
     }
 
-    private Deviation compareTokens(GoldenOutput expected, FusionWorkspace workspace) {
+    /** Compares the tokens of some streams, which follow each other in every row. */
+    private Deviation compareTokens(GoldenOutput expected, List<Integer> streams, FusionWorkspace workspace) {
         Deviation worst = Deviation.NONE;
         for (int row = 0; row < batch.rows(); row++) {
-            float[][] tokens = workspace.tokens(row);
+            int index = 0;
+            for (int stream : streams) {
+                index += firstTokens[stream] + workspace.stream(stream).packed().firstToken(row);
+            }
+            float[][] tokens = workspace.tokens(row, streams);
             for (int token = 0; token < tokens.length; token++) {
-                int index = firstToken + batch.firstToken(row) + token;
-                worst = worst.larger(Deviation.of(expected, index, firstRow + row, token, tokens[token]));
+                worst = worst.larger(Deviation.of(expected, index + token, firstRow + row, token, tokens[token]));
                 if (expected.equals(golden.fused()) && !poolsAsTheFile()) {
-                    smallest = smallest.smaller(Cosine.of(expected, index, firstRow + row, token, tokens[token]));
+                    smallest =
+                            smallest.smaller(Cosine.of(expected, index + token, firstRow + row, token, tokens[token]));
                 }
             }
         }

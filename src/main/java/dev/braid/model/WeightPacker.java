@@ -1,7 +1,6 @@
 package dev.braid.model;
 
 import dev.braid.checkpoint.LinearWeights;
-import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.NormWeights;
 import dev.braid.checkpoint.StoredTensor;
 import dev.braid.kernel.KernelLibrary;
@@ -15,13 +14,11 @@ import java.util.List;
 /** Brings stored tensors into the layout of the kernels, once per JVM, and holds everything that it made until {@link #close}. */
 final class WeightPacker implements AutoCloseable {
     private final KernelLibrary library;
-    private final ModelConfig config;
     private final List<PackedLinear> linears = new ArrayList<>();
     private final List<Matrix> matrices = new ArrayList<>();
 
-    WeightPacker(KernelLibrary library, ModelConfig config) {
+    WeightPacker(KernelLibrary library) {
         this.library = library;
-        this.config = config;
     }
 
     PackedLinear linear(LinearWeights weights) {
@@ -75,22 +72,28 @@ final class WeightPacker implements AutoCloseable {
         }
     }
 
-    Norm norm(NormWeights weights) {
-        return norm(weights, List.of());
+    Norm norm(NormWeights weights, float epsilon) {
+        return norm(weights, epsilon, List.of());
     }
 
     /** A LayerNorm whose every output has {@code rows}, [1, D] each, added. */
-    Norm norm(NormWeights weights, List<StoredTensor> rows) {
-        Matrix shift = row(weights.bias());
+    Norm norm(NormWeights weights, float epsilon, List<StoredTensor> rows) {
+        Matrix scale = table(weights.weight(), 1);
+        Matrix shift = weights.bias() == null ? zeros(scale.columns()) : table(weights.bias(), 1);
         addToEveryRow(shift, rows);
-        return new Norm(row(weights.weight()), shift, config.layerNormEps());
+        return new Norm(scale, shift, epsilon);
     }
 
-    /** A table of rows of hidden size. */
-    Matrix table(StoredTensor tensor) {
-        Matrix table = allocate(Math.toIntExact(tensor.shape().dimension(0)));
+    /** The elements of a tensor of any rank in so many rows. */
+    Matrix table(StoredTensor tensor, int rows) {
+        Matrix table = allocate(rows, Math.toIntExact(tensor.shape().elements() / rows));
         tensor.copyTo(table.buffer());
         return table;
+    }
+
+    /** A row of zeros. */
+    Matrix zeros(int columns) {
+        return allocate(1, columns);
     }
 
     void addToEveryRow(Matrix matrix, List<StoredTensor> rows) {
@@ -104,17 +107,8 @@ final class WeightPacker implements AutoCloseable {
         }
     }
 
-    /** A row of hidden size; zeros where there is no tensor. */
-    Matrix row(StoredTensor tensor) {
-        Matrix row = allocate(1);
-        if (tensor != null) {
-            tensor.copyTo(row.buffer());
-        }
-        return row;
-    }
-
-    private Matrix allocate(int rows) {
-        Matrix matrix = Matrix.allocate(rows, config.hiddenSize());
+    private Matrix allocate(int rows, int columns) {
+        Matrix matrix = Matrix.allocate(rows, columns);
         matrices.add(matrix);
         return matrix;
     }

@@ -1,6 +1,7 @@
 package dev.braid.model;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.StreamConfig;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import java.util.List;
@@ -8,12 +9,11 @@ import java.util.stream.Stream;
 
 /**
  * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these (N the token budget, rounded up to a
- * multiple of 16, B at most 128 of them, K a feature size, D hidden, F intermediate size).
+ * multiple of 16, B at most 128 of them, K a feature size, D a stream's hidden size or, in a matrix that all streams share, the
+ * largest, F the largest intermediate size).
  *
  * @param features per modality [B, K]
- * @param projected [B, D]
- * @param hidden [N, D]
- * @param normed [B, D]
+ * @param streams per stream
  * @param queryKeyValue [N, 3 D]
  * @param context [N, D]
  * @param attention [1, as much as {@link Kernels#attentionScratch} says]
@@ -21,9 +21,7 @@ import java.util.stream.Stream;
  */
 record WorkspaceShapes(
         List<Size> features,
-        Size projected,
-        Size hidden,
-        Size normed,
+        List<StreamSizes> streams,
         Size queryKeyValue,
         Size context,
         Size attention,
@@ -39,21 +37,49 @@ record WorkspaceShapes(
         }
     }
 
+    /**
+     * Of one stream's matrices.
+     *
+     * @param hidden [N, D]
+     * @param projected [B, D]
+     * @param normed [B, D]
+     */
+    record StreamSizes(Size hidden, Size projected, Size normed) {
+        Stream<Size> all() {
+            return Stream.of(hidden, projected, normed);
+        }
+    }
+
     static WorkspaceShapes of(ModelConfig config, int maxTokens) {
         long height = Block.roundUp(maxTokens);
         long blockHeight = Math.min(height, Block.MAX_TOKENS);
-        long hiddenSize = config.hiddenSize();
+        long widest = config.streams().stream()
+                .mapToInt(StreamConfig::hiddenSize)
+                .max()
+                .getAsInt();
+        long intermediate = config.stacks().stream()
+                .mapToInt(stack -> stack.layer().intermediateSize())
+                .max()
+                .getAsInt();
+        long scratch = config.stacks().stream()
+                .mapToLong(stack -> Kernels.attentionScratch(
+                        stack.layer().hiddenSize(), stack.layer().heads(), maxTokens))
+                .max()
+                .getAsLong();
         return new WorkspaceShapes(
                 config.modalities().stream()
                         .map(modality -> new Size(blockHeight, modality.featureSize()))
                         .toList(),
-                new Size(blockHeight, hiddenSize),
-                new Size(height, hiddenSize),
-                new Size(blockHeight, hiddenSize),
-                new Size(height, 3 * hiddenSize),
-                new Size(height, hiddenSize),
-                new Size(1, Kernels.attentionScratch(config.hiddenSize(), config.heads(), maxTokens)),
-                new Size(blockHeight, config.intermediateSize()));
+                config.streams().stream()
+                        .map(stream -> new StreamSizes(
+                                new Size(height, stream.hiddenSize()),
+                                new Size(blockHeight, stream.hiddenSize()),
+                                new Size(blockHeight, stream.hiddenSize())))
+                        .toList(),
+                new Size(height, 3 * widest),
+                new Size(height, widest),
+                new Size(1, scratch),
+                new Size(blockHeight, Math.max(1, intermediate)));
     }
 
     /** Of all matrices. */
@@ -67,8 +93,10 @@ record WorkspaceShapes(
     }
 
     private Stream<Size> all() {
-        return Stream.concat(
-                features.stream(),
-                Stream.of(projected, hidden, normed, queryKeyValue, context, attention, intermediate));
+        return Stream.of(
+                        features.stream(),
+                        streams.stream().flatMap(StreamSizes::all),
+                        Stream.of(queryKeyValue, context, attention, intermediate))
+                .flatMap(sizes -> sizes);
     }
 }

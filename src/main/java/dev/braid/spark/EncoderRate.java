@@ -59,7 +59,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
                 .collect(Collectors.toSet());
         List<List<FeatureSequence>> rows = rows(checkpoint.config(), sample);
         int longest = rows.stream().mapToInt(EncoderRate::tokens).max().orElseThrow()
-                + checkpoint.config().leadingTokens();
+                + checkpoint.config().learnedTokens();
         int budget = Math.min(config.maxTokens(), Math.max(BUDGET, longest));
         int lanes = slots * threads; // A batch is fused on one thread.
         ExecutorService pool = Executors.newFixedThreadPool(lanes);

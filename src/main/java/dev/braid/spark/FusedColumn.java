@@ -118,8 +118,8 @@ abstract class FusedColumn implements Serializable {
 
         private long lists(FusedRow row, VectorOutput vectors, int place, long hash) throws UnfitValueException {
             long all = hash;
-            vectors.beginList(place, row.tokens());
-            for (int t = 0; t < row.tokens(); t++) {
+            vectors.beginList(place, row.fusedTokens());
+            for (int t = 0; t < row.fusedTokens(); t++) {
                 all = vectors.next(place, t, token(row, t), all);
             }
             vectors.endList(place);
@@ -129,12 +129,12 @@ abstract class FusedColumn implements Serializable {
         private long bytes(FusedRow row, VectorOutput vectors, int place, long hash) throws UnfitValueException {
             long all = hash;
             int length = row.hiddenSize() * form.bytes();
-            byte[] bytes = row.bytes(Math.multiplyExact(row.tokens(), length));
-            for (int t = 0; t < row.tokens(); t++) {
+            byte[] bytes = row.bytes(Math.multiplyExact(row.fusedTokens(), length));
+            for (int t = 0; t < row.fusedTokens(); t++) {
                 form.encode(token(row, t), bytes, t * length);
                 all = RowWriter.hash(all, bytes, t * length, length);
             }
-            vectors.bytes(place, bytes, row.tokens() * length);
+            vectors.bytes(place, bytes, row.fusedTokens() * length);
             return all;
         }
 
@@ -156,7 +156,7 @@ abstract class FusedColumn implements Serializable {
 
         @Override
         long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) throws UnfitValueException {
-            float[] scales = new float[row.tokens()];
+            float[] scales = new float[row.fusedTokens()];
             for (int t = 0; t < scales.length; t++) {
                 float[] vector = FusedRow.fit(row.token(t), VectorForm.INT8, name(), "token " + t + ", ");
                 scales[t] = VectorForm.scale(vector);
@@ -173,7 +173,7 @@ abstract class FusedColumn implements Serializable {
 
         @Override
         long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash) {
-            return out.struct(place, row.lengths(), hash);
+            return out.struct(place, row.fusedLengths(), hash);
         }
     }
 

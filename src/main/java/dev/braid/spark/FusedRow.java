@@ -1,8 +1,9 @@
 package dev.braid.spark;
 
 import dev.braid.batch.Batch;
+import dev.braid.checkpoint.ModelConfig;
 import dev.braid.model.FusionWorkspace;
-import java.util.Arrays;
+import java.util.List;
 
 /** One row of a fused batch, as its output columns read it: moved from row to row, its vectors in arrays that are reused. */
 final class FusedRow {
@@ -10,17 +11,23 @@ final class FusedRow {
     private final Batch batch;
     private final float[] pooled;
     private final float[] token;
+    private final List<ModelConfig.Group> groups;
+    private final List<ModelConfig.Group> fusedGroups;
     private final int[] lengths;
+    private final int[] fusedLengths;
     private byte[] bytes = new byte[0];
     private int row;
     private boolean isPooled;
 
-    FusedRow(FusionWorkspace workspace, int hiddenSize) {
+    FusedRow(FusionWorkspace workspace, ModelConfig config) {
         this.workspace = workspace;
         this.batch = workspace.batch();
-        this.pooled = new float[hiddenSize];
-        this.token = new float[hiddenSize];
-        this.lengths = new int[batch.leadingTokens() + batch.modalities()];
+        this.pooled = new float[config.hiddenSize()];
+        this.token = new float[config.hiddenSize()];
+        this.groups = config.groups();
+        this.fusedGroups = config.outputGroups();
+        this.lengths = new int[groups.size()];
+        this.fusedLengths = new int[fusedGroups.size()];
     }
 
     void at(int index) {
@@ -37,9 +44,18 @@ final class FusedRow {
         return pooled;
     }
 
-    /** All tokens, in the model's order. */
+    /** The fused tokens, in the model's order. */
+    int fusedTokens() {
+        return workspace.tokenCount(row);
+    }
+
+    /** All tokens that the model reads of the row, learned ones too. */
     int tokens() {
-        return batch.tokens(row);
+        int tokens = 0;
+        for (int length : lengths()) {
+            tokens += length;
+        }
+        return tokens;
     }
 
     /** One token's vector [D], valid until the next one is asked for. */
@@ -52,14 +68,22 @@ final class FusedRow {
         return token.length;
     }
 
-    /** Tokens of each modality in token order, the CLS token's 1 first. */
+    /** Tokens of each group that the model reads. */
     int[] lengths() {
-        int leading = batch.leadingTokens();
-        Arrays.fill(lengths, 0, leading, 1);
-        for (int m = 0; m < batch.modalities(); m++) {
-            lengths[leading + m] = batch.tokens(row, m);
+        return lengths(groups, lengths);
+    }
+
+    /** Fused tokens of each group, in token order. */
+    int[] fusedLengths() {
+        return lengths(fusedGroups, fusedLengths);
+    }
+
+    private int[] lengths(List<ModelConfig.Group> ofGroups, int[] out) {
+        for (int g = 0; g < out.length; g++) {
+            ModelConfig.Group group = ofGroups.get(g);
+            out[g] = group.isLearned() ? group.learned() : batch.tokens(row, group.modality());
         }
-        return lengths;
+        return out;
     }
 
     float[] attention() {

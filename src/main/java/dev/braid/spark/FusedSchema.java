@@ -1,6 +1,5 @@
 package dev.braid.spark;
 
-import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,15 +13,12 @@ final class FusedSchema {
     static final String POOLED = "fused";
     /** One vector of the hidden size per token, in the model's token order. */
     static final String TOKENS = "fused_tokens";
-    /** How many of a row's tokens each modality has, in token order, the CLS token's 1 first. */
+    /** How many of a row's fused tokens are of each group, in token order: CLS, if the model has it, and modalities. */
     static final String LENGTHS = "fused_lengths";
     /** The share of attention that the tokens of CLS and of each modality received. */
     static final String ATTENTION = "attention";
     /** The same of each layer. */
     static final String ATTENTION_BY_LAYER = "attention_by_layer";
-
-    /** The field of a model's CLS token in the structs; no modality has this name. */
-    private static final String CLS = "cls";
 
     /** What the bytes of {@code fused} are to be multiplied by, where they are int8. */
     static final String POOLED_SCALE = "fused_scale";
@@ -50,9 +46,9 @@ final class FusedSchema {
             if (form == VectorForm.INT8) {
                 columns.add(new FusedColumn.TokenScales());
             }
-            columns.add(new FusedColumn.Lengths(groups(model, DataTypes.IntegerType)));
+            columns.add(new FusedColumn.Lengths(groups(model.outputGroups(), DataTypes.IntegerType)));
         }
-        StructType shares = groups(model, DataTypes.FloatType);
+        StructType shares = groups(model.groups(), DataTypes.FloatType);
         if (config.emits(Emitted.ATTENTION)) {
             columns.add(new FusedColumn.Attention(shares));
         }
@@ -62,11 +58,11 @@ final class FusedSchema {
         return columns;
     }
 
-    /** A field for CLS, where there is one, and for each modality. */
-    private static StructType groups(ModelConfig model, DataType type) {
-        StructType groups = model.clsToken() ? new StructType().add(CLS, type, false) : new StructType();
-        for (ModalityConfig modality : model.modalities()) {
-            groups = groups.add(modality.name(), type, false);
+    /** A field for each group of tokens. */
+    private static StructType groups(List<ModelConfig.Group> ofModel, DataType type) {
+        StructType groups = new StructType();
+        for (ModelConfig.Group group : ofModel) {
+            groups = groups.add(group.name(), type, false);
         }
         return groups;
     }

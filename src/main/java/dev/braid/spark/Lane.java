@@ -35,8 +35,7 @@ final class Lane {
 
     Lane(ExecutorModel.Borrowed borrowed) {
         this.borrowed = borrowed;
-        this.fusedRow =
-                new FusedRow(borrowed.workspace(), borrowed.model().config().hiddenSize());
+        this.fusedRow = new FusedRow(borrowed.workspace(), borrowed.model().config());
     }
 
     ExecutorModel.Borrowed borrowed() {

@@ -61,7 +61,7 @@ public final class OutputFiles {
                     * config.vectors().bytes();
         }
         if (config.emits(Emitted.ATTENTION_BY_LAYER)) {
-            bytes += (double) rows * model.layers() * model.modalities().size() * Float.BYTES;
+            bytes += (double) rows * model.attentions().size() * model.groups().size() * Float.BYTES;
         }
         return (long) bytes;
     }

@@ -7,6 +7,7 @@ import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.StreamConfig;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.io.Serializable;
 import java.nio.FloatBuffer;
@@ -31,9 +32,12 @@ final class RowDecoder implements Serializable {
     private final List<SequenceDecoder> decoders;
     private final boolean truncate;
     private final int maxTokens;
-    private final int leadingTokens;
-    /** The pooling that reads the first token of the first modality, or null. */
-    private final Pooling firstTokenPooling;
+    private final int learnedTokens;
+    private final Pooling pooling;
+    /** The modality whose first token the pooling reads, or -1. */
+    private final int pooledModality;
+    /** Per stream without learned tokens the indices of its modalities, of which a row has at least one. */
+    private final List<List<Integer>> streams;
     /** Whether a row may lack modalities. */
     private final boolean fusesRest;
 
@@ -58,9 +62,13 @@ final class RowDecoder implements Serializable {
         }
         this.truncate = config.truncate();
         this.maxTokens = config.maxTokens();
-        this.leadingTokens = model.leadingTokens();
-        boolean first = config.emits(Emitted.POOLED) && model.poolsFirstOfModality();
-        this.firstTokenPooling = first ? model.pooling() : null;
+        this.learnedTokens = model.learnedTokens();
+        this.pooling = model.pooling();
+        this.pooledModality = config.emits(Emitted.POOLED) ? model.pooledModality() : -1;
+        this.streams = model.streams().stream()
+                .filter(stream -> !stream.isJoined() && stream.learnedTokens() == 0)
+                .map(StreamConfig::modalities)
+                .toList();
         this.fusesRest = config.policy().fusesRest();
     }
 
@@ -71,7 +79,7 @@ final class RowDecoder implements Serializable {
         }
         try {
             Sequences sequences = sequences(row);
-            long tokens = leadingTokens;
+            long tokens = learnedTokens;
             for (FeatureSequence sequence : sequences.byModality()) {
                 tokens += sequence.tokens();
             }
@@ -132,13 +140,13 @@ final class RowDecoder implements Serializable {
                 continue;
             }
             FeatureSequence sequence = decoders.get(m).decode(row);
-            if (m == 0 && firstTokenPooling != null && sequence.position(0) != 0) {
+            if (m == pooledModality && sequence.position(0) != 0) {
                 throw new UnfitValueException(new Fault(
                         Reason.POOLED_TOKEN_DROPPED,
                         feature.modality().name(),
                         feature.selection().column(),
                         0,
-                        "drops token 0, expected it kept (pooling '" + firstTokenPooling.configName() + "' reads it)"));
+                        "drops token 0, expected it kept (pooling '" + pooling.configName() + "' reads it)"));
             }
             if (sequence.position(sequence.tokens() - 1) >= feature.modality().maxPositions()) {
                 sequence = truncated(sequence, feature);
@@ -146,21 +154,33 @@ final class RowDecoder implements Serializable {
             }
             sequences.add(sequence);
         }
+        checkNoStreamIsEmpty(sequences);
+        return new Sequences(sequences, truncated);
+    }
+
+    private void checkNoStreamIsEmpty(List<FeatureSequence> sequences) throws UnfitValueException {
         if (sequences.stream().allMatch(NoTokens.INSTANCE::equals)) {
             throw new UnfitValueException(
                     Fault.ofRow(Reason.MISSING_MODALITY, "no modality is there, expected at least one"));
         }
-        return new Sequences(sequences, truncated);
+        for (List<Integer> modalities : streams) {
+            if (modalities.stream().map(sequences::get).allMatch(NoTokens.INSTANCE::equals)) {
+                FeatureColumn first = columns.features().get(modalities.get(0));
+                throw unfit(
+                        Reason.MISSING_MODALITY,
+                        first,
+                        "is null, expected features (the model's layers attend to them)");
+            }
+        }
     }
 
-    /** The first token of a row must be of its first modality if the pooling reads it. */
+    /** A row must have the modality whose first token the pooling reads. */
     private void checkNotPooled(int missing) throws UnfitValueException {
-        if (missing == 0 && firstTokenPooling != null) {
+        if (missing == pooledModality) {
             throw unfit(
                     Reason.MISSING_MODALITY,
                     columns.features().get(missing),
-                    "is null, expected features (pooling '" + firstTokenPooling.configName()
-                            + "' reads their first token)");
+                    "is null, expected features (pooling '" + pooling.configName() + "' reads their first token)");
         }
     }
 
@@ -188,7 +208,7 @@ final class RowDecoder implements Serializable {
     }
 
     private Fault tooLong(long tokens) {
-        String cls = leadingTokens == 0 ? "" : " with CLS";
+        String cls = learnedTokens == 0 ? "" : learnedTokens == 1 ? " with CLS" : " with learned ones";
         return Fault.ofRow(
                 Reason.TOO_LONG,
                 tokens + " tokens" + cls + ", expected at most " + maxTokens + " (--max-tokens); --max-tokens " + tokens

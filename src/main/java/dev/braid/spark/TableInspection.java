@@ -45,14 +45,14 @@ public record TableInspection(
                 .mapToDouble(counts ->
                         counts.stream().mapToInt(count -> count).average().orElse(0))
                 .sum();
-        return mean == 0 ? 0 : model.leadingTokens() + mean;
+        return mean == 0 ? 0 : model.learnedTokens() + mean;
     }
 
     /** The shortest row in tokens, the model's own counted, as far as the sample tells. */
     public int shortestRow(ModelConfig model) {
         return rowLengths != null
                 ? rowLengths.shortest()
-                : model.leadingTokens()
+                : model.learnedTokens()
                         + lengths.values().stream().mapToInt(Lengths::shortest).sum();
     }
 
@@ -60,7 +60,7 @@ public record TableInspection(
     public int longestRow(ModelConfig model) {
         return rowLengths != null
                 ? rowLengths.longest()
-                : model.leadingTokens()
+                : model.learnedTokens()
                         + lengths.values().stream().mapToInt(Lengths::longest).sum();
     }
 

@@ -220,7 +220,7 @@ final class TableInspector {
         int elsewhere = columns.features().size() - source.features().size();
         int[] totals = Arrays.stream(rowTokens)
                 .filter(tokens -> tokens > 0)
-                .map(tokens -> model.leadingTokens() + tokens + elsewhere)
+                .map(tokens -> model.learnedTokens() + tokens + elsewhere)
                 .toArray();
         if (totals.length == 0) {
             return;

@@ -60,6 +60,12 @@ class BatchTest {
         };
     }
 
+    /** One stream of both modalities. */
+    private static List<TokenGroup> groups(int learned) {
+        List<TokenGroup> modalities = List.of(TokenGroup.ofModality(0), TokenGroup.ofModality(1));
+        return learned == 0 ? modalities : List.of(TokenGroup.ofLearned(learned), modalities.get(0), modalities.get(1));
+    }
+
     private static float value(int row, int modality, int index) {
         return row * 1000 + modality * 500 + index;
     }
@@ -69,9 +75,9 @@ class BatchTest {
             @ForAll("rows") List<int[]> lengths,
             @ForAll @IntRange(min = 24, max = 100) int maxTokens,
             @ForAll @IntRange(min = 1, max = 30) int blockTokens,
-            @ForAll @IntRange(max = 1) int leadingTokens) {
+            @ForAll @IntRange(max = 1) int learned) {
         Sink sink = new Sink(blockTokens);
-        Batch batch = new Batch(sink.blocks, leadingTokens, maxTokens + leadingTokens, sink);
+        Batch batch = new Batch(sink.blocks, List.of(groups(learned)), maxTokens + learned, sink);
         List<Integer> packed = new ArrayList<>();
         for (int row = 0; row < lengths.size(); row++) {
             int visual = lengths.get(row)[0];
@@ -85,7 +91,7 @@ class BatchTest {
             assertThat(batch.add(List.of(sequence(row, 0, visual), sequence(row, 1, text))))
                     .isTrue();
             packed.add(row);
-            assertThat(batch.tokens()).isLessThanOrEqualTo(maxTokens + leadingTokens);
+            assertThat(batch.tokens()).isLessThanOrEqualTo(maxTokens + learned);
         }
         check(batch, sink, packed, lengths);
     }
@@ -93,12 +99,13 @@ class BatchTest {
     /** Each token came once, to its place in the packed order, with its own values and position. */
     private static void check(Batch batch, Sink sink, List<Integer> packed, List<int[]> lengths) {
         batch.finish();
+        PackedTokens stream = batch.streams().get(0);
         assertThat(batch.rows()).isEqualTo(packed.size());
         int token = 0;
         int[] ofModality = new int[2];
         for (int r = 0; r < packed.size(); r++) {
-            assertThat(batch.firstToken(r)).isEqualTo(token);
-            token += batch.leadingTokens();
+            assertThat(stream.firstToken(r)).isEqualTo(token);
+            token += stream.learned();
             for (int m = 0; m < 2; m++) {
                 int length = lengths.get(packed.get(r))[m];
                 assertThat(batch.tokens(r, m)).isEqualTo(length);
@@ -109,7 +116,7 @@ class BatchTest {
                             .isEqualTo(new Taken(m, LAST_POSITION - t, value(packed.get(r), m, first)));
                 }
             }
-            assertThat(batch.tokens(r)).isEqualTo(token - batch.firstToken(r));
+            assertThat(stream.tokens(r)).isEqualTo(token - stream.firstToken(r));
         }
         assertThat(sink.taken).isEmpty();
         assertThat(batch.tokens()).isEqualTo(token);
@@ -120,31 +127,32 @@ class BatchTest {
     /** A repeated sequence is not packed again; the batch says where its tokens are and where they belong. */
     @Property
     void repeatedSequencesAreCopiedFromTheRowThatHasThem(
-            @ForAll("rows") List<int[]> lengths, @ForAll @IntRange(max = 1) int leadingTokens) {
+            @ForAll("rows") List<int[]> lengths, @ForAll @IntRange(max = 1) int learned) {
         Sink sink = new Sink(7);
-        Batch batch = new Batch(sink.blocks, leadingTokens, 100_000, sink);
+        Batch batch = new Batch(sink.blocks, List.of(groups(learned)), 100_000, sink);
         for (int row = 0; row < lengths.size(); row++) {
             int text = lengths.get(row)[1];
             FeatureSequence visual = row == 0 ? sequence(0, 0, 3) : new RepeatedTokens(row - 1, 3);
             assertThat(batch.add(List.of(visual, sequence(row, 1, text)))).isTrue();
         }
         batch.finish();
+        PackedTokens stream = batch.streams().get(0);
         Map<Integer, Taken> placed = new HashMap<>(sink.taken);
-        batch.repeats((source, index, count) -> {
+        stream.repeats((source, index, count) -> {
             assertThat(count).isEqualTo(3);
             for (int t = 0; t < count; t++) {
                 assertThat(placed.put(index + t, placed.get(source + t))).isNull();
             }
         });
-        assertThat(placed).hasSize(batch.tokens() - leadingTokens * batch.rows());
+        assertThat(placed).hasSize(batch.tokens() - learned * batch.rows());
         for (int row = 0; row < lengths.size(); row++) {
             for (int t = 0; t < 3; t++) {
-                assertThat(placed.get(batch.firstToken(row) + leadingTokens + t))
+                assertThat(placed.get(stream.firstToken(row) + learned + t))
                         .isEqualTo(new Taken(0, LAST_POSITION - t, value(0, 0, 3 * t)));
             }
         }
         List<Integer> own = new ArrayList<>();
-        batch.own((first, count) -> {
+        stream.own((first, count) -> {
             assertThat(count).isPositive();
             assertThat(own).doesNotContain(first - 1, first + count); // as long as it is
             IntStream.range(first, first + count).forEach(own::add);
@@ -152,8 +160,8 @@ class BatchTest {
         List<Integer> expected = new ArrayList<>();
         for (int r = 0; r < batch.rows(); r++) {
             int row = r;
-            int start = batch.firstToken(row) + leadingTokens;
-            IntStream.range(batch.firstToken(row), batch.firstToken(row + 1))
+            int start = stream.firstToken(row) + learned;
+            IntStream.range(stream.firstToken(row), stream.firstToken(row + 1))
                     .filter(token -> batch.tokens(row, 0) == 0 || row == 0 || token < start || token >= start + 3)
                     .forEach(expected::add);
         }
@@ -176,7 +184,7 @@ class BatchTest {
             @ForAll @IntRange(min = 1, max = 12) int broken,
             @ForAll @IntRange(max = 1) int badModality) {
         Sink sink = new Sink(blockTokens);
-        Batch batch = new Batch(sink.blocks, 1, 2000, sink);
+        Batch batch = new Batch(sink.blocks, List.of(groups(1)), 2000, sink);
         List<Integer> packed = new ArrayList<>();
         for (int row = 0; row < lengths.size(); row++) {
             int tokens = batch.tokens();
@@ -206,7 +214,7 @@ class BatchTest {
     @Example
     void whatDoesNotFitIsRefused() {
         Sink sink = new Sink(2);
-        Batch batch = new Batch(sink.blocks, 0, 5, sink);
+        Batch batch = new Batch(sink.blocks, List.of(groups(0)), 5, sink);
         assertThat(batch.fits(5)).isTrue();
         assertThat(batch.fits(6)).isFalse();
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3), sequence(0, 1, 3))))

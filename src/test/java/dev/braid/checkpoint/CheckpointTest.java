@@ -71,20 +71,14 @@ class CheckpointTest {
         Checkpoint checkpoint =
                 model.with(", \"layer_norm_eps\": 0.5, \"pooling\": \"max\"").read();
         assertThat(checkpoint.config())
-                .isEqualTo(new ModelConfig(
+                .isEqualTo(ModelConfig.singleStream(
                         List.of(new ModalityConfig("visual", 6), new ModalityConfig("text", 9)),
-                        8,
-                        2,
-                        2,
-                        12,
-                        Activation.RELU,
                         false,
-                        0.5f,
-                        true,
-                        false,
+                        2,
+                        new LayerConfig(8, 2, 12, Activation.RELU, false, 0.5f, true),
                         Pooling.MAX));
-        assertThat(checkpoint.config().headSize()).isEqualTo(4);
-        LayerWeights layer = checkpoint.weights().layers().get(1);
+        assertThat(checkpoint.config().stacks().get(0).layer().headSize()).isEqualTo(4);
+        LayerWeights layer = checkpoint.weights().stacks().get(0).layers().get(1);
         String name = "transformer_encoder.layers.1.self_attn.in_proj_";
         float[] weight;
         float[] bias;
@@ -93,7 +87,10 @@ class CheckpointTest {
             weight = StoredFloats.of(file.read(name + "weight"));
             bias = StoredFloats.of(file.read(name + "bias"));
         }
-        List<LinearWeights> parts = List.of(layer.query(), layer.key(), layer.value());
+        List<LinearWeights> parts = List.of(
+                layer.attentions().get(0).query(),
+                layer.attentions().get(0).key(),
+                layer.attentions().get(0).value());
         for (int i = 0; i < 3; i++) {
             assertThat(parts.get(i).weight().shape()).isEqualTo(Shape.of(8, 8));
             assertThat(parts.get(i).weight().name()).isEqualTo(name + "weight[" + 8 * i + ":" + 8 * (i + 1) + "]");
@@ -101,8 +98,9 @@ class CheckpointTest {
                     .isEqualTo(Arrays.copyOfRange(weight, 64 * i, 64 * (i + 1)));
             assertThat(StoredFloats.of(parts.get(i).bias())).isEqualTo(Arrays.copyOfRange(bias, 8 * i, 8 * (i + 1)));
         }
-        assertThat(layer.feedForward1().weight().name()).isEqualTo("transformer_encoder.layers.1.linear1.weight");
-        assertThat(layer.norm2().bias().name()).isEqualTo("transformer_encoder.layers.1.norm2.bias");
+        assertThat(layer.feedForward().linear1().weight().name())
+                .isEqualTo("transformer_encoder.layers.1.linear1.weight");
+        assertThat(layer.feedForward().norm().bias().name()).isEqualTo("transformer_encoder.layers.1.norm2.bias");
         assertThat(checkpoint
                         .weights()
                         .modalities()
@@ -122,7 +120,7 @@ class CheckpointTest {
         model.projections();
         model.torchLayer("a.layers.7.b.layers.0.");
         model.torchLayer("a.layers.7.b.layers.1.");
-        assertThat(model.read().weights().layers()).hasSize(2);
+        assertThat(model.read().weights().stacks().get(0).layers()).hasSize(2);
     }
 
     @Test
@@ -133,10 +131,16 @@ class CheckpointTest {
                 model.projections();
                 model.ownLayer("encoder.layers.0.", attention, key);
                 model.ownLayer("encoder.layers.1.", attention, key);
-                LayerWeights layer = model.with(OWN).read().weights().layers().get(1);
-                assertThat(layer.key().weight().name())
+                LayerWeights layer = model.with(OWN)
+                        .read()
+                        .weights()
+                        .stacks()
+                        .get(0)
+                        .layers()
+                        .get(1);
+                assertThat(layer.attentions().get(0).key().weight().name())
                         .isEqualTo("encoder.layers.1." + attention + "." + key + ".weight");
-                assertThat(layer.output()).isNull();
+                assertThat(layer.attentions().get(0).output()).isNull();
             }
         }
     }
@@ -152,7 +156,8 @@ class CheckpointTest {
                         + " got 1 without a number");
         String one =
                 ModelDirectory.CONFIG.formatted(OWN).replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
-        assertThat(model.config(one).read().config().intermediateSize()).isEqualTo(32);
+        assertThat(model.config(one).read().config().stacks().get(0).layer().intermediateSize())
+                .isEqualTo(32);
     }
 
     @Test
@@ -165,15 +170,15 @@ class CheckpointTest {
         model.tensors().without("visual_extractor.model_net.bias");
         model.norm("transformer_encoder.norm");
         ModelWeights weights = model.read().weights();
-        assertThat(weights.layers()).allSatisfy(layer -> {
-            assertThat(layer.query().bias()).isNull();
-            assertThat(layer.value().bias()).isNull();
-            assertThat(layer.output().bias()).isNull();
-            assertThat(layer.feedForward2().bias()).isNull();
-            assertThat(layer.norm1().bias()).isNull();
+        assertThat(weights.stacks().get(0).layers()).allSatisfy(layer -> {
+            assertThat(layer.attentions().get(0).query().bias()).isNull();
+            assertThat(layer.attentions().get(0).value().bias()).isNull();
+            assertThat(layer.attentions().get(0).output().bias()).isNull();
+            assertThat(layer.feedForward().linear2().bias()).isNull();
+            assertThat(layer.attentions().get(0).norm().bias()).isNull();
         });
         assertThat(weights.modalities().get(0).projection().bias()).isNull();
-        assertThat(weights.finalNorm().bias()).isNotNull();
+        assertThat(weights.stacks().get(0).finalNorm().bias()).isNotNull();
     }
 
     @ParameterizedTest
@@ -201,9 +206,9 @@ class CheckpointTest {
             model.tensors().without("layers." + i + ".self_attention.query_proj.bias");
         }
         model.with(", \"attention_output_projection\": false");
-        LayerWeights layer = model.read().weights().layers().get(1);
-        assertThat(layer.query().bias()).isNull();
-        assertThat(layer.key().bias()).isNotNull();
+        LayerWeights layer = model.read().weights().stacks().get(0).layers().get(1);
+        assertThat(layer.attentions().get(0).query().bias()).isNull();
+        assertThat(layer.attentions().get(0).key().bias()).isNotNull();
         String lost = "layers.0.self_attention.key_proj.bias";
         model.tensors().without(lost);
         assertProblems(load(lost)
@@ -276,15 +281,15 @@ class CheckpointTest {
                 "Cannot read 'pooling' in config.json: expected one of none, cls, mean, max, last, pooler, got 'sum'",
                 load("visual_extractor.model_net.weight")
                         + "[8, 6] (hidden_size and feature_size of 'visual' in config.json), got [6, 8]",
+                load(layer + "0.norm1.weight") + "F32, F16, BF16 or F64, got I8",
                 load(layer + "0.linear1.bias") + "[12] (rows of '" + layer
                         + "0.linear1.weight' and hidden_size in config.json), got no such tensor; '" + layer
                         + "0.linear1.biass' has its shape",
-                load(layer + "0.norm1.weight") + "F32, F16, BF16 or F64, got I8",
                 load(layer + "1.self_attn.out_proj.weight") + "[8, 8] (hidden_size in config.json), got [8, 9]",
+                load(layer + "1.norm1.weight") + "[8] (hidden_size in config.json), got no such tensor",
                 load(layer + "1.linear2.weight") + "[8, 12] (rows of '" + layer
                         + "0.linear1.weight' and hidden_size in config.json), got no such tensor; '"
                         + layer + "1.linear2.w' has its shape",
-                load(layer + "1.norm1.weight") + "[8] (hidden_size in config.json), got no such tensor",
                 load(layer + "1.norm2.bias") + "[8] (hidden_size in config.json), got []",
                 place(layer + "0.linear1.biass") + "only tensors of the model in config.json, got F32 [12]",
                 place(layer + "1.linear2.w") + "only tensors of the model in config.json, got F32 [8, 12]",
@@ -324,7 +329,13 @@ class CheckpointTest {
 
     @Test
     void theIntermediateSizeMustBeTheWeightsOwn() {
-        assertThat(model.with(", \"intermediate_size\": 12").read().config().intermediateSize())
+        assertThat(model.with(", \"intermediate_size\": 12")
+                        .read()
+                        .config()
+                        .stacks()
+                        .get(0)
+                        .layer()
+                        .intermediateSize())
                 .isEqualTo(12);
         assertProblems(
                 model.with(", \"intermediate_size\": 13")::read,

@@ -52,7 +52,8 @@ class ConfigReaderTest {
                         null,
                         Map.of(),
                         null,
-                        Map.of()));
+                        Map.of(),
+                        null));
         assertThat(problems).isEmpty();
     }
 

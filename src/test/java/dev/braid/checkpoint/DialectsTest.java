@@ -52,15 +52,25 @@ class DialectsTest {
         Checkpoint checkpoint = golden("flava").read();
         ModelConfig config = checkpoint.config();
         assertThat(config.modalities()).extracting(ModalityConfig::name).containsExactly("visual", "text");
-        assertThat(config.normFirst()).isTrue();
+        assertThat(config.stacks().get(0).layer().normFirst()).isTrue();
         assertThat(config.clsToken()).isTrue();
-        assertThat(config.activation()).isEqualTo(Activation.GELU);
-        assertThat(config.layerNormEps()).isEqualTo(1e-12f);
+        assertThat(config.stacks().get(0).layer().activation()).isEqualTo(Activation.GELU);
+        assertThat(config.stacks().get(0).layer().layerNormEps()).isEqualTo(1e-12f);
         assertThat(config.pooling()).isEqualTo(Pooling.POOLER);
-        assertThat(checkpoint.weights().finalNorm()).isNotNull();
-        assertThat(checkpoint.weights().embeddingNorm()).isNull();
-        assertThat(checkpoint.weights().clsToken().name()).isEqualTo("multimodal_model.cls_token");
-        assertThat(checkpoint.weights().layers().get(0).norm1().weight().name())
+        assertThat(checkpoint.weights().stacks().get(0).finalNorm()).isNotNull();
+        assertThat(checkpoint.weights().streams().get(0).norm()).isNull();
+        assertThat(checkpoint.weights().streams().get(0).learned().name()).isEqualTo("multimodal_model.cls_token");
+        assertThat(checkpoint
+                        .weights()
+                        .stacks()
+                        .get(0)
+                        .layers()
+                        .get(0)
+                        .attentions()
+                        .get(0)
+                        .norm()
+                        .weight()
+                        .name())
                 .isEqualTo("multimodal_model.encoder.layer.0.layernorm_before.weight");
     }
 
@@ -82,7 +92,7 @@ class DialectsTest {
         assertThat(rows(weights, 1)).containsExactly("embeddings.token_type_embeddings.weight[1:2]");
         assertThat(weights.modalities().get(1).projection()).isNull();
         assertThat(checkpoint.config().clsToken()).isFalse();
-        assertThat(weights.finalNorm()).isNotNull();
+        assertThat(weights.stacks().get(0).finalNorm()).isNotNull();
     }
 
     @Test
@@ -94,9 +104,9 @@ class DialectsTest {
                 .containsExactly(
                         "embeddings.visual_position_embeddings.weight[0:1]",
                         "embeddings.visual_token_type_embeddings.weight[1:2]");
-        assertThat(weights.embeddingNorm().weight().name()).isEqualTo("embeddings.LayerNorm.weight");
-        assertThat(weights.finalNorm()).isNull();
-        assertThat(checkpoint.config().normFirst()).isFalse();
+        assertThat(weights.streams().get(0).norm().weight().name()).isEqualTo("embeddings.LayerNorm.weight");
+        assertThat(weights.stacks().get(0).finalNorm()).isNull();
+        assertThat(checkpoint.config().stacks().get(0).layer().normFirst()).isFalse();
         assertThat(checkpoint.config().modalities().get(1).maxPositions()).isEqualTo(ModalityConfig.UNLIMITED);
     }
 
@@ -127,7 +137,7 @@ class DialectsTest {
                                        "num_hidden_layers": 2, "model_type": "flava_multimodal_model"},
                  "text_config": {"hidden_size": 10, "model_type": "flava_text_model"},
                  "torch_dtype": "float32", "transformers_version": "4.40.2"}
-                """.formatted(config.heads()));
+                """.formatted(config.stacks().get(0).layer().heads()));
         assertThat(model.read().config()).isEqualTo(config);
     }
 
@@ -172,7 +182,7 @@ class DialectsTest {
     void activationsAreReadByEverySpelling(String spelling, Activation activation) {
         ModelDirectory model =
                 golden("vilt").replaced("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"" + spelling + "\"");
-        assertThat(model.read().config().activation()).isEqualTo(activation);
+        assertThat(model.read().config().stacks().get(0).layer().activation()).isEqualTo(activation);
     }
 
     @Test
@@ -181,7 +191,17 @@ class DialectsTest {
         String bias = "encoder.layer.0.attention.attention.key.bias";
         model.replaced("\"qkv_bias\": true", "\"qkv_bias\": false");
         Inspection inspection = model.inspect();
-        assertThat(inspection.checkpoint().weights().layers().get(0).key().bias())
+        assertThat(inspection
+                        .checkpoint()
+                        .weights()
+                        .stacks()
+                        .get(0)
+                        .layers()
+                        .get(0)
+                        .attentions()
+                        .get(0)
+                        .key()
+                        .bias())
                 .isNull();
         assertThat(inspection.unused()).extracting(TensorEntry::name).contains(bias);
         ModelDirectory without = golden("vilt");
@@ -242,16 +262,16 @@ class DialectsTest {
         ModelConfig whole = model.read().config();
         model.replaced("\n  \"hidden_act\": \"gelu\",\n  \"norm_first\": true,\n  \"layer_norm_eps\": 1e-12,", "");
         assertThat(model.read().config()).isEqualTo(whole);
-        assertThat(whole.normFirst()).isTrue();
-        assertThat(whole.activation()).isEqualTo(Activation.GELU);
-        assertThat(whole.layerNormEps()).isEqualTo(1e-12f);
+        assertThat(whole.stacks().get(0).layer().normFirst()).isTrue();
+        assertThat(whole.stacks().get(0).layer().activation()).isEqualTo(Activation.GELU);
+        assertThat(whole.stacks().get(0).layer().layerNormEps()).isEqualTo(1e-12f);
         model.replaced(
                 "\"cls_token\": true",
                 "\"norm_first\": false, \"hidden_act\": \"relu\", \"layer_norm_eps\": 1e-5, \"cls_token\": true");
         ModelConfig written = model.read().config();
-        assertThat(written.normFirst()).isFalse();
-        assertThat(written.activation()).isEqualTo(Activation.RELU);
-        assertThat(written.layerNormEps()).isEqualTo(1e-5f);
+        assertThat(written.stacks().get(0).layer().normFirst()).isFalse();
+        assertThat(written.stacks().get(0).layer().activation()).isEqualTo(Activation.RELU);
+        assertThat(written.stacks().get(0).layer().layerNormEps()).isEqualTo(1e-5f);
     }
 
     /** Of the hidden size, a feature could else go on without the projection that is stored. */

@@ -19,17 +19,11 @@ class GoldenTest {
     private static final ModelConfig CONFIG = config(new ModalityConfig("text", 2), true, Pooling.MEAN);
 
     private static ModelConfig config(ModalityConfig text, boolean clsToken, Pooling pooling) {
-        return new ModelConfig(
+        return ModelConfig.singleStream(
                 List.of(new ModalityConfig("visual", 3), text),
-                4,
-                2,
-                2,
-                8,
-                Activation.RELU,
-                false,
-                1e-5f,
-                true,
                 clsToken,
+                2,
+                new LayerConfig(4, 2, 8, Activation.RELU, false, 1e-5f, true),
                 pooling);
     }
 

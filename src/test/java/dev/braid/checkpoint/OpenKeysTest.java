@@ -65,9 +65,9 @@ class OpenKeysTest {
                 .replaceFirst("\\?", "\"gelu\"")
                 .replaceFirst("\\?", "1e-5");
         Checkpoint checkpoint = model.config(line).read();
-        assertThat(checkpoint.weights().clsToken()).isNotNull();
-        assertThat(checkpoint.weights().embeddingNorm()).isNotNull();
-        assertThat(checkpoint.weights().finalNorm()).isNotNull();
+        assertThat(checkpoint.weights().streams().get(0).learned()).isNotNull();
+        assertThat(checkpoint.weights().streams().get(0).norm()).isNotNull();
+        assertThat(checkpoint.weights().stacks().get(0).finalNorm()).isNotNull();
         assertThat(checkpoint.config().modalities().get(1).maxPositions()).isEqualTo(7);
     }
 

@@ -43,15 +43,15 @@ class OptionalPartsTest {
     @Test
     void aModelWithoutThemHasNone() {
         Checkpoint checkpoint = model.read();
-        assertThat(checkpoint.config().normFirst()).isFalse();
-        assertThat(checkpoint.config().activation()).isEqualTo(Activation.RELU);
-        assertThat(checkpoint.config().layerNormEps()).isEqualTo(1e-5f);
+        assertThat(checkpoint.config().stacks().get(0).layer().normFirst()).isFalse();
+        assertThat(checkpoint.config().stacks().get(0).layer().activation()).isEqualTo(Activation.RELU);
+        assertThat(checkpoint.config().stacks().get(0).layer().layerNormEps()).isEqualTo(1e-5f);
         assertThat(checkpoint.config().clsToken()).isFalse();
         assertThat(checkpoint.config().pooling()).isEqualTo(Pooling.MEAN);
         ModelWeights weights = checkpoint.weights();
-        assertThat(weights.clsToken()).isNull();
-        assertThat(weights.embeddingNorm()).isNull();
-        assertThat(weights.finalNorm()).isNull();
+        assertThat(weights.streams().get(0).learned()).isNull();
+        assertThat(weights.streams().get(0).norm()).isNull();
+        assertThat(weights.stacks().get(0).finalNorm()).isNull();
         assertThat(weights.pooler()).isNull();
         ModalityWeights visual = weights.modalities().get(0);
         assertThat(visual).isEqualTo(ModalityWeights.of(visual.projection()));
@@ -63,16 +63,16 @@ class OptionalPartsTest {
         everyPart();
         Checkpoint checkpoint = model.read();
         ModelConfig config = checkpoint.config();
-        assertThat(config.normFirst()).isTrue();
-        assertThat(config.activation()).isEqualTo(Activation.GELU_NEW);
-        assertThat(config.leadingTokens()).isEqualTo(1);
+        assertThat(config.stacks().get(0).layer().normFirst()).isTrue();
+        assertThat(config.stacks().get(0).layer().activation()).isEqualTo(Activation.GELU_NEW);
+        assertThat(config.learnedTokens()).isEqualTo(1);
         assertThat(config.pooling()).isEqualTo(Pooling.MAX);
         assertThat(config.modalities())
                 .containsExactly(new ModalityConfig("visual", 6, 5), new ModalityConfig("text", 9, 11));
         ModelWeights weights = checkpoint.weights();
-        assertThat(weights.clsToken().shape()).isEqualTo(Shape.of(1, 1, 8));
-        assertThat(weights.embeddingNorm().bias().name()).isEqualTo("embedding_layer_norm.bias");
-        assertThat(weights.finalNorm().weight().name()).isEqualTo(NORM + ".weight");
+        assertThat(weights.streams().get(0).learned().shape()).isEqualTo(Shape.of(1, 1, 8));
+        assertThat(weights.streams().get(0).norm().bias().name()).isEqualTo("embedding_layer_norm.bias");
+        assertThat(weights.stacks().get(0).finalNorm().weight().name()).isEqualTo(NORM + ".weight");
         assertThat(weights.pooler().weight().name()).isEqualTo("pooler.dense.weight");
         float[] table = floats("modality_embeddings.weight");
         for (int i = 0; i < 2; i++) {
@@ -92,7 +92,7 @@ class OptionalPartsTest {
         everyPart();
         model.under("module.model.");
         Checkpoint checkpoint = model.read();
-        assertThat(checkpoint.weights().clsToken().name()).isEqualTo("module.model.cls_token");
+        assertThat(checkpoint.weights().streams().get(0).learned().name()).isEqualTo("module.model.cls_token");
         assertThat(checkpoint.weights().pooler().bias().name()).isEqualTo("module.model.pooler.dense.bias");
         assertThat(checkpoint
                         .weights()
@@ -201,8 +201,13 @@ class OptionalPartsTest {
     @Test
     void aFinalNormIsReadFromTheWeightsUnlessTheConfigSaysWhetherThereIsOne() {
         model.norm(NORM);
-        assertThat(model.read().weights().finalNorm()).isNotNull();
-        assertThat(model.with(", \"final_layer_norm\": true").read().weights().finalNorm())
+        assertThat(model.read().weights().stacks().get(0).finalNorm()).isNotNull();
+        assertThat(model.with(", \"final_layer_norm\": true")
+                        .read()
+                        .weights()
+                        .stacks()
+                        .get(0)
+                        .finalNorm())
                 .isNotNull();
         model.with(", \"final_layer_norm\": false");
         assertProblems(
@@ -229,7 +234,9 @@ class OptionalPartsTest {
             assertThat(model.with(", \"cls_token\": true")
                             .read()
                             .weights()
-                            .clsToken()
+                            .streams()
+                            .get(0)
+                            .learned()
                             .shape())
                     .isEqualTo(Shape.of(shape));
         }

@@ -4,6 +4,7 @@ import dev.braid.tensor.Shape;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -53,48 +54,63 @@ public final class RandomCheckpoint {
     }
 
     private Checkpoint checkpoint() {
-        int hiddenSize = config.hiddenSize();
-        StoredTensor clsToken = config.clsToken() ? tensor(0, 0.5f, 1, 1, hiddenSize) : null;
-        List<ModalityWeights> modalities =
-                config.modalities().stream().map(this::modality).toList();
-        NormWeights embeddingNorm = norm(Part.EMBEDDING_NORM);
-        List<LayerWeights> layers =
-                IntStream.range(0, config.layers()).mapToObj(layer -> layer()).toList();
-        NormWeights finalNorm = norm(Part.FINAL_NORM);
+        ModalityWeights[] modalities = new ModalityWeights[config.modalities().size()];
+        List<StreamWeights> streams = new ArrayList<>();
+        for (StreamConfig stream : config.streams()) {
+            int size = stream.hiddenSize();
+            StoredTensor learned = stream.learnedTokens() > 0 ? tensor(0, 0.5f, 1, stream.learnedTokens(), size) : null;
+            for (int m : stream.modalities()) {
+                modalities[m] = modality(config.modalities().get(m), size);
+            }
+            streams.add(new StreamWeights(learned, stream.isJoined() ? null : norm(Part.EMBEDDING_NORM, size)));
+        }
+        List<StackWeights> stacks = config.stacks().stream()
+                .map(stack -> new StackWeights(
+                        IntStream.range(0, stack.layers())
+                                .mapToObj(layer -> layer(stack))
+                                .toList(),
+                        norm(Part.FINAL_NORM, stack.layer().hiddenSize())))
+                .toList();
         boolean pooler = parts.contains(Part.POOLER) || config.pooling() == Pooling.POOLER;
         return new Checkpoint(
                 config,
                 new ModelWeights(
-                        clsToken,
-                        modalities,
-                        embeddingNorm,
-                        layers,
-                        finalNorm,
-                        pooler ? linear(hiddenSize, hiddenSize) : null));
+                        streams,
+                        List.of(modalities),
+                        stacks,
+                        pooler ? linear(config.hiddenSize(), config.hiddenSize()) : null));
     }
 
-    private ModalityWeights modality(ModalityConfig modality) {
-        boolean asItIs = parts.contains(Part.AS_IT_IS) && modality.featureSize() == config.hiddenSize();
+    private ModalityWeights modality(ModalityConfig modality, int hiddenSize) {
+        boolean asItIs = parts.contains(Part.AS_IT_IS) && modality.featureSize() == hiddenSize;
         return new ModalityWeights(
-                asItIs ? null : linear(config.hiddenSize(), modality.featureSize()),
-                parts.contains(Part.ROWS) ? List.of(rows(1), rows(1)) : List.of(),
-                modality.maxPositions() == ModalityConfig.UNLIMITED ? null : rows(modality.maxPositions()),
-                norm(Part.MODALITY_NORM),
-                parts.contains(Part.ROWS_AFTER_NORM) ? List.of(rows(1)) : List.of());
+                asItIs ? null : linear(hiddenSize, modality.featureSize()),
+                parts.contains(Part.ROWS) ? List.of(rows(1, hiddenSize), rows(1, hiddenSize)) : List.of(),
+                modality.maxPositions() == ModalityConfig.UNLIMITED ? null : rows(modality.maxPositions(), hiddenSize),
+                norm(Part.MODALITY_NORM, hiddenSize),
+                parts.contains(Part.ROWS_AFTER_NORM) ? List.of(rows(1, hiddenSize)) : List.of());
     }
 
-    private LayerWeights layer() {
-        int hiddenSize = config.hiddenSize();
-        int intermediateSize = config.intermediateSize();
+    private LayerWeights layer(StackConfig stack) {
+        LayerConfig layer = stack.layer();
+        int size = layer.hiddenSize();
+        List<AttentionWeights> attentions = new ArrayList<>();
+        for (int keys : stack.keyStreams()) {
+            int keySize = config.streams().get(keys).hiddenSize();
+            attentions.add(new AttentionWeights(
+                    linear(size, size),
+                    linear(size, keySize),
+                    linear(size, keySize),
+                    layer.attentionOutputProjection() ? linear(size, size) : null,
+                    norm(size)));
+        }
+        int intermediateSize = layer.intermediateSize();
         return new LayerWeights(
-                linear(hiddenSize, hiddenSize),
-                linear(hiddenSize, hiddenSize),
-                linear(hiddenSize, hiddenSize),
-                config.attentionOutputProjection() ? linear(hiddenSize, hiddenSize) : null,
-                linear(intermediateSize, hiddenSize),
-                linear(hiddenSize, intermediateSize),
-                norm(),
-                norm());
+                attentions,
+                intermediateSize == 0
+                        ? null
+                        : new FeedForwardWeights(
+                                linear(intermediateSize, size), linear(size, intermediateSize), norm(size)));
     }
 
     private LinearWeights linear(int outputs, int inputs) {
@@ -102,16 +118,16 @@ public final class RandomCheckpoint {
         return new LinearWeights(tensor(0, bound, outputs, inputs), tensor(0, 0.1f, outputs));
     }
 
-    private StoredTensor rows(int count) {
-        return tensor(0, 0.5f, count, config.hiddenSize());
+    private StoredTensor rows(int count, int hiddenSize) {
+        return tensor(0, 0.5f, count, hiddenSize);
     }
 
-    private NormWeights norm(Part part) {
-        return parts.contains(part) ? norm() : null;
+    private NormWeights norm(Part part, int size) {
+        return parts.contains(part) ? norm(size) : null;
     }
 
-    private NormWeights norm() {
-        return new NormWeights(tensor(1, 0.1f, config.hiddenSize()), tensor(0, 0.1f, config.hiddenSize()));
+    private NormWeights norm(int size) {
+        return new NormWeights(tensor(1, 0.1f, size), tensor(0, 0.1f, size));
     }
 
     private StoredTensor tensor(float centre, float spread, long... dimensions) {

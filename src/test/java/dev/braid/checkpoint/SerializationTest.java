@@ -90,15 +90,15 @@ class SerializationTest {
     @Test
     void everyPartComesBackOnItsOwn() throws IOException, ClassNotFoundException {
         Checkpoint checkpoint = ModelDirectory.seed(directory).read();
-        LayerWeights layer = checkpoint.weights().layers().get(1);
+        LayerWeights layer = checkpoint.weights().stacks().get(0).layers().get(1);
         Stream.of(
                         checkpoint.config(),
                         checkpoint.config().modalities().get(0),
                         checkpoint.weights(),
                         layer,
-                        layer.query(),
-                        layer.norm1(),
-                        layer.query().weight(),
+                        layer.attentions().get(0).query(),
+                        layer.attentions().get(0).norm(),
+                        layer.attentions().get(0).query().weight(),
                         Shape.of(2, 3))
                 .forEach(part -> {
                     try {

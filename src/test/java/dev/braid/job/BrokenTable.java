@@ -66,7 +66,7 @@ final class BrokenTable {
         this.random = random;
         this.model = model;
         this.fusesRest = random.nextInt(3) == 0;
-        this.maxTokens = model.leadingTokens() + 5 * model.modalities().size() + random.nextInt(3);
+        this.maxTokens = model.learnedTokens() + 5 * model.modalities().size() + random.nextInt(3);
         this.keyType = KEYS.get(random.nextInt(KEYS.size()));
         boolean joined = random.nextBoolean();
         for (int m = 0; m < model.modalities().size(); m++) {
@@ -194,7 +194,7 @@ final class BrokenTable {
         if (cells.stream().allMatch(cell -> cell == null)) {
             reasons.add(reason(Reason.MISSING_MODALITY.reasonName(), null));
         }
-        if (cells.get(0) == null && model.poolsFirstOfModality()) {
+        if (cells.get(0) == null && model.pooledModality() == 0) {
             reasons.add(reason(
                     Reason.MISSING_MODALITY.reasonName(),
                     columns.get(0).modality().name()));

@@ -33,9 +33,9 @@ class InspectCommandTest {
                         norm order                   post-norm
                         layer norm eps               1e-5
                         attention output projection  yes
+                        final LayerNorm              no
                         CLS token                    no
                         embedding LayerNorm          no
-                        final LayerNorm              no
                         pooling                      mean
 
                         modality  feature size  longest  becomes a token by

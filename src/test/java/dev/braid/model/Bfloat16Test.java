@@ -6,6 +6,7 @@ import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -50,17 +51,11 @@ class Bfloat16Test {
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void packedRowsHaveTheBitsOfRowsAlone(long seed) {
         Random random = new Random(seed);
-        ModelConfig config = new ModelConfig(
+        ModelConfig config = ModelConfig.singleStream(
                 List.of(new ModalityConfig("visual", 2048), new ModalityConfig("text", 13)),
-                39,
-                2,
-                3,
-                37 + (int) seed,
-                Activation.GELU,
-                seed % 2 == 0,
-                1e-5f,
-                true,
                 false,
+                2,
+                new LayerConfig(39, 3, 37 + (int) seed, Activation.GELU, seed % 2 == 0, 1e-5f, true),
                 Pooling.MEAN);
         List<List<FeatureSequence>> rows = new ArrayList<>();
         int tokens = 0;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -21,17 +22,11 @@ import org.junit.jupiter.api.Test;
 /** A model or a workspace that cannot be opened holds no memory. */
 class FailingPathsTest {
     private static final Checkpoint CHECKPOINT = RandomCheckpoint.of(
-            new ModelConfig(
+            ModelConfig.singleStream(
                     List.of(new ModalityConfig("visual", 5), new ModalityConfig("text", 3)),
-                    8,
-                    2,
-                    2,
-                    16,
-                    Activation.RELU,
-                    false,
-                    1e-5f,
                     true,
-                    true,
+                    2,
+                    new LayerConfig(8, 2, 16, Activation.RELU, false, 1e-5f, true),
                     Pooling.POOLER),
             1,
             Part.EMBEDDING_NORM,

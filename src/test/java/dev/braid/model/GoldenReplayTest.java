@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.kernel.KernelLibrary;
@@ -89,17 +90,19 @@ class GoldenReplayTest {
     }
 
     private static ModelConfig preNorm(ModelConfig config) {
-        return new ModelConfig(
+        LayerConfig layer = config.stacks().get(0).layer();
+        return ModelConfig.singleStream(
                 config.modalities(),
-                config.hiddenSize(),
-                config.layers(),
-                config.heads(),
-                config.intermediateSize(),
-                config.activation(),
-                true,
-                config.layerNormEps(),
-                config.attentionOutputProjection(),
                 config.clsToken(),
+                config.layers(),
+                new LayerConfig(
+                        layer.hiddenSize(),
+                        layer.heads(),
+                        layer.intermediateSize(),
+                        layer.activation(),
+                        true,
+                        layer.layerNormEps(),
+                        layer.attentionOutputProjection()),
                 config.pooling());
     }
 }

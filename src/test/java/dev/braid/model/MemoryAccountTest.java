@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -20,17 +21,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 class MemoryAccountTest {
 
     private static ModelConfig model(int hiddenSize, int heads, int intermediateSize, int layers) {
-        return new ModelConfig(
+        return ModelConfig.singleStream(
                 List.of(new ModalityConfig("visual", 5), new ModalityConfig("text", 3)),
-                hiddenSize,
+                false,
                 layers,
-                heads,
-                intermediateSize,
-                Activation.RELU,
-                false,
-                1e-5f,
-                true,
-                false,
+                new LayerConfig(hiddenSize, heads, intermediateSize, Activation.RELU, false, 1e-5f, true),
                 Pooling.MEAN);
     }
 
@@ -54,13 +49,13 @@ class MemoryAccountTest {
         assertThat(FusionWorkspace.compiledBytes(model(8, 2, 16, 1), 2, 2)).isEqualTo(2 * 2 * mib);
     }
 
-    /** Batch: 21 places of rows, two lengths each of 20; attention: 21 rows of 1 layer and 2 groups, and 20 weights. */
+    /** Batch: of two modalities 21 places and 20 sources of rows; attention: 21 rows of 1 layer and 2 groups, and 20 weights. */
     @Test
     void theArraysOfAWorkspaceAreCountedByHand() {
         ModelConfig model = model(8, 2, 16, 1);
-        assertThat(FusionWorkspace.heapBytes(model, 20, Set.of())).isEqualTo(4 * (21 + 80));
+        assertThat(FusionWorkspace.heapBytes(model, 20, Set.of())).isEqualTo(4 * 2 * (21 + 20));
         assertThat(FusionWorkspace.heapBytes(model, 20, Set.of(Readout.ATTENTION)))
-                .isEqualTo(4 * (21 + 80) + 8 * 42 + 4 * 20);
+                .isEqualTo(4 * 2 * (21 + 20) + 8 * 42 + 4 * 20);
     }
 
     @ParameterizedTest

@@ -7,6 +7,7 @@ import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.NoTokens;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -36,17 +37,11 @@ class PackingTest {
 
     @BeforeContainer
     static void load() {
-        ModelConfig config = new ModelConfig(
+        ModelConfig config = ModelConfig.singleStream(
                 List.of(new ModalityConfig("visual", 2048), new ModalityConfig("text", 13)),
-                39,
+                false,
                 2,
-                3,
-                37,
-                Activation.GELU,
-                false,
-                1e-5f,
-                true,
-                false,
+                new LayerConfig(39, 3, 37, Activation.GELU, false, 1e-5f, true),
                 Pooling.MEAN);
         Checkpoint checkpoint = RandomCheckpoint.of(config, 1);
         oneDnn = FusionModel.load(checkpoint, KernelLibrary.oneDnn());
@@ -127,7 +122,10 @@ class PackingTest {
             long layer = 5 * 4 * 39 * 39 + 2 * 5 * 5 * 39 + 5 * 2 * 39 * 37;
             assertThat(oneDnn.multiplyAdds(workspace)).isEqualTo(projection + 2 * layer);
             long attention = 2 * 2 * 5 * 5 * 39;
-            assertThat(5 * FusionModel.linearMultiplyAdds(oneDnn.config())).isEqualTo(2 * layer - attention);
+            assertThat(5
+                            * FusionModel.linearMultiplyAdds(
+                                    oneDnn.config().stacks().get(0)))
+                    .isEqualTo(2 * layer - attention);
         }
     }
 
@@ -157,17 +155,11 @@ class PackingTest {
     /** 127 tokens are rows of 128. */
     @Example
     void aBlockThatNoMatrixCanHoldInWholeRowsIsRefused() {
-        ModelConfig config = new ModelConfig(
+        ModelConfig config = ModelConfig.singleStream(
                 List.of(new ModalityConfig("visual", 4_200_000)),
-                8,
-                1,
-                1,
-                8,
-                Activation.RELU,
                 false,
-                1e-5f,
-                true,
-                false,
+                1,
+                new LayerConfig(8, 1, 8, Activation.RELU, false, 1e-5f, true),
                 Pooling.MEAN);
         FusionModel.check(config, 112);
         Assertions.assertThatThrownBy(() -> FusionModel.check(config, 127))
@@ -177,17 +169,11 @@ class PackingTest {
     }
 
     private static ModelConfig wide(int hiddenSize) {
-        return new ModelConfig(
+        return ModelConfig.singleStream(
                 List.of(new ModalityConfig("visual", 8)),
-                hiddenSize,
-                1,
-                1,
-                8,
-                Activation.RELU,
                 false,
-                1e-5f,
-                true,
-                false,
+                1,
+                new LayerConfig(hiddenSize, 1, 8, Activation.RELU, false, 1e-5f, true),
                 Pooling.MEAN);
     }
 

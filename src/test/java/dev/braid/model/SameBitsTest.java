@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -124,7 +125,7 @@ class SameBitsTest {
     }
 
     private static int tokens(FusionModel model, List<FeatureSequence> row) {
-        return model.config().leadingTokens()
+        return model.config().learnedTokens()
                 + row.stream().mapToInt(FeatureSequence::tokens).sum();
     }
 
@@ -134,7 +135,7 @@ class SameBitsTest {
         List<Fused> fused = new ArrayList<>();
         workspace.batch().clear();
         for (List<FeatureSequence> row : rows) {
-            if (!workspace.batch().fits(tokens(model, row) - model.config().leadingTokens())) {
+            if (!workspace.batch().fits(tokens(model, row) - model.config().learnedTokens())) {
                 fused.addAll(fuse(model, workspace, readouts));
                 workspace.batch().clear();
             }
@@ -201,17 +202,18 @@ class SameBitsTest {
             int intermediateSize,
             Random random,
             Pooling pooling) {
-        return new ModelConfig(
+        return ModelConfig.singleStream(
                 modalities,
-                hiddenSize,
+                random.nextBoolean(),
                 layers,
-                heads,
-                intermediateSize,
-                List.of(Activation.values()).get(random.nextInt(Activation.values().length)),
-                random.nextBoolean(),
-                1e-5f,
-                random.nextBoolean(),
-                random.nextBoolean(),
+                new LayerConfig(
+                        hiddenSize,
+                        heads,
+                        intermediateSize,
+                        List.of(Activation.values()).get(random.nextInt(Activation.values().length)),
+                        random.nextBoolean(),
+                        1e-5f,
+                        random.nextBoolean()),
                 pooling);
     }
 

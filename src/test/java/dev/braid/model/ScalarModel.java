@@ -2,13 +2,20 @@ package dev.braid.model;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
+import dev.braid.checkpoint.AttentionWeights;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.FeedForwardWeights;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.LinearWeights;
 import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.ModelWeights;
 import dev.braid.checkpoint.NormWeights;
+import dev.braid.checkpoint.StackConfig;
+import dev.braid.checkpoint.StackWeights;
 import dev.braid.checkpoint.StoredTensor;
+import dev.braid.checkpoint.StreamConfig;
 import dev.braid.kernel.Activation;
 import dev.braid.kernel.ScalarReference;
 import java.nio.FloatBuffer;
@@ -18,46 +25,52 @@ import java.util.List;
 /** The forward pass of one row in plain double loops, a step after the other: what {@link FusionModel} is held against. */
 final class ScalarModel {
     private final ModelConfig config;
-    private final Checkpoint checkpoint;
-    /** Per layer the share of attention that each group of tokens received. */
+    private final ModelWeights weights;
+    /** Per attention the share of attention that each group of tokens received. */
     private final List<double[]> attention = new ArrayList<>();
 
-    private double[][] tokens;
+    private List<FeatureSequence> row;
+    /** Per stream its tokens; null where a joined one is not made yet. */
+    private double[][][] streams;
 
     ScalarModel(Checkpoint checkpoint) {
         this.config = checkpoint.config();
-        this.checkpoint = checkpoint;
+        this.weights = checkpoint.weights();
     }
 
     /** Fuses one row. */
-    ScalarModel fuse(List<FeatureSequence> row) {
-        List<double[]> embedded = new ArrayList<>();
-        if (config.clsToken()) {
-            embedded.add(values(checkpoint.weights().clsToken()));
+    ScalarModel fuse(List<FeatureSequence> sequences) {
+        row = sequences;
+        streams = new double[config.streams().size()][][];
+        for (int s = 0; s < streams.length; s++) {
+            if (!config.streams().get(s).isJoined()) {
+                streams[s] = embed(s);
+            }
         }
-        for (int m = 0; m < row.size(); m++) {
-            embedded.addAll(List.of(embed(row.get(m), m)));
+        for (int s = 0; s < config.stacks().size(); s++) {
+            StackConfig stack = config.stacks().get(s);
+            StackWeights ofStack = weights.stacks().get(s);
+            for (LayerWeights layer : ofStack.layers()) {
+                streams[stack.stream()] = layer(stack, layer);
+            }
+            if (ofStack.finalNorm() != null) {
+                streams[stack.stream()] = norm(
+                        streams[stack.stream()],
+                        ofStack.finalNorm(),
+                        stack.layer().layerNormEps());
+            }
         }
-        double[][] x = embedded.toArray(double[][]::new);
-        if (checkpoint.weights().embeddingNorm() != null) {
-            x = norm(x, checkpoint.weights().embeddingNorm());
-        }
-        for (LayerWeights layer : checkpoint.weights().layers()) {
-            x = layer(x, layer, row);
-        }
-        tokens = checkpoint.weights().finalNorm() == null
-                ? x
-                : norm(x, checkpoint.weights().finalNorm());
         return this;
     }
 
+    /** The fused tokens. */
     double[][] tokens() {
-        return tokens;
+        return joined(config.output());
     }
 
     double[] pooler() {
-        double[][] first = {tokens[0]};
-        double[] dense = linear(first, checkpoint.weights().pooler())[0];
+        double[][] first = {tokens()[0]};
+        double[] dense = linear(first, weights.pooler())[0];
         for (int c = 0; c < dense.length; c++) {
             dense[c] = Math.tanh(dense[c]);
         }
@@ -68,70 +81,110 @@ final class ScalarModel {
         return attention;
     }
 
+    private double[][] joined(List<Integer> parts) {
+        List<double[]> tokens = new ArrayList<>();
+        parts.forEach(part -> tokens.addAll(List.of(stream(part))));
+        return tokens.stream().map(double[]::clone).toArray(double[][]::new);
+    }
+
+    private double[][] stream(int index) {
+        if (streams[index] == null) {
+            streams[index] = joined(config.streams().get(index).joined());
+        }
+        return streams[index];
+    }
+
+    private double[][] embed(int index) {
+        StreamConfig stream = config.streams().get(index);
+        List<double[]> embedded = new ArrayList<>();
+        StoredTensor learned = weights.streams().get(index).learned();
+        if (learned != null) {
+            embedded.addAll(List.of(rows(floats(learned), stream.hiddenSize())));
+        }
+        for (int m : stream.modalities()) {
+            embedded.addAll(List.of(embed(row.get(m), m)));
+        }
+        double[][] x = embedded.toArray(double[][]::new);
+        NormWeights norm = weights.streams().get(index).norm();
+        return norm == null ? x : norm(x, norm, config.layerNormEps());
+    }
+
     private double[][] embed(FeatureSequence sequence, int modality) {
         if (sequence.tokens() == 0) {
             return new double[0][];
         }
         int featureSize = config.modalities().get(modality).featureSize();
-        ModalityWeights weights = checkpoint.weights().modalities().get(modality);
+        ModalityWeights embedding = weights.modalities().get(modality);
         FloatBuffer features = FloatBuffer.allocate(sequence.tokens() * featureSize);
         sequence.copyTo(new PieceCopy(features), 0, sequence.tokens());
         double[][] x = rows(features, featureSize);
-        if (weights.projection() != null) {
-            x = linear(x, weights.projection());
+        if (embedding.projection() != null) {
+            x = linear(x, embedding.projection());
         }
-        double[][] positions = weights.positions() == null ? null : matrix(weights.positions());
+        double[][] positions = embedding.positions() == null ? null : matrix(embedding.positions());
         for (int t = 0; t < x.length; t++) {
-            for (StoredTensor row : weights.rows()) {
+            for (StoredTensor row : embedding.rows()) {
                 add(x[t], values(row));
             }
             if (positions != null) {
                 add(x[t], positions[sequence.position(t)]);
             }
         }
-        if (weights.norm() == null) {
+        if (embedding.norm() == null) {
             return x;
         }
-        x = norm(x, weights.norm());
+        x = norm(x, embedding.norm(), config.layerNormEps());
         for (double[] token : x) {
-            weights.rowsAfterNorm().forEach(row -> add(token, values(row)));
+            embedding.rowsAfterNorm().forEach(row -> add(token, values(row)));
         }
         return x;
     }
 
-    private double[][] layer(double[][] x, LayerWeights weights, List<FeatureSequence> row) {
-        if (config.normFirst()) {
-            double[][] attended = ScalarReference.add(x, attention(norm(x, weights.norm1()), weights, row));
-            return ScalarReference.add(attended, feedForward(norm(attended, weights.norm2()), weights));
+    private double[][] layer(StackConfig stack, LayerWeights layer) {
+        LayerConfig layerConfig = stack.layer();
+        float eps = layerConfig.layerNormEps();
+        double[][] x = stream(stack.stream());
+        for (int a = 0; a < layer.attentions().size(); a++) {
+            AttentionWeights ofAttention = layer.attentions().get(a);
+            int keys = stack.keyStreams().get(a);
+            double[][] in = layerConfig.normFirst() ? norm(x, ofAttention.norm(), eps) : x;
+            double[][] memory = keys == stack.stream() ? in : stream(keys);
+            x = ScalarReference.add(x, attention(in, memory, ofAttention, layerConfig, keys));
+            x = layerConfig.normFirst() ? x : norm(x, ofAttention.norm(), eps);
         }
-        double[][] attended = norm(ScalarReference.add(x, attention(x, weights, row)), weights.norm1());
-        return norm(ScalarReference.add(attended, feedForward(attended, weights)), weights.norm2());
+        FeedForwardWeights feedForward = layer.feedForward();
+        if (feedForward == null) {
+            return x;
+        }
+        double[][] in = layerConfig.normFirst() ? norm(x, feedForward.norm(), eps) : x;
+        x = ScalarReference.add(x, feedForward(in, feedForward, layerConfig));
+        return layerConfig.normFirst() ? x : norm(x, feedForward.norm(), eps);
     }
 
-    private double[][] attention(double[][] x, LayerWeights weights, List<FeatureSequence> row) {
-        double[][] query = linear(x, weights.query());
-        double[][] key = linear(x, weights.key());
+    private double[][] attention(
+            double[][] x, double[][] memory, AttentionWeights ofAttention, LayerConfig layer, int keys) {
+        double[][] query = linear(x, ofAttention.query());
+        double[][] key = linear(memory, ofAttention.key());
         for (double[] token : query) {
             for (int c = 0; c < token.length; c++) {
-                token[c] /= Math.sqrt(config.headSize());
+                token[c] /= Math.sqrt(layer.headSize());
             }
         }
-        record(ScalarReference.softmax(query, key, config.heads()), row);
-        double[][] context = ScalarReference.attention(query, key, linear(x, weights.value()), config.heads());
-        return weights.output() == null ? context : linear(context, weights.output());
+        record(ScalarReference.softmax(query, key, layer.heads()), keys);
+        double[][] context = ScalarReference.attention(query, key, linear(memory, ofAttention.value()), layer.heads());
+        return ofAttention.output() == null ? context : linear(context, ofAttention.output());
     }
 
-    private void record(double[][] softmax, List<FeatureSequence> row) {
-        List<Integer> groups = new ArrayList<>();
-        if (config.clsToken()) {
-            groups.add(1);
-        }
-        row.forEach(sequence -> groups.add(sequence.tokens()));
-        double[] shares = new double[groups.size()];
+    private void record(double[][] softmax, int keys) {
+        double[] shares = new double[config.groups().size()];
         for (double[] query : softmax) {
             int key = 0;
-            for (int g = 0; g < shares.length; g++) {
-                for (int end = key + groups.get(g); key < end; key++) {
+            for (ModelConfig.Group group : config.groups(keys)) {
+                int tokens = group.isLearned()
+                        ? group.learned()
+                        : row.get(group.modality()).tokens();
+                int g = config.groups().indexOf(group);
+                for (int end = key + tokens; key < end; key++) {
                     shares[g] += query[key] / softmax.length;
                 }
             }
@@ -139,19 +192,19 @@ final class ScalarModel {
         attention.add(shares);
     }
 
-    private double[][] feedForward(double[][] x, LayerWeights weights) {
-        Activation activation = switch (config.activation()) {
+    private static double[][] feedForward(double[][] x, FeedForwardWeights ofLayer, LayerConfig layer) {
+        Activation activation = switch (layer.activation()) {
             case RELU -> Activation.RELU;
             case GELU -> Activation.GELU;
             case GELU_NEW -> Activation.GELU_TANH;
         };
-        double[][] intermediate = linear(x, weights.feedForward1());
+        double[][] intermediate = linear(x, ofLayer.linear1());
         for (double[] token : intermediate) {
             for (int c = 0; c < token.length; c++) {
                 token[c] = ScalarReference.activate(token[c], activation);
             }
         }
-        return linear(intermediate, weights.feedForward2());
+        return linear(intermediate, ofLayer.linear2());
     }
 
     private static double[][] linear(double[][] x, LinearWeights weights) {
@@ -159,8 +212,8 @@ final class ScalarModel {
                 x, matrix(weights.weight()), weights.bias() == null ? null : values(weights.bias()));
     }
 
-    private double[][] norm(double[][] x, NormWeights weights) {
-        return ScalarReference.layerNorm(x, values(weights.weight()), values(weights.bias()), config.layerNormEps());
+    private static double[][] norm(double[][] x, NormWeights norm, float eps) {
+        return ScalarReference.layerNorm(x, values(norm.weight()), values(norm.bias()), eps);
     }
 
     private static void add(double[] sum, double[] values) {

@@ -8,6 +8,7 @@ import dev.braid.batch.KeptTokens;
 import dev.braid.batch.NoTokens;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -113,17 +114,18 @@ class ScalarModelTest {
                 parts.add(part);
             }
         }
-        ModelConfig config = new ModelConfig(
+        ModelConfig config = ModelConfig.singleStream(
                 modalities,
-                hiddenSize,
+                random.nextBoolean(),
                 1 + random.nextInt(2),
-                heads,
-                1 + random.nextInt(60),
-                List.of(Activation.values()).get(random.nextInt(3)),
-                random.nextBoolean(),
-                random.nextBoolean() ? 1e-2f : 1e-5f,
-                random.nextBoolean(),
-                random.nextBoolean(),
+                new LayerConfig(
+                        hiddenSize,
+                        heads,
+                        1 + random.nextInt(60),
+                        List.of(Activation.values()).get(random.nextInt(3)),
+                        random.nextBoolean(),
+                        random.nextBoolean() ? 1e-2f : 1e-5f,
+                        random.nextBoolean()),
                 List.of(Pooling.POOLER, Pooling.CLS, Pooling.LAST, Pooling.MEAN).get(random.nextInt(4)));
         return RandomCheckpoint.of(config, seed, parts.toArray(Part[]::new));
     }

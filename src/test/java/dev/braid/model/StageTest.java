@@ -6,6 +6,7 @@ import dev.braid.Undisturbed;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -109,17 +110,11 @@ class StageTest {
 
     private static Checkpoint model(int featureSize, int intermediateSize, boolean normFirst, Pooling pooling) {
         return RandomCheckpoint.of(
-                new ModelConfig(
+                ModelConfig.singleStream(
                         List.of(new ModalityConfig("visual", featureSize)),
-                        64,
-                        2,
-                        4,
-                        intermediateSize,
-                        Activation.RELU,
-                        normFirst,
-                        1e-5f,
-                        true,
                         false,
+                        2,
+                        new LayerConfig(64, 4, intermediateSize, Activation.RELU, normFirst, 1e-5f, true),
                         pooling),
                 1);
     }

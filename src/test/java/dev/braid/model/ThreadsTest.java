@@ -6,6 +6,7 @@ import dev.braid.ChildJvm;
 import dev.braid.NativeThreads;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -77,17 +78,11 @@ class ThreadsTest {
     }
 
     static FusionModel model(KernelLibrary library) {
-        ModelConfig config = new ModelConfig(
+        ModelConfig config = ModelConfig.singleStream(
                 List.of(new ModalityConfig("text", FEATURE_SIZE)),
-                512,
+                false,
                 1,
-                8,
-                2048,
-                Activation.RELU,
-                false,
-                1e-5f,
-                true,
-                false,
+                new LayerConfig(512, 8, 2048, Activation.RELU, false, 1e-5f, true),
                 Pooling.MEAN);
         return FusionModel.load(RandomCheckpoint.of(config, 1), library);
     }

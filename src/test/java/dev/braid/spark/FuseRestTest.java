@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
@@ -45,7 +46,12 @@ class FuseRestTest {
 
     private static ModelConfig model(boolean clsToken, Pooling pooling) {
         ModelConfig seed = GOLDEN.checkpoint().config();
-        return new ModelConfig(seed.modalities(), 24, 2, 3, 20, Activation.RELU, false, 1e-5f, true, clsToken, pooling);
+        return ModelConfig.singleStream(
+                seed.modalities(),
+                clsToken,
+                2,
+                new LayerConfig(24, 3, 20, Activation.RELU, false, 1e-5f, true),
+                pooling);
     }
 
     /** More rows than tokens would allow if each row had a token of every modality. */

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.braid.InputException;
 import dev.braid.Undisturbed;
 import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
@@ -86,8 +87,12 @@ class FusedRowsTest {
     @Test
     void lengthsAndSharesStandInTokenOrderClsFirst() {
         ModelConfig seed = GOLDEN.checkpoint().config();
-        ModelConfig withCls = new ModelConfig(
-                seed.modalities(), 24, 3, 3, 20, Activation.RELU, false, 1e-5f, true, true, Pooling.CLS);
+        ModelConfig withCls = ModelConfig.singleStream(
+                seed.modalities(),
+                true,
+                3,
+                new LayerConfig(24, 3, 20, Activation.RELU, false, 1e-5f, true),
+                Pooling.CLS);
         try (FusionModel model = FusionModel.load(RandomCheckpoint.of(withCls, 5));
                 FusionWorkspace workspace = model.workspace(64, Set.of(Readout.values()))) {
             FusionConfig all = new FusionConfig(GOLDEN.columns(), 64, false, EnumSet.allOf(Emitted.class));

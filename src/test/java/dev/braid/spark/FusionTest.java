@@ -8,6 +8,7 @@ import dev.braid.InputException;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -214,7 +215,12 @@ class FusionTest {
                 new ModalityConfig("visual", stored.get(0).featureSize(), 3),
                 new ModalityConfig("text", stored.get(1).featureSize(), 4));
         return RandomCheckpoint.of(
-                new ModelConfig(modalities, 24, 2, 3, 20, Activation.GELU, true, 1e-6f, true, clsToken, Pooling.POOLER),
+                ModelConfig.singleStream(
+                        modalities,
+                        clsToken,
+                        2,
+                        new LayerConfig(24, 3, 20, Activation.GELU, true, 1e-6f, true),
+                        Pooling.POOLER),
                 1);
     }
 
@@ -414,7 +420,7 @@ class FusionTest {
             assertThat(lengths.getInt(0)).isEqualTo(1);
         }
         for (int m = 0; m < model.modalities().size(); m++) {
-            assertThat(lengths.getInt(model.leadingTokens() + m)).isEqualTo(golden.kept(m, r));
+            assertThat(lengths.getInt(model.learnedTokens() + m)).isEqualTo(golden.kept(m, r));
         }
         Row attention = row.getStruct(row.fieldIndex("attention"));
         List<Row> layers = row.getList(row.fieldIndex("attention_by_layer"));

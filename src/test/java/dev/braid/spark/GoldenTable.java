@@ -89,7 +89,7 @@ final class GoldenTable {
         float[][][] fused = new float[golden.rows()][][];
         int token = 0;
         for (int r = 0; r < fused.length; r++) {
-            int tokens = config.leadingTokens();
+            int tokens = config.learnedTokens();
             for (GoldenInput input : golden.inputs()) {
                 tokens += input.kept(r).length;
             }

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -120,7 +121,8 @@ final class PairedRows {
     static ModelConfig model(TableColumns columns, boolean clsToken, Pooling pooling) {
         List<ModalityConfig> modalities =
                 columns.features().stream().map(FeatureColumn::modality).toList();
-        return new ModelConfig(modalities, 4, 1, 1, 4, Activation.RELU, false, 1e-5f, true, clsToken, pooling);
+        return ModelConfig.singleStream(
+                modalities, clsToken, 1, new LayerConfig(4, 1, 4, Activation.RELU, false, 1e-5f, true), pooling);
     }
 
     static RowDecoder decoder(FusionConfig config, ModelConfig model, DataType... columns) {

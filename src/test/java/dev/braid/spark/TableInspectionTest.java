@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -20,17 +21,11 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(SharedSpark.class)
 class TableInspectionTest {
     /** Visual tokens of 2 numbers; text tokens of 3, at most 9 of them; a CLS token. */
-    private static final ModelConfig MODEL = new ModelConfig(
+    private static final ModelConfig MODEL = ModelConfig.singleStream(
             List.of(new ModalityConfig("visual", 2), new ModalityConfig("text", 3, 9)),
-            4,
-            1,
-            1,
-            4,
-            Activation.RELU,
-            false,
-            1e-5f,
             true,
-            true,
+            1,
+            new LayerConfig(4, 1, 4, Activation.RELU, false, 1e-5f, true),
             Pooling.CLS);
 
     /** 1 to 10 visual tokens, or so many of another width; the column's own name and key. */
@@ -179,8 +174,12 @@ class TableInspectionTest {
 
     @Test
     void aMaskThatDropsTheTokenToPoolIsAMisfitOfTheFirstModalityAlone(SparkSession spark) {
-        ModelConfig withoutCls = new ModelConfig(
-                MODEL.modalities(), 4, 1, 1, 4, Activation.RELU, false, 1e-5f, true, false, Pooling.CLS);
+        ModelConfig withoutCls = ModelConfig.singleStream(
+                MODEL.modalities(),
+                false,
+                1,
+                new LayerConfig(4, 1, 4, Activation.RELU, false, 1e-5f, true),
+                Pooling.CLS);
         String path =
                 table(spark, "pairs", 2, "id", tokens("visual", 2, "2"), tokens("text", 3, "2"), "array(0, 1) as mask");
         List<FeatureColumn> features = List.of(

@@ -1,0 +1,24 @@
+package dev.braid.batch;
+
+/**
+ * Tokens of a row that follow each other in a stream: those of one modality, or learned ones, of which every row has the same
+ * number.
+ *
+ * @param modality index of the modality, or -1 for learned tokens
+ * @param learned how many learned tokens, or 0 for a modality
+ */
+public record TokenGroup(int modality, int learned) {
+
+    public static TokenGroup ofModality(int modality) {
+        return new TokenGroup(modality, 0);
+    }
+
+    /** A number of learned tokens, at least one. */
+    public static TokenGroup ofLearned(int tokens) {
+        return new TokenGroup(-1, tokens);
+    }
+
+    public boolean isLearned() {
+        return learned > 0;
+    }
+}

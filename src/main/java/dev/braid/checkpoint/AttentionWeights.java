@@ -1,0 +1,28 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import java.io.Serializable;
+import java.util.Objects;
+import java.util.stream.Stream;
+
+/**
+ * One multi-head attention with its LayerNorm (D size of the queries' stream, K of the keys' stream, which is D in
+ * self-attention).
+ *
+ * @param query [D, D]
+ * @param key [D, K]
+ * @param value [D, K]
+ * @param output [D, D], or null in a model without attention output projection
+ * @param norm before attention in a pre-norm model, else after its residual
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record AttentionWeights(
+        LinearWeights query, LinearWeights key, LinearWeights value, LinearWeights output, NormWeights norm)
+        implements Serializable {
+    Stream<StoredTensor> tensors() {
+        return Stream.concat(
+                Stream.of(query, key, value, output).filter(Objects::nonNull).flatMap(LinearWeights::tensors),
+                norm.tensors());
+    }
+}

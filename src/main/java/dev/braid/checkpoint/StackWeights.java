@@ -1,0 +1,27 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import java.io.Serializable;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * A stack of layers.
+ *
+ * @param layers first to last
+ * @param finalNorm over every token after the last layer, or null
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record StackWeights(List<LayerWeights> layers, NormWeights finalNorm) implements Serializable {
+
+    public StackWeights {
+        layers = List.copyOf(layers);
+    }
+
+    Stream<StoredTensor> tensors() {
+        return Stream.concat(
+                layers.stream().flatMap(LayerWeights::tensors),
+                Stream.ofNullable(finalNorm).flatMap(NormWeights::tensors));
+    }
+}

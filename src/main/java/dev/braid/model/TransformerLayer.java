@@ -1,0 +1,52 @@
+package dev.braid.model;
+
+import dev.braid.kernel.Matrix;
+import java.util.List;
+
+/**
+ * One layer, in place on the tokens of a stream: self-attention, cross-attention or one after the other, then the feed-forward
+ * if there is one. Each adds to its residual; LayerNorm follows (post-norm, as in Vaswani et al. 2017, arXiv 1706.03762, section
+ * 3.1) or precedes it (pre-norm, as in Xiong et al. 2020, arXiv 2002.04745, figure 1b).
+ *
+ * @param stream index of the stream that it changes
+ * @param feedForward or null
+ */
+record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward feedForward) implements Step {
+
+    @Override
+    public void forward(FusionWorkspace workspace, boolean pooledOnly) {
+        TokenStream tokens = workspace.stream(stream);
+        for (int i = 0; i < attentions.size(); i++) {
+            AttentionBlock attention = attentions.get(i);
+            attention.attend(workspace, pooledOnly && !tokens.isKept());
+            boolean last = i == attentions.size() - 1;
+            for (Block block : tokens.blocks()) {
+                Matrix hidden = tokens.hidden(block);
+                attention.addOutput(hidden, workspace, block);
+                workspace.stopwatch().lap(Stage.ATTENTION);
+                if (last && feedForward != null) {
+                    feedForward.add(hidden, tokens.normed(), workspace);
+                    workspace.stopwatch().lap(Stage.FEED_FORWARD);
+                }
+            }
+        }
+    }
+
+    @Override
+    public long multiplyAdds(Stage stage, FusionWorkspace workspace, boolean pooledOnly) {
+        return switch (stage) {
+            case ATTENTION ->
+                attentions.stream()
+                        .mapToLong(attention -> attention.multiplyAdds(workspace, pooledOnly))
+                        .sum();
+            case FEED_FORWARD ->
+                feedForward == null
+                        ? 0
+                        : feedForward.multiplyAdds(
+                                pooledOnly
+                                        ? workspace.batch().rows()
+                                        : workspace.stream(stream).packed().tokens());
+            default -> 0;
+        };
+    }
+}
