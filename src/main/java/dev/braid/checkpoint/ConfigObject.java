@@ -68,6 +68,16 @@ final class ConfigObject {
         return null;
     }
 
+    /** A string that has to be there. */
+    String text(String key) {
+        JsonNode value = node.get(key);
+        if (value != null && value.isTextual()) {
+            return value.textValue();
+        }
+        bad(key, "a string", shown(value));
+        return null;
+    }
+
     Boolean flag(String key, Boolean byDefault) {
         JsonNode value = node.get(key);
         if (value == null || value.isBoolean()) {

@@ -36,7 +36,7 @@ final class ConfigReader {
             .filter(part -> part != OptionalPart.QKV_BIAS)
             .toList();
 
-    private static final Set<String> KEYS = Stream.concat(
+    private static final Set<String> KEYS = Stream.of(
                     PART_KEYS.stream().map(OptionalPart::configName),
                     Stream.of(
                             "model_type",
@@ -49,7 +49,9 @@ final class ConfigReader {
                             "norm_first",
                             "layer_norm_eps",
                             "pooling",
-                            "tensor_prefixes"))
+                            "tensor_prefixes"),
+                    TopologyReader.KEYS.stream())
+            .flatMap(keys -> keys)
             .collect(Collectors.toCollection(TreeSet::new));
 
     private static final List<String> MODALITY_KEYS = List.of("name", "feature_size");
@@ -131,20 +133,24 @@ final class ConfigReader {
         }
         root.checkKeys(KEYS);
         List<ModalityConfig> modalities = modalities();
+        Integer hiddenSize = root.size("hidden_size");
+        boolean hasStreams = TopologyReader.isWritten(root);
+        WrittenConfig.Topology topology =
+                hasStreams ? TopologyReader.read(root, modalities, hiddenSize, problems) : null;
         return Optional.of(new WrittenConfig(
                 null,
-                modalities,
-                root.size("hidden_size"),
-                root.size("num_hidden_layers"),
-                root.size("num_attention_heads"),
-                root.has("intermediate_size") ? root.size("intermediate_size") : null,
+                hasStreams && topology == null ? null : modalities,
+                hiddenSize,
+                hasStreams ? null : root.size("num_hidden_layers"),
+                hasStreams ? null : root.size("num_attention_heads"),
+                root.has("intermediate_size") && !hasStreams ? root.size("intermediate_size") : null,
                 root.choice("hidden_act", null, choices(Activation.values(), Activation::configName)),
                 root.flag("norm_first", null),
                 root.positive("layer_norm_eps"),
                 parts(),
                 root.choice("pooling", null, choices(Pooling.values(), Pooling::configName)),
                 tensorPrefixes(modalities),
-                null));
+                topology));
     }
 
     private Map<OptionalPart, Boolean> parts() {
@@ -210,6 +216,11 @@ final class ConfigReader {
         return name;
     }
 
+    /** A prefix as names of tensors are known: without the mark of torch.compile. */
+    static String bare(String prefix) {
+        return (prefix + ".").replace(WeightFiles.COMPILED, "").replaceFirst("\\.$", "");
+    }
+
     private Map<String, String> tensorPrefixes(List<ModalityConfig> modalities) {
         JsonNode object = root.value("tensor_prefixes");
         if (object == null) {
@@ -221,17 +232,16 @@ final class ConfigReader {
         }
         ConfigObject written = root.object("tensor_prefixes");
         if (modalities != null) {
-            written.checkKeys(
-                    Stream.concat(modalities.stream().map(ModalityConfig::name), Stream.of(WrittenConfig.ENCODER))
-                            .toList());
+            // A stack of layers says itself where it is.
+            Stream<String> encoder =
+                    TopologyReader.isWritten(root) ? Stream.empty() : Stream.of(WrittenConfig.ENCODER);
+            written.checkKeys(Stream.concat(modalities.stream().map(ModalityConfig::name), encoder)
+                    .toList());
         }
         Map<String, String> prefixes = new LinkedHashMap<>();
         object.properties().forEach(field -> {
             if (field.getValue().isTextual()) {
-                // Names of tensors are known without the mark of torch.compile.
-                String prefix = field.getValue().textValue() + ".";
-                prefixes.put(
-                        field.getKey(), prefix.replace(WeightFiles.COMPILED, "").replaceFirst("\\.$", ""));
+                prefixes.put(field.getKey(), bare(field.getValue().textValue()));
             } else {
                 written.bad(field.getKey(), "a string", ConfigObject.shown(field.getValue()));
             }

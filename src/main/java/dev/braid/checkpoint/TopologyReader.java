@@ -1,0 +1,300 @@
+package dev.braid.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * Reads {@code streams}, {@code stacks} and {@code output} of {@code config.json}: a model that is no single stream through one
+ * encoder. Every problem is reported.
+ */
+final class TopologyReader {
+    static final List<String> KEYS = List.of("streams", "stacks", "output");
+
+    private static final List<String> STREAM_KEYS =
+            List.of("name", "modalities", "hidden_size", "learned_tokens", "tensor", "join");
+    private static final List<String> STACK_KEYS = List.of(
+            "kind",
+            "stream",
+            "memory",
+            "prefix",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "intermediate_size",
+            "hidden_act",
+            "norm_first",
+            "layer_norm_eps");
+
+    /** Keys of the whole model that do not apply to several streams. */
+    private static final Map<String, String> SINGLE_STREAM_KEYS = Map.of(
+            "num_hidden_layers", "num_hidden_layers of a stack",
+            "intermediate_size", "intermediate_size of a stack",
+            "cls_token", "learned_tokens of a stream",
+            "embedding_layer_norm", "no such key",
+            "final_layer_norm", "no such key: a stack has the norm that its tensors have",
+            "attention_output_projection", "no such key");
+
+    private final ConfigObject root;
+    private final List<ModalityConfig> modalities;
+    private final Integer hiddenSize;
+    private final List<String> problems;
+    private final List<WrittenStream> streams = new ArrayList<>();
+
+    private TopologyReader(
+            ConfigObject root, List<ModalityConfig> modalities, Integer hiddenSize, List<String> problems) {
+        this.root = root;
+        this.modalities = modalities;
+        this.hiddenSize = hiddenSize;
+        this.problems = problems;
+    }
+
+    /** Whether a config describes streams. */
+    static boolean isWritten(ConfigObject root) {
+        return KEYS.stream().anyMatch(root::has);
+    }
+
+    /**
+     * Reads the three keys.
+     *
+     * @param modalities of the model, or null where they are broken
+     * @param hiddenSize of the model, or null where it is broken
+     * @return null where a key is broken
+     */
+    static WrittenConfig.Topology read(
+            ConfigObject root, List<ModalityConfig> modalities, Integer hiddenSize, List<String> problems) {
+        int before = problems.size();
+        WrittenConfig.Topology topology = new TopologyReader(root, modalities, hiddenSize, problems).read();
+        return problems.size() == before && modalities != null && hiddenSize != null ? topology : null;
+    }
+
+    private WrittenConfig.Topology read() {
+        SINGLE_STREAM_KEYS.forEach((key, instead) -> {
+            if (root.has(key)) {
+                root.bad(key, instead + " (the config has 'streams')", ConfigObject.shown(root.value(key)));
+            }
+        });
+        if (hiddenSize == null || modalities == null) {
+            return null;
+        }
+        for (ConfigObject stream : objects("streams", "a list of one or more streams")) {
+            read(stream);
+        }
+        checkModalities();
+        checkGroups();
+        List<WrittenStack> stacks = new ArrayList<>();
+        List<ConfigObject> written = objects("stacks", "a list of one or more stacks of layers");
+        for (int i = 0; i < written.size(); i++) {
+            WrittenStack stack = stack(written.get(i), "stacks[" + i + "].");
+            if (stack != null) {
+                stacks.add(stack);
+            }
+        }
+        return new WrittenConfig.Topology(streams, stacks, output());
+    }
+
+    private List<ConfigObject> objects(String key, String expected) {
+        JsonNode list = root.value(key);
+        if (list == null || !list.isArray() || list.isEmpty()) {
+            root.bad(key, expected, ConfigObject.shown(list));
+            return List.of();
+        }
+        List<ConfigObject> objects = new ArrayList<>();
+        for (int i = 0; i < list.size(); i++) {
+            String path = key + "[" + i + "]";
+            if (list.get(i).isObject()) {
+                objects.add(new ConfigObject(list.get(i), path + ".", problems));
+            } else {
+                root.bad(path, "an object", ConfigObject.shown(list.get(i)));
+            }
+        }
+        return objects;
+    }
+
+    private void read(ConfigObject stream) {
+        stream.checkKeys(STREAM_KEYS);
+        String name = stream.text("name");
+        List<Integer> own = stream.has("modalities") ? indices(stream, "modalities", names(), "a modality") : List.of();
+        List<Integer> joined =
+                stream.has("join") ? indices(stream, "join", streamNames(), "a stream before it") : List.of();
+        Integer learned = stream.has("learned_tokens") ? stream.size("learned_tokens") : Integer.valueOf(0);
+        String tensor = learned != null && learned > 0 ? stream.text("tensor") : null;
+        Integer size = stream.size("hidden_size", hiddenSize);
+        if (name == null || own == null || joined == null || learned == null || size == null) {
+            return;
+        }
+        if (streamNames().contains(name)) {
+            stream.bad("name", "a name of its own", "'" + name + "' again");
+            return;
+        }
+        if (joined.isEmpty() == (own.isEmpty() && learned == 0)) {
+            stream.bad(
+                    "name",
+                    "a stream of 'modalities' and 'learned_tokens', or one that 'join's others",
+                    "'" + name + "'");
+            return;
+        }
+        for (int part : joined) {
+            StreamConfig of = streams.get(part).config();
+            if (of.hiddenSize() != size) {
+                stream.bad("join", "streams of hidden size " + size, "'" + of.name() + "' of " + of.hiddenSize());
+            }
+        }
+        streams.add(new WrittenStream(new StreamConfig(name, size, learned, own, joined), tensor));
+    }
+
+    private List<String> names() {
+        return modalities.stream().map(ModalityConfig::name).toList();
+    }
+
+    private List<String> streamNames() {
+        return streams.stream().map(stream -> stream.config().name()).toList();
+    }
+
+    /** The indices of names in a list that a key holds, or null. */
+    private static List<Integer> indices(ConfigObject object, String key, List<String> known, String expected) {
+        JsonNode list = object.value(key);
+        Set<Integer> indices = new LinkedHashSet<>();
+        boolean sound = list != null && list.isArray() && !list.isEmpty();
+        for (int i = 0; sound && i < list.size(); i++) {
+            int index = known.indexOf(list.get(i).asText());
+            sound = index >= 0 && indices.add(index);
+        }
+        if (!sound) {
+            object.bad(
+                    key,
+                    "a list of names, each of them once: " + expected + " ("
+                            + known.stream().map(Quote::of).collect(Collectors.joining(", ")) + ")",
+                    ConfigObject.shown(list));
+            return null;
+        }
+        return List.copyOf(indices);
+    }
+
+    /** Every modality is in one stream. */
+    private void checkModalities() {
+        for (int m = 0; m < modalities.size(); m++) {
+            int modality = m;
+            long count = streams.stream()
+                    .filter(stream -> stream.config().modalities().contains(modality))
+                    .count();
+            if (count != 1) {
+                root.bad(
+                        "streams",
+                        "every modality in the 'modalities' of one stream",
+                        "'" + modalities.get(m).name() + "' in " + count);
+            }
+        }
+    }
+
+    /** Learned tokens are a column's field beside the modalities, under the name of their stream. */
+    private void checkGroups() {
+        for (WrittenStream stream : streams) {
+            String name = stream.config().name();
+            boolean taken = names().stream().anyMatch(name::equalsIgnoreCase);
+            if (stream.config().learnedTokens() > 0 && taken) {
+                root.bad(
+                        "streams", "another name than a modality's for a stream with learned tokens", "'" + name + "'");
+            }
+        }
+    }
+
+    private WrittenStack stack(ConfigObject stack, String path) {
+        stack.checkKeys(STACK_KEYS);
+        Map<String, StackConfig.Kind> kinds = Arrays.stream(StackConfig.Kind.values())
+                .collect(Collectors.toMap(
+                        StackConfig.Kind::configName, Function.identity(), (a, b) -> a, LinkedHashMap::new));
+        StackConfig.Kind kind = stack.choice("kind", null, kinds);
+        if (kind == null && !stack.has("kind")) {
+            stack.bad("kind", "one of " + String.join(", ", kinds.keySet()), "no such key");
+        }
+        Integer stream = index(stack, "stream");
+        Integer memory = kind != null && !kind.attendsToMemory() ? stream : index(stack, "memory");
+        if (kind != null && !kind.attendsToMemory() && stack.has("memory")) {
+            stack.bad(
+                    "memory",
+                    "no such key (an encoder attends to its own stream)",
+                    ConfigObject.shown(stack.value("memory")));
+        }
+        String prefix = stack.text("prefix");
+        Integer layers = stack.size("num_hidden_layers");
+        Integer heads = inherited(stack, "num_attention_heads", (of, key) -> of.size(key));
+        Activation activation = inherited(stack, "hidden_act", (of, key) -> of.choice(key, null, activations()));
+        Boolean normFirst = inherited(stack, "norm_first", (of, key) -> of.flag(key, null));
+        Float eps = inherited(stack, "layer_norm_eps", ConfigObject::positive);
+        Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;
+        if (kind == null || stream == null || memory == null || prefix == null || layers == null || heads == null) {
+            return null;
+        }
+        if (kind.attendsToMemory() && stream.equals(memory)) {
+            stack.bad(
+                    "memory",
+                    "another stream than 'stream'",
+                    "'" + streamNames().get(memory) + "'");
+        }
+        int size = streams.get(stream).config().hiddenSize();
+        if (size % heads != 0) {
+            stack.bad("num_attention_heads", "a divisor of " + size + " (hidden_size of the stream)", heads.toString());
+        }
+        return new WrittenStack(
+                path,
+                kind,
+                stream,
+                memory,
+                layers,
+                heads,
+                intermediateSize,
+                activation,
+                normFirst,
+                eps,
+                ConfigReader.bare(prefix));
+    }
+
+    /** A key of the stack or, where it has none, of the whole model. */
+    private <T> T inherited(ConfigObject stack, String key, BiFunction<ConfigObject, String, T> read) {
+        return read.apply(stack.has(key) ? stack : root, key);
+    }
+
+    private static Map<String, Activation> activations() {
+        Map<String, Activation> activations = new LinkedHashMap<>();
+        Arrays.stream(Activation.values()).forEach(activation -> activations.put(activation.configName(), activation));
+        return activations;
+    }
+
+    private Integer index(ConfigObject stack, String key) {
+        String name = stack.text(key);
+        if (name == null) {
+            return null;
+        }
+        int index = streamNames().indexOf(name);
+        if (index < 0) {
+            stack.bad(
+                    key,
+                    "a stream (" + streamNames().stream().map(Quote::of).collect(Collectors.joining(", ")) + ")",
+                    Quote.of(name));
+            return null;
+        }
+        return index;
+    }
+
+    private List<Integer> output() {
+        List<Integer> output = indices(root, "output", streamNames(), "streams");
+        if (output == null) {
+            return List.of();
+        }
+        Set<Integer> sizes = output.stream()
+                .map(stream -> streams.get(stream).config().hiddenSize())
+                .collect(Collectors.toSet());
+        if (!sizes.equals(Set.of(hiddenSize))) {
+            root.bad("output", "streams of hidden size " + hiddenSize + " (hidden_size)", sizes.toString());
+        }
+        return output;
+    }
+}
