@@ -233,8 +233,7 @@ final class ConfigReader {
         ConfigObject written = root.object("tensor_prefixes");
         if (modalities != null) {
             // A stack of layers says itself where it is.
-            Stream<String> encoder =
-                    TopologyReader.isWritten(root) ? Stream.empty() : Stream.of(WrittenConfig.ENCODER);
+            Stream<String> encoder = TopologyReader.isWritten(root) ? Stream.empty() : Stream.of(WrittenConfig.ENCODER);
             written.checkKeys(Stream.concat(modalities.stream().map(ModalityConfig::name), encoder)
                     .toList());
         }

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Reads {@code streams}, {@code stacks} and {@code output} of {@code config.json}: a model that is no single stream through one
@@ -147,7 +148,22 @@ final class TopologyReader {
                 stream.bad("join", "streams of hidden size " + size, "'" + of.name() + "' of " + of.hiddenSize());
             }
         }
+        if (hasTwice(joined)) {
+            stream.bad("join", "every token once", "a stream twice, alone or in a joined one");
+        }
         streams.add(new WrittenStream(new StreamConfig(name, size, learned, own, joined), tensor));
+    }
+
+    /** Whether tokens are in several of these streams. */
+    private boolean hasTwice(List<Integer> ofStreams) {
+        List<Integer> flat = ofStreams.stream().flatMap(this::parts).toList();
+        return flat.stream().distinct().count() < flat.size();
+    }
+
+    /** The streams of which a stream is joined, or itself. */
+    private Stream<Integer> parts(int stream) {
+        StreamConfig config = streams.get(stream).config();
+        return config.isJoined() ? config.joined().stream().flatMap(this::parts) : Stream.of(stream);
     }
 
     private List<String> names() {
@@ -288,6 +304,9 @@ final class TopologyReader {
         List<Integer> output = indices(root, "output", streamNames(), "streams");
         if (output == null) {
             return List.of();
+        }
+        if (hasTwice(output)) {
+            root.bad("output", "every token once", "a stream twice, alone or in a joined one");
         }
         Set<Integer> sizes = output.stream()
                 .map(stream -> streams.get(stream).config().hiddenSize())

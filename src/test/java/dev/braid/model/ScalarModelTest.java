@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.KeptTokens;
 import dev.braid.batch.NoTokens;
+import dev.braid.batch.RepeatedTokens;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.LayerConfig;
@@ -14,6 +15,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.checkpoint.RandomCheckpoint.Part;
+import dev.braid.checkpoint.StackConfig;
 import dev.braid.kernel.KernelLibrary;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -40,6 +42,64 @@ class ScalarModelTest {
         for (int row = 0; row < 1 + random.nextInt(5); row++) {
             rows.add(row(checkpoint.config().modalities(), random));
         }
+        assertEqualsTheReference(checkpoint, rows, library);
+    }
+
+    /** Streams of their own, learned and joined ones, and stacks of every kind on them. */
+    @Property(tries = 150)
+    void everyTopologyEqualsTheReference(@ForAll long seed) {
+        Random random = new Random(seed);
+        Checkpoint checkpoint = RandomTopology.model(random, seed);
+        List<ModalityConfig> modalities = checkpoint.config().modalities();
+        KernelLibrary library = random.nextBoolean() ? KernelLibrary.oneDnn() : KernelLibrary.portable();
+        List<List<FeatureSequence>> rows = new ArrayList<>();
+        for (int row = 0; row < 1 + random.nextInt(5); row++) {
+            rows.add(modalities.stream()
+                    .map(modality -> sequence(modality, random))
+                    .toList());
+        }
+        assertEqualsTheReference(checkpoint, rows, library);
+    }
+
+    /** Copies are projected once, and their keys and values are too as long as no layer has changed their stream. */
+    @Property(tries = 60)
+    void repeatedTokensGiveTheSameBitsInEveryTopology(@ForAll long seed) {
+        Random random = new Random(seed);
+        Checkpoint checkpoint = RandomTopology.model(random, seed);
+        List<ModalityConfig> modalities = checkpoint.config().modalities();
+        int shared = random.nextInt(modalities.size());
+        FeatureSequence first = sequence(modalities.get(shared), random);
+        List<List<FeatureSequence>> stored = new ArrayList<>();
+        List<List<FeatureSequence>> repeated = new ArrayList<>();
+        for (int row = 0; row < 3; row++) {
+            List<FeatureSequence> sequences = new ArrayList<>();
+            modalities.forEach(modality -> sequences.add(sequence(modality, random)));
+            sequences.set(shared, first);
+            stored.add(List.copyOf(sequences));
+            if (row > 0) {
+                sequences.set(shared, new RepeatedTokens(random.nextInt(row), first.tokens()));
+            }
+            repeated.add(sequences);
+        }
+        try (FusionModel model = FusionModel.load(checkpoint, KernelLibrary.oneDnn())) {
+            assertThat(tokens(model, repeated)).isDeepEqualTo(tokens(model, stored));
+        }
+    }
+
+    private static float[][] tokens(FusionModel model, List<List<FeatureSequence>> rows) {
+        List<float[]> tokens = new ArrayList<>();
+        try (FusionWorkspace workspace = model.workspace(400)) {
+            rows.forEach(workspace.batch()::add);
+            model.fuse(workspace);
+            for (int row = 0; row < rows.size(); row++) {
+                tokens.addAll(List.of(workspace.tokens(row)));
+            }
+        }
+        return tokens.toArray(float[][]::new);
+    }
+
+    private static void assertEqualsTheReference(
+            Checkpoint checkpoint, List<List<FeatureSequence>> rows, KernelLibrary library) {
         try (FusionModel model = FusionModel.load(checkpoint, library);
                 FusionWorkspace workspace = model.workspace(400, EnumSet.allOf(Readout.class))) {
             rows.forEach(workspace.batch()::add);
@@ -75,8 +135,9 @@ class ScalarModelTest {
                         .toArray();
                 assertClose(alone.pooled(row), wide);
             }
-            boolean less =
-                    model.config().pooling().readsOneToken() && alone.batch().tokens() > rows.size();
+            List<StackConfig> stacks = model.config().stacks();
+            TokenStream last = alone.stream(stacks.get(stacks.size() - 1).stream());
+            boolean less = alone.pooledOnly() && last.packed().tokens() > rows.size();
             assertThat(model.multiplyAdds(alone) < model.multiplyAdds(everyToken))
                     .isEqualTo(less);
         }
