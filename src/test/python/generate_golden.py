@@ -34,6 +34,8 @@ from huggingface import HuggingFaceCase, huggingface_reference
 from huggingface_cases import HUGGINGFACE_CASES
 from reference import Reference, error, run_alone, run_batch
 from seed_cases import SEED_CASES
+from stream_cases import STREAM_CASES
+from stream_module import StreamCase, StreamModule
 from torchmultimodal_flava import TORCHMULTIMODAL_CASES, TorchMultimodalCase, TorchMultimodalReference
 from traps import measure
 
@@ -43,13 +45,15 @@ GOLDEN = Path(__file__).resolve().parents[1] / "resources" / "golden"
 #: between its unpadded and padded ones. A quarter of the 2e-5 that the parity tests allow Braid.
 TOLERANCE = 5e-6
 
-CASES: tuple[Case, ...] = (*SEED_CASES, *FUSION_CASES, *HUGGINGFACE_CASES, *TORCHMULTIMODAL_CASES)
+CASES: tuple[Case, ...] = (*SEED_CASES, *FUSION_CASES, *HUGGINGFACE_CASES, *TORCHMULTIMODAL_CASES, *STREAM_CASES)
 
 
 def reference_of(case: Case) -> Reference:
     match case:
         case FusionCase():
             return FusionModule(case)
+        case StreamCase():
+            return StreamModule(case)
         case HuggingFaceCase():
             return huggingface_reference(case)
         case TorchMultimodalCase():

@@ -47,6 +47,19 @@ class Reference(nn.Module, ABC):
     def save(self, directory: Path, weights: dict[str, Tensor]) -> None:
         """Writes config.json and the weights, drawn for `named_parameters`, under the names of the model's kind."""
 
+    def fused_of(self, run: Run, row: int, keep: list[Tensor]) -> Tensor:
+        """Cuts one row's kept tokens [S, D] out of the fused tokens of a run."""
+        return run.fused[row][self.with_leading(keep)[row]]
+
+    def row_of(self, run: Run, row: int, keep: list[Tensor]) -> Row:
+        """Cuts one row's kept tokens out of a run; `keep` [P, M] per modality."""
+        kept = self.with_leading(keep)[row]
+        sizes = [self.leading] * (self.leading > 0) + [int(mask[row].sum()) for mask in keep]
+        fused = self.fused_of(run, row, keep)
+        shares = [attention_shares(weights[row][:, kept][:, :, kept], sizes) for weights in run.attention]
+        pooled = run.pooled[row] if run.pooled is not None else pool(self.case.pooling, fused)
+        return Row([x[row][kept] for x in run.layers], fused, pooled, torch.stack(shares))
+
     def in_float64(self) -> Self:
         return copy.deepcopy(self).double()
 
@@ -74,16 +87,6 @@ class Row:
     fused: Tensor
     pooled: Tensor | None
     shares: Tensor
-
-
-def row_of(reference: Reference, run: Run, row: int, keep: list[Tensor]) -> Row:
-    """Cuts one row's kept tokens out of a run; `keep` [P, M] per modality."""
-    kept = reference.with_leading(keep)[row]
-    sizes = [reference.leading] * (reference.leading > 0) + [int(mask[row].sum()) for mask in keep]
-    fused = run.fused[row][kept]
-    shares = [attention_shares(weights[row][:, kept][:, :, kept], sizes) for weights in run.attention]
-    pooled = run.pooled[row] if run.pooled is not None else pool(reference.case.pooling, fused)
-    return Row([x[row][kept] for x in run.layers], fused, pooled, torch.stack(shares))
 
 
 def attention_shares(weights: Tensor, sizes: list[int]) -> Tensor:
@@ -125,7 +128,7 @@ def gather(rows: list[Row]) -> dict[str, Tensor]:
 def run_batch(reference: Reference, features: list[Tensor], keep: list[Tensor]) -> dict[str, Tensor]:
     """Runs all rows as one padded and masked batch."""
     run = reference.run(features, keep)
-    return gather([row_of(reference, run, row, keep) for row in range(len(keep[0]))])
+    return gather([reference.row_of(run, row, keep) for row in range(len(keep[0]))])
 
 
 def run_alone(reference: Reference, features: list[Tensor], keep: list[Tensor]) -> dict[str, Tensor]:
@@ -134,7 +137,7 @@ def run_alone(reference: Reference, features: list[Tensor], keep: list[Tensor]) 
     for row in range(len(keep[0])):
         cut = [kept_tokens(x[row : row + 1], mask[row]) for x, mask in zip(features, keep, strict=True)]
         whole = [torch.ones(x.shape[:2], dtype=torch.bool) for x in cut]
-        rows.append(row_of(reference, reference.run(cut), 0, whole))
+        rows.append(reference.row_of(reference.run(cut), 0, whole))
     return gather(rows)
 
 

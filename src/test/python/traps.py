@@ -77,7 +77,7 @@ def other_gelu(module: Reference) -> None:
     """Puts tanh GELU in the place of erf GELU, and the other way round."""
     approximate = "tanh" if module.case.hidden_act == "gelu" else "none"
     for part in module.modules():
-        if isinstance(part, nn.TransformerEncoderLayer):
+        if isinstance(part, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
             part.activation = nn.GELU(approximate)
         elif isinstance(part, nn.GELU):
             part.approximate = approximate
@@ -87,7 +87,7 @@ def other_gelu(module: Reference) -> None:
 
 def other_norm_order(module: Reference) -> None:
     for part in module.modules():
-        if isinstance(part, nn.TransformerEncoderLayer):
+        if hasattr(part, "norm_first"):
             part.norm_first = not part.norm_first
 
 
@@ -137,6 +137,7 @@ CHANGES: dict[str, Change] = {
     "the other norm order": other_norm_order,
     "epsilon 1e-12": usual_epsilon,
     "CLS token forgotten": zero(CLS),
+    "learned tokens forgotten": zero((r"^\w+_tokens$",)),
     "modality rows forgotten": zero(MODALITIES),
     "modality rows swapped": reorder_rows(MODALITIES, torch.flipud),
     "positions forgotten": zero(POSITIONS),
@@ -180,7 +181,9 @@ def wrong_outputs(
         case "positions recounted":
             return run_alone(reference, features, keep)
         case "mask ignored":
-            return {"fused": reference.run(features).fused[reference.with_leading(keep)]}
+            unmasked = reference.run(features)
+            rows = range(reference.case.rows)
+            return {"fused": torch.cat([reference.fused_of(unmasked, row, keep) for row in rows])}
         case "CLS left out of pooling":
             return pooled_otherwise(reference, keep, results["fused"], lambda row, _: row[reference.leading :])
         case "padded zeros pooled":
