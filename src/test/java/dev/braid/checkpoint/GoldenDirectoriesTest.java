@@ -29,18 +29,25 @@ class GoldenDirectoriesTest {
     void aGoldenDirectoryIsRead(Path directory) throws IOException {
         Checkpoint checkpoint = Checkpoint.read(directory.toString(), new Configuration());
         ModelConfig config = checkpoint.config();
-        assertThat(checkpoint.weights().stacks().get(0).layers()).hasSize(config.layers());
+        assertThat(checkpoint.weights().stacks().stream()
+                        .mapToInt(stack -> stack.layers().size())
+                        .sum())
+                .isEqualTo(config.layers());
         assertThat(checkpoint.weights().modalities()).hasSameSizeAs(config.modalities());
         Path golden = directory.resolve("golden.safetensors");
         try (SafetensorsFile file =
                 SafetensorsFile.open(new org.apache.hadoop.fs.Path(golden.toUri()), new Configuration())) {
             StoredTensor features = file.read(config.modalities().get(0).name() + ".features");
-            long tokens = features.shape().dimension(0) * config.learnedTokens();
             for (ModalityConfig modality : config.modalities()) {
                 assertThat(file.read(modality.name() + ".features").shape().dimension(2))
                         .isEqualTo(modality.featureSize());
-                String mask = modality.name() + ".mask";
-                tokens += sum(file.read(file.entries().containsKey(mask) ? mask : modality.name() + ".lengths"));
+            }
+            long tokens = 0;
+            for (ModelConfig.Group group : config.outputGroups()) {
+                String mask = group.name() + ".mask";
+                tokens += group.isLearned()
+                        ? features.shape().dimension(0) * group.learned()
+                        : sum(file.read(file.entries().containsKey(mask) ? mask : group.name() + ".lengths"));
             }
             assertThat(file.read("fused").shape()).isEqualTo(Shape.of(tokens, config.hiddenSize()));
         }
