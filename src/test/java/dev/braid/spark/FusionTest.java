@@ -77,9 +77,14 @@ class FusionTest {
                 "mask-and-lengths",
                 "flava-pretraining",
                 "vilt-masks",
-                "visual-bert-masks"
+                "visual-bert-masks",
+                "decoder",
+                "decoder-masks",
+                "two-streams",
+                "learned-queries",
+                "cross-attention-alone"
             })
-    void clsPositionsAndMasksGiveTheNumbersOfPyTorch(String name) {
+    void clsPositionsMasksAndStreamsGiveTheNumbersOfPyTorch(String name) {
         GoldenTable golden = GoldenTable.read(name);
         check(golden, fused(golden, golden.paired(spark, GoldenTable.NESTED).repartition(2), golden.largestRow()));
     }
@@ -416,16 +421,18 @@ class FusionTest {
     private static void checkGroups(GoldenTable golden, int r, Row row) {
         ModelConfig model = golden.checkpoint().config();
         Row lengths = row.getStruct(row.fieldIndex("fused_lengths"));
-        if (model.clsToken()) {
-            assertThat(lengths.getInt(0)).isEqualTo(1);
-        }
-        for (int m = 0; m < model.modalities().size(); m++) {
-            assertThat(lengths.getInt(model.learnedTokens() + m)).isEqualTo(golden.kept(m, r));
+        List<ModelConfig.Group> groups = model.outputGroups();
+        assertThat(lengths.schema().fieldNames())
+                .isEqualTo(groups.stream().map(ModelConfig.Group::name).toArray(String[]::new));
+        for (int g = 0; g < groups.size(); g++) {
+            ModelConfig.Group group = groups.get(g);
+            assertThat(lengths.getInt(g))
+                    .isEqualTo(group.isLearned() ? group.learned() : golden.kept(group.modality(), r));
         }
         Row attention = row.getStruct(row.fieldIndex("attention"));
         List<Row> layers = row.getList(row.fieldIndex("attention_by_layer"));
-        assertThat(layers).hasSize(model.layers());
-        assertThat(attention.size()).isEqualTo(lengths.size());
+        assertThat(layers).hasSameSizeAs(model.attentions());
+        assertThat(attention.size()).isEqualTo(model.groups().size());
         for (int g = 0; g < attention.size(); g++) {
             int group = g;
             assertThat(layers.stream()

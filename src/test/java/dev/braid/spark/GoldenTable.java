@@ -89,9 +89,11 @@ final class GoldenTable {
         float[][][] fused = new float[golden.rows()][][];
         int token = 0;
         for (int r = 0; r < fused.length; r++) {
-            int tokens = config.learnedTokens();
-            for (GoldenInput input : golden.inputs()) {
-                tokens += input.kept(r).length;
+            int tokens = 0;
+            for (ModelConfig.Group group : config.outputGroups()) {
+                tokens += group.isLearned()
+                        ? group.learned()
+                        : golden.inputs().get(group.modality()).kept(r).length;
             }
             fused[r] = new float[tokens][];
             for (int t = 0; t < tokens; t++) {
@@ -154,7 +156,15 @@ final class GoldenTable {
     }
 
     int largestRow() {
-        return Arrays.stream(fused).mapToInt(tokens -> tokens.length).max().orElseThrow();
+        return IntStream.range(0, rows()).map(this::tokens).max().orElseThrow();
+    }
+
+    private int tokens(int row) {
+        int tokens = checkpoint.config().learnedTokens();
+        for (int m = 0; m < features.length; m++) {
+            tokens += kept(m, row);
+        }
+        return tokens;
     }
 
     float[][] sequence(int modality, int row) {
