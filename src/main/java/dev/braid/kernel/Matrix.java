@@ -123,16 +123,6 @@ public final class Matrix implements AutoCloseable {
         return memory.slice(offset, (rows - 1) * stride + columns);
     }
 
-    /** A copy as an array of ND4J's, [rows, columns], for the caller to keep. */
-    public INDArray toArray() {
-        INDArray array = Nd4j.create(DataType.FLOAT, rows, columns);
-        FloatBuffer target = ArrayNumbers.floats(array);
-        for (int row = 0; row < rows; row++) {
-            target.put(row * columns, memory, offset + row * stride, columns);
-        }
-        return array;
-    }
-
     /** The address of the first element. */
     FloatPointer pointer() {
         return pointer;
