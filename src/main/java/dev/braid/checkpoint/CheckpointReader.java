@@ -3,8 +3,6 @@ package dev.braid.checkpoint;
 import dev.braid.InputException;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -24,22 +22,6 @@ final class CheckpointReader {
 
     /** More say nothing that these do not. */
     static final int MOST_PROBLEMS = 100;
-
-    private static final String PYTORCH = "pytorch_model.bin";
-
-    /** Files of torch.save, which only Python reads. */
-    private static final List<String> PICKLED = List.of(".bin", ".pt", ".pth");
-
-    /**
-     * Merges every file that a pattern finds. A training checkpoint holds its state dict under a key: the first value that
-     * holds tensors. Every tensor is copied, since safetensors holds none twice.
-     */
-    private static final String CONVERSION = "python -c \"import glob, torch; from safetensors.torch import save_file;"
-            + " is_dict = lambda t: isinstance(t, dict) and any(isinstance(v, torch.Tensor) for v in t.values());"
-            + " d = {}; [d.update(next(filter(is_dict, t.values()), t)) for t in (torch.load(f, map_location='cpu',"
-            + " weights_only=True) for f in sorted(glob.glob('%s')))]; w = {k: v.detach().clone().contiguous()"
-            + " for k, v in d.items() if isinstance(v, torch.Tensor)}; assert w, 'no tensors found';"
-            + " save_file(w, 'model.safetensors')\"";
 
     private final String directory;
     private final Path path;
@@ -89,7 +71,7 @@ final class CheckpointReader {
             if (config.filter(WrittenConfig::namesTensors).isEmpty()) {
                 throw failure();
             }
-            return read(config.get(), weights);
+            return read(config.get().withPrefixes(weights.names()::prefix), weights);
         } catch (IOException e) {
             problems.add("Cannot read " + WeightFiles.ONE + ": expected a readable file, got " + Quote.of(e));
             throw failure();
@@ -106,7 +88,12 @@ final class CheckpointReader {
         failOnProblems();
         Checkpoint checkpoint = new Checkpoint(tensors.config(), tensors.walk(new TensorReading(weights, problems)));
         failOnProblems();
-        return new Inspection(checkpoint, title(stacks), check.placed(), check.unused());
+        NameReading reading = new NameReading(
+                weights.name(),
+                List.copyOf(weights.names().removed()),
+                weights.names().renamedNorms(),
+                check.aliases());
+        return new Inspection(checkpoint, title(stacks), check.placed(), check.unused(), reading);
     }
 
     private static String title(List<StoredEncoder> stacks) {
@@ -119,13 +106,15 @@ final class CheckpointReader {
     private WeightFiles openWeights(boolean described) {
         String problem;
         try {
-            if (isFile(WeightFiles.ONE)) {
-                return WeightFiles.openOne(path, hadoop);
+            if (isFile(Adapters.CONFIG)) {
+                throw new InputException("Cannot read " + WeightFiles.ONE
+                        + ": expected a whole model, got an adapter beside it or alone (" + Adapters.CONFIG + "); "
+                        + Adapters.MERGE + " in a directory without it");
             }
-            if (isFile(WeightFiles.INDEX)) {
-                return WeightFiles.openShards(path, readFile(WeightFiles.INDEX, MAX_INDEX_BYTES), hadoop);
-            }
-            problem = missingWeights();
+            String file = stateDictFile();
+            return StateDictFile.isIndex(file)
+                    ? WeightFiles.openShards(path, file, readFile(file, MAX_INDEX_BYTES), hadoop)
+                    : WeightFiles.openOne(path, file, hadoop);
         } catch (InputException e) {
             problem = e.getMessage();
         }
@@ -164,27 +153,27 @@ final class CheckpointReader {
         }
     }
 
-    private String missingWeights() {
-        String object = "Cannot read " + WeightFiles.ONE + ": expected the state dict in it, or in the shards of "
-                + WeightFiles.INDEX + ", got ";
-        if (isFile(PYTORCH + ".index.json")) {
-            return object + "shards of " + PYTORCH + "; convert them in their directory with "
-                    + CONVERSION.formatted("pytorch_model-*.bin");
+    private String stateDictFile() {
+        if (isFile(WeightFiles.ONE)) {
+            return WeightFiles.ONE;
         }
+        if (isFile(WeightFiles.INDEX)) {
+            return WeightFiles.INDEX;
+        }
+        List<String> names = new ArrayList<>();
+        List<String> directories = new ArrayList<>();
         try {
-            return object
-                    + Arrays.stream(files.listStatus(path))
-                            .filter(FileStatus::isFile)
-                            .map(file -> file.getPath().getName())
-                            .filter(name -> PICKLED.stream().anyMatch(name::endsWith))
-                            .min(Comparator.comparing((String name) -> !name.equals(PYTORCH))
-                                    .thenComparing(Comparator.naturalOrder()))
-                            .map(name ->
-                                    Quote.of(name) + "; convert it in its directory with " + CONVERSION.formatted(name))
-                            .orElse("no such file");
+            for (FileStatus status : files.listStatus(path)) {
+                (status.isDirectory() ? directories : names)
+                        .add(status.getPath().getName());
+            }
         } catch (IOException e) {
-            return object + Quote.of(e);
+            throw new InputException(
+                    "Cannot list model " + Quote.of(directory) + ": expected its files, got " + Quote.of(e), e);
         }
+        names.sort(null);
+        directories.sort(null);
+        return StateDictFile.find(names, directories);
     }
 
     private boolean isFile(String name) {

@@ -216,11 +216,6 @@ final class ConfigReader {
         return name;
     }
 
-    /** A prefix as names of tensors are known: without the mark of torch.compile. */
-    static String bare(String prefix) {
-        return (prefix + ".").replace(WeightFiles.COMPILED, "").replaceFirst("\\.$", "");
-    }
-
     private Map<String, String> tensorPrefixes(List<ModalityConfig> modalities) {
         JsonNode object = root.value("tensor_prefixes");
         if (object == null) {
@@ -240,7 +235,7 @@ final class ConfigReader {
         Map<String, String> prefixes = new LinkedHashMap<>();
         object.properties().forEach(field -> {
             if (field.getValue().isTextual()) {
-                prefixes.put(field.getKey(), bare(field.getValue().textValue()));
+                prefixes.put(field.getKey(), field.getValue().textValue());
             } else {
                 written.bad(field.getKey(), "a string", ConfigObject.shown(field.getValue()));
             }

@@ -11,8 +11,14 @@ import org.apache.hadoop.conf.Configuration;
  * @param dialect whose names its tensors have, for people to read
  * @param tensors those that the model uses, in the order of the data's way through it
  * @param unused those that it does not, in the order of their files; they were not read
+ * @param reading how the tensors' files and names were taken
  */
-public record Inspection(Checkpoint checkpoint, String dialect, List<PlacedTensor> tensors, List<TensorEntry> unused) {
+public record Inspection(
+        Checkpoint checkpoint,
+        String dialect,
+        List<PlacedTensor> tensors,
+        List<TensorEntry> unused,
+        NameReading reading) {
 
     public Inspection {
         tensors = List.copyOf(tensors);

@@ -50,9 +50,7 @@ public final class ModelDigest {
         Path path = new Path(directory);
         for (FileStatus file : path.getFileSystem(hadoop).listStatus(path)) {
             String name = file.getPath().getName();
-            if (name.equals(CheckpointReader.CONFIG)
-                    || name.equals(WeightFiles.INDEX)
-                    || name.endsWith(".safetensors")) {
+            if (name.equals(CheckpointReader.CONFIG) || StateDictFile.isIndex(name) || name.endsWith(".safetensors")) {
                 read.add(file);
             }
         }

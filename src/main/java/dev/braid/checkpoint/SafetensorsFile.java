@@ -27,13 +27,13 @@ public final class SafetensorsFile implements Closeable {
     private final String name;
     private final FSDataInputStream in;
     private final long dataStart;
-    private final Map<String, TensorEntry> entries;
+    private final SafetensorsHeader.Contents header;
 
-    private SafetensorsFile(String name, FSDataInputStream in, long dataStart, Map<String, TensorEntry> entries) {
+    private SafetensorsFile(String name, FSDataInputStream in, long dataStart, SafetensorsHeader.Contents header) {
         this.name = name;
         this.in = in;
         this.dataStart = dataStart;
-        this.entries = entries;
+        this.header = header;
     }
 
     /**
@@ -89,7 +89,12 @@ public final class SafetensorsFile implements Closeable {
 
     /** All tensors by name, in the header's order. */
     public Map<String, TensorEntry> entries() {
-        return entries;
+        return header.entries();
+    }
+
+    /** Further names of some of the tensors, each with the name under which its tensor is stored. */
+    Map<String, String> aliases() {
+        return header.aliases();
     }
 
     /**
@@ -98,12 +103,21 @@ public final class SafetensorsFile implements Closeable {
      * @throws InputException if the file has no such tensor or cannot be read
      */
     public StoredTensor read(String tensor) {
-        TensorEntry entry = entries.get(tensor);
+        TensorEntry entry = header.entries().get(tensor);
         if (entry == null) {
             throw new InputException(
                     "Cannot read tensor " + Quote.of(tensor) + " from " + name + ": expected one, got no such tensor");
         }
-        return new StoredTensor(tensor, entry.dtype(), entry.shape(), readBytes(entry.begin(), entry.end()));
+        return read(entry);
+    }
+
+    /**
+     * Reads one tensor under the name of its entry.
+     *
+     * @throws InputException if the file cannot be read
+     */
+    StoredTensor read(TensorEntry entry) {
+        return new StoredTensor(entry.name(), entry.dtype(), entry.shape(), readBytes(entry.begin(), entry.end()));
     }
 
     /**

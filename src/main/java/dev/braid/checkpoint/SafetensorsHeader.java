@@ -14,11 +14,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * The header of a safetensors file: one JSON object from tensor name to dtype, shape and data offsets. It is read token
@@ -45,6 +43,16 @@ final class SafetensorsHeader {
     private final long dataBytes;
     private final JsonParser json;
     private final Map<String, TensorEntry> entries = new LinkedHashMap<>();
+    private final Map<String, String> metadata = new LinkedHashMap<>();
+
+    /**
+     * What a header holds.
+     *
+     * @param entries the tensors by name, in the header's order
+     * @param aliases further names of some of the tensors, by which safetensors' {@code save_model} leaves out tensors that
+     *     share their memory with one that is stored
+     */
+    record Contents(Map<String, TensorEntry> entries, Map<String, String> aliases) {}
 
     private SafetensorsHeader(String file, long dataBytes, JsonParser json) {
         this.file = file;
@@ -53,13 +61,13 @@ final class SafetensorsHeader {
     }
 
     /**
-     * The tensors by name, in the header's order.
+     * Reads a header.
      *
      * @param file its name in error messages
      * @param dataBytes bytes of the file behind the header
      * @throws InputException if anything in the header is not as the format has it
      */
-    static Map<String, TensorEntry> parse(String file, byte[] header, long dataBytes) {
+    static Contents parse(String file, byte[] header, long dataBytes) {
         if (header.length == 0 || header[0] != '{') {
             throw new InputException("Cannot read the header of " + file + ": expected a JSON object, got "
                     + (header.length == 0 ? "0 bytes" : "another first byte than '{'"));
@@ -75,17 +83,17 @@ final class SafetensorsHeader {
         }
     }
 
-    private Map<String, TensorEntry> read() throws IOException {
+    private Contents read() throws IOException {
         json.nextToken();
-        boolean metadata = false;
+        boolean described = false;
         while (json.nextToken() != JsonToken.END_OBJECT) {
             String name = json.currentName();
             json.nextToken();
             if (name.equals(METADATA)) {
-                if (metadata) {
+                if (described) {
                     throw bad("the header of " + file, "one '" + METADATA + "'", "two");
                 }
-                metadata = true;
+                described = true;
                 readMetadata();
             } else if (entries.put(name, readEntry(name)) != null) {
                 throw bad(tensor(name), "one entry", "two");
@@ -95,22 +103,24 @@ final class SafetensorsHeader {
             throw bad("the header of " + file, "one JSON object", "more behind it");
         }
         checkCover();
-        return Collections.unmodifiableMap(entries);
+        // Metadata says other things too, such as the framework that wrote the file.
+        metadata.entrySet()
+                .removeIf(pair -> entries.containsKey(pair.getKey()) || !entries.containsKey(pair.getValue()));
+        return new Contents(Collections.unmodifiableMap(entries), Collections.unmodifiableMap(metadata));
     }
 
     private void readMetadata() throws IOException {
-        String metadata = "'" + METADATA + "' of " + file;
+        String object = "'" + METADATA + "' of " + file;
         if (json.currentToken() != JsonToken.START_OBJECT) {
-            throw bad(metadata, "an object of strings", shown());
+            throw bad(object, "an object of strings", shown());
         }
-        Set<String> keys = new HashSet<>();
         while (json.nextToken() != JsonToken.END_OBJECT) {
             String key = json.currentName();
             if (json.nextToken() != JsonToken.VALUE_STRING) {
-                throw bad(metadata, "a string for " + Quote.of(key), shown());
+                throw bad(object, "a string for " + Quote.of(key), shown());
             }
-            if (!keys.add(key)) {
-                throw bad(metadata, "one " + Quote.of(key), "two");
+            if (metadata.put(key, json.getText()) != null) {
+                throw bad(object, "one " + Quote.of(key), "two");
             }
         }
     }

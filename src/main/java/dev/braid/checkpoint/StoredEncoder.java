@@ -71,6 +71,9 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
             if (prefix != null) {
                 found.keySet().removeIf(candidate -> !candidate.isUnder(prefix.isEmpty() ? "" : prefix + "."));
             }
+            if (found.size() > 1) {
+                found.values().removeIf(files.aliases()::containsKey); // further names of one that is stored
+            }
             if (found.size() == 1) {
                 return found.keySet().iterator().next();
             }

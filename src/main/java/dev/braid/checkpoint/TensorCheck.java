@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /** What the files hold against what the model needs: every tensor that is missing, of another shape or type, or not its. */
 final class TensorCheck {
@@ -34,7 +35,10 @@ final class TensorCheck {
             registry.add(expected);
             return null;
         });
-        registry.forEach(expected -> used.add(expected.name()));
+        registry.forEach(expected -> {
+            used.add(expected.name());
+            used.add(files.aliases().getOrDefault(expected.name(), expected.name()));
+        });
         Dialect dialect = stacks.get(0).encoder().dialect();
         model.unknownModalities()
                 .forEach((index, name) -> problems.add("Cannot read 'modalities[" + index
@@ -43,7 +47,9 @@ final class TensorCheck {
                                 ", ", new TreeSet<>(dialect.model().modalities().keySet())) + " ("
                         + dialect.title() + "), got " + Quote.of(name)));
         registry.forEach(this::check);
-        if (!stacks.stream().allMatch(StoredEncoder::isFound)) {
+        boolean found = stacks.stream().allMatch(StoredEncoder::isFound);
+        checkAdapters(found);
+        if (!found) {
             return;
         }
         Set<String> named = new HashSet<>(used);
@@ -56,12 +62,23 @@ final class TensorCheck {
             }
         }
         if (strict) {
-            entries.keySet().stream()
+            stored().map(TensorEntry::name)
                     .filter(name ->
                             !named.contains(name) && stacks.stream().noneMatch(stack -> stack.isOfAnotherLayer(name)))
                     .limit(CheckpointReader.MOST_PROBLEMS + 1L)
                     .forEach(name -> problems.add(unplaced(name, "only tensors of the model in config.json")));
         }
+    }
+
+    /** Refuses the first adapter that changes a part of the model, or any where adapters hide the encoder. */
+    private void checkAdapters(boolean found) {
+        stored().map(TensorEntry::name)
+                .filter(name -> Adapters.module(name)
+                        .filter(module -> !found || used.stream().anyMatch(needed -> needed.startsWith(module)))
+                        .isPresent())
+                .findFirst()
+                .ifPresent(name -> problems.add("Cannot use tensor " + Quote.of(name) + " from " + files.file(name)
+                        + ": expected weights with their adapters merged, got a LoRA adapter; " + Adapters.MERGE));
     }
 
     private void check(ExpectedTensor expected) {
@@ -122,10 +139,20 @@ final class TensorCheck {
         return new PlacedTensor(first.name(), role, first.dtype(), first.shape(), first.bytes());
     }
 
+    /** The aliases that the model uses. */
+    Map<String, String> aliases() {
+        Map<String, String> needed = new LinkedHashMap<>(files.aliases());
+        needed.keySet().retainAll(used);
+        return needed;
+    }
+
     /** The tensors that it does not use. */
     List<TensorEntry> unused() {
-        return entries.values().stream()
-                .filter(entry -> !used.contains(entry.name()))
-                .toList();
+        return stored().filter(entry -> !used.contains(entry.name())).toList();
+    }
+
+    /** The tensors of the files, each once. */
+    private Stream<TensorEntry> stored() {
+        return entries.values().stream().filter(entry -> !files.aliases().containsKey(entry.name()));
     }
 }

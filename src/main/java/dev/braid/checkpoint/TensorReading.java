@@ -21,7 +21,7 @@ final class TensorReading implements ModelTensors.Visitor {
 
     @Override
     public StoredTensor visit(ExpectedTensor expected, int slice, int slices) {
-        String name = expected.name();
+        String name = files.aliases().getOrDefault(expected.name(), expected.name());
         return files.entries().containsKey(name)
                 ? read.computeIfAbsent(new Slice(name, slice, slices), key -> read(name, slice, slices))
                 : null;

@@ -260,17 +260,7 @@ final class TopologyReader {
             stack.bad("num_attention_heads", "a divisor of " + size + " (hidden_size of the stream)", heads.toString());
         }
         return new WrittenStack(
-                path,
-                kind,
-                stream,
-                memory,
-                layers,
-                heads,
-                intermediateSize,
-                activation,
-                normFirst,
-                eps,
-                ConfigReader.bare(prefix));
+                path, kind, stream, memory, layers, heads, intermediateSize, activation, normFirst, eps, prefix);
     }
 
     /** A key of the stack or, where it has none, of the whole model. */

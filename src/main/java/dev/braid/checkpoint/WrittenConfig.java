@@ -1,8 +1,10 @@
 package dev.braid.checkpoint;
 
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /**
  * What {@code config.json} says, defaults filled in where they do not depend on the weights. Null stands where a key is
@@ -34,10 +36,42 @@ record WrittenConfig(
      *
      * @param output indices of the streams whose tokens are the fused tokens
      */
-    record Topology(List<WrittenStream> streams, List<WrittenStack> stacks, List<Integer> output) {}
+    record Topology(List<WrittenStream> streams, List<WrittenStack> stacks, List<Integer> output) {
+        Topology withPrefixes(UnaryOperator<String> replaced) {
+            return new Topology(
+                    streams.stream()
+                            .map(stream -> new WrittenStream(
+                                    stream.config(), stream.tensor() == null ? null : replaced.apply(stream.tensor())))
+                            .toList(),
+                    stacks.stream()
+                            .map(stack -> stack.withPrefix(replaced.apply(stack.prefix())))
+                            .toList(),
+                    output);
+        }
+    }
 
     /** The key of the encoder in {@code tensor_prefixes}. */
     static final String ENCODER = "encoder";
+
+    /** The same config with every prefix replaced. */
+    WrittenConfig withPrefixes(UnaryOperator<String> replaced) {
+        Map<String, String> prefixes = new LinkedHashMap<>(tensorPrefixes);
+        prefixes.replaceAll((part, prefix) -> replaced.apply(prefix));
+        return new WrittenConfig(
+                model,
+                modalities,
+                hiddenSize,
+                layers,
+                heads,
+                intermediateSize,
+                activation,
+                normFirst,
+                layerNormEps,
+                parts,
+                pooling,
+                prefixes,
+                topology == null ? null : topology.withPrefixes(replaced));
+    }
 
     /** Whether enough is known to say which tensors the model has. */
     boolean namesTensors() {

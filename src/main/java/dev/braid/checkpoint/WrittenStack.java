@@ -25,6 +25,21 @@ record WrittenStack(
         Float layerNormEps,
         String prefix) {
 
+    WrittenStack withPrefix(String other) {
+        return new WrittenStack(
+                path,
+                kind,
+                stream,
+                memory,
+                layers,
+                heads,
+                intermediateSize,
+                activation,
+                normFirst,
+                layerNormEps,
+                other);
+    }
+
     /** The dialects that its tensors may have, of those that a model's encoder may have. */
     Collection<Dialect> dialects(Collection<Dialect> ofEncoders) {
         return switch (kind) {

@@ -7,6 +7,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
+import dev.braid.checkpoint.NameReading;
 import dev.braid.checkpoint.PlacedTensor;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.StackConfig;
@@ -15,10 +16,12 @@ import dev.braid.model.FusionModel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** What was understood of a model, as text: its architecture, its cost, its tensors and what is unused. */
+/** What was understood of a model, as text: where its weights are, its architecture, its cost, its tensors and what is unused. */
 record ModelSummary(Inspection inspection) {
+    private static final int MOST_ALIASES = 5;
 
     @Override
     public String toString() {
@@ -31,10 +34,33 @@ record ModelSummary(Inspection inspection) {
                 new UnusedTensors(inspection.unused()).toString());
     }
 
+    /** Which file was read, and what was done to the names in it. */
+    private TextTable reading() {
+        NameReading reading = inspection.reading();
+        TextTable table = TextTable.plain().add("weights", reading.file());
+        if (!reading.removed().isEmpty()) {
+            table.add("removed from names", String.join(", ", reading.removed()));
+        }
+        if (reading.renamedNorms() > 0) {
+            table.add("gamma and beta", "read as weight and bias of " + count(reading.renamedNorms()) + " LayerNorms");
+        }
+        List<String> aliases = new TreeMap<>(reading.aliases())
+                .entrySet().stream()
+                        .map(alias -> alias.getKey() + " is " + alias.getValue())
+                        .toList();
+        for (int i = 0; i < Math.min(aliases.size(), MOST_ALIASES); i++) {
+            table.add(i == 0 ? "stored once" : "", aliases.get(i));
+        }
+        if (aliases.size() > MOST_ALIASES) {
+            table.add("", "and " + count(aliases.size() - MOST_ALIASES) + " more");
+        }
+        return table;
+    }
+
     private TextTable architecture() {
         ModelConfig config = inspection.checkpoint().config();
         ModelWeights weights = inspection.checkpoint().weights();
-        TextTable table = TextTable.plain()
+        TextTable table = reading()
                 .add("dialect", inspection.dialect())
                 .add("hidden size", Integer.toString(config.hiddenSize()));
         if (config.streams().size() > 1) {

@@ -90,10 +90,10 @@ class OptionalPartsTest {
     @Test
     void partsMayStandBesideTheEncoderUnderAnyPrefix() {
         everyPart();
-        model.under("module.model.");
+        model.under("any.model.");
         Checkpoint checkpoint = model.read();
-        assertThat(checkpoint.weights().streams().get(0).learned().name()).isEqualTo("module.model.cls_token");
-        assertThat(checkpoint.weights().pooler().bias().name()).isEqualTo("module.model.pooler.dense.bias");
+        assertThat(checkpoint.weights().streams().get(0).learned().name()).isEqualTo("any.model.cls_token");
+        assertThat(checkpoint.weights().pooler().bias().name()).isEqualTo("any.model.pooler.dense.bias");
         assertThat(checkpoint
                         .weights()
                         .modalities()

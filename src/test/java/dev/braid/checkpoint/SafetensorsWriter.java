@@ -15,12 +15,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 
 /** Writes safetensors files for tests, sound ones by tensor and broken ones by their header's text. */
 final class SafetensorsWriter {
     private final Map<String, DType> dtypes = new LinkedHashMap<>();
     private final Map<String, long[]> shapes = new LinkedHashMap<>();
     private final Map<String, byte[]> data = new LinkedHashMap<>();
+    private final Map<String, String> metadata = new LinkedHashMap<>(Map.of("format", "pt"));
     private final Random random = new Random(11);
 
     SafetensorsWriter tensor(String name, DType dtype, byte[] bytes, long... shape) {
@@ -52,6 +54,12 @@ final class SafetensorsWriter {
         return this;
     }
 
+    /** Leaves a tensor out as {@code save_model} of safetensors does where it shares its memory with another. */
+    SafetensorsWriter share(String removed, String kept) {
+        metadata.put(removed, kept);
+        return without(removed);
+    }
+
     /** The names of all tensors. */
     List<String> names() {
         return List.copyOf(data.keySet());
@@ -74,7 +82,9 @@ final class SafetensorsWriter {
     }
 
     String header() {
-        StringBuilder json = new StringBuilder("{\"__metadata__\":{\"format\":\"pt\"}");
+        StringBuilder json = new StringBuilder(metadata.entrySet().stream()
+                .map(pair -> "\"" + pair.getKey() + "\":\"" + pair.getValue() + "\"")
+                .collect(Collectors.joining(",", "{\"__metadata__\":{", "}")));
         long begin = 0;
         for (String name : data.keySet()) {
             long end = begin + data.get(name).length;

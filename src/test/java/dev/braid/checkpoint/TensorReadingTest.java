@@ -24,8 +24,8 @@ class TensorReadingTest {
                 .floats("table", new float[] {1, 2, 3, 4, 5, 6}, 2, 3)
                 .write(path.resolve("model.safetensors"));
         List<String> problems = new ArrayList<>();
-        try (WeightFiles files =
-                WeightFiles.openOne(new org.apache.hadoop.fs.Path(path.toUri()), new Configuration(false))) {
+        try (WeightFiles files = WeightFiles.openOne(
+                new org.apache.hadoop.fs.Path(path.toUri()), WeightFiles.ONE, new Configuration(false))) {
             TensorReading reading = new TensorReading(files, problems);
 
             StoredTensor whole = reading.visit(TABLE, 0, 1);

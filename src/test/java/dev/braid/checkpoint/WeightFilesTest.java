@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A state dict in shards. */
+/** A state dict in shards, in a file of another name, and under other names. */
 class WeightFilesTest {
     private static final String FIRST = "model-00001-of-00002.safetensors";
     private static final String SECOND = "model-00002-of-00002.safetensors";
@@ -63,15 +64,172 @@ class WeightFilesTest {
         SafetensorsWriter.write(path.resolve(INDEX), json.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** By torch.compile as a whole, or layer by layer. */
+    /** As a whole, or layer by layer. */
     @ParameterizedTest
-    @ValueSource(strings = {"_orig_mod.$0", "$1_orig_mod.$2"})
-    void aCompiledModuleIsReadUnderItsOwnNames(String compiled) throws IOException {
+    @ValueSource(
+            strings = {
+                "_orig_mod.$0",
+                "$1_orig_mod.$2",
+                "module.$0",
+                "module._orig_mod.$0",
+                "_fsdp_wrapped_module.$1_fsdp_wrapped_module._checkpoint_wrapped_module.$2"
+            })
+    void aWrappedModuleIsReadUnderItsOwnNames(String wrapped) throws IOException {
         delete(INDEX);
-        model.tensors().rename(name -> name.replaceFirst("^(.*layers\\.\\d+\\.)?(.*)$", compiled));
-        model.tensors().write(path.resolve("model.safetensors"));
-        assertThat(model.tensors().names()).allMatch(name -> name.contains("_orig_mod."));
+        List<String> names = model.tensors().names();
+        model.tensors().rename(name -> name.replaceFirst("^(.*layers\\.\\d+\\.)?(.*)$", wrapped));
+        assertThat(model.tensors().names()).doesNotContainAnyElementsOf(names.subList(4, names.size()));
+        Inspection inspection = model.inspect();
+        assertThat(floats(inspection.checkpoint())).isDeepEqualTo(floats(whole));
+        assertThat(inspection.tensors()).extracting(PlacedTensor::name).containsExactlyInAnyOrderElementsOf(names);
+        assertThat(inspection.reading().removed()).isNotEmpty().allMatch(wrapped::contains);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"transformer_encoder", "module.transformer_encoder", "module.transformer_encoder._orig_mod"})
+    void prefixesInTheConfigMayHaveTheWrappers(String prefix) throws IOException {
+        delete(INDEX);
+        model.tensors().rename(name -> "module." + name.replace("encoder.", "encoder._orig_mod."));
+        model.with(", \"tensor_prefixes\": {\"encoder\": \"" + prefix
+                + "\", \"text\": \"module.textual_extractor.model_net\"}");
+        assertThat(floats(model.read())).isDeepEqualTo(floats(whole));
+    }
+
+    @Test
+    void namesThatWouldBeOneAreReported() throws IOException {
+        delete(INDEX);
+        String bias = second.get(second.size() - 1);
+        model.tensors().random("_orig_mod." + bias, 8);
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("Cannot place tensor '_orig_mod." + bias
+                        + "' from model.safetensors: expected only" + " tensors of the model");
+    }
+
+    @Test
+    void anAveragedModelIsReadWithoutItsCounter() throws IOException {
+        delete(INDEX);
+        model.tensors().rename(name -> "module." + name);
+        model.tensors().tensor("n_averaged", DType.I64, new byte[8]);
+        assertThat(floats(model.read())).isDeepEqualTo(floats(whole));
+    }
+
+    @Test
+    void gammaAndBetaAreRead() throws IOException {
+        delete(INDEX);
+        model.tensors()
+                .rename(name -> name.replaceFirst("(norm\\d)\\.weight", "$1.gamma")
+                        .replaceFirst("(norm\\d)\\.bias", "$1.beta"));
+        Inspection inspection = model.inspect();
+        assertThat(floats(inspection.checkpoint())).isDeepEqualTo(floats(whole));
+        assertThat(inspection.reading().renamedNorms()).isEqualTo(4);
+    }
+
+    /** Both layers are one module, as are all of ALBERT. */
+    @Test
+    void layersThatShareTheirTensorsAreReadOnce() throws IOException {
+        delete(INDEX);
+        for (String name : model.tensors().names()) {
+            if (name.contains("layers.1.")) {
+                model.tensors().share(name, name.replace("layers.1.", "layers.0."));
+            }
+        }
+        Inspection inspection = model.inspect();
+        List<LayerWeights> layers = inspection.checkpoint().weights().layers();
+        assertThat(layers.get(1).query().weight())
+                .isSameAs(layers.get(0).query().weight());
+        assertThat(layers.get(1).norm2().bias()).isSameAs(layers.get(0).norm2().bias());
+        assertThat(inspection.unused()).isEmpty();
+        assertThat(inspection.reading().file()).isEqualTo("model.safetensors");
+        assertThat(inspection.reading().aliases())
+                .hasSize(12)
+                .containsEntry(
+                        "transformer_encoder.layers.1.linear1.weight", "transformer_encoder.layers.0.linear1.weight");
+    }
+
+    /** A module that keeps its encoder and, compiled, once more: the stored names are not those of the config. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", ", \"tensor_prefixes\": {\"encoder\": \"transformer_encoder\"}"})
+    void anEncoderUnderTwoNamesIsOne(String prefixes) throws IOException {
+        delete(INDEX);
+        for (String name : model.tensors().names()) {
+            if (name.startsWith("transformer_encoder.")) {
+                String compiled = name.replace("transformer_encoder.", "compiled._orig_mod.");
+                model.tensors().rename(other -> other.equals(name) ? compiled : other);
+                model.tensors().share(name, compiled);
+            }
+        }
+        Inspection inspection = model.with(prefixes).inspect();
+        assertThat(floats(inspection.checkpoint())).isDeepEqualTo(floats(whole));
+        assertThat(inspection.reading().aliases()).hasSize(prefixes.isEmpty() ? 0 : 24);
+    }
+
+    /** As huggingface_hub writes it. */
+    @Test
+    void anIndexHasSharedTensorsToo() throws IOException {
+        String shared = second.get(second.size() - 1);
+        List<String> rest = second.subList(0, second.size() - 1);
+        model.tensors().only(rest).write(path.resolve(SECOND));
+        String kept = second.get(second.size() - 3);
+        writeIndex(first.stream().collect(Collectors.toMap(name -> name, name -> FIRST)), rest);
+        String index = Files.readString(path.resolve(INDEX));
+        writeIndex(index.replace("\"total_size\": 1", "\"total_size\": 1, \"" + shared + "\": \"" + kept + "\""));
+        Checkpoint read = read();
+        assertThat(read.weights().layers().get(1).norm2().bias().name()).isEqualTo(kept);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"model.fp16.safetensors", "model-ema.safetensors"})
+    void theOnlyFileOfAnotherNameIsRead(String name) throws IOException {
+        delete(INDEX);
+        delete(FIRST);
+        delete(SECOND);
+        model.tensors().write(path.resolve(name));
+        Files.copy(path.resolve(name), path.resolve("golden.safetensors"));
+        Inspection inspection = Inspection.read(path.toString(), new Configuration());
+        assertThat(floats(inspection.checkpoint())).isDeepEqualTo(floats(whole));
+        assertThat(inspection.reading().file()).isEqualTo(name);
+        assertThat(ModelDigest.of(path.toString(), new Configuration()).sha256())
+                .hasSize(64);
+    }
+
+    @Test
+    void anIndexOfAnotherNameIsRead() throws IOException {
+        Files.move(path.resolve(INDEX), path.resolve("model.safetensors.index.fp16.json"));
         assertThat(floats(read())).isDeepEqualTo(floats(whole));
+        ModelDigest digest = ModelDigest.of(path.toString(), new Configuration());
+        Files.writeString(path.resolve("model.safetensors.index.fp16.json"), " ", StandardOpenOption.APPEND);
+        assertThat(digest.changes()).containsExactly("'model.safetensors.index.fp16.json'");
+    }
+
+    @Test
+    void adaptersAreMergedFirst() throws IOException {
+        delete(INDEX);
+        String layer = "transformer_encoder.layers.0.self_attn.";
+        model.tensors().random(layer + "out_proj.lora_A.default.weight", 2, 8);
+        model.tensors()
+                .rename(name -> name.replace("0.self_attn.out_proj.weight", "0.self_attn.out_proj.base_layer.weight"));
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("Cannot use tensor '" + layer + "out_proj.lora_A.default.weight' from"
+                        + " model.safetensors: expected weights with their adapters merged, got a LoRA adapter; merge it,"
+                        + " model = model.merge_and_unload() in peft, and save that model");
+        Files.createFile(path.resolve("adapter_config.json"));
+        assertThatThrownBy(model::read)
+                .hasMessage(
+                        "Cannot read model '" + path + "':\n  Cannot read model.safetensors: expected a whole model,"
+                                + " got an adapter beside it or alone (adapter_config.json); merge it, model ="
+                                + " model.merge_and_unload() in peft, and save that model in a directory without it");
+    }
+
+    /** Of a tower that the encoder does not need. */
+    @Test
+    void adaptersOfOtherPartsDoNotMatter() {
+        ModelDirectory flava = ModelDirectory.golden("flava", path);
+        int parameters = (int) flava.read().parameters();
+        flava.tensors().random("text_model.encoder.layer.0.attention.attention.query.lora_A.default.weight", 2, 10);
+        assertThat(flava.read().parameters()).isEqualTo(parameters);
+        flava.tensors().random("multimodal_model.encoder.layer.0.attention.attention.query.lora_A.weight", 2, 24);
+        assertThatThrownBy(flava::read).hasMessageContaining("got a LoRA adapter; merge it");
     }
 
     private static float[][] floats(Checkpoint checkpoint) {

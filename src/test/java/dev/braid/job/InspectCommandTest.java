@@ -24,6 +24,7 @@ class InspectCommandTest {
         assertThat(error.toString()).isEmpty();
         assertThat(out.toString())
                 .startsWith("""
+                        weights                      model.safetensors
                         dialect                      torch.nn.TransformerEncoder
                         hidden size                  128
                         layers                       2

@@ -1,0 +1,168 @@
+package dev.braid.checkpoint;
+
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.NavigableSet;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The names by which the tensors of a state dict are known: those of its files, without the segments that wrappers of
+ * modules add, and {@code gamma} and {@code beta} of a LayerNorm as {@code weight} and {@code bias}. Two tensors never
+ * share a name: where they would, they keep those of the files.
+ */
+final class StoredNames {
+    /** Attributes under which torch.compile, FSDP, activation checkpointing and Lightning keep the module they wrap. */
+    private static final Pattern WRAPPER = Pattern.compile(
+            "(?<![^.])(_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module|_forward_module)\\.");
+
+    /**
+     * Attributes that are a wrapper's where a module has no other: of DistributedDataParallel, DataParallel, DeepSpeed and
+     * AveragedModel, and of Opacus.
+     */
+    private static final Set<String> LONE_WRAPPERS = Set.of("module", "_module");
+
+    /** The counter that torch.optim.swa_utils.AveragedModel keeps beside {@code module}. */
+    private static final String COUNTER = "n_averaged";
+
+    private static final String GAMMA = "gamma";
+    private static final String BETA = "beta";
+
+    /** No module nests deeper than this many characters; a longer name stays as it is. */
+    private static final int LONGEST = 1000;
+
+    /** The names of the files without {@link #WRAPPER}, and without counters. */
+    private final NavigableSet<String> unwrapped = new TreeSet<>();
+    /** Known prefixes, each with its dot or empty, at which a lone wrapper was removed. */
+    private final Set<String> loneWrappers = new HashSet<>();
+
+    private final Map<String, String> known = new HashMap<>();
+    private final Set<String> removed = new TreeSet<>();
+    private int renamedNorms;
+
+    /** @param stored the names of the files */
+    StoredNames(Collection<String> stored) {
+        stored.stream()
+                .map(name -> withoutWrappers(name, new HashSet<>()))
+                .filter(name -> !name.equals(COUNTER) && !name.endsWith("." + COUNTER))
+                .forEach(unwrapped::add);
+        for (String name : stored) {
+            known.put(name, withoutLoneWrappers(withoutWrappers(name, removed), this::isAlone));
+        }
+        renameNorms();
+        keepApart();
+    }
+
+    /** The name by which a tensor of the files is known. */
+    String known(String stored) {
+        return known.get(stored);
+    }
+
+    /** Whether a tensor counts the states that {@link #COUNTER AveragedModel} averaged, and is no part of the model. */
+    boolean isCounter(String stored) {
+        String name = known.get(stored);
+        return name.endsWith(COUNTER) && loneWrappers.contains(name.substring(0, name.length() - COUNTER.length()));
+    }
+
+    /** The known prefix that is meant by one from a config, both without a dot at their end. */
+    String prefix(String written) {
+        String dotted = written + ".";
+        if (written.isEmpty() || known.values().stream().anyMatch(name -> name.startsWith(dotted))) {
+            return written;
+        }
+        String prefix = withoutLoneWrappers(
+                withoutWrappers(dotted, new HashSet<>()), (parent, child, shorter) -> loneWrappers.contains(shorter));
+        return prefix.substring(0, Math.max(0, prefix.length() - 1));
+    }
+
+    /** The segments that were removed from names, in their order. */
+    Set<String> removed() {
+        return removed;
+    }
+
+    /** How many LayerNorms are stored as gamma and beta. */
+    int renamedNorms() {
+        return renamedNorms;
+    }
+
+    private static String withoutWrappers(String name, Set<String> found) {
+        if (name.length() > LONGEST) {
+            return name;
+        }
+        Matcher wrapper = WRAPPER.matcher(name);
+        return wrapper.replaceAll(match -> {
+            found.add(match.group(1));
+            return "";
+        });
+    }
+
+    /** Whether one of {@link #LONE_WRAPPERS} is a wrapper's, by the prefixes before and behind it and the known one. */
+    private interface Choice {
+        boolean isWrapper(String parent, String child, String known);
+    }
+
+    private static String withoutLoneWrappers(String name, Choice choice) {
+        if (name.length() > LONGEST || LONE_WRAPPERS.stream().noneMatch(name::contains)) {
+            return name;
+        }
+        StringBuilder shorter = new StringBuilder();
+        int start = 0;
+        for (int dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', start)) {
+            boolean isWrapper = LONE_WRAPPERS.contains(name.substring(start, dot))
+                    && choice.isWrapper(name.substring(0, start), name.substring(0, dot + 1), shorter.toString());
+            if (!isWrapper) {
+                shorter.append(name, start, dot + 1);
+            }
+            start = dot + 1;
+        }
+        return shorter.append(name, start, name.length()).toString();
+    }
+
+    /** Whether every name under {@code parent} is under {@code child}; notes the wrapper that it then is. */
+    private boolean isAlone(String parent, String child, String shorter) {
+        String first = unwrapped.ceiling(parent);
+        // Names are in order, so that all names between two under the child are too.
+        boolean alone = first != null
+                && first.startsWith(child)
+                && unwrapped.lower(parent + Character.MAX_VALUE).startsWith(child);
+        if (alone) {
+            loneWrappers.add(shorter);
+            removed.add(child.substring(parent.length(), child.length() - 1));
+        }
+        return alone;
+    }
+
+    private void renameNorms() {
+        Set<String> names = new HashSet<>(known.values());
+        known.replaceAll((stored, name) -> {
+            String norm = name.endsWith(GAMMA)
+                    ? name.substring(0, name.length() - GAMMA.length())
+                    : name.endsWith(BETA) ? name.substring(0, name.length() - BETA.length()) : null;
+            boolean isNorm = norm != null
+                    && (norm.isEmpty() || norm.endsWith("."))
+                    && names.contains(norm + GAMMA)
+                    && names.contains(norm + BETA)
+                    && !names.contains(norm + "weight")
+                    && !names.contains(norm + "bias");
+            if (!isNorm) {
+                return name;
+            }
+            renamedNorms += name.endsWith(GAMMA) ? 1 : 0;
+            return norm + (name.endsWith(GAMMA) ? "weight" : "bias");
+        });
+    }
+
+    private void keepApart() {
+        boolean shared = true;
+        while (shared) {
+            Map<String, Integer> uses = new HashMap<>();
+            known.values().forEach(name -> uses.merge(name, 1, Integer::sum));
+            shared = uses.size() < known.size();
+            known.replaceAll((stored, name) -> uses.get(name) == 1 ? name : stored);
+        }
+    }
+}
