@@ -5,7 +5,6 @@ Dimension letters: S tokens of a modality in a row, D hidden size.
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +13,14 @@ from typing import Any, NoReturn, Union
 import torch
 from torch import Tensor, nn
 
-from braid.encoder import Encoder, find_encoder, linear_tensors, norm_tensors, path_of
+from braid.encoder import Encoder, linear_tensors, norm_tensors, read_encoder
 from braid.errors import ExportError, quoted
 from braid.golden import TOLERANCE, Row, RowOutput, error
 from braid.reference import Reference
 from braid.returned import pooling
+from braid.stacks import find_stack, norm_of
 from braid.trace import Call, Trace, plain_run, trace_rows
+from braid.wrappers import Parts, parts_of, path_of, unwrapped
 
 #: Learned rows: an embedding, or a tensor whose last axis has the hidden size.
 Table = Union[nn.Embedding, Tensor]
@@ -56,12 +57,16 @@ class Description:
 
 def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
     """Finds the parts of the module, runs it on every row, and proves that config and tensors compute the same."""
-    subject = f"'{type(module).__name__}'"
-    encoder = find_encoder(module, named.encoder, named.final_layer_norm, named.heads)
+    parts = parts_of(module)
+    subject = f"'{type(parts['']).__name__}'"
     with plain_run():
-        running = copy.deepcopy(module).to("cpu", torch.float32).eval()
+        running = unwrapped(module).to("cpu", torch.float32).eval()
+        stack = find_stack(parts, running, rows[0], named.call, named.encoder)
+        norm = named.final_layer_norm
+        norm_path = norm_of(stack.layers[-1], parts) if norm is None else path_of(parts, norm, "final_layer_norm")
+        encoder = read_encoder(parts, stack.path, stack.layers, norm_path, named.heads)
         traces = trace_rows(running, encoder, rows, named.call)
-        config, tensors = embedding(module, encoder, rows, traces, named)
+        config, tensors = embedding(parts, encoder, rows, traces, named)
         shares = prove(subject, encoder, Reference(config, tensors), rows, traces)
         pooled = named.pooling, named.pooler is not None
         config["pooling"] = pooling(subject, encoder, Reference(config, tensors), traces, *pooled)
@@ -71,19 +76,19 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
 
 
 def embedding(
-    module: nn.Module, encoder: Encoder, rows: list[Row], traces: list[Trace], named: Named
+    parts: Parts, encoder: Encoder, rows: list[Row], traces: list[Trace], named: Named
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Config and tensors: of all orders of modalities and Linears that read them, those that made the tokens."""
-    subject = f"'{type(module).__name__}'"
+    subject = f"'{type(parts['']).__name__}'"
     extra_config, extra_tensors = extras(subject, encoder, list(rows[0]), named)
-    candidates = projections(module, encoder, rows[0], traces, named)
+    candidates = projections(parts, encoder, rows[0], traces, named)
     best: tuple[float, Reference] | None = None
     for order in itertools.permutations(rows[0]):
         for choice in itertools.product(*(candidates[name] for name in order)):
             prefixes = {name: path for name, path in zip(order, choice) if path is not None}
             tensors = {**encoder.tensors, **extra_tensors}
             for name, path in prefixes.items():
-                tensors.update(linear_tensors(f"the projection of '{name}'", module.get_submodule(path), path))
+                tensors.update(linear_tensors(f"the projection of '{name}'", parts[path], path))
             if encoder.path:
                 prefixes["encoder"] = encoder.path
             config = {
@@ -105,10 +110,10 @@ def embedding(
 
 
 def projections(
-    module: nn.Module, encoder: Encoder, row: Row, traces: list[Trace], named: Named
+    parts: Parts, encoder: Encoder, row: Row, traces: list[Trace], named: Named
 ) -> dict[str, list[str | None]]:
     """Per modality the paths of what may project it: named, or read its features in every row; None: as it is."""
-    subject = f"'{type(module).__name__}'"
+    subject = f"'{type(parts['']).__name__}'"
     given = named.projections or {}
     if not set(given) <= set(row):
         raise ExportError(subject, f"modalities of the sample, {quoted(row)} (projections=)", quoted(given))
@@ -118,10 +123,10 @@ def projections(
         size = features.shape[1]
         if name in given:
             linear = given[name]
-            found[name] = [None if linear is None else path_of(module, linear, f"projections['{name}']")]
+            found[name] = [None if linear is None else path_of(parts, linear, f"projections['{name}']")]
         else:
             readers = [path for path in traces[0].readers[name] if all(path in t.readers[name] for t in traces)]
-            found[name] = [path for path in readers if module.get_submodule(path).out_features == hidden]
+            found[name] = [path for path in readers if parts[path].out_features == hidden]
             if size == hidden:
                 found[name].append(None)
         if not found[name] or (found[name] == [None] and size != hidden):

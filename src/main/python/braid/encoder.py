@@ -1,4 +1,4 @@
-"""Finds the encoder inside a module and reads its architecture and tensors. Start at `find_encoder`.
+"""Reads the architecture and tensors of a module's encoder. Start at `read_encoder`.
 
 Two kinds of layer are known: `torch.nn.TransformerEncoderLayer`, and a layer written from scratch with
 `self_attention.{query,key,value}_proj`, `feed_forward_network`, `norm1` and `norm2`.
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from braid.errors import ExportError, quoted
 from braid.reference import ACTIVATIONS, joined
+from braid.wrappers import Parts
 
 #: What a config says of a layer, and the layer's tensors by their canonical names.
 Layer = tuple[dict[str, Any], dict[str, Tensor]]
@@ -36,27 +37,10 @@ class Encoder:
     tensors: dict[str, Tensor]
 
 
-def find_encoder(
-    module: nn.Module, named: nn.Module | None, final_norm: nn.LayerNorm | None, heads: int | None
+def read_encoder(
+    parts: Parts, path: str, layers: list[str], norm_path: str | None, heads: int | None
 ) -> Encoder:
-    """The one stack of layers in `module`, or in its part `named`."""
-    subject = f"'{type(module).__name__}'"
-    below = "" if named is None else path_of(module, named, "encoder")
-    stacks: dict[str, list[str]] = {}
-    parts = dict(module.named_modules())
-    for path, part in parts.items():
-        if is_layer(part) and within(path, below):
-            stacks.setdefault(stack_of(path, parts), []).append(path)
-    if len(stacks) != 1:
-        expected = "one stack of nn.TransformerEncoderLayer" + (f" in '{below}' (encoder=)" if below else "")
-        hint = f"pass encoder=, such as encoder=module.{next(iter(stacks))}" if stacks else hint_for(module)
-        raise ExportError(subject, expected, f"{len(stacks)} ({quoted(stacks)})" if stacks else "none", hint)
-    ((path, layers),) = stacks.items()
-    if isinstance(parts[path], nn.TransformerEncoder) and final_norm is None:
-        norm_path = joined(path, "norm") if parts[path].norm is not None else None
-    else:
-        norm_path = None if final_norm is None else path_of(module, final_norm, "final_layer_norm")
-
+    """The architecture and the tensors of layers that follow one another, named below `path`."""
     described = [describe_layer(f"layer '{layer}'", parts[layer], heads) for layer in layers]
     config, tensors = dict(described[0][0]), {}
     for i, (facts, part_tensors) in enumerate(described):
@@ -68,15 +52,13 @@ def find_encoder(
             tensors[joined(path, f"layers.{i}.{name}")] = tensor
     if norm_path is not None:
         tensors.update(norm_tensors(f"'{norm_path}'", parts[norm_path], config["layer_norm_eps"], joined(path, "norm")))
-    first = parts[layers[0]]
-    batch_first = not isinstance(first, nn.TransformerEncoderLayer) or bool(first.self_attn.batch_first)
     config = {
         "hidden_size": config.pop("hidden_size"),
         "num_hidden_layers": len(layers),
         **config,
         "final_layer_norm": norm_path is not None,
     }
-    return Encoder(path, layers, norm_path, batch_first, config, tensors)
+    return Encoder(path, layers, norm_path, batch_first(parts[layers[0]]), config, tensors)
 
 
 def is_layer(part: nn.Module) -> bool:
@@ -85,30 +67,13 @@ def is_layer(part: nn.Module) -> bool:
     )
 
 
-def stack_of(path: str, parts: dict[str, nn.Module]) -> str:
-    """The path of what holds a layer's whole stack: the layer itself where it stands in no list."""
-    parent, _, _ = path.rpartition(".")
-    if path == "" or not isinstance(parts[parent], (nn.ModuleList, nn.Sequential)):
-        return path
-    owner, _, name = parent.rpartition(".")
-    return owner if name == "layers" else parent
+def batch_first(layer: nn.Module) -> bool:
+    """Whether a layer reads [rows, tokens, hidden size]."""
+    return not isinstance(layer, nn.TransformerEncoderLayer) or bool(layer.self_attn.batch_first)
 
 
-def within(path: str, below: str) -> bool:
-    return not below or path == below or path.startswith(below + ".")
-
-
-def path_of(module: nn.Module, part: nn.Module, argument: str) -> str:
-    for path, candidate in module.named_modules():
-        if candidate is part:
-            return str(path)
-    raise ExportError(
-        f"'{type(module).__name__}'", f"a part of the module ({argument}=)", f"another {type(part).__name__}"
-    )
-
-
-def hint_for(module: nn.Module) -> str:
-    for path, part in module.named_modules():
+def hint_for(parts: Parts) -> str:
+    for path, part in parts.items():
         if path and getattr(getattr(part, "config", None), "model_type", None) in ("flava", "visual_bert", "vilt"):
             return f"pass the Hugging Face model itself, module.{path}"
     return "such layers, self_attention.query_proj with feed_forward_network, and Hugging Face models are understood"

@@ -12,10 +12,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from braid import huggingface
-from braid.describe import Named, Table, describe
+from braid.describe import Description, Named, Table, describe
+from braid.directories import replaced
 from braid.errors import ExportError, quoted
-from braid.golden import Sample, example_table, golden_tensors, read_rows
+from braid.golden import Row, Sample, example_table, golden_tensors, read_rows
+from braid.lengths import proven
 from braid.trace import Call
+from braid.wrappers import wrapped_by
 
 
 def export(
@@ -35,15 +38,19 @@ def export(
     pooler: nn.Linear | None = None,
     pooling: str | None = None,
 ) -> None:
-    """Writes config.json, model.safetensors, golden.safetensors and pairs.parquet into `directory`.
+    """Writes config.json, model.safetensors, golden.safetensors and pairs.parquet into `directory`, all or none.
+
+    What is no model's stays in a directory that is there.
 
     `module` is a Hugging Face FLAVA, VisualBERT or ViLT model, or any module that projects each modality by a Linear
     (or not at all), concatenates them and runs one stack of encoder layers over them. A module of one's own is run on
-    the sample in float32, row by row, unpadded, on a copy; its parts are found by what they read and compute. The
-    directory is written only where its description, run by itself, gives the module's numbers.
+    the sample in float32, without autocast, row by row, unpadded, on a copy on the CPU, in which what torch.compile and
+    data-parallel wrappers wrap is in their place; its parts are found by what they read and compute. The directory is
+    written only where its description, run by itself, gives the module's numbers.
 
     `sample` holds a few rows: per modality a sequence of [tokens, feature size] each, {"visual": [...], "text": [...]}.
-    Rows of a padded batch are cut first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths prove most.
+    Rows of a padded batch are cut first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths prove most;
+    where all rows have one length, every second one is cut shorter, and a row alone followed by its shorter copy.
 
     What running does not find can be named, in the words of config.json; none of it applies to Hugging Face models:
 
@@ -63,7 +70,6 @@ def export(
 
     Raises ExportError, which says what to name.
     """
-    rows = read_rows(sample)
     named = Named(
         call,
         encoder,
@@ -77,28 +83,29 @@ def export(
         pooler,
         pooling,
     )
-    target = Path(directory)
-    kind = huggingface.kind_of(module)
-    if kind is None:
-        described = describe(module, rows, named)
-        golden = golden_tensors(rows, described.outputs)
-        check_finite({**described.tensors, **golden})
-        target.mkdir(parents=True, exist_ok=True)
-        (target / "config.json").write_text(json.dumps(described.config, indent=2) + "\n", encoding="utf-8")
-        save(target / "model.safetensors", described.tensors)
-        for shard in [*target.glob("model-*-of-*.safetensors"), *target.glob("model.safetensors.index.json")]:
-            shard.unlink()  # of a model that was here before
-    else:
+    model = wrapped_by(module)
+    kind = huggingface.kind_of(model)
+    if kind is not None:
         superfluous = [name for name, value in vars(named).items() if value is not None]
         if superfluous:
-            raise ExportError(
-                f"'{type(module).__name__}'", "no named part of a Hugging Face model", quoted(superfluous)
-            )
-        golden = golden_tensors(rows, huggingface.run(module, kind, rows))
-        check_finite(golden)
-        huggingface.write(module, target)
-    save(target / "golden.safetensors", golden)
-    example_table(target / "pairs.parquet", sample)
+            raise ExportError(f"'{type(model).__name__}'", "no named part of a Hugging Face model", quoted(superfluous))
+
+    def describe_rows(rows: list[Row]) -> Description:
+        if kind is None:
+            return describe(model, rows, named)
+        return Description({}, {}, huggingface.run(model, kind, rows))
+
+    rows, described = proven(read_rows(sample), describe_rows)
+    golden = golden_tensors(rows, described.outputs)
+    check_finite({**described.tensors, **golden})
+    with replaced(Path(directory)) as written:
+        if kind is None:
+            (written / "config.json").write_text(json.dumps(described.config, indent=2) + "\n", encoding="utf-8")
+            save(written / "model.safetensors", described.tensors)
+        else:
+            huggingface.write(model, written)
+        save(written / "golden.safetensors", golden)
+        example_table(written / "pairs.parquet", {name: [row[name] for row in rows] for name in rows[0]})
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable
@@ -12,9 +12,10 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
-from braid.encoder import Encoder, within
+from braid.encoder import Encoder
 from braid.errors import ExportError, quoted
 from braid.golden import Row
+from braid.wrappers import within
 
 #: How a module is run on one row; returns what the module returns.
 Call = Callable[[nn.Module, Row], Any]
@@ -35,14 +36,21 @@ class Trace:
     returned: list[Tensor]
 
 
+def callers(call: Call | None, batch_first: bool) -> list[Call]:
+    """The ways to run a row: `call`, or as `forward` takes it: batch first, and where the layers are not, batch second."""
+    if call is not None:
+        return [call]
+    return [partial(default_call, batch_axis=axis) for axis in ((0,) if batch_first else (1, 0))]
+
+
 def trace_rows(module: nn.Module, encoder: Encoder, rows: list[Row], call: Call | None) -> list[Trace]:
-    """Runs every row by `call`, or as `forward` takes it: batch first, and where the encoder is not, batch second."""
+    """Runs every row in the first way that works for all; `call` may raise what it likes."""
     if call is not None:
         return [trace(module, encoder, row, call) for row in rows]
     failures: list[Exception] = []
-    for axis in (0,) if encoder.batch_first else (1, 0):
+    for run in callers(call, encoder.batch_first):
         try:
-            return [trace(module, encoder, row, partial(default_call, batch_axis=axis)) for row in rows]
+            return [trace(module, encoder, row, run) for row in rows]
         except Exception as failure:  # whatever the module raises is what the caller has to see
             failures.append(failure)
     if isinstance(failures[-1], ExportError):
@@ -58,13 +66,13 @@ def trace_rows(module: nn.Module, encoder: Encoder, rows: list[Row], call: Call 
 
 def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
     """Runs `call(module, row)` once and records it; refuses runs in which the layers do not follow one another."""
-    ran: list[int] = []
+    ran: list[nn.Module] = []
     tokens: list[Tensor] = []  # into the first layer, out of each, out of the final norm
     readers: dict[str, list[str]] = {name: [] for name in row}
     norms: list[str] = []
     handles = []
 
-    def step(path: str, number: int) -> None:
+    def step(path: str, part: nn.Module) -> None:
         def record(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             entering = row_tokens(args[0] if args else next(iter(kwargs.values())), encoder, path)
             if path == encoder.final_norm and tokens and consists_of(entering, tokens[-1]):
@@ -74,9 +82,8 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
             elif not torch.equal(entering, tokens[-1]):
                 raise ExportError(f"'{path}'", "the output of the layer before as its input", "another tensor")
             tokens.append(row_tokens(output[0] if isinstance(output, tuple) else output, encoder, path))
-            ran.append(number)
+            ran.append(part)
 
-        part = module.get_submodule(path)
         handles.append(part.register_forward_hook(record, with_kwargs=True))
 
     def reader(path: str, linear: nn.Module) -> None:
@@ -90,14 +97,15 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
 
     def norm(path: str, part: nn.Module) -> None:
         def record(_: nn.Module, args: Any, output: Any) -> None:
-            if len(ran) == len(steps) and args and consists_of(args[0], tokens[-1]):
+            if len(ran) == len(expected) and args and consists_of(args[0], tokens[-1]):
                 norms.append(path)
 
         handles.append(part.register_forward_hook(record))
 
     steps = encoder.layers if encoder.final_norm is None else [*encoder.layers, encoder.final_norm]
-    for number, path in enumerate(steps):
-        step(path, number)
+    expected = [module.get_submodule(path) for path in steps]
+    for part, path in dict(zip(expected, steps)).items():  # layers may share a module
+        step(path, part)
     for path, part in module.named_modules():
         if any(within(path, step_path) for step_path in steps):
             continue
@@ -110,11 +118,11 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
     finally:
         for handle in handles:
             handle.remove()
-    if ran != list(range(len(steps))):
-        expected = f"{quoted(steps)} to run once each, in this order"
-        got = f"runs of {quoted(steps[number] for number in ran)}"
+    if ran != expected:
+        wanted = f"{quoted(steps)} to run once each, in this order"
+        got = f"runs of {quoted(steps[expected.index(part)] for part in ran)}"
         hint = "pass encoder= where another is meant, and call= where the given module needs other inputs to reach it"
-        raise ExportError(f"'{type(module).__name__}'", expected, got, hint)
+        raise ExportError(f"'{type(module).__name__}'", wanted, got, hint)
     layers = tokens[1 : len(encoder.layers) + 1]
     read_by = {name: list(dict.fromkeys(paths)) for name, paths in readers.items()}
     return Trace(tokens[0], layers, tokens[-1], read_by, list(dict.fromkeys(norms)), returned)
@@ -165,11 +173,31 @@ def default_call(module: nn.Module, row: Row, batch_axis: int) -> Any:
 
 @contextmanager
 def plain_run() -> Iterator[None]:
-    """No gradients, and torch's fused encoder kernel off: every part of a layer runs as it is written."""
+    """No gradients, no autocast, nothing compiled, and torch's fused encoder kernel off: a module runs as it is written.
+
+    Autocast is off where the module itself turns it on, too.
+    """
     enabled = torch.backends.mha.get_fastpath_enabled()
+    enter: Any = torch.autocast.__enter__
+
+    def enter_disabled(autocast: Any) -> Any:
+        wanted, autocast._enabled = autocast._enabled, False
+        try:
+            return enter(autocast)
+        finally:
+            autocast._enabled = wanted
+
     torch.backends.mha.set_fastpath_enabled(False)
+    torch.autocast.__enter__ = enter_disabled  # type: ignore[method-assign]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast("cpu"), eager():
             yield
     finally:
+        torch.autocast.__enter__ = enter  # type: ignore[method-assign]
         torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+def eager() -> AbstractContextManager[Any]:
+    """Functions under torch.compile run as they are written; torch before 2.6 cannot be told so."""
+    set_stance: Any = getattr(torch.compiler, "set_stance", None)
+    return nullcontext() if set_stance is None else set_stance("force_eager")

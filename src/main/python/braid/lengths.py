@@ -1,0 +1,50 @@
+"""Rows of several lengths, in which a mistake with padding shows. Start at `proven`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Callable, TypeVar
+
+from braid.golden import Row
+
+T = TypeVar("T")
+
+
+def proven(rows: list[Row], describe: Callable[[list[Row]], T]) -> tuple[list[Row], T]:
+    """The rows and what `describe` makes of them: rows of several lengths, where it takes such.
+
+    A module that takes one length alone is described by the rows as they are, with a warning.
+    """
+    shorter = of_several_lengths(rows)
+    if shorter is rows:
+        return rows, describe(rows)
+    failure: Exception
+    try:
+        return shorter, describe(shorter)
+    except Exception as raised:
+        failure = raised
+    described = describe(rows)
+    warnings.warn(
+        "Cannot prove the export on rows of several lengths: the sample has one length, and of shorter rows "
+        f"{type(failure).__name__} says: {failure}; pass a sample of several lengths if the module takes such",
+        stacklevel=3,
+    )
+    return rows, described
+
+
+def of_several_lengths(rows: list[Row]) -> list[Row]:
+    """The same rows where every modality has several lengths or one token; else every second row cut shorter.
+
+    A row alone is followed by its shorter copy.
+    """
+    alike = [name for name, x in rows[0].items() if len(x) > 1 and len({len(row[name]) for row in rows}) == 1]
+    if not alike:
+        return rows
+    several = rows if len(rows) > 1 else [*rows, *rows]
+    return [cut(row, alike) if i % 2 else row for i, row in enumerate(several)]
+
+
+def cut(row: Row, names: list[str]) -> Row:
+    """A row with half, a third, a quarter ... of the tokens of these modalities."""
+    lengths = {name: max(1, len(row[name]) // (2 + i)) for i, name in enumerate(names)}
+    return {name: x[: lengths.get(name)] for name, x in row.items()}

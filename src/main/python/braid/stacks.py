@@ -1,0 +1,108 @@
+"""Finds the stack of layers that is a module's encoder: by where they are, else by what runs. Start at `find_stack`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from braid.encoder import batch_first, hint_for, is_layer
+from braid.errors import ExportError, quoted
+from braid.golden import Row
+from braid.reference import joined
+from braid.trace import Call, callers
+from braid.wrappers import Parts, path_of, within
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Layers that follow one another, under the path by which the written tensors name them."""
+
+    path: str
+    layers: list[str]
+
+
+def find_stack(parts: Parts, running: nn.Module, row: Row, call: Call | None, named: nn.Module | None) -> Stack:
+    """The one stack of layers, in the part `named` if it is given.
+
+    Layers are a stack if a list holds them. Where that gives no single stack, as with layers in attributes or in a
+    ModuleDict, or with an encoder that is not used, they are one if they run one after another, each on the output of the
+    layer before, and no other layer runs.
+    """
+    below = "" if named is None else path_of(parts, named, "encoder")
+    stacks: dict[str, list[str]] = {}
+    for path, part in parts.items():
+        if is_layer(part) and within(path, below):
+            stacks.setdefault(stack_of(path, parts), []).append(path)
+    distinct = {tuple(id(parts[layer]) for layer in layers): path for path, layers in reversed(stacks.items())}
+    stacks = {path: layers for path, layers in stacks.items() if path in distinct.values()}
+    if len(stacks) == 1:
+        ((path, layers),) = stacks.items()
+        return Stack(path, layers)
+    chains = chains_of(running, [layer for layers in stacks.values() for layer in layers], row, call)
+    if len(chains) == 1:
+        (layers,) = chains
+        whole = [path for path, of_stack in stacks.items() if of_stack == layers]
+        return Stack(whole[0] if whole else common_path(layers), layers)
+    expected = "one stack of nn.TransformerEncoderLayer" + (f" in '{below}' (encoder=)" if below else "")
+    hint = f"pass encoder=, such as encoder=module.{next(iter(stacks))}" if stacks else hint_for(parts)
+    subject = f"'{type(parts['']).__name__}'"
+    raise ExportError(subject, expected, f"{len(stacks)} ({quoted(stacks)})" if stacks else "none", hint)
+
+
+def stack_of(path: str, parts: Parts) -> str:
+    """The path of what holds a layer's whole stack: the layer itself where it stands in no list."""
+    parent, _, _ = path.rpartition(".")
+    if path == "" or not isinstance(parts[parent], (nn.ModuleList, nn.Sequential)):
+        return path
+    owner, _, name = parent.rpartition(".")
+    return owner if name == "layers" else parent
+
+
+def norm_of(layer: str, parts: Parts) -> str | None:
+    """The path of the LayerNorm with which the nn.TransformerEncoder of its last layer ends, or None."""
+    owner = stack_of(layer, parts)
+    ends = isinstance(parts[owner], nn.TransformerEncoder) and parts[owner].norm is not None
+    return joined(owner, "norm") if ends else None
+
+
+def common_path(paths: Iterable[str]) -> str:
+    """The path of the innermost module that holds all of these."""
+    return ".".join(os.path.commonprefix([path.split(".")[:-1] for path in paths]))
+
+
+def chains_of(running: nn.Module, layers: list[str], row: Row, call: Call | None) -> list[list[str]]:
+    """The layers that run on a row, those together that read one another's outputs; none where the module cannot run."""
+    for run in callers(call, all(batch_first(running.get_submodule(path)) for path in layers)):
+        chains: list[tuple[list[str], Tensor]] = []
+
+        def record(path: str, entering: Tensor, output: Any, into: list[tuple[list[str], Tensor]] = chains) -> None:
+            left = output[0] if isinstance(output, tuple) else output
+            for i, (chain, last) in enumerate(into):
+                if torch.equal(last, entering):
+                    into[i] = [*chain, path], left
+                    return
+            into.append(([path], left))
+
+        handles = [
+            running.get_submodule(path).register_forward_hook(
+                lambda _, args, kwargs, output, path=path: record(
+                    path, args[0] if args else next(iter(kwargs.values())), output
+                ),
+                with_kwargs=True,
+            )
+            for path in layers
+        ]
+        try:
+            run(running, row)
+            return [chain for chain, _ in chains]
+        except Exception:  # tracing reports what the module raises; here it tells nothing of the layers
+            continue
+        finally:
+            for handle in handles:
+                handle.remove()
+    return []

@@ -1,0 +1,70 @@
+"""Modules without what training wraps around them: torch.compile, (Distributed)DataParallel, AveragedModel, checkpointing.
+
+A wrapper holds one module and adds no numbers of its own. Start at `parts_of` and `unwrapped`.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import nn
+
+from braid.errors import ExportError
+
+#: By the name of a wrapper's class, the attribute that holds the module. Names, since some classes are slow to import.
+_WRAPPED = {
+    "OptimizedModule": "_orig_mod",
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "AveragedModel": "module",
+    "CheckpointWrapper": "_checkpoint_wrapped_module",
+}
+
+#: The modules of a tree by their paths, as if no wrapper were in it. One that has several paths is under each.
+Parts = dict[str, nn.Module]
+
+
+def parts_of(module: nn.Module) -> Parts:
+    """The parts of a module, itself under ''."""
+    found: Parts = {}
+
+    def add(path: str, part: nn.Module) -> None:
+        part = wrapped_by(part)
+        found[path] = part
+        for name, child in part._modules.items():  # named_children leaves out one that is there twice
+            if child is not None:
+                add(f"{path}.{name}" if path else name, child)
+
+    add("", module)
+    return found
+
+
+def wrapped_by(part: nn.Module) -> nn.Module:
+    """The module inside all wrappers of `part`, or itself."""
+    while type(part).__name__ in _WRAPPED:
+        part = getattr(part, _WRAPPED[type(part).__name__])
+    return part
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """A copy of a module in which every wrapper is replaced by a copy of what it holds."""
+    memo: dict[int, Any] = {}
+    for part in reversed(list(module.modules())):  # wrappers inside others first
+        if wrapped_by(part) is not part:
+            memo[id(part)] = copy.deepcopy(wrapped_by(part), memo)
+    return copy.deepcopy(module, memo)
+
+
+def within(path: str, below: str) -> bool:
+    """Whether a path is that of a module or of one of its parts."""
+    return not below or path == below or path.startswith(below + ".")
+
+
+def path_of(parts: Parts, part: nn.Module, argument: str) -> str:
+    """The first path of a part that the caller names."""
+    for path, candidate in parts.items():
+        if candidate is wrapped_by(part):
+            return path
+    subject, got = f"'{type(parts['']).__name__}'", f"another {type(part).__name__}"
+    raise ExportError(subject, f"a part of the module ({argument}=)", got)
