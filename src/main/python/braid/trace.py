@@ -190,7 +190,7 @@ def plain_run() -> Iterator[None]:
     torch.backends.mha.set_fastpath_enabled(False)
     torch.autocast.__enter__ = enter_disabled  # type: ignore[method-assign]
     try:
-        with torch.no_grad(), torch.autocast("cpu"), eager():
+        with torch.no_grad(), torch.autocast("cpu", enabled=False), eager():
             yield
     finally:
         torch.autocast.__enter__ = enter  # type: ignore[method-assign]
