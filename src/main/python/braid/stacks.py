@@ -88,14 +88,15 @@ def chains_of(running: nn.Module, layers: list[str], row: Row, call: Call | None
                     return
             into.append(([path], left))
 
+        hooked = {running.get_submodule(path): path for path in reversed(layers)}  # layers may share a module
         handles = [
-            running.get_submodule(path).register_forward_hook(
+            part.register_forward_hook(
                 lambda _, args, kwargs, output, path=path: record(
                     path, args[0] if args else next(iter(kwargs.values())), output
                 ),
                 with_kwargs=True,
             )
-            for path in layers
+            for part, path in hooked.items()
         ]
         try:
             run(running, row)

@@ -47,6 +47,41 @@ class DialectsTest {
         assertThat(inspection.tensors()).allMatch(tensor -> tensor.name().startsWith(prefix));
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "flava, module.flava._orig_mod.",
+        "vilt, _orig_mod.module.vilt.",
+        "visual-bert, _fsdp_wrapped_module.visual_bert.",
+        "torchmultimodal-flava, module.model."
+    })
+    void aPublishedModelIsReadInsideWrappers(String name, String prefix) {
+        Checkpoint bare = golden(name).read();
+        ModelDirectory wrapped = golden(name).under(prefix);
+        wrapped.tensors().rename(tensor -> tensor.replaceFirst("(layer\\.\\d+\\.)", "$1_checkpoint_wrapped_module."));
+        Inspection inspection = wrapped.inspect();
+        assertThat(inspection.checkpoint().config()).isEqualTo(bare.config());
+        assertThat(inspection.checkpoint().parameters()).isEqualTo(bare.parameters());
+        assertThat(inspection.tensors()).noneMatch(tensor -> tensor.name().contains("module."));
+    }
+
+    /** As converted from TensorFlow; transformers reads both spellings too. */
+    @Test
+    void normsOfOldCheckpointsAreRead() {
+        Checkpoint bare = golden("visual-bert").read();
+        ModelDirectory old = golden("visual-bert");
+        old.tensors()
+                .rename(tensor -> tensor.replace("LayerNorm.weight", "LayerNorm.gamma")
+                        .replace("LayerNorm.bias", "LayerNorm.beta"));
+        assertThat(old.tensors().names()).contains("embeddings.LayerNorm.gamma");
+        Inspection inspection = old.inspect();
+        assertThat(inspection.checkpoint().parameters()).isEqualTo(bare.parameters());
+        assertThat(StoredFloats.of(
+                        inspection.checkpoint().weights().embeddingNorm().weight()))
+                .isEqualTo(StoredFloats.of(bare.weights().embeddingNorm().weight()));
+        assertThat(inspection.reading().renamedNorms())
+                .isEqualTo(1 + 2 * bare.weights().layers().size());
+    }
+
     @Test
     void flavaHasItsOwnParts() {
         Checkpoint checkpoint = golden("flava").read();

@@ -142,6 +142,9 @@ class HostileDirectoriesTest {
                                 "layers.999999999.",
                                 "layers.1.",
                                 "encoder.",
+                                "module.",
+                                "._orig_mod",
+                                "{\"__metadata__\":{\"cls_token\":\"encoder.norm.bias\"},",
                                 "4611686018427387904"))
                 .toList();
         String config = everyPartConfig();
@@ -270,7 +273,14 @@ class HostileDirectoriesTest {
     void veryManyTensorsAreReadOrRefusedInTime() {
         byte[] one = new byte[4];
         for (String name : List.of(
-                "layers.%d.linear1.weight", "layers.%d.norm1.bias", "a%d.layers.0.linear1.weight", "x%d", "a.%d.b")) {
+                "layers.%d.linear1.weight",
+                "layers.%d.norm1.bias",
+                "a%d.layers.0.linear1.weight",
+                "x%d",
+                "a.%d.b",
+                "module.module._orig_mod.layers.%d.module.linear1.weight",
+                "module%d.module.gamma",
+                "a%d.lora_A.weight")) {
             SafetensorsWriter tensors = new SafetensorsWriter();
             IntStream.range(0, 30_000).forEach(i -> tensors.tensor(name.formatted(i), DType.F32, one, 1, 1));
             readHostile(ModelDirectory.CONFIG.formatted(""), tensors.bytes(), 0);
@@ -281,6 +291,10 @@ class HostileDirectoriesTest {
                     tensors.bytes(),
                     1);
         }
+        SafetensorsWriter shared = new SafetensorsWriter().tensor("layers.0.linear1.weight", DType.F32, one, 1, 1);
+        IntStream.range(1, 30_000)
+                .forEach(i -> shared.share("layers." + i + ".linear1.weight", "layers.0.linear1.weight"));
+        readHostile(ModelDirectory.CONFIG.formatted(""), shared.bytes(), 3);
         SafetensorsWriter deep = new SafetensorsWriter();
         deep.tensor("a.".repeat(1 << 20) + "layers.0.self_attn.in_proj_weight", DType.F32, one, 1, 1);
         readHostile(ModelDirectory.CONFIG.formatted(""), deep.bytes(), 2);

@@ -101,7 +101,7 @@ class OptionalPartsTest {
                         .projection()
                         .weight()
                         .name())
-                .isEqualTo("module.model.visual_extractor.model_net.weight");
+                .isEqualTo("any.model.visual_extractor.model_net.weight");
     }
 
     private void everyPart() {

@@ -221,6 +221,19 @@ class WeightFilesTest {
                                 + " model.merge_and_unload() in peft, and save that model in a directory without it");
     }
 
+    @Test
+    void anAdapterAloneIsNoModel() throws IOException {
+        delete(INDEX);
+        delete(FIRST);
+        delete(SECOND);
+        new SafetensorsWriter()
+                .random("base_model.model.layers.0.self_attn.out_proj.lora_A.weight", 2, 8)
+                .write(path.resolve("adapter_model.safetensors"));
+        assertThatThrownBy(this::read)
+                .hasMessageContaining("from adapter_model.safetensors: expected weights with their"
+                        + " adapters merged, got a LoRA adapter; merge it");
+    }
+
     /** Of a tower that the encoder does not need. */
     @Test
     void adaptersOfOtherPartsDoNotMatter() {

@@ -1,12 +1,16 @@
 package dev.braid.job;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -81,6 +85,33 @@ class InspectCommandTest {
                         "\ntext +\\d+ +\\d+ +as it is, \\+ 1 learned row, \\+ position row, LayerNorm, \\+ 1 learned"
                                 + " row\n")
                 .containsPattern("\nvisual +\\d+ +any +as it is, \\+ 1 learned row\n");
+    }
+
+    @Test
+    void saysWhatWasDoneToFilesAndNames() throws IOException {
+        Files.copy(Path.of("src/demo/model/config.json"), directory.resolve("config.json"));
+        byte[] weights = Files.readAllBytes(Path.of("src/demo/model/model.safetensors"));
+        String header = new String(
+                weights, 8, ByteBuffer.wrap(weights).order(LITTLE_ENDIAN).getInt(), UTF_8);
+        String wrapped = header.replaceAll("\"(visual|textual|transformer)_", "\"module._orig_mod.$1_")
+                .replaceAll("norm(\\d)\\.weight", "norm$1.gamma")
+                .replaceAll("norm(\\d)\\.bias", "norm$1.beta");
+        byte[] text = wrapped.getBytes(UTF_8);
+        byte[] data = Arrays.copyOfRange(weights, 8 + header.length(), weights.length);
+        Files.write(
+                directory.resolve("model.fp32.safetensors"),
+                ByteBuffer.allocate(8 + text.length + data.length)
+                        .order(LITTLE_ENDIAN)
+                        .putLong(text.length)
+                        .put(text)
+                        .put(data)
+                        .array());
+        assertThat(inspect(directory.toString())).isEqualTo(ExitCode.DONE);
+        assertThat(out.toString())
+                .startsWith("weights                      model.fp32.safetensors\n"
+                        + "removed from names           _orig_mod, module\n"
+                        + "gamma and beta               read as weight and bias of 4 LayerNorms\n"
+                        + "dialect ");
     }
 
     @Test
