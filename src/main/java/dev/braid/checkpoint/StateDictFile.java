@@ -81,7 +81,7 @@ final class StateDictFile {
 
     private static String several(List<String> whole) {
         List<String> mergeable = whole.stream().filter(name -> !isIndex(name)).toList();
-        return quoted(whole) + "; leave the one that is meant alone there"
+        return quoted(whole) + "; keep only the one that is meant"
                 + (mergeable.size() < whole.size()
                         ? ""
                         : ", or merge parts of a model in their directory with " + Conversion.of(mergeable));
@@ -97,13 +97,13 @@ final class StateDictFile {
             return "a checkpoint of torch.distributed.checkpoint; convert it in its directory with "
                     + Conversion.ofDistributed();
         }
+        if (files.contains(DEEPSPEED)) {
+            return "a checkpoint of DeepSpeed; write its weights with " + DEEPSPEED + ", which is there";
+        }
         List<String> pickled = matching(name ->
                 PICKLED.matcher(name).matches() && !TRAINING_STATE.matcher(name).matches());
         if (pickled.contains(PYTORCH)) {
             pickled = List.of(PYTORCH);
-        }
-        if (files.contains(DEEPSPEED)) {
-            return "a checkpoint of DeepSpeed; write its weights with " + DEEPSPEED + ", which is there";
         }
         if (pickled.isEmpty()) {
             return directories.isEmpty()

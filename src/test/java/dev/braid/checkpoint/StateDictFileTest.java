@@ -44,12 +44,11 @@ class StateDictFileTest {
     @Test
     void ofSeveralNoneIsRead() {
         assertThat(message("a.safetensors", "b.safetensors", "golden.safetensors"))
-                .startsWith(
-                        "'a.safetensors', 'b.safetensors'; leave the one that is meant alone there, or merge parts of"
-                                + " a model in their directory with python -c \"")
+                .startsWith("'a.safetensors', 'b.safetensors'; keep only the one that is meant, or merge parts of"
+                        + " a model in their directory with python -c \"")
                 .endsWith("\" a.safetensors b.safetensors");
         assertThat(message("a.safetensors", "b.safetensors.index.json"))
-                .isEqualTo("'a.safetensors', 'b.safetensors.index.json'; leave the one that is meant alone there");
+                .isEqualTo("'a.safetensors', 'b.safetensors.index.json'; keep only the one that is meant");
     }
 
     @ParameterizedTest
