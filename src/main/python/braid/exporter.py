@@ -18,7 +18,7 @@ from braid.errors import ExportError, quoted
 from braid.golden import Row, Sample, example_table, golden_tensors, read_rows
 from braid.lengths import proven
 from braid.trace import Call
-from braid.wrappers import wrapped_by
+from braid.wrappers import refuse_sharded, wrapped_by
 
 
 def export(
@@ -83,6 +83,7 @@ def export(
         pooler,
         pooling,
     )
+    refuse_sharded(module)
     model = wrapped_by(module)
     kind = huggingface.kind_of(model)
     if kind is not None:

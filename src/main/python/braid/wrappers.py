@@ -21,6 +21,9 @@ _WRAPPED = {
     "CheckpointWrapper": "_checkpoint_wrapped_module",
 }
 
+#: Classes of modules whose weights are spread over processes, of both versions of FSDP.
+_SHARDED = ("FullyShardedDataParallel", "FSDPModule")
+
 #: The modules of a tree by their paths, as if no wrapper were in it. One that has several paths is under each.
 Parts = dict[str, nn.Module]
 
@@ -45,6 +48,14 @@ def wrapped_by(part: nn.Module) -> nn.Module:
     while type(part).__name__ in _WRAPPED:
         part = getattr(part, _WRAPPED[type(part).__name__])
     return part
+
+
+def refuse_sharded(module: nn.Module) -> None:
+    for path, part in module.named_modules():
+        if any(cls.__name__ in _SHARDED for cls in type(part).__mro__):
+            subject, got = f"'{type(module).__name__}'", f"'{path}' under FSDP"
+            hint = "load its full state dict into a module without FSDP, and export that"
+            raise ExportError(subject, "weights that are whole in one process", got, hint)
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
