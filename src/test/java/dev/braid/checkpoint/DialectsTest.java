@@ -76,10 +76,10 @@ class DialectsTest {
         Inspection inspection = old.inspect();
         assertThat(inspection.checkpoint().parameters()).isEqualTo(bare.parameters());
         assertThat(StoredFloats.of(
-                        inspection.checkpoint().weights().embeddingNorm().weight()))
-                .isEqualTo(StoredFloats.of(bare.weights().embeddingNorm().weight()));
+                        inspection.checkpoint().weights().streams().get(0).norm().weight()))
+                .isEqualTo(StoredFloats.of(bare.weights().streams().get(0).norm().weight()));
         assertThat(inspection.reading().renamedNorms())
-                .isEqualTo(1 + 2 * bare.weights().layers().size());
+                .isEqualTo(1 + 2 * bare.weights().stacks().get(0).layers().size());
     }
 
     @Test

@@ -135,10 +135,12 @@ class WeightFilesTest {
             }
         }
         Inspection inspection = model.inspect();
-        List<LayerWeights> layers = inspection.checkpoint().weights().layers();
-        assertThat(layers.get(1).query().weight())
-                .isSameAs(layers.get(0).query().weight());
-        assertThat(layers.get(1).norm2().bias()).isSameAs(layers.get(0).norm2().bias());
+        List<LayerWeights> layers =
+                inspection.checkpoint().weights().stacks().get(0).layers();
+        assertThat(layers.get(1).attentions().get(0).query().weight())
+                .isSameAs(layers.get(0).attentions().get(0).query().weight());
+        assertThat(layers.get(1).feedForward().norm().bias())
+                .isSameAs(layers.get(0).feedForward().norm().bias());
         assertThat(inspection.unused()).isEmpty();
         assertThat(inspection.reading().file()).isEqualTo("model.safetensors");
         assertThat(inspection.reading().aliases())
@@ -175,7 +177,16 @@ class WeightFilesTest {
         String index = Files.readString(path.resolve(INDEX));
         writeIndex(index.replace("\"total_size\": 1", "\"total_size\": 1, \"" + shared + "\": \"" + kept + "\""));
         Checkpoint read = read();
-        assertThat(read.weights().layers().get(1).norm2().bias().name()).isEqualTo(kept);
+        assertThat(read.weights()
+                        .stacks()
+                        .get(0)
+                        .layers()
+                        .get(1)
+                        .feedForward()
+                        .norm()
+                        .bias()
+                        .name())
+                .isEqualTo(kept);
     }
 
     @ParameterizedTest
