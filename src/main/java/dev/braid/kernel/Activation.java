@@ -10,6 +10,8 @@ public enum Activation {
     GELU,
     /** {@code x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))}, its approximation of the same paper. */
     GELU_TANH,
+    /** {@code x / (1 + exp(-x))}, also called Swish: Hendrycks and Gimpel 2016, section 2. */
+    SILU,
     /** {@code tanh(x)}. */
     TANH
 }

@@ -53,4 +53,9 @@ final class FloatMath {
         float half = SQRT_2_OVER_PI * (x + 0.044715f * x * x * x);
         return x / (1f + exp(-2f * half));
     }
+
+    /** {@code x / (1 + e^-x)} within 5e-7 max(1, |x|). */
+    static float silu(float x) {
+        return x / (1f + exp(-x));
+    }
 }

@@ -3,12 +3,13 @@ package dev.braid.kernel;
 import java.nio.FloatBuffer;
 import java.util.function.IntUnaryOperator;
 
-/** Kernels whose matrices lie in host memory: rows are copied and added there. */
+/** Kernels whose matrices lie in host memory: rows are copied, added and rotated there. */
 abstract class HostKernels implements Kernels {
-    /** A row at a time is added here: loops over arrays run on vector instructions, those over buffers do not. */
-    private float[] sum = new float[0];
+    /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */
+    private float[] row = new float[0];
 
-    private float[] addend = new float[0];
+    private float[] operand = new float[0];
+    private float[] rotated = new float[0];
 
     @Override
     public final void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
@@ -22,19 +23,55 @@ abstract class HostKernels implements Kernels {
     @Override
     public final void addRows(Matrix target, Matrix table, IntUnaryOperator from, int count) {
         int columns = target.columns();
-        if (sum.length < columns) {
-            sum = new float[columns];
-            addend = new float[columns];
-        }
         FloatBuffer sums = target.buffer();
         FloatBuffer rows = table.buffer();
         for (int i = 0; i < count; i++) {
-            sums.get(i * target.stride(), sum, 0, columns);
-            rows.get(from.applyAsInt(i) * table.stride(), addend, 0, columns);
-            for (int c = 0; c < columns; c++) {
-                sum[c] += addend[c];
-            }
-            sums.put(i * target.stride(), sum, 0, columns);
+            row = read(row, sums, i * target.stride(), columns);
+            operand = read(operand, rows, from.applyAsInt(i) * table.stride(), columns);
+            add(row, operand, columns);
+            sums.put(i * target.stride(), row, 0, columns);
         }
+    }
+
+    @Override
+    public final void rotate(Matrix heads, Matrix angles, IntUnaryOperator position, int count) {
+        int columns = heads.columns();
+        int headSize = angles.columns();
+        if (rotated.length < columns) {
+            rotated = new float[columns];
+        }
+        FloatBuffer target = heads.buffer();
+        FloatBuffer table = angles.buffer();
+        for (int i = 0; i < count; i++) {
+            row = read(row, target, i * heads.stride(), columns);
+            operand = read(operand, table, position.applyAsInt(i) * angles.stride(), headSize);
+            for (int head = 0; head < columns; head += headSize) {
+                rotateHead(rotated, row, head, operand, headSize / 2);
+            }
+            target.put(i * heads.stride(), rotated, 0, columns);
+        }
+    }
+
+    /** A loop per half, each with one array that it writes, runs on vector instructions. */
+    private static void rotateHead(float[] out, float[] in, int head, float[] angle, int half) {
+        for (int i = 0; i < half; i++) {
+            out[head + i] = in[head + i] * angle[i] - in[head + half + i] * angle[half + i];
+        }
+        for (int i = 0; i < half; i++) {
+            out[head + half + i] = in[head + half + i] * angle[i] + in[head + i] * angle[half + i];
+        }
+    }
+
+    static void add(float[] sum, float[] x, int count) {
+        for (int i = 0; i < count; i++) {
+            sum[i] += x[i];
+        }
+    }
+
+    /** The floats from {@code first} on, in {@code array} if it is long enough. */
+    static float[] read(float[] array, FloatBuffer buffer, int first, int count) {
+        float[] read = array.length < count ? new float[count] : array;
+        buffer.get(first, read, 0, count);
+        return read;
     }
 }

@@ -32,13 +32,18 @@ public interface Kernels extends AutoCloseable {
     void linearAdd(Matrix sum, Matrix in, PackedLinear weights);
 
     /**
-     * {@code out = (in - mean) / sqrt(variance + epsilon) * scale + shift} per row, with the biased variance: out and in
-     * [M, D], both dense, which may be the same matrix. Ba, Kiros and Hinton 2016 (arXiv 1607.06450), equation 4.
+     * {@code out = (in - mean) / sqrt(variance + epsilon) * scale + shift} per row, with the biased variance: Ba, Kiros and
+     * Hinton 2016 (arXiv 1607.06450), equation 4. A norm without shift is an RMSNorm, {@code out = in / sqrt(mean(in^2) + epsilon)
+     * * scale}: Zhang and Sennrich 2019 (arXiv 1910.07467), equation 4. Out and in are [M, D], both dense, and may be the same
+     * matrix.
      */
-    void layerNorm(Matrix out, Matrix in, Norm norm);
+    void norm(Matrix out, Matrix in, Norm norm);
 
     /** {@code sum += in}: both [M, D]. */
     void add(Matrix sum, Matrix in);
+
+    /** {@code product *= in}, element by element: both [M, D]. */
+    void multiply(Matrix product, Matrix in);
 
     /**
      * Copies row {@code from(i)} of {@code in} to row {@code to(i)} of {@code out}, for i from 0 to {@code count - 1} in order:
@@ -48,6 +53,17 @@ public interface Kernels extends AutoCloseable {
 
     /** Adds row {@code from(i)} of a table to row i of {@code sum}, for i from 0 to {@code count - 1}: both [.., D], apart. */
     void addRows(Matrix sum, Matrix table, IntUnaryOperator from, int count);
+
+    /**
+     * Rotates the heads of rows 0 to {@code count - 1} in place: with x1 and x2 the first and the second half of a head,
+     * {@code x1' = x1 cos - x2 sin} and {@code x2' = x2 cos + x1 sin}. Su et al. 2021 (arXiv 2104.09864), equation 34, with pairs
+     * made of the two halves.
+     *
+     * @param heads [M, a multiple of the head size]
+     * @param angles [P, head size]: per position the cosines, one per pair, then the sines
+     * @param position the row of {@code angles} for row i of {@code heads}
+     */
+    void rotate(Matrix heads, Matrix angles, IntUnaryOperator position, int count);
 
     /**
      * Multi-head attention of every row of a batch. With oneDNN a row's result has the same bits whatever the other rows are and

@@ -85,9 +85,10 @@ final class OneDnnAttention implements AutoCloseable {
         tile.bind(operands.scratch());
         AttentionRows rows = operands.attention().rows();
         int count = sizes.rows();
+        int copies = operands.attention().queriesPerKey();
         for (int i = 0; i < count; i++) {
             int first = rows.key(group[i]);
-            tile.fillKeys(i, operands.key(), operands.value(), first, rows.keys(group[i]));
+            tile.fillKeys(i, operands.key(), operands.value(), first, rows.keys(group[i]), copies);
         }
         int queries = rows.queries(group[0]);
         for (int part = 0; part < queries; part += sizes.queries()) {

@@ -4,6 +4,8 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
@@ -16,9 +18,9 @@ final class OneDnnKernels extends HostKernels {
     private final OneDnnLinears linears;
     private final OneDnnAttention attention;
 
-    private record NormSize(int rows, int columns, float epsilon) {}
+    private record NormSize(int rows, int columns, boolean rms, float epsilon) {}
 
-    private record AddSize(int rows, int columns, int inStride, int outStride) {}
+    private record BinarySize(int algorithm, int rows, int columns, int inStride, int outStride) {}
 
     /** With linear maps of float32 operands, or of bfloat16 ones. */
     OneDnnKernels(boolean bfloat16) {
@@ -47,16 +49,27 @@ final class OneDnnKernels extends HostKernels {
     }
 
     @Override
-    public void layerNorm(Matrix out, Matrix in, Norm norm) {
-        NormSize size = new NormSize(in.rows(), in.columns(), norm.epsilon());
-        OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileNorm(in, norm.epsilon()));
-        oneDnn.run(primitive, out, in, norm.scale(), norm.shift());
+    public void norm(Matrix out, Matrix in, Norm norm) {
+        NormSize size = new NormSize(in.rows(), in.columns(), norm.isRms(), norm.epsilon());
+        OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileNorm(in, norm));
+        if (norm.isRms()) {
+            oneDnn.run(primitive, out, in, norm.scale());
+        } else {
+            oneDnn.run(primitive, out, in, norm.scale(), norm.shift());
+        }
     }
 
-    private OneDnnPrimitive compileNorm(Matrix in, float epsilon) {
+    private OneDnnPrimitive compileNorm(Matrix in, Norm norm) {
         try (Descriptors descriptors = new Descriptors()) {
             dnnl_memory_desc tensor = descriptors.strided(in);
             dnnl_memory_desc vector = descriptors.strided(new long[] {in.columns()}, 1);
+            List<Argument> arguments = new ArrayList<>(List.of(
+                    new Argument(DNNL_ARG_DST, tensor),
+                    new Argument(DNNL_ARG_SRC, tensor),
+                    new Argument(DNNL_ARG_SCALE, vector)));
+            if (!norm.isRms()) {
+                arguments.add(new Argument(DNNL_ARG_SHIFT, vector));
+            }
             return oneDnn.compile(
                     "layer_normalization_forward_primitive_desc_create",
                     (descriptor, engine, attributes) -> dnnl_layer_normalization_forward_primitive_desc_create(
@@ -66,31 +79,38 @@ final class OneDnnKernels extends HostKernels {
                             tensor,
                             tensor,
                             null,
-                            epsilon,
-                            dnnl_use_scale | dnnl_use_shift,
+                            norm.epsilon(),
+                            dnnl_use_scale | (norm.isRms() ? dnnl_rms_norm : dnnl_use_shift),
                             attributes),
-                    new Argument(DNNL_ARG_DST, tensor),
-                    new Argument(DNNL_ARG_SRC, tensor),
-                    new Argument(DNNL_ARG_SCALE, vector),
-                    new Argument(DNNL_ARG_SHIFT, vector));
+                    arguments.toArray(Argument[]::new));
         }
     }
 
     @Override
     public void add(Matrix sum, Matrix in) {
-        AddSize size = new AddSize(in.rows(), in.columns(), in.stride(), sum.stride());
-        OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileAdd(sum, in));
-        oneDnn.run(primitive, sum, sum, in);
+        binary(dnnl_binary_add, sum, in);
     }
 
-    private OneDnnPrimitive compileAdd(Matrix sum, Matrix in) {
+    @Override
+    public void multiply(Matrix product, Matrix in) {
+        binary(dnnl_binary_mul, product, in);
+    }
+
+    /** {@code out = out . in}, element by element, with one of oneDNN's binary algorithms. */
+    private void binary(int algorithm, Matrix out, Matrix in) {
+        BinarySize size = new BinarySize(algorithm, in.rows(), in.columns(), in.stride(), out.stride());
+        OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileBinary(algorithm, out, in));
+        oneDnn.run(primitive, out, out, in);
+    }
+
+    private OneDnnPrimitive compileBinary(int algorithm, Matrix out, Matrix in) {
         try (Descriptors descriptors = new Descriptors()) {
-            dnnl_memory_desc target = descriptors.strided(sum);
+            dnnl_memory_desc target = descriptors.strided(out);
             dnnl_memory_desc source = descriptors.strided(in);
             return oneDnn.compile(
                     "binary_primitive_desc_create",
                     (descriptor, engine, attributes) -> dnnl_binary_primitive_desc_create(
-                            descriptor, engine, dnnl_binary_add, target, source, target, attributes),
+                            descriptor, engine, algorithm, target, source, target, attributes),
                     new Argument(DNNL_ARG_DST, target),
                     new Argument(DNNL_ARG_SRC_0, target),
                     new Argument(DNNL_ARG_SRC_1, source));

@@ -158,10 +158,13 @@ final class OneDnnLinears implements AutoCloseable {
                 case RELU -> dnnl_eltwise_relu;
                 case GELU -> dnnl_eltwise_gelu_erf;
                 case GELU_TANH -> dnnl_eltwise_gelu_tanh;
+                case SILU -> dnnl_eltwise_swish;
                 case TANH -> dnnl_eltwise_tanh;
             };
             if (size.activation() != Activation.NONE) {
-                check(dnnl_post_ops_append_eltwise(postOps, algorithm, 0f, 0f), "post_ops_append_eltwise");
+                // Swish is x times the logistic function of alpha x; relu's alpha is its slope below 0.
+                float alpha = size.activation() == Activation.SILU ? 1f : 0f;
+                check(dnnl_post_ops_append_eltwise(postOps, algorithm, alpha, 0f), "post_ops_append_eltwise");
             }
             check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
         }

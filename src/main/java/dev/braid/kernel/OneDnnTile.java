@@ -118,11 +118,15 @@ final class OneDnnTile implements AutoCloseable {
         return matrix.columns(first, matrix.columns() - first);
     }
 
-    /** Makes these a row's first keys and values, and all further ones zeros that get no weight. */
-    void fillKeys(int row, Tokens keys, Tokens values, int first, int count) {
+    /**
+     * Makes these a row's first keys and values, and all further ones zeros that get no weight.
+     *
+     * @param copies how many query heads read each head of keys and values, which gets as many places in the tile
+     */
+    void fillKeys(int row, Tokens keys, Tokens values, int first, int count, int copies) {
         int start = row * sizes.keys() * zeros.length;
-        keys.copyTo(memory, start, first, count);
-        values.copyTo(memory, sizes.value() + start, first, count);
+        keys.copyHeadsTo(memory, start, first, count, sizes.headSize(), copies);
+        values.copyHeadsTo(memory, sizes.value() + start, first, count, sizes.headSize(), copies);
         for (int k = count; k < sizes.keys(); k++) {
             // Leftovers of another row may be infinite, and infinity times no weight is no number.
             memory.put(start + k * zeros.length, zeros);

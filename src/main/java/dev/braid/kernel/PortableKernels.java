@@ -84,6 +84,11 @@ final class PortableKernels extends HostKernels {
                     x[i] = FloatMath.geluTanh(x[i]);
                 }
             }
+            case SILU -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = FloatMath.silu(x[i]);
+                }
+            }
             case TANH -> {
                 for (int i = 0; i < count; i++) {
                     x[i] = (float) Math.tanh(x[i]);
@@ -92,27 +97,38 @@ final class PortableKernels extends HostKernels {
         }
     }
 
-    private static void add(float[] sum, float[] x, int count) {
-        for (int i = 0; i < count; i++) {
-            sum[i] += x[i];
-        }
-    }
-
     @Override
-    public void layerNorm(Matrix out, Matrix in, Norm norm) {
+    public void norm(Matrix out, Matrix in, Norm norm) {
         FloatBuffer source = in.buffer();
         FloatBuffer target = out.buffer();
         int columns = in.columns();
         scale = read(scale, norm.scale().buffer(), 0, columns);
-        bias = read(bias, norm.shift().buffer(), 0, columns);
+        if (!norm.isRms()) {
+            bias = read(bias, norm.shift().buffer(), 0, columns);
+        }
         for (int r = 0; r < in.rows(); r++) {
             row = read(row, source, r * columns, columns);
-            normalise(row, columns, scale, bias, norm.epsilon());
+            if (norm.isRms()) {
+                rmsNorm(row, columns, scale, norm.epsilon());
+            } else {
+                layerNorm(row, columns, scale, bias, norm.epsilon());
+            }
             target.put(r * columns, row, 0, columns);
         }
     }
 
-    private static void normalise(float[] x, int count, float[] scale, float[] shift, float epsilon) {
+    private static void rmsNorm(float[] x, int count, float[] scale, float epsilon) {
+        double squares = 0;
+        for (int i = 0; i < count; i++) {
+            squares += (double) x[i] * x[i];
+        }
+        float inverse = (float) (1 / Math.sqrt(squares / count + epsilon));
+        for (int i = 0; i < count; i++) {
+            x[i] = x[i] * inverse * scale[i];
+        }
+    }
+
+    private static void layerNorm(float[] x, int count, float[] scale, float[] shift, float epsilon) {
         double sum = 0;
         for (int i = 0; i < count; i++) {
             sum += x[i];
@@ -144,6 +160,21 @@ final class PortableKernels extends HostKernels {
     }
 
     @Override
+    public void multiply(Matrix product, Matrix in) {
+        FloatBuffer source = in.buffer();
+        FloatBuffer target = product.buffer();
+        int columns = in.columns();
+        for (int r = 0; r < in.rows(); r++) {
+            row = read(row, target, r * product.stride(), columns);
+            bias = read(bias, source, r * in.stride(), columns);
+            for (int c = 0; c < columns; c++) {
+                row[c] *= bias[c];
+            }
+            target.put(r * product.stride(), row, 0, columns);
+        }
+    }
+
+    @Override
     public void attention(Attention attention, Matrix scratch) {
         int headSize = attention.headSize();
         AttentionRows rows = attention.rows();
@@ -155,12 +186,13 @@ final class PortableKernels extends HostKernels {
                 int count = Math.min(PART, rows.queries(r) - part);
                 Matrix queries = attention.query().rows(first, count);
                 Matrix out = attention.context().rows(first, count);
-                for (int column = 0; column < queries.columns(); column += headSize) {
+                for (int head = 0; head < attention.heads(); head++) {
+                    int keyHead = head / attention.queriesPerKey();
                     attend(
-                            out.columns(column, headSize),
-                            queries.columns(column, headSize),
-                            keys.columns(column, headSize),
-                            values.columns(column, headSize),
+                            out.columns(head * headSize, headSize),
+                            queries.columns(head * headSize, headSize),
+                            keys.columns(keyHead * headSize, headSize),
+                            values.columns(keyHead * headSize, headSize),
                             scratch);
                     for (int q = 0; q < count && attention.reader() != null; q++) {
                         attention.reader().read(r, scratch.buffer(), q * keys.rows());
@@ -227,13 +259,6 @@ final class PortableKernels extends HostKernels {
         for (int i = 0; i < count; i++) {
             scores[i] *= inverse;
         }
-    }
-
-    /** The floats from {@code first} on, in {@code array} if it is long enough. */
-    private static float[] read(float[] array, FloatBuffer buffer, int first, int count) {
-        float[] read = array.length < count ? new float[count] : array;
-        buffer.get(first, read, 0, count);
-        return read;
     }
 
     /** {@code sum += in weight^T}. */

@@ -16,6 +16,23 @@ record Tokens(FloatBuffer numbers, int stride, int columns) {
         }
     }
 
+    /** As above, with each head of every token {@code copies} times side by side. */
+    void copyHeadsTo(FloatBuffer out, int to, int first, int count, int headSize, int copies) {
+        if (copies == 1) {
+            copyTo(out, to, first, count);
+            return;
+        }
+        int target = to;
+        for (int token = first; token < first + count; token++) {
+            for (int head = 0; head < columns; head += headSize) {
+                for (int copy = 0; copy < copies; copy++) {
+                    out.put(target, numbers, token * stride + head, headSize);
+                    target += headSize;
+                }
+            }
+        }
+    }
+
     /** Overwrites {@code count} tokens from {@code first} on with those at {@code from}. */
     void copyFrom(FloatBuffer in, int from, int first, int count) {
         for (int token = 0; token < count; token++) {

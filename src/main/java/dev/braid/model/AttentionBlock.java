@@ -126,7 +126,7 @@ final class AttentionBlock {
             return hidden;
         }
         Matrix normed = stream.normed().rows(0, hidden.rows());
-        workspace.kernels().layerNorm(normed, hidden, norm);
+        workspace.kernels().norm(normed, hidden, norm);
         return normed;
     }
 
@@ -156,7 +156,7 @@ final class AttentionBlock {
             kernels.linearAdd(residual, context, output);
         }
         if (!normFirst) {
-            kernels.layerNorm(residual, residual, norm);
+            kernels.norm(residual, residual, norm);
         }
     }
 

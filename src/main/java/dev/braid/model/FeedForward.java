@@ -53,13 +53,13 @@ final class FeedForward {
         Matrix in = residual;
         if (normFirst) {
             in = normed.rows(0, residual.rows());
-            kernels.layerNorm(in, residual, norm);
+            kernels.norm(in, residual, norm);
         }
         Matrix intermediate = workspace.intermediate(linear1.outputs()).rows(0, in.rows());
         kernels.linear(intermediate, in, linear1, activation);
         kernels.linearAdd(residual, intermediate, linear2);
         if (!normFirst) {
-            kernels.layerNorm(residual, residual, norm);
+            kernels.norm(residual, residual, norm);
         }
     }
 

@@ -78,7 +78,7 @@ final class Projector {
             workspace.kernels().addRows(tokens, embeddings, token -> one ? 0 : block.position(token), block.tokens());
         }
         if (norm != null) {
-            workspace.kernels().layerNorm(tokens, tokens, norm);
+            workspace.kernels().norm(tokens, tokens, norm);
         }
         return tokens;
     }

@@ -11,7 +11,7 @@ record TokenNorm(int stream, Norm norm) implements Step {
         TokenStream tokens = workspace.stream(stream);
         for (Block block : tokens.blocks()) {
             Matrix hidden = tokens.hidden(block);
-            workspace.kernels().layerNorm(hidden, hidden, norm);
+            workspace.kernels().norm(hidden, hidden, norm);
         }
     }
 }

@@ -54,11 +54,48 @@ class AttentionTest {
     void attentionEqualsTheReference(KernelLibrary library, int queries, int keys, int heads, int headSize) {
         Row row = row(queries, keys, heads * headSize);
         Result result = attend(library, List.of(row), heads).get(0);
-        double[][] expected = ScalarReference.attention(row.query(), row.key(), row.value(), heads);
-        for (int q = 0; q < queries; q++) {
+        assertClose(result.context(), ScalarReference.attention(row.query(), row.key(), row.value(), heads));
+    }
+
+    static Stream<Arguments> groupedSizes() {
+        // Queries, keys, query heads, heads of keys and values, head size.
+        int[][] sizes = {
+            {1, 1, 2, 1, 2},
+            {7, 13, 6, 2, 5},
+            {3, 3, 8, 2, 32},
+            {1, 261, 12, 4, 64},
+            {87, 261, 12, 4, 64},
+            {300, 300, 8, 1, 8}
+        };
+        return libraries()
+                .flatMap(library -> Stream.of(sizes)
+                        .map(size -> Arguments.of(library, size[0], size[1], size[2], size[3], size[4])));
+    }
+
+    @ParameterizedTest(name = "{0} {1} queries, {2} keys, {3} heads that read {4} of {5}")
+    @MethodSource("groupedSizes")
+    void groupedAttentionEqualsTheReference(
+            KernelLibrary library, int queries, int keys, int heads, int keyHeads, int headSize) {
+        Row row = new Row(
+                normal(queries, heads * headSize),
+                normal(keys, keyHeads * headSize),
+                normal(keys, keyHeads * headSize));
+        Result result = attend(library, List.of(row, row), heads).get(1);
+        assertClose(result.context(), ScalarReference.attention(row.query(), row.key(), row.value(), heads));
+    }
+
+    @Test
+    void aGroupedRowHasTheSameBitsInEveryBatch() {
+        sameBits(Arrays.stream(lengths())
+                .mapToObj(length -> new Row(normal(length, 96), normal(length, 32), normal(length, 32)))
+                .toList());
+    }
+
+    private static void assertClose(float[][] got, double[][] expected) {
+        for (int q = 0; q < expected.length; q++) {
             for (int c = 0; c < expected[q].length; c++) {
                 double limit = TOLERANCE * Math.max(1, Math.abs(expected[q][c]));
-                assertThat((double) result.context()[q][c]).isCloseTo(expected[q][c], within(limit));
+                assertThat((double) got[q][c]).isCloseTo(expected[q][c], within(limit));
             }
         }
     }
@@ -171,6 +208,7 @@ class AttentionTest {
     /** The rows side by side, queries, keys and values in columns of one matrix with guards between and around them. */
     private static List<Result> attend(KernelLibrary library, List<Row> rows, int heads) {
         int width = rows.get(0).query()[0].length;
+        int keyWidth = rows.get(0).key()[0].length;
         int[] firstQueries = offsets(rows.stream().mapToInt(row -> row.query().length));
         int[] firstKeys = offsets(rows.stream().mapToInt(row -> row.key().length));
         int queries = firstQueries[rows.size()];
@@ -185,8 +223,8 @@ class AttentionTest {
                 Matrix scratch = guarded(1, Math.toIntExact(Kernels.attentionScratch(width, heads, longest)));
                 Kernels kernels = library.open()) {
             Matrix query = operands.rows(1, queries).columns(1, width);
-            Matrix key = operands.rows(1, keys).columns(1 + width, width);
-            Matrix value = operands.rows(1, keys).columns(2 + 2 * width, width);
+            Matrix key = operands.rows(1, keys).columns(1 + width, keyWidth);
+            Matrix value = operands.rows(1, keys).columns(2 + 2 * width, keyWidth);
             for (int r = 0; r < rows.size(); r++) {
                 fill(query, firstQueries[r], rows.get(r).query());
                 fill(key, firstKeys[r], rows.get(r).key());

@@ -28,7 +28,7 @@ class FloatMathTest {
     }
 
     @Test
-    void bothKindsOfGeluAreThoseOfDouble() {
+    void bothKindsOfGeluAndSiluAreThoseOfDouble() {
         for (int i = -60_000; i <= 60_000; i++) {
             float x = i / 2000f;
             double limit = 5e-7 * Math.max(1, Math.abs(x));
@@ -38,6 +38,9 @@ class FloatMathTest {
             assertThat((double) FloatMath.geluTanh(x))
                     .as("geluTanh(%s)", x)
                     .isCloseTo(ScalarReference.activate(x, Activation.GELU_TANH), within(limit));
+            assertThat((double) FloatMath.silu(x))
+                    .as("silu(%s)", x)
+                    .isCloseTo(ScalarReference.activate(x, Activation.SILU), within(limit));
         }
     }
 }

@@ -131,11 +131,77 @@ class KernelParityTest {
         fill(inPlace.matrix, x);
         try (Kernels kernels = open(library)) {
             Norm norm = new Norm(dense(scale), dense(shift), 1e-5f);
-            kernels.layerNorm(out.matrix, dense(x), norm);
-            kernels.layerNorm(inPlace.matrix, inPlace.matrix, norm);
+            kernels.norm(out.matrix, dense(x), norm);
+            kernels.norm(inPlace.matrix, inPlace.matrix, norm);
         }
         out.assertHolds(expected);
         inPlace.assertHolds(expected);
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}]")
+    @MethodSource("normSizes")
+    void rmsNormEqualsTheReferenceAlsoInPlace(KernelLibrary library, int rows, int columns) {
+        double[][] x = normal(rows, columns, 3);
+        for (double[] row : x) {
+            Arrays.setAll(row, c -> (float) (row[c] + 2)); // a mean that an RMSNorm keeps
+        }
+        double[][] scale = normal(1, columns, 1);
+        double[][] expected = ScalarReference.rmsNorm(x, scale[0], 0.5);
+        Window out = new Window(rows, columns, 0);
+        Window inPlace = new Window(rows, columns, 0);
+        fill(inPlace.matrix, x);
+        try (Kernels kernels = open(library)) {
+            Norm norm = new Norm(dense(scale), null, 0.5f);
+            kernels.norm(out.matrix, dense(x), norm);
+            kernels.norm(inPlace.matrix, inPlace.matrix, norm);
+            // The same sizes and epsilon: another primitive all the same.
+            kernels.norm(inPlace.matrix, dense(x), new Norm(dense(scale), dense(scale), 0.5f));
+            kernels.norm(inPlace.matrix, dense(x), norm);
+        }
+        out.assertHolds(expected);
+        inPlace.assertHolds(expected);
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}]")
+    @MethodSource("normSizes")
+    void multiplyEqualsTheReference(KernelLibrary library, int rows, int columns) {
+        double[][] a = normal(rows, columns, 1);
+        double[][] b = normal(rows, columns, 1);
+        Window product = new Window(a);
+        try (Kernels kernels = open(library)) {
+            kernels.add(new Window(a).matrix, window(b)); // the same sizes: another primitive all the same
+            kernels.multiply(product.matrix, window(b));
+        }
+        product.assertHolds(ScalarReference.multiply(a, b));
+    }
+
+    static Stream<Arguments> rotationSizes() {
+        int[][] sizes = {{1, 1, 2}, {3, 5, 6}, {81, 8, 32}, {17, 12, 64}};
+        return libraries()
+                .flatMap(library -> Stream.of(sizes).map(size -> Arguments.of(library, size[0], size[1], size[2])));
+    }
+
+    @ParameterizedTest(name = "{0} {1} tokens of {2} heads of {3}")
+    @MethodSource("rotationSizes")
+    void rotationEqualsTheReferenceAndLeavesFurtherRows(KernelLibrary library, int rows, int heads, int headSize) {
+        double[][] x = normal(rows + 2, heads * headSize, 1);
+        int[] positions = random.ints(rows, 0, 40).toArray();
+        double[][] angles = new double[40][headSize];
+        for (int position = 0; position < angles.length; position++) {
+            for (int i = 0; i < headSize / 2; i++) {
+                double angle = position * Math.pow(100, -2.0 * i / headSize);
+                angles[position][i] = (float) Math.cos(angle);
+                angles[position][headSize / 2 + i] = (float) Math.sin(angle);
+            }
+        }
+        Window tokens = new Window(x);
+        try (Kernels kernels = open(library)) {
+            kernels.rotate(tokens.matrix, window(angles), i -> positions[i], rows);
+        }
+        for (int row = 0; row < rows; row++) {
+            x[row] = ScalarReference.rotate(x[row], headSize, false, 100, positions[row]);
+        }
+        tokens.assertHolds(x);
     }
 
     @ParameterizedTest(name = "{0} [{1}, {2}]")

@@ -39,7 +39,7 @@ class OneDnnObjectsTest {
             kernels.bindThread();
             kernels.linear(y, x, packed, Activation.GELU);
             kernels.linearAdd(y, x, packed);
-            kernels.layerNorm(y, y, new Norm(vector, vector, 1e-5f));
+            kernels.norm(y, y, new Norm(vector, vector, 1e-5f));
             kernels.add(y, x);
             AttentionRows rows = new AttentionRows(2, row -> 8 * row, row -> 8 * row);
             try (Matrix scratch = Matrix.allocate(1, (int) Kernels.attentionScratch(32, 2, 16))) {
