@@ -1,4 +1,4 @@
-"""The project's own model kind in PyTorch, with torch's encoder layer or the seed's own. Start at `FusionModule`.
+"""The project's own model kind in PyTorch, with torch's encoder layer or another. Start at `FusionModule`.
 
 Dimension letters: P rows, S tokens of a row, M tokens of one modality, D hidden size.
 """
@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
+from transformers import EuroBertConfig, EuroBertModel
 
+from fusion_layers import ACTIVATIONS, Layer, LayerStack, PositionalEncoding, build_norm, split_heads
 from golden_case import FusionCase
 from reference import Reference, Run
 
+#: EuroBERT's table of words, beside which its tokens enter.
+UNUSED = ("transformer_encoder.embed_tokens.weight",)
+
 #: The seed module names its extractors after these words; any other modality uses its own name.
 EXTRACTOR_WORDS = {"text": "textual"}
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "gelu": F.gelu,
-    "gelu_new": partial(F.gelu, approximate="tanh"),
-}
 
 
 class Extractor(nn.Module):
@@ -123,7 +119,11 @@ class FusionModule(Reference):
             tables = {m.name: nn.Embedding(m.positions, hidden_size) for m in case.modalities}
             self.position_embeddings = nn.ModuleDict(tables)
         if case.embedding_norm:
-            self.embedding_layer_norm = nn.LayerNorm(hidden_size, case.layer_norm_eps)
+            self.embedding_layer_norm = build_norm(case)
+        if case.row_positions == "concatenated":
+            self.row_positions = nn.Embedding(case.max_positions, hidden_size)
+        elif case.row_positions:
+            self.sinusoids = PositionalEncoding(hidden_size, case.max_positions)
         if case.pooling == "pooler":
             self.pooler = Pooler(hidden_size)
 
@@ -132,7 +132,17 @@ class FusionModule(Reference):
         encoder = self.transformer_encoder
         return [encoder] if isinstance(encoder, SeedLayer) else list(cast(nn.ModuleList, encoder.layers))
 
-    def tokens(self, features: list[Tensor]) -> Tensor:
+    def positions(self, features: list[Tensor], keep: list[Tensor] | None) -> Tensor:
+        """Counts the tokens [P, S] of each row; in a padded batch as if the row stood alone, masked tokens counted too."""
+        rows = len(features[0])
+        counted = [torch.zeros(rows, 1, dtype=torch.long)] if self.leading else []
+        first = torch.full((rows, 1), self.leading)
+        for modality, x in zip(self.case.modalities, features, strict=True):
+            counted.append(first + torch.arange(x.shape[1]))
+            first = first + (x.shape[1] if keep is None else torch.tensor(modality.lengths)[:, None])
+        return torch.cat(counted, dim=1)
+
+    def tokens(self, features: list[Tensor], keep: list[Tensor] | None = None) -> Tensor:
         """Embeds the features, each [P, M, feature size], and concatenates them behind CLS to [P, S, D]."""
         case = self.fusion
         parts = [self.cls_token.expand(len(features[0]), 1, -1)] if case.cls_token else []
@@ -143,37 +153,56 @@ class FusionModule(Reference):
                 x = x + self.modality_embeddings.weight[i]
             if case.position_embeddings:
                 x = x + self.position_embeddings[modality.name](torch.arange(x.shape[1]))
+            if case.row_positions == "sinusoidal":
+                x = x + self.sinusoids(torch.arange(x.shape[1]))
             parts.append(x)
         tokens = torch.cat(parts, dim=1)
+        if "concatenated" in case.row_positions:
+            table = self.row_positions if case.row_positions == "concatenated" else self.sinusoids
+            tokens = tokens + table(self.positions(features, keep).clamp_max(case.max_positions - 1))
         return self.embedding_layer_norm(tokens) if case.embedding_norm else tokens
 
     def run(self, features: list[Tensor], keep: list[Tensor] | None = None) -> Run:
         padding = None if keep is None else ~self.with_leading(keep)
-        tokens = x = self.tokens(features)
+        tokens = x = self.tokens(features, keep)
+        if self.fusion.eurobert:
+            return self.run_eurobert(tokens, padding, self.positions(features, keep))
         outputs, attention = [], []
         for layer in self.layers:
-            attention.append(attention_weights(layer, x, padding))
-            x = layer(x, src_key_padding_mask=padding)
+            if isinstance(layer, Layer):
+                x, weights = layer(x, padding, self.positions(features, keep))
+            else:
+                weights = attention_weights(layer, x, padding)
+                x = layer(x, src_key_padding_mask=padding)
+            attention.append(weights)
             outputs.append(x)
         encoder = self.transformer_encoder
         if isinstance(encoder, nn.TransformerEncoder):
             x = x if encoder.norm is None else encoder.norm(x)
             assert torch.equal(x, encoder(tokens, src_key_padding_mask=padding))
+        elif isinstance(encoder, LayerStack) and encoder.norm is not None:
+            x = encoder.norm(x)
         return Run(outputs, x, attention, self.pooler(x) if self.fusion.pooling == "pooler" else None)
+
+    def run_eurobert(self, tokens: Tensor, padding: Tensor | None, positions: Tensor) -> Run:
+        outputs: list[Tensor] = []
+        encoder = cast(EuroBertModel, self.transformer_encoder)
+        hooks = [layer.register_forward_hook(lambda _, __, x: outputs.append(x)) for layer in encoder.layers]
+        mask = None if padding is None else (~padding).long()
+        run = encoder(inputs_embeds=tokens, attention_mask=mask, position_ids=positions, output_attentions=True)
+        for hook in hooks:
+            hook.remove()
+        assert torch.equal(run.last_hidden_state, encoder.norm(outputs[-1]))
+        return Run(outputs, run.last_hidden_state, list(run.attentions))
 
     def save(self, directory: Path, weights: dict[str, Tensor]) -> None:
         (directory / "config.json").write_text(json.dumps(config(self.fusion), indent=2) + "\n", encoding="utf-8")
-        named = {stored_name(self.fusion, name): tensor for name, tensor in weights.items()}
+        named = {stored_name(self.fusion, name): tensor for name, tensor in weights.items() if name not in UNUSED}
         save_file(named, directory / "model.safetensors", metadata={"format": "pt"})
 
 
 def extractor_name(modality: str) -> str:
     return f"{EXTRACTOR_WORDS.get(modality, modality)}_extractor"
-
-
-def split_heads(x: Tensor, heads: int) -> Tensor:
-    """Maps [P, S, D] to [P, heads, S, D / heads]."""
-    return x.reshape(*x.shape[:-1], heads, -1).transpose(-3, -2)
 
 
 def attention_weights(layer: nn.Module, x: Tensor, padding: Tensor | None) -> Tensor:
@@ -190,6 +219,10 @@ def build_encoder(case: FusionCase) -> nn.Module:
     if case.own_layer:
         own = [SeedLayer(case.hidden_size, case.heads, case.layer_norm_eps) for _ in range(case.layers)]
         return own[0] if case.single_layer else SeedEncoder(own)
+    if case.eurobert:
+        return build_eurobert(case)
+    if case.gated or case.rotary or case.key_value_heads or case.norm_type != "layer_norm":
+        return LayerStack(case)
     layer = nn.TransformerEncoderLayer(
         case.hidden_size,
         case.heads,
@@ -202,6 +235,29 @@ def build_encoder(case: FusionCase) -> nn.Module:
     )
     final = nn.LayerNorm(case.hidden_size, case.layer_norm_eps, bias=case.layer_bias) if case.final_norm else None
     return nn.TransformerEncoder(layer, case.layers, norm=final, enable_nested_tensor=False)
+
+
+def build_eurobert(case: FusionCase) -> nn.Module:
+    config = EuroBertConfig(
+        vocab_size=3,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=1,
+        mask_token_id=2,
+        hidden_size=case.hidden_size,
+        num_hidden_layers=case.layers,
+        num_attention_heads=case.heads,
+        num_key_value_heads=case.key_value_heads or case.heads,
+        head_dim=case.hidden_size // case.heads,
+        intermediate_size=case.intermediate_size,
+        hidden_act=case.hidden_act,
+        rms_norm_eps=case.layer_norm_eps,
+        rope_parameters={"rope_type": "default", "rope_theta": case.rope_theta},
+        attention_bias=case.layer_bias,
+        mlp_bias=case.layer_bias,
+    )
+    config._attn_implementation = "eager"
+    return EuroBertModel(config)
 
 
 def config(case: FusionCase) -> dict[str, Any]:
@@ -225,6 +281,16 @@ def config(case: FusionCase) -> dict[str, Any]:
         "embedding_layer_norm": case.embedding_norm,
     }
     keys |= {key: True for key, value in flags.items() if value}
+    values = {
+        "norm_type": case.norm_type if case.norm_type != "layer_norm" else None,
+        "gated_feed_forward": case.gated or None,
+        "num_key_value_heads": case.key_value_heads or None,
+        "rotary_embeddings": case.rotary or None,
+        "rope_theta": case.rope_theta if case.rope_theta != 10000.0 else None,
+        "position_embeddings": case.row_positions or None,
+        "max_position_embeddings": case.max_positions if case.row_positions != "concatenated" else None,
+    }
+    keys |= {key: value for key, value in values.items() if value}
     if case.own_layer:
         keys["attention_output_projection"] = False
     if case.tensor_prefixes:
@@ -233,6 +299,6 @@ def config(case: FusionCase) -> dict[str, Any]:
 
 
 def stored_name(case: FusionCase, name: str) -> str:
-    for old, new in case.renames:
+    for old, new in (("row_positions.", "position_embeddings."), *case.renames):
         name = name.replace(old, new)
     return name

@@ -28,10 +28,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers.utils.logging import disable_progress_bar
 
 from fusion_cases import FUSION_CASES
-from fusion_module import FusionModule, split_heads
+from fusion_layers import split_heads
+from fusion_module import FusionModule
 from golden_case import Case, FusionCase
 from huggingface import HuggingFaceCase, huggingface_reference
 from huggingface_cases import HUGGINGFACE_CASES
+from later_cases import LATER_CASES
 from reference import Reference, error, run_alone, run_batch
 from seed_cases import SEED_CASES
 from stream_cases import STREAM_CASES
@@ -45,7 +47,14 @@ GOLDEN = Path(__file__).resolve().parents[1] / "resources" / "golden"
 #: between its unpadded and padded ones. A quarter of the 2e-5 that the parity tests allow Braid.
 TOLERANCE = 5e-6
 
-CASES: tuple[Case, ...] = (*SEED_CASES, *FUSION_CASES, *HUGGINGFACE_CASES, *TORCHMULTIMODAL_CASES, *STREAM_CASES)
+CASES: tuple[Case, ...] = (
+    *SEED_CASES,
+    *FUSION_CASES,
+    *LATER_CASES,
+    *HUGGINGFACE_CASES,
+    *TORCHMULTIMODAL_CASES,
+    *STREAM_CASES,
+)
 
 
 def reference_of(case: Case) -> Reference:

@@ -94,6 +94,20 @@ class FusionCase(Case):
     #: False leaves out every bias of the encoder layers, and the final norm's.
     layer_bias: bool = True
     norm_first: bool = False
+    norm_type: str = "layer_norm"
+    #: True multiplies the activated first Linear with another one.
+    gated: bool = False
+    #: Heads of keys and values; 0 for as many as heads.
+    key_value_heads: int = 0
+    #: Pairs that are rotated: `half`, `interleaved`, or none.
+    rotary: str = ""
+    rope_theta: float = 10000.0
+    #: True takes EuroBERT's layers, a bidirectional Llama, in place of torch's.
+    eurobert: bool = False
+    #: `concatenated`, `sinusoidal` or `sinusoidal_concatenated`, in place of tables of the modalities.
+    row_positions: str = ""
+    #: Rows of the table of `concatenated`, or `max_position_embeddings`.
+    max_positions: int = 0
     final_norm: bool = False
     cls_token: bool = False
     modality_embeddings: bool = False

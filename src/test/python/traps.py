@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion_layers import GroupedAttention, Layer, Rotation
 from reference import Reference, error, pool, run_alone, run_batch
 
 Change = Callable[[Reference], None]
@@ -23,7 +25,7 @@ LEAST_GELU_ERROR = 1e-4
 
 def parameters(module: nn.Module, patterns: tuple[str, ...]) -> list[Tensor]:
     """Returns the parameters whose names hold the first of the patterns that any name holds."""
-    named = list(module.named_parameters())
+    named = [*module.named_parameters(), *module.named_buffers()]
     for pattern in patterns:
         found: list[Tensor] = [tensor for name, tensor in named if re.search(pattern, name)]
         if found:
@@ -93,8 +95,69 @@ def other_norm_order(module: Reference) -> None:
 
 def usual_epsilon(module: Reference) -> None:
     for part in module.modules():
-        if isinstance(part, nn.LayerNorm):
+        if isinstance(part, (nn.LayerNorm, nn.RMSNorm)):
             part.eps = 1e-12
+
+
+def subtract_mean(module: Reference) -> None:
+    """Makes every RMSNorm subtract the mean, as a LayerNorm does."""
+    for part in module.modules():
+        if isinstance(part, nn.RMSNorm):
+            part.register_forward_pre_hook(lambda _, inputs: (inputs[0] - inputs[0].mean(dim=-1, keepdim=True),))
+
+
+def swap_gate_and_up(module: Reference) -> None:
+    for part in module.modules():
+        if isinstance(part, Layer):
+            part.linear1, part.linear3 = cast(nn.Linear, part.linear3), part.linear1
+
+
+def forget_gate(module: Reference) -> None:
+    for part in module.modules():
+        if isinstance(part, Layer):
+            part.linear3 = None
+
+
+def rotate_otherwise(change: Callable[[Rotation], None]) -> Change:
+    def change_all(module: Reference) -> None:
+        for part in module.modules():
+            if isinstance(part, Rotation):
+                change(part)
+
+    return change_all
+
+
+def forget_rotation(module: Reference) -> None:
+    for part in module.modules():
+        if isinstance(part, GroupedAttention):
+            part.rotation = None
+
+
+def other_pairs(rotation: Rotation) -> None:
+    rotation.pairs = "half" if rotation.pairs == "interleaved" else "interleaved"
+
+
+def usual_theta(rotation: Rotation) -> None:
+    rotation.theta = 10000.0
+
+
+def reorder_key_heads(module: Reference) -> None:
+    """Deals the heads of keys and values to the query heads in turn."""
+    for part in module.modules():
+        if isinstance(part, GroupedAttention):
+            by_head = part.query_proj.weight.clone().unflatten(0, (part.heads, -1))
+            order = torch.arange(part.heads).unflatten(0, (part.key_heads, -1)).T.flatten()
+            part.query_proj.weight.copy_(by_head[order].flatten(0, 1))
+
+
+def count_per_modality(module: Reference) -> None:
+    """Begins every modality at position 0."""
+
+    def positions(features: list[Tensor], keep: list[Tensor] | None) -> Tensor:
+        counted = [torch.arange(x.shape[1]) for x in features]
+        return torch.cat([torch.arange(module.leading), *counted]).expand(len(features[0]), -1)
+
+    module.positions = positions
 
 
 class NormBehindFirst(nn.Module):
@@ -123,7 +186,7 @@ def add_to_cls(patterns: tuple[str, ...]) -> Change:
 
 #: Where the model kinds keep the same things; the first pattern that finds a tensor counts.
 CLS = (r"^cls_token$", r"multimodal_model\.cls_token", r"mm_encoder\.cls_token")
-POSITIONS = (r"^position_embeddings", r"text_embeddings\.position_embeddings", r"\bembeddings\.position_embeddings")
+POSITIONS = (r"^position_embeddings", r"^row_positions", r"^sinusoids", r"text_embeddings\.position_embeddings", r"\bembeddings\.position_embeddings")
 MODALITIES = (r"^modality_embeddings", r"\bembeddings\.token_type")
 TEXT_TYPES = (r"text_embeddings\.token_type", r"\bembeddings\.token_type")
 VISUAL_POSITIONS = (r"visual_position_embeddings",)
@@ -136,6 +199,14 @@ CHANGES: dict[str, Change] = {
     "the other GELU": other_gelu,
     "the other norm order": other_norm_order,
     "epsilon 1e-12": usual_epsilon,
+    "mean subtracted": subtract_mean,
+    "gate and up swapped": swap_gate_and_up,
+    "gate forgotten": forget_gate,
+    "rotation forgotten": forget_rotation,
+    "the other rotary pairs": rotate_otherwise(other_pairs),
+    "theta 10000": rotate_otherwise(usual_theta),
+    "key heads in another order": reorder_key_heads,
+    "positions counted per modality": count_per_modality,
     "CLS token forgotten": zero(CLS),
     "learned tokens forgotten": zero((r"^\w+_tokens$",)),
     "modality rows forgotten": zero(MODALITIES),

@@ -48,7 +48,9 @@ public final class Batch {
         this.maxTokens = maxTokens;
         this.blocks = List.copyOf(blocks);
         this.full = full;
-        this.streams = streams.stream().map(this::packed).toList();
+        this.streams = streams.stream()
+                .map(groups -> new PackedTokens(this, groups, maxTokens))
+                .toList();
         this.learned = this.streams.stream().mapToInt(PackedTokens::learned).sum();
         this.streamOf = new PackedTokens[modalities];
         for (PackedTokens stream : this.streams) {
@@ -66,7 +68,7 @@ public final class Batch {
 
     /** The packed tokens of groups of this batch, in the order of a stream that joins some of its streams. */
     public PackedTokens packed(List<TokenGroup> groups) {
-        return new PackedTokens(this, groups);
+        return new PackedTokens(this, groups, 0);
     }
 
     /** A row may lack all modalities but one. */
@@ -75,8 +77,9 @@ public final class Batch {
     }
 
     /** Bytes of Java heap that a batch of these sizes takes. */
-    public static long heapBytes(int modalities, int learned, int maxTokens) {
-        return modalities * (1 + 2L * mostRows(learned, maxTokens)) * Integer.BYTES;
+    public static long heapBytes(int streams, int modalities, int learned, int maxTokens) {
+        long positions = (long) streams * maxTokens;
+        return (positions + modalities * (1 + 2L * mostRows(learned, maxTokens))) * Integer.BYTES;
     }
 
     /** Whether a row can still be added whose modalities have so many tokens together. */
@@ -116,6 +119,7 @@ public final class Batch {
                 repeatedTokens[m] += repeated.tokens();
             }
         }
+        streams.forEach(stream -> stream.countPositions(byModality));
         rows++;
         return true;
     }

@@ -11,6 +11,11 @@ public interface FeatureSequence {
         return token;
     }
 
+    /** How many tokens the sequence had as it was extracted, masked ones too: the positions before the next modality's. */
+    default int positions() {
+        return tokens();
+    }
+
     /** Puts {@code count * featureSize} floats to {@code out}, the tokens from {@code first} on, token after token. */
     void copyTo(PieceCopy out, int first, int count);
 }

@@ -5,8 +5,9 @@ package dev.braid.batch;
  *
  * @param stored the sequence
  * @param tokens how many of its tokens are kept, at least one
+ * @param positions the sequence's length as it would have been extracted without what is cut off
  */
-public record FirstTokens(FeatureSequence stored, int tokens) implements FeatureSequence {
+public record FirstTokens(FeatureSequence stored, int tokens, int positions) implements FeatureSequence {
 
     @Override
     public int position(int token) {

@@ -27,6 +27,11 @@ public final class KeptTokens implements FeatureSequence {
         return stored.position(kept[token]);
     }
 
+    @Override
+    public int positions() {
+        return stored.positions();
+    }
+
     /** Copies each run of neighbours in one piece. */
     @Override
     public void copyTo(PieceCopy out, int first, int count) {

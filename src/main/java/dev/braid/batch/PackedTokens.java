@@ -10,8 +10,12 @@ public final class PackedTokens {
     private final Batch batch;
     private final List<TokenGroup> groups;
     private final int learned;
+    /** Of each token its position in its row. */
+    private final int[] positions;
 
-    PackedTokens(Batch batch, List<TokenGroup> groups) {
+    /** @param mostPositions the most tokens whose positions are counted: 0 in a stream that is joined of others */
+    PackedTokens(Batch batch, List<TokenGroup> groups, int mostPositions) {
+        this.positions = new int[mostPositions];
         this.batch = batch;
         this.groups = List.copyOf(groups);
         this.learned = groups.stream().mapToInt(TokenGroup::learned).sum();
@@ -43,6 +47,28 @@ public final class PackedTokens {
             first += group.isLearned() ? 0 : batch.firstOfModality(row, group.modality());
         }
         return first;
+    }
+
+    /** The row that follows the others has these sequences. */
+    void countPositions(List<FeatureSequence> byModality) {
+        int token = tokens();
+        int first = 0;
+        for (TokenGroup group : groups) {
+            FeatureSequence sequence = group.isLearned() ? null : byModality.get(group.modality());
+            int count = sequence == null ? group.learned() : sequence.tokens();
+            for (int t = 0; t < count; t++) {
+                positions[token++] = first + (sequence == null ? t : sequence.position(t));
+            }
+            first += sequence == null ? count : sequence.positions();
+        }
+    }
+
+    /**
+     * The position of a token in its row: learned tokens come first, then each modality as it was extracted, tokens that are not
+     * kept too. Only in a stream that is not joined of others.
+     */
+    public int position(int token) {
+        return positions[token];
     }
 
     /** A row's tokens. */

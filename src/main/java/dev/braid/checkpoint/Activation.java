@@ -1,13 +1,15 @@
 package dev.braid.checkpoint;
 
-/** The activation between the two Linears of a feed-forward; its {@code configName} is the value of {@code hidden_act}. */
+/** The activation between the Linears of a feed-forward; its {@code configName} is the value of {@code hidden_act}. */
 public enum Activation {
     /** max(0, x). */
     RELU("relu"),
     /** x * (1 + erf(x / sqrt 2)) / 2, torch's default form. */
     GELU("gelu"),
     /** x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2, the tanh approximation. */
-    GELU_NEW("gelu_new");
+    GELU_NEW("gelu_new"),
+    /** x / (1 + e^-x). */
+    SILU("silu");
 
     private final String configName;
 

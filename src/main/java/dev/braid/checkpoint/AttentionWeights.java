@@ -11,8 +11,8 @@ import java.util.stream.Stream;
  * self-attention).
  *
  * @param query [D, D]
- * @param key [D, K]
- * @param value [D, K]
+ * @param key [G, K]
+ * @param value [G, K]
  * @param output [D, D], or null in a model without attention output projection
  * @param norm before attention in a pre-norm model, else after its residual
  */

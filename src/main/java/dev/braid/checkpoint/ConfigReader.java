@@ -31,9 +31,9 @@ import java.util.stream.Stream;
 final class ConfigReader {
     private static final String MODEL_TYPE = "fusion_encoder";
 
-    /** The parts that a config may speak of. */
+    /** The parts that a config has a flag for. */
     private static final List<OptionalPart> PART_KEYS = Arrays.stream(OptionalPart.values())
-            .filter(part -> part != OptionalPart.QKV_BIAS)
+            .filter(part -> part != OptionalPart.QKV_BIAS && !part.configName().equals(PositionKeys.EMBEDDINGS))
             .toList();
 
     private static final Set<String> KEYS = Stream.of(
@@ -44,10 +44,16 @@ final class ConfigReader {
                             "hidden_size",
                             "num_hidden_layers",
                             "num_attention_heads",
+                            "num_key_value_heads",
                             "intermediate_size",
                             "hidden_act",
                             "norm_first",
+                            "norm_type",
+                            PositionKeys.EMBEDDINGS,
                             "layer_norm_eps",
+                            "rotary_embeddings",
+                            "rope_theta",
+                            "max_position_embeddings",
                             "pooling",
                             "tensor_prefixes"),
                     TopologyReader.KEYS.stream())
@@ -107,11 +113,27 @@ final class ConfigReader {
 
     private static void checkHeads(WrittenConfig config, List<String> problems) {
         Integer hiddenSize = config.hiddenSize();
-        Integer heads = config.heads();
+        Integer heads = config.layer().heads();
+        Integer keyValueHeads = config.layer().keyValueHeads();
+        if (heads != null && keyValueHeads != null && heads % keyValueHeads != 0) {
+            problems.add("Cannot read 'num_key_value_heads' in config.json: expected a divisor of " + heads
+                    + " (num_attention_heads), got " + keyValueHeads);
+        }
         if (hiddenSize != null && heads != null && hiddenSize % heads != 0) {
             String path = config.model() == null ? "" : config.model().path();
             problems.add("Cannot read '" + path + "hidden_size' in config.json: expected a multiple of " + heads + " ("
                     + path + "num_attention_heads), got " + hiddenSize);
+        } else if (hiddenSize != null
+                && heads != null
+                && config.positions().rotary() != null
+                && hiddenSize / heads % 2 != 0) {
+            problems.add("Cannot use 'rotary_embeddings' in config.json: expected heads of an even size, got "
+                    + hiddenSize / heads + " (hidden_size / num_attention_heads)");
+        }
+        if (hiddenSize != null && config.positions().embeddings().areSinusoids() && hiddenSize % 2 != 0) {
+            problems.add(
+                    "Cannot use 'position_embeddings' in config.json: expected an even hidden_size (a sine and a cosine"
+                            + " per frequency), got " + hiddenSize);
         }
     }
 
@@ -134,6 +156,7 @@ final class ConfigReader {
         root.checkKeys(KEYS);
         List<ModalityConfig> modalities = modalities();
         Integer hiddenSize = root.size("hidden_size");
+        PositionConfig positions = new PositionKeys(root).read();
         boolean hasStreams = TopologyReader.isWritten(root);
         WrittenConfig.Topology topology =
                 hasStreams ? TopologyReader.read(root, modalities, hiddenSize, problems) : null;
@@ -142,18 +165,22 @@ final class ConfigReader {
                 hasStreams && topology == null ? null : modalities,
                 hiddenSize,
                 hasStreams ? null : root.size("num_hidden_layers"),
-                hasStreams ? null : root.size("num_attention_heads"),
-                root.has("intermediate_size") && !hasStreams ? root.size("intermediate_size") : null,
-                root.choice("hidden_act", null, choices(Activation.values(), Activation::configName)),
-                root.flag("norm_first", null),
-                root.positive("layer_norm_eps"),
-                parts(),
+                new WrittenLayer(
+                        hasStreams ? null : root.size("num_attention_heads"),
+                        root.has("num_key_value_heads") && !hasStreams ? root.size("num_key_value_heads") : null,
+                        root.has("intermediate_size") && !hasStreams ? root.size("intermediate_size") : null,
+                        root.choice("hidden_act", null, choices(Activation.values(), Activation::configName)),
+                        root.flag("norm_first", null),
+                        root.choice("norm_type", null, choices(NormType.values(), NormType::configName)),
+                        root.positive("layer_norm_eps")),
+                positions,
+                parts(positions.embeddings()),
                 root.choice("pooling", null, choices(Pooling.values(), Pooling::configName)),
                 tensorPrefixes(modalities),
                 topology));
     }
 
-    private Map<OptionalPart, Boolean> parts() {
+    private Map<OptionalPart, Boolean> parts(PositionEmbeddings positions) {
         Map<OptionalPart, Boolean> parts = new EnumMap<>(OptionalPart.class);
         for (OptionalPart part : PART_KEYS) {
             Boolean has = root.flag(part.configName(), null);
@@ -161,10 +188,15 @@ final class ConfigReader {
                 parts.put(part, has);
             }
         }
+        if (root.has(PositionKeys.EMBEDDINGS)) {
+            parts.put(OptionalPart.POSITION_EMBEDDINGS, positions == PositionEmbeddings.LEARNED);
+            parts.put(OptionalPart.CONCATENATED_POSITION_EMBEDDINGS, positions == PositionEmbeddings.CONCATENATED);
+        }
         return parts;
     }
 
-    private static <T> Map<String, T> choices(T[] values, Function<T, String> spelling) {
+    /** Values by their spelling. */
+    static <T> Map<String, T> choices(T[] values, Function<T, String> spelling) {
         Map<String, T> choices = new LinkedHashMap<>();
         for (T value : values) {
             choices.put(spelling.apply(value), value);

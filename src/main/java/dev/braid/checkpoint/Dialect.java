@@ -32,6 +32,13 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
             LayerNames.SELF_ATTENTION,
             ModelNames.usual("norm.*"),
             LayerKind.TORCH);
+    static final Dialect LLAMA = new Dialect(
+            "Llama layers (q_proj, k_proj, v_proj, o_proj)",
+            false,
+            "layers.",
+            LayerNames.LLAMA,
+            ModelNames.usual("norm.*"),
+            LayerKind.LLAMA);
     static final Dialect TORCH_DECODER = new Dialect(
             "torch.nn.TransformerDecoder",
             false,
@@ -123,10 +130,16 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
             LayerKind.POST_NORM_GELU);
 
     /** What no tensor tells of the layers. */
-    record LayerKind(boolean normFirst, Activation activation, float layerNormEps) {
-        static final LayerKind TORCH = new LayerKind(false, Activation.RELU, 1e-5f);
-        static final LayerKind PRE_NORM_GELU = new LayerKind(true, Activation.GELU, 1e-12f);
-        static final LayerKind POST_NORM_GELU = new LayerKind(false, Activation.GELU, 1e-12f);
+    record LayerKind(
+            boolean normFirst, NormType normType, float layerNormEps, Activation activation, boolean gatedFeedForward) {
+        static final LayerKind TORCH = new LayerKind(false, 1e-5f, Activation.RELU);
+        static final LayerKind PRE_NORM_GELU = new LayerKind(true, 1e-12f, Activation.GELU);
+        static final LayerKind POST_NORM_GELU = new LayerKind(false, 1e-12f, Activation.GELU);
+        static final LayerKind LLAMA = new LayerKind(true, NormType.RMS_NORM, 1e-5f, Activation.SILU, true);
+
+        private LayerKind(boolean normFirst, float layerNormEps, Activation activation) {
+            this(normFirst, NormType.LAYER_NORM, layerNormEps, activation, false);
+        }
     }
 
     /** The tables of embeddings in published models. */

@@ -22,7 +22,9 @@ record ExpectedTensor(
         /** It is the same but for its first dimension, which may be larger. */
         ROWS,
         /** It has as many elements. */
-        ELEMENTS
+        ELEMENTS,
+        /** There is none. */
+        ABSENT
     }
 
     /** Whether every size in the shape is known. */
@@ -39,6 +41,7 @@ record ExpectedTensor(
                         && stored.dimension(0) < Integer.MAX_VALUE
                         && stored.dimension(1) == shape.dimension(1);
             case ELEMENTS -> stored.elements() == shape.elements();
+            case ABSENT -> false;
         };
     }
 
@@ -48,6 +51,7 @@ record ExpectedTensor(
             case EXACT -> shape.toString();
             case ROWS -> "[" + shape.dimension(0) + " or more, " + shape.dimension(1) + "]";
             case ELEMENTS -> shape.elements() + " elements";
+            case ABSENT -> "no such tensor";
         };
         return "expected " + described + " (" + source + ")";
     }

@@ -11,13 +11,16 @@ public final class GoldenInput implements Serializable {
     private final int longest;
     /** [P, S, feature size]. */
     private final float[] features;
+    /** [P], the tokens of each row as they were extracted. */
+    private final int[] lengths;
     /** Per row the indices of its kept tokens, rising. */
     private final int[][] kept;
 
-    GoldenInput(int featureSize, int longest, float[] features, int[][] kept) {
+    GoldenInput(int featureSize, int longest, float[] features, int[] lengths, int[][] kept) {
         this.featureSize = featureSize;
         this.longest = longest;
         this.features = features;
+        this.lengths = lengths;
         this.kept = kept;
     }
 
@@ -26,9 +29,9 @@ public final class GoldenInput implements Serializable {
         return kept.length;
     }
 
-    /** S. */
-    public int tokens() {
-        return longest;
+    /** A row's tokens as they were extracted, masked ones too. */
+    public int tokens(int row) {
+        return lengths[row];
     }
 
     /** The indices of a row's kept tokens, rising. */

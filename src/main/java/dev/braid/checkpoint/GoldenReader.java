@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -62,6 +63,7 @@ final class GoldenReader {
         }
         failOnProblems();
         checkNoRowIsEmpty(inputs);
+        checkPositions(inputs);
         failOnProblems();
         long groups = config.groups().size();
         Map<Integer, GoldenOutput> layers = new TreeMap<>();
@@ -108,6 +110,25 @@ final class GoldenReader {
         }
     }
 
+    /** Every kept token must have a position in its row that the model has. */
+    private void checkPositions(List<GoldenInput> inputs) {
+        for (int row = 0; row < rows; row++) {
+            int first = config.learnedTokens();
+            int last = 0;
+            for (GoldenInput input : inputs) {
+                int[] kept = input.kept(row);
+                last = kept.length == 0 ? last : first + kept[kept.length - 1];
+                first += input.tokens(row);
+            }
+            if (last >= config.positions().longestRow()) {
+                problems.add("the kept tokens: expected at most "
+                        + config.positions().longestRow() + " positions in a row (its position tables), got "
+                        + (last + 1)
+                        + " in row " + row);
+            }
+        }
+    }
+
     private GoldenInput input(ModalityConfig modality) {
         String features = modality.name() + ".features";
         TensorEntry entry = entry(features);
@@ -129,38 +150,50 @@ final class GoldenReader {
         }
         rows = shape.dimension(0);
         float[] values = floats(entry);
-        int[][] kept = kept(modality, shape.dimension(1));
+        int[] lengths = lengths(modality, shape.dimension(1));
+        int[][] kept = lengths == null ? null : kept(modality, lengths, shape.dimension(1));
         if (values == null || kept == null) {
             return null;
         }
-        return new GoldenInput(modality.featureSize(), Math.toIntExact(shape.dimension(1)), values, kept);
+        return new GoldenInput(modality.featureSize(), Math.toIntExact(shape.dimension(1)), values, lengths, kept);
     }
 
-    /** Per row the kept tokens, from the mask where there is one, else from the lengths. */
-    private int[][] kept(ModalityConfig modality, long longest) {
-        String mask = modality.name() + ".mask";
+    /** Tokens of each row; where the file does not tell them, a mask is as long as the rows are. */
+    private int[] lengths(ModalityConfig modality, long longest) {
         String lengths = modality.name() + ".lengths";
-        boolean masked = file.entries().containsKey(mask);
-        boolean counted = file.entries().containsKey(lengths);
-        if (!masked && !counted) {
-            missing(lengths, Shape.of(rows).toString());
-            return null;
-        }
-        long[] count = counted ? longs(entry(lengths), Shape.of(rows)) : null;
-        long[] keeps = masked ? longs(entry(mask), Shape.of(rows, longest)) : null;
-        if ((counted && count == null) || (masked && keeps == null)) {
-            return null;
-        }
-        int[][] kept = new int[Math.toIntExact(rows)][];
-        for (int row = 0; row < kept.length; row++) {
-            long limit = counted ? count[row] : longest;
-            if (limit < 1 || limit > longest) {
-                problems.add("tensor '" + lengths + "': expected 1 to " + longest + " (tokens of '" + modality.name()
-                        + ".features'), got " + limit + " at [" + row + "]");
+        int[] tokens = new int[Math.toIntExact(rows)];
+        if (!file.entries().containsKey(lengths)) {
+            if (!file.entries().containsKey(modality.name() + ".mask")) {
+                missing(lengths, Shape.of(rows).toString());
                 return null;
             }
+            Arrays.fill(tokens, Math.toIntExact(longest));
+            return tokens;
+        }
+        long[] stored = longs(entry(lengths), Shape.of(rows));
+        for (int row = 0; stored != null && row < tokens.length; row++) {
+            if (stored[row] < 1 || stored[row] > longest) {
+                problems.add("tensor '" + lengths + "': expected 1 to " + longest + " (tokens of '" + modality.name()
+                        + ".features'), got " + stored[row] + " at [" + row + "]");
+                return null;
+            }
+            tokens[row] = (int) stored[row];
+        }
+        return stored == null ? null : tokens;
+    }
+
+    /** Per row the kept tokens: those of its length that the mask keeps, where there is one. */
+    private int[][] kept(ModalityConfig modality, int[] lengths, long longest) {
+        String mask = modality.name() + ".mask";
+        boolean masked = file.entries().containsKey(mask);
+        long[] keeps = masked ? longs(entry(mask), Shape.of(rows, longest)) : null;
+        if (masked && keeps == null) {
+            return null;
+        }
+        int[][] kept = new int[lengths.length][];
+        for (int row = 0; row < kept.length; row++) {
             int start = row * (int) longest;
-            kept[row] = IntStream.range(0, (int) limit)
+            kept[row] = IntStream.range(0, lengths[row])
                     .filter(token -> keeps == null || keeps[start + token] == 1)
                     .toArray();
         }

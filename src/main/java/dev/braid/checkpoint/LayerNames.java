@@ -1,17 +1,25 @@
 package dev.braid.checkpoint;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
  * The names of a layer's parts.
  *
  * @param attentions in the order in which they run
+ * @param feedForward1 in a gated feed-forward its gate
+ * @param feedForwardUp what the gate is multiplied with; null where its names are not known
  * @param feedForwardNorm the LayerNorm of the feed-forward, before or after it
  * @param oneBias whether one flag of the module gives all parts of all layers a bias or none; otherwise each part has its own
  */
 record LayerNames(
-        List<AttentionNames> attentions, Part feedForward1, Part feedForward2, Part feedForwardNorm, boolean oneBias) {
+        List<AttentionNames> attentions,
+        Part feedForward1,
+        Part feedForwardUp,
+        Part feedForward2,
+        Part feedForwardNorm,
+        boolean oneBias) {
 
     /**
      * The names of one attention's parts.
@@ -51,6 +59,7 @@ record LayerNames(
     static final LayerNames TORCH = new LayerNames(
             List.of(AttentionNames.torch("self_attn", "norm1")),
             Part.of("linear1.*"),
+            Part.of("linear3.*"),
             Part.of("linear2.*"),
             Part.of("norm2.*"),
             true);
@@ -59,6 +68,7 @@ record LayerNames(
     static final LayerNames TORCH_DECODER = new LayerNames(
             List.of(AttentionNames.torch("self_attn", "norm1"), AttentionNames.torch("multihead_attn", "norm2")),
             Part.of("linear1.*"),
+            Part.of("linear3.*"),
             Part.of("linear2.*"),
             Part.of("norm3.*"),
             true);
@@ -67,6 +77,7 @@ record LayerNames(
     static final LayerNames CROSS_ATTENTION = new LayerNames(
             List.of(AttentionNames.torch("multihead_attn", "norm1")),
             Part.of("linear1.*"),
+            Part.of("linear3.*"),
             Part.of("linear2.*"),
             Part.of("norm2.*"),
             false);
@@ -84,8 +95,23 @@ record LayerNames(
                     Part.of("self_attention.out_proj.*", "self_attntion.out_proj.*"),
                     Part.of("norm1.*"))),
             Part.of("feed_forward_network.0.*"),
+            null,
             Part.of("feed_forward_network.2.*"),
             Part.of("norm2.*"),
+            false);
+
+    /** A layer of Llama, and of encoders made of its parts. */
+    static final LayerNames LLAMA = new LayerNames(
+            List.of(AttentionNames.of(
+                    Part.of("self_attn.q_proj.*"),
+                    Part.of("self_attn.k_proj.*"),
+                    Part.of("self_attn.v_proj.*"),
+                    Part.of("self_attn.o_proj.*"),
+                    Part.of("input_layernorm.*"))),
+            Part.of("mlp.gate_proj.*"),
+            Part.of("mlp.up_proj.*"),
+            Part.of("mlp.down_proj.*"),
+            Part.of("post_attention_layernorm.*"),
             false);
 
     /** torchmultimodal's TransformerEncoderLayer; its MLP has a dropout between the Linears where it was trained with one. */
@@ -97,6 +123,7 @@ record LayerNames(
                     Part.of("attention.output.*"),
                     Part.of("attention_layernorm.*"))),
             Part.of("feedforward.model.0.*"),
+            null,
             Part.of("feedforward.model.2.*", "feedforward.model.3.*"),
             Part.of("feedforward_layernorm.*"),
             true);
@@ -110,6 +137,7 @@ record LayerNames(
                     Part.of("attention.output.dense.*"),
                     Part.of("layernorm_before.*"))),
             Part.of("intermediate.dense.*"),
+            null,
             Part.of("output.dense.*"),
             Part.of("layernorm_after.*"),
             true);
@@ -123,6 +151,7 @@ record LayerNames(
                     Part.of("attention.output.dense.*"),
                     Part.of("attention.output.LayerNorm.*"))),
             Part.of("intermediate.dense.*"),
+            null,
             Part.of("output.dense.*"),
             Part.of("output.LayerNorm.*"),
             true);
@@ -135,7 +164,8 @@ record LayerNames(
     List<Part> parts() {
         return Stream.concat(
                         attentions.stream().flatMap(AttentionNames::parts),
-                        Stream.of(feedForward1, feedForward2, feedForwardNorm))
+                        Stream.of(feedForward1, feedForwardUp, feedForward2, feedForwardNorm))
+                .filter(Objects::nonNull)
                 .toList();
     }
 }

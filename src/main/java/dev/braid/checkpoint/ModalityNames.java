@@ -23,6 +23,9 @@ record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm
     private static final Pattern PROJECTED =
             Pattern.compile("(?:.*\\.)?(\\w{1,100})" + Pattern.quote(Part.weight(PROJECTION)));
 
+    /** The table of a row per position in a row's concatenated tokens. */
+    static final Table ROW_POSITIONS = new Table("position_embeddings.weight", "position embeddings of the row", 1);
+
     /**
      * A table of embeddings, a row each.
      *

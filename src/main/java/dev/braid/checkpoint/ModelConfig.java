@@ -16,6 +16,7 @@ import java.util.stream.IntStream;
  * @param streams at least one; a modality is in exactly one stream that is not joined
  * @param stacks in the order in which they run, at least one
  * @param output indices of the streams whose tokens are the fused tokens, in token order; all of one hidden size
+ * @param positions how tokens know their positions, apart from tables of single modalities; only in a model of one stream
  * @param pooling from a row's fused tokens to one vector
  */
 @DefaultSerializer(JavaSerializer.class)
@@ -24,6 +25,7 @@ public record ModelConfig(
         List<StreamConfig> streams,
         List<StackConfig> stacks,
         List<Integer> output,
+        PositionConfig positions,
         Pooling pooling)
         implements Serializable {
     /** The name of the group of a single stream's learned token. */
@@ -53,7 +55,7 @@ public record ModelConfig(
         List<Integer> all = IntStream.range(0, modalities.size()).boxed().toList();
         StreamConfig stream = new StreamConfig("tokens", layer.hiddenSize(), clsToken ? 1 : 0, all, List.of());
         StackConfig stack = new StackConfig(StackConfig.Kind.ENCODER, 0, 0, layers, layer);
-        return new ModelConfig(modalities, List.of(stream), List.of(stack), List.of(0), pooling);
+        return new ModelConfig(modalities, List.of(stream), List.of(stack), List.of(0), PositionConfig.NONE, pooling);
     }
 
     /** D, the size of a fused token. */
@@ -61,9 +63,9 @@ public record ModelConfig(
         return streams.get(output.get(0)).hiddenSize();
     }
 
-    /** Added to the variance in every LayerNorm outside of layers. */
-    public float layerNormEps() {
-        return stacks.get(0).layer().layerNormEps();
+    /** What every norm outside of layers computes. */
+    public NormConfig norm() {
+        return stacks.get(0).layer().norm();
     }
 
     /** The layers of all stacks. */
@@ -148,6 +150,10 @@ public record ModelConfig(
     }
 
     public ModelConfig withPooling(Pooling other) {
-        return new ModelConfig(modalities, streams, stacks, output, other);
+        return new ModelConfig(modalities, streams, stacks, output, positions, other);
+    }
+
+    public ModelConfig withPositions(PositionConfig other) {
+        return new ModelConfig(modalities, streams, stacks, output, other, pooling);
     }
 }

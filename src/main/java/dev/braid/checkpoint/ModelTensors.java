@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -58,10 +59,14 @@ final class ModelTensors {
                         "embedding norm",
                         config.hiddenSize(),
                         hidden(),
-                        falseIfNone(OptionalPart.EMBEDDING_LAYER_NORM))
+                        config.falseIfNone(OptionalPart.EMBEDDING_LAYER_NORM),
+                        normType(0))
+                : null;
+        StoredTensor positions = has(OptionalPart.CONCATENATED_POSITION_EMBEDDINGS)
+                ? positions(visitor, ModalityNames.ROW_POSITIONS, 0, OptionalPart.CONCATENATED_POSITION_EMBEDDINGS)
                 : null;
         List<StreamWeights> streams = learned.stream()
-                .map(tokens -> new StreamWeights(tokens, embeddingNorm))
+                .map(tokens -> new StreamWeights(tokens, positions, embeddingNorm))
                 .toList();
         List<StackWeights> layers = new ArrayList<>();
         for (int stack = 0; stack < stacks.size(); stack++) {
@@ -82,6 +87,7 @@ final class ModelTensors {
         }
         return switch (part) {
             case ATTENTION_OUTPUT_PROJECTION -> true;
+            case GATED_FEED_FORWARD -> dialect.usualKind().gatedFeedForward();
             case FINAL_LAYER_NORM -> hasFinalNorm(0);
             case CLS_TOKEN -> dialect.published() && names.contains(clsTokenName());
             default -> false;
@@ -110,7 +116,7 @@ final class ModelTensors {
                         Fit.ELEMENTS,
                         hidden(),
                         true,
-                        falseIfNone(OptionalPart.CLS_TOKEN)),
+                        config.falseIfNone(OptionalPart.CLS_TOKEN)),
                 0,
                 1);
     }
@@ -152,7 +158,9 @@ final class ModelTensors {
         return new ModalityWeights(
                 projection(tensors, modality, parts.projection(), hiddenSize),
                 rows(visitor, parts.rows(), hiddenSize),
-                parts.positions() == null ? null : positions(visitor, parts.positions(), stream),
+                parts.positions() == null
+                        ? null
+                        : positions(visitor, parts.positions(), stream, OptionalPart.POSITION_EMBEDDINGS),
                 parts.norm() == null
                         ? null
                         : tensors.norm(
@@ -160,7 +168,8 @@ final class ModelTensors {
                                 "norm of '" + modality.name() + "'",
                                 hiddenSize,
                                 config.hiddenSource(stream),
-                                ""),
+                                "",
+                                normType(0)),
                 rows(visitor, parts.rowsAfterNorm(), hiddenSize));
     }
 
@@ -199,7 +208,7 @@ final class ModelTensors {
                 huggingFace ? Fit.ROWS : Fit.EXACT,
                 huggingFace ? hidden() : "modalities and " + hidden(),
                 true,
-                falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
+                config.falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
         return visitor.visit(table, row.row(), rowsOf(name));
     }
 
@@ -210,7 +219,7 @@ final class ModelTensors {
                 : (int) Math.min(Integer.MAX_VALUE - 1, entry.shape().dimension(0));
     }
 
-    private StoredTensor positions(Visitor visitor, Table table, int stream) {
+    private StoredTensor positions(Visitor visitor, Table table, int stream, OptionalPart part) {
         ExpectedTensor expected = new ExpectedTensor(
                 around(Part.of(table.name())),
                 table.role(),
@@ -218,14 +227,15 @@ final class ModelTensors {
                 Fit.ROWS,
                 config.hiddenSource(stream),
                 true,
-                falseIfNone(OptionalPart.POSITION_EMBEDDINGS));
+                config.falseIfNone(part));
         return visitor.visit(expected, 0, 1);
     }
 
     private StackWeights stack(PartTensors parts, int stack) {
+        LayerTensors tensors = layerTensors(stack);
         List<LayerWeights> layers = new ArrayList<>();
         for (int layer : stacks.get(stack).layers()) {
-            layers.add(layer(parts, stack, layer));
+            layers.add(tensors.layer(parts, layer));
         }
         int stream = config.stacks().get(stack).stream();
         NormWeights finalNorm = hasFinalNorm(stack)
@@ -234,53 +244,30 @@ final class ModelTensors {
                         "final norm",
                         config.hiddenSize(stream),
                         config.hiddenSource(stream),
-                        falseIfNone(OptionalPart.FINAL_LAYER_NORM))
+                        config.falseIfNone(OptionalPart.FINAL_LAYER_NORM),
+                        normType(stack))
                 : null;
         return new StackWeights(layers, finalNorm);
     }
 
-    private LayerWeights layer(PartTensors parts, int stack, int number) {
-        WrittenStack written = config.stacks().get(stack);
-        StoredEncoder stored = stacks.get(stack);
-        String prefix = stored.encoder().layer(number);
-        String role = (stacks.size() > 1 ? "stack " + stack + " " : "") + "layer " + number + " ";
-        int d = config.hiddenSize(written.stream());
-        String hidden = config.hiddenSource(written.stream());
-        Boolean qkvBias = config.parts().get(OptionalPart.QKV_BIAS);
-        PartTensors.Linear self = new PartTensors.Linear(d, d, hidden, qkvBias, "");
-        PartTensors.Linear output = has(OptionalPart.ATTENTION_OUTPUT_PROJECTION)
-                ? new PartTensors.Linear(d, d, hidden, null, falseIfNone(OptionalPart.ATTENTION_OUTPUT_PROJECTION))
-                : null;
-        List<AttentionWeights> attentions = new ArrayList<>();
-        for (LayerNames.AttentionNames attention :
-                stored.encoder().dialect().layer().attentions()) {
-            boolean cross = !written.kind().attendsToItself() || !attentions.isEmpty();
-            int keySize = cross ? config.hiddenSize(written.memory()) : d;
-            PartTensors.Linear key = keySize == d
-                    ? self
-                    : new PartTensors.Linear(
-                            d, keySize, hidden + " and " + config.hiddenSource(written.memory()), qkvBias, "");
-            attentions.add(
-                    parts.attention(attention, prefix, role + (cross ? "cross-attention " : ""), self, key, output));
-        }
-        boolean hasFeedForward = stored.intermediateSize() != StoredEncoder.NONE;
-        return new LayerWeights(attentions, hasFeedForward ? feedForward(parts, stack, prefix, role) : null);
+    private LayerTensors layerTensors(int stack) {
+        return new LayerTensors(
+                config,
+                config.stacks().get(stack),
+                stacks.get(stack),
+                stacks.size() > 1 ? "stack " + stack + " " : "",
+                names,
+                normType(stack),
+                has(OptionalPart.ATTENTION_OUTPUT_PROJECTION),
+                has(OptionalPart.GATED_FEED_FORWARD));
     }
 
-    private FeedForwardWeights feedForward(PartTensors parts, int stack, String prefix, String role) {
-        StoredEncoder stored = stacks.get(stack);
-        LayerNames layer = stored.encoder().dialect().layer();
-        int stream = config.stacks().get(stack).stream();
-        int d = config.hiddenSize(stream);
-        int f = stored.intermediateSize();
-        String hidden = config.hiddenSource(stream);
-        String source = stored.intermediateSource() + " and " + hidden;
-        PartTensors.Linear first = new PartTensors.Linear(f, d, source, null, "");
-        PartTensors.Linear second = new PartTensors.Linear(d, f, source, null, "");
-        return new FeedForwardWeights(
-                parts.linear(layer.feedForward1(), prefix, role + "feed-forward 1", first),
-                parts.linear(layer.feedForward2(), prefix, role + "feed-forward 2", second),
-                parts.norm(layer.feedForwardNorm().in(names, prefix), role + "feed-forward norm", d, hidden, ""));
+    /** What the config says of the layers though their dialect has no tensors for it. */
+    List<String> unfitKeys() {
+        return IntStream.range(0, stacks.size())
+                .boxed()
+                .flatMap(stack -> layerTensors(stack).unfitKeys().stream())
+                .toList();
     }
 
     /** The pooler is the model's wherever it is stored, since {@code --pooling} may choose it. */
@@ -311,11 +298,6 @@ final class ModelTensors {
         return of.dialect().model().finalNorm().in(names, of.prefix());
     }
 
-    /** The next step where a part is missing that a config of this project asks for. */
-    private String falseIfNone(OptionalPart part) {
-        return config.model() == null ? "; set " + part.configName() + " to false where the model has none" : "";
-    }
-
     /** The modalities that the dialect has no names for, though it names its modalities itself; by their place. */
     Map<Integer, String> unknownModalities() {
         Map<Integer, String> unknown = new TreeMap<>();
@@ -331,6 +313,13 @@ final class ModelTensors {
     /** Whether the config itself says that the model lacks a part. */
     boolean saysItLacks(OptionalPart part) {
         return config.model() == null && Boolean.FALSE.equals(config.parts().get(part));
+    }
+
+    /** The value of the key of a part that the model lacks, as an error message says it. */
+    String written(OptionalPart part) {
+        PositionEmbeddings embeddings = config.positions().embeddings();
+        boolean named = part.configName().equals(PositionKeys.EMBEDDINGS) && embeddings != PositionEmbeddings.NONE;
+        return named ? Quote.of(embeddings.configName()) : "false";
     }
 
     /** The stored tensors of a part that the model lacks, though a model of this dialect would have them there. */
@@ -351,6 +340,11 @@ final class ModelTensors {
                 config.modalities().stream()
                         .map(modality -> around(
                                 Part.of(ModalityNames.positions(modality.name()).name())));
+            case CONCATENATED_POSITION_EMBEDDINGS -> Stream.of(around(Part.of(ModalityNames.ROW_POSITIONS.name())));
+            case GATED_FEED_FORWARD ->
+                stacks.get(0).layers().stream()
+                        .flatMap(layer -> Stream.ofNullable(dialect.layer().feedForwardUp())
+                                .map(up -> up.in(names, encoder.layer(layer))));
             case EMBEDDING_LAYER_NORM -> Stream.of(around(model.embeddingNorm()));
             case FINAL_LAYER_NORM -> Stream.of(finalNorm(0));
             case QKV_BIAS -> Stream.empty();
@@ -365,18 +359,12 @@ final class ModelTensors {
         List<ModalityConfig> modalities = new ArrayList<>();
         for (int i = 0; i < config.modalities().size(); i++) {
             ModalityConfig modality = config.modalities().get(i);
-            Table positions = modalityNames(i).positions();
-            modalities.add(
-                    positions == null
-                            ? modality
-                            : new ModalityConfig(
-                                    modality.name(),
-                                    modality.featureSize(),
-                                    rowsOf(around(Part.of(positions.name())))));
+            modalities.add(new ModalityConfig(modality.name(), modality.featureSize(), maxPositions(i)));
         }
         if (config.topology() == null) {
             return ModelConfig.singleStream(
-                    modalities, has(OptionalPart.CLS_TOKEN), config.layers(), layerConfig(0), pooling());
+                            modalities, has(OptionalPart.CLS_TOKEN), config.layers(), layerConfig(0), pooling())
+                    .withPositions(positionConfig());
         }
         List<StackConfig> ofStacks = new ArrayList<>();
         for (int i = 0; i < stacks.size(); i++) {
@@ -388,19 +376,45 @@ final class ModelTensors {
                 config.topology().streams().stream().map(WrittenStream::config).toList(),
                 ofStacks,
                 config.topology().output(),
+                PositionConfig.NONE,
                 pooling());
     }
 
+    private PositionConfig positionConfig() {
+        return has(OptionalPart.CONCATENATED_POSITION_EMBEDDINGS)
+                ? config.positions().withTable(rowsOf(around(Part.of(ModalityNames.ROW_POSITIONS.name()))))
+                : config.positions();
+    }
+
+    private int maxPositions(int modality) {
+        Table positions = modalityNames(modality).positions();
+        if (positions != null) {
+            return rowsOf(around(Part.of(positions.name())));
+        }
+        return config.positions().embeddings() == PositionEmbeddings.SINUSOIDAL
+                ? config.positions().maxPositions()
+                : ModalityConfig.UNLIMITED;
+    }
+
+    private NormType normType(int stack) {
+        return written(
+                config.stacks().get(stack).layer().normType(),
+                stacks.get(stack).encoder().dialect().usualKind().normType());
+    }
+
     private LayerConfig layerConfig(int stack) {
-        WrittenStack written = config.stacks().get(stack);
+        WrittenLayer layer = config.stacks().get(stack).layer();
         Dialect.LayerKind usual = stacks.get(stack).encoder().dialect().usualKind();
         return new LayerConfig(
-                config.hiddenSize(written.stream()),
-                written.heads(),
+                config.hiddenSize(config.stacks().get(stack).stream()),
+                layer.heads(),
+                written(layer.keyValueHeads(), layer.heads()),
                 Math.max(0, stacks.get(stack).intermediateSize()),
-                written(written.activation(), usual.activation()),
-                written(written.normFirst(), usual.normFirst()),
-                written(written.layerNormEps(), usual.layerNormEps()),
+                written(layer.activation(), usual.activation()),
+                has(OptionalPart.GATED_FEED_FORWARD),
+                written(layer.normFirst(), usual.normFirst()),
+                normType(stack),
+                written(layer.layerNormEps(), usual.layerNormEps()),
                 has(OptionalPart.ATTENTION_OUTPUT_PROJECTION));
     }
 

@@ -7,10 +7,10 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * A LayerNorm.
+ * A LayerNorm or RMSNorm.
  *
  * @param weight [hidden size]
- * @param bias [hidden size], or null where the layer has none
+ * @param bias [hidden size], or null where the norm has none, as no RMSNorm has
  */
 @DefaultSerializer(JavaSerializer.class)
 public record NormWeights(StoredTensor weight, StoredTensor bias) implements Serializable {

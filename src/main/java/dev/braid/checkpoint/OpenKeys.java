@@ -60,7 +60,16 @@ final class OpenKeys {
         Map<OptionalPart, Boolean> none =
                 Arrays.stream(OptionalPart.values()).collect(Collectors.toMap(Function.identity(), part -> false));
         return new WrittenConfig(
-                null, modalities, 1, Integer.MAX_VALUE, 1, null, null, null, null, none, null, Map.of(), null);
+                null,
+                modalities,
+                1,
+                Integer.MAX_VALUE,
+                new WrittenLayer(1, null, null, null, null, null, null),
+                PositionConfig.NONE,
+                none,
+                null,
+                Map.of(),
+                null);
     }
 
     /** The modalities that the weights have projections of, visual before others. */
@@ -94,8 +103,15 @@ final class OpenKeys {
         lines.add("'num_attention_heads': a divisor of " + hiddenSize + " (" + divisors() + ")");
         if (!dialect.published()) {
             lines.add("'norm_first': true or false");
-            lines.add("'hidden_act': relu, gelu or gelu_new");
+            lines.add("'hidden_act': relu, gelu, gelu_new or silu");
             lines.add("'layer_norm_eps': 1e-5 unless the module was made with another");
+            if (!normsHaveBiases()) {
+                lines.add("'norm_type': layer_norm or rms_norm (no norm of a layer has a bias)");
+            }
+            if (dialect == Dialect.LLAMA) {
+                lines.add("'num_key_value_heads': where it is not num_attention_heads");
+                lines.add("'rotary_embeddings': half in Llama's own code, and its 'rope_theta'");
+            }
         }
         lines.add("'modalities': name and feature_size of each, in token order; "
                 + (listed.isEmpty() ? unlisted(maps) : "the weights have projections of " + listed));
@@ -108,6 +124,12 @@ final class OpenKeys {
                 + "], \"hidden_size\": " + hiddenSize + ", \"num_hidden_layers\": "
                 + stored.layers().size() + ", \"num_attention_heads\": ?, " + kind(dialect) + parts() + "}");
         return String.join("\n    ", lines);
+    }
+
+    private boolean normsHaveBiases() {
+        String layer = stored.encoder().layer(stored.layers().first());
+        Part norm = stored.encoder().dialect().layer().feedForwardNorm();
+        return entries.containsKey(Part.bias(norm.in(entries.keySet(), layer)));
     }
 
     private String unlisted(List<TensorEntry> maps) {
@@ -160,7 +182,10 @@ final class OpenKeys {
             boolean byDefault = part == OptionalPart.ATTENTION_OUTPUT_PROJECTION
                     || (part == OptionalPart.FINAL_LAYER_NORM && isStored);
             if (isStored != byDefault) {
-                keys.append(", \"").append(part.configName()).append("\": ").append(isStored);
+                boolean named = part == OptionalPart.CONCATENATED_POSITION_EMBEDDINGS;
+                String value =
+                        named ? "\"" + PositionEmbeddings.CONCATENATED.configName() + "\"" : String.valueOf(isStored);
+                keys.append(", \"").append(part.configName()).append("\": ").append(value);
             }
         }
         return keys.toString();

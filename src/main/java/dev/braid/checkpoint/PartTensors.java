@@ -61,7 +61,13 @@ final class PartTensors {
      * @param output those of the output projection, or null where there is none
      */
     AttentionWeights attention(
-            AttentionNames parts, String prefix, String role, Linear query, Linear key, Linear output) {
+            AttentionNames parts,
+            String prefix,
+            String role,
+            Linear query,
+            Linear key,
+            Linear output,
+            NormType normType) {
         boolean apart = parts.widths() != null && query.in() != key.in();
         boolean fused = parts.query().slices() > 1 && !apart;
         LayerNames.Widths widths =
@@ -72,10 +78,17 @@ final class PartTensors {
                 linear(widths.key(), parts.key(), prefix, role + (fused ? all : "key"), key),
                 linear(widths.value(), parts.value(), prefix, role + (fused ? all : "value"), key),
                 output == null ? null : linear(parts.output(), prefix, role + "attention output", output),
-                norm(parts.norm().in(names, prefix), role + "attention norm", query.out(), query.source(), ""));
+                norm(
+                        parts.norm().in(names, prefix),
+                        role + "attention norm",
+                        query.out(),
+                        query.source(),
+                        "",
+                        normType));
     }
 
-    NormWeights norm(String name, String role, long size, String source, String nextStep) {
+    /** @param type of the norm; an RMSNorm has no bias */
+    NormWeights norm(String name, String role, long size, String source, String nextStep, NormType type) {
         Shape shape = Shape.of(size);
         return new NormWeights(
                 visitor.visit(
@@ -83,7 +96,13 @@ final class PartTensors {
                                 Part.weight(name), role + " weight", shape, Fit.EXACT, source, true, nextStep),
                         0,
                         1),
-                visitor.visit(bias(name, role, shape, source), 0, 1));
+                visitor.visit(type == NormType.RMS_NORM ? noBias(name, role) : bias(name, role, shape, source), 0, 1));
+    }
+
+    /** A bias that would have no effect. */
+    private static ExpectedTensor noBias(String part, String role) {
+        String source = "norm_type '" + NormType.RMS_NORM.configName() + "' in config.json";
+        return new ExpectedTensor(Part.bias(part), role + " bias", Shape.of(), Fit.ABSENT, source, false, "");
     }
 
     /** A bias may be absent where a module can be made without one; around the layers of a published model, none can. */

@@ -139,14 +139,17 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                         && isSize(entry.shape().dimension(0))) {
                     int size = (int) entry.shape().dimension(0);
                     String source = "rows of " + Quote.of(name);
-                    if (stack.intermediateSize() != null && stack.intermediateSize() != size) {
+                    if (stack.layer().intermediateSize() != null
+                            && stack.layer().intermediateSize() != size) {
                         problems.add("Cannot use '" + stack.path() + "intermediate_size' in config.json: expected "
-                                + size + " (" + source + "), got " + stack.intermediateSize());
+                                + size + " (" + source + "), got "
+                                + stack.layer().intermediateSize());
                     }
                     return new StoredEncoder(encoder, layers, size, source);
                 }
             }
-            if (stack.kind() == StackConfig.Kind.CROSS_ATTENTION && stack.intermediateSize() == null) {
+            if (stack.kind() == StackConfig.Kind.CROSS_ATTENTION
+                    && stack.layer().intermediateSize() == null) {
                 return new StoredEncoder(encoder, layers, NONE, "");
             }
             String name = Part.weight(part.in(entries.keySet(), encoder.layer(layers.first())));

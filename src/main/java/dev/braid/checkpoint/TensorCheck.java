@@ -46,6 +46,7 @@ final class TensorCheck {
                         + String.join(
                                 ", ", new TreeSet<>(dialect.model().modalities().keySet())) + " ("
                         + dialect.title() + "), got " + Quote.of(name)));
+        problems.addAll(model.unfitKeys());
         registry.forEach(this::check);
         boolean found = stacks.stream().allMatch(StoredEncoder::isFound);
         checkAdapters(found);
@@ -57,7 +58,8 @@ final class TensorCheck {
         for (OptionalPart part : OptionalPart.values()) {
             if (strict || model.saysItLacks(part)) {
                 model.storedThoughLacking(part).filter(named::add).forEach(name -> {
-                    problems.add(unplaced(name, "none (" + part.configName() + " in config.json is false)"));
+                    problems.add(unplaced(
+                            name, "none (" + part.configName() + " in config.json is " + model.written(part) + ")"));
                 });
             }
         }

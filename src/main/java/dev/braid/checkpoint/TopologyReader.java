@@ -32,6 +32,7 @@ final class TopologyReader {
             "intermediate_size",
             "hidden_act",
             "norm_first",
+            "norm_type",
             "layer_norm_eps");
 
     /** Keys of the whole model that do not apply to several streams. */
@@ -41,7 +42,11 @@ final class TopologyReader {
             "cls_token", "learned_tokens of a stream",
             "embedding_layer_norm", "no such key",
             "final_layer_norm", "no such key: a stack has the norm that its tensors have",
-            "attention_output_projection", "no such key");
+            "attention_output_projection", "no such key",
+            "num_key_value_heads", "no such key",
+            "rotary_embeddings", "no such key",
+            "rope_theta", "no such key",
+            "max_position_embeddings", "no such key");
 
     private final ConfigObject root;
     private final List<ModalityConfig> modalities;
@@ -82,6 +87,10 @@ final class TopologyReader {
                 root.bad(key, instead + " (the config has 'streams')", ConfigObject.shown(root.value(key)));
             }
         });
+        JsonNode positions = root.value(PositionKeys.EMBEDDINGS);
+        if (positions != null && positions.isTextual()) {
+            root.bad(PositionKeys.EMBEDDINGS, "true or false (the config has 'streams')", ConfigObject.shown(positions));
+        }
         if (hiddenSize == null || modalities == null) {
             return null;
         }
@@ -242,7 +251,9 @@ final class TopologyReader {
         String prefix = stack.text("prefix");
         Integer layers = stack.size("num_hidden_layers");
         Integer heads = inherited(stack, "num_attention_heads", (of, key) -> of.size(key));
-        Activation activation = inherited(stack, "hidden_act", (of, key) -> of.choice(key, null, activations()));
+        Activation activation = inherited(stack, "hidden_act", (of, key) -> of.choice(key, null, ConfigReader.choices(Activation.values(), Activation::configName)));
+        NormType normType = inherited(
+                stack, "norm_type", (of, key) -> of.choice(key, null, ConfigReader.choices(NormType.values(), NormType::configName)));
         Boolean normFirst = inherited(stack, "norm_first", (of, key) -> of.flag(key, null));
         Float eps = inherited(stack, "layer_norm_eps", ConfigObject::positive);
         Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;
@@ -260,18 +271,18 @@ final class TopologyReader {
             stack.bad("num_attention_heads", "a divisor of " + size + " (hidden_size of the stream)", heads.toString());
         }
         return new WrittenStack(
-                path, kind, stream, memory, layers, heads, intermediateSize, activation, normFirst, eps, prefix);
+                path,
+                kind,
+                stream,
+                memory,
+                layers,
+                new WrittenLayer(heads, null, intermediateSize, activation, normFirst, normType, eps),
+                prefix);
     }
 
     /** A key of the stack or, where it has none, of the whole model. */
     private <T> T inherited(ConfigObject stack, String key, BiFunction<ConfigObject, String, T> read) {
         return read.apply(stack.has(key) ? stack : root, key);
-    }
-
-    private static Map<String, Activation> activations() {
-        Map<String, Activation> activations = new LinkedHashMap<>();
-        Arrays.stream(Activation.values()).forEach(activation -> activations.put(activation.configName(), activation));
-        return activations;
     }
 
     private Integer index(ConfigObject stack, String key) {

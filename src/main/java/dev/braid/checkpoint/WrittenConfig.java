@@ -12,6 +12,7 @@ import java.util.function.UnaryOperator;
  *
  * @param model whose config it is, or null for one of this project's own
  * @param modalities in token order; how many positions they have is left to the weights
+ * @param positions with the positions of computed tables alone
  * @param parts what the config says that the model has or lacks; it need not speak of a part
  * @param tensorPrefixes where the state dict keeps a part, by modality name or {@value #ENCODER}
  * @param topology of a model that is no single stream through one encoder, or null
@@ -21,11 +22,8 @@ record WrittenConfig(
         List<ModalityConfig> modalities,
         Integer hiddenSize,
         Integer layers,
-        Integer heads,
-        Integer intermediateSize,
-        Activation activation,
-        Boolean normFirst,
-        Float layerNormEps,
+        WrittenLayer layer,
+        PositionConfig positions,
         Map<OptionalPart, Boolean> parts,
         Pooling pooling,
         Map<String, String> tensorPrefixes,
@@ -91,11 +89,7 @@ record WrittenConfig(
                         0,
                         0,
                         layers,
-                        heads,
-                        intermediateSize,
-                        activation,
-                        normFirst,
-                        layerNormEps,
+                        layer,
                         tensorPrefixes.get(ENCODER)));
     }
 
@@ -127,8 +121,13 @@ record WrittenConfig(
     /** The dialects that its state dict may have. */
     Collection<Dialect> dialects() {
         return model == null
-                ? List.of(Dialect.TORCH, Dialect.SELF_ATTENTION, Dialect.TORCHMULTIMODAL_FLAVA)
+                ? List.of(Dialect.TORCH, Dialect.SELF_ATTENTION, Dialect.LLAMA, Dialect.TORCHMULTIMODAL_FLAVA)
                 : List.of(model.dialect());
+    }
+
+    /** The next step where a part is missing that a config of this project asks for. */
+    String falseIfNone(OptionalPart part) {
+        return model == null ? "; set " + part.configName() + " to false where the model has none" : "";
     }
 
     /** A key as an error message names the source of a size. */

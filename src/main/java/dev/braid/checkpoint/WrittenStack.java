@@ -13,17 +13,7 @@ import java.util.List;
  * @param prefix where the state dict keeps it, or null where it is to be found
  */
 record WrittenStack(
-        String path,
-        StackConfig.Kind kind,
-        int stream,
-        int memory,
-        Integer layers,
-        Integer heads,
-        Integer intermediateSize,
-        Activation activation,
-        Boolean normFirst,
-        Float layerNormEps,
-        String prefix) {
+        String path, StackConfig.Kind kind, int stream, int memory, Integer layers, WrittenLayer layer, String prefix) {
 
     WrittenStack withPrefix(String other) {
         return new WrittenStack(

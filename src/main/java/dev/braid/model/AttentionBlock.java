@@ -11,27 +11,42 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
 import dev.braid.kernel.SoftmaxReader;
+import dev.braid.model.WeightPacker.Rows;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 
 /**
  * Multi-head attention of each row's tokens of one stream to those of the same stream or of another one, with residual and
- * LayerNorm (Vaswani et al. 2017, arXiv 1706.03762, sections 3.1 and 3.2). One linear map gives queries, keys and values, or
+ * norm (Vaswani et al. 2017, arXiv 1706.03762, sections 3.1 and 3.2). One linear map gives queries, keys and values, or
  * the queries have a map of their own: in cross-attention, and in a layer that may be asked for pooled tokens alone. The factor
- * {@code 1 / sqrt(head size)} is folded into the query's weights when they are loaded.
+ * {@code 1 / sqrt(head size)} is folded into the query's weights when they are loaded. Rotary pairs that are neighbours go to the
+ * halves of a head then, in queries and keys alike: their products stay the same.
  */
 final class AttentionBlock {
     private final Place place;
     private final boolean normFirst;
     private final int heads;
     private final int hiddenSize;
+    /** G, the size of a token's keys, and of its values. */
+    private final int keyValueSize;
     /** Null where queries are one map with keys and values. */
     private final PackedLinear query;
-    /** [3 D, D], or [2 D, K] without queries. */
+    /** [D + 2 G, D], or [2 G, K] without queries. */
     private final PackedLinear keyValue;
     /** Null where attention ends at the concatenated heads. */
     private final PackedLinear output;
 
     private final Norm norm;
+    /** Null where queries and keys are not rotated, as in cross-attention. */
+    private final Rotation rotation;
+
+    /**
+     * How queries and keys are rotated by their positions.
+     *
+     * @param angles [positions, head size], for all layers
+     * @param pairsNeighbours whether the pairs of a stored head are neighbours, not numbers of its two halves
+     */
+    record Rotation(Matrix angles, boolean pairsNeighbours) {}
 
     /**
      * Where an attention stands in the model.
@@ -54,29 +69,37 @@ final class AttentionBlock {
             PackedLinear query,
             PackedLinear keyValue,
             PackedLinear output,
-            Norm norm) {
+            Norm norm,
+            Rotation rotation) {
         this.place = place;
         this.normFirst = config.normFirst();
         this.heads = config.heads();
         this.hiddenSize = config.hiddenSize();
+        this.keyValueSize = config.keyValueSize();
         this.query = query;
         this.keyValue = keyValue;
         this.output = output;
         this.norm = norm;
+        this.rotation = rotation;
     }
 
-    static AttentionBlock load(Place place, AttentionWeights weights, LayerConfig config, WeightPacker packer) {
-        float scale = (float) (1 / Math.sqrt(config.headSize()));
+    /** @param ofModel how self-attention is rotated, or null */
+    static AttentionBlock load(
+            Place place, AttentionWeights weights, LayerConfig config, Rotation ofModel, WeightPacker packer) {
+        Rotation rotation = place.isSelfAttention() ? ofModel : null;
+        int paired = rotation != null && rotation.pairsNeighbours() ? config.headSize() : 0;
+        Rows query = new Rows(weights.query(), (float) (1 / Math.sqrt(config.headSize())), paired);
+        Rows key = new Rows(weights.key(), 1f, paired);
+        Rows value = new Rows(weights.value());
         boolean apart = place.queriesApart() || !place.isSelfAttention();
         return new AttentionBlock(
                 place,
                 config,
-                apart ? packer.stacked(List.of(weights.query()), scale) : null,
-                apart
-                        ? packer.stacked(List.of(weights.key(), weights.value()), 1f)
-                        : packer.stacked(List.of(weights.query(), weights.key(), weights.value()), scale),
+                apart ? packer.stacked(List.of(query)) : null,
+                packer.stacked(apart ? List.of(key, value) : List.of(query, key, value)),
                 weights.output() == null ? null : packer.linear(weights.output()),
-                packer.norm(weights.norm(), config.layerNormEps()));
+                packer.norm(weights.norm(), config.norm()),
+                rotation);
     }
 
     /**
@@ -88,7 +111,8 @@ final class AttentionBlock {
         TokenStream queries = workspace.stream(place.queries());
         TokenStream keys = workspace.stream(place.keys());
         boolean together = place.isSelfAttention() && !pooledOnly;
-        for (Block block : place.sharesCopies() ? keys.ownBlocks() : keys.blocks()) {
+        boolean copies = place.sharesCopies() && keys.packed().repeated() > 0;
+        for (Block block : copies ? keys.ownBlocks() : keys.blocks()) {
             Matrix hidden = keys.hidden(block);
             Matrix in = place.isSelfAttention() ? normed(hidden, keys, workspace) : hidden;
             if (together && query != null) {
@@ -96,9 +120,13 @@ final class AttentionBlock {
             }
             Matrix projected = workspace.queryKeyValue().rows(block.first(), block.height());
             workspace.kernels().linear(columns(projected, keyValue), in, keyValue, Activation.NONE);
+            if (!copies) {
+                rotateKeys(keys, together, workspace, block);
+            }
         }
-        if (place.sharesCopies()) {
+        if (copies) {
             keys.repeat(workspace.queryKeyValue(), workspace.kernels());
+            keys.blocks().forEach(block -> rotateKeys(keys, together, workspace, block));
         }
         if (!together) {
             if (pooledOnly) {
@@ -106,6 +134,12 @@ final class AttentionBlock {
             }
             for (Block block : queries.blocks()) {
                 projectQueries(normed(queries.hidden(block), queries, workspace), workspace, block);
+                rotate(
+                        workspace,
+                        block,
+                        0,
+                        hiddenSize,
+                        row -> queries.packed().position(workspace.packedPooledToken(row)));
             }
         }
         attend(queries, keys.packed(), workspace);
@@ -116,9 +150,27 @@ final class AttentionBlock {
         workspace.kernels().linear(projected.columns(0, hiddenSize), in, query, Activation.NONE);
     }
 
+    /** Rotates the keys of one block of tokens and, where these were projected {@code together}, the queries beside them. */
+    private void rotateKeys(TokenStream keys, boolean together, FusionWorkspace workspace, Block block) {
+        int first = together ? 0 : hiddenSize;
+        rotate(workspace, block, first, hiddenSize + keyValueSize - first, keys.packed()::position);
+    }
+
+    private void rotate(FusionWorkspace workspace, Block block, int column, int columns, IntUnaryOperator position) {
+        if (rotation != null) {
+            Matrix heads = workspace
+                    .queryKeyValue()
+                    .rows(block.first(), block.tokens())
+                    .columns(column, columns);
+            workspace
+                    .kernels()
+                    .rotate(heads, rotation.angles(), i -> position.applyAsInt(block.first() + i), block.tokens());
+        }
+    }
+
     /** Where a map writes: at the end of the columns of queries, keys and values. */
     private Matrix columns(Matrix projected, PackedLinear map) {
-        return projected.columns(3 * hiddenSize - map.outputs(), map.outputs());
+        return projected.columns(hiddenSize + 2 * keyValueSize - map.outputs(), map.outputs());
     }
 
     private Matrix normed(Matrix hidden, TokenStream stream, FusionWorkspace workspace) {
@@ -138,8 +190,8 @@ final class AttentionBlock {
         Attention attention = new Attention(
                 workspace.context(hiddenSize),
                 projected.columns(0, hiddenSize),
-                projected.columns(hiddenSize, hiddenSize),
-                projected.columns(2 * hiddenSize, hiddenSize),
+                projected.columns(hiddenSize, keyValueSize),
+                projected.columns(hiddenSize + keyValueSize, keyValueSize),
                 new AttentionRows(workspace.batch().rows(), queries::firstToken, keys::firstToken),
                 heads,
                 reader);

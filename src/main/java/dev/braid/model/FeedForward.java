@@ -9,20 +9,30 @@ import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
 
 /**
- * Two linear maps with an activation between them, residual and LayerNorm: Vaswani et al. 2017 (arXiv 1706.03762), sections 3.1
- * and 3.3, equation 2.
+ * Two linear maps with an activation between them, residual and norm: Vaswani et al. 2017 (arXiv 1706.03762), sections 3.1
+ * and 3.3, equation 2. With a gate, what was activated is multiplied with a third map of the input: Shazeer 2020 (arXiv 2002.05202),
+ * equation 6.
  */
 final class FeedForward {
     private final PackedLinear linear1;
     private final Activation activation;
+    /** Null without a gate. */
+    private final PackedLinear up;
+
     private final PackedLinear linear2;
     private final boolean normFirst;
     private final Norm norm;
 
     private FeedForward(
-            PackedLinear linear1, Activation activation, PackedLinear linear2, boolean normFirst, Norm norm) {
+            PackedLinear linear1,
+            Activation activation,
+            PackedLinear up,
+            PackedLinear linear2,
+            boolean normFirst,
+            Norm norm) {
         this.linear1 = linear1;
         this.activation = activation;
+        this.up = up;
         this.linear2 = linear2;
         this.normFirst = normFirst;
         this.norm = norm;
@@ -33,17 +43,19 @@ final class FeedForward {
             case RELU -> Activation.RELU;
             case GELU -> Activation.GELU;
             case GELU_NEW -> Activation.GELU_TANH;
+            case SILU -> Activation.SILU;
         };
         return new FeedForward(
                 packer.linear(weights.linear1()),
                 activation,
+                weights.up() == null ? null : packer.linear(weights.up()),
                 packer.linear(weights.linear2()),
                 config.normFirst(),
-                packer.norm(weights.norm(), config.layerNormEps()));
+                packer.norm(weights.norm(), config.norm()));
     }
 
     /**
-     * {@code residual = norm(residual + linear2(activation(linear1(residual))))} for one block of tokens or, in a pre-norm layer,
+     * {@code residual = norm(residual + linear2(activation(linear1(residual)) [* up(residual)]))} for one block of tokens or, in a pre-norm layer,
      * {@code residual += linear2(activation(linear1(norm(residual))))}.
      *
      * @param normed [at least as many rows as the residual, D], scratch memory
@@ -57,6 +69,11 @@ final class FeedForward {
         }
         Matrix intermediate = workspace.intermediate(linear1.outputs()).rows(0, in.rows());
         kernels.linear(intermediate, in, linear1, activation);
+        if (up != null) {
+            Matrix factor = workspace.up(up.outputs()).rows(0, in.rows());
+            kernels.linear(factor, in, up, Activation.NONE);
+            kernels.multiply(intermediate, factor);
+        }
         kernels.linearAdd(residual, intermediate, linear2);
         if (!normFirst) {
             kernels.norm(residual, residual, norm);
@@ -64,6 +81,6 @@ final class FeedForward {
     }
 
     long multiplyAdds(long tokens) {
-        return 2L * tokens * linear1.inputs() * linear1.outputs();
+        return (up == null ? 2L : 3L) * tokens * linear1.inputs() * linear1.outputs();
     }
 }

@@ -95,6 +95,7 @@ public final class FusionModel implements AutoCloseable {
                 }
             }
         }
+        weight = Math.max(weight, PositionTables.mostElements(config));
         if (weight > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot run the model: expected no weight over " + Matrix.MAX_ELEMENTS
                     + " numbers, padding included, got " + weight);
@@ -118,9 +119,10 @@ public final class FusionModel implements AutoCloseable {
         List<LinearSize> linears = new ArrayList<>();
         for (StackConfig stack : config.stacks()) {
             long hiddenSize = stack.layer().hiddenSize();
-            linears.add(LinearSize.of(3 * hiddenSize, hiddenSize));
+            long keyValueSize = stack.layer().keyValueSize();
+            linears.add(LinearSize.of(hiddenSize + 2 * keyValueSize, hiddenSize));
             linears.add(LinearSize.of(
-                    2 * hiddenSize, config.streams().get(stack.memory()).hiddenSize()));
+                    2 * keyValueSize, config.streams().get(stack.memory()).hiddenSize()));
             linears.add(LinearSize.of(stack.layer().intermediateSize(), hiddenSize));
         }
         for (StreamConfig stream : config.streams()) {
@@ -136,7 +138,7 @@ public final class FusionModel implements AutoCloseable {
      * map is packed, a copy of it is held too.
      */
     public static long weightBytes(Checkpoint checkpoint, Precision precision) {
-        return checkpoint.parameters() * precision.weightBytes();
+        return checkpoint.parameters() * precision.weightBytes() + PositionTables.bytes(checkpoint.config());
     }
 
     /** Bytes outside the Java heap of the weights and buffers of all models of this JVM; not the code that kernels compile. */
@@ -257,24 +259,28 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Multiply-adds of a stack's Linears for one token of its stream: {@code layers x (4 D^2 + 2 D F)}, with D hidden and F
-     * intermediate size, and a D^2 less without output projection. In cross-attention keys and values count for the tokens of
+     * Multiply-adds of a stack's Linears for one token of its stream: {@code layers x (2 D^2 + 2 D G + 2 D F)}, with D hidden and F
+     * intermediate size and G the size of a token's keys, a D^2 less without output projection, and a D F more with gates. In cross-attention keys and values count for the tokens of
      * the stream that is read, {@link #memoryMultiplyAdds}. Beside them stand a modality's projection, {@code K D} for a feature
      * size of K, and attention, {@code 2 n D} a layer for each token of a row of n.
      */
     public static long linearMultiplyAdds(StackConfig stack) {
         long hiddenSize = stack.layer().hiddenSize();
         int output = stack.layer().attentionOutputProjection() ? 1 : 0;
-        long self = stack.kind().attendsToItself() ? (3 + output) * hiddenSize * hiddenSize : 0;
+        long keyValueSize = stack.layer().keyValueSize();
+        long self = stack.kind().attendsToItself() ? ((1 + output) * hiddenSize + 2 * keyValueSize) * hiddenSize : 0;
         long cross = stack.kind().attendsToMemory() ? (1 + output) * hiddenSize * hiddenSize : 0;
-        return stack.layers() * (self + cross + 2 * hiddenSize * stack.layer().intermediateSize());
+        long feedForward = (stack.layer().gatedFeedForward() ? 3 : 2)
+                * hiddenSize
+                * stack.layer().intermediateSize();
+        return stack.layers() * (self + cross + feedForward);
     }
 
     /** Multiply-adds of a stack's Linears for one token of the stream that its cross-attention reads, of hidden size K. */
     public static long memoryMultiplyAdds(StackConfig stack, ModelConfig config) {
         long inputs = config.streams().get(stack.memory()).hiddenSize();
         return stack.kind().attendsToMemory()
-                ? 2 * stack.layers() * inputs * stack.layer().hiddenSize()
+                ? 2 * stack.layers() * inputs * stack.layer().keyValueSize()
                 : 0;
     }
 

@@ -33,6 +33,9 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Matrix context;
     private final Matrix attentionScratch;
     private final Matrix intermediate;
+    /** Null where no feed-forward has a gate. */
+    private final Matrix up;
+
     private final Kernels kernels;
     private final List<Projector> projectors;
     private final Batch batch;
@@ -92,6 +95,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.context = allocate(shapes.context());
         this.attentionScratch = allocate(shapes.attention());
         this.intermediate = allocate(shapes.intermediate());
+        this.up = shapes.up() == null ? null : allocate(shapes.up());
         this.projectors = projectors;
         this.attentionShares = readouts.contains(Readout.ATTENTION)
                 ? new AttentionShares(
@@ -148,7 +152,9 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Bytes of Java heap of one workspace. */
     public static long heapBytes(ModelConfig config, int maxTokens, Set<Readout> readouts) {
         long attention = readouts.contains(Readout.ATTENTION) ? AttentionShares.heapBytes(config, maxTokens) : 0;
-        return attention + Batch.heapBytes(config.modalities().size(), config.learnedTokens(), maxTokens);
+        return attention
+                + Batch.heapBytes(
+                        embeddedGroups(config).size(), config.modalities().size(), config.learnedTokens(), maxTokens);
     }
 
     /** The rows to fuse, in order. */
@@ -279,11 +285,17 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** The hidden token that the pooling reads of a row, where it reads one. */
     int pooledToken(int row) {
-        if (config.pooling() == Pooling.LAST) {
-            TokenStream last = outputStream(config.output().size() - 1);
-            return last.isKept() ? row : last.firstToken(row + 1) - 1;
-        }
-        return outputStream(0).firstToken(row);
+        return pooledStream().isKept() ? row : packedPooledToken(row);
+    }
+
+    /** The packed token that the pooling reads of a row, where it reads one. */
+    int packedPooledToken(int row) {
+        PackedTokens packed = pooledStream().packed();
+        return config.pooling() == Pooling.LAST ? packed.firstToken(row + 1) - 1 : packed.firstToken(row);
+    }
+
+    private TokenStream pooledStream() {
+        return outputStream(config.pooling() == Pooling.LAST ? config.output().size() - 1 : 0);
     }
 
     private TokenStream outputStream(int index) {
@@ -331,6 +343,11 @@ public final class FusionWorkspace implements AutoCloseable {
     /** [128, F]. */
     Matrix intermediate(int columns) {
         return columns == intermediate.columns() ? intermediate : intermediate.columns(0, columns);
+    }
+
+    /** [128, columns]: what the gate of a feed-forward is multiplied with; only where one has a gate. */
+    Matrix up(int columns) {
+        return columns == up.columns() ? up : up.columns(0, columns);
     }
 
     @Override

@@ -182,7 +182,7 @@ final class GoldenReplay {
     private record StoredRow(GoldenInput input, int row) implements FeatureSequence {
         @Override
         public int tokens() {
-            return input.tokens();
+            return input.tokens(row);
         }
 
         @Override

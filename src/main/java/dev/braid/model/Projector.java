@@ -4,6 +4,7 @@ import dev.braid.batch.Batch;
 import dev.braid.batch.FeatureBlock;
 import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.kernel.Activation;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
@@ -42,15 +43,15 @@ final class Projector {
             embeddings = packer.table(
                     weights.positions(),
                     Math.toIntExact(weights.positions().shape().dimension(0)));
+        } else if (config.positions().embeddings() == PositionEmbeddings.SINUSOIDAL) {
+            embeddings = packer.sinusoids(config.positions().maxPositions(), hiddenSize);
         } else if (!folded && !weights.rows().isEmpty()) {
             embeddings = packer.zeros(hiddenSize);
         }
         if (embeddings != null && !folded) {
             packer.addToEveryRow(embeddings, weights.rows());
         }
-        Norm norm = weights.norm() == null
-                ? null
-                : packer.norm(weights.norm(), config.layerNormEps(), weights.rowsAfterNorm());
+        Norm norm = weights.norm() == null ? null : packer.norm(weights.norm(), config.norm(), weights.rowsAfterNorm());
         return new Projector(modality, stream, linear, embeddings, norm);
     }
 

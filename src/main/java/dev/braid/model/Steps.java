@@ -4,10 +4,14 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
+import dev.braid.checkpoint.PositionConfig;
+import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StackWeights;
+import dev.braid.checkpoint.StoredTensor;
 import dev.braid.checkpoint.StreamConfig;
 import dev.braid.checkpoint.StreamWeights;
+import dev.braid.kernel.Matrix;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -24,6 +28,9 @@ final class Steps {
     /** Streams in which tokens that were copies when they were projected are no copies any more. */
     private final Set<Integer> mixed = new HashSet<>();
 
+    /** Of the queries and keys of self-attention, or null. */
+    private final AttentionBlock.Rotation rotation;
+
     private int attentions;
     private int layers;
 
@@ -31,6 +38,7 @@ final class Steps {
         this.config = config;
         this.weights = weights;
         this.packer = packer;
+        this.rotation = rotation();
     }
 
     /** Per modality what makes its tokens, while rows are still packed. */
@@ -69,10 +77,31 @@ final class Steps {
         if (streamWeights.learned() != null) {
             steps.add(new LearnedTokens(stream, packer.table(streamWeights.learned(), streamConfig.learnedTokens())));
         }
+        embedPositions(stream);
         if (streamWeights.norm() != null) {
-            steps.add(new TokenNorm(stream, packer.norm(streamWeights.norm(), config.layerNormEps())));
+            steps.add(new TokenNorm(stream, packer.norm(streamWeights.norm(), config.norm())));
         }
         filled.add(stream);
+    }
+
+    /** Positions in the row tell tokens apart that were copies. */
+    private void embedPositions(int stream) {
+        PositionConfig positions = config.positions();
+        if (!positions.embeddings().areOfRow()) {
+            return;
+        }
+        Matrix table = positions.embeddings().areSinusoids()
+                ? packer.sinusoids(
+                        positions.maxPositions(), config.streams().get(stream).hiddenSize())
+                : packer.table(
+                        weights.streams().get(stream).positions(),
+                        rows(weights.streams().get(stream).positions()));
+        steps.add(new TokenPositions(stream, table));
+        mixed.add(stream);
+    }
+
+    private static int rows(StoredTensor table) {
+        return Math.toIntExact(table.shape().dimension(0));
     }
 
     private void add(StackConfig stack, StackWeights stackWeights) {
@@ -84,7 +113,7 @@ final class Steps {
         if (stackWeights.finalNorm() != null) {
             steps.add(new TokenNorm(
                     stack.stream(),
-                    packer.norm(stackWeights.finalNorm(), stack.layer().layerNormEps())));
+                    packer.norm(stackWeights.finalNorm(), stack.layer().norm())));
         }
     }
 
@@ -108,12 +137,25 @@ final class Steps {
         for (int keys : stack.keyStreams()) {
             AttentionBlock.Place place =
                     new AttentionBlock.Place(attentions++, stack.stream(), keys, !mixed.contains(keys), mayPoolOnly);
-            blocks.add(AttentionBlock.load(place, layer.attentions().get(blocks.size()), layerConfig, packer));
+            blocks.add(
+                    AttentionBlock.load(place, layer.attentions().get(blocks.size()), layerConfig, rotation, packer));
             mixed.add(stack.stream());
         }
         return new TransformerLayer(
                 stack.stream(),
                 blocks,
                 layer.feedForward() == null ? null : FeedForward.load(layer.feedForward(), layerConfig, packer));
+    }
+
+    private AttentionBlock.Rotation rotation() {
+        PositionConfig positions = config.positions();
+        RotaryEmbeddings rotary = positions.rotary();
+        if (rotary == null) {
+            return null;
+        }
+        int headSize = config.stacks().get(0).layer().headSize();
+        return new AttentionBlock.Rotation(
+                packer.rotations(positions.maxPositions(), headSize, rotary.theta()),
+                rotary.pairs() == RotaryEmbeddings.Pairs.INTERLEAVED);
     }
 }

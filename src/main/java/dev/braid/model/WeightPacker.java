@@ -1,6 +1,8 @@
 package dev.braid.model;
 
 import dev.braid.checkpoint.LinearWeights;
+import dev.braid.checkpoint.NormConfig;
+import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.NormWeights;
 import dev.braid.checkpoint.StoredTensor;
 import dev.braid.kernel.KernelLibrary;
@@ -22,47 +24,78 @@ final class WeightPacker implements AutoCloseable {
     }
 
     PackedLinear linear(LinearWeights weights) {
-        return stacked(List.of(weights), 1f, List.of());
+        return stacked(List.of(new Rows(weights)), List.of());
     }
 
     /** A map whose every output has {@code rows}, [1, N] each, added. */
     PackedLinear linear(LinearWeights weights, List<StoredTensor> rows) {
-        return stacked(List.of(weights), 1f, rows);
+        return stacked(List.of(new Rows(weights)), rows);
+    }
+
+    /** Several maps of one input as one: their weights [N, K] under each other. */
+    PackedLinear stacked(List<Rows> parts) {
+        return stacked(parts, List.of());
     }
 
     /**
-     * Several maps of one input as one: their weights [N, K] under each other. The first one is multiplied by
-     * {@code scaleOfFirst}, weight and bias.
+     * What a stacked map has of one Linear.
+     *
+     * @param linear the Linear
+     * @param factor of weight and bias
+     * @param pairedHeadSize where it is not 0, the Linear's outputs are heads of this size, and the two numbers of each neighbouring
+     *     pair of a head go to its two halves
      */
-    PackedLinear stacked(List<LinearWeights> parts, float scaleOfFirst) {
-        return stacked(parts, scaleOfFirst, List.of());
+    record Rows(LinearWeights linear, float factor, int pairedHeadSize) {
+        Rows(LinearWeights linear) {
+            this(linear, 1f, 0);
+        }
+
+        int count() {
+            return Math.toIntExact(linear.weight().shape().dimension(0));
+        }
     }
 
-    private PackedLinear stacked(List<LinearWeights> parts, float scaleOfFirst, List<StoredTensor> added) {
-        int inputs = Math.toIntExact(parts.get(0).weight().shape().dimension(1));
-        int outputs = parts.stream()
-                .mapToInt(part -> Math.toIntExact(part.weight().shape().dimension(0)))
-                .sum();
+    private PackedLinear stacked(List<Rows> parts, List<StoredTensor> added) {
+        int inputs = Math.toIntExact(parts.get(0).linear().weight().shape().dimension(1));
+        int outputs = parts.stream().mapToInt(Rows::count).sum();
         try (Matrix weight = Matrix.allocate(outputs, inputs);
                 Matrix bias = Matrix.allocate(1, outputs)) {
-            FloatBuffer weightBuffer = weight.buffer();
             int row = 0;
-            for (LinearWeights part : parts) {
-                part.weight().copyTo(weightBuffer);
-                if (part.bias() != null) {
-                    part.bias().copyTo(bias.buffer().position(row));
-                }
-                row = weightBuffer.position() / inputs;
-            }
-            int firstRows = Math.toIntExact(parts.get(0).weight().shape().dimension(0));
-            if (scaleOfFirst != 1f) {
-                scale(weight.rows(0, firstRows).buffer(), scaleOfFirst);
-                scale(bias.columns(0, firstRows).buffer(), scaleOfFirst);
+            for (Rows part : parts) {
+                copy(part, weight.rows(row, part.count()), bias.columns(row, part.count()));
+                row += part.count();
             }
             addToEveryRow(bias, added);
             PackedLinear packed = library.pack(weight, bias);
             linears.add(packed);
             return packed;
+        }
+    }
+
+    private static void copy(Rows part, Matrix weight, Matrix bias) {
+        part.linear().weight().copyTo(weight.buffer());
+        if (part.linear().bias() != null) {
+            part.linear().bias().copyTo(bias.buffer());
+        }
+        if (part.factor() != 1f) {
+            scale(weight.buffer(), part.factor());
+            scale(bias.buffer(), part.factor());
+        }
+        if (part.pairedHeadSize() != 0) {
+            unpair(weight.buffer(), part.pairedHeadSize(), weight.columns());
+            unpair(bias.buffer(), part.pairedHeadSize(), 1);
+        }
+    }
+
+    /** Puts the first number of each pair of a head to its first half, the second one to the second half. */
+    private static void unpair(FloatBuffer outputs, int headSize, int width) {
+        float[] head = new float[headSize * width];
+        for (int first = 0; first < outputs.capacity(); first += head.length) {
+            outputs.get(first, head);
+            for (int i = 0; i < headSize; i++) {
+                int target = i % 2 * (headSize / 2) + i / 2;
+                outputs.put(first + target * width, head, i * width, width);
+            }
         }
     }
 
@@ -72,16 +105,36 @@ final class WeightPacker implements AutoCloseable {
         }
     }
 
-    Norm norm(NormWeights weights, float epsilon) {
-        return norm(weights, epsilon, List.of());
+    Norm norm(NormWeights weights, NormConfig config) {
+        return norm(weights, config, List.of());
     }
 
-    /** A LayerNorm whose every output has {@code rows}, [1, D] each, added. */
-    Norm norm(NormWeights weights, float epsilon, List<StoredTensor> rows) {
+    /** A norm whose every output has {@code rows}, [1, D] each, added; an RMSNorm has no place for any. */
+    Norm norm(NormWeights weights, NormConfig config, List<StoredTensor> rows) {
         Matrix scale = table(weights.weight(), 1);
+        if (config.type() == NormType.RMS_NORM) {
+            if (!rows.isEmpty()) {
+                throw new IllegalArgumentException("an RMSNorm adds no rows, got " + rows);
+            }
+            return new Norm(scale, null, config.epsilon());
+        }
         Matrix shift = weights.bias() == null ? zeros(scale.columns()) : table(weights.bias(), 1);
         addToEveryRow(shift, rows);
-        return new Norm(scale, shift, epsilon);
+        return new Norm(scale, shift, config.epsilon());
+    }
+
+    /** Sinusoids of the first positions, [positions, D]. */
+    Matrix sinusoids(int positions, int hiddenSize) {
+        Matrix table = allocate(positions, hiddenSize);
+        PositionTables.fillSinusoids(table);
+        return table;
+    }
+
+    /** Rotations by the first positions, [positions, head size]. */
+    Matrix rotations(int positions, int headSize, float theta) {
+        Matrix table = allocate(positions, headSize);
+        PositionTables.fillRotations(table, theta);
+        return table;
     }
 
     /** The elements of a tensor of any rank in so many rows. */

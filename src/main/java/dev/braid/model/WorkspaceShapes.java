@@ -5,19 +5,21 @@ import dev.braid.checkpoint.StreamConfig;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
  * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these (N the token budget, rounded up to a
  * multiple of 16, B at most 128 of them, K a feature size, D a stream's hidden size or, in a matrix that all streams share, the
- * largest, F the largest intermediate size).
+ * largest, F the largest intermediate size, G the size of a token's keys).
  *
  * @param features per modality [B, K]
  * @param streams per stream
- * @param queryKeyValue [N, 3 D]
+ * @param queryKeyValue [N, D + 2 G]
  * @param context [N, D]
  * @param attention [1, as much as {@link Kernels#attentionScratch} says]
  * @param intermediate [B, F]
+ * @param up [B, F], or null where no feed-forward has a gate
  */
 record WorkspaceShapes(
         List<Size> features,
@@ -25,7 +27,8 @@ record WorkspaceShapes(
         Size queryKeyValue,
         Size context,
         Size attention,
-        Size intermediate) {
+        Size intermediate,
+        Size up) {
     /** Of one matrix. */
     record Size(long rows, long columns) {
         long elements() {
@@ -66,6 +69,13 @@ record WorkspaceShapes(
                         stack.layer().hiddenSize(), stack.layer().heads(), maxTokens))
                 .max()
                 .getAsLong();
+        long projected = config.stacks().stream()
+                .mapToLong(
+                        stack -> stack.layer().hiddenSize() + 2L * stack.layer().keyValueSize())
+                .max()
+                .getAsLong();
+        Size ofBlock = new Size(blockHeight, Math.max(1, intermediate));
+        boolean gated = config.stacks().stream().anyMatch(stack -> stack.layer().gatedFeedForward());
         return new WorkspaceShapes(
                 config.modalities().stream()
                         .map(modality -> new Size(blockHeight, modality.featureSize()))
@@ -76,10 +86,11 @@ record WorkspaceShapes(
                                 new Size(blockHeight, stream.hiddenSize()),
                                 new Size(blockHeight, stream.hiddenSize())))
                         .toList(),
-                new Size(height, 3 * widest),
+                new Size(height, projected),
                 new Size(height, widest),
                 new Size(1, scratch),
-                new Size(blockHeight, Math.max(1, intermediate)));
+                ofBlock,
+                gated ? ofBlock : null);
     }
 
     /** Of all matrices. */
@@ -96,7 +107,8 @@ record WorkspaceShapes(
         return Stream.of(
                         features.stream(),
                         streams.stream().flatMap(StreamSizes::all),
-                        Stream.of(queryKeyValue, context, attention, intermediate))
-                .flatMap(sizes -> sizes);
+                        Stream.of(queryKeyValue, context, attention, intermediate, up))
+                .flatMap(sizes -> sizes)
+                .filter(Objects::nonNull);
     }
 }

@@ -162,6 +162,12 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
             }
         }
 
+        /** Each sequence begins at the row's first positions, so that rows of any lengths have positions that the model has. */
+        @Override
+        public int positions() {
+            return 0;
+        }
+
         @Override
         public void copyTo(PieceCopy out, int first, int count) {
             out.put(

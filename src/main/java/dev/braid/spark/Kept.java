@@ -36,6 +36,6 @@ final class Kept {
         if (count == sequence.tokens()) {
             return sequence;
         }
-        return tokens == null ? new FirstTokens(sequence, count) : new KeptTokens(sequence, tokens, count);
+        return tokens == null ? new FirstTokens(sequence, count, count) : new KeptTokens(sequence, tokens, count);
     }
 }

@@ -62,7 +62,7 @@ final class Repeats {
         List<FeatureSequence> byModality = new ArrayList<>(decoded.byModality());
         for (int m = 0; m < rows.length; m++) {
             if (rows[m] != NONE) {
-                byModality.set(m, new RepeatedTokens(rows[m], byModality.get(m).tokens()));
+                byModality.set(m, new RepeatedTokens(rows[m], byModality.get(m)));
             }
         }
         return byModality;

@@ -200,7 +200,7 @@ final class RowDecoder implements Serializable {
         if (tokens == 0) {
             throw unfit(Reason.EMPTY_MASK, feature, found + "; --truncate would leave no kept token");
         }
-        return new FirstTokens(sequence, tokens);
+        return new FirstTokens(sequence, tokens, modality.maxPositions());
     }
 
     private static UnfitValueException unfit(Reason reason, FeatureColumn feature, String detail) {

@@ -132,7 +132,7 @@ class BatchTest {
         Batch batch = new Batch(sink.blocks, List.of(groups(learned)), 100_000, sink);
         for (int row = 0; row < lengths.size(); row++) {
             int text = lengths.get(row)[1];
-            FeatureSequence visual = row == 0 ? sequence(0, 0, 3) : new RepeatedTokens(row - 1, 3);
+            FeatureSequence visual = row == 0 ? sequence(0, 0, 3) : new RepeatedTokens(row - 1, sequence(0, 0, 3));
             assertThat(batch.add(List.of(visual, sequence(row, 1, text)))).isTrue();
         }
         batch.finish();
@@ -170,7 +170,7 @@ class BatchTest {
         assertThat(batch.repeatedTokens(0)).isEqualTo(3 * (batch.rows() - 1));
         batch.clear();
         assertThat(batch.repeatedTokens()).isZero();
-        assertThatThrownBy(() -> batch.add(List.of(new RepeatedTokens(0, 3), sequence(0, 1, 1))))
+        assertThatThrownBy(() -> batch.add(List.of(new RepeatedTokens(0, sequence(0, 0, 3)), sequence(0, 1, 1))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("no row 0 has 3 tokens to repeat");
     }

@@ -24,7 +24,7 @@ class CheckpointTest {
     private static final String OWN = ", \"attention_output_projection\": false";
     private static final String QUERY_NAMES =
             "'layers.0.self_attn.in_proj_weight' or 'layers.0.self_attention.query_proj.weight' or"
-                    + " 'mm_encoder.encoder.layer.0.attention.query.weight'";
+                    + " 'layers.0.self_attn.q_proj.weight' or 'mm_encoder.encoder.layer.0.attention.query.weight'";
 
     static final List<String> LAYER_BIASES = List.of(
             "self_attn.in_proj_bias",

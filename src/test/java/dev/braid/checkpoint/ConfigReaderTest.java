@@ -45,11 +45,8 @@ class ConfigReaderTest {
                         List.of(new ModalityConfig("visual", 6), new ModalityConfig("text", 9)),
                         8,
                         2,
-                        2,
-                        null,
-                        null,
-                        null,
-                        null,
+                        new WrittenLayer(2, null, null, null, null, null, null),
+                        PositionConfig.NONE,
                         Map.of(),
                         null,
                         Map.of(),
@@ -67,20 +64,55 @@ class ConfigReaderTest {
                 """;
         WrittenConfig config = read(ModelDirectory.CONFIG.formatted(keys)).orElseThrow();
         assertThat(problems).isEmpty();
-        assertThat(config.intermediateSize()).isEqualTo(12);
-        assertThat(config.activation()).isEqualTo(Activation.GELU_NEW);
-        assertThat(config.normFirst()).isTrue();
-        assertThat(config.layerNormEps()).isEqualTo(1e-12f);
+        assertThat(config.layer().intermediateSize()).isEqualTo(12);
+        assertThat(config.layer().activation()).isEqualTo(Activation.GELU_NEW);
+        assertThat(config.layer().normFirst()).isTrue();
+        assertThat(config.layer().layerNormEps()).isEqualTo(1e-12f);
         assertThat(config.parts())
                 .isEqualTo(Map.of(
                         OptionalPart.FINAL_LAYER_NORM, true,
                         OptionalPart.CLS_TOKEN, false,
                         OptionalPart.MODALITY_EMBEDDINGS, true,
                         OptionalPart.POSITION_EMBEDDINGS, true,
+                        OptionalPart.CONCATENATED_POSITION_EMBEDDINGS, false,
                         OptionalPart.EMBEDDING_LAYER_NORM, true,
                         OptionalPart.ATTENTION_OUTPUT_PROJECTION, false));
         assertThat(config.pooling()).isEqualTo(Pooling.POOLER);
         assertThat(config.tensorPrefixes()).isEqualTo(Map.of("text", "t.u", "encoder", ""));
+    }
+
+    @Test
+    void everyKeyOfLaterEncodersIsRead() {
+        String keys = """
+                , "norm_type": "rms_norm", "hidden_act": "silu", "gated_feed_forward": true, "num_key_value_heads": 1,
+                "rotary_embeddings": "interleaved", "rope_theta": 500, "position_embeddings": "sinusoidal_concatenated",
+                "max_position_embeddings": 77
+                """;
+        WrittenConfig config = read(ModelDirectory.CONFIG.formatted(keys)).orElseThrow();
+        assertThat(problems).isEmpty();
+        assertThat(config.layer())
+                .isEqualTo(new WrittenLayer(2, 1, null, Activation.SILU, null, NormType.RMS_NORM, null));
+        assertThat(config.positions())
+                .isEqualTo(new PositionConfig(
+                        PositionEmbeddings.SINUSOIDAL_CONCATENATED,
+                        new RotaryEmbeddings(RotaryEmbeddings.Pairs.INTERLEAVED, 500),
+                        77));
+        assertThat(config.parts())
+                .isEqualTo(Map.of(
+                        OptionalPart.GATED_FEED_FORWARD, true,
+                        OptionalPart.POSITION_EMBEDDINGS, false,
+                        OptionalPart.CONCATENATED_POSITION_EMBEDDINGS, false));
+    }
+
+    @Test
+    void computedPositionsHaveUsualSizes() {
+        String keys = ", \"rotary_embeddings\": \"half\", \"position_embeddings\": \"concatenated\"";
+        WrittenConfig config = read(ModelDirectory.CONFIG.formatted(keys)).orElseThrow();
+        assertThat(config.positions())
+                .isEqualTo(new PositionConfig(
+                        PositionEmbeddings.CONCATENATED,
+                        new RotaryEmbeddings(RotaryEmbeddings.Pairs.HALF, 10_000),
+                        4096));
     }
 
     static Stream<Arguments> brokenConfigs() {
@@ -103,7 +135,47 @@ class ConfigReaderTest {
                 Arguments.of(replaced("num_attention_heads", "[2]"), bad("num_attention_heads", size, "[2]")),
                 Arguments.of(keys("\"intermediate_size\": null"), bad("intermediate_size", size, "null")),
                 Arguments.of(
-                        keys("\"hidden_act\": \"silu\""), bad("hidden_act", "one of relu, gelu, gelu_new", "'silu'")),
+                        keys("\"hidden_act\": \"mish\""),
+                        bad("hidden_act", "one of relu, gelu, gelu_new, silu", "'mish'")),
+                Arguments.of(keys("\"norm_type\": \"rms\""), bad("norm_type", "one of layer_norm, rms_norm", "'rms'")),
+                Arguments.of(
+                        keys("\"rotary_embeddings\": true"),
+                        bad("rotary_embeddings", "one of half, interleaved", "true")),
+                Arguments.of(
+                        keys("\"rotary_embeddings\": \"half\", \"rope_theta\": -1"),
+                        bad("rope_theta", "a positive float32", "-1")),
+                Arguments.of(
+                        keys("\"rope_theta\": 500"),
+                        bad("rope_theta", "no such key without rotary_embeddings", "500.0")),
+                Arguments.of(
+                        keys("\"position_embeddings\": \"concatenated\", \"max_position_embeddings\": 9"),
+                        bad(
+                                "max_position_embeddings",
+                                "no such key without rotary_embeddings or sinusoidal position_embeddings (a learned table"
+                                        + " says it itself)",
+                                "9")),
+                Arguments.of(
+                        keys("\"rotary_embeddings\": \"half\", \"max_position_embeddings\": 0"),
+                        bad("max_position_embeddings", size, "0")),
+                Arguments.of(keys("\"num_key_value_heads\": 0"), bad("num_key_value_heads", size, "0")),
+                Arguments.of(
+                        replaced("num_attention_heads", "4, \"num_key_value_heads\": 3"),
+                        bad("num_key_value_heads", "a divisor of 4 (num_attention_heads)", "3")),
+                Arguments.of(
+                        replaced("hidden_size", "6, \"rotary_embeddings\": \"interleaved\""),
+                        "Cannot use 'rotary_embeddings' in config.json: expected heads of an even size, got 3 (hidden_size"
+                                + " / num_attention_heads)"),
+                Arguments.of(
+                        replaced("hidden_size", "9, \"position_embeddings\": \"sinusoidal\"")
+                                .replace("\"num_attention_heads\": 2", "\"num_attention_heads\": 3"),
+                        "Cannot use 'position_embeddings' in config.json: expected an even hidden_size (a sine and a"
+                                + " cosine per frequency), got 9"),
+                Arguments.of(
+                        keys("\"position_embeddings\": \"learned\""),
+                        bad(
+                                "position_embeddings",
+                                "true, false, concatenated, sinusoidal, sinusoidal_concatenated",
+                                "'learned'")),
                 Arguments.of(
                         keys("\"pooling\": null"), bad("pooling", "one of none, cls, mean, max, last, pooler", "null")),
                 Arguments.of(keys("\"layer_norm_eps\": 0"), bad("layer_norm_eps", "a positive float32", "0")),
@@ -118,7 +190,7 @@ class ConfigReaderTest {
                 flag("final_layer_norm"),
                 flag("cls_token"),
                 flag("modality_embeddings"),
-                flag("position_embeddings"),
+                flag("gated_feed_forward"),
                 flag("embedding_layer_norm"),
                 flag("attention_output_projection"),
                 Arguments.of(

@@ -190,11 +190,11 @@ class DialectsTest {
     @Test
     void keysOfHuggingFaceAreRefusedByTheirPlace() {
         ModelDirectory model = golden("flava");
-        model.config("{\"model_type\": \"flava\", \"text_config\": 3, \"multimodal_config\": {\"hidden_act\": \"silu\","
+        model.config("{\"model_type\": \"flava\", \"text_config\": 3, \"multimodal_config\": {\"hidden_act\": \"mish\","
                 + " \"hidden_size\": 25, \"qkv_bias\": 1}}");
         assertThatThrownBy(model::read)
                 .hasMessageContaining("Cannot read 'multimodal_config.hidden_act' in config.json: expected one of relu,"
-                        + " gelu, gelu_new, gelu_pytorch_tanh, got 'silu'")
+                        + " gelu, gelu_new, silu, gelu_pytorch_tanh, got 'mish'")
                 .hasMessageContaining(
                         "Cannot read 'multimodal_config.qkv_bias' in config.json: expected true or false," + " got 1")
                 .hasMessageContaining("Cannot read 'text_config' in config.json: expected an object, got 3")

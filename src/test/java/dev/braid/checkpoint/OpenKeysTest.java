@@ -36,7 +36,7 @@ class OpenKeysTest {
                 weights leave open:
                     'num_attention_heads': a divisor of 8 (1, 2, 4, 8)
                     'norm_first': true or false
-                    'hidden_act': relu, gelu or gelu_new
+                    'hidden_act': relu, gelu, gelu_new or silu
                     'layer_norm_eps': 1e-5 unless the module was made with another
                     'modalities': name and feature_size of each, in token order; the weights have projections of \
                 {"name": "visual", "feature_size": 6}, {"name": "text", "feature_size": 9}

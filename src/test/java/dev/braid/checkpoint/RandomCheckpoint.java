@@ -62,7 +62,11 @@ public final class RandomCheckpoint {
             for (int m : stream.modalities()) {
                 modalities[m] = modality(config.modalities().get(m), size);
             }
-            streams.add(new StreamWeights(learned, stream.isJoined() ? null : norm(Part.EMBEDDING_NORM, size)));
+            StoredTensor positions = config.positions().embeddings() == PositionEmbeddings.CONCATENATED
+                    ? rows(config.positions().maxPositions(), size)
+                    : null;
+            streams.add(
+                    new StreamWeights(learned, positions, stream.isJoined() ? null : norm(Part.EMBEDDING_NORM, size)));
         }
         List<StackWeights> stacks = config.stacks().stream()
                 .map(stack -> new StackWeights(
@@ -86,9 +90,14 @@ public final class RandomCheckpoint {
         return new ModalityWeights(
                 asItIs ? null : linear(hiddenSize, modality.featureSize()),
                 parts.contains(Part.ROWS) ? List.of(rows(1, hiddenSize), rows(1, hiddenSize)) : List.of(),
-                modality.maxPositions() == ModalityConfig.UNLIMITED ? null : rows(modality.maxPositions(), hiddenSize),
+                hasTable(modality) ? rows(modality.maxPositions(), hiddenSize) : null,
                 norm(Part.MODALITY_NORM, hiddenSize),
                 parts.contains(Part.ROWS_AFTER_NORM) ? List.of(rows(1, hiddenSize)) : List.of());
+    }
+
+    private boolean hasTable(ModalityConfig modality) {
+        return modality.maxPositions() != ModalityConfig.UNLIMITED
+                && config.positions().embeddings() != PositionEmbeddings.SINUSOIDAL;
     }
 
     private LayerWeights layer(StackConfig stack) {
@@ -99,8 +108,8 @@ public final class RandomCheckpoint {
             int keySize = config.streams().get(keys).hiddenSize();
             attentions.add(new AttentionWeights(
                     linear(size, size),
-                    linear(size, keySize),
-                    linear(size, keySize),
+                    linear(layer.keyValueSize(), keySize),
+                    linear(layer.keyValueSize(), keySize),
                     layer.attentionOutputProjection() ? linear(size, size) : null,
                     norm(size)));
         }
@@ -110,7 +119,10 @@ public final class RandomCheckpoint {
                 intermediateSize == 0
                         ? null
                         : new FeedForwardWeights(
-                                linear(intermediateSize, size), linear(size, intermediateSize), norm(size)));
+                                linear(intermediateSize, size),
+                                layer.gatedFeedForward() ? linear(intermediateSize, size) : null,
+                                linear(size, intermediateSize),
+                                norm(size)));
     }
 
     private LinearWeights linear(int outputs, int inputs) {
@@ -127,7 +139,8 @@ public final class RandomCheckpoint {
     }
 
     private NormWeights norm(int size) {
-        return new NormWeights(tensor(1, 0.1f, size), tensor(0, 0.1f, size));
+        boolean rms = config.norm().type() == NormType.RMS_NORM;
+        return new NormWeights(tensor(1, 0.1f, size), rms ? null : tensor(0, 0.1f, size));
     }
 
     private StoredTensor tensor(float centre, float spread, long... dimensions) {

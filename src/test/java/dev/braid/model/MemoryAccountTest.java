@@ -53,9 +53,9 @@ class MemoryAccountTest {
     @Test
     void theArraysOfAWorkspaceAreCountedByHand() {
         ModelConfig model = model(8, 2, 16, 1);
-        assertThat(FusionWorkspace.heapBytes(model, 20, Set.of())).isEqualTo(4 * 2 * (21 + 20));
+        assertThat(FusionWorkspace.heapBytes(model, 20, Set.of())).isEqualTo(4 * (2 * (21 + 20) + 20));
         assertThat(FusionWorkspace.heapBytes(model, 20, Set.of(Readout.ATTENTION)))
-                .isEqualTo(4 * 2 * (21 + 20) + 8 * 42 + 4 * 20);
+                .isEqualTo(4 * (2 * (21 + 20) + 20) + 8 * 42 + 4 * 20);
     }
 
     @ParameterizedTest

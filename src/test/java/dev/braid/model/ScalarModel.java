@@ -11,7 +11,11 @@ import dev.braid.checkpoint.LinearWeights;
 import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
+import dev.braid.checkpoint.NormConfig;
+import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.NormWeights;
+import dev.braid.checkpoint.PositionEmbeddings;
+import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StackWeights;
 import dev.braid.checkpoint.StoredTensor;
@@ -57,7 +61,7 @@ final class ScalarModel {
                 streams[stack.stream()] = norm(
                         streams[stack.stream()],
                         ofStack.finalNorm(),
-                        stack.layer().layerNormEps());
+                        stack.layer().norm());
             }
         }
         return this;
@@ -94,6 +98,42 @@ final class ScalarModel {
         return streams[index];
     }
 
+    /** The positions of a stream's tokens: counts from 0, learned and masked tokens too. */
+    private int[] positions(int index) {
+        List<Integer> counted = new ArrayList<>();
+        int first = 0;
+        for (ModelConfig.Group group : config.groups(index)) {
+            FeatureSequence sequence = group.isLearned() ? null : row.get(group.modality());
+            for (int t = 0; t < (sequence == null ? group.learned() : sequence.tokens()); t++) {
+                counted.add(first + (sequence == null ? t : sequence.position(t)));
+            }
+            first += sequence == null ? group.learned() : sequence.positions();
+        }
+        return counted.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    private void addRowPositions(double[][] x, int index) {
+        StoredTensor table = weights.streams().get(index).positions();
+        int[] positions = positions(index);
+        for (int t = 0; t < x.length; t++) {
+            if (table != null) {
+                add(x[t], matrix(table)[positions[t]]);
+            } else if (config.positions().embeddings() == PositionEmbeddings.SINUSOIDAL_CONCATENATED) {
+                add(x[t], sinusoids(positions[t]));
+            }
+        }
+    }
+
+    /** Vaswani et al. 2017, section 3.5. */
+    private double[] sinusoids(int position) {
+        double[] sinusoids = new double[config.hiddenSize()];
+        for (int c = 0; c < sinusoids.length; c++) {
+            double angle = position / Math.pow(10_000, (double) (c - c % 2) / sinusoids.length);
+            sinusoids[c] = c % 2 == 0 ? Math.sin(angle) : Math.cos(angle);
+        }
+        return sinusoids;
+    }
+
     private double[][] embed(int index) {
         StreamConfig stream = config.streams().get(index);
         List<double[]> embedded = new ArrayList<>();
@@ -105,8 +145,9 @@ final class ScalarModel {
             embedded.addAll(List.of(embed(row.get(m), m)));
         }
         double[][] x = embedded.toArray(double[][]::new);
+        addRowPositions(x, index);
         NormWeights norm = weights.streams().get(index).norm();
-        return norm == null ? x : norm(x, norm, config.layerNormEps());
+        return norm == null ? x : norm(x, norm, config.norm());
     }
 
     private double[][] embed(FeatureSequence sequence, int modality) {
@@ -128,12 +169,14 @@ final class ScalarModel {
             }
             if (positions != null) {
                 add(x[t], positions[sequence.position(t)]);
+            } else if (config.positions().embeddings() == PositionEmbeddings.SINUSOIDAL) {
+                add(x[t], sinusoids(sequence.position(t)));
             }
         }
         if (embedding.norm() == null) {
             return x;
         }
-        x = norm(x, embedding.norm(), config.layerNormEps());
+        x = norm(x, embedding.norm(), config.norm());
         for (double[] token : x) {
             embedding.rowsAfterNorm().forEach(row -> add(token, values(row)));
         }
@@ -142,29 +185,39 @@ final class ScalarModel {
 
     private double[][] layer(StackConfig stack, LayerWeights layer) {
         LayerConfig layerConfig = stack.layer();
-        float eps = layerConfig.layerNormEps();
+        NormConfig normConfig = layerConfig.norm();
         double[][] x = stream(stack.stream());
         for (int a = 0; a < layer.attentions().size(); a++) {
             AttentionWeights ofAttention = layer.attentions().get(a);
             int keys = stack.keyStreams().get(a);
-            double[][] in = layerConfig.normFirst() ? norm(x, ofAttention.norm(), eps) : x;
+            double[][] in = layerConfig.normFirst() ? norm(x, ofAttention.norm(), normConfig) : x;
             double[][] memory = keys == stack.stream() ? in : stream(keys);
             x = ScalarReference.add(x, attention(in, memory, ofAttention, layerConfig, keys));
-            x = layerConfig.normFirst() ? x : norm(x, ofAttention.norm(), eps);
+            x = layerConfig.normFirst() ? x : norm(x, ofAttention.norm(), normConfig);
         }
         FeedForwardWeights feedForward = layer.feedForward();
         if (feedForward == null) {
             return x;
         }
-        double[][] in = layerConfig.normFirst() ? norm(x, feedForward.norm(), eps) : x;
+        double[][] in = layerConfig.normFirst() ? norm(x, feedForward.norm(), normConfig) : x;
         x = ScalarReference.add(x, feedForward(in, feedForward, layerConfig));
-        return layerConfig.normFirst() ? x : norm(x, feedForward.norm(), eps);
+        return layerConfig.normFirst() ? x : norm(x, feedForward.norm(), normConfig);
     }
 
     private double[][] attention(
             double[][] x, double[][] memory, AttentionWeights ofAttention, LayerConfig layer, int keys) {
         double[][] query = linear(x, ofAttention.query());
         double[][] key = linear(memory, ofAttention.key());
+        RotaryEmbeddings rotary = config.positions().rotary();
+        if (rotary != null) {
+            boolean interleaved = rotary.pairs() == RotaryEmbeddings.Pairs.INTERLEAVED;
+            int[] positions = positions(keys);
+            for (int t = 0; t < x.length; t++) {
+                query[t] =
+                        ScalarReference.rotate(query[t], layer.headSize(), interleaved, rotary.theta(), positions[t]);
+                key[t] = ScalarReference.rotate(key[t], layer.headSize(), interleaved, rotary.theta(), positions[t]);
+            }
+        }
         for (double[] token : query) {
             for (int c = 0; c < token.length; c++) {
                 token[c] /= Math.sqrt(layer.headSize());
@@ -197,12 +250,16 @@ final class ScalarModel {
             case RELU -> Activation.RELU;
             case GELU -> Activation.GELU;
             case GELU_NEW -> Activation.GELU_TANH;
+            case SILU -> Activation.SILU;
         };
         double[][] intermediate = linear(x, ofLayer.linear1());
         for (double[] token : intermediate) {
             for (int c = 0; c < token.length; c++) {
                 token[c] = ScalarReference.activate(token[c], activation);
             }
+        }
+        if (ofLayer.up() != null) {
+            intermediate = ScalarReference.multiply(intermediate, linear(x, ofLayer.up()));
         }
         return linear(intermediate, ofLayer.linear2());
     }
@@ -212,8 +269,11 @@ final class ScalarModel {
                 x, matrix(weights.weight()), weights.bias() == null ? null : values(weights.bias()));
     }
 
-    private static double[][] norm(double[][] x, NormWeights norm, float eps) {
-        return ScalarReference.layerNorm(x, values(norm.weight()), values(norm.bias()), eps);
+    private static double[][] norm(double[][] x, NormWeights norm, NormConfig normConfig) {
+        double[] scale = values(norm.weight());
+        return normConfig.type() == NormType.RMS_NORM
+                ? ScalarReference.rmsNorm(x, scale, normConfig.epsilon())
+                : ScalarReference.layerNorm(x, scale, values(norm.bias()), normConfig.epsilon());
     }
 
     private static void add(double[] sum, double[] values) {

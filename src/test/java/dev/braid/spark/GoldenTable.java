@@ -75,13 +75,13 @@ final class GoldenTable {
             for (int r = 0; r < golden.rows(); r++) {
                 int[] kept = input.kept(r);
                 prefixes &= kept[kept.length - 1] == kept.length - 1;
-                masks[m][r] = new int[input.tokens()];
+                masks[m][r] = new int[input.tokens(r)];
                 for (int token : kept) {
                     masks[m][r][token] = 1;
                 }
             }
             for (int r = 0; r < golden.rows(); r++) {
-                int stored = prefixes ? input.kept(r).length : input.tokens();
+                int stored = prefixes ? input.kept(r).length : input.tokens(r);
                 features[m][r] = tokens(input, r, stored, config.modalities().get(m));
             }
             masks[m] = prefixes ? null : masks[m];

@@ -1,0 +1,118 @@
+package dev.braid.checkpoint;
+
+import dev.braid.checkpoint.LayerNames.AttentionNames;
+import dev.braid.checkpoint.PartTensors.Linear;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The tensors of the layers of one stack.
+ *
+ * @param stack what the config says of it
+ * @param stored what the weights have of it
+ * @param role what its roles begin with, or empty
+ */
+record LayerTensors(
+        WrittenConfig config,
+        WrittenStack stack,
+        StoredEncoder stored,
+        String role,
+        Set<String> names,
+        NormType normType,
+        boolean attentionOutputProjection,
+        boolean gatedFeedForward) {
+
+    LayerWeights layer(PartTensors parts, int number) {
+        String prefix = stored.encoder().layer(number);
+        String ofLayer = role + "layer " + number + " ";
+        Boolean qkvBias = config.parts().get(OptionalPart.QKV_BIAS);
+        int d = hiddenSize();
+        Linear query = new Linear(d, d, hidden(), qkvBias, "");
+        Linear output = attentionOutputProjection
+                ? new Linear(d, d, hidden(), null, config.falseIfNone(OptionalPart.ATTENTION_OUTPUT_PROJECTION))
+                : null;
+        List<AttentionWeights> attentions = new ArrayList<>();
+        for (AttentionNames attention : dialect().layer().attentions()) {
+            boolean cross = !stack.kind().attendsToItself() || !attentions.isEmpty();
+            int keySize = cross ? config.hiddenSize(stack.memory()) : d;
+            String source = keyValueSource() + (keySize == d ? "" : " and " + config.hiddenSource(stack.memory()));
+            Linear key = new Linear(keyValueSize(), keySize, source, qkvBias, "");
+            String ofAttention = ofLayer + (cross ? "cross-attention " : "");
+            attentions.add(parts.attention(attention, prefix, ofAttention, query, key, output, normType));
+        }
+        boolean hasFeedForward = stored.intermediateSize() != StoredEncoder.NONE;
+        return new LayerWeights(attentions, hasFeedForward ? feedForward(parts, prefix, ofLayer) : null);
+    }
+
+    private FeedForwardWeights feedForward(PartTensors parts, String prefix, String ofLayer) {
+        LayerNames layer = dialect().layer();
+        int d = hiddenSize();
+        int f = stored.intermediateSize();
+        String source = stored.intermediateSource() + " and " + hidden();
+        Linear first = new Linear(f, d, source, null, "");
+        Linear up = new Linear(f, d, source, null, config.falseIfNone(OptionalPart.GATED_FEED_FORWARD));
+        Linear second = new Linear(d, f, source, null, "");
+        String of = ofLayer + "feed-forward ";
+        String norm = layer.feedForwardNorm().in(names, prefix);
+        return new FeedForwardWeights(
+                parts.linear(layer.feedForward1(), prefix, of + (gatedFeedForward ? "gate" : "1"), first),
+                gatedFeedForward && layer.feedForwardUp() != null
+                        ? parts.linear(layer.feedForwardUp(), prefix, of + "up", up)
+                        : null,
+                parts.linear(layer.feedForward2(), prefix, of + (gatedFeedForward ? "down" : "2"), second),
+                parts.norm(norm, of + "norm", d, hidden(), "", normType));
+    }
+
+    private Dialect dialect() {
+        return stored.encoder().dialect();
+    }
+
+    private int hiddenSize() {
+        return config.hiddenSize(stack.stream());
+    }
+
+    private String hidden() {
+        return config.hiddenSource(stack.stream());
+    }
+
+    /** Whether queries, keys and values are thirds of one tensor. */
+    private boolean sharesRowsWithQuery() {
+        return dialect().layer().query().slices() > 1;
+    }
+
+    private boolean isGrouped() {
+        return stack.layer().keyValueHeads() != null && !sharesRowsWithQuery();
+    }
+
+    /** Size of a token's keys; {@link StoredEncoder#UNKNOWN} where the heads are broken, which is a problem of its own. */
+    private int keyValueSize() {
+        Integer heads = stack.layer().heads();
+        if (!isGrouped()) {
+            return hiddenSize();
+        }
+        return heads == null || hiddenSize() % heads != 0
+                ? StoredEncoder.UNKNOWN
+                : hiddenSize() / heads * stack.layer().keyValueHeads();
+    }
+
+    private String keyValueSource() {
+        return isGrouped() ? "num_key_value_heads, num_attention_heads and " + hidden() : hidden();
+    }
+
+    /** What the config says of the layers though the dialect has no tensors for it. */
+    List<String> unfitKeys() {
+        List<String> unfit = new ArrayList<>();
+        WrittenLayer layer = stack.layer();
+        if (layer.isGrouped() && sharesRowsWithQuery()) {
+            unfit.add("Cannot use 'num_key_value_heads' in config.json: expected " + layer.heads()
+                    + " (num_attention_heads; " + dialect().title() + " has keys and values for every head), got "
+                    + layer.keyValueHeads());
+        }
+        if (gatedFeedForward && dialect().layer().feedForwardUp() == null) {
+            unfit.add("Cannot use 'gated_feed_forward' in config.json: expected false ("
+                    + dialect().title() + " has two Linears in a feed-forward), got true");
+        }
+        return unfit;
+    }
+}

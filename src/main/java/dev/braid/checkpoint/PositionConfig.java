@@ -1,0 +1,39 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import java.io.Serializable;
+
+/**
+ * How tokens know their positions. A position in the row counts the concatenated tokens from 0: a CLS token, then each modality
+ * as it was extracted, masked tokens too.
+ *
+ * @param embeddings what is added to tokens before the first layer
+ * @param rotary how queries and keys are rotated by their position in the row, or null
+ * @param maxPositions positions in tables over the row and in computed tables; {@link ModalityConfig#UNLIMITED} without any
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record PositionConfig(PositionEmbeddings embeddings, RotaryEmbeddings rotary, int maxPositions)
+        implements Serializable {
+    /** No positions. */
+    public static final PositionConfig NONE =
+            new PositionConfig(PositionEmbeddings.NONE, null, ModalityConfig.UNLIMITED);
+
+    /** Positions in tables that are computed, where a config does not say another number. */
+    static final int USUAL_POSITIONS = 4096;
+
+    /** Whether the position in the row matters. */
+    public boolean areOfRow() {
+        return rotary != null || embeddings.areOfRow();
+    }
+
+    /** The longest row in positions, masked tokens included; {@link ModalityConfig#UNLIMITED} where these do not matter. */
+    public int longestRow() {
+        return areOfRow() ? maxPositions : ModalityConfig.UNLIMITED;
+    }
+
+    /** With a learned table of so many rows. */
+    PositionConfig withTable(int rows) {
+        return new PositionConfig(embeddings, rotary, Math.min(rows, maxPositions));
+    }
+}

@@ -1,0 +1,67 @@
+package dev.braid.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.braid.checkpoint.RotaryEmbeddings.Pairs;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** The keys of {@code config.json} that say how tokens know their positions. */
+final class PositionKeys {
+    static final String EMBEDDINGS = OptionalPart.POSITION_EMBEDDINGS.configName();
+
+    private final ConfigObject root;
+
+    PositionKeys(ConfigObject root) {
+        this.root = root;
+    }
+
+    PositionConfig read() {
+        PositionEmbeddings embeddings = positionEmbeddings();
+        Pairs pairs = root.choice("rotary_embeddings", null, ConfigReader.choices(Pairs.values(), Pairs::configName));
+        Float theta = root.positive("rope_theta");
+        if (theta != null && !root.has("rotary_embeddings")) {
+            root.bad("rope_theta", "no such key without rotary_embeddings", theta.toString());
+        }
+        boolean computed = root.has("rotary_embeddings") || embeddings.areSinusoids();
+        Integer rows = root.size("max_position_embeddings", PositionConfig.USUAL_POSITIONS);
+        if (root.has("max_position_embeddings") && !computed) {
+            root.bad(
+                    "max_position_embeddings",
+                    "no such key without rotary_embeddings or sinusoidal position_embeddings (a learned table says it"
+                            + " itself)",
+                    String.valueOf(rows));
+        }
+        return new PositionConfig(
+                embeddings,
+                pairs == null
+                        ? null
+                        : new RotaryEmbeddings(pairs, theta == null ? RotaryEmbeddings.USUAL_THETA : theta),
+                computed && rows != null ? rows : ModalityConfig.UNLIMITED);
+    }
+
+    private PositionEmbeddings positionEmbeddings() {
+        JsonNode value = root.value(EMBEDDINGS);
+        if (value == null || (value.isBoolean() && !value.booleanValue())) {
+            return PositionEmbeddings.NONE;
+        }
+        if (value.isBoolean()) {
+            return PositionEmbeddings.LEARNED;
+        }
+        List<PositionEmbeddings> named = List.of(
+                PositionEmbeddings.CONCATENATED,
+                PositionEmbeddings.SINUSOIDAL,
+                PositionEmbeddings.SINUSOIDAL_CONCATENATED);
+        for (PositionEmbeddings embeddings : named) {
+            if (value.isTextual() && value.textValue().equals(embeddings.configName())) {
+                return embeddings;
+            }
+        }
+        root.bad(
+                EMBEDDINGS,
+                named.stream()
+                        .map(PositionEmbeddings::configName)
+                        .collect(Collectors.joining(", ", "true, false, ", "")),
+                ConfigObject.shown(value));
+        return PositionEmbeddings.NONE;
+    }
+}
