@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from fusion_module import ACTIVATIONS, Extractor, Pooler, extractor_name
+from fusion_layers import ACTIVATIONS
+from fusion_module import Extractor, Pooler, extractor_name
 from golden_case import Case
 from reference import Reference, Row, Run, attention_shares, pool
 

@@ -89,7 +89,8 @@ final class TopologyReader {
         });
         JsonNode positions = root.value(PositionKeys.EMBEDDINGS);
         if (positions != null && positions.isTextual()) {
-            root.bad(PositionKeys.EMBEDDINGS, "true or false (the config has 'streams')", ConfigObject.shown(positions));
+            root.bad(
+                    PositionKeys.EMBEDDINGS, "true or false (the config has 'streams')", ConfigObject.shown(positions));
         }
         if (hiddenSize == null || modalities == null) {
             return null;
@@ -251,9 +252,14 @@ final class TopologyReader {
         String prefix = stack.text("prefix");
         Integer layers = stack.size("num_hidden_layers");
         Integer heads = inherited(stack, "num_attention_heads", (of, key) -> of.size(key));
-        Activation activation = inherited(stack, "hidden_act", (of, key) -> of.choice(key, null, ConfigReader.choices(Activation.values(), Activation::configName)));
+        Activation activation = inherited(
+                stack,
+                "hidden_act",
+                (of, key) -> of.choice(key, null, ConfigReader.choices(Activation.values(), Activation::configName)));
         NormType normType = inherited(
-                stack, "norm_type", (of, key) -> of.choice(key, null, ConfigReader.choices(NormType.values(), NormType::configName)));
+                stack,
+                "norm_type",
+                (of, key) -> of.choice(key, null, ConfigReader.choices(NormType.values(), NormType::configName)));
         Boolean normFirst = inherited(stack, "norm_first", (of, key) -> of.flag(key, null));
         Float eps = inherited(stack, "layer_norm_eps", ConfigObject::positive);
         Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;

@@ -16,18 +16,7 @@ record WrittenStack(
         String path, StackConfig.Kind kind, int stream, int memory, Integer layers, WrittenLayer layer, String prefix) {
 
     WrittenStack withPrefix(String other) {
-        return new WrittenStack(
-                path,
-                kind,
-                stream,
-                memory,
-                layers,
-                heads,
-                intermediateSize,
-                activation,
-                normFirst,
-                layerNormEps,
-                other);
+        return new WrittenStack(path, kind, stream, memory, layers, layer, other);
     }
 
     /** The dialects that its tensors may have, of those that a model's encoder may have. */

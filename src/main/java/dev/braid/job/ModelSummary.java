@@ -8,8 +8,11 @@ import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
 import dev.braid.checkpoint.NameReading;
+import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.PlacedTensor;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.PositionConfig;
+import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
 import dev.braid.model.FusionModel;
@@ -73,10 +76,13 @@ record ModelSummary(Inspection inspection) {
                 table.add("stack " + stack, describe(stackConfig, config));
             }
             table.add("layers", Integer.toString(stackConfig.layers()))
-                    .add("heads", layer.heads() + " of size " + layer.headSize())
-                    .add("intermediate size", Integer.toString(layer.intermediateSize()))
+                    .add("heads", layer.heads() + " of size " + layer.headSize() + keyValueHeads(layer))
+                    .add("intermediate size", layer.intermediateSize() + (layer.gatedFeedForward() ? ", gated" : ""))
                     .add("activation", layer.activation().configName())
-                    .add("norm order", layer.normFirst() ? "pre-norm" : "post-norm")
+                    .add(
+                            "norm order",
+                            (layer.normFirst() ? "pre-norm" : "post-norm")
+                                    + (layer.normType() == NormType.RMS_NORM ? ", RMSNorm" : ""))
                     .add("layer norm eps", number(layer.layerNormEps()))
                     .add("attention output projection", yes(layer.attentionOutputProjection()))
                     .add("final LayerNorm", yes(weights.stacks().get(stack).finalNorm() != null));
@@ -85,7 +91,26 @@ record ModelSummary(Inspection inspection) {
             table.add("CLS token", yes(config.clsToken()))
                     .add("embedding LayerNorm", yes(weights.streams().get(0).norm() != null));
         }
+        if (config.positions().areOfRow() || config.positions().embeddings().areSinusoids()) {
+            table.add("positions", positions(config.positions()));
+        }
         return table.add("pooling", pooling(config, weights));
+    }
+
+    private static String keyValueHeads(LayerConfig layer) {
+        return layer.keyValueHeads() == layer.heads() ? "" : ", " + layer.keyValueHeads() + " of keys and values";
+    }
+
+    private static String positions(PositionConfig positions) {
+        List<String> kinds = new ArrayList<>();
+        if (positions.embeddings() != PositionEmbeddings.NONE && positions.embeddings() != PositionEmbeddings.LEARNED) {
+            kinds.add(positions.embeddings().configName());
+        }
+        if (positions.rotary() != null) {
+            kinds.add("rotary " + positions.rotary().pairs().configName() + " with theta "
+                    + number(positions.rotary().theta()));
+        }
+        return String.join(", ", kinds) + "; at most " + positions.maxPositions();
     }
 
     private static void addStreams(TextTable table, ModelConfig config) {

@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.batch.Batch;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
+import dev.braid.batch.RowPositions;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -103,6 +104,12 @@ final class ArrayFusion {
         }
         for (ModalityConfig modality : config.modalities()) {
             sequences.add(sequence(row, modality, arrays.get(modality.name())));
+        }
+        long positions = RowPositions.count(config.learnedTokens(), sequences);
+        if (positions > config.positions().longestRow()) {
+            throw new InputException("Cannot fuse row " + row + ": expected at most "
+                    + config.positions().longestRow() + " tokens (position table of the row in the model), got "
+                    + positions);
         }
         return sequences;
     }

@@ -4,6 +4,7 @@ import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.FirstTokens;
 import dev.braid.batch.NoTokens;
 import dev.braid.batch.PieceCopy;
+import dev.braid.batch.RowPositions;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -33,6 +34,9 @@ final class RowDecoder implements Serializable {
     private final boolean truncate;
     private final int maxTokens;
     private final int learnedTokens;
+    /** The most positions of a row. */
+    private final int longestRow;
+
     private final Pooling pooling;
     /** The modality whose first token the pooling reads, or -1. */
     private final int pooledModality;
@@ -63,6 +67,7 @@ final class RowDecoder implements Serializable {
         this.truncate = config.truncate();
         this.maxTokens = config.maxTokens();
         this.learnedTokens = model.learnedTokens();
+        this.longestRow = model.positions().longestRow();
         this.pooling = model.pooling();
         this.pooledModality = config.emits(Emitted.POOLED) ? model.pooledModality() : -1;
         this.streams = model.streams().stream()
@@ -155,6 +160,7 @@ final class RowDecoder implements Serializable {
             sequences.add(sequence);
         }
         checkNoStreamIsEmpty(sequences);
+        checkPositions(sequences);
         return new Sequences(sequences, truncated);
     }
 
@@ -171,6 +177,20 @@ final class RowDecoder implements Serializable {
                         first,
                         "is null, expected features (the model's layers attend to them)");
             }
+        }
+    }
+
+    /** The model must have a position for every token, counted over the row. */
+    private void checkPositions(List<FeatureSequence> sequences) throws UnfitValueException {
+        if (longestRow == ModalityConfig.UNLIMITED) {
+            return;
+        }
+        long positions = RowPositions.count(learnedTokens, sequences);
+        if (positions > longestRow) {
+            throw new UnfitValueException(Fault.ofRow(
+                    Reason.TOO_LONG,
+                    positions + " positions, tokens that are not kept included, expected at most " + longestRow
+                            + " (position table of the row in the model)"));
         }
     }
 

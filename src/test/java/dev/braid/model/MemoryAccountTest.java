@@ -49,7 +49,7 @@ class MemoryAccountTest {
         assertThat(FusionWorkspace.compiledBytes(model(8, 2, 16, 1), 2, 2)).isEqualTo(2 * 2 * mib);
     }
 
-    /** Batch: of two modalities 21 places and 20 sources of rows; attention: 21 rows of 1 layer and 2 groups, and 20 weights. */
+    /** Batch: of two modalities 21 places and 20 sources of rows, of 20 tokens the position; attention: 21 rows of 1 layer and 2 groups, and 20 weights. */
     @Test
     void theArraysOfAWorkspaceAreCountedByHand() {
         ModelConfig model = model(8, 2, 16, 1);

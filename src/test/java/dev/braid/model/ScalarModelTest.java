@@ -12,9 +12,13 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.PositionConfig;
+import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.checkpoint.RandomCheckpoint.Part;
+import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.kernel.KernelLibrary;
 import java.util.ArrayList;
@@ -169,11 +173,15 @@ class ScalarModelTest {
             int positions = random.nextBoolean() ? MAX_POSITIONS : ModalityConfig.UNLIMITED;
             modalities.add(new ModalityConfig("m" + m, featureSize, positions));
         }
+        NormType normType = random.nextInt(3) == 0 ? NormType.RMS_NORM : NormType.LAYER_NORM;
         Set<Part> parts = EnumSet.noneOf(Part.class);
         for (Part part : Part.values()) {
             if (random.nextBoolean()) {
                 parts.add(part);
             }
+        }
+        if (normType == NormType.RMS_NORM) {
+            parts.remove(Part.ROWS_AFTER_NORM); // only a LayerNorm has a shift to hold them
         }
         ModelConfig config = ModelConfig.singleStream(
                 modalities,
@@ -182,13 +190,40 @@ class ScalarModelTest {
                 new LayerConfig(
                         hiddenSize,
                         heads,
+                        keyValueHeads(heads, random),
                         1 + random.nextInt(60),
-                        List.of(Activation.values()).get(random.nextInt(3)),
+                        any(random, Activation.values()),
                         random.nextBoolean(),
+                        random.nextBoolean(),
+                        normType,
                         random.nextBoolean() ? 1e-2f : 1e-5f,
                         random.nextBoolean()),
                 List.of(Pooling.POOLER, Pooling.CLS, Pooling.LAST, Pooling.MEAN).get(random.nextInt(4)));
-        return RandomCheckpoint.of(config, seed, parts.toArray(Part[]::new));
+        return RandomCheckpoint.of(
+                config.withPositions(positions(hiddenSize, headSize, random)), seed, parts.toArray(Part[]::new));
+    }
+
+    private static int keyValueHeads(int heads, Random random) {
+        int[] divisors = IntStream.rangeClosed(1, heads)
+                .filter(divisor -> heads % divisor == 0)
+                .toArray();
+        return random.nextBoolean() ? heads : divisors[random.nextInt(divisors.length)];
+    }
+
+    /** Tables for the longest row: CLS and three modalities. */
+    private static PositionConfig positions(int hiddenSize, int headSize, Random random) {
+        RotaryEmbeddings rotary = headSize % 2 == 0 && random.nextBoolean()
+                ? new RotaryEmbeddings(any(random, RotaryEmbeddings.Pairs.values()), 1 + random.nextInt(1000))
+                : null;
+        PositionEmbeddings embeddings = any(random, PositionEmbeddings.values());
+        if (embeddings.areSinusoids() && hiddenSize % 2 != 0) {
+            embeddings = PositionEmbeddings.CONCATENATED;
+        }
+        return new PositionConfig(embeddings, rotary, 1 + 3 * MAX_POSITIONS);
+    }
+
+    private static <T> T any(Random random, T[] values) {
+        return values[random.nextInt(values.length)];
     }
 
     /** A row that may lack modalities, but not all. */
