@@ -6,6 +6,7 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
@@ -63,7 +64,8 @@ final class RandomTopology {
         for (int stack = 0; stack < 1 + random.nextInt(3); stack++) {
             stacks.add(stack(changed.get(random.nextInt(changed.size()))));
         }
-        return new ModelConfig(modalities, streams, stacks, output(stacks), POOLINGS.get(random.nextInt(5)));
+        return new ModelConfig(
+                modalities, streams, stacks, output(stacks), PositionConfig.NONE, POOLINGS.get(random.nextInt(5)));
     }
 
     private List<Integer> streamsOfHiddenSize() {

@@ -6,7 +6,10 @@ import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.PositionConfig;
+import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -259,6 +262,22 @@ class RowDecoderTest {
                 Reason.TOO_LONG,
                 "Cannot decode row 'p-1': 6 tokens with CLS, expected at most 5 (--max-tokens); --max-tokens 6 would"
                         + " do");
+    }
+
+    /** CLS is a token of the row; --truncate cuts a modality, not a row. */
+    @Test
+    void aRowBeyondTheModelsPositionsIsRejected() {
+        TableColumns columns = PairedRows.pixels(ModalityConfig.UNLIMITED, null, null);
+        FusionConfig config = new FusionConfig(columns, 50, true, Set.of(Emitted.POOLED));
+        ModelConfig model = PairedRows.model(columns, true, Pooling.MEAN)
+                .withPositions(new PositionConfig(PositionEmbeddings.CONCATENATED, null, 5));
+        RowDecoder decoder = PairedRows.decoder(config, model, GoldenTable.NESTED);
+        assertThat(decoder.decode(nested(new float[4][3]))).isInstanceOf(Sequences.class);
+        rejected(
+                decoder.decode(nested(new float[5][3])),
+                Reason.TOO_LONG,
+                "Cannot decode row 'p-1': 6 positions, tokens that are not kept included, expected at most 5 (position"
+                        + " table of the row in the model)");
     }
 
     @ParameterizedTest
