@@ -212,6 +212,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample], Callable
     "seed-one-layer": (OneLayer, tokens_alone, lambda m: {}),
     "fusion": (Fusion, images_and_texts, lambda m: {}),
     "pre-norm": (lambda: Fusion(norm_first=True, activation="gelu", final_norm=True), images_and_texts, lambda m: {}),
+    "silu": (lambda: Fusion(activation=nn.SiLU()), images_and_texts, lambda m: {}),
     "gelu-tanh": (lambda: Fusion(activation=nn.GELU(approximate="tanh")), images_and_texts, lambda m: {}),
     "no-bias": (lambda: Fusion(bias=False, layer_norm_eps=1e-6), images_and_texts, lambda m: {}),
     "sequence-first": (SequenceFirst, images_and_texts, lambda m: {}),

@@ -68,9 +68,9 @@ def test_layers_are_those_before_the_final_norm(tmp_path: Path) -> None:
     [
         (lambda: vilt("ViltModel"), (16, 24), "expected a sample of feature sizes {'visual': 24, 'text': 24}, got"),
         (
-            lambda: vilt("ViltModel", hidden_act="silu"),
+            lambda: vilt("ViltModel", hidden_act="mish"),
             (24, 24),
-            "hidden_act to be one of 'relu', 'gelu', 'gelu_new', got 'silu'",
+            "hidden_act to be one of 'relu', 'gelu', 'gelu_new', 'silu', got 'mish'",
         ),
         (
             lambda: visual_bert("VisualBertModel", bypass_transformer=True),

@@ -148,6 +148,7 @@ def test_order_projections_and_pooling_are_found_by_running(tmp_path: Path) -> N
     [
         ("pre-norm", {"norm_first": True, "hidden_act": "gelu", "final_layer_norm": True}),
         ("gelu-tanh", {"hidden_act": "gelu_new", "norm_first": False, "final_layer_norm": False}),
+        ("silu", {"hidden_act": "silu", "norm_first": False, "final_layer_norm": False}),
         ("no-bias", {"layer_norm_eps": 1e-6}),
         ("bare-encoder", {"tensor_prefixes": {}, "final_layer_norm": True, "pooling": "mean"}),
         ("bare-layer", {"tensor_prefixes": {}, "num_hidden_layers": 1, "pooling": "last"}),

@@ -148,10 +148,10 @@ def thrice() -> Any:
             "Cannot export layer 'blocks.1': expected num_attention_heads 3 as in 'blocks.0', got 2",
         ),
         (
-            lambda: Fusion(activation=F.silu),
+            lambda: Fusion(activation=F.mish),
             images_and_texts,
             {},
-            "an activation that computes 'relu', 'gelu', 'gelu_new', got 'silu'",
+            "an activation that computes 'relu', 'gelu', 'gelu_new', 'silu', got 'mish'",
         ),
         (lambda: Fusion(activation=nn.PReLU(1)), images_and_texts, {}, "got 'PReLU'"),
         (lambda: nn.Linear(VISUAL, HIDDEN), pair, {}, "expected one stack of nn.TransformerEncoderLayer, got none"),
