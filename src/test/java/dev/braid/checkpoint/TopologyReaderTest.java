@@ -52,11 +52,7 @@ class TopologyReaderTest {
                         0,
                         1,
                         2,
-                        2,
-                        null,
-                        Activation.GELU,
-                        null,
-                        null,
+                        new WrittenLayer(2, null, null, Activation.GELU, null, null, null),
                         "decoder"));
         assertThat(topology.output()).containsExactly(0);
     }
