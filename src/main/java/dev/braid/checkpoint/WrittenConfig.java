@@ -61,6 +61,7 @@ record WrittenConfig(
                 hiddenSize,
                 layers,
                 layer,
+                positions,
                 parts,
                 pooling,
                 prefixes,

@@ -75,9 +75,15 @@ class DialectsTest {
         assertThat(old.tensors().names()).contains("embeddings.LayerNorm.gamma");
         Inspection inspection = old.inspect();
         assertThat(inspection.checkpoint().parameters()).isEqualTo(bare.parameters());
-        assertThat(StoredFloats.of(
-                        inspection.checkpoint().weights().streams().get(0).norm().weight()))
-                .isEqualTo(StoredFloats.of(bare.weights().streams().get(0).norm().weight()));
+        assertThat(StoredFloats.of(inspection
+                        .checkpoint()
+                        .weights()
+                        .streams()
+                        .get(0)
+                        .norm()
+                        .weight()))
+                .isEqualTo(
+                        StoredFloats.of(bare.weights().streams().get(0).norm().weight()));
         assertThat(inspection.reading().renamedNorms())
                 .isEqualTo(1 + 2 * bare.weights().stacks().get(0).layers().size());
     }
