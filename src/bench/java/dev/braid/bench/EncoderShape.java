@@ -2,6 +2,7 @@ package dev.braid.bench;
 
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -47,17 +48,12 @@ enum EncoderShape {
             int textSize,
             int rows,
             List<Integer> batchRows) {
-        this.config = new ModelConfig(
+        this.config = ModelConfig.singleStream(
                 List.of(new ModalityConfig("visual", visualSize), new ModalityConfig("text", textSize)),
-                hiddenSize,
-                layers,
-                heads,
-                intermediateSize,
-                activation,
-                normFirst,
-                1e-5f,
-                attentionOutputProjection,
                 false,
+                layers,
+                new LayerConfig(
+                        hiddenSize, heads, intermediateSize, activation, normFirst, 1e-5f, attentionOutputProjection),
                 Pooling.NONE);
         this.visualTokens = visualTokens;
         this.textTokens = textTokens;
@@ -69,9 +65,14 @@ enum EncoderShape {
         return config;
     }
 
+    /** What its layers have in common. */
+    LayerConfig layer() {
+        return config.stacks().get(0).layer();
+    }
+
     /** Random weights, with a final LayerNorm where layers are pre-norm. */
     Checkpoint checkpoint(long seed) {
-        return config.normFirst()
+        return layer().normFirst()
                 ? RandomCheckpoint.of(config, seed, RandomCheckpoint.Part.FINAL_NORM)
                 : RandomCheckpoint.of(config, seed);
     }

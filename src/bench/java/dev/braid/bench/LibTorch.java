@@ -3,6 +3,7 @@ package dev.braid.bench;
 import dev.braid.bench.report.Measurement;
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.LinearWeights;
 import dev.braid.checkpoint.ModelConfig;
@@ -45,9 +46,10 @@ final class LibTorch implements Contender {
             this.projections = checkpoint.weights().modalities().stream()
                     .map(modality -> linear(modality.projection()))
                     .toList();
-            this.layers =
-                    checkpoint.weights().layers().stream().map(this::layer).toList();
-            NormWeights last = checkpoint.weights().finalNorm();
+            this.layers = checkpoint.weights().stacks().get(0).layers().stream()
+                    .map(this::layer)
+                    .toList();
+            NormWeights last = checkpoint.weights().stacks().get(0).finalNorm();
             this.finalNorm = last == null ? null : norm(last);
         }
     }
@@ -61,11 +63,13 @@ final class LibTorch implements Contender {
     private Layer layer(LayerWeights layer) {
         return new Layer(
                 form.of(StoredFloats.queryKeyValueWeight(layer), StoredFloats.queryKeyValueBias(layer)),
-                layer.output() == null ? null : linear(layer.output()),
-                norm(layer.norm1()),
-                linear(layer.feedForward1()),
-                linear(layer.feedForward2()),
-                norm(layer.norm2()));
+                layer.attentions().get(0).output() == null
+                        ? null
+                        : linear(layer.attentions().get(0).output()),
+                norm(layer.attentions().get(0).norm()),
+                linear(layer.feedForward().linear1()),
+                linear(layer.feedForward().linear2()),
+                norm(layer.feedForward().norm()));
     }
 
     private TorchLinear linear(LinearWeights linear) {
@@ -77,7 +81,7 @@ final class LibTorch implements Contender {
         return new LayerNorm(
                 new TensorOptional(TorchLinear.tensor(StoredFloats.of(norm.weight()), size)),
                 new TensorOptional(TorchLinear.tensor(StoredFloats.of(norm.bias()), size)),
-                config.layerNormEps());
+                config.stacks().get(0).layer().layerNormEps());
     }
 
     @Override
@@ -149,7 +153,7 @@ final class LibTorch implements Contender {
         }
         Tensor hidden = torch.cat(projected, 1);
         for (Layer layer : layers) {
-            hidden = layer.forward(hidden, mask, config);
+            hidden = layer.forward(hidden, mask, config.stacks().get(0).layer());
         }
         return finalNorm == null ? hidden : finalNorm.apply(hidden);
     }
@@ -168,13 +172,13 @@ final class LibTorch implements Contender {
             TorchLinear feedForward2,
             LayerNorm norm2) {
 
-        Tensor forward(Tensor hidden, TensorOptional mask, ModelConfig config) {
-            if (config.normFirst()) {
-                Tensor attended = attended(norm1.apply(hidden), hidden, mask, config.heads());
-                return fed(norm2.apply(attended), attended, config.activation());
+        Tensor forward(Tensor hidden, TensorOptional mask, LayerConfig layerConfig) {
+            if (layerConfig.normFirst()) {
+                Tensor attended = attended(norm1.apply(hidden), hidden, mask, layerConfig.heads());
+                return fed(norm2.apply(attended), attended, layerConfig.activation());
             }
-            Tensor attended = norm1.apply(attended(hidden, hidden, mask, config.heads()));
-            return norm2.apply(fed(attended, attended, config.activation()));
+            Tensor attended = norm1.apply(attended(hidden, hidden, mask, layerConfig.heads()));
+            return norm2.apply(fed(attended, attended, layerConfig.activation()));
         }
 
         private Tensor attended(Tensor x, Tensor residual, TensorOptional mask, int heads) {

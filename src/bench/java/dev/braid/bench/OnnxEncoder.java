@@ -4,6 +4,7 @@ import static dev.braid.bench.OnnxGraph.attribute;
 
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.LinearWeights;
 import dev.braid.checkpoint.ModelConfig;
@@ -27,11 +28,13 @@ final class OnnxEncoder {
 
     private final OnnxGraph graph = new OnnxGraph();
     private final ModelConfig config;
+    private final LayerConfig layerConfig;
     private final Form form;
     private final String mask;
 
     private OnnxEncoder(ModelConfig config, Form form, boolean masked) {
         this.config = config;
+        this.layerConfig = config.stacks().get(0).layer();
         this.form = form;
         this.mask = masked ? mask(graph.input(MASK, "rows", 1, 1, "tokens")) : "";
     }
@@ -63,23 +66,25 @@ final class OnnxEncoder {
                     linear(features, checkpoint.weights().modalities().get(m).projection()));
         }
         String hidden = graph.node("Concat", projected, attribute("axis", 1));
-        for (LayerWeights layer : checkpoint.weights().layers()) {
+        for (LayerWeights layer : checkpoint.weights().stacks().get(0).layers()) {
             hidden = layer(hidden, layer);
         }
-        if (checkpoint.weights().finalNorm() != null) {
-            hidden = norm(hidden, checkpoint.weights().finalNorm());
+        if (checkpoint.weights().stacks().get(0).finalNorm() != null) {
+            hidden = norm(hidden, checkpoint.weights().stacks().get(0).finalNorm());
         }
         graph.output(hidden, "rows", "tokens", config.hiddenSize());
         return graph.model();
     }
 
     private String layer(String hidden, LayerWeights layer) {
-        if (config.normFirst()) {
-            String attended = add(hidden, attended(norm(hidden, layer.norm1()), layer));
-            return add(attended, fed(norm(attended, layer.norm2()), layer));
+        if (layerConfig.normFirst()) {
+            String attended =
+                    add(hidden, attended(norm(hidden, layer.attentions().get(0).norm()), layer));
+            return add(attended, fed(norm(attended, layer.feedForward().norm()), layer));
         }
-        String attended = norm(add(hidden, attended(hidden, layer)), layer.norm1());
-        return norm(add(attended, fed(attended, layer)), layer.norm2());
+        String attended = norm(
+                add(hidden, attended(hidden, layer)), layer.attentions().get(0).norm());
+        return norm(add(attended, fed(attended, layer)), layer.feedForward().norm());
     }
 
     private String add(String x, String y) {
@@ -88,20 +93,22 @@ final class OnnxEncoder {
 
     private String attended(String x, LayerWeights layer) {
         String context = form == Form.STANDARD ? attention(x, layer) : fusedAttention(x, layer);
-        return layer.output() == null ? context : linear(context, layer.output());
+        return layer.attentions().get(0).output() == null
+                ? context
+                : linear(context, layer.attentions().get(0).output());
     }
 
     private String fed(String x, LayerWeights layer) {
-        String inner = linear(x, layer.feedForward1());
-        String activated = graph.node(config.activation() == Activation.RELU ? "Relu" : "Gelu", List.of(inner));
-        return linear(activated, layer.feedForward2());
+        String inner = linear(x, layer.feedForward().linear1());
+        String activated = graph.node(layerConfig.activation() == Activation.RELU ? "Relu" : "Gelu", List.of(inner));
+        return linear(activated, layer.feedForward().linear2());
     }
 
     private String attention(String hidden, LayerWeights layer) {
-        String query = heads(linear(hidden, layer.query()), 0, 2, 1, 3);
-        String key = heads(linear(hidden, layer.key()), 0, 2, 3, 1);
-        String value = heads(linear(hidden, layer.value()), 0, 2, 1, 3);
-        String scale = graph.constant(FloatBuffer.wrap(new float[] {(float) (1 / Math.sqrt(config.headSize()))}));
+        String query = heads(linear(hidden, layer.attentions().get(0).query()), 0, 2, 1, 3);
+        String key = heads(linear(hidden, layer.attentions().get(0).key()), 0, 2, 3, 1);
+        String value = heads(linear(hidden, layer.attentions().get(0).value()), 0, 2, 1, 3);
+        String scale = graph.constant(FloatBuffer.wrap(new float[] {(float) (1 / Math.sqrt(layerConfig.headSize()))}));
         String scores = graph.node("Mul", List.of(graph.node("MatMul", List.of(query, key)), scale));
         String masked = mask.isEmpty() ? scores : graph.node("Add", List.of(scores, mask));
         String weights = graph.node("Softmax", List.of(masked), attribute("axis", -1));
@@ -111,7 +118,7 @@ final class OnnxEncoder {
     }
 
     private String heads(String x, long... permutation) {
-        String split = graph.constant(0, 0, config.heads(), config.headSize());
+        String split = graph.constant(0, 0, layerConfig.heads(), layerConfig.headSize());
         String heads = graph.node("Reshape", List.of(x, split));
         return graph.node("Transpose", List.of(heads), attribute("perm", permutation));
     }
@@ -121,7 +128,7 @@ final class OnnxEncoder {
         String weight = graph.transposed(StoredFloats.queryKeyValueWeight(layer), 3 * hiddenSize, hiddenSize);
         String bias = graph.constant(StoredFloats.queryKeyValueBias(layer), 3L * hiddenSize);
         return graph.microsoft(
-                "Attention", List.of(hidden, weight, bias, mask), attribute("num_heads", config.heads()));
+                "Attention", List.of(hidden, weight, bias, mask), attribute("num_heads", layerConfig.heads()));
     }
 
     private String linear(String x, LinearWeights linear) {
@@ -137,6 +144,6 @@ final class OnnxEncoder {
                         graph.constant(StoredFloats.of(norm.weight()), size),
                         graph.constant(StoredFloats.of(norm.bias()), size)),
                 attribute("axis", -1),
-                attribute("epsilon", config.layerNormEps()));
+                attribute("epsilon", layerConfig.layerNormEps()));
     }
 }

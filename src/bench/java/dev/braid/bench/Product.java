@@ -1,5 +1,6 @@
 package dev.braid.bench;
 
+import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.kernel.Activation;
 import java.util.LinkedHashMap;
@@ -19,6 +20,7 @@ record Product(int inputs, int outputs, Activation activation) {
 
     /** The Linears of an encoder, and the times that a token of the rows goes through each. */
     static Map<Product, Long> ofEncoder(ModelConfig config, RowBatch rows) {
+        LayerConfig layerConfig = config.stacks().get(0).layer();
         int hiddenSize = config.hiddenSize();
         long layerTokens = (long) config.layers() * rows.tokens();
         Map<Product, Long> products = new LinkedHashMap<>();
@@ -27,13 +29,13 @@ record Product(int inputs, int outputs, Activation activation) {
             products.merge(linear(featureSize, hiddenSize), (long) rows.tokens(m), Long::sum);
         }
         products.merge(linear(hiddenSize, 3 * hiddenSize), layerTokens, Long::sum);
-        if (config.attentionOutputProjection()) {
+        if (layerConfig.attentionOutputProjection()) {
             products.merge(linear(hiddenSize, hiddenSize), layerTokens, Long::sum);
         }
         Activation activation =
-                config.activation() == dev.braid.checkpoint.Activation.RELU ? Activation.RELU : Activation.GELU;
-        products.merge(new Product(hiddenSize, config.intermediateSize(), activation), layerTokens, Long::sum);
-        products.merge(linear(config.intermediateSize(), hiddenSize), layerTokens, Long::sum);
+                layerConfig.activation() == dev.braid.checkpoint.Activation.RELU ? Activation.RELU : Activation.GELU;
+        products.merge(new Product(hiddenSize, layerConfig.intermediateSize(), activation), layerTokens, Long::sum);
+        products.merge(linear(layerConfig.intermediateSize(), hiddenSize), layerTokens, Long::sum);
         return products;
     }
 

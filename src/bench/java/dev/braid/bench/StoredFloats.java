@@ -1,5 +1,6 @@
 package dev.braid.bench;
 
+import dev.braid.checkpoint.AttentionWeights;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.LinearWeights;
 import dev.braid.checkpoint.StoredTensor;
@@ -38,6 +39,7 @@ final class StoredFloats {
     }
 
     private static Stream<LinearWeights> queryKeyValue(LayerWeights layer) {
-        return Stream.of(layer.query(), layer.key(), layer.value());
+        AttentionWeights attention = layer.attentions().get(0);
+        return Stream.of(attention.query(), attention.key(), attention.value());
     }
 }

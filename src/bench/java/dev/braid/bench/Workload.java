@@ -61,8 +61,9 @@ record Workload(Checkpoint checkpoint, RowBatch rows) {
     long flops() {
         ModelConfig config = checkpoint.config();
         long hiddenSize = config.hiddenSize();
-        long multiplyAdds = rows.tokens() * FusionModel.linearMultiplyAdds(config)
-                + 2L * config.layers() * hiddenSize * rows.tokenPairs();
+        long multiplyAdds =
+                rows.tokens() * FusionModel.linearMultiplyAdds(config.stacks().get(0))
+                        + 2L * config.layers() * hiddenSize * rows.tokenPairs();
         for (int m = 0; m < rows.modalities(); m++) {
             multiplyAdds +=
                     rows.tokens(m) * hiddenSize * config.modalities().get(m).featureSize();
