@@ -108,10 +108,11 @@ class InspectCommandTest {
                         .array());
         assertThat(inspect(directory.toString())).isEqualTo(ExitCode.DONE);
         assertThat(out.toString())
-                .startsWith("weights                      model.fp32.safetensors\n"
-                        + "removed from names           _orig_mod, module\n"
-                        + "gamma and beta               read as weight and bias of 4 LayerNorms\n"
-                        + "dialect ");
+                .startsWith("""
+                        weights                      model.fp32.safetensors
+                        removed from names           _orig_mod, module
+                        gamma and beta               read as weight and bias of 4 LayerNorms
+                        """);
     }
 
     @Test
