@@ -107,8 +107,7 @@ class InspectCommandTest {
                         .put(data)
                         .array());
         assertThat(inspect(directory.toString())).isEqualTo(ExitCode.DONE);
-        assertThat(out.toString())
-                .startsWith("""
+        assertThat(out.toString()).startsWith("""
                         weights                      model.fp32.safetensors
                         removed from names           _orig_mod, module
                         gamma and beta               read as weight and bias of 4 LayerNorms
