@@ -79,7 +79,7 @@ final class RandomTopology {
     }
 
     private StackConfig stack(int stream) {
-        StackConfig.Kind kind = StackConfig.Kind.values()[random.nextInt(3)];
+        StackConfig.Kind kind = List.of(StackConfig.Kind.values()).get(random.nextInt(3));
         int memory =
                 kind.attendsToMemory() ? (stream + 1 + random.nextInt(streams.size() - 1)) % streams.size() : stream;
         boolean hasFeedForward = kind != StackConfig.Kind.CROSS_ATTENTION || random.nextBoolean();
@@ -87,7 +87,7 @@ final class RandomTopology {
                 hiddenSize,
                 heads,
                 hasFeedForward ? 1 + random.nextInt(60) : 0,
-                Activation.values()[random.nextInt(3)],
+                List.of(Activation.values()).get(random.nextInt(Activation.values().length)),
                 random.nextBoolean(),
                 1e-5f,
                 random.nextInt(4) > 0);
