@@ -189,9 +189,10 @@ final class CheckpointReader {
     }
 
     private InputException failure() {
-        List<String> shown = problems.size() <= MOST_PROBLEMS
-                ? problems
-                : Stream.concat(problems.stream().limit(MOST_PROBLEMS), Stream.of("and more"))
+        List<String> distinct = problems.stream().distinct().toList(); // stacks share keys of the whole model
+        List<String> shown = distinct.size() <= MOST_PROBLEMS
+                ? distinct
+                : Stream.concat(distinct.stream().limit(MOST_PROBLEMS), Stream.of("and more"))
                         .toList();
         return InputException.of("Cannot read model " + Quote.of(directory), shown);
     }

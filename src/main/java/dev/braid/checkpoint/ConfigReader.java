@@ -65,6 +65,8 @@ final class ConfigReader {
     /** A modality's name is a column's and a struct field's, and stands before = on the command line. */
     private static final Pattern NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
 
+    static final String NAME_EXPECTED = "a name of letters a-z, digits and underscores, not beginning with a digit";
+
     /** Names of other parts, beside which a modality stands. */
     private static final Set<String> RESERVED = Set.of("cls", WrittenConfig.ENCODER);
 
@@ -229,11 +231,16 @@ final class ConfigReader {
         return modalities.size() == list.size() ? modalities : null;
     }
 
+    /** Whether a name can be that of a column and of a struct's field. */
+    static boolean isName(String name) {
+        return NAME.matcher(name).matches();
+    }
+
     private static String name(ConfigObject modality, Set<String> taken) {
         JsonNode node = modality.value("name");
         String got = ConfigObject.shown(node);
-        if (node == null || !node.isTextual() || !NAME.matcher(node.textValue()).matches()) {
-            modality.bad("name", "a name of letters a-z, digits and underscores, not beginning with a digit", got);
+        if (node == null || !node.isTextual() || !isName(node.textValue())) {
+            modality.bad("name", NAME_EXPECTED, got);
             return null;
         }
         String name = node.textValue();

@@ -21,7 +21,7 @@ record ExpectedTensor(
         EXACT,
         /** It is the same but for its first dimension, which may be larger. */
         ROWS,
-        /** It has as many elements. */
+        /** It has as many elements and, where several dimensions are expected, the same last one. */
         ELEMENTS,
         /** There is none. */
         ABSENT
@@ -40,7 +40,11 @@ record ExpectedTensor(
                         && stored.dimension(0) >= shape.dimension(0)
                         && stored.dimension(0) < Integer.MAX_VALUE
                         && stored.dimension(1) == shape.dimension(1);
-            case ELEMENTS -> stored.elements() == shape.elements();
+            case ELEMENTS ->
+                stored.elements() == shape.elements()
+                        && (shape.rank() == 1
+                                || (stored.rank() > 0
+                                        && stored.dimension(stored.rank() - 1) == shape.dimension(shape.rank() - 1)));
             case ABSENT -> false;
         };
     }
@@ -50,7 +54,10 @@ record ExpectedTensor(
         String described = switch (fit) {
             case EXACT -> shape.toString();
             case ROWS -> "[" + shape.dimension(0) + " or more, " + shape.dimension(1) + "]";
-            case ELEMENTS -> shape.elements() + " elements";
+            case ELEMENTS ->
+                shape.rank() == 1
+                        ? shape.elements() + " elements"
+                        : shape + " or [1, " + shape.dimension(0) + ", " + shape.dimension(1) + "]";
             case ABSENT -> "no such tensor";
         };
         return "expected " + described + " (" + source + ")";

@@ -106,6 +106,15 @@ final class GoldenReader {
             int number = row;
             if (inputs.stream().allMatch(input -> input.kept(number).length == 0)) {
                 problems.add("the kept tokens: expected at least one in every row, got none in row " + row);
+                continue;
+            }
+            for (StreamConfig stream : config.streams()) {
+                boolean none = stream.modalities().stream()
+                        .allMatch(modality -> inputs.get(modality).kept(number).length == 0);
+                if (none && stream.learnedTokens() == 0 && !stream.isJoined()) {
+                    problems.add("the kept tokens of stream '" + stream.name()
+                            + "': expected at least one in every row, got none in row " + row);
+                }
             }
         }
     }

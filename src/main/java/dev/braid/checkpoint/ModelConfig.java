@@ -28,7 +28,7 @@ public record ModelConfig(
         PositionConfig positions,
         Pooling pooling)
         implements Serializable {
-    /** The name of the group of a single stream's learned token. */
+    /** The name of a single stream, which is that of its learned token. */
     public static final String CLS = "cls";
 
     /** A group of a row's tokens: those of a modality, or the learned ones of a stream. */
@@ -53,7 +53,7 @@ public record ModelConfig(
     public static ModelConfig singleStream(
             List<ModalityConfig> modalities, boolean clsToken, int layers, LayerConfig layer, Pooling pooling) {
         List<Integer> all = IntStream.range(0, modalities.size()).boxed().toList();
-        StreamConfig stream = new StreamConfig("tokens", layer.hiddenSize(), clsToken ? 1 : 0, all, List.of());
+        StreamConfig stream = new StreamConfig(CLS, layer.hiddenSize(), clsToken ? 1 : 0, all, List.of());
         StackConfig stack = new StackConfig(StackConfig.Kind.ENCODER, 0, 0, layers, layer);
         return new ModelConfig(modalities, List.of(stream), List.of(stack), List.of(0), PositionConfig.NONE, pooling);
     }
@@ -130,7 +130,7 @@ public record ModelConfig(
         }
         List<Group> groups = new ArrayList<>();
         if (config.learnedTokens() > 0) {
-            groups.add(new Group(streams.size() == 1 ? CLS : config.name(), -1, config.learnedTokens()));
+            groups.add(new Group(config.name(), -1, config.learnedTokens()));
         }
         for (int modality : config.modalities()) {
             groups.add(new Group(modalities.get(modality).name(), modality, 0));

@@ -157,7 +157,7 @@ final class ModelTensors {
         int hiddenSize = config.hiddenSize(stream);
         return new ModalityWeights(
                 projection(tensors, modality, parts.projection(), hiddenSize),
-                rows(visitor, parts.rows(), hiddenSize),
+                rows(visitor, parts.rows(), stream),
                 parts.positions() == null
                         ? null
                         : positions(visitor, parts.positions(), stream, OptionalPart.POSITION_EMBEDDINGS),
@@ -170,7 +170,7 @@ final class ModelTensors {
                                 config.hiddenSource(stream),
                                 "",
                                 normType(0)),
-                rows(visitor, parts.rowsAfterNorm(), hiddenSize));
+                rows(visitor, parts.rowsAfterNorm(), stream));
     }
 
     private LinearWeights projection(PartTensors tensors, ModalityConfig modality, Part usual, int hiddenSize) {
@@ -191,22 +191,22 @@ final class ModelTensors {
         return tensors.linear(Part.of(name), "", "projection of '" + modality.name() + "'", sizes);
     }
 
-    private List<StoredTensor> rows(Visitor visitor, List<Row> rows, int hiddenSize) {
+    private List<StoredTensor> rows(Visitor visitor, List<Row> rows, int stream) {
         return rows.stream()
-                .map(row -> row(visitor, row, hiddenSize))
+                .map(row -> row(visitor, row, stream))
                 .filter(Objects::nonNull)
                 .toList();
     }
 
-    private StoredTensor row(Visitor visitor, Row row, int hiddenSize) {
+    private StoredTensor row(Visitor visitor, Row row, int stream) {
         String name = around(Part.of(row.table().name()));
         boolean huggingFace = config.model() != null;
         ExpectedTensor table = new ExpectedTensor(
                 name,
                 row.table().role(),
-                Shape.of(row.table().rows(), hiddenSize),
+                Shape.of(row.table().rows(), config.hiddenSize(stream)),
                 huggingFace ? Fit.ROWS : Fit.EXACT,
-                huggingFace ? hidden() : "modalities and " + hidden(),
+                huggingFace ? hidden() : "modalities and " + config.hiddenSource(stream),
                 true,
                 config.falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
         return visitor.visit(table, row.row(), rowsOf(name));

@@ -108,7 +108,7 @@ final class OpenKeys {
             if (!normsHaveBiases()) {
                 lines.add("'norm_type': layer_norm or rms_norm (no norm of a layer has a bias)");
             }
-            if (dialect == Dialect.LLAMA) {
+            if (dialect.equals(Dialect.LLAMA)) {
                 lines.add("'num_key_value_heads': where it is not num_attention_heads");
                 lines.add("'rotary_embeddings': half in Llama's own code, and its 'rope_theta'");
             }

@@ -65,6 +65,17 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                     : findIntermediateSize(encoder, layers);
         }
 
+        /** What is looked for, as a message names it. */
+        private String subject() {
+            return config.topology() == null
+                    ? "the encoder"
+                    : "the layers of " + stack.path().substring(0, stack.path().length() - 1);
+        }
+
+        private String prefixKey() {
+            return config.topology() == null ? "tensor_prefixes.encoder" : stack.path() + "prefix";
+        }
+
         private Encoder findEncoder() {
             Map<Encoder, String> found = Encoder.find(files.entries().keySet(), stack.dialects(config.dialects()));
             String prefix = stack.prefix();
@@ -77,22 +88,16 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
             if (found.size() == 1) {
                 return found.keySet().iterator().next();
             }
-            String where = prefix == null
-                    ? ""
-                    : " under '" + prefix + "' ("
-                            + (config.topology() == null
-                                    ? "tensor_prefixes.encoder in config.json"
-                                    : stack.source("prefix"))
-                            + ")";
+            String where = prefix == null ? "" : " under '" + prefix + "' (" + prefixKey() + " in config.json)";
             if (found.isEmpty()) {
-                problems.add("Cannot find the encoder in " + files.name() + ": expected tensors such as "
+                problems.add("Cannot find " + subject() + " in " + files.name() + ": expected tensors such as "
                         + examples(stack.dialects(config.dialects())) + (prefix == null ? " behind any prefix" : where)
                         + ", got none");
             } else {
-                problems.add("Cannot find the encoder in " + files.name() + ": expected one" + where + ", got "
+                problems.add("Cannot find " + subject() + " in " + files.name() + ": expected one" + where + ", got "
                         + found.size() + " ("
                         + found.values().stream().limit(10).map(Quote::of).collect(Collectors.joining(", ")) + ")"
-                        + (config.model() == null ? "; say which in tensor_prefixes.encoder" : ""));
+                        + (config.model() == null ? "; say which in " + prefixKey() : ""));
             }
             return null;
         }
@@ -119,7 +124,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
             }
             String numbers = stored.stream().limit(20).map(String::valueOf).collect(Collectors.joining(", "));
             problems.add(
-                    "Cannot load the encoder from " + files.name() + ": expected " + stack.layers() + " layers ("
+                    "Cannot load " + subject() + " from " + files.name() + ": expected " + stack.layers() + " layers ("
                             + stack.source("num_hidden_layers") + "), got " + stored.size()
                             + (encoder.stacked()
                                     ? " ("

@@ -42,7 +42,6 @@ final class TopologyReader {
             "cls_token", "learned_tokens of a stream",
             "embedding_layer_norm", "no such key",
             "final_layer_norm", "no such key: a stack has the norm that its tensors have",
-            "attention_output_projection", "no such key",
             "num_key_value_heads", "no such key",
             "rotary_embeddings", "no such key",
             "rope_theta", "no such key",
@@ -60,6 +59,11 @@ final class TopologyReader {
         this.modalities = modalities;
         this.hiddenSize = hiddenSize;
         this.problems = problems;
+    }
+
+    /** Whether a model of several streams has the key of a part. */
+    static boolean hasKey(OptionalPart part) {
+        return !SINGLE_STREAM_KEYS.containsKey(part.configName());
     }
 
     /** Whether a config describes streams. */
@@ -82,6 +86,7 @@ final class TopologyReader {
     }
 
     private WrittenConfig.Topology read() {
+        int before = problems.size();
         SINGLE_STREAM_KEYS.forEach((key, instead) -> {
             if (root.has(key)) {
                 root.bad(key, instead + " (the config has 'streams')", ConfigObject.shown(root.value(key)));
@@ -108,7 +113,33 @@ final class TopologyReader {
                 stacks.add(stack);
             }
         }
-        return new WrittenConfig.Topology(streams, stacks, output());
+        WrittenConfig.Topology topology = new WrittenConfig.Topology(streams, stacks, output());
+        if (problems.size() == before) {
+            checkReach(topology);
+        }
+        return topology;
+    }
+
+    private void checkReach(WrittenConfig.Topology topology) {
+        TopologyReach.Unreached unreached = TopologyReach.of(topology);
+        for (int stack : unreached.stacks()) {
+            String stream = streamNames().get(topology.stacks().get(stack).stream());
+            root.bad(
+                    "stacks[" + stack + "]",
+                    "a stack that changes the fused tokens",
+                    "one on '" + stream + "', whose tokens nothing reads afterwards (a join copies its parts when it is"
+                            + " first read)");
+        }
+        for (int stream : unreached.streams()) {
+            root.bad("streams[" + stream + "]", "a stream that the fused tokens depend on", named(stream));
+        }
+        for (int stream : unreached.constant()) {
+            root.bad("output", "streams that depend on the features", named(stream) + ", which no stack changes");
+        }
+    }
+
+    private String named(int stream) {
+        return "'" + streamNames().get(stream) + "'";
     }
 
     private List<ConfigObject> objects(String key, String expected) {
@@ -141,9 +172,16 @@ final class TopologyReader {
         if (name == null || own == null || joined == null || learned == null || size == null) {
             return;
         }
-        if (streamNames().contains(name)) {
-            stream.bad("name", "a name of its own", "'" + name + "' again");
+        if (!ConfigReader.isName(name)) {
+            stream.bad("name", ConfigReader.NAME_EXPECTED, Quote.of(name));
             return;
+        }
+        if (streamNames().stream().anyMatch(name::equalsIgnoreCase)) {
+            stream.bad("name", "a name of its own (columns ignore case)", "'" + name + "' again");
+            return;
+        }
+        if (learned == 0 && stream.has("tensor")) {
+            stream.bad("tensor", "no such key without 'learned_tokens'", ConfigObject.shown(stream.value("tensor")));
         }
         if (joined.isEmpty() == (own.isEmpty() && learned == 0)) {
             stream.bad(
@@ -159,7 +197,7 @@ final class TopologyReader {
             }
         }
         if (hasTwice(joined)) {
-            stream.bad("join", "every token once", "a stream twice, alone or in a joined one");
+            stream.bad("join", "every modality and learned token once", "one of them twice, through its parts");
         }
         streams.add(new WrittenStream(new StreamConfig(name, size, learned, own, joined), tensor));
     }
@@ -292,16 +330,13 @@ final class TopologyReader {
     }
 
     private Integer index(ConfigObject stack, String key) {
-        String name = stack.text(key);
-        if (name == null) {
-            return null;
-        }
-        int index = streamNames().indexOf(name);
+        JsonNode name = stack.value(key);
+        int index = name == null || !name.isTextual() ? -1 : streamNames().indexOf(name.textValue());
         if (index < 0) {
             stack.bad(
                     key,
                     "a stream (" + streamNames().stream().map(Quote::of).collect(Collectors.joining(", ")) + ")",
-                    Quote.of(name));
+                    ConfigObject.shown(name));
             return null;
         }
         return index;
@@ -313,7 +348,7 @@ final class TopologyReader {
             return List.of();
         }
         if (hasTwice(output)) {
-            root.bad("output", "every token once", "a stream twice, alone or in a joined one");
+            root.bad("output", "every modality and learned token once", "one of them twice, through joined streams");
         }
         Set<Integer> sizes = output.stream()
                 .map(stream -> streams.get(stream).config().hiddenSize())

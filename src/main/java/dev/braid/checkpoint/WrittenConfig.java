@@ -124,7 +124,8 @@ record WrittenConfig(
 
     /** The next step where a part is missing that a config of this project asks for. */
     String falseIfNone(OptionalPart part) {
-        return model == null ? "; set " + part.configName() + " to false where the model has none" : "";
+        boolean mayLack = model == null && (topology == null || TopologyReader.hasKey(part));
+        return mayLack ? "; set " + part.configName() + " to false where the model has none" : "";
     }
 
     /** A key as an error message names the source of a size. */

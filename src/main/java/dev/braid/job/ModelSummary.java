@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Shown;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Inspection;
 import dev.braid.checkpoint.LayerConfig;
@@ -117,7 +118,9 @@ record ModelSummary(Inspection inspection) {
         for (int stream = 0; stream < config.streams().size(); stream++) {
             StreamConfig streamConfig = config.streams().get(stream);
             String groups = config.groups(stream).stream()
-                    .map(group -> group.isLearned() ? group.learned() + " learned tokens" : "'" + group.name() + "'")
+                    .map(group -> group.isLearned()
+                            ? Shown.count(group.learned(), "learned token")
+                            : "'" + group.name() + "'")
                     .collect(Collectors.joining(", "));
             table.add("stream '" + streamConfig.name() + "'", groups + ", of size " + streamConfig.hiddenSize());
         }

@@ -34,6 +34,7 @@ final class RowDecoder implements Serializable {
     private final boolean truncate;
     private final int maxTokens;
     private final int learnedTokens;
+    private final boolean hasCls;
     /** The most positions of a row. */
     private final int longestRow;
 
@@ -67,6 +68,7 @@ final class RowDecoder implements Serializable {
         this.truncate = config.truncate();
         this.maxTokens = config.maxTokens();
         this.learnedTokens = model.learnedTokens();
+        this.hasCls = model.clsToken();
         this.longestRow = model.positions().longestRow();
         this.pooling = model.pooling();
         this.pooledModality = config.emits(Emitted.POOLED) ? model.pooledModality() : -1;
@@ -228,7 +230,7 @@ final class RowDecoder implements Serializable {
     }
 
     private Fault tooLong(long tokens) {
-        String cls = learnedTokens == 0 ? "" : learnedTokens == 1 ? " with CLS" : " with learned ones";
+        String cls = learnedTokens == 0 ? "" : hasCls ? " with CLS" : " with learned ones";
         return Fault.ofRow(
                 Reason.TOO_LONG,
                 tokens + " tokens" + cls + ", expected at most " + maxTokens + " (--max-tokens); --max-tokens " + tokens

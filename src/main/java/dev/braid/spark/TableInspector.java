@@ -171,11 +171,16 @@ final class TableInspector {
     /** The first rows. No more partitions are touched than that takes, and only what was found comes back. */
     private List<SampledRow> sample(PairedTable alone) {
         ModalityConfig modality = alone.columns().features().get(0).modality();
-        // Of the first modality a pooling may need the first token, which a mask can drop.
-        boolean first = modality.name().equals(model.modalities().get(0).name());
+        // Of one modality a pooling may need the first token, which a mask can drop.
+        int pooled = model.pooledModality();
+        boolean isPooled = pooled >= 0
+                && modality.name().equals(model.modalities().get(pooled).name());
         FusionConfig config = new FusionConfig(
-                alone.columns(), Integer.MAX_VALUE, false, Set.of(first ? Emitted.POOLED : Emitted.TOKENS));
-        RowDecoder decoder = alone.decoder(config, model);
+                alone.columns(), Integer.MAX_VALUE, false, Set.of(isPooled ? Emitted.POOLED : Emitted.TOKENS));
+        ModelConfig ofModality = ModelConfig.singleStream(
+                        List.of(modality), false, 1, model.stacks().get(0).layer(), model.pooling())
+                .withPositions(model.positions());
+        RowDecoder decoder = alone.decoder(config, ofModality);
         int featureSize = modality.featureSize();
         try {
             JavaRDD<StoredRow> rows = alone.storedRows();

@@ -23,7 +23,7 @@ class TopologyReaderTest {
                          {"name": "both", "join": ["text", "image"]}],
              "stacks": [{"kind": "decoder", "stream": "text", "memory": "image", "prefix": "decoder",
                          "num_hidden_layers": 2, "hidden_act": "gelu"}],
-             "output": ["text"]}
+             "output": ["both"]}
             """;
 
     @TempDir
@@ -54,7 +54,7 @@ class TopologyReaderTest {
                         2,
                         new WrittenLayer(2, null, null, Activation.GELU, null, null, null),
                         "decoder"));
-        assertThat(topology.output()).containsExactly(0);
+        assertThat(topology.output()).containsExactly(2);
     }
 
     /** Columns: what is replaced, by what, and the problem that this makes. */
@@ -67,7 +67,10 @@ class TopologyReaderTest {
                 "\"modalities\": [\"visual\"], | \"x\": 1, | Cannot use 'streams[1].x'",
                 "\"modalities\": [\"visual\"], | \"modalities\": [\"visual\", \"text\"], | 'text' in 2",
                 "\"modalities\": [\"visual\"], | `` | 'visual' in 0",
-                "\"name\": \"both\" | \"name\": \"text\" | a name of its own, got 'text' again",
+                "\"name\": \"both\" | \"name\": \"text\" | a name of its own (columns ignore case), got 'text' again",
+                "\"name\": \"both\" | \"name\": \"Image\" | a name of its own (columns ignore case), got 'Image' again",
+                "\"name\": \"both\" | \"name\": \"b o\" | a name of letters a-z",
+                "\"learned_tokens\": 3, | `` | no such key without 'learned_tokens'",
                 "\"name\": \"image\" | \"name\": \"visual\" | another name than a modality's",
                 "\"join\": [\"text\", \"image\"] | \"join\": [\"text\", \"text\"] | 'streams[2].join'",
                 "\"join\": [\"text\", \"image\"] | \"join\": [\"later\"] | a stream before it",
@@ -84,16 +87,66 @@ class TopologyReaderTest {
                 "\"prefix\": \"decoder\", | `` | Cannot read 'stacks[0].prefix'",
                 "\"num_hidden_layers\": 2, | `` | Cannot read 'stacks[0].num_hidden_layers'",
                 "\"num_attention_heads\": 2, | \"num_attention_heads\": 3, | a divisor of 8 (hidden_size of the stream)",
-                "\"output\": [\"text\"] | \"output\": [\"both\", \"text\"] | every token once",
-                "\"output\": [\"text\"] | \"output\": [] | Cannot read 'output'",
-                "\"output\": [\"text\"] | \"output\": [\"text\"], \"cls_token\": true | learned_tokens of a stream",
-                "\"output\": [\"text\"] | \"output\": [\"text\"], \"num_hidden_layers\": 2 | num_hidden_layers of a stack",
-                "\"output\": [\"text\"] | \"output\": [\"text\"], \"tensor_prefixes\": {\"encoder\": \"e\"} | 'tensor_prefixes.encoder'",
+                "\"output\": [\"both\"] | \"output\": [\"both\", \"text\"] | every modality and learned token once",
+                "\"output\": [\"both\"] | \"output\": [] | Cannot read 'output'",
+                "\"output\": [\"both\"] | \"output\": [\"text\"], \"cls_token\": true | learned_tokens of a stream",
+                "\"output\": [\"both\"] | \"output\": [\"text\"], \"num_hidden_layers\": 2 | num_hidden_layers of a stack",
+                "\"output\": [\"both\"] | \"output\": [\"text\"], \"tensor_prefixes\": {\"encoder\": \"e\"} | 'tensor_prefixes.encoder'",
             })
     void aBrokenKeyIsNamed(String old, String replacement, String problem) {
         String json = CONFIG.replace(old, replacement);
         assertThat(json).isNotEqualTo(CONFIG);
         assertThat(problems(json)).anyMatch(found -> found.contains(problem));
+    }
+
+    /** Columns: what is replaced in the stacks and the output, by what, and the problem that this makes. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "[\"both\"] | [\"image\"] | 'stacks[0]' in config.json: expected a stack that changes the fused tokens",
+                "[\"both\"] | [\"image\"] | 'streams[0]' in config.json: expected a stream that the fused tokens depend on",
+                "[\"both\"] | [\"text\"] | 'streams[2]' in config.json: expected a stream that the fused tokens depend on",
+                "\"modalities\": [\"visual\"], | `` | every modality in the 'modalities' of one stream",
+            })
+    void workThatDoesNotReachTheOutputIsRefused(String old, String replacement, String problem) {
+        assertThat(problems(CONFIG.replace(old, replacement))).anyMatch(found -> found.contains(problem));
+    }
+
+    /** The join copies text before the second stack changes it. */
+    @Test
+    void aStackAfterTheJoinOfItsStreamIsRefused() {
+        String late = """
+                {"kind": "encoder", "stream": "both", "prefix": "e", "num_hidden_layers": 1},
+                {"kind": "encoder", "stream": "text", "prefix": "f", "num_hidden_layers": 1}]""";
+        String json = CONFIG.replace("\"hidden_act\": \"gelu\"}]", "\"hidden_act\": \"gelu\"}, " + late);
+        assertThat(problems(json))
+                .singleElement()
+                .asString()
+                .contains("'stacks[2]'")
+                .contains("one on 'text', whose tokens nothing reads afterwards");
+    }
+
+    @Test
+    void anOutputThatIsTheSameInEveryRowIsRefused() {
+        String json = CONFIG.replace("\"output\": [\"both\"]", "\"output\": [\"both\", \"q\"]")
+                .replace(
+                        "{\"name\": \"both\"",
+                        "{\"name\": \"q\", \"learned_tokens\": 1, \"tensor\": \"q\"}, {\"name\": \"both\"");
+        assertThat(problems(json)).singleElement().asString().contains("got 'q', which no stack changes");
+    }
+
+    @Test
+    void learnedTokensAreRowsOfHiddenSize() {
+        ModelDirectory model = ModelDirectory.golden("learned-queries", path);
+        model.tensors().random("queries_tokens", 20, 5);
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("expected [5, 20] or [1, 5, 20]")
+                .hasMessageContaining("got [20, 5]");
+        model.tensors().random("queries_tokens", 5, 20);
+        assertThat(model.read().weights().streams().get(1).learned().shape().rank())
+                .isEqualTo(2);
     }
 
     @Test

@@ -1,0 +1,110 @@
+package dev.braid.checkpoint;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Which streams and stacks of a model reach its fused tokens: work that does not is a mistake in the config. */
+final class TopologyReach {
+    private final List<StreamConfig> streams;
+    private final List<Integer> output;
+    /** Streams whose tokens are read later. */
+    private final Set<Integer> live = new HashSet<>();
+
+    private final List<Integer> deadStacks = new ArrayList<>();
+
+    private TopologyReach(List<StreamConfig> streams, List<Integer> output) {
+        this.streams = streams;
+        this.output = output;
+    }
+
+    /**
+     * What a config describes for nothing.
+     *
+     * @param stacks indices of stacks whose stream nothing reads afterwards
+     * @param streams indices of streams that nothing reads
+     * @param constant indices of output streams whose tokens are the same in every row
+     */
+    record Unreached(List<Integer> stacks, List<Integer> streams, List<Integer> constant) {}
+
+    static Unreached of(WrittenConfig.Topology topology) {
+        List<StreamConfig> streams =
+                topology.streams().stream().map(WrittenStream::config).toList();
+        return new TopologyReach(streams, topology.output()).find(topology.stacks());
+    }
+
+    /** Walks from the fused tokens back to the features. */
+    private Unreached find(List<WrittenStack> stacks) {
+        List<Set<Integer>> filledBefore = filledBefore(stacks);
+        live.addAll(output);
+        copyBack(filledBefore.get(stacks.size()));
+        Set<Integer> read = new HashSet<>(output);
+        for (int i = stacks.size() - 1; i >= 0; i--) {
+            WrittenStack stack = stacks.get(i);
+            if (live.contains(stack.stream())) {
+                live.add(stack.memory());
+                read.add(stack.stream());
+                read.add(stack.memory());
+            } else {
+                deadStacks.add(0, i);
+            }
+            copyBack(filledBefore.get(i));
+        }
+        List<Integer> unread = new ArrayList<>();
+        List<Integer> constant = new ArrayList<>();
+        for (int s = 0; s < streams.size(); s++) {
+            int stream = s;
+            boolean reached = streams.get(s).isJoined() ? isJoinedBy(s, read) : live.contains(s);
+            boolean changed = stacks.stream().anyMatch(stack -> stack.stream() == stream);
+            if (!reached) {
+                unread.add(s);
+            }
+            if (output.contains(s)
+                    && !changed
+                    && !streams.get(s).isJoined()
+                    && streams.get(s).modalities().isEmpty()) {
+                constant.add(s);
+            }
+        }
+        return new Unreached(deadStacks, unread, constant);
+    }
+
+    private boolean isJoinedBy(int stream, Set<Integer> read) {
+        return read.contains(stream)
+                || read.stream().anyMatch(other -> streams.get(other).joined().contains(stream));
+    }
+
+    /** Per stack, and after the last one, the joined streams that are filled right before it, parts before wholes. */
+    private List<Set<Integer>> filledBefore(List<WrittenStack> stacks) {
+        List<Set<Integer>> filled = new ArrayList<>();
+        Set<Integer> all = new HashSet<>();
+        for (WrittenStack stack : stacks) {
+            filled.add(fill(List.of(stack.stream(), stack.memory()), all));
+        }
+        filled.add(fill(output, all));
+        return filled;
+    }
+
+    private Set<Integer> fill(List<Integer> read, Set<Integer> all) {
+        Set<Integer> filled = new HashSet<>();
+        for (int stream : read) {
+            if (streams.get(stream).isJoined() && all.add(stream)) {
+                filled.add(stream);
+                filled.addAll(fill(streams.get(stream).joined(), all));
+            }
+        }
+        return filled;
+    }
+
+    /** Before joined streams are filled, their parts are what is read, not they. */
+    private void copyBack(Set<Integer> filled) {
+        List<Integer> order =
+                filled.stream().sorted((a, b) -> Integer.compare(b, a)).toList(); // wholes before parts
+        for (int stream : order) {
+            if (live.remove(stream)) {
+                live.addAll(streams.get(stream).joined());
+            }
+        }
+    }
+}
