@@ -7,6 +7,9 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.PositionConfig;
+import dev.braid.checkpoint.StackConfig;
+import dev.braid.checkpoint.StreamConfig;
 import dev.braid.spark.TableInspection.Lengths;
 import dev.braid.spark.TableInspection.Table;
 import java.nio.file.Path;
@@ -170,6 +173,43 @@ class TableInspectionTest {
                 .containsExactly(
                         "column 'text': expected at most 9 tokens (position table of 'text'), got up to 10 in 1"
                                 + " of the first 20 rows; --truncate cuts them");
+    }
+
+    /** Text attends to visual and is what is pooled. */
+    @Test
+    void modalitiesOfSeveralStreamsAreLookedAtByThemselves(SparkSession spark) {
+        ModelConfig decoder = new ModelConfig(
+                List.of(new ModalityConfig("visual", 2), new ModalityConfig("text", 3)),
+                List.of(
+                        new StreamConfig("visual", 4, 0, List.of(0), List.of()),
+                        new StreamConfig("text", 4, 0, List.of(1), List.of())),
+                List.of(new StackConfig(
+                        StackConfig.Kind.DECODER,
+                        1,
+                        0,
+                        1,
+                        new LayerConfig(4, 1, 4, Activation.RELU, false, 1e-5f, true))),
+                List.of(1),
+                PositionConfig.NONE,
+                Pooling.CLS);
+        String path =
+                table(spark, "pairs", 2, "id", tokens("visual", 2, "3"), tokens("text", 3, "2"), "array(0, 1) as mask");
+        List<FeatureColumn> features = List.of(
+                new FeatureColumn(decoder.modalities().get(0), "visual", null, null),
+                new FeatureColumn(decoder.modalities().get(1), "text", null, SelectionColumn.mask("mask")));
+
+        TableInspection found = TableInspection.of(
+                spark,
+                Map.of("visual", path, "text", path),
+                new TableColumns("id", List.of(), features),
+                decoder,
+                4096);
+
+        assertThat(found.lengths().get("visual")).isEqualTo(new Lengths(2, 3, 3, 3, 3));
+        assertThat(found.misfits())
+                .singleElement()
+                .asString()
+                .contains("column 'mask' drops token 0, expected it kept (pooling 'cls' reads it)");
     }
 
     @Test
