@@ -1,13 +1,9 @@
 package dev.braid.checkpoint;
 
-import dev.braid.checkpoint.ExpectedTensor.Fit;
-import dev.braid.checkpoint.ModalityNames.Row;
 import dev.braid.checkpoint.ModalityNames.Table;
-import dev.braid.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -24,9 +20,9 @@ final class ModelTensors {
     private final Encoder encoder;
 
     private final Dialect dialect;
-    private final Map<String, TensorEntry> entries;
     private final Set<String> names;
     private final List<LayerBiases> layerBiases;
+    private final EmbeddingTensors embeddings;
 
     /** What a walk does with each tensor of the model. */
     interface Visitor {
@@ -39,19 +35,19 @@ final class ModelTensors {
         this.stacks = stacks;
         this.encoder = stacks.get(0).encoder();
         this.dialect = encoder.dialect();
-        this.entries = entries;
         this.names = entries.keySet();
         this.layerBiases = stacks.stream()
                 .map(stack -> new LayerBiases(stack.encoder(), names))
                 .toList();
+        this.embeddings = new EmbeddingTensors(config, encoder, entries, this::has);
     }
 
     ModelWeights walk(Visitor visitor) {
         PartTensors parts = new PartTensors(config, layerBiases, names, visitor);
-        List<StoredTensor> learned = learnedTokens(visitor);
+        List<StoredTensor> learned = embeddings.learnedTokens(visitor);
         List<ModalityWeights> modalities = new ArrayList<>();
         for (int i = 0; i < config.modalities().size(); i++) {
-            modalities.add(modality(visitor, parts, i));
+            modalities.add(embeddings.modality(visitor, parts, i, normType(0)));
         }
         NormWeights embeddingNorm = has(OptionalPart.EMBEDDING_LAYER_NORM)
                 ? parts.norm(
@@ -63,7 +59,8 @@ final class ModelTensors {
                         normType(0))
                 : null;
         StoredTensor positions = has(OptionalPart.CONCATENATED_POSITION_EMBEDDINGS)
-                ? positions(visitor, ModalityNames.ROW_POSITIONS, 0, OptionalPart.CONCATENATED_POSITION_EMBEDDINGS)
+                ? embeddings.positions(
+                        visitor, ModalityNames.ROW_POSITIONS, 0, OptionalPart.CONCATENATED_POSITION_EMBEDDINGS)
                 : null;
         List<StreamWeights> streams = learned.stream()
                 .map(tokens -> new StreamWeights(tokens, positions, embeddingNorm))
@@ -89,146 +86,9 @@ final class ModelTensors {
             case ATTENTION_OUTPUT_PROJECTION -> true;
             case GATED_FEED_FORWARD -> dialect.usualKind().gatedFeedForward();
             case FINAL_LAYER_NORM -> hasFinalNorm(0);
-            case CLS_TOKEN -> dialect.published() && names.contains(clsTokenName());
+            case CLS_TOKEN -> dialect.published() && names.contains(embeddings.clsTokenName());
             default -> false;
         };
-    }
-
-    /** Per stream its learned tokens, or null. */
-    private List<StoredTensor> learnedTokens(Visitor visitor) {
-        List<StoredTensor> learned = new ArrayList<>();
-        if (config.topology() == null) {
-            learned.add(has(OptionalPart.CLS_TOKEN) ? clsToken(visitor) : null);
-            return learned;
-        }
-        for (WrittenStream stream : config.topology().streams()) {
-            learned.add(stream.tensor() == null ? null : learnedTokens(visitor, stream));
-        }
-        return learned;
-    }
-
-    private StoredTensor clsToken(Visitor visitor) {
-        return visitor.visit(
-                new ExpectedTensor(
-                        clsTokenName(),
-                        "CLS token",
-                        Shape.of(config.hiddenSize()),
-                        Fit.ELEMENTS,
-                        hidden(),
-                        true,
-                        config.falseIfNone(OptionalPart.CLS_TOKEN)),
-                0,
-                1);
-    }
-
-    private static StoredTensor learnedTokens(Visitor visitor, WrittenStream stream) {
-        StreamConfig of = stream.config();
-        return visitor.visit(
-                new ExpectedTensor(
-                        stream.tensor(),
-                        "learned tokens of '" + of.name() + "'",
-                        Shape.of(of.learnedTokens(), of.hiddenSize()),
-                        Fit.ELEMENTS,
-                        "learned_tokens and hidden_size of stream '" + of.name() + "' in config.json",
-                        true,
-                        ""),
-                0,
-                1);
-    }
-
-    private String clsTokenName() {
-        return around(dialect.model().clsToken());
-    }
-
-    private ModalityNames modalityNames(int index) {
-        String name = config.modalities().get(index).name();
-        ModalityNames usual = dialect.model().modality(name);
-        ModalityNames withRow = has(OptionalPart.MODALITY_EMBEDDINGS)
-                ? usual.withRow(
-                        ModalityNames.modalities(config.modalities().size()).row(index))
-                : usual;
-        return has(OptionalPart.POSITION_EMBEDDINGS) ? withRow.withPositions(ModalityNames.positions(name)) : withRow;
-    }
-
-    private ModalityWeights modality(Visitor visitor, PartTensors tensors, int index) {
-        ModalityConfig modality = config.modalities().get(index);
-        ModalityNames parts = modalityNames(index);
-        int stream = config.streamOf(index);
-        int hiddenSize = config.hiddenSize(stream);
-        return new ModalityWeights(
-                projection(tensors, modality, parts.projection(), hiddenSize),
-                rows(visitor, parts.rows(), stream),
-                parts.positions() == null
-                        ? null
-                        : positions(visitor, parts.positions(), stream, OptionalPart.POSITION_EMBEDDINGS),
-                parts.norm() == null
-                        ? null
-                        : tensors.norm(
-                                around(parts.norm()),
-                                "norm of '" + modality.name() + "'",
-                                hiddenSize,
-                                config.hiddenSource(stream),
-                                "",
-                                normType(0)),
-                rows(visitor, parts.rowsAfterNorm(), stream));
-    }
-
-    private LinearWeights projection(PartTensors tensors, ModalityConfig modality, Part usual, int hiddenSize) {
-        if (usual == null) {
-            return null;
-        }
-        String prefix = config.tensorPrefixes().get(modality.name());
-        String name = prefix == null ? around(usual) : prefix.isEmpty() ? "*" : prefix + ".*";
-        boolean mayLack = !dialect.published() && prefix == null && modality.featureSize() == hiddenSize;
-        if (mayLack && !Part.isStored(name, names)) {
-            return null;
-        }
-        String source = config.projectionSource(modality.name());
-        String nextStep = prefix != null || config.model() != null
-                ? ""
-                : "; say where it is in tensor_prefixes." + modality.name();
-        PartTensors.Linear sizes = new PartTensors.Linear(hiddenSize, modality.featureSize(), source, null, nextStep);
-        return tensors.linear(Part.of(name), "", "projection of '" + modality.name() + "'", sizes);
-    }
-
-    private List<StoredTensor> rows(Visitor visitor, List<Row> rows, int stream) {
-        return rows.stream()
-                .map(row -> row(visitor, row, stream))
-                .filter(Objects::nonNull)
-                .toList();
-    }
-
-    private StoredTensor row(Visitor visitor, Row row, int stream) {
-        String name = around(Part.of(row.table().name()));
-        boolean huggingFace = config.model() != null;
-        ExpectedTensor table = new ExpectedTensor(
-                name,
-                row.table().role(),
-                Shape.of(row.table().rows(), config.hiddenSize(stream)),
-                huggingFace ? Fit.ROWS : Fit.EXACT,
-                huggingFace ? hidden() : "modalities and " + config.hiddenSource(stream),
-                true,
-                config.falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
-        return visitor.visit(table, row.row(), rowsOf(name));
-    }
-
-    private int rowsOf(String table) {
-        TensorEntry entry = entries.get(table);
-        return entry == null || entry.shape().rank() == 0
-                ? 1
-                : (int) Math.min(Integer.MAX_VALUE - 1, entry.shape().dimension(0));
-    }
-
-    private StoredTensor positions(Visitor visitor, Table table, int stream, OptionalPart part) {
-        ExpectedTensor expected = new ExpectedTensor(
-                around(Part.of(table.name())),
-                table.role(),
-                Shape.of(1, config.hiddenSize(stream)),
-                Fit.ROWS,
-                config.hiddenSource(stream),
-                true,
-                config.falseIfNone(part));
-        return visitor.visit(expected, 0, 1);
     }
 
     private StackWeights stack(PartTensors parts, int stack) {
@@ -333,7 +193,7 @@ final class ModelTensors {
                 stacks.get(0).layers().stream()
                         .map(layer ->
                                 dialect.layer().attentions().get(0).output().in(names, encoder.layer(layer)));
-            case CLS_TOKEN -> Stream.of(clsTokenName());
+            case CLS_TOKEN -> Stream.of(embeddings.clsTokenName());
             case MODALITY_EMBEDDINGS ->
                 Stream.of(around(Part.of(ModalityNames.modalities(1).name())));
             case POSITION_EMBEDDINGS ->
@@ -382,14 +242,14 @@ final class ModelTensors {
 
     private PositionConfig positionConfig() {
         return has(OptionalPart.CONCATENATED_POSITION_EMBEDDINGS)
-                ? config.positions().withTable(rowsOf(around(Part.of(ModalityNames.ROW_POSITIONS.name()))))
+                ? config.positions().withTable(embeddings.rowsOf(around(Part.of(ModalityNames.ROW_POSITIONS.name()))))
                 : config.positions();
     }
 
     private int maxPositions(int modality) {
-        Table positions = modalityNames(modality).positions();
+        Table positions = embeddings.modalityNames(modality).positions();
         if (positions != null) {
-            return rowsOf(around(Part.of(positions.name())));
+            return embeddings.rowsOf(around(Part.of(positions.name())));
         }
         return config.positions().embeddings() == PositionEmbeddings.SINUSOIDAL
                 ? config.positions().maxPositions()

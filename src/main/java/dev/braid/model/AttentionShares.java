@@ -27,6 +27,7 @@ final class AttentionShares {
      *
      * @param keyGroups of each group of the keys its number among all groups
      */
+    @SuppressWarnings("ArrayRecordComponent") // read for every head and query, and never changed
     private record Recorded(PackedTokens queries, PackedTokens keys, int[] keyGroups, int heads) {}
 
     AttentionShares(ModelConfig config, List<PackedTokens> streams, Batch batch, int maxTokens) {

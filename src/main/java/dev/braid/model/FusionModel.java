@@ -280,7 +280,7 @@ public final class FusionModel implements AutoCloseable {
     public static long memoryMultiplyAdds(StackConfig stack, ModelConfig config) {
         long inputs = config.streams().get(stack.memory()).hiddenSize();
         return stack.kind().attendsToMemory()
-                ? 2 * stack.layers() * inputs * stack.layer().keyValueSize()
+                ? 2L * stack.layers() * inputs * stack.layer().keyValueSize()
                 : 0;
     }
 

@@ -1,0 +1,185 @@
+package dev.braid.checkpoint;
+
+import dev.braid.checkpoint.ExpectedTensor.Fit;
+import dev.braid.checkpoint.ModalityNames.Row;
+import dev.braid.checkpoint.ModalityNames.Table;
+import dev.braid.checkpoint.ModelTensors.Visitor;
+import dev.braid.tensor.Shape;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/** The tensors before the first layer: learned tokens, projections of the modalities, embeddings that are added to their tokens. */
+final class EmbeddingTensors {
+    private final WrittenConfig config;
+    private final Encoder encoder;
+    private final Dialect dialect;
+    private final Map<String, TensorEntry> entries;
+    private final Set<String> names;
+    private final Predicate<OptionalPart> has;
+
+    /**
+     * The embeddings of one model.
+     *
+     * @param encoder whose place says where the parts around the layers are
+     * @param has whether the model has a part
+     */
+    EmbeddingTensors(
+            WrittenConfig config, Encoder encoder, Map<String, TensorEntry> entries, Predicate<OptionalPart> has) {
+        this.config = config;
+        this.encoder = encoder;
+        this.dialect = encoder.dialect();
+        this.entries = entries;
+        this.names = entries.keySet();
+        this.has = has;
+    }
+
+    /** Per stream its learned tokens, or null. */
+    List<StoredTensor> learnedTokens(Visitor visitor) {
+        List<StoredTensor> learned = new ArrayList<>();
+        if (config.topology() == null) {
+            learned.add(has.test(OptionalPart.CLS_TOKEN) ? clsToken(visitor) : null);
+            return learned;
+        }
+        for (WrittenStream stream : config.topology().streams()) {
+            learned.add(stream.tensor() == null ? null : learnedTokens(visitor, stream));
+        }
+        return learned;
+    }
+
+    private StoredTensor clsToken(Visitor visitor) {
+        return visitor.visit(
+                new ExpectedTensor(
+                        clsTokenName(),
+                        "CLS token",
+                        Shape.of(config.hiddenSize()),
+                        Fit.ELEMENTS,
+                        config.source("hidden_size"),
+                        true,
+                        config.falseIfNone(OptionalPart.CLS_TOKEN)),
+                0,
+                1);
+    }
+
+    private static StoredTensor learnedTokens(Visitor visitor, WrittenStream stream) {
+        StreamConfig of = stream.config();
+        return visitor.visit(
+                new ExpectedTensor(
+                        stream.tensor(),
+                        "learned tokens of '" + of.name() + "'",
+                        Shape.of(of.learnedTokens(), of.hiddenSize()),
+                        Fit.ELEMENTS,
+                        "learned_tokens and hidden_size of stream '" + of.name() + "' in config.json",
+                        true,
+                        ""),
+                0,
+                1);
+    }
+
+    String clsTokenName() {
+        return around(dialect.model().clsToken());
+    }
+
+    ModalityNames modalityNames(int index) {
+        String name = config.modalities().get(index).name();
+        ModalityNames usual = dialect.model().modality(name);
+        ModalityNames withRow = has.test(OptionalPart.MODALITY_EMBEDDINGS)
+                ? usual.withRow(
+                        ModalityNames.modalities(config.modalities().size()).row(index))
+                : usual;
+        return has.test(OptionalPart.POSITION_EMBEDDINGS)
+                ? withRow.withPositions(ModalityNames.positions(name))
+                : withRow;
+    }
+
+    /** What makes tokens of one modality's features. */
+    ModalityWeights modality(Visitor visitor, PartTensors tensors, int index, NormType normType) {
+        ModalityConfig modality = config.modalities().get(index);
+        ModalityNames parts = modalityNames(index);
+        int stream = config.streamOf(index);
+        int hiddenSize = config.hiddenSize(stream);
+        return new ModalityWeights(
+                projection(tensors, modality, parts.projection(), hiddenSize),
+                rows(visitor, parts.rows(), stream),
+                parts.positions() == null
+                        ? null
+                        : positions(visitor, parts.positions(), stream, OptionalPart.POSITION_EMBEDDINGS),
+                parts.norm() == null
+                        ? null
+                        : tensors.norm(
+                                around(parts.norm()),
+                                "norm of '" + modality.name() + "'",
+                                hiddenSize,
+                                config.hiddenSource(stream),
+                                "",
+                                normType),
+                rows(visitor, parts.rowsAfterNorm(), stream));
+    }
+
+    private LinearWeights projection(PartTensors tensors, ModalityConfig modality, Part usual, int hiddenSize) {
+        if (usual == null) {
+            return null;
+        }
+        String prefix = config.tensorPrefixes().get(modality.name());
+        String name = prefix == null ? around(usual) : prefix.isEmpty() ? "*" : prefix + ".*";
+        boolean mayLack = !dialect.published() && prefix == null && modality.featureSize() == hiddenSize;
+        if (mayLack && !Part.isStored(name, names)) {
+            return null;
+        }
+        String source = config.projectionSource(modality.name());
+        String nextStep = prefix != null || config.model() != null
+                ? ""
+                : "; say where it is in tensor_prefixes." + modality.name();
+        PartTensors.Linear sizes = new PartTensors.Linear(hiddenSize, modality.featureSize(), source, null, nextStep);
+        return tensors.linear(Part.of(name), "", "projection of '" + modality.name() + "'", sizes);
+    }
+
+    private List<StoredTensor> rows(Visitor visitor, List<Row> rows, int stream) {
+        return rows.stream()
+                .map(row -> row(visitor, row, stream))
+                .filter(Objects::nonNull)
+                .toList();
+    }
+
+    private StoredTensor row(Visitor visitor, Row row, int stream) {
+        String name = around(Part.of(row.table().name()));
+        boolean huggingFace = config.model() != null;
+        ExpectedTensor table = new ExpectedTensor(
+                name,
+                row.table().role(),
+                Shape.of(row.table().rows(), config.hiddenSize(stream)),
+                huggingFace ? Fit.ROWS : Fit.EXACT,
+                huggingFace ? config.source("hidden_size") : "modalities and " + config.hiddenSource(stream),
+                true,
+                config.falseIfNone(OptionalPart.MODALITY_EMBEDDINGS));
+        return visitor.visit(table, row.row(), rowsOf(name));
+    }
+
+    /** The rows of a table that is there. */
+    int rowsOf(String table) {
+        TensorEntry entry = entries.get(table);
+        return entry == null || entry.shape().rank() == 0
+                ? 1
+                : (int) Math.min(Integer.MAX_VALUE - 1, entry.shape().dimension(0));
+    }
+
+    /** A table of a row per position, in the hidden size of a stream. */
+    StoredTensor positions(Visitor visitor, Table table, int stream, OptionalPart part) {
+        ExpectedTensor expected = new ExpectedTensor(
+                around(Part.of(table.name())),
+                table.role(),
+                Shape.of(1, config.hiddenSize(stream)),
+                Fit.ROWS,
+                config.hiddenSource(stream),
+                true,
+                config.falseIfNone(part));
+        return visitor.visit(expected, 0, 1);
+    }
+
+    private String around(Part part) {
+        return encoder.around(part, names);
+    }
+}
