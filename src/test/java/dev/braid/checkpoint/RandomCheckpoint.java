@@ -65,15 +65,22 @@ public final class RandomCheckpoint {
             StoredTensor positions = config.positions().embeddings() == PositionEmbeddings.CONCATENATED
                     ? rows(config.positions().maxPositions(), size)
                     : null;
-            streams.add(
-                    new StreamWeights(learned, positions, stream.isJoined() ? null : norm(Part.EMBEDDING_NORM, size)));
+            streams.add(new StreamWeights(
+                    learned,
+                    positions,
+                    stream.isJoined()
+                            ? null
+                            : norm(Part.EMBEDDING_NORM, size, config.norm().type())));
         }
         List<StackWeights> stacks = config.stacks().stream()
                 .map(stack -> new StackWeights(
                         IntStream.range(0, stack.layers())
                                 .mapToObj(layer -> layer(stack))
                                 .toList(),
-                        norm(Part.FINAL_NORM, stack.layer().hiddenSize())))
+                        norm(
+                                Part.FINAL_NORM,
+                                stack.layer().hiddenSize(),
+                                stack.layer().normType())))
                 .toList();
         boolean pooler = parts.contains(Part.POOLER) || config.pooling() == Pooling.POOLER;
         return new Checkpoint(
@@ -91,7 +98,7 @@ public final class RandomCheckpoint {
                 asItIs ? null : linear(hiddenSize, modality.featureSize()),
                 parts.contains(Part.ROWS) ? List.of(rows(1, hiddenSize), rows(1, hiddenSize)) : List.of(),
                 hasTable(modality) ? rows(modality.maxPositions(), hiddenSize) : null,
-                norm(Part.MODALITY_NORM, hiddenSize),
+                norm(Part.MODALITY_NORM, hiddenSize, config.norm().type()),
                 parts.contains(Part.ROWS_AFTER_NORM) ? List.of(rows(1, hiddenSize)) : List.of());
     }
 
@@ -111,7 +118,7 @@ public final class RandomCheckpoint {
                     linear(layer.keyValueSize(), keySize),
                     linear(layer.keyValueSize(), keySize),
                     layer.attentionOutputProjection() ? linear(size, size) : null,
-                    norm(size)));
+                    norm(size, layer.normType())));
         }
         int intermediateSize = layer.intermediateSize();
         return new LayerWeights(
@@ -122,7 +129,7 @@ public final class RandomCheckpoint {
                                 linear(intermediateSize, size),
                                 layer.gatedFeedForward() ? linear(intermediateSize, size) : null,
                                 linear(size, intermediateSize),
-                                norm(size)));
+                                norm(size, layer.normType())));
     }
 
     private LinearWeights linear(int outputs, int inputs) {
@@ -134,12 +141,12 @@ public final class RandomCheckpoint {
         return tensor(0, 0.5f, count, hiddenSize);
     }
 
-    private NormWeights norm(Part part, int size) {
-        return parts.contains(part) ? norm(size) : null;
+    private NormWeights norm(Part part, int size, NormType type) {
+        return parts.contains(part) ? norm(size, type) : null;
     }
 
-    private NormWeights norm(int size) {
-        boolean rms = config.norm().type() == NormType.RMS_NORM;
+    private NormWeights norm(int size, NormType type) {
+        boolean rms = type == NormType.RMS_NORM;
         return new NormWeights(tensor(1, 0.1f, size), rms ? null : tensor(0, 0.1f, size));
     }
 

@@ -5,6 +5,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.RandomCheckpoint;
@@ -86,9 +87,12 @@ final class RandomTopology {
         LayerConfig layer = new LayerConfig(
                 hiddenSize,
                 heads,
+                heads,
                 hasFeedForward ? 1 + random.nextInt(60) : 0,
                 List.of(Activation.values()).get(random.nextInt(Activation.values().length)),
                 random.nextBoolean(),
+                random.nextBoolean(),
+                random.nextBoolean() ? NormType.LAYER_NORM : NormType.RMS_NORM,
                 1e-5f,
                 random.nextInt(4) > 0);
         return new StackConfig(kind, stream, memory, 1 + random.nextInt(2), layer);
