@@ -21,6 +21,9 @@ record Part(int slice, int slices, List<String> names) {
 
     /** Of the alternatives under {@code prefix} the one that is stored, else the first. */
     String in(Collection<String> stored, String prefix) {
+        if (names.size() == 1) {
+            return prefix + names.get(0);
+        }
         return names.stream()
                 .map(prefix::concat)
                 .filter(name -> isStored(name, stored))
