@@ -39,17 +39,22 @@ public final class Batch {
      *
      * @param blocks one per modality
      * @param streams the token groups of each; a modality is in one of them
+     * @param countsPositions whether the streams know the position of each token in its row
      * @param maxTokens the token budget: no batch holds more tokens than this, those of all streams together
      * @param full takes the features of a block, which is then emptied
      */
     public Batch(
-            List<FeatureBlock> blocks, List<List<TokenGroup>> streams, int maxTokens, Consumer<FeatureBlock> full) {
+            List<FeatureBlock> blocks,
+            List<List<TokenGroup>> streams,
+            boolean countsPositions,
+            int maxTokens,
+            Consumer<FeatureBlock> full) {
         this.modalities = blocks.size();
         this.maxTokens = maxTokens;
         this.blocks = List.copyOf(blocks);
         this.full = full;
         this.streams = streams.stream()
-                .map(groups -> new PackedTokens(this, groups, maxTokens))
+                .map(groups -> new PackedTokens(this, groups, countsPositions ? maxTokens : 0))
                 .toList();
         this.learned = this.streams.stream().mapToInt(PackedTokens::learned).sum();
         this.streamOf = new PackedTokens[modalities];
@@ -76,7 +81,11 @@ public final class Batch {
         return maxTokens / (learned + 1);
     }
 
-    /** Bytes of Java heap that a batch of these sizes takes. */
+    /**
+     * Bytes of Java heap that a batch of these sizes takes.
+     *
+     * @param streams how many of its streams know positions in the row
+     */
     public static long heapBytes(int streams, int modalities, int learned, int maxTokens) {
         long positions = (long) streams * maxTokens;
         return (positions + modalities * (1 + 2L * mostRows(learned, maxTokens))) * Integer.BYTES;
@@ -200,10 +209,6 @@ public final class Batch {
         finished = false;
         blocks.forEach(FeatureBlock::clear);
         Arrays.fill(repeatedTokens, 0);
-    }
-
-    public int modalities() {
-        return modalities;
     }
 
     /** The packed tokens of each stream. */

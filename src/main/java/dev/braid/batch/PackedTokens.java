@@ -10,10 +10,10 @@ public final class PackedTokens {
     private final Batch batch;
     private final List<TokenGroup> groups;
     private final int learned;
-    /** Of each token its position in its row. */
+    /** Of each token its position in its row; empty where nobody asks for positions. */
     private final int[] positions;
 
-    /** @param mostPositions the most tokens whose positions are counted: 0 in a stream that is joined of others */
+    /** @param mostPositions the most tokens whose positions are counted; 0 to count none */
     PackedTokens(Batch batch, List<TokenGroup> groups, int mostPositions) {
         this.positions = new int[mostPositions];
         this.batch = batch;
@@ -49,8 +49,11 @@ public final class PackedTokens {
         return first;
     }
 
-    /** The row that follows the others has these sequences. */
+    /** Counts the positions of the row that is added next, which has these sequences. */
     void countPositions(List<FeatureSequence> byModality) {
+        if (positions.length == 0) {
+            return;
+        }
         int token = tokens();
         int first = 0;
         for (TokenGroup group : groups) {
@@ -65,7 +68,7 @@ public final class PackedTokens {
 
     /**
      * The position of a token in its row: learned tokens come first, then each modality as it was extracted, tokens that are not
-     * kept too. Only in a stream that is not joined of others.
+     * kept too. Only in a batch that counts positions, and not in a stream that joins others.
      */
     public int position(int token) {
         return positions[token];

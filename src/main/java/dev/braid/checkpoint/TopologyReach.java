@@ -1,6 +1,7 @@
 package dev.braid.checkpoint;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -39,13 +40,14 @@ final class TopologyReach {
         List<Set<Integer>> filledBefore = filledBefore(stacks);
         live.addAll(output);
         copyBack(filledBefore.get(stacks.size()));
-        Set<Integer> read = new HashSet<>(output);
+        Set<Integer> read = new HashSet<>();
+        output.forEach(stream -> addWithParts(read, stream));
         for (int i = stacks.size() - 1; i >= 0; i--) {
             WrittenStack stack = stacks.get(i);
             if (live.contains(stack.stream())) {
                 live.add(stack.memory());
-                read.add(stack.stream());
-                read.add(stack.memory());
+                addWithParts(read, stack.stream());
+                addWithParts(read, stack.memory());
             } else {
                 deadStacks.add(0, i);
             }
@@ -55,9 +57,8 @@ final class TopologyReach {
         List<Integer> constant = new ArrayList<>();
         for (int s = 0; s < streams.size(); s++) {
             int stream = s;
-            boolean reached = streams.get(s).isJoined() ? isJoinedBy(s, read) : live.contains(s);
             boolean changed = stacks.stream().anyMatch(stack -> stack.stream() == stream);
-            if (!reached) {
+            if (!read.contains(s)) {
                 unread.add(s);
             }
             if (output.contains(s)
@@ -70,12 +71,12 @@ final class TopologyReach {
         return new Unreached(deadStacks, unread, constant);
     }
 
-    private boolean isJoinedBy(int stream, Set<Integer> read) {
-        return read.contains(stream)
-                || read.stream().anyMatch(other -> streams.get(other).joined().contains(stream));
+    private void addWithParts(Set<Integer> read, int stream) {
+        read.add(stream);
+        streams.get(stream).joined().forEach(part -> addWithParts(read, part));
     }
 
-    /** Per stack, and after the last one, the joined streams that are filled right before it, parts before wholes. */
+    /** Per stack, and after the last one, the joined streams that are filled right before it. */
     private List<Set<Integer>> filledBefore(List<WrittenStack> stacks) {
         List<Set<Integer>> filled = new ArrayList<>();
         Set<Integer> all = new HashSet<>();
@@ -99,8 +100,8 @@ final class TopologyReach {
 
     /** Before joined streams are filled, their parts are what is read, not they. */
     private void copyBack(Set<Integer> filled) {
-        List<Integer> order =
-                filled.stream().sorted((a, b) -> Integer.compare(b, a)).toList(); // wholes before parts
+        // A joined stream comes after its parts in the config, so the last one is taken apart first.
+        List<Integer> order = filled.stream().sorted(Comparator.reverseOrder()).toList();
         for (int stream : order) {
             if (live.remove(stream)) {
                 live.addAll(streams.get(stream).joined());

@@ -2,14 +2,11 @@ package dev.braid.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiFunction;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -222,6 +219,10 @@ final class TopologyReader {
         return streams.stream().map(stream -> stream.config().name()).toList();
     }
 
+    private static String quoted(List<String> names) {
+        return names.stream().map(Quote::of).collect(Collectors.joining(", "));
+    }
+
     /** The indices of names in a list that a key holds, or null. */
     private static List<Integer> indices(ConfigObject object, String key, List<String> known, String expected) {
         JsonNode list = object.value(key);
@@ -234,8 +235,7 @@ final class TopologyReader {
         if (!sound) {
             object.bad(
                     key,
-                    "a list of names, each of them once: " + expected + " ("
-                            + known.stream().map(Quote::of).collect(Collectors.joining(", ")) + ")",
+                    "a list of names, each of them once: " + expected + " (" + quoted(known) + ")",
                     ConfigObject.shown(list));
             return null;
         }
@@ -272,9 +272,8 @@ final class TopologyReader {
 
     private WrittenStack stack(ConfigObject stack, String path) {
         stack.checkKeys(STACK_KEYS);
-        Map<String, StackConfig.Kind> kinds = Arrays.stream(StackConfig.Kind.values())
-                .collect(Collectors.toMap(
-                        StackConfig.Kind::configName, Function.identity(), (a, b) -> a, LinkedHashMap::new));
+        Map<String, StackConfig.Kind> kinds =
+                ConfigReader.choices(StackConfig.Kind.values(), StackConfig.Kind::configName);
         StackConfig.Kind kind = stack.choice("kind", null, kinds);
         if (kind == null && !stack.has("kind")) {
             stack.bad("kind", "one of " + String.join(", ", kinds.keySet()), "no such key");
@@ -333,10 +332,7 @@ final class TopologyReader {
         JsonNode name = stack.value(key);
         int index = name == null || !name.isTextual() ? -1 : streamNames().indexOf(name.textValue());
         if (index < 0) {
-            stack.bad(
-                    key,
-                    "a stream (" + streamNames().stream().map(Quote::of).collect(Collectors.joining(", ")) + ")",
-                    ConfigObject.shown(name));
+            stack.bad(key, "a stream (" + quoted(streamNames()) + ")", ConfigObject.shown(name));
             return null;
         }
         return index;

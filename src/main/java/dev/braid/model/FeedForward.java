@@ -55,8 +55,9 @@ final class FeedForward {
     }
 
     /**
-     * {@code residual = norm(residual + linear2(activation(linear1(residual)) [* up(residual)]))} for one block of tokens or, in a pre-norm layer,
-     * {@code residual += linear2(activation(linear1(norm(residual))))}.
+     * {@code residual = norm(residual + f(residual))} for one block of tokens or, in a pre-norm layer,
+     * {@code residual += f(norm(residual))}, where {@code f(x) = linear2(activation(linear1(x)))} or, with a gate,
+     * {@code linear2(activation(linear1(x)) * up(x))}.
      *
      * @param normed [at least as many rows as the residual, D], scratch memory
      */

@@ -24,8 +24,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
- * threads. A single-stream encoder as in Vaswani et al. 2017 (arXiv 1706.03762, section 3.1) over the concatenated
- * modalities; the numbers are those of PyTorch, for every kind of model (proven by {@code GoldenParityTest}).
+ * threads. Its layers are those of Vaswani et al. 2017 (arXiv 1706.03762, section 3.1), over the concatenated modalities or over
+ * several streams of them. Its numbers are PyTorch's for every kind of model (proven by {@code GoldenParityTest}).
  */
 public final class FusionModel implements AutoCloseable {
     private final ModelConfig config;
@@ -259,10 +259,11 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Multiply-adds of a stack's Linears for one token of its stream: {@code layers x (2 D^2 + 2 D G + 2 D F)}, with D hidden and F
-     * intermediate size and G the size of a token's keys, a D^2 less without output projection, and a D F more with gates. In cross-attention keys and values count for the tokens of
-     * the stream that is read, {@link #memoryMultiplyAdds}. Beside them stand a modality's projection, {@code K D} for a feature
-     * size of K, and attention, {@code 2 n D} a layer for each token of a row of n.
+     * Multiply-adds of a stack's Linears for one token of its stream (D hidden size, F intermediate size, G size of a token's keys).
+     * A layer of self-attention and feed-forward has {@code 2 D^2 + 2 D G + 2 D F}: a D^2 less without output projection, a D F more
+     * with gates. Cross-attention adds {@code 2 D^2}; its keys and values are made of the other stream's tokens and counted by
+     * {@link #memoryMultiplyAdds}. Not counted: a modality's projection, {@code K D} for a feature size of K, and the products of
+     * attention, {@code 2 n D} for each token that attends to n tokens.
      */
     public static long linearMultiplyAdds(StackConfig stack) {
         long hiddenSize = stack.layer().hiddenSize();

@@ -80,7 +80,8 @@ public final class FusionWorkspace implements AutoCloseable {
             blocks.add(new FeatureBlock(features.size(), matrix.buffer(), matrix.rows()));
             features.add(matrix);
         }
-        this.batch = new Batch(blocks, embeddedGroups(config), maxTokens, this::project);
+        this.batch =
+                new Batch(blocks, embeddedGroups(config), config.positions().areOfRow(), maxTokens, this::project);
         Iterator<PackedTokens> embedded = batch.streams().iterator();
         for (int stream = 0; stream < config.streams().size(); stream++) {
             boolean joined = config.streams().get(stream).isJoined();
@@ -116,7 +117,9 @@ public final class FusionWorkspace implements AutoCloseable {
 
     private static List<TokenGroup> groups(ModelConfig config, int stream) {
         return config.groups(stream).stream()
-                .map(group -> new TokenGroup(group.modality(), group.learned()))
+                .map(group -> group.isLearned()
+                        ? TokenGroup.ofLearned(group.learned())
+                        : TokenGroup.ofModality(group.modality()))
                 .toList();
     }
 
@@ -152,9 +155,8 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Bytes of Java heap of one workspace. */
     public static long heapBytes(ModelConfig config, int maxTokens, Set<Readout> readouts) {
         long attention = readouts.contains(Readout.ATTENTION) ? AttentionShares.heapBytes(config, maxTokens) : 0;
-        return attention
-                + Batch.heapBytes(
-                        embeddedGroups(config).size(), config.modalities().size(), config.learnedTokens(), maxTokens);
+        int counting = config.positions().areOfRow() ? embeddedGroups(config).size() : 0;
+        return attention + Batch.heapBytes(counting, config.modalities().size(), config.learnedTokens(), maxTokens);
     }
 
     /** The rows to fuse, in order. */
@@ -184,9 +186,7 @@ public final class FusionWorkspace implements AutoCloseable {
         if (config.pooling() == Pooling.POOLER) {
             context.buffer().get(row * context.stride(), vector);
         } else if (config.pooling().readsOneToken()) {
-            int last = config.output().size() - 1;
-            TokenStream stream = outputStream(config.pooling() == Pooling.LAST ? last : 0);
-            stream.numbers().get(pooledToken(row) * vector.length, vector);
+            pooledStream().numbers().get(pooledToken(row) * vector.length, vector);
         } else {
             pooler.begin(config.pooling());
             for (int index : config.output()) {
@@ -201,15 +201,14 @@ public final class FusionWorkspace implements AutoCloseable {
     }
 
     /**
-     * The share of a row's attention that each group of its tokens receives, the mean over layers, heads and the row's
-     * tokens as queries: first CLS, where the model has that token, then the modalities in token order; their sum is 1. Only
-     * in a workspace that was made for it.
+     * The share of a row's attention that each group of {@link ModelConfig#groups} receives: the mean over the model's
+     * attentions, their heads and the row's tokens as queries; the sum is 1. Only in a workspace that was made for it.
      */
     public float[] attention(int row) {
         return attentionShares.overall(row);
     }
 
-    /** As {@link #attention}, each layer by itself: [layers][groups]. */
+    /** As {@link #attention}, each of {@link ModelConfig#attentions} by itself: [attentions][groups]. */
     public float[][] attentionByLayer(int row) {
         return attentionShares.byLayer(row);
     }

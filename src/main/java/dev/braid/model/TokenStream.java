@@ -82,7 +82,7 @@ final class TokenStream {
 
     /** Blocks of the tokens that are no copies. */
     List<Block> ownBlocks() {
-        return packed.repeated() > 0 ? Block.own(packed, hidden.rows()) : blocks();
+        return Block.own(packed, hidden.rows());
     }
 
     /** Copies the rows of repeated tokens to where they belong, in a matrix of a row per packed token. */

@@ -204,10 +204,10 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             lastHash = hash;
             counter.emitted(lastTokens);
             if (progress != null) {
-                progress.emitted(fusedRow.tokens(), row.truncated(), hash);
+                progress.emitted(lastTokens, row.truncated(), hash);
             }
             if (figures != null) {
-                figures.row(fusedRow.tokens(), fusedRow.lengths(), hasAttention ? fusedRow.attention() : null);
+                figures.row(lastTokens, fusedRow.lengths(), hasAttention ? fusedRow.attention() : null);
             }
         } catch (UnfitValueException unfit) {
             reject(decoder.unfit(row.carried(), row.sourceFile(), unfit));

@@ -77,7 +77,7 @@ class BatchTest {
             @ForAll @IntRange(min = 1, max = 30) int blockTokens,
             @ForAll @IntRange(max = 1) int learned) {
         Sink sink = new Sink(blockTokens);
-        Batch batch = new Batch(sink.blocks, List.of(groups(learned)), maxTokens + learned, sink);
+        Batch batch = new Batch(sink.blocks, List.of(groups(learned)), false, maxTokens + learned, sink);
         List<Integer> packed = new ArrayList<>();
         for (int row = 0; row < lengths.size(); row++) {
             int visual = lengths.get(row)[0];
@@ -129,7 +129,7 @@ class BatchTest {
     void repeatedSequencesAreCopiedFromTheRowThatHasThem(
             @ForAll("rows") List<int[]> lengths, @ForAll @IntRange(max = 1) int learned) {
         Sink sink = new Sink(7);
-        Batch batch = new Batch(sink.blocks, List.of(groups(learned)), 100_000, sink);
+        Batch batch = new Batch(sink.blocks, List.of(groups(learned)), false, 100_000, sink);
         for (int row = 0; row < lengths.size(); row++) {
             int text = lengths.get(row)[1];
             FeatureSequence visual = row == 0 ? sequence(0, 0, 3) : new RepeatedTokens(row - 1, sequence(0, 0, 3));
@@ -184,7 +184,7 @@ class BatchTest {
             @ForAll @IntRange(min = 1, max = 12) int broken,
             @ForAll @IntRange(max = 1) int badModality) {
         Sink sink = new Sink(blockTokens);
-        Batch batch = new Batch(sink.blocks, List.of(groups(1)), 2000, sink);
+        Batch batch = new Batch(sink.blocks, List.of(groups(1)), false, 2000, sink);
         List<Integer> packed = new ArrayList<>();
         for (int row = 0; row < lengths.size(); row++) {
             int tokens = batch.tokens();
@@ -214,7 +214,7 @@ class BatchTest {
     @Example
     void whatDoesNotFitIsRefused() {
         Sink sink = new Sink(2);
-        Batch batch = new Batch(sink.blocks, List.of(groups(0)), 5, sink);
+        Batch batch = new Batch(sink.blocks, List.of(groups(0)), false, 5, sink);
         assertThat(batch.fits(5)).isTrue();
         assertThat(batch.fits(6)).isFalse();
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3), sequence(0, 1, 3))))

@@ -129,6 +129,15 @@ class TopologyReaderTest {
     }
 
     @Test
+    void streamsAreReachedThroughJoinsOfJoins() {
+        String nested = """
+                {"name": "first", "join": ["text"]}, {"name": "second", "join": ["first"]},
+                {"name": "both", "join": ["second", "image"]}]""";
+        assertThat(problems(CONFIG.replace("{\"name\": \"both\", \"join\": [\"text\", \"image\"]}]", nested)))
+                .isEmpty();
+    }
+
+    @Test
     void anOutputThatIsTheSameInEveryRowIsRefused() {
         String json = CONFIG.replace("\"output\": [\"both\"]", "\"output\": [\"both\", \"q\"]")
                 .replace(

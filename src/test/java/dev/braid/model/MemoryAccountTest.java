@@ -8,7 +8,10 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.PositionConfig;
+import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.checkpoint.RandomCheckpoint;
+import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.kernel.HeldMemory;
 import dev.braid.kernel.KernelLibrary;
 import java.util.List;
@@ -49,10 +52,15 @@ class MemoryAccountTest {
         assertThat(FusionWorkspace.compiledBytes(model(8, 2, 16, 1), 2, 2)).isEqualTo(2 * 2 * mib);
     }
 
-    /** Batch: of two modalities 21 places and 20 sources of rows, of 20 tokens the position; attention: 21 rows of 1 layer and 2 groups, and 20 weights. */
+    /**
+     * Batch: of two modalities 21 places and 20 sources of rows; of 20 tokens the position, where the model reads it. Attention: 21
+     * rows of 1 layer and 2 groups, and 20 weights.
+     */
     @Test
     void theArraysOfAWorkspaceAreCountedByHand() {
-        ModelConfig model = model(8, 2, 16, 1);
+        assertThat(FusionWorkspace.heapBytes(model(8, 2, 16, 1), 20, Set.of())).isEqualTo(4 * 2 * (21 + 20));
+        RotaryEmbeddings rotary = new RotaryEmbeddings(RotaryEmbeddings.Pairs.HALF, 10_000);
+        ModelConfig model = model(8, 2, 16, 1).withPositions(new PositionConfig(PositionEmbeddings.NONE, rotary, 20));
         assertThat(FusionWorkspace.heapBytes(model, 20, Set.of())).isEqualTo(4 * (2 * (21 + 20) + 20));
         assertThat(FusionWorkspace.heapBytes(model, 20, Set.of(Readout.ATTENTION)))
                 .isEqualTo(4 * (2 * (21 + 20) + 20) + 8 * 42 + 4 * 20);
