@@ -1,6 +1,6 @@
 package dev.braid.job;
 
-/** What a start ends with; README lists them. A signal ends the JVM with 128 and its number, after the line of {@link Stop}. */
+/** What a start ends with; src/docs/options.md lists them. A signal ends the JVM with 128 and its number, after the line of {@link Stop}. */
 final class ExitCode {
     static final int DONE = 0;
 
