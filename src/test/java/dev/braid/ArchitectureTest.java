@@ -124,6 +124,19 @@ class ArchitectureTest {
                 && allowed.stream().noneMatch(library -> name.startsWith(library + "."));
     }
 
+    /** The picture in the page on the design has an arrow for each import that is allowed. */
+    @Test
+    void thePictureOfTheRoomsIsTrue() throws IOException {
+        String arrows = ROOMS.entrySet().stream()
+                .filter(room -> !room.getValue().isEmpty())
+                .map(room -> "  " + room.getKey() + " --> " + String.join(" & ", new TreeSet<>(room.getValue())) + "\n")
+                .sorted()
+                .collect(Collectors.joining());
+
+        assertThat(Files.readString(Path.of("src/docs/design.md")))
+                .contains("```mermaid\ngraph TD\n" + arrows + "```");
+    }
+
     @Test
     void theRoomsFormNoCycle() {
         slices().matching("dev.braid.(*)..").should().beFreeOfCycles().check(MAIN);
