@@ -133,8 +133,7 @@ class ArchitectureTest {
                 .sorted()
                 .collect(Collectors.joining());
 
-        assertThat(Files.readString(Path.of("src/docs/design.md")))
-                .contains("```mermaid\ngraph TD\n" + arrows + "```");
+        assertThat(Files.readString(Path.of("src/docs/design.md"))).contains("```mermaid\ngraph TD\n" + arrows + "```");
     }
 
     @Test

@@ -130,8 +130,10 @@ record RunRecord(
                 sparkSettings());
     }
 
-    private List<String> groups() {
-        return model.groups().stream().map(ModelConfig.Group::name).toList();
+    private List<RunFacts.Group> groups() {
+        return model.groups().stream()
+                .map(group -> new RunFacts.Group(group.name(), !group.isLearned()))
+                .toList();
     }
 
     /** Every option under its name in an options file: as given, as it takes effect, or by default. */

@@ -17,7 +17,6 @@ final class RowSections {
     /** If the longest row has so many times the tokens of a median one, bars of one width would be a spike and a line. */
     private static final int SKEWED = 40;
 
-    private static final String CLS = "cls";
     private static final String LENGTH = "A row's length is the number of tokens that the model computes for it.";
 
     private final RunFacts facts;
@@ -130,8 +129,8 @@ final class RowSections {
         Map<String, LengthCounts> named = new LinkedHashMap<>();
         List<LengthCounts> groups = work.figures().groups();
         for (int g = 0; g < groups.size(); g++) {
-            if (!facts.groups().get(g).equals(CLS)) {
-                named.put(facts.groups().get(g), groups.get(g));
+            if (facts.groups().get(g).isModality()) {
+                named.put(facts.groups().get(g).name(), groups.get(g));
             }
         }
         return named;
@@ -202,12 +201,12 @@ final class RowSections {
                     (double) groups.get(g).tokens() / work.figures().lengths().tokens();
             ShareCounts shares = attention.isEmpty() ? null : attention.get(g);
             contributions.add(new Contribution(
-                    facts.groups().get(g),
+                    facts.groups().get(g).name(),
                     tokens,
                     shares == null ? null : shares.mean(),
                     shares == null ? null : shares.counts()));
-            List<String> cells = new ArrayList<>(
-                    List.of(facts.groups().get(g), Words.count(groups.get(g).tokens()), Words.percent(tokens)));
+            List<String> cells = new ArrayList<>(List.of(
+                    facts.groups().get(g).name(), Words.count(groups.get(g).tokens()), Words.percent(tokens)));
             if (shares != null) {
                 cells.add(Words.percent(shares.mean()));
             }
@@ -235,7 +234,7 @@ final class RowSections {
 
     private List<String> attentionHeader() {
         List<String> header = new ArrayList<>(List.of("Share of attention"));
-        header.addAll(facts.groups());
+        facts.groups().forEach(group -> header.add(group.name()));
         return header;
     }
 

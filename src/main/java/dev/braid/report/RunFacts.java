@@ -21,7 +21,7 @@ import java.util.Optional;
  * @param verified what the check against PyTorch's numbers gave
  * @param started when a Spark session had started
  * @param elapsed from there to the table published, or to the failure
- * @param groups CLS, where the model has it, and the modalities, in token order
+ * @param groups of a row's tokens, in token order
  * @param memory of the JVMs that fused, as it was estimated when the run began
  * @param versions of Braid, Spark and Java
  * @param options all options, in the order in which they are shown
@@ -35,12 +35,19 @@ public record RunFacts(
         String verified,
         Instant started,
         Duration elapsed,
-        List<String> groups,
+        List<Group> groups,
         Work work,
         MemoryPlan memory,
         Map<String, String> versions,
         List<Setting> options,
         List<Setting> spark) {
+
+    /**
+     * A group of a row's tokens.
+     *
+     * @param isModality whether the tokens are those of a modality; otherwise the model learned them, such as CLS
+     */
+    public record Group(String name, boolean isModality) {}
 
     /**
      * What the run did itself.

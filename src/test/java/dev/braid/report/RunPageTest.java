@@ -44,6 +44,8 @@ class RunPageTest {
                 .contains("<th scope=\"row\">wrong_width</th><td>1,200</td><td>99.8\u202f%</td>")
                 .contains("390 keys: each is in the table or set aside")
                 .contains("Mean share of attention");
+        // The first group is of learned tokens: each row has as many, which a histogram need not show.
+        assertThat(page).contains("{\"name\":\"modality 1\",\"median\"").doesNotContain("{\"name\":\"modality 0\",\"median\"");
     }
 
     @Test
@@ -60,7 +62,7 @@ class RunPageTest {
                 name,
                 START,
                 Duration.ofSeconds(1),
-                List.of(name, "</script>" + name),
+                List.of(new RunFacts.Group(name, true), new RunFacts.Group("</script>" + name, true)),
                 work(SampleFigures.of(1, 2, 2, true, START.toEpochMilli()), 0),
                 memory(),
                 Map.of("braid", name),
@@ -205,7 +207,9 @@ class RunPageTest {
                 manifest.verified(),
                 START,
                 Duration.ofMillis(6000 + 500L * tasks),
-                IntStream.range(0, groups).mapToObj(g -> "modality " + g).toList(),
+                IntStream.range(0, groups)
+                        .mapToObj(g -> new RunFacts.Group("modality " + g, g > 0))
+                        .toList(),
                 work(figures, finished),
                 memory(),
                 Map.of("braid", "1.0"),
