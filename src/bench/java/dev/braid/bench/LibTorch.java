@@ -44,7 +44,7 @@ final class LibTorch implements Contender {
         try (PointerScope scope = new PointerScope()) {
             this.weights = scope.extend();
             this.projections = checkpoint.weights().modalities().stream()
-                    .map(modality -> linear(modality.projection()))
+                    .map(modality -> linear(modality.projection().linear()))
                     .toList();
             this.layers = checkpoint.weights().stacks().get(0).layers().stream()
                     .map(this::layer)

@@ -62,8 +62,9 @@ final class OnnxEncoder {
         for (int m = 0; m < config.modalities().size(); m++) {
             var modality = config.modalities().get(m);
             String features = graph.input(modality.name(), "rows", modality.name() + "Tokens", modality.featureSize());
-            projected.add(
-                    linear(features, checkpoint.weights().modalities().get(m).projection()));
+            projected.add(linear(
+                    features,
+                    checkpoint.weights().modalities().get(m).projection().linear()));
         }
         String hidden = graph.node("Concat", projected, attribute("axis", 1));
         for (LayerWeights layer : checkpoint.weights().stacks().get(0).layers()) {

@@ -4,6 +4,7 @@ import com.esotericsoftware.kryo.DefaultSerializer;
 import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import dev.braid.InputException;
 import java.io.Serializable;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 
 /**
@@ -16,7 +17,8 @@ import org.apache.hadoop.conf.Configuration;
 public record Checkpoint(ModelConfig config, ModelWeights weights) implements Serializable {
 
     /**
-     * Reads {@code config.json} and the weights that it needs; {@link Inspection#read} says more of them.
+     * Reads {@code config.json} and the weights that it needs; {@link Inspection#read} says more of them. Where a modality may
+     * enter as features or as token ids, it enters as features ({@link #withTokenIds}).
      *
      * @param directory any path that Hadoop's file system knows: local, {@code hdfs://}, {@code s3a://}
      * @throws InputException with all problems of the directory in one message
@@ -42,6 +44,20 @@ public record Checkpoint(ModelConfig config, ModelWeights weights) implements Se
                             + " none; use mean, max, cls or last");
         }
         return new Checkpoint(config.withPooling(pooling), weights);
+    }
+
+    /**
+     * The same model with token ids, not features, of these modalities. Word embeddings that are not held yet are read.
+     *
+     * @param directory where the model was read
+     * @throws InputException for a modality without word embeddings
+     */
+    public Checkpoint withTokenIds(Set<String> modalities, String directory, Configuration hadoop) {
+        boolean missing = config.modalities().stream()
+                .anyMatch(modality -> modalities.contains(modality.name()) && !modality.tokenIds());
+        return missing
+                ? Inspection.read(directory, hadoop, modalities).checkpoint().withPooling(config.pooling())
+                : this;
     }
 
     /** The number of weights. */

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -26,17 +27,20 @@ final class CheckpointReader {
     private final String directory;
     private final Path path;
     private final Configuration hadoop;
+    private final Set<String> tokenIds;
     private final FileSystem files;
     private final List<String> problems = new ArrayList<>();
 
-    private CheckpointReader(String directory, Path path, Configuration hadoop, FileSystem files) {
+    private CheckpointReader(
+            String directory, Path path, Configuration hadoop, Set<String> tokenIds, FileSystem files) {
         this.directory = directory;
         this.path = path;
         this.hadoop = hadoop;
+        this.tokenIds = tokenIds;
         this.files = files;
     }
 
-    static Inspection read(String directory, Configuration hadoop) {
+    static Inspection read(String directory, Configuration hadoop, Set<String> tokenIds) {
         FileSystem files;
         Path path;
         try {
@@ -58,7 +62,7 @@ final class CheckpointReader {
                             + Quote.of(e),
                     e);
         }
-        return new CheckpointReader(directory, path, hadoop, files).read();
+        return new CheckpointReader(directory, path, hadoop, tokenIds, files).read();
     }
 
     private Inspection read() {
@@ -71,7 +75,7 @@ final class CheckpointReader {
             if (config.filter(WrittenConfig::namesTensors).isEmpty()) {
                 throw failure();
             }
-            return read(config.get().withPrefixes(weights.names()::prefix), weights);
+            return read(config.get().withPrefixes(weights.names()::prefix).withTokenIds(tokenIds), weights);
         } catch (IOException e) {
             problems.add("Cannot read " + WeightFiles.ONE + ": expected a readable file, got " + Quote.of(e));
             throw failure();

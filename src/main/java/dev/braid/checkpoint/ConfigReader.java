@@ -8,13 +8,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -60,15 +57,10 @@ final class ConfigReader {
             .flatMap(keys -> keys)
             .collect(Collectors.toCollection(TreeSet::new));
 
-    private static final List<String> MODALITY_KEYS = List.of("name", "feature_size");
-
     /** A modality's name is a column's and a struct field's, and stands before = on the command line. */
     private static final Pattern NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
 
     static final String NAME_EXPECTED = "a name of letters a-z, digits and underscores, not beginning with a digit";
-
-    /** Names of other parts, beside which a modality stands. */
-    private static final Set<String> RESERVED = Set.of("cls", WrittenConfig.ENCODER);
 
     private static final ObjectMapper JSON = new JsonMapper(JsonFactory.builder()
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -156,8 +148,8 @@ final class ConfigReader {
             }
         }
         root.checkKeys(KEYS);
-        List<ModalityConfig> modalities = modalities();
         Integer hiddenSize = root.size("hidden_size");
+        List<ModalityConfig> modalities = new ModalityKeys(root, problems).read(hiddenSize);
         PositionConfig positions = new PositionKeys(root).read();
         boolean hasStreams = TopologyReader.isWritten(root);
         WrittenConfig.Topology topology =
@@ -206,53 +198,9 @@ final class ConfigReader {
         return choices;
     }
 
-    private List<ModalityConfig> modalities() {
-        JsonNode list = root.value("modalities");
-        if (list == null || !list.isArray() || list.isEmpty()) {
-            root.bad("modalities", "a list of one or more {\"name\", \"feature_size\"}", ConfigObject.shown(list));
-            return null;
-        }
-        List<ModalityConfig> modalities = new ArrayList<>();
-        Set<String> taken = new HashSet<>();
-        for (int i = 0; i < list.size(); i++) {
-            String path = "modalities[" + i + "]";
-            if (!list.get(i).isObject()) {
-                root.bad(path, "an object of name and feature_size", ConfigObject.shown(list.get(i)));
-                continue;
-            }
-            ConfigObject modality = new ConfigObject(list.get(i), path + ".", problems);
-            modality.checkKeys(MODALITY_KEYS);
-            String name = name(modality, taken);
-            Integer featureSize = modality.size("feature_size");
-            if (name != null && featureSize != null) {
-                modalities.add(new ModalityConfig(name, featureSize));
-            }
-        }
-        return modalities.size() == list.size() ? modalities : null;
-    }
-
     /** Whether a name can be that of a column and of a struct's field. */
     static boolean isName(String name) {
         return NAME.matcher(name).matches();
-    }
-
-    private static String name(ConfigObject modality, Set<String> taken) {
-        JsonNode node = modality.value("name");
-        String got = ConfigObject.shown(node);
-        if (node == null || !node.isTextual() || !isName(node.textValue())) {
-            modality.bad("name", NAME_EXPECTED, got);
-            return null;
-        }
-        String name = node.textValue();
-        if (RESERVED.contains(name.toLowerCase(Locale.ROOT))) {
-            modality.bad("name", "a name other than those of the model's parts", got);
-            return null;
-        }
-        if (!taken.add(name.toLowerCase(Locale.ROOT))) {
-            modality.bad("name", "a name of its own (columns ignore case)", got + " again");
-            return null;
-        }
-        return name;
     }
 
     private Map<String, String> tensorPrefixes(List<ModalityConfig> modalities) {
@@ -268,8 +216,11 @@ final class ConfigReader {
         if (modalities != null) {
             // A stack of layers says itself where it is.
             Stream<String> encoder = TopologyReader.isWritten(root) ? Stream.empty() : Stream.of(WrittenConfig.ENCODER);
-            written.checkKeys(Stream.concat(modalities.stream().map(ModalityConfig::name), encoder)
-                    .toList());
+            Stream<String> parts = modalities.stream()
+                    .flatMap(modality -> Stream.concat(
+                            Stream.of(modality.name()),
+                            EmbeddingTensors.PARTS.stream().map(part -> modality.name() + "." + part)));
+            written.checkKeys(Stream.concat(parts, encoder).toList());
         }
         Map<String, String> prefixes = new LinkedHashMap<>();
         object.properties().forEach(field -> {

@@ -1,5 +1,6 @@
 package dev.braid.checkpoint;
 
+import dev.braid.checkpoint.ModalityNames.Projection;
 import dev.braid.checkpoint.ModalityNames.Table;
 import java.util.List;
 import java.util.Map;
@@ -94,13 +95,16 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                     Map.of(
                             "text",
                             new ModalityNames(
+                                    Tables.VILT_WORDS,
+                                    null,
                                     null,
                                     List.of(Tables.VILT_TEXT_TYPES.row(0)),
                                     Tables.VILT_TEXT_POSITIONS,
                                     Part.of("embeddings.text_embeddings.LayerNorm.*"),
                                     List.of(Tables.VILT_MODALITIES.row(0))),
                             "visual",
-                            new ModalityNames(null, List.of(Tables.VILT_MODALITIES.row(1)), null, null, List.of()))),
+                            new ModalityNames(
+                                    null, null, null, List.of(Tables.VILT_MODALITIES.row(1)), null, null, List.of()))),
             LayerKind.PRE_NORM_GELU);
     static final Dialect VISUAL_BERT = new Dialect(
             "Hugging Face VisualBERT",
@@ -115,6 +119,8 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                     Map.of(
                             "text",
                             new ModalityNames(
+                                    Tables.BERT_WORDS,
+                                    null,
                                     null,
                                     List.of(Tables.BERT_TEXT_TYPES.row(0)),
                                     Tables.BERT_TEXT_POSITIONS,
@@ -122,7 +128,9 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                                     List.of()),
                             "visual",
                             new ModalityNames(
-                                    Part.of("embeddings.visual_projection.*"),
+                                    null,
+                                    new Projection(Part.of("embeddings.visual_projection.*"), null),
+                                    null,
                                     List.of(Tables.BERT_VISUAL_POSITIONS.row(0), Tables.BERT_VISUAL_TYPES.row(1)),
                                     null,
                                     null,
@@ -144,6 +152,8 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
 
     /** The tables of embeddings in published models. */
     private static final class Tables {
+        static final Table VILT_WORDS = words("embeddings.text_embeddings.word_embeddings.weight");
+        static final Table BERT_WORDS = words("embeddings.word_embeddings.weight");
         static final Table VILT_TEXT_TYPES = new Table(
                 "embeddings.text_embeddings.token_type_embeddings.weight", "token type embeddings of 'text'", 1);
         static final Table VILT_TEXT_POSITIONS =
@@ -159,6 +169,10 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
         /** Features say nothing of their place, so all of them take row 0. */
         static final Table BERT_VISUAL_POSITIONS =
                 new Table("embeddings.visual_position_embeddings.weight", "position embeddings of 'visual' (row 0)", 1);
+
+        private static Table words(String name) {
+            return new Table(name, "word embeddings of 'text'", 1);
+        }
     }
 
     /**
@@ -199,9 +213,9 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                             .findFirst();
         }
 
-        private static boolean isWeight(String tensor, Part part) {
-            return part != null
-                    && part.names().stream()
+        private static boolean isWeight(String tensor, Projection projection) {
+            return projection != null
+                    && projection.linear().names().stream()
                             .map(Part::weight)
                             .anyMatch(name -> tensor.equals(name) || tensor.endsWith("." + name));
         }

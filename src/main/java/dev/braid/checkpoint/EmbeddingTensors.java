@@ -1,6 +1,7 @@
 package dev.braid.checkpoint;
 
 import dev.braid.checkpoint.ExpectedTensor.Fit;
+import dev.braid.checkpoint.ModalityNames.Projection;
 import dev.braid.checkpoint.ModalityNames.Row;
 import dev.braid.checkpoint.ModalityNames.Table;
 import dev.braid.checkpoint.ModelTensors.Visitor;
@@ -14,6 +15,14 @@ import java.util.function.Predicate;
 
 /** The tensors before the first layer: learned tokens, projections of the modalities, embeddings that are added to their tokens. */
 final class EmbeddingTensors {
+    private static final String WORDS = "word_embeddings";
+    private static final String PROJECTION_NORM = "projection_norm";
+    private static final String BOX_PROJECTION = "box_projection";
+    private static final String BOX_NORM = "box_norm";
+
+    /** What {@code tensor_prefixes} may name of a modality, after its name and a dot. */
+    static final List<String> PARTS = List.of(WORDS, PROJECTION_NORM, BOX_PROJECTION, BOX_NORM);
+
     private final WrittenConfig config;
     private final Encoder encoder;
     private final Dialect dialect;
@@ -84,8 +93,16 @@ final class EmbeddingTensors {
     }
 
     ModalityNames modalityNames(int index) {
-        String name = config.modalities().get(index).name();
+        ModalityConfig modality = config.modalities().get(index);
+        String name = modality.name();
         ModalityNames usual = dialect.model().modality(name);
+        if (usual.words() == null && modality.tokenIds()) {
+            usual = usual.withWords(ModalityNames.words(modality));
+        }
+        boolean apart = modality.boxes() != null && modality.boxes().fusion() != BoxFusion.CONCATENATE;
+        if (usual.boxes() == null && apart) {
+            usual = usual.withBoxes(ModalityNames.boxes(name));
+        }
         ModalityNames withRow = has.test(OptionalPart.MODALITY_EMBEDDINGS)
                 ? usual.withRow(
                         ModalityNames.modalities(config.modalities().size()).row(index))
@@ -95,14 +112,16 @@ final class EmbeddingTensors {
                 : withRow;
     }
 
-    /** What makes tokens of one modality's features. */
+    /** What makes tokens of one modality's features or token ids. */
     ModalityWeights modality(Visitor visitor, PartTensors tensors, int index, NormType normType) {
         ModalityConfig modality = config.modalities().get(index);
         ModalityNames parts = modalityNames(index);
         int stream = config.streamOf(index);
         int hiddenSize = config.hiddenSize(stream);
         return new ModalityWeights(
-                projection(tensors, modality, parts.projection(), hiddenSize),
+                modality.tokenIds() ? words(visitor, modality, parts.words()) : null,
+                parts.projection() == null ? null : projection(tensors, modality, parts.projection(), stream, normType),
+                parts.boxes() == null ? null : boxes(tensors, modality, parts.boxes(), stream, normType),
                 rows(visitor, parts.rows(), stream),
                 parts.positions() == null
                         ? null
@@ -119,22 +138,88 @@ final class EmbeddingTensors {
                 rows(visitor, parts.rowsAfterNorm(), stream));
     }
 
-    private LinearWeights projection(PartTensors tensors, ModalityConfig modality, Part usual, int hiddenSize) {
-        if (usual == null) {
-            return null;
-        }
+    private StoredTensor words(Visitor visitor, ModalityConfig modality, Table table) {
+        boolean own = config.model() == null;
+        String prefix = config.tensorPrefixes().get(modality.name() + "." + WORDS);
+        ExpectedTensor expected = new ExpectedTensor(
+                Part.weight(name(prefix, Part.of(table.name()))),
+                table.role(),
+                Shape.of(table.rows(), modality.featureSize()),
+                own ? Fit.EXACT : Fit.ROWS,
+                own
+                        ? "vocab_size and feature_size of '" + modality.name() + "' in config.json"
+                        : config.source("hidden_size"),
+                true,
+                own ? sayWhere(prefix, modality.name() + "." + WORDS) : "; give features of it");
+        return visitor.visit(expected, 0, 1);
+    }
+
+    /** The words of a modality's table of word embeddings; 0 if there is none. */
+    int vocabularySize(int index) {
+        Table table = modalityNames(index).words();
+        String prefix =
+                config.tensorPrefixes().get(config.modalities().get(index).name() + "." + WORDS);
+        String name = table == null ? null : Part.weight(name(prefix, Part.of(table.name())));
+        return name != null && names.contains(name) ? rowsOf(name) : 0;
+    }
+
+    private ProjectionWeights projection(
+            PartTensors tensors, ModalityConfig modality, Projection usual, int stream, NormType normType) {
         String prefix = config.tensorPrefixes().get(modality.name());
-        String name = prefix == null ? around(usual) : prefix.isEmpty() ? "*" : prefix + ".*";
-        boolean mayLack = !dialect.published() && prefix == null && modality.featureSize() == hiddenSize;
+        String name = name(prefix, usual.linear());
+        boolean mayLack = !dialect.published()
+                && prefix == null
+                && modality.boxes() == null
+                && modality.featureSize() == config.hiddenSize(stream);
         if (mayLack && !Part.isStored(name, names)) {
             return null;
         }
-        String source = config.projectionSource(modality.name());
-        String nextStep = prefix != null || config.model() != null
-                ? ""
-                : "; say where it is in tensor_prefixes." + modality.name();
-        PartTensors.Linear sizes = new PartTensors.Linear(hiddenSize, modality.featureSize(), source, null, nextStep);
-        return tensors.linear(Part.of(name), "", "projection of '" + modality.name() + "'", sizes);
+        PartTensors.Linear sizes = new PartTensors.Linear(
+                config.hiddenSize(stream),
+                modality.projectedSize(),
+                config.projectionSource(modality),
+                null,
+                sayWhere(prefix, modality.name()));
+        return new ProjectionWeights(
+                tensors.linear(Part.of(name), "", "projection of '" + modality.name() + "'", sizes),
+                norm(tensors, modality, usual.norm(), PROJECTION_NORM, stream, normType));
+    }
+
+    private ProjectionWeights boxes(
+            PartTensors tensors, ModalityConfig modality, Projection usual, int stream, NormType normType) {
+        String key = modality.name() + "." + BOX_PROJECTION;
+        String prefix = config.tensorPrefixes().get(key);
+        PartTensors.Linear sizes = new PartTensors.Linear(
+                config.hiddenSize(stream), modality.boxSize(), config.boxSource(modality), null, sayWhere(prefix, key));
+        return new ProjectionWeights(
+                tensors.linear(
+                        Part.of(name(prefix, usual.linear())),
+                        "",
+                        "box projection of '" + modality.name() + "'",
+                        sizes),
+                norm(tensors, modality, usual.norm(), BOX_NORM, stream, normType));
+    }
+
+    /** The norm of a projection, which a published model has if it has a name and another model if it is stored. */
+    private NormWeights norm(
+            PartTensors tensors, ModalityConfig modality, Part usual, String part, int stream, NormType normType) {
+        if (usual == null) {
+            return null;
+        }
+        String prefix = config.tensorPrefixes().get(modality.name() + "." + part);
+        String name = name(prefix, usual);
+        String role = part.replace('_', ' ') + " of '" + modality.name() + "'";
+        return dialect.published() || prefix != null || Part.isStored(name, names)
+                ? tensors.norm(name, role, config.hiddenSize(stream), config.hiddenSource(stream), "", normType)
+                : null;
+    }
+
+    private String name(String prefix, Part usual) {
+        return prefix == null ? around(usual) : prefix.isEmpty() ? "*" : prefix + ".*";
+    }
+
+    private String sayWhere(String prefix, String key) {
+        return prefix != null || config.model() != null ? "" : "; say where it is in tensor_prefixes." + key;
     }
 
     private List<StoredTensor> rows(Visitor visitor, List<Row> rows, int stream) {

@@ -7,13 +7,16 @@ import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * Rows of features and what PyTorch made of them: {@code golden.safetensors} of a model directory (P rows of N tokens in all,
+ * Rows of inputs and what PyTorch made of them: {@code golden.safetensors} of a model directory (P rows of N tokens in all,
  * D hidden size, L layers, G groups: CLS, where the model has it, and the modalities).
  *
  * @param inputs one per modality, in the model's order
+ * @param tokenIds names of the modalities whose inputs are token ids, which the model has to read so ({@link
+ *     Checkpoint#withTokenIds})
  * @param layers what left layer i, [N, D]: those layers that the file holds
  * @param fused [N, D]: every token of every row, one row after the other
  * @param pooling what {@code pooled} was pooled with
@@ -24,6 +27,7 @@ import org.apache.hadoop.conf.Configuration;
 @DefaultSerializer(JavaSerializer.class)
 public record Golden(
         List<GoldenInput> inputs,
+        Set<String> tokenIds,
         Map<Integer, GoldenOutput> layers,
         GoldenOutput fused,
         Pooling pooling,
@@ -36,6 +40,7 @@ public record Golden(
 
     public Golden {
         inputs = List.copyOf(inputs);
+        tokenIds = Set.copyOf(tokenIds);
         layers = Map.copyOf(layers);
     }
 

@@ -3,23 +3,25 @@ package dev.braid.checkpoint;
 import java.io.Serializable;
 import java.util.Arrays;
 
-/** The features of one modality in a golden file, padded: P rows of up to S tokens, of which some are kept. */
+/** The features or token ids of one modality in a golden file, padded: P rows of up to S tokens, of which some are kept. */
 public final class GoldenInput implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    private final int featureSize;
+    private final boolean ids;
+    private final int tokenSize;
     private final int longest;
-    /** [P, S, feature size]. */
-    private final float[] features;
+    /** [P, S, token size], as {@link ModalityConfig#tokenSize} says. */
+    private final float[] numbers;
     /** [P], the tokens of each row as they were extracted. */
     private final int[] lengths;
     /** Per row the indices of its kept tokens, rising. */
     private final int[][] kept;
 
-    GoldenInput(int featureSize, int longest, float[] features, int[] lengths, int[][] kept) {
-        this.featureSize = featureSize;
+    GoldenInput(boolean ids, int tokenSize, int longest, float[] numbers, int[] lengths, int[][] kept) {
+        this.ids = ids;
+        this.tokenSize = tokenSize;
         this.longest = longest;
-        this.features = features;
+        this.numbers = numbers;
         this.lengths = lengths;
         this.kept = kept;
     }
@@ -39,9 +41,14 @@ public final class GoldenInput implements Serializable {
         return kept[row].clone();
     }
 
-    /** The features of {@code count} stored tokens of a row, from token {@code first} on: [count, featureSize], a copy. */
-    public float[] features(int row, int first, int count) {
-        int start = (row * longest + first) * featureSize;
-        return Arrays.copyOfRange(features, start, start + count * featureSize);
+    /** Whether its tokens are ids. */
+    boolean isIds() {
+        return ids;
+    }
+
+    /** The numbers of {@code count} stored tokens of a row, from token {@code first} on: [count, token size], a copy. */
+    public float[] numbers(int row, int first, int count) {
+        int start = (row * longest + first) * tokenSize;
+        return Arrays.copyOfRange(numbers, start, start + count * tokenSize);
     }
 }

@@ -68,8 +68,27 @@ record HuggingFaceModel(
     private static final int HEADS = 12;
     private static final int INTERMEDIATE_SIZE = 3072;
 
-    /** A modality, and the key of its feature size in an object of the config. */
-    record Modality(String name, String section, String key, int byDefault) {}
+    /**
+     * A modality, and the key of its feature size in an object of the config.
+     *
+     * @param boxes what its tokens have next to their features, or null
+     */
+    record Modality(String name, String section, String key, int byDefault, Boxes boxes) {
+        Modality(String name, String section, String key, int byDefault) {
+            this(name, section, key, byDefault, null);
+        }
+
+        private String path() {
+            return section.isEmpty() ? "" : section + ".";
+        }
+    }
+
+    /**
+     * Boxes, and the key of their size.
+     *
+     * @param key or null where the size is always {@code byDefault}
+     */
+    record Boxes(String key, int byDefault, BoxFusion fusion) {}
 
     /** What stands before the encoder's keys in messages. */
     String path() {
@@ -78,9 +97,21 @@ record HuggingFaceModel(
 
     /** The key of a modality's feature size as messages name it. */
     String featureSizeKey(String modality) {
+        Modality found = modality(modality);
+        return found.path() + found.key();
+    }
+
+    /** The key of a modality's box size as messages name it. */
+    String boxSizeKey(String modality) {
+        Modality found = modality(modality);
+        return found.boxes().key() == null
+                ? "model_type"
+                : found.path() + found.boxes().key();
+    }
+
+    private Modality modality(String name) {
         return modalities().stream()
-                .filter(candidate -> candidate.name().equals(modality))
-                .map(found -> (found.section().isEmpty() ? "" : found.section() + ".") + found.key())
+                .filter(candidate -> candidate.name().equals(name))
                 .findFirst()
                 .orElseThrow();
     }
@@ -93,9 +124,8 @@ record HuggingFaceModel(
         Map<OptionalPart, Boolean> has = new EnumMap<>(parts());
         has.put(ATTENTION_OUTPUT_PROJECTION, true);
         partKeys().forEach((part, key) -> has.put(part, encoder.flag(key, true)));
-        List<ModalityConfig> sized = modalities().stream()
-                .map(modality -> featureSize(root, modality))
-                .toList();
+        List<ModalityConfig> sized =
+                modalities().stream().map(modality -> modality(root, modality)).toList();
         return new WrittenConfig(
                 this,
                 sized.stream().anyMatch(modality -> modality.featureSize() == 0) ? null : sized,
@@ -116,9 +146,22 @@ record HuggingFaceModel(
                 null);
     }
 
-    private static ModalityConfig featureSize(ConfigObject root, Modality modality) {
-        Integer size = section(root, modality.section()).size(modality.key(), modality.byDefault());
-        return new ModalityConfig(modality.name(), size == null ? 0 : size);
+    private static ModalityConfig modality(ConfigObject root, Modality modality) {
+        ConfigObject section = section(root, modality.section());
+        Integer size = section.size(modality.key(), modality.byDefault());
+        Boxes boxes = modality.boxes();
+        Integer boxSize = boxes == null ? Integer.valueOf(0) : boxSize(section, boxes);
+        return new ModalityConfig(
+                modality.name(),
+                size == null || boxSize == null ? 0 : size,
+                boxes == null || boxSize == null ? null : new BoxConfig(boxSize, boxes.fusion()),
+                0,
+                false,
+                ModalityConfig.UNLIMITED);
+    }
+
+    private static Integer boxSize(ConfigObject section, Boxes boxes) {
+        return boxes.key() == null ? Integer.valueOf(boxes.byDefault()) : section.size(boxes.key(), boxes.byDefault());
     }
 
     /** An object of the config; written also as {@code {section}_dict} by old versions, which then is the one that holds. */

@@ -2,6 +2,7 @@ package dev.braid.checkpoint;
 
 import dev.braid.InputException;
 import java.util.List;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 
 /**
@@ -32,6 +33,15 @@ public record Inspection(
      * @throws InputException with all problems of the directory in one message
      */
     public static Inspection read(String directory, Configuration hadoop) {
-        return CheckpointReader.read(directory, hadoop);
+        return read(directory, hadoop, Set.of());
+    }
+
+    /**
+     * As above; modalities in {@code tokenIds} enter as token ids, and their word embeddings are read.
+     *
+     * @throws InputException as above, and for such a modality without word embeddings
+     */
+    public static Inspection read(String directory, Configuration hadoop, Set<String> tokenIds) {
+        return CheckpointReader.read(directory, hadoop, tokenIds);
     }
 }

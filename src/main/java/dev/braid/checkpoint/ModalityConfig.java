@@ -8,15 +8,55 @@ import java.io.Serializable;
  * One modality of a model.
  *
  * @param name also the default name of its column
- * @param featureSize width of a token as it enters
+ * @param featureSize width of a token's features or, for token ids, of a word embedding
+ * @param boxes what each token has next to its features, or null
+ * @param vocabularySize rows of its word embeddings, which token ids choose from; 0 if the model stores none
+ * @param tokenIds whether its tokens enter as ids, not as features; only with a vocabulary
  * @param maxPositions rows of its position table, so the longest sequence; {@link #UNLIMITED} where it has none
  */
 @DefaultSerializer(JavaSerializer.class)
-public record ModalityConfig(String name, int featureSize, int maxPositions) implements Serializable {
+public record ModalityConfig(
+        String name, int featureSize, BoxConfig boxes, int vocabularySize, boolean tokenIds, int maxPositions)
+        implements Serializable {
     public static final int UNLIMITED = Integer.MAX_VALUE;
 
-    /** A modality without position table. */
+    /** The largest vocabulary: a token's id is packed as a float, which holds every integer up to this one. */
+    public static final int MOST_WORDS = 1 << 24;
+
+    /** A modality of features, without position table. */
     public ModalityConfig(String name, int featureSize) {
         this(name, featureSize, UNLIMITED);
+    }
+
+    /** A modality of features. */
+    public ModalityConfig(String name, int featureSize, int maxPositions) {
+        this(name, featureSize, null, 0, false, maxPositions);
+    }
+
+    /** Numbers of a token as it is packed: its id, or its features followed by its box. */
+    public int tokenSize() {
+        return tokenIds ? 1 : featureSize + boxSize();
+    }
+
+    /** Numbers of a token's box; 0 without boxes. */
+    public int boxSize() {
+        return boxes == null ? 0 : boxes.size();
+    }
+
+    /** Numbers that one projection reads: the box too, if it is concatenated. */
+    public int projectedSize() {
+        return boxes != null && boxes.fusion() == BoxFusion.CONCATENATE ? featureSize + boxes.size() : featureSize;
+    }
+
+    ModalityConfig withVocabulary(int words) {
+        return new ModalityConfig(name, featureSize, boxes, words, tokenIds, maxPositions);
+    }
+
+    ModalityConfig withTokenIds() {
+        return new ModalityConfig(name, featureSize, boxes, vocabularySize, true, maxPositions);
+    }
+
+    ModalityConfig withMaxPositions(int positions) {
+        return new ModalityConfig(name, featureSize, boxes, vocabularySize, tokenIds, positions);
     }
 }

@@ -7,13 +7,22 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The names of what makes tokens of the encoder out of one modality's features, as in {@link ModalityWeights}.
+ * The names of what makes tokens of the encoder out of one modality's features or token ids, as in {@link ModalityWeights}.
  *
+ * @param words the table of word embeddings, or null
  * @param projection null where features enter as they are
+ * @param boxes the projection of boxes, or null
  * @param positions the table of position embeddings, or null
  * @param norm or null
  */
-record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm, List<Row> rowsAfterNorm) {
+record ModalityNames(
+        Table words,
+        Projection projection,
+        Projection boxes,
+        List<Row> rows,
+        Table positions,
+        Part norm,
+        List<Row> rowsAfterNorm) {
     /** Projections of modalities whose word in a module is not their name. */
     private static final Map<String, String> WORDS = Map.of("text", "textual");
 
@@ -41,13 +50,29 @@ record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm
     /** One row of a table, which all tokens of a modality share. */
     record Row(Table table, int row) {}
 
+    /**
+     * A projection.
+     *
+     * @param norm of what it gives, or null
+     */
+    record Projection(Part linear, Part norm) {}
+
     static ModalityNames projection(Part projection) {
-        return new ModalityNames(projection, List.of(), null, null, List.of());
+        return new ModalityNames(
+                null,
+                projection == null ? null : new Projection(projection, null),
+                null,
+                List.of(),
+                null,
+                null,
+                List.of());
     }
 
-    /** The projection alone, where a dialect has no name of its own for it. */
+    /** The projection and its norm alone, where a dialect has no names of its own for them. */
     static ModalityNames usual(String modality) {
-        return projection(Part.of(WORDS.getOrDefault(modality, modality) + PROJECTION));
+        Projection projection =
+                new Projection(Part.of(WORDS.getOrDefault(modality, modality) + PROJECTION), projectionNorm(modality));
+        return new ModalityNames(null, projection, null, List.of(), null, null, List.of());
     }
 
     /** The modality that a tensor is the usual projection's weight of. */
@@ -74,11 +99,37 @@ record ModalityNames(Part projection, List<Row> rows, Table positions, Part norm
         return new Table("position_embeddings." + modality + ".weight", "position embeddings of '" + modality + "'", 1);
     }
 
+    /** The table of a row per word of a vocabulary, where a dialect has no name of its own for it. */
+    static Table words(ModalityConfig modality) {
+        return new Table(
+                "word_embeddings." + modality.name() + ".weight",
+                "word embeddings of '" + modality.name() + "'",
+                modality.vocabularySize());
+    }
+
+    /** The projection of boxes, where a dialect has no name of its own for it. */
+    static Projection boxes(String modality) {
+        return new Projection(Part.of("box_projection." + modality + ".*"), Part.of("box_norm." + modality + ".*"));
+    }
+
+    /** The norm of what the usual projection gives. */
+    private static Part projectionNorm(String modality) {
+        return Part.of("projection_norm." + modality + ".*");
+    }
+
+    ModalityNames withWords(Table table) {
+        return new ModalityNames(table, projection, boxes, rows, positions, norm, rowsAfterNorm);
+    }
+
+    ModalityNames withBoxes(Projection ofBoxes) {
+        return new ModalityNames(words, projection, ofBoxes, rows, positions, norm, rowsAfterNorm);
+    }
+
     ModalityNames withRow(Row row) {
-        return new ModalityNames(projection, List.of(row), positions, norm, rowsAfterNorm);
+        return new ModalityNames(words, projection, boxes, List.of(row), positions, norm, rowsAfterNorm);
     }
 
     ModalityNames withPositions(Table table) {
-        return new ModalityNames(projection, rows, table, norm, rowsAfterNorm);
+        return new ModalityNames(words, projection, boxes, rows, table, norm, rowsAfterNorm);
     }
 }

@@ -8,11 +8,15 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * What makes tokens of the encoder out of one modality's features (K feature size, D hidden size), in this order: the
- * projection, then every row of {@code rows} and the token's row of {@code positions} added, then {@code norm}, then every
- * row of {@code rowsAfterNorm} added.
+ * What makes tokens of the encoder out of one modality's features or token ids (K feature size, V vocabulary size, D hidden size),
+ * in this order: an id becomes its row of {@code words}; {@code projection}; the projected boxes added, or averaged with it
+ * ({@link BoxFusion}); every row of {@code rows} and the token's row of {@code positions} added; {@code norm}; every row of {@code
+ * rowsAfterNorm} added.
  *
- * @param projection [D, K], or null where features enter as they are
+ * @param words [V, K], or null where the model has no word embeddings or reads features instead
+ * @param projection of [D, K], or null where features or word embeddings enter as they are; of [D, K + box size] where boxes are
+ *     concatenated
+ * @param boxes of [D, box size], or null
  * @param rows [1, D] each: what all tokens of the modality share, such as the modality's own embedding
  * @param positions [positions, D], or null
  * @param norm over [D], or null
@@ -20,7 +24,9 @@ import java.util.stream.Stream;
  */
 @DefaultSerializer(JavaSerializer.class)
 public record ModalityWeights(
-        LinearWeights projection,
+        StoredTensor words,
+        ProjectionWeights projection,
+        ProjectionWeights boxes,
         List<StoredTensor> rows,
         StoredTensor positions,
         NormWeights norm,
@@ -33,13 +39,15 @@ public record ModalityWeights(
     }
 
     /** A projection, or null, and nothing else. */
-    public static ModalityWeights of(LinearWeights projection) {
-        return new ModalityWeights(projection, List.of(), null, null, List.of());
+    public static ModalityWeights of(ProjectionWeights projection) {
+        return new ModalityWeights(null, projection, null, List.of(), null, null, List.of());
     }
 
     Stream<StoredTensor> tensors() {
         return Stream.of(
-                        Stream.ofNullable(projection).flatMap(LinearWeights::tensors),
+                        Stream.ofNullable(words),
+                        Stream.ofNullable(projection).flatMap(ProjectionWeights::tensors),
+                        Stream.ofNullable(boxes).flatMap(ProjectionWeights::tensors),
                         rows.stream(),
                         Stream.ofNullable(positions),
                         Stream.ofNullable(norm).flatMap(NormWeights::tensors),

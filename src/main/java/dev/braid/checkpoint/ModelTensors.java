@@ -219,7 +219,7 @@ final class ModelTensors {
         List<ModalityConfig> modalities = new ArrayList<>();
         for (int i = 0; i < config.modalities().size(); i++) {
             ModalityConfig modality = config.modalities().get(i);
-            modalities.add(new ModalityConfig(modality.name(), modality.featureSize(), maxPositions(i)));
+            modalities.add(modality.withVocabulary(embeddings.vocabularySize(i)).withMaxPositions(maxPositions(i)));
         }
         if (config.topology() == null) {
             return ModelConfig.singleStream(

@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /**
@@ -66,6 +67,23 @@ record WrittenConfig(
                 pooling,
                 prefixes,
                 topology == null ? null : topology.withPrefixes(replaced));
+    }
+
+    /** The same config with token ids of these modalities. */
+    WrittenConfig withTokenIds(Set<String> names) {
+        return new WrittenConfig(
+                model,
+                modalities.stream()
+                        .map(modality -> names.contains(modality.name()) ? modality.withTokenIds() : modality)
+                        .toList(),
+                hiddenSize,
+                layers,
+                layer,
+                positions,
+                parts,
+                pooling,
+                tensorPrefixes,
+                topology);
     }
 
     /** Whether enough is known to say which tensors the model has. */
@@ -134,9 +152,17 @@ record WrittenConfig(
     }
 
     /** The sizes of a projection as an error message names their source. */
-    String projectionSource(String modality) {
+    String projectionSource(ModalityConfig modality) {
+        String sizes = modality.projectedSize() > modality.featureSize() ? "feature_size + box_size" : "feature_size";
         return model == null
-                ? "hidden_size and feature_size of '" + modality + "' in config.json"
-                : model.path() + "hidden_size and " + model.featureSizeKey(modality) + " in config.json";
+                ? "hidden_size and " + sizes + " of '" + modality.name() + "' in config.json"
+                : model.path() + "hidden_size and " + model.featureSizeKey(modality.name()) + " in config.json";
+    }
+
+    /** The sizes of a projection of boxes as an error message names their source. */
+    String boxSource(ModalityConfig modality) {
+        return model == null
+                ? "hidden_size and box_size of '" + modality.name() + "' in config.json"
+                : model.path() + "hidden_size and " + model.boxSizeKey(modality.name()) + " in config.json";
     }
 }

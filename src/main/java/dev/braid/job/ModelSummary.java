@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.Shown;
+import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Inspection;
 import dev.braid.checkpoint.LayerConfig;
@@ -14,6 +15,7 @@ import dev.braid.checkpoint.PlacedTensor;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.PositionEmbeddings;
+import dev.braid.checkpoint.ProjectionWeights;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
 import dev.braid.model.FusionModel;
@@ -154,14 +156,27 @@ record ModelSummary(Inspection inspection) {
                     modality.name(),
                     Integer.toString(modality.featureSize()),
                     limited ? Integer.toString(modality.maxPositions()) : "any",
-                    embedding(inspection.checkpoint().weights().modalities().get(m)));
+                    embedding(
+                            modality,
+                            inspection.checkpoint().weights().modalities().get(m)));
         }
         return table;
     }
 
-    private static String embedding(ModalityWeights weights) {
+    private static String embedding(ModalityConfig modality, ModalityWeights weights) {
+        boolean mean = modality.boxes() != null && modality.boxes().fusion() == BoxFusion.MEAN;
         List<String> steps = new ArrayList<>();
-        steps.add(weights.projection() == null ? "as it is" : "Linear");
+        if (weights.words() != null) {
+            steps.add("word embedding of an id");
+        }
+        if (weights.projection() != null) {
+            steps.add(projection(weights.projection()));
+        } else if (weights.words() == null) {
+            steps.add("as it is");
+        }
+        if (weights.boxes() != null) {
+            steps.add((mean ? "mean with " : "+ ") + projection(weights.boxes()) + " of the box");
+        }
         if (!weights.rows().isEmpty()) {
             steps.add(rows(weights.rows().size()));
         }
@@ -175,6 +190,10 @@ record ModelSummary(Inspection inspection) {
             steps.add(rows(weights.rowsAfterNorm().size()));
         }
         return String.join(", ", steps);
+    }
+
+    private static String projection(ProjectionWeights weights) {
+        return weights.norm() == null ? "Linear" : "Linear and norm";
     }
 
     private static String rows(int count) {

@@ -95,6 +95,12 @@ public final class FusionModel implements AutoCloseable {
                 }
             }
         }
+        for (ModalityConfig modality : config.modalities()) {
+            if (modality.tokenIds()) {
+                checkVocabulary(modality);
+                weight = Math.max(weight, (long) modality.vocabularySize() * modality.featureSize());
+            }
+        }
         weight = Math.max(weight, PositionTables.mostElements(config));
         if (weight > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot run the model: expected no weight over " + Matrix.MAX_ELEMENTS
@@ -104,6 +110,14 @@ public final class FusionModel implements AutoCloseable {
         if (buffer > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot size the buffers of a task: expected none over " + Matrix.MAX_ELEMENTS
                     + " numbers, got " + buffer + " for " + maxTokens + " tokens; lower --max-tokens");
+        }
+    }
+
+    private static void checkVocabulary(ModalityConfig modality) {
+        if (modality.vocabularySize() > ModalityConfig.MOST_WORDS) {
+            throw new InputException(
+                    "Cannot read token ids of '" + modality.name() + "': expected a vocabulary of at most "
+                            + ModalityConfig.MOST_WORDS + " words, got " + modality.vocabularySize());
         }
     }
 
@@ -127,7 +141,7 @@ public final class FusionModel implements AutoCloseable {
         }
         for (StreamConfig stream : config.streams()) {
             for (int modality : stream.modalities()) {
-                linears.add(LinearSize.of(config.modalities().get(modality).featureSize(), stream.hiddenSize()));
+                linears.add(LinearSize.of(config.modalities().get(modality).projectedSize(), stream.hiddenSize()));
             }
         }
         return linears;
@@ -138,7 +152,10 @@ public final class FusionModel implements AutoCloseable {
      * map is packed, a copy of it is held too.
      */
     public static long weightBytes(Checkpoint checkpoint, Precision precision) {
-        return checkpoint.parameters() * precision.weightBytes() + PositionTables.bytes(checkpoint.config());
+        long words = Projector.wordParameters(checkpoint.config());
+        return (checkpoint.parameters() - words) * precision.weightBytes()
+                + words * Float.BYTES
+                + PositionTables.bytes(checkpoint.config());
     }
 
     /** Bytes outside the Java heap of the weights and buffers of all models of this JVM; not the code that kernels compile. */

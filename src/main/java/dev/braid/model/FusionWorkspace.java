@@ -29,6 +29,9 @@ public final class FusionWorkspace implements AutoCloseable {
     private final ModelConfig config;
     private final List<Matrix> buffers;
     private final List<Matrix> features = new ArrayList<>();
+    /** Null for a modality without token ids. */
+    private final List<Matrix> words = new ArrayList<>();
+
     private final Matrix queryKeyValue;
     private final Matrix context;
     private final Matrix attentionScratch;
@@ -80,6 +83,7 @@ public final class FusionWorkspace implements AutoCloseable {
             blocks.add(new FeatureBlock(features.size(), matrix.buffer(), matrix.rows()));
             features.add(matrix);
         }
+        shapes.words().forEach(size -> words.add(size == null ? null : allocate(size)));
         this.batch =
                 new Batch(blocks, embeddedGroups(config), config.positions().areOfRow(), maxTokens, this::project);
         Iterator<PackedTokens> embedded = batch.streams().iterator();
@@ -314,9 +318,14 @@ public final class FusionWorkspace implements AutoCloseable {
         return kernels;
     }
 
-    /** [128, K]: the block of features of one modality. */
+    /** [128, K]: the block of features of one modality, or of its token ids. */
     Matrix features(int modality) {
         return features.get(modality);
+    }
+
+    /** [128, size of a word embedding]: those of a block of token ids; only for a modality that has them. */
+    Matrix words(int modality) {
+        return words.get(modality);
     }
 
     /** [N, 3 D of the widest stream]: queries, keys and values side by side, in the first columns. */

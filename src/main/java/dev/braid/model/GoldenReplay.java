@@ -187,7 +187,7 @@ final class GoldenReplay {
 
         @Override
         public void copyTo(PieceCopy out, int first, int count) {
-            float[] values = input.features(row, first, count);
+            float[] values = input.numbers(row, first, count);
             out.put(values, 0, values.length);
         }
     }

@@ -29,7 +29,12 @@ final class WeightPacker implements AutoCloseable {
 
     /** A map whose every output has {@code rows}, [1, N] each, added. */
     PackedLinear linear(LinearWeights weights, List<StoredTensor> rows) {
-        return stacked(List.of(new Rows(weights)), rows);
+        return linear(weights, 1f, rows);
+    }
+
+    /** As above, of weights and a bias times {@code factor}. */
+    PackedLinear linear(LinearWeights weights, float factor, List<StoredTensor> rows) {
+        return stacked(List.of(new Rows(weights, factor, 0)), rows);
     }
 
     /** Several maps of one input as one: their weights [N, K] under each other. */
@@ -106,12 +111,22 @@ final class WeightPacker implements AutoCloseable {
     }
 
     Norm norm(NormWeights weights, NormConfig config) {
-        return norm(weights, config, List.of());
+        return norm(weights, config, 1f, List.of());
+    }
+
+    /** A norm whose every output is times {@code factor}. */
+    Norm norm(NormWeights weights, NormConfig config, float factor) {
+        return norm(weights, config, factor, List.of());
     }
 
     /** A norm whose every output has {@code rows}, [1, D] each, added; an RMSNorm has no place for any. */
     Norm norm(NormWeights weights, NormConfig config, List<StoredTensor> rows) {
+        return norm(weights, config, 1f, rows);
+    }
+
+    private Norm norm(NormWeights weights, NormConfig config, float factor, List<StoredTensor> rows) {
         Matrix scale = table(weights.weight(), 1);
+        scale(scale.buffer(), factor);
         if (config.type() == NormType.RMS_NORM) {
             if (!rows.isEmpty()) {
                 throw new IllegalArgumentException("an RMSNorm adds no rows, got " + rows);
@@ -119,6 +134,7 @@ final class WeightPacker implements AutoCloseable {
             return new Norm(scale, null, config.epsilon());
         }
         Matrix shift = weights.bias() == null ? zeros(scale.columns()) : table(weights.bias(), 1);
+        scale(shift.buffer(), factor);
         addToEveryRow(shift, rows);
         return new Norm(scale, shift, config.epsilon());
     }

@@ -13,7 +13,8 @@ import java.util.stream.Stream;
  * multiple of 16, B at most 128 of them, K a feature size, D a stream's hidden size or, in a matrix that all streams share, the
  * largest, F the largest intermediate size, G the size of a token's keys).
  *
- * @param features per modality [B, K]
+ * @param features per modality [B, K]: a token's features and its box, or its id
+ * @param words per modality of token ids [B, size of a word embedding], null for others
  * @param streams per stream
  * @param queryKeyValue [N, D + 2 G]
  * @param context [N, D]
@@ -23,6 +24,7 @@ import java.util.stream.Stream;
  */
 record WorkspaceShapes(
         List<Size> features,
+        List<Size> words,
         List<StreamSizes> streams,
         Size queryKeyValue,
         Size context,
@@ -78,7 +80,10 @@ record WorkspaceShapes(
         boolean gated = config.stacks().stream().anyMatch(stack -> stack.layer().gatedFeedForward());
         return new WorkspaceShapes(
                 config.modalities().stream()
-                        .map(modality -> new Size(blockHeight, modality.featureSize()))
+                        .map(modality -> new Size(blockHeight, modality.tokenSize()))
+                        .toList(),
+                config.modalities().stream()
+                        .map(modality -> modality.tokenIds() ? new Size(blockHeight, modality.featureSize()) : null)
                         .toList(),
                 config.streams().stream()
                         .map(stream -> new StreamSizes(
@@ -106,6 +111,7 @@ record WorkspaceShapes(
     private Stream<Size> all() {
         return Stream.of(
                         features.stream(),
+                        words.stream(),
                         streams.stream().flatMap(StreamSizes::all),
                         Stream.of(queryKeyValue, context, attention, intermediate, up))
                 .flatMap(sizes -> sizes)

@@ -106,6 +106,7 @@ class CheckpointTest {
                         .modalities()
                         .get(1)
                         .projection()
+                        .linear()
                         .weight()
                         .name())
                 .isEqualTo("textual_extractor.model_net.weight");
@@ -177,7 +178,7 @@ class CheckpointTest {
             assertThat(layer.feedForward().linear2().bias()).isNull();
             assertThat(layer.attentions().get(0).norm().bias()).isNull();
         });
-        assertThat(weights.modalities().get(0).projection().bias()).isNull();
+        assertThat(weights.modalities().get(0).projection().linear().bias()).isNull();
         assertThat(weights.stacks().get(0).finalNorm().bias()).isNotNull();
     }
 

@@ -278,8 +278,8 @@ class ConfigReaderTest {
                         bad("model_type", MODEL_TYPES, "no such key"),
                         "Cannot use 'hidden_sizes' in config.json: expected a known key, got 'hidden_sizes'; the nearest is"
                                 + " 'hidden_size'",
-                        bad("modalities", "a list of one or more {\"name\", \"feature_size\"}", "no such key"),
                         bad("hidden_size", "a whole number from 1 to 2147483647", "0"),
+                        bad("modalities", "a list of one or more {\"name\", \"feature_size\"}", "no such key"),
                         bad("num_hidden_layers", "a whole number from 1 to 2147483647", "no such key"),
                         bad("num_attention_heads", "a whole number from 1 to 2147483647", "no such key"),
                         bad("pooling", "one of none, cls, mean, max, last, pooler", "'sum'"));

@@ -91,7 +91,7 @@ class GoldenTest {
                 golden().without("pooled").random("fused", 9, 4).random("layers.7", 10, 4),
                 "tensor 'fused': expected [10, 4] (the rows and tokens of the features, and config.json), got F32 [9, 4]",
                 "tensor 'pooled': expected [2, 4], got no such tensor",
-                "tensor 'layers.7': expected only features, lengths, mask, layers.{i}, fused, pooled, attention and"
+                "tensor 'layers.7': expected only features, boxes, ids, lengths, mask, layers.{i}, fused, pooled, attention and"
                         + " attention_by_layer, got F32 [10, 4]");
     }
 

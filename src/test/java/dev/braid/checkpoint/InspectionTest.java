@@ -90,8 +90,8 @@ class InspectionTest {
         assertThat(roles(inspection))
                 .containsEntry("shared.weight", "projection of 'visual' weight and projection of 'text' weight");
         List<ModalityWeights> modalities = inspection.checkpoint().weights().modalities();
-        assertThat(modalities.get(0).projection().weight())
-                .isSameAs(modalities.get(1).projection().weight());
+        assertThat(modalities.get(0).projection().linear().weight())
+                .isSameAs(modalities.get(1).projection().linear().weight());
     }
 
     @Test

@@ -99,6 +99,7 @@ class OptionalPartsTest {
                         .modalities()
                         .get(0)
                         .projection()
+                        .linear()
                         .weight()
                         .name())
                 .isEqualTo("any.model.visual_extractor.model_net.weight");

@@ -31,6 +31,8 @@ public final class RandomCheckpoint {
     public enum Part {
         /** Two rows added to every token of each modality. */
         ROWS,
+        /** A LayerNorm over what each projection gives. */
+        PROJECTION_NORM,
         /** A LayerNorm over the tokens of each modality. */
         MODALITY_NORM,
         /** One row more on each modality, behind its norm; with {@link #MODALITY_NORM}. */
@@ -93,13 +95,22 @@ public final class RandomCheckpoint {
     }
 
     private ModalityWeights modality(ModalityConfig modality, int hiddenSize) {
-        boolean asItIs = parts.contains(Part.AS_IT_IS) && modality.featureSize() == hiddenSize;
+        boolean apart = modality.boxes() != null && modality.boxes().fusion() != BoxFusion.CONCATENATE;
+        boolean asItIs = parts.contains(Part.AS_IT_IS) && modality.projectedSize() == hiddenSize && !apart;
         return new ModalityWeights(
-                asItIs ? null : linear(hiddenSize, modality.featureSize()),
+                modality.tokenIds() ? rows(modality.vocabularySize(), modality.featureSize()) : null,
+                asItIs ? null : projection(hiddenSize, modality.projectedSize()),
+                apart ? projection(hiddenSize, modality.boxSize()) : null,
                 parts.contains(Part.ROWS) ? List.of(rows(1, hiddenSize), rows(1, hiddenSize)) : List.of(),
                 hasTable(modality) ? rows(modality.maxPositions(), hiddenSize) : null,
                 norm(Part.MODALITY_NORM, hiddenSize, config.norm().type()),
                 parts.contains(Part.ROWS_AFTER_NORM) ? List.of(rows(1, hiddenSize)) : List.of());
+    }
+
+    private ProjectionWeights projection(int hiddenSize, int inputs) {
+        return new ProjectionWeights(
+                linear(hiddenSize, inputs),
+                norm(Part.PROJECTION_NORM, hiddenSize, config.norm().type()));
     }
 
     private boolean hasTable(ModalityConfig modality) {

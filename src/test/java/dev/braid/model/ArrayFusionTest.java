@@ -62,7 +62,7 @@ class ArrayFusionTest {
                 }
                 arrays.put(
                         checkpoint.config().modalities().get(m).name(),
-                        Nd4j.create(input.features(row, 0, tokens), new long[] {
+                        Nd4j.create(input.numbers(row, 0, tokens), new long[] {
                             tokens, checkpoint.config().modalities().get(m).featureSize()
                         }));
             }

@@ -3,6 +3,8 @@ package dev.braid.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.checkpoint.Activation;
+import dev.braid.checkpoint.BoxConfig;
+import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
@@ -77,6 +79,37 @@ class MemoryAccountTest {
             workspace.close();
             assertThat(HeldMemory.bytes()).isEqualTo(before);
         }
+    }
+
+    /**
+     * 16 rows: ids 1 and word embeddings 4 columns, features and boxes 5 + 4 columns; a table of 10 words of 4 numbers stays float32
+     * at any precision.
+     */
+    @Test
+    void idsAndBoxesAndWordEmbeddingsAreCounted() {
+        ModelConfig plain = model(8, 2, 16, 1);
+        ModelConfig config = ModelConfig.singleStream(
+                List.of(
+                        new ModalityConfig("visual", 5, new BoxConfig(4, BoxFusion.SUM), 0, false, 20),
+                        new ModalityConfig("text", 4, null, 10, true, 20)),
+                false,
+                1,
+                plain.stacks().get(0).layer(),
+                Pooling.MEAN);
+        assertThat(FusionWorkspace.nativeBytes(config, 10) - FusionWorkspace.nativeBytes(plain, 10))
+                .isEqualTo(4 * 16 * (5 + 4 + 1 + 4 - 5 - 3) + 64);
+        Checkpoint checkpoint = RandomCheckpoint.of(config, 1);
+        long before = HeldMemory.bytes();
+        try (FusionModel model = FusionModel.load(checkpoint, KernelLibrary.portable())) {
+            long loaded = HeldMemory.bytes();
+            assertThat(loaded - before).isGreaterThan(FusionModel.weightBytes(checkpoint, Precision.FLOAT32));
+            try (FusionWorkspace workspace = model.workspace(10)) {
+                assertThat(workspace.batch().isEmpty()).isTrue();
+                assertThat(HeldMemory.bytes() - loaded).isEqualTo(FusionWorkspace.nativeBytes(config, 10));
+            }
+        }
+        assertThat(FusionModel.weightBytes(checkpoint, Precision.BFLOAT16))
+                .isEqualTo(2 * (checkpoint.parameters() - 40) + 4 * 40);
     }
 
     @Test

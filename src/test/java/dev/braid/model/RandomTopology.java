@@ -45,7 +45,7 @@ final class RandomTopology {
 
     private ModelConfig config() {
         for (int m = 0; m < 1 + random.nextInt(3); m++) {
-            modalities.add(new ModalityConfig("m" + m, 1 + random.nextInt(20)));
+            modalities.add(RandomModality.any("m" + m, 1 + random.nextInt(20), ModalityConfig.UNLIMITED, random));
             boolean other = m > 0 && random.nextInt(3) == 0;
             streams.add(new StreamConfig(
                     "s" + m, other ? 5 + random.nextInt(40) : hiddenSize, random.nextInt(3), List.of(m), List.of()));

@@ -3,11 +3,13 @@ package dev.braid.model;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.AttentionWeights;
+import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.FeedForwardWeights;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.LinearWeights;
+import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
@@ -15,6 +17,7 @@ import dev.braid.checkpoint.NormConfig;
 import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.NormWeights;
 import dev.braid.checkpoint.PositionEmbeddings;
+import dev.braid.checkpoint.ProjectionWeights;
 import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StackWeights;
@@ -24,6 +27,7 @@ import dev.braid.kernel.Activation;
 import dev.braid.kernel.ScalarReference;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** The forward pass of one row in plain double loops, a step after the other: what {@link FusionModel} is held against. */
@@ -154,14 +158,11 @@ final class ScalarModel {
         if (sequence.tokens() == 0) {
             return new double[0][];
         }
-        int featureSize = config.modalities().get(modality).featureSize();
+        ModalityConfig modalityConfig = config.modalities().get(modality);
         ModalityWeights embedding = weights.modalities().get(modality);
-        FloatBuffer features = FloatBuffer.allocate(sequence.tokens() * featureSize);
-        sequence.copyTo(new PieceCopy(features), 0, sequence.tokens());
-        double[][] x = rows(features, featureSize);
-        if (embedding.projection() != null) {
-            x = linear(x, embedding.projection());
-        }
+        FloatBuffer numbers = FloatBuffer.allocate(sequence.tokens() * modalityConfig.tokenSize());
+        sequence.copyTo(new PieceCopy(numbers), 0, sequence.tokens());
+        double[][] x = projected(rows(numbers, modalityConfig.tokenSize()), modalityConfig, embedding);
         double[][] positions = embedding.positions() == null ? null : matrix(embedding.positions());
         for (int t = 0; t < x.length; t++) {
             for (StoredTensor row : embedding.rows()) {
@@ -181,6 +182,39 @@ final class ScalarModel {
             embedding.rowsAfterNorm().forEach(row -> add(token, values(row)));
         }
         return x;
+    }
+
+    /** The sum of projections, or their mean. */
+    private double[][] projected(double[][] tokens, ModalityConfig modality, ModalityWeights embedding) {
+        double[][] x = tokens;
+        if (modality.tokenIds()) {
+            double[][] words = matrix(embedding.words());
+            x = Arrays.stream(tokens).map(id -> words[(int) id[0]].clone()).toArray(double[][]::new);
+        }
+        if (embedding.boxes() == null) {
+            return embedding.projection() == null ? x : project(x, embedding.projection());
+        }
+        int width = modality.featureSize();
+        double[][] features = project(columns(x, 0, width), embedding.projection());
+        double[][] boxes = project(columns(x, width, width + modality.boxSize()), embedding.boxes());
+        double[][] sum = ScalarReference.add(features, boxes);
+        if (modality.boxes().fusion() == BoxFusion.MEAN) {
+            for (double[] token : sum) {
+                Arrays.setAll(token, c -> token[c] / 2);
+            }
+        }
+        return sum;
+    }
+
+    private double[][] project(double[][] x, ProjectionWeights projection) {
+        double[][] projected = linear(x, projection.linear());
+        return projection.norm() == null ? projected : norm(projected, projection.norm(), config.norm());
+    }
+
+    private static double[][] columns(double[][] x, int from, int to) {
+        return Arrays.stream(x)
+                .map(token -> Arrays.copyOfRange(token, from, to))
+                .toArray(double[][]::new);
     }
 
     private double[][] layer(StackConfig stack, LayerWeights layer) {

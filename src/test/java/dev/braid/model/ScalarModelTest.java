@@ -174,7 +174,7 @@ class ScalarModelTest {
         for (int m = 0; m < 1 + random.nextInt(3); m++) {
             int featureSize = random.nextBoolean() ? hiddenSize : 1 + random.nextInt(20);
             int positions = random.nextBoolean() ? MAX_POSITIONS : ModalityConfig.UNLIMITED;
-            modalities.add(new ModalityConfig("m" + m, featureSize, positions));
+            modalities.add(RandomModality.any("m" + m, featureSize, positions, random));
         }
         NormType normType = random.nextInt(3) == 0 ? NormType.RMS_NORM : NormType.LAYER_NORM;
         Set<Part> parts = EnumSet.noneOf(Part.class);
@@ -241,7 +241,7 @@ class ScalarModelTest {
     /** Up to 20 stored tokens, of which at least one is kept. */
     private static FeatureSequence sequence(ModalityConfig modality, Random random) {
         int stored = 1 + random.nextInt(MAX_POSITIONS);
-        FeatureSequence all = StoredFloats.normal(random, stored, modality.featureSize());
+        FeatureSequence all = RandomModality.sequence(modality, stored, random);
         if (random.nextBoolean()) {
             return all;
         }

@@ -105,7 +105,7 @@ final class GoldenTable {
     }
 
     private static float[][] tokens(GoldenInput input, int row, int tokens, ModalityConfig modality) {
-        float[] values = input.features(row, 0, tokens);
+        float[] values = input.numbers(row, 0, tokens);
         float[][] sequence = new float[tokens][];
         for (int t = 0; t < tokens; t++) {
             int start = t * modality.featureSize();

@@ -1,0 +1,20 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import java.io.Serializable;
+import java.util.stream.Stream;
+
+/**
+ * A projection to the hidden size D.
+ *
+ * @param linear [D, K]
+ * @param norm over [D], or null
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record ProjectionWeights(LinearWeights linear, NormWeights norm) implements Serializable {
+
+    Stream<StoredTensor> tensors() {
+        return Stream.concat(linear.tensors(), Stream.ofNullable(norm).flatMap(NormWeights::tensors));
+    }
+}
