@@ -37,7 +37,8 @@ from later_cases import LATER_CASES
 from reference import Reference, error, run_alone, run_batch
 from seed_cases import SEED_CASES
 from stream_cases import STREAM_CASES
-from stream_module import StreamCase, StreamModule
+from stream_case import StreamCase
+from stream_module import StreamModule
 from torchmultimodal_flava import TORCHMULTIMODAL_CASES, TorchMultimodalCase, TorchMultimodalReference
 from traps import measure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from golden_case import Modality, masked, visual_and_text
-from stream_module import Stack, Stream, StreamCase
+from stream_case import Stack, Stream, StreamCase
 
 VISUAL, TEXT = Stream("visual", ("visual",)), Stream("text", ("text",))
 SMALL = visual_and_text((6, (3, 1, 5)), (9, (2, 6, 1)))
@@ -110,5 +110,104 @@ STREAM_CASES = (
         ),
         output=("image", "text"),
         traps=("learned tokens forgotten",),
+    ),
+    StreamCase(
+        "bottleneck",
+        "MBT: two streams with a CLS token each exchange four bottleneck tokens from layer 1 on; pre-norm, final norms",
+        seed=207,
+        modalities=(Modality("visual", 6, (3, 1, 5)), Modality("audio", 9, (2, 6, 1))),
+        hidden_size=20,
+        heads=4,
+        layers=6,
+        intermediate_size=32,
+        pooling="cls",
+        hidden_act="gelu",
+        streams=(
+            Stream("image", ("visual",), learned=1),
+            Stream("sound", ("audio",), learned=1),
+            Stream("fusion", learned=4),
+        ),
+        stacks=(
+            Stack(
+                "bottleneck",
+                prefix="encoder",
+                layers=3,
+                norm_first=True,
+                final_norm=True,
+                streams=("image", "sound"),
+                bottleneck="fusion",
+                fusion_layer=1,
+            ),
+        ),
+        output=("image", "sound"),
+        traps=("learned tokens forgotten", "bottleneck not averaged", "the other norm order"),
+    ),
+    StreamCase(
+        "bottleneck-masks",
+        "three streams, masked tokens in each; the bottleneck alone is the output",
+        seed=208,
+        modalities=(
+            masked("visual", 6, "1011", "01", "1"),
+            masked("text", 9, "110", "0111", "101"),
+            masked("audio", 5, "1", "1101", "011"),
+        ),
+        hidden_size=18,
+        heads=3,
+        layers=6,
+        intermediate_size=32,
+        pooling="last",
+        streams=(VISUAL, TEXT, Stream("audio", ("audio",)), Stream("fusion", learned=2)),
+        stacks=(
+            Stack(
+                "bottleneck",
+                prefix="encoder",
+                layers=2,
+                streams=("visual", "text", "audio"),
+                bottleneck="fusion",
+            ),
+        ),
+        output=("fusion",),
+        traps=("mask ignored", "learned tokens forgotten", "bottleneck not averaged"),
+    ),
+    StreamCase(
+        "co-attention",
+        "text and visual attend to each other as they were before the layer, METER's decoder layers; both are fused",
+        seed=209,
+        modalities=SMALL,
+        hidden_size=24,
+        heads=3,
+        layers=4,
+        intermediate_size=32,
+        pooling="cls",
+        streams=(TEXT, VISUAL),
+        stacks=(Stack("co_attention", prefix="layers", layers=2, norm_first=True, streams=("text", "visual")),),
+        output=("text", "visual"),
+        traps=("one stream after the other", "the other norm order"),
+    ),
+    StreamCase(
+        "co-attention-cross-first",
+        "the same with streams of two sizes, cross-attention before self-attention, an encoder before them; masked tokens",
+        seed=210,
+        modalities=(masked("visual", 6, "1011", "0100", "1"), masked("text", 9, "110", "0111", "101")),
+        hidden_size=18,
+        heads=3,
+        layers=5,
+        intermediate_size=32,
+        pooling="last",
+        hidden_act="gelu",
+        streams=(Stream("visual", ("visual",), size=15), TEXT),
+        stacks=(
+            Stack("encoder", "text", "text_encoder"),
+            Stack(
+                "co_attention",
+                prefix="layers",
+                layers=2,
+                final_norm=True,
+                streams=("text", "visual"),
+                layer_kind="cross_first",
+            ),
+        ),
+        output=("text",),
+        traps=("one stream after the other", "mask ignored"),
     ),
 )

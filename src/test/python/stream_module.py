@@ -16,60 +16,12 @@ from torch import Tensor, nn
 
 from fusion_layers import ACTIVATIONS
 from fusion_module import Extractor, Pooler, extractor_name
-from golden_case import Case
 from reference import Reference, Row, Run, attention_shares, pool
+from stream_case import Stack, Stream, StreamCase
+from stream_layers import CrossAttentionLayer, CrossFirstLayer, run_layer
 
-
-@dataclass(frozen=True)
-class Stream:
-    """Tokens of a row: `learned` ones, then those of modalities; or those of other streams. `size` 0 is the case's."""
-
-    name: str
-    modalities: tuple[str, ...] = ()
-    learned: int = 0
-    size: int = 0
-    join: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Layers on a stream. `intermediate_size` 0 leaves out the feed-forward of cross-attention layers."""
-
-    kind: str
-    stream: str
-    prefix: str
-    memory: str = ""
-    layers: int = 1
-    heads: int = 0
-    intermediate_size: int = 32
-    norm_first: bool = False
-    final_norm: bool = False
-    bias: bool = True
-
-
-@dataclass(frozen=True)
-class StreamCase(Case):
-    """A case of `fusion_encoder` with streams."""
-
-    streams: tuple[Stream, ...] = ()
-    stacks: tuple[Stack, ...] = ()
-    output: tuple[str, ...] = ()
-
-    def stream(self, name: str) -> Stream:
-        return next(stream for stream in self.streams if stream.name == name)
-
-    def size(self, name: str) -> int:
-        return self.stream(name).size or self.hidden_size
-
-    def groups(self, name: str) -> list[str]:
-        """The groups of a stream's tokens, in token order: modalities, and streams for their learned tokens."""
-        stream = self.stream(name)
-        if stream.join:
-            return [group for part in stream.join for group in self.groups(part)]
-        return [stream.name] * (stream.learned > 0) + list(stream.modalities)
-
-    def all_groups(self) -> list[str]:
-        return [group for stream in self.streams if not stream.join for group in self.groups(stream.name)]
+#: Of each stream its mask of padding [P, S], or None.
+Padding = dict[str, Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -89,45 +41,13 @@ class StreamRun(Run):
     outputs: tuple[Tensor, ...] = ()
 
 
-class CrossAttentionLayer(nn.Module):
-    """Attention to another stream, residual and norm; feed-forward, residual and norm where there is one."""
-
-    def __init__(self, case: StreamCase, stack: Stack) -> None:
-        super().__init__()
-        size, memory = case.size(stack.stream), case.size(stack.memory)
-        heads = stack.heads or case.heads
-        self.multihead_attn = nn.MultiheadAttention(
-            size, heads, kdim=memory, vdim=memory, batch_first=True, bias=stack.bias
-        )
-        self.norm1 = nn.LayerNorm(size, case.layer_norm_eps)
-        self.norm_first = stack.norm_first
-        self.activation = ACTIVATIONS[case.hidden_act]
-        self.has_feed_forward = stack.intermediate_size > 0
-        if self.has_feed_forward:
-            self.linear1 = nn.Linear(size, stack.intermediate_size)
-            self.linear2 = nn.Linear(stack.intermediate_size, size)
-            self.norm2 = nn.LayerNorm(size, case.layer_norm_eps)
-
-    def forward(self, x: Tensor, memory: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Maps x [P, S, D] and the memory to [P, S, D], and to attention weights [P, heads, S, keys]."""
-        query = self.norm1(x) if self.norm_first else x
-        attended, weights = self.multihead_attn(
-            query, memory, memory, key_padding_mask=padding, average_attn_weights=False
-        )
-        x = x + attended if self.norm_first else self.norm1(x + attended)
-        if not self.has_feed_forward:
-            return x, weights
-        inner = self.linear1(self.norm2(x) if self.norm_first else x)
-        x = x + self.linear2(self.activation(inner))
-        return x if self.norm_first else self.norm2(x), weights
-
-
 class CrossAttentionStack(nn.Module):
-    """Several of them, and a norm."""
+    """Several layers that begin with cross-attention, and a norm."""
 
     def __init__(self, case: StreamCase, stack: Stack) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(CrossAttentionLayer(case, stack) for _ in range(stack.layers))
+        layer_class = CrossFirstLayer if stack.kind == "cross_first" else CrossAttentionLayer
+        self.layers = nn.ModuleList(layer_class(case, stack) for _ in range(stack.layers))
         self.norm = nn.LayerNorm(case.size(stack.stream), case.layer_norm_eps) if stack.final_norm else None
 
 
@@ -137,6 +57,10 @@ class StreamModule(Reference):
     def __init__(self, case: StreamCase) -> None:
         super().__init__(case, leading=0)
         self.model = case
+        #: How many streams' bottleneck tokens are averaged; None for all.
+        self.averaged: int | None = None
+        #: Whether streams that attend to each other read what the other one was before the layer.
+        self.simultaneous = True
         of_modality = {name: stream for stream in case.streams for name in stream.modalities}
         for modality in case.modalities:
             size = case.size(of_modality[modality.name].name)
@@ -148,22 +72,24 @@ class StreamModule(Reference):
                 tokens = nn.Parameter(torch.zeros(1, stream.learned, case.size(stream.name)))
                 self.register_parameter(f"{stream.name}_tokens", tokens)
         for stack in case.stacks:
-            self.add_module(stack.prefix, build(case, stack))
+            for part in stack.parts():
+                self.add_module(part.prefix, build(case, part))
         if case.pooling == "pooler":
             self.pooler = Pooler(case.hidden_size)
 
     def run(self, features: list[Tensor], keep: list[Tensor] | None = None) -> StreamRun:
         tokens: dict[str, Tensor] = {}
-        padding: dict[str, Tensor | None] = {}
+        padding: Padding = {}
         for stream in self.model.streams:
             if not stream.join:
                 tokens[stream.name] = self.embed(stream, features)
             padding[stream.name] = None if keep is None else ~self.kept(stream.name, keep)
         layers: list[Layer] = []
         for stack in self.model.stacks:
-            for name in (stack.stream, stack.memory):
-                if name and name not in tokens:
-                    tokens[name] = torch.cat([tokens[part] for part in self.model.stream(name).join], dim=1)
+            for part in stack.parts():
+                for name in (part.stream, part.memory):
+                    if name and name not in tokens:
+                        tokens[name] = torch.cat([tokens[joined] for joined in self.model.stream(name).join], dim=1)
             layers += self.run_stack(stack, tokens, padding)
         outputs = tuple(tokens[name] for name in self.model.output)
         fused = torch.cat(outputs, dim=1)
@@ -183,7 +109,9 @@ class StreamModule(Reference):
         return torch.cat(parts, dim=1)
 
     def kept(self, name: str, keep: list[Tensor]) -> Tensor:
-        """Concatenates masks [P, M] of the modalities to that of a stream [P, S]."""
+        """Concatenates masks [P, M] of the modalities to that of a stream, or of several (`a+b`), [P, S]."""
+        if "+" in name:
+            return torch.cat([self.kept(part, keep) for part in name.split("+")], dim=1)
         stream = self.model.stream(name)
         if stream.join:
             return torch.cat([self.kept(part, keep) for part in stream.join], dim=1)
@@ -191,44 +119,57 @@ class StreamModule(Reference):
         by_name = {modality.name: mask for modality, mask in zip(self.model.modalities, keep, strict=True)}
         return torch.cat(parts + [by_name[modality] for modality in stream.modalities], dim=1)
 
-    def run_stack(self, stack: Stack, tokens: dict[str, Tensor], padding: dict[str, Tensor | None]) -> list[Layer]:
-        """Runs a stack on its stream, whose tokens it replaces."""
-        own, memory = stack.stream, stack.memory
-        start = x = tokens[own]
-        module = self.get_submodule(stack.prefix)
-        layers = []
-        for layer in cast(nn.ModuleList, module.layers):
-            match layer:
-                case nn.TransformerEncoderLayer():
-                    attention = [(self_attention(layer, x, padding[own]), own)]
-                    x = layer(x, src_key_padding_mask=padding[own])
-                case nn.TransformerDecoderLayer():
-                    attention = [(self_attention(layer, x, padding[own]), own)]
-                    attention.append((cross_attention(layer, x, tokens[memory], padding[own], padding[memory]), memory))
-                    x = layer(
-                        x,
-                        tokens[memory],
-                        tgt_key_padding_mask=padding[own],
-                        memory_key_padding_mask=padding[memory],
-                    )
-                case _:
-                    x, weights = layer(x, tokens[memory], padding[memory])
-                    attention = [(weights, memory)]
-            layers.append(Layer(x, own, attention))
-        if module.norm is not None:
-            x = cast(nn.LayerNorm, module.norm)(x)
-        if isinstance(module, nn.TransformerDecoder):
-            assert torch.equal(
-                x,
-                module(
-                    start,
-                    tokens[memory],
-                    tgt_key_padding_mask=padding[own],
-                    memory_key_padding_mask=padding[memory],
-                ),
-            )
-        tokens[own] = x
+    def run_stack(self, stack: Stack, tokens: dict[str, Tensor], padding: Padding) -> list[Layer]:
+        """Runs a stack on its streams, whose tokens it replaces."""
+        start = dict(tokens)
+        if stack.kind == "bottleneck":
+            layers = self.run_bottleneck(stack, tokens, padding)
+        else:
+            layers = [layer for i in range(stack.layers) for layer in self.run_round(stack, i, tokens, padding)]
+        for part in stack.parts():
+            module = self.get_submodule(part.prefix)
+            if module.norm is not None:
+                tokens[part.stream] = cast(nn.LayerNorm, module.norm)(tokens[part.stream])
+        if stack.kind == "decoder":
+            masks = {"tgt_key_padding_mask": padding[stack.stream], "memory_key_padding_mask": padding[stack.memory]}
+            whole = self.get_submodule(stack.prefix)(start[stack.stream], tokens[stack.memory], **masks)
+            assert torch.equal(tokens[stack.stream], whole)
         return layers
+
+    def run_round(self, stack: Stack, i: int, tokens: dict[str, Tensor], padding: Padding) -> list[Layer]:
+        """Runs layer `i` of every part of a stack, all on what the streams were before it."""
+        before = dict(tokens) if self.simultaneous else tokens
+        layers = []
+        for part in stack.parts():
+            own, memory = part.stream, part.memory or part.stream
+            x, attentions = run_layer(self.layer(part, i), before[own], before[memory], padding[own], padding[memory])
+            tokens[own] = x
+            layers.append(Layer(x, own, [(weights, memory if cross else own) for weights, cross in attentions]))
+        return layers
+
+    def run_bottleneck(self, stack: Stack, tokens: dict[str, Tensor], padding: Padding) -> list[Layer]:
+        """Encodes each stream by itself; from the fusion layer on together with the bottleneck, which is averaged then."""
+        layers = []
+        for part in stack.parts():
+            for i in range(stack.fusion_layer):
+                layers += self.run_round(part, i, tokens, padding)
+        for i in range(stack.fusion_layer, stack.layers):
+            made = []
+            for part in stack.parts():
+                name = f"{part.stream}+{stack.bottleneck}"
+                count = tokens[part.stream].shape[1]
+                x = torch.cat([tokens[part.stream], tokens[stack.bottleneck]], dim=1)
+                masks = [padding[part.stream], padding[stack.bottleneck]]
+                mask = None if masks[0] is None else torch.cat(cast(list[Tensor], masks), dim=1)
+                x, [(weights, _)] = run_layer(self.layer(part, i), x, x, mask, mask)
+                layers.append(Layer(x, name, [(weights, name)]))
+                tokens[part.stream] = x[:, :count]
+                made.append(x[:, count:])
+            tokens[stack.bottleneck] = torch.stack(made[: self.averaged]).mean(dim=0)
+        return layers
+
+    def layer(self, stack: Stack, i: int) -> nn.Module:
+        return cast(nn.ModuleList, self.get_submodule(stack.prefix).layers)[i]
 
     def fused_of(self, run: Run, row: int, keep: list[Tensor]) -> Tensor:
         assert isinstance(run, StreamRun)
@@ -263,7 +204,7 @@ class StreamModule(Reference):
 
 
 def build(case: StreamCase, stack: Stack) -> nn.Module:
-    if stack.kind == "cross_attention":
+    if stack.kind in ("cross_attention", "cross_first"):
         return CrossAttentionStack(case, stack)
     size, heads = case.size(stack.stream), stack.heads or case.heads
     layer_class = nn.TransformerEncoderLayer if stack.kind == "encoder" else nn.TransformerDecoderLayer
@@ -281,33 +222,6 @@ def build(case: StreamCase, stack: Stack) -> nn.Module:
     if isinstance(layer, nn.TransformerDecoderLayer):
         return nn.TransformerDecoder(layer, stack.layers, norm=norm)
     return nn.TransformerEncoder(layer, stack.layers, norm=norm, enable_nested_tensor=False)
-
-
-def self_attention(
-    layer: nn.TransformerEncoderLayer | nn.TransformerDecoderLayer, x: Tensor, padding: Tensor | None
-) -> Tensor:
-    """The weights [P, heads, S, S] of a layer's self-attention on its input x [P, S, D]."""
-    x = layer.norm1(x) if layer.norm_first else x
-    _, weights = layer.self_attn(x, x, x, key_padding_mask=padding, average_attn_weights=False)
-    return cast(Tensor, weights)
-
-
-def cross_attention(
-    layer: nn.TransformerDecoderLayer,
-    x: Tensor,
-    memory: Tensor,
-    padding: Tensor | None,
-    memory_padding: Tensor | None,
-) -> Tensor:
-    """The weights [P, heads, S, keys] of a decoder layer's cross-attention; x [P, S, D] is the layer's input."""
-    normed = layer.norm1(x) if layer.norm_first else x
-    attended, _ = layer.self_attn(normed, normed, normed, key_padding_mask=padding)
-    x = x + attended if layer.norm_first else layer.norm1(x + attended)
-    query = layer.norm2(x) if layer.norm_first else x
-    _, weights = layer.multihead_attn(
-        query, memory, memory, key_padding_mask=memory_padding, average_attn_weights=False
-    )
-    return cast(Tensor, weights)
 
 
 def config(case: StreamCase) -> dict[str, Any]:
@@ -339,12 +253,19 @@ def stream_config(stream: Stream) -> dict[str, Any]:
 
 
 def stack_config(stack: Stack) -> dict[str, Any]:
-    keys: dict[str, Any] = {"kind": stack.kind, "stream": stack.stream}
-    if stack.memory:
-        keys["memory"] = stack.memory
-    keys |= {"prefix": stack.prefix, "num_hidden_layers": stack.layers}
-    if stack.heads:
-        keys["num_attention_heads"] = stack.heads
-    if stack.norm_first:
-        keys["norm_first"] = True
-    return keys
+    parts = stack.parts()
+    keys = {
+        "kind": stack.kind,
+        "stream": stack.stream,
+        "streams": list(stack.streams),
+        "memory": stack.memory,
+        "bottleneck": stack.bottleneck,
+        "prefix": "" if stack.streams else stack.prefix,
+        "prefixes": {part.stream: part.prefix for part in parts} if stack.streams else {},
+        "num_hidden_layers": stack.layers,
+        "fusion_layer": stack.fusion_layer,
+        "layer_kind": stack.layer_kind,
+        "num_attention_heads": stack.heads,
+        "norm_first": stack.norm_first,
+    }
+    return {key: value for key, value in keys.items() if value}

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from fusion_layers import GroupedAttention, Layer, Rotation
 from reference import Reference, error, pool, run_alone, run_batch
+from stream_module import StreamModule
 
 Change = Callable[[Reference], None]
 
@@ -171,6 +172,18 @@ class NormBehindFirst(nn.Module):
         return torch.cat([x[:, :1], self.norm(x[:, 1:])], dim=1)
 
 
+def keep_first_bottleneck(module: Reference) -> None:
+    """Hands on what the first stream made of the bottleneck, not the mean."""
+    assert isinstance(module, StreamModule)
+    module.averaged = 1
+
+
+def run_one_after_the_other(module: Reference) -> None:
+    """Lets the second of two streams attend to what the layer made of the first one."""
+    assert isinstance(module, StreamModule)
+    module.simultaneous = False
+
+
 def keep_cls_from_norm(module: Reference) -> None:
     module.embedding_layer_norm = NormBehindFirst(module.get_submodule("embedding_layer_norm"))
 
@@ -219,6 +232,8 @@ CHANGES: dict[str, Change] = {
     "visual position row 1 for 0": reorder_rows(VISUAL_POSITIONS, next_row),
     "visual type row forgotten": zero(VISUAL_TYPES),
     "visual type row 0 for 1": reorder_rows(VISUAL_TYPES, torch.flipud),
+    "bottleneck not averaged": keep_first_bottleneck,
+    "one stream after the other": run_one_after_the_other,
     "CLS left out of the embedding norm": keep_cls_from_norm,
     "modality row added to CLS": add_to_cls(MODALITIES),
     "position row added to CLS": add_to_cls(POSITIONS),

@@ -54,6 +54,13 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
             LayerNames.CROSS_ATTENTION,
             ModelNames.usual("norm.*"),
             LayerKind.TORCH);
+    static final Dialect CROSS_FIRST = new Dialect(
+            "layers of torch.nn.TransformerDecoder's parts, cross-attention first",
+            false,
+            "layers.",
+            LayerNames.CROSS_FIRST,
+            ModelNames.usual("norm.*"),
+            LayerKind.TORCH);
     static final Dialect TORCHMULTIMODAL_FLAVA = new Dialect(
             "torchmultimodal FLAVA",
             true,

@@ -61,8 +61,9 @@ final class GoldenReader {
         failOnProblems();
         long groups = config.groups().size();
         Map<Integer, GoldenOutput> layers = new TreeMap<>();
-        for (int layer = 0; layer < config.layers(); layer++) {
-            int stream = config.stackOf(layer).stream();
+        List<StackConfig> layerStacks = config.layerStacks();
+        for (int layer = 0; layer < layerStacks.size(); layer++) {
+            int stream = layerStacks.get(layer).stream();
             GoldenOutput output = output(
                     "layers." + layer,
                     tokens(config.groups(stream), inputs),

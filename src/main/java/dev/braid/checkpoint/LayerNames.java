@@ -73,6 +73,15 @@ record LayerNames(
             Part.of("norm3.*"),
             true);
 
+    /** The parts of torch.nn.TransformerDecoderLayer, cross-attention first; norms are numbered in the order of the layer. */
+    static final LayerNames CROSS_FIRST = new LayerNames(
+            List.of(AttentionNames.torch("multihead_attn", "norm1"), AttentionNames.torch("self_attn", "norm2")),
+            Part.of("linear1.*"),
+            Part.of("linear3.*"),
+            Part.of("linear2.*"),
+            Part.of("norm3.*"),
+            true);
+
     /** torch.nn.TransformerDecoderLayer without its self-attention; the feed-forward may be absent. */
     static final LayerNames CROSS_ATTENTION = new LayerNames(
             List.of(AttentionNames.torch("multihead_attn", "norm1")),

@@ -34,7 +34,7 @@ record LayerTensors(
                 : null;
         List<AttentionWeights> attentions = new ArrayList<>();
         for (AttentionNames attention : dialect().layer().attentions()) {
-            boolean cross = !stack.kind().attendsToItself() || !attentions.isEmpty();
+            boolean cross = stack.kind().readsMemory(attentions.size());
             int keySize = cross ? config.hiddenSize(stack.memory()) : d;
             String source = keyValueSource() + (keySize == d ? "" : " and " + config.hiddenSource(stack.memory()));
             Linear key = new Linear(keyValueSize(), keySize, source, qkvBias, "");

@@ -73,27 +73,43 @@ public record ModelConfig(
         return stacks.stream().mapToInt(StackConfig::layers).sum();
     }
 
-    /** The stack of a layer, counted over all stacks. */
-    public StackConfig stackOf(int layer) {
-        int next = 0;
-        for (StackConfig stack : stacks) {
-            next += stack.layers();
-            if (layer < next) {
-                return stack;
+    /** The stack of each layer of the model, in the order in which they run. */
+    public List<StackConfig> layerStacks() {
+        List<StackConfig> ofLayers = new ArrayList<>();
+        for (List<StackConfig> together : interleavedStacks()) {
+            for (int layer = 0; layer < together.get(0).layers(); layer++) {
+                ofLayers.addAll(together);
             }
         }
-        throw new IndexOutOfBoundsException("layer " + layer + " of " + next);
+        return ofLayers;
+    }
+
+    /** The stacks, those whose layers alternate together. */
+    public List<List<StackConfig>> interleavedStacks() {
+        List<List<StackConfig>> all = new ArrayList<>();
+        for (int first = 0;
+                first < stacks.size();
+                first += stacks.get(first).interleaving().stacks()) {
+            all.add(stacks.subList(
+                    first, first + stacks.get(first).interleaving().stacks()));
+        }
+        return all;
+    }
+
+    /** The stream that has a stack's tokens once all its layers have run: of a bottleneck's stack, the one without bottleneck. */
+    public int changedStream(StackConfig stack) {
+        return stack.interleaving().isBottleneck()
+                ? streams.get(stack.stream()).joined().get(0)
+                : stack.stream();
     }
 
     /** Every attention of the model, in the order in which they run. */
     public List<AttentionConfig> attentions() {
         List<AttentionConfig> attentions = new ArrayList<>();
-        for (StackConfig stack : stacks) {
-            for (int layer = 0; layer < stack.layers(); layer++) {
-                for (int keys : stack.keyStreams()) {
-                    attentions.add(new AttentionConfig(
-                            stack.stream(), keys, stack.layer().heads()));
-                }
+        for (StackConfig stack : layerStacks()) {
+            for (int keys : stack.keyStreams()) {
+                attentions.add(
+                        new AttentionConfig(stack.stream(), keys, stack.layer().heads()));
             }
         }
         return attentions;

@@ -94,10 +94,11 @@ final class ModelTensors {
     private StackWeights stack(PartTensors parts, int stack) {
         LayerTensors tensors = layerTensors(stack);
         List<LayerWeights> layers = new ArrayList<>();
-        for (int layer : stacks.get(stack).layers()) {
+        WrittenStack written = config.stacks().get(stack);
+        for (int layer : stacks.get(stack).layers().subSet(written.firstLayer(), written.endLayer())) {
             layers.add(tensors.layer(parts, layer));
         }
-        int stream = config.stacks().get(stack).stream();
+        int stream = written.stream();
         NormWeights finalNorm = hasFinalNorm(stack)
                 ? parts.norm(
                         finalNorm(stack),
@@ -149,7 +150,9 @@ final class ModelTensors {
 
     private boolean hasFinalNorm(int stack) {
         Boolean has = config.parts().get(OptionalPart.FINAL_LAYER_NORM);
-        return has == null ? Part.isStored(finalNorm(stack), names) : has;
+        WrittenStack written = config.stacks().get(stack);
+        boolean isLast = written.endLayer() == written.layers();
+        return isLast && (has == null ? Part.isStored(finalNorm(stack), names) : has);
     }
 
     /** The name of the LayerNorm after the last layer of a stack. */
@@ -226,18 +229,21 @@ final class ModelTensors {
                             modalities, has(OptionalPart.CLS_TOKEN), config.layers(), layerConfig(0), pooling())
                     .withPositions(positionConfig());
         }
+        InterleavedStreams streams = new InterleavedStreams(
+                config.topology().streams().stream().map(WrittenStream::config).toList());
         List<StackConfig> ofStacks = new ArrayList<>();
         for (int i = 0; i < stacks.size(); i++) {
             WrittenStack stack = config.stacks().get(i);
-            ofStacks.add(new StackConfig(stack.kind(), stack.stream(), stack.memory(), stack.layers(), layerConfig(i)));
+            ofStacks.add(streams.place(new StackConfig(
+                    stack.kind(),
+                    stack.stream(),
+                    stack.memory(),
+                    stack.endLayer() - stack.firstLayer(),
+                    layerConfig(i),
+                    stack.interleaving())));
         }
         return new ModelConfig(
-                modalities,
-                config.topology().streams().stream().map(WrittenStream::config).toList(),
-                ofStacks,
-                config.topology().output(),
-                PositionConfig.NONE,
-                pooling());
+                modalities, streams.streams(), ofStacks, config.topology().output(), PositionConfig.NONE, pooling());
     }
 
     private PositionConfig positionConfig() {

@@ -72,13 +72,9 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                     : "the layers of " + stack.path().substring(0, stack.path().length() - 1);
         }
 
-        private String prefixKey() {
-            return config.topology() == null ? "tensor_prefixes.encoder" : stack.path() + "prefix";
-        }
-
         private Encoder findEncoder() {
             Map<Encoder, String> found = Encoder.find(files.entries().keySet(), stack.dialects(config.dialects()));
-            String prefix = stack.prefix();
+            String prefix = stack.prefix().value();
             if (prefix != null) {
                 found.keySet().removeIf(candidate -> !candidate.isUnder(prefix.isEmpty() ? "" : prefix + "."));
             }
@@ -88,7 +84,9 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
             if (found.size() == 1) {
                 return found.keySet().iterator().next();
             }
-            String where = prefix == null ? "" : " under '" + prefix + "' (" + prefixKey() + " in config.json)";
+            String where = prefix == null
+                    ? ""
+                    : " under '" + prefix + "' (" + stack.prefix().key() + " in config.json)";
             if (found.isEmpty()) {
                 problems.add("Cannot find " + subject() + " in " + files.name() + ": expected tensors such as "
                         + examples(stack.dialects(config.dialects())) + (prefix == null ? " behind any prefix" : where)
@@ -97,7 +95,9 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                 problems.add("Cannot find " + subject() + " in " + files.name() + ": expected one" + where + ", got "
                         + found.size() + " ("
                         + found.values().stream().limit(10).map(Quote::of).collect(Collectors.joining(", ")) + ")"
-                        + (config.model() == null ? "; say which in " + prefixKey() : ""));
+                        + (config.model() == null
+                                ? "; say which in " + stack.prefix().key()
+                                : ""));
             }
             return null;
         }

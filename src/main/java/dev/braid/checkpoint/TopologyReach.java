@@ -13,7 +13,9 @@ final class TopologyReach {
     /** Streams whose tokens are read later. */
     private final Set<Integer> live = new HashSet<>();
 
-    private final List<Integer> deadStacks = new ArrayList<>();
+    private final List<WrittenStack> deadStacks = new ArrayList<>();
+    /** Streams that a step reads whose tokens are read later. */
+    private final Set<Integer> read = new HashSet<>();
 
     private TopologyReach(List<StreamConfig> streams, List<Integer> output) {
         this.streams = streams;
@@ -23,11 +25,11 @@ final class TopologyReach {
     /**
      * What a config describes for nothing.
      *
-     * @param stacks indices of stacks whose stream nothing reads afterwards
+     * @param stacks those whose stream nothing reads afterwards
      * @param streams indices of streams that nothing reads
      * @param constant indices of output streams whose tokens are the same in every row
      */
-    record Unreached(List<Integer> stacks, List<Integer> streams, List<Integer> constant) {}
+    record Unreached(List<WrittenStack> stacks, List<Integer> streams, List<Integer> constant) {}
 
     static Unreached of(WrittenConfig.Topology topology) {
         List<StreamConfig> streams =
@@ -40,24 +42,21 @@ final class TopologyReach {
         List<Set<Integer>> filledBefore = filledBefore(stacks);
         live.addAll(output);
         copyBack(filledBefore.get(stacks.size()));
-        Set<Integer> read = new HashSet<>();
-        output.forEach(stream -> addWithParts(read, stream));
-        for (int i = stacks.size() - 1; i >= 0; i--) {
-            WrittenStack stack = stacks.get(i);
-            if (live.contains(stack.stream())) {
-                live.add(stack.memory());
-                addWithParts(read, stack.stream());
-                addWithParts(read, stack.memory());
-            } else {
-                deadStacks.add(0, i);
+        output.forEach(this::addWithParts);
+        for (int i = stacks.size() - 1; i >= 0; ) {
+            int count = stacks.get(i).interleaving().stacks();
+            run(stacks.subList(i + 1 - count, i + 1));
+            for (int end = i - count; i > end; i--) {
+                copyBack(filledBefore.get(i));
             }
-            copyBack(filledBefore.get(i));
         }
         List<Integer> unread = new ArrayList<>();
         List<Integer> constant = new ArrayList<>();
         for (int s = 0; s < streams.size(); s++) {
             int stream = s;
-            boolean changed = stacks.stream().anyMatch(stack -> stack.stream() == stream);
+            boolean changed = stacks.stream()
+                    .anyMatch(stack -> stack.stream() == stream
+                            || (stack.interleaving().isBottleneck() && stack.memory() == stream));
             if (!read.contains(s)) {
                 unread.add(s);
             }
@@ -71,9 +70,29 @@ final class TopologyReach {
         return new Unreached(deadStacks, unread, constant);
     }
 
-    private void addWithParts(Set<Integer> read, int stream) {
+    /** Walks back over a stack, or over several whose layers alternate: what one of them made, the next layer of all reads. */
+    private void run(List<WrittenStack> together) {
+        WrittenStack first = together.get(0);
+        boolean readsBottleneck = first.interleaving().isBottleneck() && live.contains(first.memory());
+        List<WrittenStack> reached = together.stream()
+                .filter(stack -> readsBottleneck || live.contains(stack.stream()))
+                .toList();
+        boolean all = !reached.isEmpty() && first.endLayer() - first.firstLayer() > 1;
+        for (WrittenStack stack : together) {
+            if (all || reached.contains(stack)) {
+                live.add(stack.stream());
+                live.add(stack.memory());
+                addWithParts(stack.stream());
+                addWithParts(stack.memory());
+            } else {
+                deadStacks.add(0, stack);
+            }
+        }
+    }
+
+    private void addWithParts(int stream) {
         read.add(stream);
-        streams.get(stream).joined().forEach(part -> addWithParts(read, part));
+        streams.get(stream).joined().forEach(this::addWithParts);
     }
 
     /** Per stack, and after the last one, the joined streams that are filled right before it. */

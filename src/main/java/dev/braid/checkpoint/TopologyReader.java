@@ -6,7 +6,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -19,19 +18,6 @@ final class TopologyReader {
 
     private static final List<String> STREAM_KEYS =
             List.of("name", "modalities", "hidden_size", "learned_tokens", "tensor", "join");
-    private static final List<String> STACK_KEYS = List.of(
-            "kind",
-            "stream",
-            "memory",
-            "prefix",
-            "num_hidden_layers",
-            "num_attention_heads",
-            "intermediate_size",
-            "hidden_act",
-            "norm_first",
-            "norm_type",
-            "layer_norm_eps");
-
     /** Keys of the whole model that do not apply to several streams. */
     private static final Map<String, String> SINGLE_STREAM_KEYS = Map.of(
             "num_hidden_layers", "num_hidden_layers of a stack",
@@ -105,10 +91,7 @@ final class TopologyReader {
         List<WrittenStack> stacks = new ArrayList<>();
         List<ConfigObject> written = objects("stacks", "a list of one or more stacks of layers");
         for (int i = 0; i < written.size(); i++) {
-            WrittenStack stack = stack(written.get(i), "stacks[" + i + "].");
-            if (stack != null) {
-                stacks.add(stack);
-            }
+            stacks.addAll(new StackReader(root, written.get(i), "stacks[" + i + "].", streamConfigs()).read());
         }
         WrittenConfig.Topology topology = new WrittenConfig.Topology(streams, stacks, output());
         if (problems.size() == before) {
@@ -119,10 +102,10 @@ final class TopologyReader {
 
     private void checkReach(WrittenConfig.Topology topology) {
         TopologyReach.Unreached unreached = TopologyReach.of(topology);
-        for (int stack : unreached.stacks()) {
-            String stream = streamNames().get(topology.stacks().get(stack).stream());
+        for (WrittenStack stack : unreached.stacks()) {
+            String stream = streamNames().get(stack.stream());
             root.bad(
-                    "stacks[" + stack + "]",
+                    stack.path().substring(0, stack.path().length() - 1),
                     "a stack that changes the fused tokens",
                     "one on '" + stream + "', whose tokens nothing reads afterwards (a join copies its parts when it is"
                             + " first read)");
@@ -201,14 +184,16 @@ final class TopologyReader {
 
     /** Whether tokens are in several of these streams. */
     private boolean hasTwice(List<Integer> ofStreams) {
-        List<Integer> flat = ofStreams.stream().flatMap(this::parts).toList();
+        List<StreamConfig> configs = streamConfigs();
+        List<Integer> flat =
+                ofStreams.stream().flatMap(stream -> parts(stream, configs)).toList();
         return flat.stream().distinct().count() < flat.size();
     }
 
     /** The streams of which a stream is joined, or itself. */
-    private Stream<Integer> parts(int stream) {
-        StreamConfig config = streams.get(stream).config();
-        return config.isJoined() ? config.joined().stream().flatMap(this::parts) : Stream.of(stream);
+    static Stream<Integer> parts(int stream, List<StreamConfig> streams) {
+        StreamConfig config = streams.get(stream);
+        return config.isJoined() ? config.joined().stream().flatMap(part -> parts(part, streams)) : Stream.of(stream);
     }
 
     private List<String> names() {
@@ -216,15 +201,19 @@ final class TopologyReader {
     }
 
     private List<String> streamNames() {
-        return streams.stream().map(stream -> stream.config().name()).toList();
+        return streamConfigs().stream().map(StreamConfig::name).toList();
     }
 
-    private static String quoted(List<String> names) {
+    private List<StreamConfig> streamConfigs() {
+        return streams.stream().map(WrittenStream::config).toList();
+    }
+
+    static String quoted(List<String> names) {
         return names.stream().map(Quote::of).collect(Collectors.joining(", "));
     }
 
     /** The indices of names in a list that a key holds, or null. */
-    private static List<Integer> indices(ConfigObject object, String key, List<String> known, String expected) {
+    static List<Integer> indices(ConfigObject object, String key, List<String> known, String expected) {
         JsonNode list = object.value(key);
         Set<Integer> indices = new LinkedHashSet<>();
         boolean sound = list != null && list.isArray() && !list.isEmpty();
@@ -268,74 +257,6 @@ final class TopologyReader {
                         "streams", "another name than a modality's for a stream with learned tokens", "'" + name + "'");
             }
         }
-    }
-
-    private WrittenStack stack(ConfigObject stack, String path) {
-        stack.checkKeys(STACK_KEYS);
-        Map<String, StackConfig.Kind> kinds =
-                ConfigReader.choices(StackConfig.Kind.values(), StackConfig.Kind::configName);
-        StackConfig.Kind kind = stack.choice("kind", null, kinds);
-        if (kind == null && !stack.has("kind")) {
-            stack.bad("kind", "one of " + String.join(", ", kinds.keySet()), "no such key");
-        }
-        Integer stream = index(stack, "stream");
-        Integer memory = kind != null && !kind.attendsToMemory() ? stream : index(stack, "memory");
-        if (kind != null && !kind.attendsToMemory() && stack.has("memory")) {
-            stack.bad(
-                    "memory",
-                    "no such key (an encoder attends to its own stream)",
-                    ConfigObject.shown(stack.value("memory")));
-        }
-        String prefix = stack.text("prefix");
-        Integer layers = stack.size("num_hidden_layers");
-        Integer heads = inherited(stack, "num_attention_heads", (of, key) -> of.size(key));
-        Activation activation = inherited(
-                stack,
-                "hidden_act",
-                (of, key) -> of.choice(key, null, ConfigReader.choices(Activation.values(), Activation::configName)));
-        NormType normType = inherited(
-                stack,
-                "norm_type",
-                (of, key) -> of.choice(key, null, ConfigReader.choices(NormType.values(), NormType::configName)));
-        Boolean normFirst = inherited(stack, "norm_first", (of, key) -> of.flag(key, null));
-        Float eps = inherited(stack, "layer_norm_eps", ConfigObject::positive);
-        Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;
-        if (kind == null || stream == null || memory == null || prefix == null || layers == null || heads == null) {
-            return null;
-        }
-        if (kind.attendsToMemory() && stream.equals(memory)) {
-            stack.bad(
-                    "memory",
-                    "another stream than 'stream'",
-                    "'" + streamNames().get(memory) + "'");
-        }
-        int size = streams.get(stream).config().hiddenSize();
-        if (size % heads != 0) {
-            stack.bad("num_attention_heads", "a divisor of " + size + " (hidden_size of the stream)", heads.toString());
-        }
-        return new WrittenStack(
-                path,
-                kind,
-                stream,
-                memory,
-                layers,
-                new WrittenLayer(heads, null, intermediateSize, activation, normFirst, normType, eps),
-                prefix);
-    }
-
-    /** A key of the stack or, where it has none, of the whole model. */
-    private <T> T inherited(ConfigObject stack, String key, BiFunction<ConfigObject, String, T> read) {
-        return read.apply(stack.has(key) ? stack : root, key);
-    }
-
-    private Integer index(ConfigObject stack, String key) {
-        JsonNode name = stack.value(key);
-        int index = name == null || !name.isTextual() ? -1 : streamNames().indexOf(name.textValue());
-        if (index < 0) {
-            stack.bad(key, "a stream (" + quoted(streamNames()) + ")", ConfigObject.shown(name));
-            return null;
-        }
-        return index;
     }
 
     private List<Integer> output() {

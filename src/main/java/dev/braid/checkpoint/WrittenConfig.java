@@ -43,7 +43,8 @@ record WrittenConfig(
                                     stream.config(), stream.tensor() == null ? null : replaced.apply(stream.tensor())))
                             .toList(),
                     stacks.stream()
-                            .map(stack -> stack.withPrefix(replaced.apply(stack.prefix())))
+                            .map(stack -> stack.withPrefix(
+                                    replaced.apply(stack.prefix().value())))
                             .toList(),
                     output);
         }
@@ -105,7 +106,7 @@ record WrittenConfig(
                         0,
                         layers,
                         layer,
-                        tensorPrefixes.get(ENCODER)));
+                        new WrittenStack.Prefix("tensor_prefixes." + ENCODER, tensorPrefixes.get(ENCODER))));
     }
 
     /** The hidden size of a stream. */

@@ -9,14 +9,62 @@ import java.util.List;
  *
  * @param path what stands before its keys in messages, with its dot, or empty
  * @param stream index of the stream that its layers change
- * @param memory index of the stream that cross-attention reads; {@code stream} itself where there is none
- * @param prefix where the state dict keeps it, or null where it is to be found
+ * @param memory index of the stream that cross-attention reads, or of the bottleneck; {@code stream} itself where there is none
+ * @param layers how many layers are under its prefix
+ * @param numbers which of them are the stack's, or null for all
+ * @param prefix where the state dict keeps it
  */
 record WrittenStack(
-        String path, StackConfig.Kind kind, int stream, int memory, Integer layers, WrittenLayer layer, String prefix) {
+        String path,
+        StackConfig.Kind kind,
+        int stream,
+        int memory,
+        Integer layers,
+        Numbers numbers,
+        WrittenLayer layer,
+        Prefix prefix,
+        Interleaving interleaving) {
+
+    /**
+     * Some of the layers under a prefix.
+     *
+     * @param first the number of the first one
+     * @param end one more than the number of the last one
+     */
+    record Numbers(int first, int end) {}
+
+    /**
+     * Where the state dict keeps a stack.
+     *
+     * @param key which says so, as messages name it
+     * @param value its value, or null where the place is to be found
+     */
+    record Prefix(String key, String value) {}
+
+    /** A stack that runs by itself, of all layers under its prefix. */
+    WrittenStack(
+            String path,
+            StackConfig.Kind kind,
+            int stream,
+            int memory,
+            Integer layers,
+            WrittenLayer layer,
+            Prefix prefix) {
+        this(path, kind, stream, memory, layers, null, layer, prefix, Interleaving.NONE);
+    }
 
     WrittenStack withPrefix(String other) {
-        return new WrittenStack(path, kind, stream, memory, layers, layer, other);
+        Prefix replaced = new Prefix(prefix.key(), other);
+        return new WrittenStack(path, kind, stream, memory, layers, numbers, layer, replaced, interleaving);
+    }
+
+    int firstLayer() {
+        return numbers == null ? 0 : numbers.first();
+    }
+
+    /** One more than the number of its last layer. */
+    int endLayer() {
+        return numbers == null ? layers : numbers.end();
     }
 
     /** The dialects that its tensors may have, of those that a model's encoder may have. */
@@ -25,6 +73,7 @@ record WrittenStack(
             case ENCODER -> ofEncoders;
             case DECODER -> List.of(Dialect.TORCH_DECODER);
             case CROSS_ATTENTION -> List.of(Dialect.CROSS_ATTENTION);
+            case CROSS_FIRST -> List.of(Dialect.CROSS_FIRST);
         };
     }
 

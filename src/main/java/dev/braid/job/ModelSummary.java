@@ -4,6 +4,7 @@ import dev.braid.Shown;
 import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Inspection;
+import dev.braid.checkpoint.Interleaving;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModalityWeights;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /** What was understood of a model, as text: where its weights are, its architecture, its cost, its tensors and what is unused. */
 record ModelSummary(Inspection inspection) {
@@ -76,7 +78,9 @@ record ModelSummary(Inspection inspection) {
             StackConfig stackConfig = config.stacks().get(stack);
             LayerConfig layer = stackConfig.layer();
             if (config.streams().size() > 1) {
-                table.add("stack " + stack, describe(stackConfig, config));
+                table.add(
+                        "stack " + stack,
+                        describe(stackConfig, config) + alternating(stack, stackConfig.interleaving()));
             }
             table.add("layers", Integer.toString(stackConfig.layers()))
                     .add("heads", layer.heads() + " of size " + layer.headSize() + keyValueHeads(layer))
@@ -138,6 +142,19 @@ record ModelSummary(Inspection inspection) {
         String keys = "'" + config.streams().get(stack.memory()).name() + "'";
         return stack.kind().configName() + " on " + queries
                 + (stack.kind().attendsToMemory() ? ", which attends to " + keys : "");
+    }
+
+    /** The stacks whose layers alternate with those of a stack. */
+    private static String alternating(int stack, Interleaving interleaving) {
+        if (interleaving.stacks() == 1) {
+            return "";
+        }
+        int first = stack - interleaving.index();
+        String others = IntStream.range(first, first + interleaving.stacks())
+                .filter(other -> other != stack)
+                .mapToObj(Integer::toString)
+                .collect(Collectors.joining(" and "));
+        return ", layer by layer with stack " + others + (interleaving.isBottleneck() ? ", with a bottleneck" : "");
     }
 
     private static String pooling(ModelConfig config, ModelWeights weights) {

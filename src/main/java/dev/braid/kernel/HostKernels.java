@@ -3,7 +3,7 @@ package dev.braid.kernel;
 import java.nio.FloatBuffer;
 import java.util.function.IntUnaryOperator;
 
-/** Kernels whose matrices lie in host memory: rows are copied, added and rotated there. */
+/** Kernels whose matrices lie in host memory: rows are copied, added, scaled and rotated there. */
 abstract class HostKernels implements Kernels {
     /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */
     private float[] row = new float[0];
@@ -30,6 +30,19 @@ abstract class HostKernels implements Kernels {
             operand = read(operand, rows, from.applyAsInt(i) * table.stride(), columns);
             add(row, operand, columns);
             sums.put(i * target.stride(), row, 0, columns);
+        }
+    }
+
+    @Override
+    public final void scale(Matrix product, float factor) {
+        int columns = product.columns();
+        FloatBuffer target = product.buffer();
+        for (int i = 0; i < product.rows(); i++) {
+            row = read(row, target, i * product.stride(), columns);
+            for (int column = 0; column < columns; column++) {
+                row[column] *= factor;
+            }
+            target.put(i * product.stride(), row, 0, columns);
         }
     }
 

@@ -42,6 +42,9 @@ public interface Kernels extends AutoCloseable {
     /** {@code sum += in}: both [M, D]. */
     void add(Matrix sum, Matrix in);
 
+    /** {@code product *= factor}: [M, D]. */
+    void scale(Matrix product, float factor);
+
     /** {@code product *= in}, element by element: both [M, D]. */
     void multiply(Matrix product, Matrix in);
 

@@ -130,7 +130,7 @@ final class AttentionBlock {
         }
         if (!together) {
             if (pooledOnly) {
-                queries.keep(workspace::pooledToken, workspace.kernels());
+                queries.keep(row -> workspace.pooledToken(queries, row), workspace.kernels());
             }
             for (Block block : queries.blocks()) {
                 projectQueries(normed(queries.hidden(block), queries, workspace), workspace, block);
@@ -139,10 +139,14 @@ final class AttentionBlock {
                         block,
                         0,
                         hiddenSize,
-                        row -> queries.packed().position(workspace.packedPooledToken(row)));
+                        row -> queries.packed().position(workspace.packedPooledToken(queries, row)));
             }
         }
         attend(queries, keys.packed(), workspace);
+    }
+
+    boolean isSelfAttention() {
+        return place.isSelfAttention();
     }
 
     private void projectQueries(Matrix in, FusionWorkspace workspace, Block block) {

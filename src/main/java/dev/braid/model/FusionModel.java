@@ -210,12 +210,12 @@ public final class FusionModel implements AutoCloseable {
         workspace.begin();
         int layer = 0;
         for (Step step : steps) {
-            if (step instanceof TransformerLayer) {
+            if (step.isLayer()) {
                 workspace.stopwatch().lap(Stage.PROJECT);
-                step.forward(workspace, workspace.pooledOnly() && layer == config.layers() - 1);
+            }
+            step.forward(workspace, workspace.pooledOnly());
+            if (step.isLayer()) {
                 afterLayer.accept(layer++);
-            } else {
-                step.forward(workspace, false);
             }
         }
         pooler.ifPresent(pooling -> pooling.pool(workspace));
@@ -262,10 +262,8 @@ public final class FusionModel implements AutoCloseable {
                         .sum();
             case ATTENTION, FEED_FORWARD -> {
                 long sum = 0;
-                int layer = 0;
                 for (Step step : steps) {
-                    boolean last = step instanceof TransformerLayer && ++layer == config.layers();
-                    sum += step.multiplyAdds(stage, workspace, last && workspace.pooledOnly());
+                    sum += step.multiplyAdds(stage, workspace, workspace.pooledOnly());
                 }
                 yield sum;
             }

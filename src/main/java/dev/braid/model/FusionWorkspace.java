@@ -6,6 +6,7 @@ import dev.braid.batch.PackedTokens;
 import dev.braid.batch.TokenGroup;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.StackConfig;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
@@ -129,8 +130,19 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** Whether the last layer can leave out all tokens but the pooled one of each row. */
     static boolean poolsInLastLayer(ModelConfig config) {
-        int last = config.stacks().get(config.stacks().size() - 1).stream();
-        return config.pooling().readsOneToken() && config.output().equals(List.of(last));
+        List<List<StackConfig>> stacks = config.interleavedStacks();
+        return stacks.get(stacks.size() - 1).stream().anyMatch(stack -> isPooled(stack, config));
+    }
+
+    /** Whether the pooling reads one token, and that is of the stream that a stack changes. */
+    static boolean isPooled(StackConfig stack, ModelConfig config) {
+        return config.pooling().readsOneToken() && config.changedStream(stack) == pooledStream(config);
+    }
+
+    /** The stream that has the token that the pooling reads, where it reads one. */
+    private static int pooledStream(ModelConfig config) {
+        return config.output()
+                .get(config.pooling() == Pooling.LAST ? config.output().size() - 1 : 0);
     }
 
     private Matrix allocate(WorkspaceShapes.Size size) {
@@ -288,26 +300,27 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** The hidden token that the pooling reads of a row, where it reads one. */
     int pooledToken(int row) {
-        return pooledStream().isKept() ? row : packedPooledToken(row);
+        return pooledToken(pooledStream(), row);
     }
 
-    /** The packed token that the pooling reads of a row, where it reads one. */
-    int packedPooledToken(int row) {
-        PackedTokens packed = pooledStream().packed();
-        return config.pooling() == Pooling.LAST ? packed.firstToken(row + 1) - 1 : packed.firstToken(row);
+    /** The same token in a stream whose rows begin with those of the pooled stream. */
+    int pooledToken(TokenStream stream, int row) {
+        return stream.isKept() ? row : packedPooledToken(stream, row);
+    }
+
+    /** The same token among all packed tokens of that stream. */
+    int packedPooledToken(TokenStream stream, int row) {
+        int ofRow = config.pooling() == Pooling.LAST ? pooledStream().packed().tokens(row) - 1 : 0;
+        return stream.packed().firstToken(row) + ofRow;
     }
 
     private TokenStream pooledStream() {
-        return outputStream(config.pooling() == Pooling.LAST ? config.output().size() - 1 : 0);
-    }
-
-    private TokenStream outputStream(int index) {
-        return streams.get(config.output().get(index));
+        return streams.get(pooledStream(config));
     }
 
     /** The stream whose tokens are the first ones of the fused tokens. */
     TokenStream firstOutput() {
-        return outputStream(0);
+        return streams.get(config.output().get(0));
     }
 
     TokenStream stream(int index) {

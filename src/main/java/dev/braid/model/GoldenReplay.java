@@ -8,6 +8,7 @@ import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.GoldenInput;
 import dev.braid.checkpoint.GoldenOutput;
+import dev.braid.checkpoint.StackConfig;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,10 +34,13 @@ final class GoldenReplay {
     /** Per stream the first token of the batch, counted over all rows. */
     private final int[] firstTokens;
 
+    private final List<StackConfig> layerStacks;
+
     private GoldenReplay(FusionModel model, Golden golden) {
         this.model = model;
         this.golden = golden;
         this.firstTokens = new int[model.config().streams().size()];
+        this.layerStacks = model.config().layerStacks();
     }
 
     /**
@@ -137,8 +141,7 @@ final class GoldenReplay {
         model.fuse(workspace, layer -> {
             GoldenOutput expected = golden.layers().get(layer);
             if (expected != null) {
-                Deviation deviation =
-                        compareTokens(expected, List.of(model.config().stackOf(layer).stream()), workspace);
+                Deviation deviation = compareTokens(expected, List.of(layerStacks.get(layer).stream()), workspace);
                 layers.merge(layer, deviation, Deviation::larger);
                 largest = largest.larger(deviation);
             }

@@ -1,13 +1,14 @@
 package dev.braid.model;
 
+import dev.braid.checkpoint.Interleaving;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
+import dev.braid.checkpoint.NormWeights;
 import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.checkpoint.StackConfig;
-import dev.braid.checkpoint.StackWeights;
 import dev.braid.checkpoint.StoredTensor;
 import dev.braid.checkpoint.StreamConfig;
 import dev.braid.checkpoint.StreamWeights;
@@ -32,7 +33,8 @@ final class Steps {
     private final AttentionBlock.Rotation rotation;
 
     private int attentions;
-    private int layers;
+    /** How many stacks have their steps. */
+    private int stacks;
 
     private Steps(ModelConfig config, ModelWeights weights, WeightPacker packer) {
         this.config = config;
@@ -64,8 +66,8 @@ final class Steps {
                 embed(stream);
             }
         }
-        for (int stack = 0; stack < config.stacks().size(); stack++) {
-            add(config.stacks().get(stack), weights.stacks().get(stack));
+        for (List<StackConfig> together : config.interleavedStacks()) {
+            add(together);
         }
         config.output().forEach(this::fill);
         return List.copyOf(steps);
@@ -104,39 +106,106 @@ final class Steps {
         return Math.toIntExact(table.shape().dimension(0));
     }
 
-    private void add(StackConfig stack, StackWeights stackWeights) {
-        fill(stack.stream());
-        stack.keyStreams().forEach(this::fill);
-        for (LayerWeights layer : stackWeights.layers()) {
-            steps.add(layer(stack, layer));
+    /** Stacks whose layers alternate, or one that runs by itself. */
+    private void add(List<StackConfig> together) {
+        boolean last = stacks + together.size() == config.stacks().size();
+        boolean pools = last && FusionWorkspace.poolsInLastLayer(config);
+        together.forEach(this::fill);
+        for (int layer = 0; layer < together.get(0).layers(); layer++) {
+            boolean poolsHere = pools && layer == together.get(0).layers() - 1;
+            copyBefore(together, poolsHere);
+            for (int i = 0; i < together.size(); i++) {
+                LayerWeights layerWeights =
+                        weights.stacks().get(stacks + i).layers().get(layer);
+                add(layer(together.get(i), layerWeights, poolsHere), together.get(i), poolsHere);
+            }
+            if (together.get(0).interleaving().isBottleneck()) {
+                Step mean = new BottleneckMean(
+                        bottleneck(together.get(0)),
+                        together.stream().map(StackConfig::stream).toList());
+                steps.add(poolsHere ? mean.unlessPooledOnly() : mean);
+            }
         }
-        if (stackWeights.finalNorm() != null) {
-            steps.add(new TokenNorm(
-                    stack.stream(),
-                    packer.norm(stackWeights.finalNorm(), stack.layer().norm())));
+        for (StackConfig stack : together) {
+            finish(stack, weights.stacks().get(stacks++).finalNorm(), pools);
+        }
+    }
+
+    /** Adds a step of a stack; where the last layer pools, only the stack that has the pooled tokens must run. */
+    private void add(Step step, StackConfig stack, boolean pools) {
+        steps.add(pools && !FusionWorkspace.isPooled(stack, config) ? step.unlessPooledOnly() : step);
+    }
+
+    private void fill(StackConfig stack) {
+        if (stack.interleaving().isBottleneck()) {
+            join(stack.stream()); // anew for each stack: the parts are changed meanwhile
+            return;
+        }
+        fill(stack.stream());
+        if (!isCopyOfPartner(stack)) {
+            fill(stack.memory());
+        }
+    }
+
+    /** Whether a stack's memory is a copy of the stream of the stack before it, which is made before each layer. */
+    private static boolean isCopyOfPartner(StackConfig stack) {
+        return stack.interleaving().exchange() == Interleaving.Exchange.CO_ATTENTION
+                && stack.interleaving().index() == 1;
+    }
+
+    private void copyBefore(List<StackConfig> together, boolean pools) {
+        StackConfig second = together.get(together.size() - 1);
+        if (isCopyOfPartner(second)) {
+            add(joined(second.memory()), second, pools);
+        }
+    }
+
+    private int bottleneck(StackConfig stack) {
+        return config.streams().get(stack.stream()).joined().get(1);
+    }
+
+    /** After the last layer. */
+    private void finish(StackConfig stack, NormWeights finalNorm, boolean pools) {
+        int stream = config.changedStream(stack);
+        if (stack.interleaving().isBottleneck()) {
+            add(new TakenTokens(stream, stack.stream()), stack, pools);
+            mixed.add(stream);
+        }
+        if (finalNorm != null) {
+            Step norm =
+                    new TokenNorm(stream, packer.norm(finalNorm, stack.layer().norm()));
+            add(norm, stack, pools);
         }
     }
 
     /** A joined stream is filled before the first stack that reads it. */
     private void fill(int stream) {
         if (filled.add(stream)) {
-            List<Integer> parts = config.streams().get(stream).joined();
-            parts.forEach(this::fill);
-            steps.add(new JoinedTokens(stream, parts));
-            if (parts.stream().anyMatch(mixed::contains)) {
-                mixed.add(stream);
-            }
+            join(stream);
         }
     }
 
-    private TransformerLayer layer(StackConfig stack, LayerWeights layer) {
+    private void join(int stream) {
+        config.streams().get(stream).joined().forEach(this::fill);
+        steps.add(joined(stream));
+    }
+
+    private JoinedTokens joined(int stream) {
+        List<Integer> parts = config.streams().get(stream).joined();
+        if (parts.stream().anyMatch(mixed::contains)) {
+            mixed.add(stream);
+        }
+        return new JoinedTokens(stream, parts);
+    }
+
+    /** @param pools whether the last layer may compute the pooled tokens alone */
+    private TransformerLayer layer(StackConfig stack, LayerWeights layer, boolean pools) {
         LayerConfig layerConfig = stack.layer();
-        layers++;
-        boolean mayPoolOnly = layers == config.layers() && FusionWorkspace.poolsInLastLayer(config);
+        boolean isPooled = pools && FusionWorkspace.isPooled(stack, config);
         List<AttentionBlock> blocks = new ArrayList<>();
         for (int keys : stack.keyStreams()) {
             AttentionBlock.Place place =
-                    new AttentionBlock.Place(attentions++, stack.stream(), keys, !mixed.contains(keys), mayPoolOnly);
+                    new AttentionBlock.Place(attentions++, stack.stream(), keys, !mixed.contains(keys), isPooled);
             blocks.add(
                     AttentionBlock.load(place, layer.attentions().get(blocks.size()), layerConfig, rotation, packer));
             mixed.add(stack.stream());
@@ -144,7 +213,8 @@ final class Steps {
         return new TransformerLayer(
                 stack.stream(),
                 blocks,
-                layer.feedForward() == null ? null : FeedForward.load(layer.feedForward(), layerConfig, packer));
+                layer.feedForward() == null ? null : FeedForward.load(layer.feedForward(), layerConfig, packer),
+                isPooled);
     }
 
     private AttentionBlock.Rotation rotation() {

@@ -108,7 +108,12 @@ final class TokenStream {
 
     /** Moves token {@code pooled(r)} of each row r to hidden token r, in place and front to back: its index is r or later. */
     void keep(IntUnaryOperator pooled, Kernels kernels) {
-        kernels.copyRows(hidden, row -> row, hidden, pooled, packed.rows());
+        keep(hidden, pooled, kernels);
+    }
+
+    /** As above, from the hidden tokens of a stream that begins with this one's. */
+    void keep(Matrix from, IntUnaryOperator pooled, Kernels kernels) {
+        kernels.copyRows(hidden, row -> row, from, pooled, packed.rows());
         kept = true;
     }
 }

@@ -2,23 +2,27 @@ package dev.braid.model;
 
 import dev.braid.kernel.Matrix;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
- * One layer, in place on the tokens of a stream: self-attention, cross-attention or one after the other, then the feed-forward
+ * One layer, in place on the tokens of a stream: self-attention, cross-attention or both in either order, then the feed-forward
  * if there is one. Each adds to its residual; LayerNorm follows (post-norm, as in Vaswani et al. 2017, arXiv 1706.03762, section
  * 3.1) or precedes it (pre-norm, as in Xiong et al. 2020, arXiv 2002.04745, figure 1b).
  *
  * @param stream index of the stream that it changes
  * @param feedForward or null
+ * @param isPooled whether the pooling reads one token of its output and nothing else does: pooled vectors then need its last
+ *     self-attention, and what follows it, for that token alone
  */
-record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward feedForward) implements Step {
+record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward feedForward, boolean isPooled)
+        implements Step {
 
     @Override
     public void forward(FusionWorkspace workspace, boolean pooledOnly) {
         TokenStream tokens = workspace.stream(stream);
         for (int i = 0; i < attentions.size(); i++) {
             AttentionBlock attention = attentions.get(i);
-            attention.attend(workspace, pooledOnly && !tokens.isKept());
+            attention.attend(workspace, pooledOnly && keepsPooled(i) && !tokens.isKept());
             boolean last = i == attentions.size() - 1;
             for (Block block : tokens.blocks()) {
                 Matrix hidden = tokens.hidden(block);
@@ -32,18 +36,28 @@ record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward
         }
     }
 
+    /** Whether an attention is asked for pooled tokens alone where nothing else is read: the keys of a later one need all. */
+    private boolean keepsPooled(int attention) {
+        return isPooled && attentions.stream().skip(attention + 1L).noneMatch(AttentionBlock::isSelfAttention);
+    }
+
+    @Override
+    public boolean isLayer() {
+        return true;
+    }
+
     @Override
     public long multiplyAdds(Stage stage, FusionWorkspace workspace, boolean pooledOnly) {
         return switch (stage) {
             case ATTENTION ->
-                attentions.stream()
-                        .mapToLong(attention -> attention.multiplyAdds(workspace, pooledOnly))
+                IntStream.range(0, attentions.size())
+                        .mapToLong(i -> attentions.get(i).multiplyAdds(workspace, pooledOnly && keepsPooled(i)))
                         .sum();
             case FEED_FORWARD ->
                 feedForward == null
                         ? 0
                         : feedForward.multiplyAdds(
-                                pooledOnly
+                                pooledOnly && isPooled
                                         ? workspace.batch().rows()
                                         : workspace.stream(stream).packed().tokens());
             default -> 0;

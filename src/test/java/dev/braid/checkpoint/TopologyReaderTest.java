@@ -53,7 +53,7 @@ class TopologyReaderTest {
                         1,
                         2,
                         new WrittenLayer(2, null, null, Activation.GELU, null, null, null),
-                        "decoder"));
+                        new WrittenStack.Prefix("stacks[0].prefix", "decoder")));
         assertThat(topology.output()).containsExactly(2);
     }
 
@@ -78,9 +78,9 @@ class TopologyReaderTest {
                 "\"join\": [\"text\", \"image\"] | \"modalities\": [] | 'streams[2].modalities'",
                 "\"learned_tokens\": 3, | \"learned_tokens\": 3, \"hidden_size\": 7, | 'image' of 7",
                 "\"tensor\": \"image_tokens\" | \"hidden_size\": 8 | Cannot read 'streams[1].tensor'",
-                "\"kind\": \"decoder\" | \"kind\": \"mixer\" | one of encoder, decoder, cross_attention, got 'mixer'",
+                "\"kind\": \"decoder\" | \"kind\": \"mixer\" | one of encoder, decoder, cross_attention, cross_first, bottleneck, co_attention, got 'mixer'",
                 "\"kind\": \"decoder\", | `` | Cannot read 'stacks[0].kind'",
-                "\"kind\": \"decoder\" | \"kind\": \"encoder\" | Cannot read 'stacks[0].memory'",
+                "\"kind\": \"decoder\" | \"kind\": \"encoder\" | Cannot use 'stacks[0].memory'",
                 "\"memory\": \"image\", | `` | Cannot read 'stacks[0].memory'",
                 "\"memory\": \"image\" | \"memory\": \"text\" | another stream than 'stream'",
                 "\"memory\": \"image\" | \"memory\": \"audio\" | a stream ('text', 'image', 'both'), got 'audio'",
@@ -97,6 +97,94 @@ class TopologyReaderTest {
         String json = CONFIG.replace(old, replacement);
         assertThat(json).isNotEqualTo(CONFIG);
         assertThat(problems(json)).anyMatch(found -> found.contains(problem));
+    }
+
+    /** MBT: three layers of each stream, from layer 1 on with a bottleneck. */
+    private static final String BOTTLENECK = """
+            {"model_type": "fusion_encoder",
+             "modalities": [{"name": "visual", "feature_size": 6}, {"name": "audio", "feature_size": 9}],
+             "hidden_size": 8, "num_attention_heads": 2,
+             "streams": [{"name": "image", "modalities": ["visual"]}, {"name": "sound", "modalities": ["audio"]},
+                         {"name": "fusion", "learned_tokens": 3, "tensor": "fusion_tokens"}],
+             "stacks": [{"kind": "bottleneck", "streams": ["image", "sound"], "bottleneck": "fusion",
+                         "prefixes": {"image": "a", "sound": "b"}, "num_hidden_layers": 3, "fusion_layer": 1}],
+             "output": ["image", "sound"]}
+            """;
+
+    @Test
+    void aBottleneckIsReadAsEncodersAndStacksThatAlternate() {
+        List<String> problems = new ArrayList<>();
+        List<WrittenStack> stacks = ConfigReader.read(BOTTLENECK.getBytes(StandardCharsets.UTF_8), problems)
+                .orElseThrow()
+                .topology()
+                .stacks();
+        assertThat(problems).isEmpty();
+        assertThat(stacks).extracting(WrittenStack::stream).containsExactly(0, 1, 0, 1);
+        assertThat(stacks).extracting(WrittenStack::memory).containsExactly(0, 1, 2, 2);
+        assertThat(stacks).extracting(WrittenStack::endLayer).containsExactly(1, 1, 3, 3);
+        assertThat(stacks.get(3).interleaving()).isEqualTo(new Interleaving(Interleaving.Exchange.BOTTLENECK, 2, 1));
+        assertThat(stacks.get(3).prefix()).isEqualTo(new WrittenStack.Prefix("stacks[0].prefixes.sound", "b"));
+    }
+
+    /** Columns: what is replaced, by what, and the problem that this makes. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "\"streams\": [\"image\", \"sound\"], | \"streams\": [\"image\"], | 'stacks[0].streams' in config.json: expected two streams or more",
+                "\"streams\": [\"image\", \"sound\"], | \"streams\": [\"image\", \"music\"], | 'stacks[0].streams'",
+                "\"streams\": [\"image\", \"sound\"], | \"stream\": \"image\", | 'stacks[0].stream' in config.json: expected a known key",
+                "\"bottleneck\": \"fusion\" | \"bottleneck\": \"fusoin\" | 'stacks[0].bottleneck' in config.json: expected a stream",
+                "\"bottleneck\": \"fusion\" | \"bottleneck\": \"image\" | a stream of learned tokens alone, got 'image'",
+                "\"bottleneck\": \"fusion\" | \"botleneck\": \"fusion\" | 'stacks[0].botleneck' in config.json: expected a known key, got 'botleneck'; the nearest is 'bottleneck'",
+                "\"streams\": [\"image\", \"sound\"], | \"streams\": [\"image\", \"fusion\"], | a stream that is no part of 'streams', got 'fusion'",
+                "\"learned_tokens\": 3, | \"learned_tokens\": 3, \"hidden_size\": 6, | streams of hidden size 6 (that of 'fusion'), got 'image' of 8",
+                "\"sound\": \"b\" | \"sund\": \"b\" | 'stacks[0].prefixes.sund' in config.json: expected a known key",
+                "\"sound\": \"b\" | \"sound\": 7 | 'stacks[0].prefixes.sound' in config.json: expected a string, got 7",
+                "\"prefixes\": {\"image\": \"a\", \"sound\": \"b\"}, | `` | Cannot read 'stacks[0].prefixes'",
+                "\"fusion_layer\": 1 | \"fusion_layer\": 3 | from 0 to 2 (num_hidden_layers - 1), got 3",
+                "\"fusion_layer\": 1 | \"fusion_layer\": -1 | Cannot read 'stacks[0].fusion_layer'",
+                "\"fusion_layer\": 1 | \"num_attention_heads\": 3 | a divisor of 8 (hidden_size of the stream), got 3",
+                "\"kind\": \"bottleneck\" | \"kind\": \"co_attention\" | 'stacks[0].bottleneck' in config.json: expected a known key",
+                "\"kind\": \"bottleneck\" | \"kind\": \"co_attention\", \"layer_kind\": \"encoder\" | one of decoder, cross_attention, cross_first, got 'encoder'",
+                "\"output\": [\"image\", \"sound\"] | \"output\": [\"fusion\", \"fusion\"] | Cannot read 'output'",
+            })
+    void aBrokenKeyOfStacksThatAlternateIsNamed(String old, String replacement, String problem) {
+        String json = BOTTLENECK.replace(old, replacement);
+        assertThat(json).isNotEqualTo(BOTTLENECK);
+        assertThat(problems(json)).anyMatch(found -> found.contains(problem));
+    }
+
+    @Test
+    void aStreamReachesTheOutputThroughALaterLayerOfTheOthers() {
+        String image = BOTTLENECK.replace("[\"image\", \"sound\"]}", "[\"image\"]}");
+        assertThat(problems(image)).isEmpty();
+        assertThat(problems(image.replace("\"fusion_layer\": 1", "\"fusion_layer\": 2")))
+                .anyMatch(found -> found.contains("'stacks[0]'")
+                        && found.contains("one on 'sound', whose tokens nothing reads afterwards"));
+        assertThat(problems(BOTTLENECK.replace("[\"image\", \"sound\"]}", "[\"fusion\"]}")))
+                .isEmpty();
+        String coAttention = image.replace("\"bottleneck\": \"fusion\",", "")
+                .replace("\"kind\": \"bottleneck\"", "\"kind\": \"co_attention\"")
+                .replace(", \"fusion_layer\": 1", "")
+                .replaceFirst(",\\s+\\{\"name\": \"fusion\"[^}]*}", "");
+        assertThat(problems(coAttention)).isEmpty();
+        assertThat(problems(coAttention.replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1")))
+                .anyMatch(found -> found.contains("one on 'sound', whose tokens nothing reads afterwards"));
+    }
+
+    @Test
+    void aMissingTensorOfALayerThatAlternatesIsNamed() {
+        ModelDirectory model = ModelDirectory.golden("bottleneck", path);
+        model.tensors()
+                .without("sound_encoder.layers.2.linear1.weight")
+                .without("image_encoder.layers.0.norm1.weight")
+                .random("image_encoder.layers.2.extra", 3);
+        assertThatThrownBy(model::read)
+                .hasMessageContaining("Cannot load tensor 'sound_encoder.layers.2.linear1.weight'")
+                .hasMessageContaining("Cannot load tensor 'image_encoder.layers.0.norm1.weight'")
+                .hasMessageContaining("Cannot place tensor 'image_encoder.layers.2.extra'");
     }
 
     /** Columns: what is replaced in the stacks and the output, by what, and the problem that this makes. */

@@ -175,6 +175,21 @@ class KernelParityTest {
         product.assertHolds(ScalarReference.multiply(a, b));
     }
 
+    @ParameterizedTest(name = "{0} [{1}, {2}]")
+    @MethodSource("normSizes")
+    void scaleEqualsTheReference(KernelLibrary library, int rows, int columns) {
+        double[][] a = normal(rows, columns, 1);
+        Window product = new Window(a);
+        try (Kernels kernels = open(library)) {
+            kernels.scale(product.matrix, 1f / 3);
+        }
+        double[][] factor = new double[rows][columns];
+        for (double[] row : factor) {
+            Arrays.fill(row, 1f / 3);
+        }
+        product.assertHolds(ScalarReference.multiply(a, factor));
+    }
+
     static Stream<Arguments> rotationSizes() {
         int[][] sizes = {{1, 1, 2}, {3, 5, 6}, {81, 8, 32}, {17, 12, 64}};
         return libraries()

@@ -2,6 +2,8 @@ package dev.braid.model;
 
 import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.InterleavedStreams;
+import dev.braid.checkpoint.Interleaving;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -12,8 +14,11 @@ import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * Models of several streams: one of each modality, perhaps with learned tokens or of another size, one of learned tokens alone,
@@ -62,11 +67,64 @@ final class RandomTopology {
             changed = streamsOfHiddenSize();
         }
         List<StackConfig> stacks = new ArrayList<>();
+        InterleavedStreams placed = new InterleavedStreams(streams);
         for (int stack = 0; stack < 1 + random.nextInt(3); stack++) {
-            stacks.add(stack(changed.get(random.nextInt(changed.size()))));
+            stacks(changed).forEach(added -> stacks.add(placed.place(added)));
         }
+        ModelConfig config = new ModelConfig(
+                modalities, placed.streams(), stacks, List.of(0), PositionConfig.NONE, POOLINGS.get(random.nextInt(5)));
         return new ModelConfig(
-                modalities, streams, stacks, output(stacks), PositionConfig.NONE, POOLINGS.get(random.nextInt(5)));
+                modalities, config.streams(), stacks, output(config), config.positions(), config.pooling());
+    }
+
+    /** One that runs by itself, or several whose layers alternate. */
+    private List<StackConfig> stacks(List<Integer> changed) {
+        List<Integer> some = new ArrayList<>(changed);
+        Collections.shuffle(some, random);
+        Interleaving.Exchange exchange = Interleaving.Exchange.values()[random.nextInt(3)];
+        if (exchange == Interleaving.Exchange.BOTTLENECK) {
+            return bottleneck(some);
+        }
+        if (exchange == Interleaving.Exchange.NOTHING || some.size() < 2) {
+            return List.of(stack(some.get(0)));
+        }
+        StackConfig.Kind kind = List.of(StackConfig.Kind.values()).get(1 + random.nextInt(3));
+        int layers = 1 + random.nextInt(3);
+        return IntStream.range(0, 2)
+                .mapToObj(i -> new StackConfig(
+                        kind,
+                        some.get(i),
+                        some.get(1 - i),
+                        layers,
+                        layer(kind),
+                        new Interleaving(Interleaving.Exchange.CO_ATTENTION, 2, i)))
+                .toList();
+    }
+
+    /** Of a stream of learned tokens alone, if there is one, and streams that have none of these. */
+    private List<StackConfig> bottleneck(List<Integer> some) {
+        Optional<Integer> bottleneck = some.stream()
+                .filter(stream -> streams.get(stream).modalities().isEmpty()
+                        && !streams.get(stream).isJoined())
+                .findFirst();
+        if (bottleneck.isEmpty()) {
+            return List.of(stack(some.get(0)));
+        }
+        List<Integer> changed = some.stream()
+                .filter(stream -> !stream.equals(bottleneck.get())
+                        && !streams.get(stream).joined().contains(bottleneck.get()))
+                .limit(1 + random.nextInt(3))
+                .toList();
+        int layers = 1 + random.nextInt(3);
+        return IntStream.range(0, changed.size())
+                .mapToObj(i -> new StackConfig(
+                        StackConfig.Kind.ENCODER,
+                        changed.get(i),
+                        bottleneck.get(),
+                        layers,
+                        layer(StackConfig.Kind.ENCODER),
+                        new Interleaving(Interleaving.Exchange.BOTTLENECK, changed.size(), i)))
+                .toList();
     }
 
     private List<Integer> streamsOfHiddenSize() {
@@ -80,11 +138,15 @@ final class RandomTopology {
     }
 
     private StackConfig stack(int stream) {
-        StackConfig.Kind kind = List.of(StackConfig.Kind.values()).get(random.nextInt(3));
+        StackConfig.Kind kind = List.of(StackConfig.Kind.values()).get(random.nextInt(4));
         int memory =
                 kind.attendsToMemory() ? (stream + 1 + random.nextInt(streams.size() - 1)) % streams.size() : stream;
+        return new StackConfig(kind, stream, memory, 1 + random.nextInt(2), layer(kind));
+    }
+
+    private LayerConfig layer(StackConfig.Kind kind) {
         boolean hasFeedForward = kind != StackConfig.Kind.CROSS_ATTENTION || random.nextBoolean();
-        LayerConfig layer = new LayerConfig(
+        return new LayerConfig(
                 hiddenSize,
                 heads,
                 heads,
@@ -95,13 +157,16 @@ final class RandomTopology {
                 random.nextBoolean() ? NormType.LAYER_NORM : NormType.RMS_NORM,
                 1e-5f,
                 random.nextInt(4) > 0);
-        return new StackConfig(kind, stream, memory, 1 + random.nextInt(2), layer);
     }
 
-    /** Often the stream of the last stack alone, else others, of which none is joined. */
-    private List<Integer> output(List<StackConfig> stacks) {
+    /** Often a stream of the last stacks alone, else others, of which none is joined. */
+    private List<Integer> output(ModelConfig config) {
         List<Integer> some = new ArrayList<>(streamsOfHiddenSize());
         some.removeIf(stream -> streams.get(stream).isJoined() || random.nextInt(3) == 0);
-        return random.nextBoolean() || some.isEmpty() ? List.of(stacks.get(stacks.size() - 1).stream()) : some;
+        List<List<StackConfig>> stacks = config.interleavedStacks();
+        List<StackConfig> last = stacks.get(stacks.size() - 1);
+        return random.nextBoolean() || some.isEmpty()
+                ? List.of(config.changedStream(last.get(random.nextInt(last.size()))))
+                : some;
     }
 }

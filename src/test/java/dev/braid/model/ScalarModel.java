@@ -6,6 +6,7 @@ import dev.braid.checkpoint.AttentionWeights;
 import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.FeedForwardWeights;
+import dev.braid.checkpoint.Interleaving;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.LayerWeights;
 import dev.braid.checkpoint.LinearWeights;
@@ -55,20 +56,57 @@ final class ScalarModel {
                 streams[s] = embed(s);
             }
         }
-        for (int s = 0; s < config.stacks().size(); s++) {
-            StackConfig stack = config.stacks().get(s);
-            StackWeights ofStack = weights.stacks().get(s);
-            for (LayerWeights layer : ofStack.layers()) {
-                streams[stack.stream()] = layer(stack, layer);
+        int first = 0;
+        for (List<StackConfig> together : config.interleavedStacks()) {
+            List<StackWeights> ofStacks = weights.stacks().subList(first, first + together.size());
+            for (int layer = 0; layer < together.get(0).layers(); layer++) {
+                layer(together, ofStacks, layer);
             }
-            if (ofStack.finalNorm() != null) {
-                streams[stack.stream()] = norm(
-                        streams[stack.stream()],
-                        ofStack.finalNorm(),
-                        stack.layer().norm());
+            for (int s = 0; s < together.size(); s++) {
+                NormWeights finalNorm = ofStacks.get(s).finalNorm();
+                int changed = config.changedStream(together.get(s));
+                if (finalNorm != null) {
+                    streams[changed] = norm(
+                            streams[changed], finalNorm, together.get(s).layer().norm());
+                }
             }
+            first += together.size();
         }
         return this;
+    }
+
+    /** One layer of every stack. */
+    private void layer(List<StackConfig> together, List<StackWeights> ofStacks, int layer) {
+        together.forEach(stack -> stream(config.changedStream(stack))); // filled before one of them changes its parts
+        StackConfig last = together.get(together.size() - 1);
+        if (last.interleaving().exchange() == Interleaving.Exchange.CO_ATTENTION) {
+            streams[last.memory()] = stream(together.get(0).stream());
+        }
+        double[][] sum = null;
+        for (int s = 0; s < together.size(); s++) {
+            StackConfig stack = together.get(s);
+            LayerWeights layerWeights = ofStacks.get(s).layers().get(layer);
+            if (!stack.interleaving().isBottleneck()) {
+                streams[stack.stream()] = layer(stack, layerWeights);
+                continue;
+            }
+            int own = config.changedStream(stack);
+            streams[stack.stream()] =
+                    joined(config.streams().get(stack.stream()).joined());
+            double[][] all = layer(stack, layerWeights);
+            int tokens = stream(own).length;
+            streams[own] = Arrays.copyOf(all, tokens);
+            double[][] bottleneck = Arrays.copyOfRange(all, tokens, all.length);
+            sum = sum == null ? bottleneck : ScalarReference.add(sum, bottleneck);
+        }
+        if (sum != null) {
+            for (double[] token : sum) {
+                for (int c = 0; c < token.length; c++) {
+                    token[c] /= together.size();
+                }
+            }
+            streams[config.streams().get(last.stream()).joined().get(1)] = sum;
+        }
     }
 
     /** The fused tokens. */

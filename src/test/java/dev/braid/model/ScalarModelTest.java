@@ -142,9 +142,11 @@ class ScalarModelTest {
                         .toArray();
                 assertClose(alone.pooled(row), wide);
             }
-            List<StackConfig> stacks = model.config().stacks();
-            TokenStream last = alone.stream(stacks.get(stacks.size() - 1).stream());
-            boolean less = alone.pooledOnly() && last.packed().tokens() > rows.size();
+            List<List<StackConfig>> stacks = model.config().interleavedStacks();
+            List<StackConfig> last = stacks.get(stacks.size() - 1);
+            TokenStream stream = alone.stream(last.get(0).stream());
+            boolean less =
+                    alone.pooledOnly() && (last.size() > 1 || stream.packed().tokens() > rows.size());
             assertThat(model.multiplyAdds(alone) < model.multiplyAdds(everyToken))
                     .isEqualTo(less);
         }

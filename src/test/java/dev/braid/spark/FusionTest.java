@@ -82,7 +82,9 @@ class FusionTest {
                 "decoder-masks",
                 "two-streams",
                 "learned-queries",
-                "cross-attention-alone"
+                "cross-attention-alone",
+                "bottleneck",
+                "co-attention"
             })
     void clsPositionsMasksAndStreamsGiveTheNumbersOfPyTorch(String name) {
         GoldenTable golden = GoldenTable.read(name);

@@ -1,0 +1,322 @@
+package dev.braid.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.BiFunction;
+import java.util.stream.Stream;
+
+/**
+ * Reads an object of {@code stacks} of {@code config.json}: layers on one stream, or on several that exchange tokens, which are a
+ * stack for each of them then. Every problem is reported.
+ */
+final class StackReader {
+    private static final List<String> KEYS = List.of(
+            "kind",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "intermediate_size",
+            "hidden_act",
+            "norm_first",
+            "norm_type",
+            "layer_norm_eps");
+
+    private final ConfigObject root;
+    private final ConfigObject stack;
+    private final String path;
+    private final List<StreamConfig> streams;
+
+    /**
+     * A reader of one object.
+     *
+     * @param root the whole config, whose keys hold for the stack too
+     * @param path what stands before the object's keys in messages, with its dot
+     * @param streams of the model
+     */
+    StackReader(ConfigObject root, ConfigObject stack, String path, List<StreamConfig> streams) {
+        this.root = root;
+        this.stack = stack;
+        this.path = path;
+        this.streams = streams;
+    }
+
+    /** The kinds of stacks as {@code config.json} spells them: of one stream, by the kind of their layers, and of several. */
+    private enum Form {
+        ENCODER(StackConfig.Kind.ENCODER, "stream", "prefix"),
+        DECODER(StackConfig.Kind.DECODER, "stream", "memory", "prefix"),
+        CROSS_ATTENTION(StackConfig.Kind.CROSS_ATTENTION, "stream", "memory", "prefix"),
+        CROSS_FIRST(StackConfig.Kind.CROSS_FIRST, "stream", "memory", "prefix"),
+        BOTTLENECK(StackConfig.Kind.ENCODER, "streams", "prefixes", "bottleneck", "fusion_layer"),
+        CO_ATTENTION(null, "streams", "prefixes", "layer_kind");
+
+        /** Of its layers; null where the config says it. */
+        private final StackConfig.Kind layerKind;
+
+        private final List<String> keys;
+
+        Form(StackConfig.Kind layerKind, String... keys) {
+            this.layerKind = layerKind;
+            this.keys = List.of(keys);
+        }
+
+        String configName() {
+            return ofSeveralStreams() ? name().toLowerCase(Locale.ROOT) : layerKind.configName();
+        }
+
+        boolean ofSeveralStreams() {
+            return this == BOTTLENECK || this == CO_ATTENTION;
+        }
+    }
+
+    /** What all layers of the object have. */
+    private record Layers(Integer count, WrittenLayer layer) {}
+
+    /** No stack where the object is broken. */
+    List<WrittenStack> read() {
+        Map<String, Form> forms = ConfigReader.choices(Form.values(), Form::configName);
+        Form form = stack.choice("kind", null, forms);
+        if (form == null && !stack.has("kind")) {
+            stack.bad("kind", "one of " + String.join(", ", forms.keySet()), "no such key");
+        }
+        Stream<String> ofForm =
+                form == null ? Arrays.stream(Form.values()).flatMap(any -> any.keys.stream()) : form.keys.stream();
+        stack.checkKeys(Stream.concat(KEYS.stream(), ofForm).distinct().toList());
+        Layers layers = layers();
+        if (form == null) {
+            return List.of();
+        }
+        return switch (form) {
+            case ENCODER, DECODER, CROSS_ATTENTION, CROSS_FIRST -> ofOneStream(form.layerKind, layers);
+            case BOTTLENECK -> bottleneck(layers);
+            case CO_ATTENTION -> coAttention(layers);
+        };
+    }
+
+    private Layers layers() {
+        Integer count = stack.size("num_hidden_layers");
+        Integer heads = inherited("num_attention_heads", (of, key) -> of.size(key));
+        Activation activation = inherited(
+                "hidden_act",
+                (of, key) -> of.choice(key, null, ConfigReader.choices(Activation.values(), Activation::configName)));
+        NormType normType = inherited(
+                "norm_type",
+                (of, key) -> of.choice(key, null, ConfigReader.choices(NormType.values(), NormType::configName)));
+        Boolean normFirst = inherited("norm_first", (of, key) -> of.flag(key, null));
+        Float eps = inherited("layer_norm_eps", ConfigObject::positive);
+        Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;
+        return new Layers(count, new WrittenLayer(heads, null, intermediateSize, activation, normFirst, normType, eps));
+    }
+
+    /** A key of the stack or, where it has none, of the whole model. */
+    private <T> T inherited(String key, BiFunction<ConfigObject, String, T> read) {
+        return read.apply(stack.has(key) ? stack : root, key);
+    }
+
+    private List<WrittenStack> ofOneStream(StackConfig.Kind kind, Layers layers) {
+        Integer stream = index("stream");
+        Integer memory = kind.attendsToMemory() ? index("memory") : stream;
+        String prefix = stack.text("prefix");
+        if (stream == null || memory == null || prefix == null || !isSound(layers, List.of(stream))) {
+            return List.of();
+        }
+        if (kind.attendsToMemory() && stream.equals(memory)) {
+            stack.bad("memory", "another stream than 'stream'", named(memory));
+        }
+        return List.of(
+                new WrittenStack(path, kind, stream, memory, layers.count(), layers.layer(), prefix("prefix", prefix)));
+    }
+
+    /** Encoders of two or more streams, which have a bottleneck in common from one of their layers on. */
+    private List<WrittenStack> bottleneck(Layers layers) {
+        List<Integer> changed = changed();
+        Integer bottleneck = index("bottleneck");
+        Map<Integer, String> prefixes = prefixes(changed);
+        Integer fusionLayer = fusionLayer(layers);
+        if (bottleneck != null) {
+            checkBottleneck(bottleneck, changed);
+        }
+        if (changed.isEmpty()
+                || bottleneck == null
+                || fusionLayer == null
+                || prefixes.size() < changed.size()
+                || !isSound(layers, changed)) {
+            return List.of();
+        }
+        List<WrittenStack> stacks = new ArrayList<>();
+        if (fusionLayer > 0) {
+            for (int stream : changed) {
+                stacks.add(new WrittenStack(
+                        path,
+                        StackConfig.Kind.ENCODER,
+                        stream,
+                        stream,
+                        layers.count(),
+                        new WrittenStack.Numbers(0, fusionLayer),
+                        layers.layer(),
+                        prefix(stream, prefixes),
+                        Interleaving.NONE));
+            }
+        }
+        for (int i = 0; i < changed.size(); i++) {
+            stacks.add(new WrittenStack(
+                    path,
+                    StackConfig.Kind.ENCODER,
+                    changed.get(i),
+                    bottleneck,
+                    layers.count(),
+                    new WrittenStack.Numbers(fusionLayer, layers.count()),
+                    layers.layer(),
+                    prefix(changed.get(i), prefixes),
+                    new Interleaving(Interleaving.Exchange.BOTTLENECK, changed.size(), i)));
+        }
+        return stacks;
+    }
+
+    /** The number of the first layer with the bottleneck, or null where it is broken. */
+    private Integer fusionLayer(Layers layers) {
+        JsonNode written = stack.value("fusion_layer");
+        if (written == null) {
+            return 0;
+        }
+        int most = layers.count() == null ? Integer.MAX_VALUE : layers.count() - 1;
+        if (!written.canConvertToInt()
+                || !written.isIntegralNumber()
+                || written.intValue() < 0
+                || written.intValue() > most) {
+            stack.bad(
+                    "fusion_layer",
+                    "the number of a layer, from 0 to " + most + " (num_hidden_layers - 1)",
+                    ConfigObject.shown(written));
+            return null;
+        }
+        return written.intValue();
+    }
+
+    private void checkBottleneck(int bottleneck, List<Integer> changed) {
+        StreamConfig config = streams.get(bottleneck);
+        if (config.isJoined() || !config.modalities().isEmpty()) {
+            stack.bad("bottleneck", "a stream of learned tokens alone", named(bottleneck));
+        }
+        for (int stream : changed) {
+            if (TopologyReader.parts(stream, streams).toList().contains(bottleneck)) {
+                stack.bad("bottleneck", "a stream that is no part of 'streams'", named(bottleneck));
+            } else if (streams.get(stream).hiddenSize() != config.hiddenSize()) {
+                stack.bad(
+                        "streams",
+                        "streams of hidden size " + config.hiddenSize() + " (that of " + named(bottleneck) + ")",
+                        named(stream) + " of " + streams.get(stream).hiddenSize());
+            }
+        }
+    }
+
+    /** Two streams that attend to each other. */
+    private List<WrittenStack> coAttention(Layers layers) {
+        List<Integer> changed = changed();
+        Map<Integer, String> prefixes = prefixes(changed);
+        List<StackConfig.Kind> kinds = Arrays.stream(StackConfig.Kind.values())
+                .filter(StackConfig.Kind::attendsToMemory)
+                .toList();
+        StackConfig.Kind kind = stack.choice(
+                "layer_kind",
+                StackConfig.Kind.DECODER,
+                ConfigReader.choices(kinds.toArray(StackConfig.Kind[]::new), StackConfig.Kind::configName));
+        if (changed.isEmpty() || kind == null || prefixes.size() < changed.size() || !isSound(layers, changed)) {
+            return List.of();
+        }
+        if (changed.size() != 2) {
+            stack.bad("streams", "two streams, which attend to each other", Integer.toString(changed.size()));
+            return List.of();
+        }
+        List<WrittenStack> stacks = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            stacks.add(new WrittenStack(
+                    path,
+                    kind,
+                    changed.get(i),
+                    changed.get(1 - i),
+                    layers.count(),
+                    null,
+                    layers.layer(),
+                    prefix(changed.get(i), prefixes),
+                    new Interleaving(Interleaving.Exchange.CO_ATTENTION, 2, i)));
+        }
+        return stacks;
+    }
+
+    /** The streams of {@code streams}; empty, and reported, where they are broken. */
+    private List<Integer> changed() {
+        List<Integer> changed = TopologyReader.indices(stack, "streams", names(), "streams");
+        if (changed != null && changed.size() < 2) {
+            stack.bad("streams", "two streams or more", named(changed.get(0)));
+            return List.of();
+        }
+        return changed == null ? List.of() : changed;
+    }
+
+    /** Where the layers of each stream are; those that are broken are reported, and left out. */
+    private Map<Integer, String> prefixes(List<Integer> changed) {
+        Map<Integer, String> prefixes = new LinkedHashMap<>();
+        if (!stack.has("prefixes")) {
+            stack.bad("prefixes", "an object of a string for each stream", "no such key");
+            return prefixes;
+        }
+        ConfigObject written = stack.object("prefixes");
+        if (!changed.isEmpty()) {
+            written.checkKeys(changed.stream().map(names()::get).toList());
+        }
+        for (int stream : changed) {
+            String prefix = written.text(names().get(stream));
+            if (prefix != null) {
+                prefixes.put(stream, prefix);
+            }
+        }
+        return prefixes;
+    }
+
+    private WrittenStack.Prefix prefix(int stream, Map<Integer, String> prefixes) {
+        return prefix("prefixes." + names().get(stream), prefixes.get(stream));
+    }
+
+    private WrittenStack.Prefix prefix(String key, String value) {
+        return new WrittenStack.Prefix(path + key, value);
+    }
+
+    /** Whether layers can be on these streams; what is wrong was reported, or is. */
+    private boolean isSound(Layers layers, List<Integer> changed) {
+        Integer heads = layers.layer().heads();
+        if (heads == null || layers.count() == null) {
+            return false;
+        }
+        changed.stream()
+                .map(stream -> streams.get(stream).hiddenSize())
+                .filter(size -> size % heads != 0)
+                .distinct()
+                .forEach(size -> stack.bad(
+                        "num_attention_heads",
+                        "a divisor of " + size + " (hidden_size of the stream)",
+                        heads.toString()));
+        return true;
+    }
+
+    private Integer index(String key) {
+        JsonNode name = stack.value(key);
+        int index = name == null || !name.isTextual() ? -1 : names().indexOf(name.textValue());
+        if (index < 0) {
+            stack.bad(key, "a stream (" + TopologyReader.quoted(names()) + ")", ConfigObject.shown(name));
+            return null;
+        }
+        return index;
+    }
+
+    private List<String> names() {
+        return streams.stream().map(StreamConfig::name).toList();
+    }
+
+    private String named(int stream) {
+        return Quote.of(names().get(stream));
+    }
+}

@@ -1,0 +1,22 @@
+package dev.braid.model;
+
+/** A step that no pooled vector depends on: where these alone are read, it is left out. */
+record UnlessPooledOnly(Step step) implements Step {
+
+    @Override
+    public void forward(FusionWorkspace workspace, boolean pooledOnly) {
+        if (!pooledOnly) {
+            step.forward(workspace, false);
+        }
+    }
+
+    @Override
+    public long multiplyAdds(Stage stage, FusionWorkspace workspace, boolean pooledOnly) {
+        return pooledOnly ? 0 : step.multiplyAdds(stage, workspace, false);
+    }
+
+    @Override
+    public boolean isLayer() {
+        return step.isLayer();
+    }
+}

@@ -1,0 +1,79 @@
+"""What a golden case of several streams is, as data. Start at `StreamCase`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from golden_case import Case
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Tokens of a row: `learned` ones, then those of modalities; or those of other streams. `size` 0 is the case's."""
+
+    name: str
+    modalities: tuple[str, ...] = ()
+    learned: int = 0
+    size: int = 0
+    join: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Layers on a stream, or on `streams` that exchange tokens: with a bottleneck, or by attention to each other.
+
+    `intermediate_size` 0 leaves out the feed-forward of cross-attention layers.
+    """
+
+    kind: str
+    stream: str = ""
+    prefix: str = ""
+    memory: str = ""
+    layers: int = 1
+    heads: int = 0
+    intermediate_size: int = 32
+    norm_first: bool = False
+    final_norm: bool = False
+    bias: bool = True
+    streams: tuple[str, ...] = ()
+    bottleneck: str = ""
+    fusion_layer: int = 0
+    layer_kind: str = ""
+
+    def parts(self) -> list[Stack]:
+        """The stack of each stream, under its name and `prefix`; this one where it has one stream."""
+        if not self.streams:
+            return [self]
+        kind = "encoder" if self.bottleneck else self.layer_kind or "decoder"
+        parts = []
+        for i, stream in enumerate(self.streams):
+            memory = "" if self.bottleneck else self.streams[1 - i]
+            parts.append(replace(self, kind=kind, stream=stream, memory=memory, prefix=f"{stream}_{self.prefix}", streams=()))
+        return parts
+
+
+@dataclass(frozen=True)
+class StreamCase(Case):
+    """A case of `fusion_encoder` with streams."""
+
+    streams: tuple[Stream, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+    output: tuple[str, ...] = ()
+
+    def stream(self, name: str) -> Stream:
+        return next(stream for stream in self.streams if stream.name == name)
+
+    def size(self, name: str) -> int:
+        return self.stream(name).size or self.hidden_size
+
+    def groups(self, name: str) -> list[str]:
+        """The groups of the tokens of a stream, or of several (`a+b`): modalities, and streams for their learned tokens."""
+        if "+" in name:
+            return [group for part in name.split("+") for group in self.groups(part)]
+        stream = self.stream(name)
+        if stream.join:
+            return [group for part in stream.join for group in self.groups(part)]
+        return [stream.name] * (stream.learned > 0) + list(stream.modalities)
+
+    def all_groups(self) -> list[str]:
+        return [group for stream in self.streams if not stream.join for group in self.groups(stream.name)]
