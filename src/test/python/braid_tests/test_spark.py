@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import braid
@@ -23,21 +22,6 @@ HOME = Path(__file__).resolve().parents[4]
 DEMO = HOME / "src" / "demo"
 MODEL = str(DEMO / "model")
 HALVES = {"visual": "float16", "text": "float16"}
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[SparkSession]:
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.jars", braid.jar_path())
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "localhost")
-        .config("spark.sql.shuffle.partitions", 2)
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
 
 
 @pytest.fixture(scope="module")
@@ -190,12 +174,13 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_a_session_without_the_jar_says_how_to_start_one(tmp_path: Path) -> None:
+def test_a_session_without_the_jar_says_how_to_start_one(spark: SparkSession, tmp_path: Path) -> None:
     code = "import braid; print(braid.inspect('m'))"
     assert "expected a Spark session in this process, got none" in run_python(code).stderr
-    start = "from pyspark.sql import SparkSession; SparkSession.builder.master('local[1]').getOrCreate(); "
-    found = run_python(start + "import braid; braid.FusionTransformer(model='m')", SPARK_LOCAL_IP="127.0.0.1")
-    assert "expected '" + braid.jar_path() + "' in the Spark session, got a session without it" in found.stderr
+    # A session without the jar has none of its classes; this one lacks one class.
+    with pytest.raises(braid.BraidError) as failure:
+        braid.session.java("dev.braid.spark.Absent")
+    assert "expected '" + braid.jar_path() + "' in the Spark session, got a session without it" in str(failure.value)
     absent = str(tmp_path / "absent.jar")
     assert f"Cannot find Braid's jar: expected '{absent}'" in run_python("import braid; braid.jar_path()", BRAID_JAR=absent).stderr
 

@@ -1,12 +1,13 @@
 """Weights as training tools leave them: read as they are, or after the command of the message, or refused loudly.
 
-The commands of some messages run in a shell as they are. All cases run the script that they have in common, here.
+A shell takes the command of each message apart, and its Python code runs in this process: importing torch takes seconds.
+Braid's commands run in the JVM of the tests' Spark session.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import re
 import subprocess
 import sys
@@ -24,17 +25,12 @@ from torch.optim.swa_utils import AveragedModel
 
 import braid
 
-HOME = Path(__file__).resolve().parents[4]
+pytestmark = pytest.mark.usefixtures("spark")
+
 WEIGHTS = "model.safetensors"
 
 #: Writes some weights of a module into a directory.
 Writer = Callable[[Any, Path], object]
-
-
-def jobs(name: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "BRAID_EMBEDDED": "1"}
-    command = [str(HOME / "jobs" / f"{name}.sh"), "--model", str(directory)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def prepared(directory: Path, write: Writer, module: nn.Module | None = None) -> Path:
@@ -46,37 +42,23 @@ def prepared(directory: Path, write: Writer, module: nn.Module | None = None) ->
     return directory
 
 
-def command(directory: Path) -> str:
-    """The command of the message about a directory that has to be converted."""
-    refusal = jobs("inspect", directory)
-    assert refusal.returncode == 3, refusal
-    found = re.search(r" with (python -c .*)$", refusal.stderr, re.MULTILINE)
-    assert found, refusal.stderr
-    return found.group(1)
+#: Prints the words of a command that a shell has taken apart.
+WORDS = "import json, sys; print(json.dumps(sys.argv[1:]))"
 
 
-def shell(directory: Path) -> subprocess.CompletedProcess[str]:
-    """Runs the command of the message in a shell, with this interpreter as its `python`."""
-    script = f'python() {{ "{sys.executable}" "$@"; }}; {command(directory)}'
-    return subprocess.run(["bash", "-c", script], cwd=directory, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> str:
-    directory = tmp_path_factory.mktemp("one") / "model"
-    prepared(directory, lambda _, path: (path / "pytorch_model.bin").touch())
-    found = re.fullmatch('python -c "(.*)" pytorch_model.bin', command(directory))
-    assert found
-    return found.group(1)
-
-
-def run(script: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs the script on the files that are no export's and no trainer's."""
-    ignored = {"config.json", "golden.safetensors", "pairs.parquet", "optimizer.pt", "rng_state.pth"}
-    files = sorted(path.name for path in directory.iterdir() if path.name not in ignored)
+def run_command(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the command of the message about a directory that has to be converted."""
+    with pytest.raises(braid.BraidError) as refusal:
+        braid.inspect(str(directory))
+    found = re.search(r" with (python -c .*)$", str(refusal.value), re.MULTILINE)
+    assert found, refusal.value
+    shell = f"python() {{ '{sys.executable}' -S -c '{WORDS}' \"$@\"; }}; {found.group(1)}"
+    printed = subprocess.run(["bash", "-c", shell], cwd=directory, capture_output=True, text=True, check=True).stdout
     monkeypatch.chdir(directory)
-    monkeypatch.setattr(sys, "argv", ["-c", *files])
-    exec(script, {})
+    for words in map(json.loads, printed.splitlines()):
+        assert words[0] == "-c"
+        monkeypatch.setattr(sys, "argv", ["-c", *words[2:]])
+        exec(words[1], {})
 
 
 def saved(name: str, make: Callable[[dict[str, Tensor]], Any], **options: Any) -> Writer:
@@ -130,6 +112,10 @@ def with_optimizer(state: dict[str, Tensor]) -> dict[str, Any]:
     return {"model": state, "optim": optimizer}
 
 
+def distributed(make: Callable[[dict[str, Tensor]], dict[str, Any]]) -> Writer:
+    return lambda module, directory: dcp.save(make(module.state_dict()), checkpoint_id=directory, no_dist=True)
+
+
 CONVERTED: dict[str, Writer] = {
     "flat": saved("pytorch_model.bin", lambda state: state),
     "lightning": saved("epoch=3-step=40.ckpt", lightning),
@@ -158,38 +144,20 @@ CONVERTED: dict[str, Writer] = {
     "shards": in_shards("bin", torch.save),
     "safetensors-shards-without-index": in_shards("safetensors", save_file),
     "parts": in_parts,
-}
-
-
-def distributed(make: Callable[[dict[str, Tensor]], dict[str, Any]]) -> Writer:
-    return lambda module, directory: dcp.save(make(module.state_dict()), checkpoint_id=directory, no_dist=True)
-
-
-#: Those whose command is more than the script and the name of one file.
-IN_A_SHELL = {
-    **{name: CONVERTED[name] for name in ("legacy-format", "shards", "safetensors-shards-without-index", "parts")},
     "distributed": distributed(with_optimizer),
     "distributed-flat": distributed(lambda state: state),
 }
 
 
 @pytest.mark.parametrize("name", CONVERTED)
-def test_the_script_converts(name: str, script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_of_the_message_converts(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = prepared(tmp_path / "model", CONVERTED[name])
-    run(script, directory, monkeypatch)
+    run_command(directory, monkeypatch)
     written = {re.sub(r"^(module|_orig_mod)\.", "", name): x for name, x in load_file(directory / WEIGHTS).items()}
     expected = randomised(Seed()).state_dict()
     assert written.keys() == expected.keys()
     assert all(torch.equal(written[name], x) for name, x in expected.items())
-
-
-@pytest.mark.parametrize("name", IN_A_SHELL)
-def test_the_command_of_the_message_converts(name: str, tmp_path: Path) -> None:
-    directory = prepared(tmp_path / "model", IN_A_SHELL[name])
-    conversion = shell(directory)
-    assert conversion.returncode == 0, conversion.stderr
-    verification = jobs("verify", directory)
-    assert verification.returncode == 0, verification.stderr
+    assert "largest error" in braid.verify(str(directory))
 
 
 class Twice(Seed):
@@ -233,24 +201,16 @@ REFUSED: dict[str, tuple[Writer, str]] = {
     ),
     "a-list": (saved("m.pt", lambda state: [state]), "'list' object has no attribute"),
     "no-checkpoint": (lambda module, directory: (directory / "m.pt").write_bytes(b"no pickle"), "load"),
+    "half-a-distributed-checkpoint": (lambda module, directory: (directory / "__0_0.distcp").touch(), "metadata"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_converted_fails_loudly(
-    name: str, script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_converted_fails_loudly(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, message = REFUSED[name]
     directory = prepared(tmp_path / "model", write)
-    with pytest.raises((SystemExit, Exception), match=message):
-        run(script, directory, monkeypatch)
-    assert not (directory / WEIGHTS).exists()
-
-
-def test_half_a_distributed_checkpoint_fails_loudly(tmp_path: Path) -> None:
-    directory = prepared(tmp_path / "model", lambda _, path: (path / "__0_0.distcp").touch())
-    conversion = shell(directory)
-    assert conversion.returncode != 0 and "Error" in conversion.stderr
+    with pytest.raises(BaseException, match=message):  # SystemExit, and what torch.distributed raises
+        run_command(directory, monkeypatch)
     assert not (directory / WEIGHTS).exists()
 
 
@@ -305,8 +265,7 @@ READ: dict[str, tuple[Callable[[], nn.Module], Writer, list[str]]] = {
 def test_what_training_leaves_is_read(name: str, tmp_path: Path) -> None:
     build, write, lines = READ[name]
     directory = prepared(tmp_path / "model", write, randomised(build()))
-    inspection = jobs("inspect", directory)
-    assert inspection.returncode == 0, inspection.stderr
+    report = braid.inspect(str(directory))
     for line in lines:
-        assert re.search(line, inspection.stdout), inspection.stdout
-    assert jobs("verify", directory).returncode == 0
+        assert re.search(line, report), report
+    assert "largest error" in braid.verify(str(directory))
