@@ -18,6 +18,7 @@ from braid.errors import ExportError, quoted
 from braid.golden import TOLERANCE, Row, RowOutput, error
 from braid.reference import Reference
 from braid.returned import pooling
+from braid.settings import settled
 from braid.stacks import find_stack, norm_of
 from braid.trace import Call, Trace, plain_run, trace_rows
 from braid.wrappers import Parts, parts_of, path_of, unwrapped
@@ -32,13 +33,13 @@ class Named:
 
     call: Call | None = None
     encoder: nn.Module | None = None
-    final_layer_norm: nn.LayerNorm | None = None
+    final_layer_norm: nn.Module | None = None
     heads: int | None = None
     projections: Mapping[str, nn.Linear | None] | None = None
     cls_token: Tensor | None = None
     modality_embeddings: Table | None = None
     position_embeddings: Table | Mapping[str, Table] | None = None
-    embedding_layer_norm: nn.LayerNorm | None = None
+    embedding_layer_norm: nn.Module | None = None
     pooler: nn.Linear | None = None
     pooling: str | None = None
 
@@ -66,6 +67,7 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
         norm_path = norm_of(stack.layers[-1], parts) if norm is None else path_of(parts, norm, "final_layer_norm")
         encoder = read_encoder(parts, stack.path, stack.layers, norm_path, named.heads)
         traces = trace_rows(running, encoder, rows, named.call)
+        encoder = settled(parts, encoder, traces, named.heads)
         config, tensors = embedding(parts, encoder, rows, traces, named)
         shares = prove(subject, encoder, Reference(config, tensors), rows, traces)
         pooled = named.pooling, named.pooler is not None
@@ -83,10 +85,11 @@ def embedding(
     extra_config, extra_tensors = extras(subject, encoder, list(rows[0]), named)
     candidates = projections(parts, encoder, rows[0], traces, named)
     best: tuple[float, Reference] | None = None
-    for order in itertools.permutations(rows[0]):
+    positions = position_kinds(subject, encoder, rows, named)
+    for (kind, tables), order in itertools.product(positions, itertools.permutations(rows[0])):
         for choice in itertools.product(*(candidates[name] for name in order)):
             prefixes = {name: path for name, path in zip(order, choice) if path is not None}
-            tensors = {**encoder.tensors, **extra_tensors}
+            tensors = {**encoder.tensors, **extra_tensors, **tables}
             for name, path in prefixes.items():
                 tensors.update(linear_tensors(f"the projection of '{name}'", parts[path], path))
             if encoder.path:
@@ -96,6 +99,7 @@ def embedding(
                 "modalities": [{"name": name, "feature_size": rows[0][name].shape[1]} for name in order],
                 **encoder.config,
                 **extra_config,
+                "position_embeddings": kind,
                 "pooling": "none",
                 "tensor_prefixes": prefixes,
             }
@@ -103,7 +107,7 @@ def embedding(
             apart = max(error(reference.embed(row), t.entering) for row, t in zip(rows, traces))
             if apart <= TOLERANCE:
                 return config, tensors
-            if best is None or apart < best[0]:
+            if kind == positions[0][0] and (best is None or apart < best[0]):
                 best = apart, reference
     assert best is not None
     refuse_embedding(subject, encoder, best[1], rows, [t.entering for t in traces])
@@ -141,42 +145,58 @@ def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tu
     tensors: dict[str, Tensor] = {}
     hidden = encoder.config["hidden_size"]
 
-    def table(argument: str, value: Table) -> Tensor:
-        weight = (value.weight if isinstance(value, nn.Embedding) else value).detach()
-        if weight.numel() == 0 or weight.shape[-1] != hidden:
-            raise ExportError(subject, f"rows of {hidden} numbers ({argument}=)", str(list(weight.shape)))
-        return weight.reshape(-1, hidden)
-
     if named.cls_token is not None:
-        tensors["cls_token"] = table("cls_token", named.cls_token).reshape(1, 1, -1)
+        tensors["cls_token"] = table(subject, hidden, "cls_token", named.cls_token).reshape(1, 1, -1)
     if named.modality_embeddings is not None:
-        weight = table("modality_embeddings", named.modality_embeddings)
+        weight = table(subject, hidden, "modality_embeddings", named.modality_embeddings)
         if len(weight) < len(names):
             raise ExportError(subject, f"{len(names)} rows (modality_embeddings=)", str(len(weight)))
         tensors["modality_embeddings.weight"] = weight[: len(names)]
-    if named.position_embeddings is not None:
-        positions = named.position_embeddings
-        by_name: dict[str, Table]
-        if isinstance(positions, (nn.Embedding, Tensor)):
-            by_name = dict.fromkeys(names, positions)
-        else:  # a mapping, or nn.ModuleDict and nn.ParameterDict, which are none
-            by_name = dict(positions.items())
-        if set(by_name) != set(names):
-            raise ExportError(subject, f"a table for each of {quoted(names)} (position_embeddings=)", quoted(by_name))
-        for name, value in by_name.items():
-            tensors[f"position_embeddings.{name}.weight"] = table("position_embeddings", value)
     if named.embedding_layer_norm is not None:
-        eps, norm = encoder.config["layer_norm_eps"], named.embedding_layer_norm
-        tensors.update(norm_tensors("the embedding_layer_norm", norm, eps, "embedding_layer_norm"))
+        norm = named.embedding_layer_norm
+        tensors.update(norm_tensors("the embedding_layer_norm", norm, encoder.config, "embedding_layer_norm"))
     if named.pooler is not None:
         tensors.update(linear_tensors("the pooler", named.pooler, "pooler.dense"))
     config = {
         "cls_token": named.cls_token is not None,
         "modality_embeddings": named.modality_embeddings is not None,
-        "position_embeddings": named.position_embeddings is not None,
         "embedding_layer_norm": named.embedding_layer_norm is not None,
     }
     return config, tensors
+
+
+def table(subject: str, hidden: int, argument: str, value: Table) -> Tensor:
+    """Learned rows as [rows, D]."""
+    weight = (value.weight if isinstance(value, nn.Embedding) else value).detach()
+    if weight.numel() == 0 or weight.shape[-1] != hidden:
+        raise ExportError(subject, f"rows of {hidden} numbers ({argument}=)", str(list(weight.shape)))
+    return weight.reshape(-1, hidden)
+
+
+def position_kinds(
+    subject: str, encoder: Encoder, rows: list[Row], named: Named
+) -> list[tuple[bool | str, dict[str, Tensor]]]:
+    """The values of `position_embeddings` to try, with their tensors: those of a named table, else none and sinusoids."""
+    names, hidden, positions = list(rows[0]), encoder.config["hidden_size"], named.position_embeddings
+    row_differs = len(names) > 1 or named.cls_token is not None
+    if positions is None:
+        sinusoids = ["sinusoidal", "sinusoidal_concatenated"] if row_differs else ["sinusoidal"]
+        return [(False, {}), *((kind, {}) for kind in sinusoids if hidden % 2 == 0)]
+    by_name: dict[str, Table]
+    if isinstance(positions, (nn.Embedding, Tensor)):
+        by_name = dict.fromkeys(names, positions)
+    else:  # a mapping, or nn.ModuleDict and nn.ParameterDict, which are none
+        by_name = dict(positions.items())
+    if set(by_name) != set(names):
+        raise ExportError(subject, f"a table for each of {quoted(names)} (position_embeddings=)", quoted(by_name))
+    tables = {name: table(subject, hidden, "position_embeddings", value) for name, value in by_name.items()}
+    kinds: list[tuple[bool | str, dict[str, Tensor]]] = [
+        (True, {f"position_embeddings.{name}.weight": weight for name, weight in tables.items()})
+    ]
+    longest = max(sum(map(len, row.values())) for row in rows) + (named.cls_token is not None)
+    if isinstance(positions, (nn.Embedding, Tensor)) and row_differs and len(tables[names[0]]) >= longest:
+        kinds.append(("concatenated", {"position_embeddings.weight": tables[names[0]]}))
+    return kinds
 
 
 def refuse_embedding(

@@ -1,18 +1,21 @@
 """Reads the architecture and tensors of a module's encoder. Start at `read_encoder`.
 
-Two kinds of layer are known: `torch.nn.TransformerEncoderLayer`, and a layer written from scratch with
-`self_attention.{query,key,value}_proj`, `feed_forward_network`, `norm1` and `norm2`.
+Three kinds of layer are known: `torch.nn.TransformerEncoderLayer`, a layer written from scratch with
+`self_attention.{query,key,value}_proj`, `feed_forward_network`, `norm1` and `norm2`, and what `braid.blocks` reads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
 
+from braid.blocks import is_block, readings
 from braid.errors import ExportError, quoted
+from braid.norms import read_norm
 from braid.reference import ACTIVATIONS, joined
 from braid.wrappers import Parts
 
@@ -23,6 +26,10 @@ Layer = tuple[dict[str, Any], dict[str, Tensor]]
 _ATTENTION = ("self_attention", "self_attntion")
 _PROJECTIONS = {"query_proj": ("query_proj",), "key_proj": ("key_proj", "ke_proj"), "value_proj": ("value_proj",)}
 _HEADS = ("heads", "num_heads", "n_heads", "nhead", "num_attention_heads")
+
+#: Names of the base of rotations, and the values that are tried where a module tells none.
+_THETAS = ("rope_theta", "theta", "base", "rotary_base")
+_USUAL_THETAS = (10_000.0, 500_000.0, 1_000_000.0)
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,13 @@ class Encoder:
 
 
 def read_encoder(
-    parts: Parts, path: str, layers: list[str], norm_path: str | None, heads: int | None
+    parts: Parts, path: str, layers: list[str], norm_path: str | None, heads: int | None, reading: int = 0
 ) -> Encoder:
-    """The architecture and the tensors of layers that follow one another, named below `path`."""
-    described = [describe_layer(f"layer '{layer}'", parts[layer], heads) for layer in layers]
+    """The architecture and the tensors of layers that follow one another, named below `path`.
+
+    `reading` says which of all layers that a block could be it is.
+    """
+    described = [layer_readings(parts, layer, heads)[reading] for layer in layers]
     config, tensors = dict(described[0][0]), {}
     for i, (facts, part_tensors) in enumerate(described):
         if facts != config:
@@ -51,7 +61,7 @@ def read_encoder(
         for name, tensor in part_tensors.items():
             tensors[joined(path, f"layers.{i}.{name}")] = tensor
     if norm_path is not None:
-        tensors.update(norm_tensors(f"'{norm_path}'", parts[norm_path], config["layer_norm_eps"], joined(path, "norm")))
+        tensors.update(norm_tensors(f"'{norm_path}'", parts[norm_path], config, joined(path, "norm")))
     config = {
         "hidden_size": config.pop("hidden_size"),
         "num_hidden_layers": len(layers),
@@ -62,14 +72,16 @@ def read_encoder(
 
 
 def is_layer(part: nn.Module) -> bool:
-    return isinstance(part, nn.TransformerEncoderLayer) or (
-        any(hasattr(part, name) for name in _ATTENTION) and hasattr(part, "feed_forward_network")
-    )
+    return isinstance(part, nn.TransformerEncoderLayer) or is_own_layer(part) or is_block(part)
+
+
+def is_own_layer(part: nn.Module) -> bool:
+    return any(hasattr(part, name) for name in _ATTENTION) and hasattr(part, "feed_forward_network")
 
 
 def batch_first(layer: nn.Module) -> bool:
     """Whether a layer reads [rows, tokens, hidden size]."""
-    return not isinstance(layer, nn.TransformerEncoderLayer) or bool(layer.self_attn.batch_first)
+    return all(part.batch_first for part in layer.modules() if isinstance(part, nn.MultiheadAttention))
 
 
 def hint_for(parts: Parts) -> str:
@@ -77,6 +89,26 @@ def hint_for(parts: Parts) -> str:
         if path and getattr(getattr(part, "config", None), "model_type", None) in ("flava", "visual_bert", "vilt"):
             return f"pass the Hugging Face model itself, module.{path}"
     return "such layers, self_attention.query_proj with feed_forward_network, and Hugging Face models are understood"
+
+
+def layer_readings(parts: Parts, path: str, heads: int | None) -> list[Layer]:
+    """The architecture of one layer and its tensors by canonical name: of a block all that it could be."""
+    subject, layer = f"layer '{path}'", parts[path]
+    if isinstance(layer, nn.TransformerEncoderLayer) or is_own_layer(layer):
+        return [describe_layer(subject, layer, heads)]
+    return list(readings(subject, layer, heads, thetas_of(parts)))
+
+
+def thetas_of(parts: Parts) -> list[float]:
+    """The bases of rotations that the parts of a module tell, and usual ones."""
+    told: list[float] = []
+    for part in parts.values():
+        config = getattr(part, "config", None)
+        parameters = getattr(config, "rope_parameters", None) or {}
+        values = [getattr(holder, name, None) for holder in (part, config) for name in _THETAS]
+        values += [parameters.get("rope_theta")] if isinstance(parameters, dict) else []
+        told += [float(value) for value in values if isinstance(value, (int, float)) and value > 1]
+    return list(dict.fromkeys([*told, *_USUAL_THETAS]))
 
 
 def describe_layer(subject: str, layer: nn.Module, heads: int | None) -> Layer:
@@ -88,9 +120,9 @@ def describe_layer(subject: str, layer: nn.Module, heads: int | None) -> Layer:
     for name, linear in linears.items():
         tensors.update(linear_tensors(f"{subject}'s {name}", linear, name))
     eps = getattr(layer.norm1, "eps", None)
-    for name in ("norm1", "norm2"):
-        tensors.update(norm_tensors(f"{subject}'s {name}", getattr(layer, name), eps, name))
     facts["layer_norm_eps"] = eps
+    for name in ("norm1", "norm2"):
+        tensors.update(norm_tensors(f"{subject}'s {name}", getattr(layer, name), facts, name))
     return facts, tensors
 
 
@@ -177,12 +209,15 @@ def linear_tensors(subject: str, linear: Any, name: str) -> dict[str, Tensor]:
     return tensors
 
 
-def norm_tensors(subject: str, norm: Any, eps: float | None, name: str) -> dict[str, Tensor]:
-    if not isinstance(norm, nn.LayerNorm) or norm.weight is None:
-        raise ExportError(subject, "an nn.LayerNorm with a weight", repr(norm))
+def norm_tensors(subject: str, part: Any, config: Mapping[str, Any], name: str) -> dict[str, Tensor]:
+    """The tensors of a norm, which has to be of the layers' kind."""
+    norm = read_norm(subject, part)
+    kind, eps = config.get("norm_type", "layer_norm"), config["layer_norm_eps"]
+    if norm.type != kind:
+        raise ExportError(subject, f"a {kind} as in the layers", norm.type)
     if norm.eps != eps:
         raise ExportError(subject, f"eps {eps} as in the first layer norm", str(norm.eps))
-    tensors = {f"{name}.weight": norm.weight.detach()}
+    tensors = {f"{name}.weight": norm.weight}
     if norm.bias is not None:
-        tensors[f"{name}.bias"] = norm.bias.detach()
+        tensors[f"{name}.bias"] = norm.bias
     return tensors

@@ -28,13 +28,13 @@ def export(
     *,
     call: Call | None = None,
     encoder: nn.Module | None = None,
-    final_layer_norm: nn.LayerNorm | None = None,
+    final_layer_norm: nn.Module | None = None,
     heads: int | None = None,
     projections: Mapping[str, nn.Linear | None] | None = None,
     cls_token: Tensor | None = None,
     modality_embeddings: Table | None = None,
     position_embeddings: Table | Mapping[str, Table] | None = None,
-    embedding_layer_norm: nn.LayerNorm | None = None,
+    embedding_layer_norm: nn.Module | None = None,
     pooler: nn.Linear | None = None,
     pooling: str | None = None,
 ) -> None:
@@ -58,11 +58,12 @@ def export(
         each modality by name or in the sample's order. Tokens that it returns must be the encoder's output, and a
         vector of hidden size those tokens pooled.
     encoder: the stack to export, where there are several.
-    final_layer_norm: the LayerNorm behind layers that stand in no nn.TransformerEncoder.
+    final_layer_norm: the norm after layers that are in no nn.TransformerEncoder and no Llama-like model.
     heads: of layers written from scratch that do not tell.
     projections: the Linear of a modality, or None where its features enter as they are.
     cls_token, modality_embeddings, position_embeddings, embedding_layer_norm: what is added to the projected features;
-        a row per modality in token order, a row per position within a modality (one table for all, or one each).
+        a row per modality in token order, a row per position: one table for the positions in each modality or in the
+        concatenated tokens, or one table per modality. Sinusoids are found.
     pooler: the Linear of tanh(Linear(first token)).
     pooling: `none`, `cls`, `mean`, `max`, `last` or `pooler`, needed where the module returns neither tokens nor a
         vector of hidden size, or a vector that several of them give. A vector tells how it is pooled; with tokens alone

@@ -25,8 +25,26 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def rms_norm(x: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> Tensor:
+    scaled = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
+    return scaled if bias is None else scaled + bias
+
+
+#: What `norm_type` names: norms over the last axis.
+NORMS: dict[str, Callable[[Tensor, Tensor, Tensor | None, float], Tensor]] = {
+    "layer_norm": lambda x, weight, bias, eps: F.layer_norm(x, x.shape[-1:], weight, bias, eps),
+    "rms_norm": rms_norm,
+}
+
+#: The base of the sinusoids' frequencies.
+_SINUSOID_BASE = 10_000.0
+
+
 class Reference:
     """A model as its directory describes it. Start at `run`."""
+
+    #: Whether a token attends to those before it alone: no directory says so, but modules do.
+    causal = False
 
     def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         self.config = config
@@ -34,6 +52,7 @@ class Reference:
         self.prefixes: Mapping[str, str] = config.get("tensor_prefixes", {})
         self.heads: int = config["num_attention_heads"]
         self.activation = ACTIVATIONS[config["hidden_act"]]
+        self.normalise = NORMS[config.get("norm_type", "layer_norm")]
 
     def run(self, row: Row) -> RowOutput:
         """Embeds the features of one row, runs the layers over them and pools."""
@@ -51,20 +70,29 @@ class Reference:
     def embed(self, row: Row) -> Tensor:
         """The tokens [S, D] that enter the first layer: those of each modality in the config's order, CLS before."""
         parts = [self.tensors["cls_token"].reshape(1, -1)] if self.config["cls_token"] else []
+        positions = self.config["position_embeddings"]
         for i, modality in enumerate(self.config["modalities"]):
             name = modality["name"]
             x = self.linear(self.prefixes[name], row[name]) if name in self.prefixes else row[name]
             if self.config["modality_embeddings"]:
                 x = x + self.tensors["modality_embeddings.weight"][i]
-            if self.config["position_embeddings"]:
+            if positions is True:
                 x = x + self.tensors[f"position_embeddings.{name}.weight"][: len(x)]
+            elif positions == "sinusoidal":
+                x = x + sinusoids(*x.shape)
             parts.append(x)
         x = torch.cat(parts)
+        if positions == "concatenated":
+            x = x + self.tensors["position_embeddings.weight"][: len(x)]
+        elif positions == "sinusoidal_concatenated":
+            x = x + sinusoids(*x.shape)
         return self.norm("embedding_layer_norm", x) if self.config["embedding_layer_norm"] else x
 
     def layer(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
         """One encoder layer over the tokens [S, D] of a row: its output and attention weights [heads, S, S]."""
         norm1, norm2 = f"{prefix}.norm1", f"{prefix}.norm2"
+        if self.is_llama(prefix):
+            norm1, norm2 = f"{prefix}.input_layernorm", f"{prefix}.post_attention_layernorm"
         if self.config["norm_first"]:
             attended, weights = self.attention(prefix, self.norm(norm1, x))
             x = x + attended
@@ -73,25 +101,50 @@ class Reference:
         x = self.norm(norm1, x + attended)
         return self.norm(norm2, x + self.feed_forward(prefix, x)), weights
 
+    def is_llama(self, prefix: str) -> bool:
+        """Whether a layer's tensors have the names of Llama's."""
+        return f"{prefix}.mlp.gate_proj.weight" in self.tensors
+
     def attention(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
         """softmax(Q K^T / sqrt(head size)) V per head, then the output projection where there is one; the softmax."""
-        if f"{prefix}.self_attn.in_proj_weight" in self.tensors:
-            own = f"{prefix}.self_attn"
+        own, output = f"{prefix}.self_attn", "out_proj"
+        if f"{own}.in_proj_weight" in self.tensors:
             weight, bias = self.tensors[f"{own}.in_proj_weight"], self.tensors.get(f"{own}.in_proj_bias")
             query, key, value = F.linear(x, weight, bias).chunk(3, dim=-1)
+        elif self.is_llama(prefix):
+            query, key, value = (self.linear(f"{own}.{part}_proj", x) for part in "qkv")
+            output = "o_proj"
         else:
             own = f"{prefix}.self_attention"
             query, key, value = (self.linear(f"{own}.{part}_proj", x) for part in ("query", "key", "value"))
-        query, key, value = (part.reshape(len(x), self.heads, -1).transpose(0, 1) for part in (query, key, value))
-        scores = query @ key.transpose(1, 2) / math.sqrt(query.shape[-1])
+        x, weights = self.attend(query, key, value)
+        return self.linear(f"{own}.{output}", x) if self.config["attention_output_projection"] else x, weights
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention of queries [Q, D] to keys and values [S, D or less]: the heads' outputs side by side; the softmax."""
+        query = query.reshape(len(query), self.heads, -1).transpose(0, 1)
+        size = query.shape[-1]
+        key, value = (part.reshape(len(part), -1, size).transpose(0, 1) for part in (key, value))
+        pairs = self.config.get("rotary_embeddings")
+        if pairs is not None:
+            query, key = (rotated(part, pairs, self.config["rope_theta"]) for part in (query, key))
+        key, value = (part.repeat_interleave(self.heads // len(part), 0) for part in (key, value))
+        scores = query @ key.transpose(1, 2) / math.sqrt(size)
+        if self.causal:
+            scores = scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(1), -math.inf)
         weights = torch.softmax(scores, dim=-1)
-        x = (weights @ value).transpose(0, 1).reshape(len(x), -1)
-        return self.linear(f"{own}.out_proj", x) if self.config["attention_output_projection"] else x, weights
+        return (weights @ value).transpose(0, 1).flatten(1), weights
 
     def feed_forward(self, prefix: str, x: Tensor) -> Tensor:
-        torch_names = f"{prefix}.linear1.weight" in self.tensors
-        first, second = ("linear1", "linear2") if torch_names else ("feed_forward_network.0", "feed_forward_network.2")
-        return self.linear(f"{prefix}.{second}", self.activation(self.linear(f"{prefix}.{first}", x)))
+        first, up, second = "linear1", "linear3", "linear2"
+        if self.is_llama(prefix):
+            first, up, second = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
+        elif f"{prefix}.linear1.weight" not in self.tensors:
+            first, second = "feed_forward_network.0", "feed_forward_network.2"
+        inner = self.activation(self.linear(f"{prefix}.{first}", x))
+        if f"{prefix}.{up}.weight" in self.tensors:
+            inner = inner * self.linear(f"{prefix}.{up}", x)
+        return self.linear(f"{prefix}.{second}", inner)
 
     def pool(self, fused: Tensor) -> Tensor | None:
         pooling = self.config["pooling"]
@@ -106,7 +159,26 @@ class Reference:
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         weight, bias = self.tensors[f"{name}.weight"], self.tensors.get(f"{name}.bias")
-        return F.layer_norm(x, x.shape[-1:], weight, bias, self.config["layer_norm_eps"])
+        return self.normalise(x, weight, bias, self.config["layer_norm_eps"])
+
+
+def sinusoids(tokens: int, hidden: int) -> Tensor:
+    """Sine and cosine of each frequency side by side, [S, D]: Vaswani et al. 2017 (arXiv 1706.03762), section 3.5."""
+    frequencies = torch.exp(torch.arange(0, hidden, 2) * (-math.log(_SINUSOID_BASE) / hidden))
+    angles = torch.arange(tokens).unsqueeze(1) * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :hidden]
+
+
+def rotated(x: Tensor, pairs: str, theta: float) -> Tensor:
+    """Heads [heads, S, size], pairs of numbers rotated by their position: Su et al. 2021 (arXiv 2104.09864), equation 34."""
+    size = x.shape[-1]
+    angles = torch.arange(x.shape[1]).unsqueeze(1) / theta ** (torch.arange(0, size, 2) / size)
+    cos, sin = angles.cos(), angles.sin()
+    if pairs == "half":
+        first, second = x.chunk(2, dim=-1)
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    first, second = x[..., ::2], x[..., 1::2]
+    return torch.stack([first * cos - second * sin, second * cos + first * sin], dim=-1).flatten(2)
 
 
 def joined(prefix: str, name: str) -> str:

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from braid.blocks import is_block
 from braid.encoder import batch_first, hint_for, is_layer
 from braid.errors import ExportError, quoted
 from braid.golden import Row
+from braid.norms import may_be_norm
 from braid.reference import joined
 from braid.trace import Call, callers
 from braid.wrappers import Parts, path_of, within
@@ -64,10 +66,11 @@ def stack_of(path: str, parts: Parts) -> str:
 
 
 def norm_of(layer: str, parts: Parts) -> str | None:
-    """The path of the LayerNorm with which the nn.TransformerEncoder of its last layer ends, or None."""
+    """The path of the norm with which an nn.TransformerEncoder, or the owner of a Llama-like model's layers, ends; or None."""
     owner = stack_of(layer, parts)
-    ends = isinstance(parts[owner], nn.TransformerEncoder) and parts[owner].norm is not None
-    return joined(owner, "norm") if ends else None
+    norm = getattr(parts[owner], "norm", None)
+    ends = isinstance(parts[owner], nn.TransformerEncoder) or (owner != layer and is_block(parts[layer]))
+    return joined(owner, "norm") if ends and isinstance(norm, nn.Module) and may_be_norm(norm) else None
 
 
 def common_path(paths: Iterable[str]) -> str:

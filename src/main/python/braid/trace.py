@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from braid.encoder import Encoder
 from braid.errors import ExportError, quoted
 from braid.golden import Row
+from braid.norms import may_be_norm
 from braid.wrappers import within
 
 #: How a module is run on one row; returns what the module returns.
@@ -111,7 +112,7 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
             continue
         if isinstance(part, nn.Linear):
             reader(path, part)
-        elif isinstance(part, nn.LayerNorm):
+        elif may_be_norm(part):
             norm(path, part)
     try:
         returned = list(tensors_in(call(module, row)))

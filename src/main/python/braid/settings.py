@@ -1,0 +1,69 @@
+"""Finds what the parts of an encoder layer do not tell, by what the layer computes. Start at `settled`."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from torch import Tensor
+
+from braid.encoder import Encoder, Layer, layer_readings, read_encoder
+from braid.errors import ExportError
+from braid.golden import TOLERANCE, error
+from braid.reference import Reference
+from braid.trace import Trace
+from braid.wrappers import Parts
+
+#: The next step where a layer is of another kind than those that are known.
+BY_HAND = "Braid may run it with a config.json that you write: see src/docs/models.md"
+
+#: A reading explains a layer as well as the best one if its error is within so many times that one's.
+_ALIKE = 4.0
+
+#: Errors below this are of float32's rounding.
+_ROUNDING = 1e-6
+
+
+def settled(parts: Parts, encoder: Encoder, traces: list[Trace], heads: int | None) -> Encoder:
+    """The encoder whose first layer computes the module's numbers, of all that its layers could be."""
+    path = encoder.layers[0]
+    longest = max(traces, key=lambda trace: len(trace.entering))
+    reading = settled_reading(layer_readings(parts, path, heads), path, longest.entering, longest.layers[0])
+    return read_encoder(parts, encoder.path, encoder.layers, encoder.final_norm, heads, reading) if reading else encoder
+
+
+def settled_reading(layers: list[Layer], path: str, x: Tensor, y: Tensor) -> int:
+    """Which of all layers that one could be has the output `y` for tokens `x`."""
+    if len(layers) == 1:
+        return 0
+    errors = [apart(layer, x, y) for layer in layers]
+    best = min(errors)
+    if not best <= TOLERANCE:
+        refuse(path, layers, x, y, best)
+    explaining = [i for i, of in enumerate(errors) if of <= max(_ALIKE * best, _ROUNDING)]
+    if len(explaining) > 1:
+        facts = [layers[i][0] for i in explaining]
+        keys = dict.fromkeys(key for of in facts for key in of)
+        open_keys = [key for key in keys if len({str(of.get(key)) for of in facts}) > 1]
+        ways = "; ".join(", ".join(f"{key} {of.get(key, 'none')}" for key in open_keys) for of in facts[:4])
+        expected = "a sample that tells how the layer computes, in one way"
+        raise ExportError(f"'{path}'", expected, f"{len(explaining)} ways ({ways})", "pass rows of several tokens")
+    return explaining[0]
+
+
+def apart(layer: Layer, x: Tensor, y: Tensor, causal: bool = False) -> float:
+    """The error between a layer's output `y` for tokens `x` and what a reading computes."""
+    facts, tensors = layer
+    reference = Reference(facts, {f"layer.{name}": tensor for name, tensor in tensors.items()})
+    reference.causal = causal
+    return error(reference.layer("layer", x)[0], y)
+
+
+def refuse(path: str, layers: list[Layer], x: Tensor, y: Tensor, best: float) -> NoReturn:
+    """Says that no reading computes the layer's numbers, and whether a causal mask is why."""
+    if any(apart(layer, x, y, causal=True) <= TOLERANCE for layer in layers):
+        expected = "every token to attend to every other one"
+        hint = "Braid runs encoders alone: pass a call= that masks nothing, if the model was trained so"
+        raise ExportError(f"'{path}'", expected, "a causal mask", hint)
+    kinds = "pre-norm and post-norm layers, activations, plain and gated feed-forwards, and rotations"
+    expected = f"an output within {TOLERANCE:.0e} of one of {len(layers)} combinations of {kinds}"
+    raise ExportError(f"'{path}'", expected, f"{best:.1e} apart from the nearest one", BY_HAND)
