@@ -35,8 +35,8 @@ _PAIRS = ("half", "interleaved")
 
 
 def is_block(part: nn.Module) -> bool:
-    """Whether a module is built like an encoder layer."""
-    return attention_of(part) is not None
+    """Whether a module is built like an encoder layer and is not torch's."""
+    return not isinstance(part, nn.TransformerEncoderLayer) and attention_of(part) is not None
 
 
 def attention_of(block: nn.Module) -> nn.Module | None:
@@ -76,7 +76,7 @@ def readings(subject: str, block: nn.Module, heads: int | None, thetas: list[flo
         raise ExportError(subject, f"two norms of one kind, {kinds[0]}", kinds[1])
     facts |= {"norm_type": norms[0].type, "layer_norm_eps": norms[0].eps}
     rotations: list[dict[str, Any]] = [{}]
-    if not isinstance(attention, nn.MultiheadAttention):
+    if not isinstance(attention, nn.MultiheadAttention) and facts["hidden_size"] // facts["num_attention_heads"] % 2 == 0:
         pairs = itertools.product(_PAIRS, thetas)
         rotations += [{"rotary_embeddings": pair, "rope_theta": theta} for pair, theta in pairs]
     hidden = facts["hidden_size"]
@@ -136,10 +136,15 @@ def attention_tensors(subject: str, attention: Any, heads: int | None) -> Readin
         raise ExportError(f"{subject}'s attention", f"queries of hidden size {hidden}", f"of {size}")
     if heads is None:
         heads = heads_of(subject, attention, hidden)
+    keys = len(tensors["self_attn.k_proj.weight"])
+    if hidden % heads or keys % (hidden // heads) or keys != len(tensors["self_attn.v_proj.weight"]):
+        expected = f"{heads} heads that divide the hidden size {hidden}, and keys and values for some of them"
+        values = len(tensors["self_attn.v_proj.weight"])
+        raise ExportError(f"{subject}'s attention", expected, f"keys of {keys} and values of {values} numbers")
     facts = {
         "hidden_size": hidden,
         "num_attention_heads": heads,
-        "num_key_value_heads": len(tensors["self_attn.k_proj.weight"]) * heads // hidden,
+        "num_key_value_heads": keys * heads // hidden,
         "attention_output_projection": bool(outputs),
     }
     return facts, tensors

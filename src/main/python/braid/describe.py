@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Union
 import torch
 from torch import Tensor, nn
 
+from braid.dataflow import has_cross_attention
 from braid.encoder import Encoder, linear_tensors, norm_tensors, read_encoder
 from braid.errors import ExportError, quoted
 from braid.golden import TOLERANCE, Row, RowOutput, error
@@ -20,11 +21,16 @@ from braid.reference import Reference
 from braid.returned import pooling
 from braid.settings import settled
 from braid.stacks import find_stack, norm_of
+from braid.streams import describe_streams
 from braid.trace import Call, Trace, plain_run, trace_rows
 from braid.wrappers import Parts, parts_of, path_of, unwrapped
 
 #: Learned rows: an embedding, or a tensor whose last axis has the hidden size.
 Table = Union[nn.Embedding, Tensor]
+
+
+#: What can be named of a module of several streams.
+_OF_STREAMS = {"call", "heads", "pooling", "modality_embeddings", "position_embeddings"}
 
 
 @dataclass(frozen=True)
@@ -59,22 +65,38 @@ class Description:
 def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
     """Finds the parts of the module, runs it on every row, and proves that config and tensors compute the same."""
     parts = parts_of(module)
-    subject = f"'{type(parts['']).__name__}'"
     with plain_run():
         running = unwrapped(module).to("cpu", torch.float32).eval()
-        stack = find_stack(parts, running, rows[0], named.call, named.encoder)
-        norm = named.final_layer_norm
-        norm_path = norm_of(stack.layers[-1], parts) if norm is None else path_of(parts, norm, "final_layer_norm")
-        encoder = read_encoder(parts, stack.path, stack.layers, norm_path, named.heads)
-        traces = trace_rows(running, encoder, rows, named.call)
-        encoder = settled(parts, encoder, traces, named.heads)
-        config, tensors = embedding(parts, encoder, rows, traces, named)
-        shares = prove(subject, encoder, Reference(config, tensors), rows, traces)
-        pooled = named.pooling, named.pooler is not None
-        config["pooling"] = pooling(subject, encoder, Reference(config, tensors), traces, *pooled)
-        pool = Reference(config, tensors).pool
-        outputs = [RowOutput(t.layers, t.fused, pool(t.fused), of_row) for t, of_row in zip(traces, shares)]
-        return Description(config, tensors, outputs)
+        try:
+            return describe_stream(parts, running, rows, named)
+        except ExportError as of_one_stream:
+            given = {name for name, value in vars(named).items() if value is not None}
+            if given - _OF_STREAMS:
+                raise
+            try:
+                tables = stream_tables(parts, rows, named)
+                ways = named.call, named.heads, named.pooling
+                return Description(*describe_streams(parts, running, rows, tables, *ways))
+            except ExportError as of_several:
+                raise (of_several if has_cross_attention(parts) else of_one_stream) from None
+
+
+def describe_stream(parts: Parts, running: nn.Module, rows: list[Row], named: Named) -> Description:
+    """A module of one stack of layers over the tokens of all modalities."""
+    subject = f"'{type(parts['']).__name__}'"
+    stack = find_stack(parts, running, rows[0], named.call, named.encoder)
+    norm = named.final_layer_norm
+    norm_path = norm_of(stack.layers[-1], parts) if norm is None else path_of(parts, norm, "final_layer_norm")
+    encoder = read_encoder(parts, stack.path, stack.layers, norm_path, named.heads)
+    traces = trace_rows(running, encoder, rows, named.call)
+    encoder = settled(parts, encoder, traces, named.heads)
+    config, tensors = embedding(parts, encoder, rows, traces, named)
+    shares = prove(subject, encoder, Reference(config, tensors), rows, traces)
+    pooled = named.pooling, named.pooler is not None
+    config["pooling"] = pooling(subject, encoder, Reference(config, tensors), traces, *pooled)
+    pool = Reference(config, tensors).pool
+    outputs = [RowOutput(t.layers, t.fused, pool(t.fused), of_row) for t, of_row in zip(traces, shares)]
+    return Description(config, tensors, outputs)
 
 
 def embedding(
@@ -85,7 +107,7 @@ def embedding(
     extra_config, extra_tensors = extras(subject, encoder, list(rows[0]), named)
     candidates = projections(parts, encoder, rows[0], traces, named)
     best: tuple[float, Reference] | None = None
-    positions = position_kinds(subject, encoder, rows, named)
+    positions = position_kinds(subject, encoder.config["hidden_size"], rows, named)
     for (kind, tables), order in itertools.product(positions, itertools.permutations(rows[0])):
         for choice in itertools.product(*(candidates[name] for name in order)):
             prefixes = {name: path for name, path in zip(order, choice) if path is not None}
@@ -148,10 +170,7 @@ def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tu
     if named.cls_token is not None:
         tensors["cls_token"] = table(subject, hidden, "cls_token", named.cls_token).reshape(1, 1, -1)
     if named.modality_embeddings is not None:
-        weight = table(subject, hidden, "modality_embeddings", named.modality_embeddings)
-        if len(weight) < len(names):
-            raise ExportError(subject, f"{len(names)} rows (modality_embeddings=)", str(len(weight)))
-        tensors["modality_embeddings.weight"] = weight[: len(names)]
+        tensors["modality_embeddings.weight"] = modality_rows(subject, hidden, names, named.modality_embeddings)
     if named.embedding_layer_norm is not None:
         norm = named.embedding_layer_norm
         tensors.update(norm_tensors("the embedding_layer_norm", norm, encoder.config, "embedding_layer_norm"))
@@ -173,11 +192,35 @@ def table(subject: str, hidden: int, argument: str, value: Table) -> Tensor:
     return weight.reshape(-1, hidden)
 
 
+def modality_rows(subject: str, hidden: int, names: list[str], value: Table) -> Tensor:
+    """A row per modality."""
+    weight = table(subject, hidden, "modality_embeddings", value)
+    if len(weight) < len(names):
+        raise ExportError(subject, f"{len(names)} rows (modality_embeddings=)", str(len(weight)))
+    return weight[: len(names)]
+
+
+def stream_tables(parts: Parts, rows: list[Row], named: Named) -> dict[str, Tensor]:
+    """The tensors of the tables that are named of a module of several streams, all of one hidden size."""
+    subject, names = f"'{type(parts['']).__name__}'", list(rows[0])
+    kinds, positions = named.modality_embeddings, named.position_embeddings
+    tables: dict[str, Tensor] = {}
+    if kinds is not None:
+        hidden = (kinds.weight if isinstance(kinds, nn.Embedding) else kinds).shape[-1]
+        tables["modality_embeddings.weight"] = modality_rows(subject, hidden, names, kinds)
+    if positions is not None:
+        first = positions if isinstance(positions, (nn.Embedding, Tensor)) else next(iter(positions.values()))
+        hidden = (first.weight if isinstance(first, nn.Embedding) else first).shape[-1]
+        ((_, of_modalities), *_) = position_kinds(subject, hidden, rows, named)
+        tables |= of_modalities
+    return tables
+
+
 def position_kinds(
-    subject: str, encoder: Encoder, rows: list[Row], named: Named
+    subject: str, hidden: int, rows: list[Row], named: Named
 ) -> list[tuple[bool | str, dict[str, Tensor]]]:
     """The values of `position_embeddings` to try, with their tensors: those of a named table, else none and sinusoids."""
-    names, hidden, positions = list(rows[0]), encoder.config["hidden_size"], named.position_embeddings
+    names, positions = list(rows[0]), named.position_embeddings
     row_differs = len(names) > 1 or named.cls_token is not None
     if positions is None:
         sinusoids = ["sinusoidal", "sinusoidal_concatenated"] if row_differs else ["sinusoidal"]

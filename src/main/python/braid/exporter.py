@@ -43,7 +43,8 @@ def export(
     What is no model's stays in a directory that is there.
 
     `module` is a Hugging Face FLAVA, VisualBERT or ViLT model, or any module that projects each modality by a Linear
-    (or not at all), concatenates them and runs one stack of encoder layers over them. A module of one's own is run on
+    (or not at all), concatenates them and runs one stack of encoder layers over them, or runs stacks of encoder, decoder
+    and cross-attention layers over several streams of tokens. A module of one's own is run on
     the sample in float32, without autocast, row by row, unpadded, on a copy on the CPU, in which what torch.compile and
     data-parallel wrappers wrap is in their place; its parts are found by what they read and compute. The directory is
     written only where its description, run by itself, gives the module's numbers.

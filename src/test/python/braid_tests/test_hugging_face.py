@@ -17,6 +17,7 @@ import braid
 from braid.golden import error, read_rows
 
 
+@pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize("name", MODELS)
 def test_export_writes_the_models_own_numbers(name: str, tmp_path: Path) -> None:
     build, make_sample = MODELS[name]
@@ -51,6 +52,7 @@ def test_export_writes_the_models_own_numbers(name: str, tmp_path: Path) -> None
     assert error(torch.cat(fused), golden["fused"]) < 5e-6
     assert error(torch.stack(pooled), golden["pooled"]) < 5e-6
     assert golden["layers.1"].shape == golden["fused"].shape and "layers.2" not in golden
+    assert "largest error" in braid.verify(str(tmp_path), tolerance=2e-5)
 
 
 def test_layers_are_those_before_the_final_norm(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def export(name: str, directory: Path) -> tuple[Any, dict[str, Tensor], dict[str
     return config, load_file(directory / "model.safetensors"), load_file(directory / "golden.safetensors")
 
 
+@pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize("name", MODULES)
 def test_replaying_the_directory_gives_the_golden_numbers(name: str, tmp_path: Path) -> None:
     config, tensors, golden = export(name, tmp_path)
@@ -67,6 +68,7 @@ def test_replaying_the_directory_gives_the_golden_numbers(name: str, tmp_path: P
         assert features.dtype == torch.float32 and lengths.dtype == torch.int64
         for row, x, length in zip(rows, features, lengths):
             assert torch.equal(x[:length], row[modality["name"]]) and not x[length:].any()
+    assert "largest error" in braid.verify(str(tmp_path), tolerance=2e-5)
 
 
 def test_the_golden_numbers_are_those_of_the_module(tmp_path: Path) -> None:

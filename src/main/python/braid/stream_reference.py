@@ -1,0 +1,129 @@
+"""The forward pass of a written model directory of several streams, from its config and tensors alone.
+
+It does what `braid.reference` does for one stream. Start at `StreamReference.run`. Dimension letters: Q query tokens, S
+tokens of the memory, D hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from braid.golden import Row, RowOutput
+from braid.reference import Reference, joined
+
+
+class StackReference(Reference):
+    """The layers of one stack."""
+
+    def run_layer(self, prefix: str, x: Tensor, memory: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """A layer's output for the tokens [Q, D] of its stream, and the weights of each of its attentions."""
+        if self.config["kind"] == "encoder":
+            x, weights = self.layer(prefix, x)
+            return x, [weights]
+        all_weights: list[Tensor] = []
+
+        def to_itself(inner: Tensor) -> Tensor:
+            attended, weights = self.attention(prefix, inner)
+            all_weights.append(weights)
+            return attended
+
+        def to_memory(inner: Tensor) -> Tensor:
+            assert memory is not None
+            attended, weights = self.cross_attention(f"{prefix}.multihead_attn", inner, memory)
+            all_weights.append(weights)
+            return attended
+
+        sublayers = [to_itself, to_memory] if self.config["kind"] == "decoder" else [to_memory]
+        if f"{prefix}.linear1.weight" in self.tensors:
+            sublayers.append(lambda inner: self.feed_forward(prefix, inner))
+        for i, sublayer in enumerate(sublayers):
+            x = self.residual(f"{prefix}.norm{i + 1}", x, sublayer)
+        return x, all_weights
+
+    def residual(self, norm: str, x: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.config["norm_first"]:
+            return x + sublayer(self.norm(norm, x))
+        return self.norm(norm, x + sublayer(x))
+
+    def cross_attention(self, own: str, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """nn.MultiheadAttention of queries [Q, D] to a memory [S, its size]: the output, and the softmax."""
+        if f"{own}.in_proj_weight" in self.tensors:
+            weights = self.tensors[f"{own}.in_proj_weight"].chunk(3)
+        else:
+            weights = tuple(self.tensors[f"{own}.{part}_proj_weight"] for part in "qkv")
+        bias = self.tensors.get(f"{own}.in_proj_bias")
+        biases = (None, None, None) if bias is None else bias.chunk(3)
+        parts = (F.linear(of, weight, b) for of, weight, b in zip((x, memory, memory), weights, biases))
+        attended, softmax = self.attend(*parts)
+        return self.linear(f"{own}.out_proj", attended), softmax
+
+
+class StreamReference(Reference):
+    """A model with `streams`, `stacks` and `output`."""
+
+    def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        super().__init__(config, tensors)
+        self.streams: dict[str, Mapping[str, Any]] = {stream["name"]: stream for stream in config["streams"]}
+        self.stacks = [StackReference({**config, **stack}, tensors) for stack in config["stacks"]]
+
+    def run(self, row: Row) -> RowOutput:
+        """Embeds the streams of one row, runs the stacks in their order, and pools the output streams."""
+        tokens = {name: self.embed_stream(stream, row) for name, stream in self.streams.items() if "join" not in stream}
+        layers: list[Tensor] = []
+        shares: list[Tensor] = []
+        for stack in self.stacks:
+            stream, memory = stack.config["stream"], stack.config.get("memory", stack.config["stream"])
+            x, read = self.filled(stream, tokens), self.filled(memory, tokens)
+            keys = [stream, memory] if stack.config["kind"] == "decoder" else [memory]
+            for i in range(stack.config["num_hidden_layers"]):
+                x, weights = stack.run_layer(joined(stack.config["prefix"], f"layers.{i}"), x, read)
+                layers.append(x)
+                shares += [self.shares(of, key, row) for of, key in zip(weights, keys)]
+            if joined(stack.config["prefix"], "norm.weight") in self.tensors:
+                x = stack.norm(joined(stack.config["prefix"], "norm"), x)
+            tokens[stream] = x
+        fused = torch.cat([self.filled(name, tokens) for name in self.config["output"]])
+        return RowOutput(layers, fused, self.pool(fused), torch.stack(shares))
+
+    def filled(self, stream: str, tokens: dict[str, Tensor]) -> Tensor:
+        """The tokens of a stream; of a joined one that is read for the first time, those of its parts now."""
+        if stream not in tokens:
+            tokens[stream] = torch.cat([self.filled(part, tokens) for part in self.streams[stream]["join"]])
+        return tokens[stream]
+
+    def embed_stream(self, stream: Mapping[str, Any], row: Row) -> Tensor:
+        """The learned tokens of a stream, then those of its modalities."""
+        parts = []
+        if "tensor" in stream:
+            parts.append(self.tensors[stream["tensor"]].reshape(stream["learned_tokens"], -1))
+        names = [modality["name"] for modality in self.config["modalities"]]
+        for name in stream.get("modalities", []):
+            x = self.linear(self.prefixes[name], row[name]) if name in self.prefixes else row[name]
+            if self.config["modality_embeddings"]:
+                x = x + self.tensors["modality_embeddings.weight"][names.index(name)]
+            if self.config["position_embeddings"]:
+                x = x + self.tensors[f"position_embeddings.{name}.weight"][: len(x)]
+            parts.append(x)
+        return torch.cat(parts)
+
+    def groups(self, stream: str) -> list[str]:
+        """The groups of a stream's tokens in their order: its learned tokens, under its own name, and its modalities."""
+        described = self.streams[stream]
+        if "join" in described:
+            return [group for part in described["join"] for group in self.groups(part)]
+        return [stream] * ("tensor" in described) + list(described.get("modalities", []))
+
+    def shares(self, weights: Tensor, stream: str, row: Row) -> Tensor:
+        """The share of attention [groups of the model] that each group of the keys' stream received."""
+        all_groups = [group for name, of in self.streams.items() if "join" not in of for group in self.groups(name)]
+        received = torch.zeros(len(all_groups))
+        groups = self.groups(stream)
+        sizes = [len(row[group]) if group in row else self.streams[group]["learned_tokens"] for group in groups]
+        for group, part in zip(groups, torch.split(weights.mean((0, 1)), sizes)):
+            received[all_groups.index(group)] = part.sum()
+        return received

@@ -1,0 +1,181 @@
+"""Describes a module of several streams as a `fusion_encoder` directory, and proves the description.
+
+Start at `describe_streams`. Dimension letter: D hidden size.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from braid.dataflow import Run, Step, record, same, steps
+from braid.errors import ExportError, quoted
+from braid.golden import POOLINGS, TOLERANCE, Row, RowOutput, error
+from braid.settings import BY_HAND
+from braid.stream_reference import StreamReference
+from braid.topology import Builder, Topology, Value
+from braid.trace import Call, callers
+from braid.wrappers import Parts
+
+#: Config, tensors, and the output of every row.
+Streams = tuple[dict[str, Any], dict[str, Tensor], list[RowOutput]]
+
+
+def describe_streams(
+    parts: Parts, running: nn.Module, rows: list[Row], tables: dict[str, Tensor], call: Call | None,
+    heads: int | None, pooling: str | None,
+) -> Streams:  # fmt: skip
+    """Finds streams and stacks in a run of the row that tells most, and proves them on every row.
+
+    `tables` are the tensors of what is added to the projected features.
+    """
+    subject = f"'{type(parts['']).__name__}'"
+    runs = record_rows(subject, running, rows, call)
+    telling = max(range(len(rows)), key=lambda i: min(map(len, rows[i].values())))
+    row, run = rows[telling], runs[telling]
+    ran = steps(parts, run, heads)
+    builder = Builder(subject, parts, running, row, run, ran, tables)
+    output = output_of(subject, builder, run, pooling)
+    dead = [step.path for step, (_, _, left) in zip(ran, builder.reads) if left.last_read < 0 and left not in output]
+    if dead:
+        expected = "layers that what the module returns depends on"
+        raise ExportError(subject, expected, f"'{dead[0]}', whose tokens nothing reads", f"pass a call= without it; or {BY_HAND}")
+    topology = builder.assemble(output)
+    topology.tensors |= tables
+    if len(topology.streams) < 2:
+        raise ExportError(subject, "several streams", "one", BY_HAND)
+    config = config_of(subject, topology, row, output)
+    for each, of_row in zip(rows, runs):
+        if each is row or min(map(len, each.values())) > 1:  # a row of one token may be read in several ways
+            prove_layers(config, topology.tensors, each, ran if each is row else steps(parts, of_row, heads))
+    return prove_rows(subject, config, topology.tensors, rows, runs, pooling)
+
+
+def record_rows(subject: str, running: nn.Module, rows: list[Row], call: Call | None) -> list[Run]:
+    failure: Exception | None = None
+    for run in callers(call, False):
+        try:
+            return [record(running, row, run) for row in rows]
+        except Exception as raised:  # whatever the module raises is what the caller has to see
+            failure = raised
+    got = f"{type(failure).__name__}: {failure}"
+    raise ExportError(subject, "forward to take a row of the sample", got, "pass call=") from failure
+
+
+def output_of(subject: str, builder: Builder, run: Run, pooling: str | None) -> list[Value]:
+    """The values that the fused tokens are: returned as they are, or pooled, or all that nothing reads."""
+    left = builder.left()
+    flat = [x.reshape(-1, x.shape[-1]) for x in run.returned if x.dim() in (2, 3) and x.is_floating_point()]
+    composed = [values for values in map(builder.composed, flat) if values]
+    # What layers read, such as the states between them, is returned beside what they leave.
+    composed = [values for values in composed if set(values) & set(left)] or composed
+    if composed:
+        return list(dict.fromkeys(value for values in composed for value in values))
+    for count in range(1, len(left) + 1):
+        for values in itertools.combinations(left, count):
+            if len({value.tokens.shape[1] for value in values}) > 1:
+                continue
+            fused = torch.cat([value.tokens for value in values])
+            pooled = [pool(fused) for pool in POOLINGS.values()]
+            if any(same(x, y) for x in vectors(run, fused.shape[1]) for y in pooled):
+                return list(values)
+    if pooling is not None:
+        return left
+    shapes = ", ".join(str(list(x.shape)) for x in run.returned) or "no tensor"
+    expected = "the module to return tokens that its layers leave, or a vector that pools them"
+    hint = f"pass pooling=, one of {quoted([*POOLINGS, 'none'])}, which takes all tokens that no layer reads; or {BY_HAND}"
+    raise ExportError(subject, expected, shapes, hint)
+
+
+def vectors(run: Run, hidden: int) -> list[Tensor]:
+    """The returned vectors of hidden size."""
+    return [x.reshape(hidden).float() for x in run.returned if x.dim() and x.numel() == hidden == x.shape[-1]]
+
+
+def config_of(subject: str, topology: Topology, row: Row, output: list[Value]) -> dict[str, Any]:
+    in_streams = [name for stream in topology.streams for name in stream.get("modalities", [])]
+    unread = [name for name in row if name not in in_streams]
+    if unread:
+        expected = "every modality of the sample to enter a layer"
+        raise ExportError(subject, expected, f"{quoted(unread)}, which does not", "leave it out of the sample")
+    groups = [group for name in topology.output for group in groups_of(topology, name)]
+    sizes = {value.tokens.shape[1] for value in output}
+    if len(set(groups)) < len(groups) or len(sizes) > 1:
+        got = f"{quoted(groups)} of hidden sizes {sorted(sizes)}"
+        raise ExportError(subject, "fused tokens of one hidden size that hold each stream once", got, BY_HAND)
+    for stream in topology.streams:
+        parts = groups_of(topology, stream["name"])
+        if len(set(parts)) < len(parts):
+            expected = f"the joined stream '{stream['name']}' to hold every modality once"
+            raise ExportError(subject, expected, quoted(parts), BY_HAND)
+    return {
+        "model_type": "fusion_encoder",
+        "modalities": [{"name": name, "feature_size": row[name].shape[1]} for name in row],
+        "hidden_size": sizes.pop(),
+        "num_attention_heads": topology.stacks[0]["num_attention_heads"],
+        "hidden_act": next((stack["hidden_act"] for stack in topology.stacks if "hidden_act" in stack), "relu"),
+        **topology.shared,
+        "modality_embeddings": "modality_embeddings.weight" in topology.tensors,
+        "position_embeddings": any(name.startswith("position_embeddings.") for name in topology.tensors),
+        "streams": topology.streams,
+        "stacks": topology.stacks,
+        "output": topology.output,
+        "pooling": "none",
+        "tensor_prefixes": topology.prefixes,
+    }
+
+
+def groups_of(topology: Topology, name: str) -> list[str]:
+    """The modalities and learned tokens in a stream, through its joins."""
+    stream = next(stream for stream in topology.streams if stream["name"] == name)
+    if "join" in stream:
+        return [group for part in stream["join"] for group in groups_of(topology, part)]
+    return [*([name] if "tensor" in stream else []), *stream.get("modalities", [])]
+
+
+def prove_layers(config: dict[str, Any], tensors: dict[str, Tensor], row: Row, ran: list[Step]) -> None:
+    """Compares every layer of the module with the description's."""
+    for step, own in zip(ran, StreamReference(config, tensors).run(row).layers):
+        apart = error(step.layer_output, own)
+        if not apart <= TOLERANCE:
+            expected = f"an output within {TOLERANCE:.0e} of what the parts of a {step.kind} layer compute"
+            hint = f"attention masks and a layer's own operations cannot be described; {BY_HAND}"
+            raise ExportError(f"'{step.path}'", expected, f"{apart:.1e} apart", hint)
+
+
+def prove_rows(
+    subject: str, config: dict[str, Any], tensors: dict[str, Tensor], rows: list[Row], runs: list[Run],
+    named: str | None,
+) -> Streams:  # fmt: skip
+    """Compares what the module returned for every row with the description's, and finds how it pools."""
+    reference = StreamReference(config, tensors)
+    described = [reference.run(row) for row in rows]
+    for i, (run, own) in enumerate(zip(runs, described)):
+        shaped = [x for x in run.returned if x.dim() > 1 and len(own.fused) > 1 and x.numel() == own.fused.numel()]
+        apart = min((error(x.reshape(own.fused.shape).float(), own.fused) for x in shaped), default=0.0)
+        if not apart <= TOLERANCE:
+            expected = "the tokens that the module returns to be those of the description"
+            raise ExportError(subject, expected, f"others, {apart:.1e} apart in row {i}", BY_HAND)
+    returned = [vectors(run, config["hidden_size"]) for run in runs]
+    agreeing = [
+        name
+        for name, pool in POOLINGS.items()
+        if all(any(error(x, pool(own.fused)) <= TOLERANCE for x in of) for of, own in zip(returned, described))
+    ]
+    if named is not None and named != "none" and (named not in POOLINGS or (all(returned) and named not in agreeing)):
+        known = agreeing or list(POOLINGS)
+        raise ExportError(subject, f"one of {quoted([*known, 'none'])} (pooling=)", f"'{named}'")
+    if named is None and len(agreeing) > 1:
+        expected = "the vector that the module returns to tell how it pools the fused tokens"
+        hint = "pass pooling=, or rows of several tokens"
+        raise ExportError(subject, expected, f"one that {quoted(agreeing)} give alike", hint)
+    if named is None and all(returned) and not agreeing:
+        expected = f"the vector that the module returns to pool the fused tokens by one of {quoted(POOLINGS)}"
+        raise ExportError(subject, expected, "another", "pass pooling= and a call= that returns no vector")
+    config["pooling"] = named or (agreeing[0] if agreeing else "mean")
+    pool = StreamReference(config, tensors).pool
+    outputs = [RowOutput(own.layers, own.fused, pool(own.fused), own.attention) for own in described]
+    return config, tensors, outputs

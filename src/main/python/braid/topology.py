@@ -1,0 +1,225 @@
+"""Finds the streams and stacks of a module in the steps of one run. Start at `Builder`.
+
+A value is tokens [S, D] that a layer reads or leaves. Values that no layer made are taken apart into projected modalities,
+learned tokens and other values. A layer changes its stream in place, or a copy of it where its tokens are read again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from braid.dataflow import Run, Step, same
+from braid.encoder import linear_tensors
+from braid.errors import ExportError
+from braid.golden import Row
+from braid.reference import joined
+from braid.settings import BY_HAND
+from braid.wrappers import Parts
+
+#: A piece of tokens: a modality with the path of its Linear or None, a learned tensor's name, or an earlier value.
+Piece = tuple[str, Any]
+
+
+@dataclass(eq=False)
+class Value:
+    """Tokens, what they consist of if no layer made them, and the stream that holds them."""
+
+    tokens: Tensor
+    pieces: list[Piece] = field(default_factory=list)
+    stream: str = ""
+    last_read: int = -1
+
+
+@dataclass
+class Topology:
+    """The keys `streams`, `stacks`, `output` and `tensor_prefixes`, and the tensors."""
+
+    streams: list[dict[str, Any]] = field(default_factory=list)
+    stacks: list[dict[str, Any]] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    prefixes: dict[str, str] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    #: The keys that hold for all stacks.
+    shared: dict[str, Any] = field(default_factory=dict)
+
+
+class Builder:
+    """Turns the steps of one run into a topology. Start at `assemble`."""
+
+    def __init__(
+        self, subject: str, parts: Parts, running: nn.Module, row: Row, run: Run, steps: list[Step],
+        tables: dict[str, Tensor],
+    ) -> None:  # fmt: skip
+        """`tables` are the tensors of modality and position embeddings."""
+        self.tables = {name: tensor.to("cpu", torch.float32) for name, tensor in tables.items()}
+        self.subject, self.parts, self.row, self.run, self.steps = subject, parts, row, run, steps
+        self.parameters = {name: p.detach() for name, p in running.named_parameters() if p.dim() in (2, 3)}
+        self.values: list[Value] = []
+        self.found = Topology()
+        #: Per step the values that it changes, reads and leaves.
+        self.reads: list[tuple[Value, Value | None, Value]] = []
+        for i, step in enumerate(steps):
+            query = self.value(step.query, i, f"the tokens that enter '{step.path}'")
+            read = None if step.memory is None else self.value(step.memory, i, f"the memory of '{step.path}'")
+            self.reads.append((query, read, Value(step.output)))
+            self.values.append(self.reads[-1][2])
+
+    def left(self) -> list[Value]:
+        """What the steps leave and none of them reads."""
+        return [left for _, _, left in self.reads if left.last_read < 0]
+
+    def composed(self, tokens: Tensor) -> list[Value] | None:
+        """The values that tokens consist of, one after another; None if of something else."""
+        known = next((value for value in reversed(self.values) if same(value.tokens, tokens)), None)
+        if known is not None:
+            return [known]
+        ways = (way for way in self.apart(tokens, []) if all(kind == "value" for kind, _ in way))
+        way = next(ways, None)
+        return None if way is None else [part for _, part in way]
+
+    def assemble(self, output: list[Value]) -> Topology:
+        """The topology whose fused tokens are these values, one after another."""
+        for value in output:
+            self.mark_read(value, len(self.steps))
+        for i, (step, (query, read, left)) in enumerate(zip(self.steps, self.reads)):
+            stream = self.stream(query)
+            memory = "" if read is None else self.stream(read)
+            if query.last_read > i:
+                stream = self.add_stream({"name": self.free(stream), "join": [stream]}, query.tokens)
+            left.stream = stream
+            self.add_layer(step, stream, memory, chained=i > 0 and self.reads[i - 1][2] is query)
+        self.found.output = [self.stream(value) for value in output]
+        return self.found
+
+    def value(self, tokens: Tensor, reader: int, what: str) -> Value:
+        """The value of these tokens, which step `reader` reads."""
+        known = next((value for value in reversed(self.values) if same(value.tokens, tokens)), None)
+        if known is None:
+            pieces = next(self.apart(tokens, []), None)
+            if pieces is None:
+                expected = f"{what} to be outputs of layers, projected features and learned tokens, one after another"
+                got = f"{list(tokens.shape)} other numbers"
+                raise ExportError(self.subject, expected, got, f"other operations cannot be described; {BY_HAND}")
+            known = Value(tokens, pieces)
+            self.values.append(known)
+        self.mark_read(known, reader)
+        return known
+
+    def mark_read(self, value: Value, reader: int) -> None:
+        if value.last_read < 0:  # a join copies its parts when it is first read
+            for kind, part in value.pieces:
+                if kind == "value":
+                    self.mark_read(part, reader)
+        value.last_read = max(value.last_read, reader)
+
+    def apart(self, tokens: Tensor, before: list[Piece]) -> Iterator[list[Piece]]:
+        """The ways to take tokens apart."""
+        if len(tokens) == 0:
+            yield before
+        for piece, x in self.candidates(tokens.shape[1]):
+            if 0 < len(x) <= len(tokens) and piece not in before and same(x, tokens[: len(x)]):
+                yield from self.apart(tokens[len(x) :], [*before, piece])
+
+    def candidates(self, size: int) -> Iterator[tuple[Piece, Tensor]]:
+        for value in self.values:
+            if value.tokens.shape[1] == size:
+                yield ("value", value), value.tokens
+        for name, features in self.row.items():
+            if features.shape[1] == size:
+                yield (name, None), self.embedded(name, features)
+            for event in self.run.events:
+                linear = self.parts[event.path]
+                if isinstance(linear, nn.Linear) and linear.out_features == size and same(event.inputs[0], features):
+                    yield (name, event.path), self.embedded(name, event.output)
+        for name, parameter in self.parameters.items():
+            if parameter.shape[-1] == size:
+                yield ("learned", name), parameter.reshape(-1, size)
+
+    def embedded(self, name: str, x: Tensor) -> Tensor:
+        """Projected features with what is added to them."""
+        kinds = self.tables.get("modality_embeddings.weight")
+        positions = self.tables.get(f"position_embeddings.{name}.weight")
+        if kinds is not None and kinds.shape[1] == x.shape[1]:
+            x = x + kinds[list(self.row).index(name)]
+        if positions is not None and positions.shape[1] == x.shape[1] and len(positions) >= len(x):
+            x = x + positions[: len(x)]
+        return x
+
+    def stream(self, value: Value) -> str:
+        """The stream that holds a value, which it is made for the first time it is asked for."""
+        if not value.stream:
+            kinds = [kind for kind, _ in value.pieces]
+            if "value" in kinds or "learned" in kinds[1:]:
+                value.stream = self.joined(value)
+            else:
+                value.stream = self.own(value)
+        return value.stream
+
+    def joined(self, value: Value) -> str:
+        parts = []
+        for piece in value.pieces:
+            part = piece[1] if piece[0] == "value" else Value(self.piece_tokens(piece, value), [piece])
+            parts.append(self.stream(part))
+        return self.add_stream({"name": self.free("joined"), "join": parts}, value.tokens)
+
+    def piece_tokens(self, piece: Piece, value: Value) -> Tensor:
+        return next(x for candidate, x in self.candidates(value.tokens.shape[1]) if candidate == piece)
+
+    def own(self, value: Value) -> str:
+        """A stream of learned tokens and modalities."""
+        modalities = [kind for kind, _ in value.pieces if kind != "learned"]
+        stream: dict[str, Any] = {"name": self.free(modalities[0] if modalities else "queries")}
+        for kind, path in value.pieces:
+            if kind == "learned":
+                owner, _, leaf = path.rpartition(".")
+                tensor: Tensor = getattr(self.parts[owner], leaf)
+                stream |= {"learned_tokens": tensor.numel() // tensor.shape[-1], "tensor": path}
+                self.found.tensors[path] = tensor.detach()
+            elif path is not None:
+                self.found.prefixes[kind] = path
+                self.found.tensors |= linear_tensors(f"the projection of '{kind}'", self.parts[path], path)
+        if modalities:
+            stream["modalities"] = modalities
+        return self.add_stream(stream, value.tokens)
+
+    def add_stream(self, stream: dict[str, Any], tokens: Tensor) -> str:
+        taken = {name for other in self.found.streams for name in other.get("modalities", [])}
+        twice = [name for name in stream.get("modalities", []) if name in taken]
+        if twice:
+            expected = "each modality in one stream"
+            raise ExportError(self.subject, expected, f"'{twice[0]}' in two, differently", BY_HAND)
+        self.found.streams.append({**stream, "hidden_size": tokens.shape[1]})
+        return str(stream["name"])
+
+    def free(self, name: str) -> str:
+        taken = {stream["name"] for stream in self.found.streams}
+        numbered = (name if i == 1 else f"{name}_{i}" for i in itertools.count(1))
+        return next(each for each in numbered if each not in taken)
+
+    def add_layer(self, step: Step, stream: str, memory: str, chained: bool) -> None:
+        """Adds a layer to the last stack, if that goes on with it, or to a new one."""
+        facts = {key: value for key, value in step.config.items() if key != "hidden_size"}
+        for key in ("gated_feed_forward", "attention_output_projection"):
+            if key in facts and self.found.shared.setdefault(key, facts[key]) != facts[key]:
+                raise ExportError(f"'{step.path}'", f"{key} as in the layers before", str(facts[key]), BY_HAND)
+            facts.pop(key, None)
+        described = {"kind": step.kind, "stream": stream, **({"memory": memory} if memory else {}), **facts}
+        last = self.found.stacks[-1] if self.found.stacks else {}
+        own = {key: value for key, value in last.items() if key not in ("prefix", "num_hidden_layers")}
+        if chained and own == described and joined(last["prefix"], "norm.weight") not in self.found.tensors:
+            last["num_hidden_layers"] += 1
+            stack = last
+        else:
+            stack = {**described, "prefix": f"stacks.{len(self.found.stacks)}", "num_hidden_layers": 1}
+            self.found.stacks.append(stack)
+        for name, tensor in step.tensors.items():
+            place = joined(stack["prefix"], f"layers.{stack['num_hidden_layers'] - 1}.{name}")
+            self.found.tensors[place] = tensor
+        for name, tensor in step.norm.items():
+            self.found.tensors[joined(stack["prefix"], name)] = tensor
