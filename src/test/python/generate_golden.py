@@ -34,6 +34,7 @@ from golden_case import Case, FusionCase
 from huggingface import HuggingFaceCase, huggingface_reference
 from huggingface_cases import HUGGINGFACE_CASES
 from later_cases import LATER_CASES
+from lxmert import LXMERT_CASES, LxmertCase, LxmertReference
 from reference import Reference, error, run_alone, run_batch
 from seed_cases import SEED_CASES
 from stream_cases import STREAM_CASES
@@ -53,6 +54,7 @@ CASES: tuple[Case, ...] = (
     *FUSION_CASES,
     *LATER_CASES,
     *HUGGINGFACE_CASES,
+    *LXMERT_CASES,
     *TORCHMULTIMODAL_CASES,
     *STREAM_CASES,
 )
@@ -62,6 +64,8 @@ def reference_of(case: Case) -> Reference:
     match case:
         case FusionCase():
             return FusionModule(case)
+        case LxmertCase():
+            return LxmertReference(case)
         case StreamCase():
             return StreamModule(case)
         case HuggingFaceCase():
@@ -115,9 +119,9 @@ def generate(case: Case) -> str:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     reference.save(directory, weights)
-    golden = {f"{name}.features": tensor for name, tensor in drawn.items()} | results
+    golden = dict(results)
     for modality in case.modalities:
-        golden |= modality.lengths_and_mask()
+        golden |= modality.stored(drawn[modality.name]) | modality.lengths_and_mask()
     golden = {name: tensor.contiguous() for name, tensor in golden.items()}
     save_file(golden, directory / "golden.safetensors", metadata={"format": "pt"})
 

@@ -25,6 +25,24 @@ class Modality:
     kept: tuple[str, ...] = ()
     #: Rows of the position table; 0 without one.
     positions: int = 0
+    #: Numbers of the box next to each token's features; 0 without boxes.
+    box_size: int = 0
+    #: Words that a token's id chooses from; 0 where tokens are features.
+    vocabulary: int = 0
+
+    @property
+    def token_size(self) -> int:
+        """Numbers of a token while a case runs: its id, or its features followed by its box."""
+        return 1 if self.vocabulary else self.feature_size + self.box_size
+
+    def stored(self, tokens: Tensor) -> dict[str, Tensor]:
+        """Splits tokens [P, M, token size] into what golden.safetensors holds."""
+        if self.vocabulary:
+            return {f"{self.name}.ids": tokens[..., 0].long()}
+        stored = {f"{self.name}.features": tokens[..., : self.feature_size]}
+        if self.box_size:
+            stored[f"{self.name}.boxes"] = tokens[..., self.feature_size :]
+        return stored
 
     def within_length(self) -> Tensor:
         """Returns [P, longest M], true where a position lies within its row's length."""

@@ -64,13 +64,16 @@ class Reference(nn.Module, ABC):
         return copy.deepcopy(self).double()
 
     def features(self, random: np.random.Generator) -> dict[str, Tensor]:
-        """Draws each modality's features [P, longest M, feature size], by its name; zero past a row's length."""
+        """Draws each modality's tokens [P, longest M, token size], by its name; zero past a row's length."""
         scales = dict(self.case.scales)
         drawn = {}
         for modality in self.case.modalities:
-            shape = (self.case.rows, max(modality.lengths), modality.feature_size)
-            scale = scales.get(f"{modality.name}.features", 1.0)
-            drawn[modality.name] = torch.from_numpy(random.standard_normal(shape) * scale).float()
+            shape = (self.case.rows, max(modality.lengths), modality.token_size)
+            if modality.vocabulary:
+                drawn[modality.name] = torch.from_numpy(random.integers(0, modality.vocabulary, shape)).float()
+            else:
+                scale = scales.get(f"{modality.name}.features", 1.0)
+                drawn[modality.name] = torch.from_numpy(random.standard_normal(shape) * scale).float()
             drawn[modality.name][~modality.within_length()] = 0.0
         return drawn
 

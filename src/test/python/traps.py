@@ -233,6 +233,8 @@ CHANGES: dict[str, Change] = {
     "visual type row forgotten": zero(VISUAL_TYPES),
     "visual type row 0 for 1": reorder_rows(VISUAL_TYPES, torch.flipud),
     "bottleneck not averaged": keep_first_bottleneck,
+    "located boxes forgotten": zero((r"box_fc",)),
+    "word embeddings shifted": reorder_rows((r"embeddings\.word_embeddings",), next_row),
     "one stream after the other": run_one_after_the_other,
     "CLS left out of the embedding norm": keep_cls_from_norm,
     "modality row added to CLS": add_to_cls(MODALITIES),

@@ -20,8 +20,9 @@ import java.util.Map;
  * @param parts what all such models have or lack
  * @param partKeys the keys of what they have unless these say otherwise
  * @param modalities in token order
+ * @param streams of a model of several streams, which has no {@code layers}; or null
  * @see <a
- *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models">transformers/models/{flava,vilt,visual_bert}</a>
+ *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models">transformers/models/{flava,vilt,visual_bert,lxmert}</a>
  */
 record HuggingFaceModel(
         String modelType,
@@ -30,7 +31,25 @@ record HuggingFaceModel(
         int layers,
         Map<OptionalPart, Boolean> parts,
         Map<OptionalPart, String> partKeys,
-        List<Modality> modalities) {
+        List<Modality> modalities,
+        Streams streams) {
+
+    /** A model of one stream. */
+    HuggingFaceModel(
+            String modelType,
+            Dialect dialect,
+            String section,
+            int layers,
+            Map<OptionalPart, Boolean> parts,
+            Map<OptionalPart, String> partKeys,
+            List<Modality> modalities) {
+        this(modelType, dialect, section, layers, parts, partKeys, modalities, null);
+    }
+
+    /** What reads the streams and stacks of a model. */
+    interface Streams {
+        WrittenConfig.Topology read(ConfigObject config, int hiddenSize, WrittenLayer layer);
+    }
 
     static final List<HuggingFaceModel> ALL = List.of(
             new HuggingFaceModel(
@@ -62,7 +81,8 @@ record HuggingFaceModel(
                     Map.of(),
                     List.of(
                             new Modality("text", "", "hidden_size", 768),
-                            new Modality("visual", "", "visual_embedding_dim", 512))));
+                            new Modality("visual", "", "visual_embedding_dim", 512))),
+            Lxmert.model());
 
     private static final int HIDDEN_SIZE = 768;
     private static final int HEADS = 12;
@@ -126,24 +146,26 @@ record HuggingFaceModel(
         partKeys().forEach((part, key) -> has.put(part, encoder.flag(key, true)));
         List<ModalityConfig> sized =
                 modalities().stream().map(modality -> modality(root, modality)).toList();
+        Integer hiddenSize = encoder.size("hidden_size", HIDDEN_SIZE);
+        WrittenLayer layer = new WrittenLayer(
+                encoder.size("num_attention_heads", HEADS),
+                null,
+                encoder.size("intermediate_size", INTERMEDIATE_SIZE),
+                encoder.choice("hidden_act", null, activations()),
+                null,
+                null,
+                encoder.positive("layer_norm_eps"));
         return new WrittenConfig(
                 this,
                 sized.stream().anyMatch(modality -> modality.featureSize() == 0) ? null : sized,
-                encoder.size("hidden_size", HIDDEN_SIZE),
-                encoder.size("num_hidden_layers", layers()),
-                new WrittenLayer(
-                        encoder.size("num_attention_heads", HEADS),
-                        null,
-                        encoder.size("intermediate_size", INTERMEDIATE_SIZE),
-                        encoder.choice("hidden_act", null, activations()),
-                        null,
-                        null,
-                        encoder.positive("layer_norm_eps")),
+                hiddenSize,
+                streams == null ? encoder.size("num_hidden_layers", layers()) : null,
+                layer,
                 PositionConfig.NONE,
                 has,
                 null,
                 Map.of(),
-                null);
+                streams == null || hiddenSize == null ? null : streams.read(encoder, hiddenSize, layer));
     }
 
     private static ModalityConfig modality(ConfigObject root, Modality modality) {

@@ -25,13 +25,14 @@ public record ModelWeights(
         stacks = List.copyOf(stacks);
     }
 
-    /** Every stored tensor. */
+    /** Every stored tensor, once where several parts share it. */
     Stream<StoredTensor> tensors() {
         return Stream.of(
                         streams.stream().flatMap(StreamWeights::tensors),
                         modalities.stream().flatMap(ModalityWeights::tensors),
                         stacks.stream().flatMap(StackWeights::tensors),
                         Stream.ofNullable(pooler).flatMap(LinearWeights::tensors))
-                .flatMap(tensors -> tensors);
+                .flatMap(tensors -> tensors)
+                .distinct();
     }
 }

@@ -67,9 +67,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
 
         /** What is looked for, as a message names it. */
         private String subject() {
-            return config.topology() == null
-                    ? "the encoder"
-                    : "the layers of " + stack.path().substring(0, stack.path().length() - 1);
+            return config.topology() == null ? "the encoder" : stack.subject();
         }
 
         private Encoder findEncoder() {
@@ -92,7 +90,8 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                         + examples(stack.dialects(config.dialects())) + (prefix == null ? " behind any prefix" : where)
                         + ", got none");
             } else {
-                problems.add("Cannot find " + subject() + " in " + files.name() + ": expected one" + where + ", got "
+                problems.add("Cannot find " + subject() + " in " + files.name() + ": expected one" + where
+                        + ", got "
                         + found.size() + " ("
                         + found.values().stream().limit(10).map(Quote::of).collect(Collectors.joining(", ")) + ")"
                         + (config.model() == null
@@ -124,8 +123,9 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
             }
             String numbers = stored.stream().limit(20).map(String::valueOf).collect(Collectors.joining(", "));
             problems.add(
-                    "Cannot load " + subject() + " from " + files.name() + ": expected " + stack.layers() + " layers ("
-                            + stack.source("num_hidden_layers") + "), got " + stored.size()
+                    "Cannot load " + subject() + " from " + files.name() + ": expected " + stack.layers()
+                            + " layers ("
+                            + stack.layersSource() + "), got " + stored.size()
                             + (encoder.stacked()
                                     ? " ("
                                             + Quote.of(encoder.prefix()

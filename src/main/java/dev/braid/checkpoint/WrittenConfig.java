@@ -43,8 +43,10 @@ record WrittenConfig(
                                     stream.config(), stream.tensor() == null ? null : replaced.apply(stream.tensor())))
                             .toList(),
                     stacks.stream()
-                            .map(stack -> stack.withPrefix(
-                                    replaced.apply(stack.prefix().value())))
+                            .map(stack -> stack.published() == null
+                                    ? stack.withPrefix(
+                                            replaced.apply(stack.prefix().value()))
+                                    : stack)
                             .toList(),
                     output);
         }

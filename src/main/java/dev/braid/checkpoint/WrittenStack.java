@@ -13,6 +13,7 @@ import java.util.List;
  * @param layers how many layers are under its prefix
  * @param numbers which of them are the stack's, or null for all
  * @param prefix where the state dict keeps it
+ * @param published of a published model's stack, or null
  */
 record WrittenStack(
         String path,
@@ -23,7 +24,8 @@ record WrittenStack(
         Numbers numbers,
         WrittenLayer layer,
         Prefix prefix,
-        Interleaving interleaving) {
+        Interleaving interleaving,
+        Published published) {
 
     /**
      * Some of the layers under a prefix.
@@ -41,6 +43,28 @@ record WrittenStack(
      */
     record Prefix(String key, String value) {}
 
+    /**
+     * What a published model's code says of a stack.
+     *
+     * @param dialect of its tensors
+     * @param layersKey the key of the number of its layers
+     */
+    record Published(Dialect dialect, String layersKey) {}
+
+    /** A stack of a model of one's own. */
+    WrittenStack(
+            String path,
+            StackConfig.Kind kind,
+            int stream,
+            int memory,
+            Integer layers,
+            Numbers numbers,
+            WrittenLayer layer,
+            Prefix prefix,
+            Interleaving interleaving) {
+        this(path, kind, stream, memory, layers, numbers, layer, prefix, interleaving, null);
+    }
+
     /** A stack that runs by itself, of all layers under its prefix. */
     WrittenStack(
             String path,
@@ -55,7 +79,7 @@ record WrittenStack(
 
     WrittenStack withPrefix(String other) {
         Prefix replaced = new Prefix(prefix.key(), other);
-        return new WrittenStack(path, kind, stream, memory, layers, numbers, layer, replaced, interleaving);
+        return new WrittenStack(path, kind, stream, memory, layers, numbers, layer, replaced, interleaving, published);
     }
 
     int firstLayer() {
@@ -69,6 +93,9 @@ record WrittenStack(
 
     /** The dialects that its tensors may have, of those that a model's encoder may have. */
     Collection<Dialect> dialects(Collection<Dialect> ofEncoders) {
+        if (published != null) {
+            return List.of(published.dialect());
+        }
         return switch (kind) {
             case ENCODER -> ofEncoders;
             case DECODER -> List.of(Dialect.TORCH_DECODER);
@@ -77,8 +104,13 @@ record WrittenStack(
         };
     }
 
-    /** A key as an error message names the source of a size. */
-    String source(String key) {
-        return path + key + " in config.json";
+    /** Its layers as an error message names them. */
+    String subject() {
+        return "the layers of " + (published == null ? path.substring(0, path.length() - 1) : published.layersKey());
+    }
+
+    /** The number of its layers as an error message names its source. */
+    String layersSource() {
+        return (published == null ? path + "num_hidden_layers" : published.layersKey()) + " in config.json";
     }
 }

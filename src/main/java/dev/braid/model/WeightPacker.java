@@ -11,12 +11,17 @@ import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Brings stored tensors into the layout of the kernels, once per JVM, and holds everything that it made until {@link #close}. */
 final class WeightPacker implements AutoCloseable {
     private final KernelLibrary library;
     private final List<PackedLinear> linears = new ArrayList<>();
+    /** Maps that several parts of a model may share. */
+    private final Map<List<Rows>, PackedLinear> shared = new HashMap<>();
+
     private final List<Matrix> matrices = new ArrayList<>();
 
     WeightPacker(KernelLibrary library) {
@@ -24,7 +29,7 @@ final class WeightPacker implements AutoCloseable {
     }
 
     PackedLinear linear(LinearWeights weights) {
-        return stacked(List.of(new Rows(weights)), List.of());
+        return stacked(List.of(new Rows(weights)));
     }
 
     /** A map whose every output has {@code rows}, [1, N] each, added. */
@@ -39,7 +44,7 @@ final class WeightPacker implements AutoCloseable {
 
     /** Several maps of one input as one: their weights [N, K] under each other. */
     PackedLinear stacked(List<Rows> parts) {
-        return stacked(parts, List.of());
+        return shared.computeIfAbsent(List.copyOf(parts), rows -> stacked(rows, List.of()));
     }
 
     /**
@@ -186,6 +191,7 @@ final class WeightPacker implements AutoCloseable {
     public void close() {
         linears.forEach(PackedLinear::close);
         linears.clear();
+        shared.clear();
         matrices.forEach(Matrix::close);
         matrices.clear();
     }

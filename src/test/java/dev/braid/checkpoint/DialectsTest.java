@@ -31,6 +31,7 @@ class DialectsTest {
         "flava, Hugging Face FLAVA, flava.",
         "vilt, Hugging Face ViLT, vilt.",
         "visual-bert, Hugging Face VisualBERT, visual_bert.",
+        "lxmert, Hugging Face LXMERT, lxmert.",
         "torchmultimodal-flava, torchmultimodal FLAVA, model."
     })
     void aPublishedModelIsReadBehindItsPrefixAndInsideATaskHead(String name, String title, String prefix) {

@@ -37,9 +37,10 @@ class Bfloat16Test {
     void everyVectorHasPyTorchsDirectionButNotItsNumbers(String name) {
         KernelLibrary library = Bfloat16.library();
         String directory = GoldenParityTest.GOLDEN.resolve(name).toString();
-        Checkpoint checkpoint = Checkpoint.read(directory, new Configuration());
+        Checkpoint stored = Checkpoint.read(directory, new Configuration());
         Golden golden =
-                Golden.read(directory, checkpoint.config(), new Configuration()).orElseThrow();
+                Golden.read(directory, stored.config(), new Configuration()).orElseThrow();
+        Checkpoint checkpoint = stored.withTokenIds(golden.tokenIds(), directory, new Configuration());
         try (FusionModel model = FusionModel.load(checkpoint, library)) {
             GoldenResult result = new Proof(golden, 1e-9, Precision.BFLOAT16).verify(model);
             assertThat(result.smallest().value()).isGreaterThanOrEqualTo(0.9999);

@@ -39,9 +39,10 @@ class GoldenParityTest {
     @MethodSource("cases")
     void everyNumberIsPyTorchs(String name, KernelLibrary library) {
         String directory = GOLDEN.resolve(name).toString();
-        Checkpoint checkpoint = Checkpoint.read(directory, new Configuration());
+        Checkpoint stored = Checkpoint.read(directory, new Configuration());
         Golden golden =
-                Golden.read(directory, checkpoint.config(), new Configuration()).orElseThrow();
+                Golden.read(directory, stored.config(), new Configuration()).orElseThrow();
+        Checkpoint checkpoint = stored.withTokenIds(golden.tokenIds(), directory, new Configuration());
         try (FusionModel model = FusionModel.load(checkpoint, library)) {
             GoldenResult result = new Proof(golden, TOLERANCE).verify(model);
             assertThat(result.tokens()).isEqualTo(golden.fused().rows());
