@@ -42,6 +42,8 @@ from stream_case import StreamCase
 from stream_module import StreamModule
 from torchmultimodal_flava import TORCHMULTIMODAL_CASES, TorchMultimodalCase, TorchMultimodalReference
 from traps import measure
+from vector_cases import VECTOR_CASES
+from vector_module import VectorCase, VectorModule
 
 GOLDEN = Path(__file__).resolve().parents[1] / "resources" / "golden"
 
@@ -57,6 +59,7 @@ CASES: tuple[Case, ...] = (
     *LXMERT_CASES,
     *TORCHMULTIMODAL_CASES,
     *STREAM_CASES,
+    *VECTOR_CASES,
 )
 
 
@@ -68,6 +71,8 @@ def reference_of(case: Case) -> Reference:
             return LxmertReference(case)
         case StreamCase():
             return StreamModule(case)
+        case VectorCase():
+            return VectorModule(case)
         case HuggingFaceCase():
             return huggingface_reference(case)
         case TorchMultimodalCase():

@@ -116,15 +116,16 @@ def pool(pooling: str, fused: Tensor) -> Tensor | None:
 
 
 def gather(rows: list[Row]) -> dict[str, Tensor]:
-    """Returns `layers.{i}` and `fused` [N, D], `pooled` [P, D] where the model pools, and the attention shares."""
+    """Returns `layers.{i}` and `fused` [N, D], `pooled` [P, D] where the model pools, and shares where it attends."""
     results = {f"layers.{i}": torch.cat([row.layers[i] for row in rows]) for i in range(len(rows[0].layers))}
     results["fused"] = torch.cat([row.fused for row in rows])
     pooled = [row.pooled for row in rows if row.pooled is not None]
     if pooled:
         results["pooled"] = torch.stack(pooled)
     by_layer = torch.stack([row.shares for row in rows])
-    results["attention"] = by_layer.mean(dim=1).to(results["fused"].dtype)
-    results["attention_by_layer"] = by_layer.to(results["fused"].dtype)
+    if by_layer.numel() > 0:
+        results["attention"] = by_layer.mean(dim=1).to(results["fused"].dtype)
+        results["attention_by_layer"] = by_layer.to(results["fused"].dtype)
     return results
 
 

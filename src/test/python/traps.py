@@ -215,6 +215,8 @@ CHANGES: dict[str, Change] = {
     "mean subtracted": subtract_mean,
     "gate and up swapped": swap_gate_and_up,
     "gate forgotten": forget_gate,
+    "gate turned": reorder_rows((r"gate",), torch.neg),
+    "running statistics forgotten": zero((r"running_mean",)),
     "rotation forgotten": forget_rotation,
     "the other rotary pairs": rotate_otherwise(other_pairs),
     "theta 10000": rotate_otherwise(usual_theta),

@@ -1,6 +1,6 @@
 package dev.braid.checkpoint;
 
-/** The activation between the Linears of a feed-forward; its {@code configName} is the value of {@code hidden_act}. */
+/** A function of each number, such as between the Linears of a feed-forward; its {@code configName} is the value of {@code hidden_act}. */
 public enum Activation {
     /** max(0, x). */
     RELU("relu"),
@@ -9,7 +9,11 @@ public enum Activation {
     /** x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2, the tanh approximation. */
     GELU_NEW("gelu_new"),
     /** x / (1 + e^-x). */
-    SILU("silu");
+    SILU("silu"),
+    /** tanh(x). */
+    TANH("tanh"),
+    /** 1 / (1 + e^-x). */
+    SIGMOID("sigmoid");
 
     private final String configName;
 

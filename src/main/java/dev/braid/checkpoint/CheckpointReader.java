@@ -1,5 +1,6 @@
 package dev.braid.checkpoint;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.braid.InputException;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -67,10 +68,17 @@ final class CheckpointReader {
 
     private Inspection read() {
         boolean described = isFile(CONFIG);
-        Optional<WrittenConfig> config = described ? readConfig() : Optional.empty();
+        Optional<JsonNode> root = described ? parseConfig() : Optional.empty();
+        boolean ofVectors = root.filter(VectorConfigReader::isWritten).isPresent();
+        Optional<WrittenVectors> vectors = ofVectors ? VectorConfigReader.read(root.get(), problems) : Optional.empty();
+        Optional<WrittenConfig> config =
+                ofVectors ? Optional.empty() : root.flatMap(json -> ConfigReader.read(json, problems));
         try (WeightFiles weights = openWeights(described)) {
             if (!described) {
                 problems.add(OpenKeys.message(weights));
+            }
+            if (vectors.isPresent()) {
+                return read(vectors.get().withPrefixes(weights.names()::prefix), weights);
             }
             if (config.filter(WrittenConfig::namesTensors).isEmpty()) {
                 throw failure();
@@ -92,12 +100,29 @@ final class CheckpointReader {
         failOnProblems();
         Checkpoint checkpoint = new Checkpoint(tensors.config(), tensors.walk(new TensorReading(weights, problems)));
         failOnProblems();
+        return inspection(checkpoint, title(stacks), weights, check);
+    }
+
+    private Inspection read(WrittenVectors config, WeightFiles weights) {
+        VectorTensors tensors = VectorTensors.of(config, weights, problems);
+        TensorCheck check = new TensorCheck(weights, problems);
+        check.check(tensors);
+        failOnProblems();
+        ModelConfig model = tensors.config();
+        List<VectorWeights> read = tensors.walk(new TensorReading(weights, problems));
+        failOnProblems();
+        return inspection(
+                new Checkpoint(model, ModelWeights.ofVectors(model, read)), "one vector per modality", weights, check);
+    }
+
+    private static Inspection inspection(
+            Checkpoint checkpoint, String dialect, WeightFiles weights, TensorCheck check) {
         NameReading reading = new NameReading(
                 weights.name(),
                 List.copyOf(weights.names().removed()),
                 weights.names().renamedNorms(),
                 check.aliases());
-        return new Inspection(checkpoint, title(stacks), check.placed(), check.unused(), reading);
+        return new Inspection(checkpoint, dialect, check.placed(), check.unused(), reading);
     }
 
     private static String title(List<StoredEncoder> stacks) {
@@ -135,9 +160,9 @@ final class CheckpointReader {
         }
     }
 
-    private Optional<WrittenConfig> readConfig() {
+    private Optional<JsonNode> parseConfig() {
         try {
-            return ConfigReader.read(readFile(CONFIG, MAX_CONFIG_BYTES), problems);
+            return ConfigReader.parse(readFile(CONFIG, MAX_CONFIG_BYTES), CONFIG, problems);
         } catch (InputException e) {
             problems.add(e.getMessage());
             return Optional.empty();

@@ -77,11 +77,12 @@ final class ConfigReader {
 
     /** Empty where the file is of no known model; otherwise broken keys are null and reported. */
     static Optional<WrittenConfig> read(byte[] file, List<String> problems) {
-        Optional<JsonNode> root = parse(file, "config.json", problems);
-        if (root.isEmpty()) {
-            return Optional.empty();
-        }
-        Optional<WrittenConfig> config = new ConfigReader(new ConfigObject(root.get(), "", problems), problems).read();
+        return parse(file, CheckpointReader.CONFIG, problems).flatMap(root -> read(root, problems));
+    }
+
+    /** As above. */
+    static Optional<WrittenConfig> read(JsonNode root, List<String> problems) {
+        Optional<WrittenConfig> config = new ConfigReader(new ConfigObject(root, "", problems), problems).read();
         config.ifPresent(written -> checkHeads(written, problems));
         return config;
     }
@@ -141,7 +142,7 @@ final class ConfigReader {
             }
             String known = HuggingFaceModel.ALL.stream()
                     .map(HuggingFaceModel::modelType)
-                    .collect(Collectors.joining(", ", MODEL_TYPE + ", ", ""));
+                    .collect(Collectors.joining(", ", MODEL_TYPE + ", " + WrittenVectors.MODEL_TYPE + ", ", ""));
             root.bad("model_type", "one of " + known, ConfigObject.shown(type));
             if (type != null) {
                 return Optional.empty();

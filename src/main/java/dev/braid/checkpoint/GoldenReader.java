@@ -74,9 +74,10 @@ final class GoldenReader {
         }
         GoldenOutput fused = required("fused", tokens(config.outputGroups(), inputs), config.hiddenSize());
         GoldenOutput pooled = config.pooling() == Pooling.NONE ? null : required("pooled", rows, config.hiddenSize());
-        GoldenOutput attention = output("attention", rows, groups);
+        boolean attends = !config.attentions().isEmpty();
+        GoldenOutput attention = attends ? output("attention", rows, groups) : null;
         GoldenOutput attentionByLayer =
-                output("attention_by_layer", rows, config.attentions().size(), groups);
+                attends ? output("attention_by_layer", rows, config.attentions().size(), groups) : null;
         file.unused().forEach(this::reportUnused);
         failOnProblems();
         return new Golden(

@@ -12,12 +12,16 @@ import java.util.stream.IntStream;
  * the weights. Tokens of the modalities make streams; stacks of layers change the streams, one after another; the tokens of the
  * output streams are the fused tokens.
  *
+ * <p>Or the model takes one vector per modality: a stream for each, of one token, then one stream for the fused vector, which steps
+ * make instead of stacks.
+ *
  * @param modalities in the order of the config, at least one
  * @param streams at least one; a modality is in exactly one stream that is not joined
- * @param stacks in the order in which they run, at least one
+ * @param stacks in the order in which they run; none in a model of vectors, else at least one
  * @param output indices of the streams whose tokens are the fused tokens, in token order; all of one hidden size
  * @param positions how tokens know their positions, apart from tables of single modalities; only in a model of one stream
  * @param pooling from a row's fused tokens to one vector
+ * @param vectors the steps of a model of one vector per modality, of which the last one makes the fused vector, else none
  */
 @DefaultSerializer(JavaSerializer.class)
 public record ModelConfig(
@@ -26,7 +30,8 @@ public record ModelConfig(
         List<StackConfig> stacks,
         List<Integer> output,
         PositionConfig positions,
-        Pooling pooling)
+        Pooling pooling,
+        List<VectorStep> vectors)
         implements Serializable {
     /** The name of a single stream, which is that of its learned token. */
     public static final String CLS = "cls";
@@ -47,6 +52,43 @@ public record ModelConfig(
         streams = List.copyOf(streams);
         stacks = List.copyOf(stacks);
         output = List.copyOf(output);
+        vectors = List.copyOf(vectors);
+    }
+
+    /** A model of stacks. */
+    public ModelConfig(
+            List<ModalityConfig> modalities,
+            List<StreamConfig> streams,
+            List<StackConfig> stacks,
+            List<Integer> output,
+            PositionConfig positions,
+            Pooling pooling) {
+        this(modalities, streams, stacks, output, positions, pooling, List.of());
+    }
+
+    /** A model of one vector per modality. Each modality is a stream of that vector, and the fused vector one of its own. */
+    public static ModelConfig ofVectors(List<ModalityConfig> modalities, List<VectorStep> steps) {
+        List<StreamConfig> streams = new ArrayList<>();
+        for (ModalityConfig modality : modalities) {
+            streams.add(
+                    new StreamConfig(modality.name(), modality.featureSize(), 0, List.of(streams.size()), List.of()));
+        }
+        VectorStep last = steps.get(steps.size() - 1);
+        streams.add(new StreamConfig(last.name(), last.size(), 1, List.of(), List.of()));
+        return new ModelConfig(
+                modalities, streams, List.of(), List.of(modalities.size()), PositionConfig.NONE, Pooling.CLS, steps);
+    }
+
+    /** Whether it takes one vector per modality, not a sequence. */
+    public boolean takesVectors() {
+        return !vectors.isEmpty();
+    }
+
+    /** The size of a vector that a step reads: of a modality, or of an earlier step. */
+    public int vectorSize(int vector) {
+        return vector < modalities.size()
+                ? modalities.get(vector).featureSize()
+                : vectors.get(vector - modalities.size()).size();
     }
 
     /** One stream of all modalities, after a CLS token if there is one, through one stack of encoder layers. */
@@ -166,10 +208,10 @@ public record ModelConfig(
     }
 
     public ModelConfig withPooling(Pooling other) {
-        return new ModelConfig(modalities, streams, stacks, output, positions, other);
+        return new ModelConfig(modalities, streams, stacks, output, positions, other, vectors);
     }
 
     public ModelConfig withPositions(PositionConfig other) {
-        return new ModelConfig(modalities, streams, stacks, output, other, pooling);
+        return new ModelConfig(modalities, streams, stacks, output, other, pooling, vectors);
     }
 }

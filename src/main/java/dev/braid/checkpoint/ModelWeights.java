@@ -3,6 +3,7 @@ package dev.braid.checkpoint;
 import com.esotericsoftware.kryo.DefaultSerializer;
 import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -13,16 +14,41 @@ import java.util.stream.Stream;
  * @param modalities in the order of {@link ModelConfig#modalities}
  * @param stacks in the order of {@link ModelConfig#stacks}
  * @param pooler [D, D], on the token at position 0 and before a tanh, or null
+ * @param vectors in the order of {@link ModelConfig#vectors}
  */
 @DefaultSerializer(JavaSerializer.class)
 public record ModelWeights(
-        List<StreamWeights> streams, List<ModalityWeights> modalities, List<StackWeights> stacks, LinearWeights pooler)
+        List<StreamWeights> streams,
+        List<ModalityWeights> modalities,
+        List<StackWeights> stacks,
+        LinearWeights pooler,
+        List<VectorWeights> vectors)
         implements Serializable {
 
     public ModelWeights {
         streams = List.copyOf(streams);
         modalities = List.copyOf(modalities);
         stacks = List.copyOf(stacks);
+        vectors = List.copyOf(vectors);
+    }
+
+    /** Of a model of stacks. */
+    public ModelWeights(
+            List<StreamWeights> streams,
+            List<ModalityWeights> modalities,
+            List<StackWeights> stacks,
+            LinearWeights pooler) {
+        this(streams, modalities, stacks, pooler, List.of());
+    }
+
+    /** Of a model of one vector per modality: vectors enter as they are. */
+    static ModelWeights ofVectors(ModelConfig config, List<VectorWeights> vectors) {
+        return new ModelWeights(
+                Collections.nCopies(config.streams().size(), new StreamWeights(null, null, null)),
+                Collections.nCopies(config.modalities().size(), ModalityWeights.of(null)),
+                List.of(),
+                null,
+                vectors);
     }
 
     /** Every stored tensor, once where several parts share it. */
@@ -31,7 +57,8 @@ public record ModelWeights(
                         streams.stream().flatMap(StreamWeights::tensors),
                         modalities.stream().flatMap(ModalityWeights::tensors),
                         stacks.stream().flatMap(StackWeights::tensors),
-                        Stream.ofNullable(pooler).flatMap(LinearWeights::tensors))
+                        Stream.ofNullable(pooler).flatMap(LinearWeights::tensors),
+                        vectors.stream().flatMap(VectorWeights::tensors))
                 .flatMap(tensors -> tensors)
                 .distinct();
     }

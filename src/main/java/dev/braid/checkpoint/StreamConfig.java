@@ -11,7 +11,8 @@ import java.util.List;
  *
  * @param name in messages and, for learned tokens, in columns
  * @param hiddenSize D, the size of a token
- * @param learnedTokens how many learned tokens every row begins with: 1 for a CLS token
+ * @param learnedTokens how many tokens of no modality every row begins with: learned ones, 1 for a CLS token; 1 for the fused vector of
+ *     a model of vectors
  * @param modalities indices of its modalities, in token order
  * @param joined indices of the streams whose tokens it copies, in token order; then it has no learned tokens and no modalities
  */

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** What the files hold against what the model needs: every tensor that is missing, of another shape or type, or not its. */
@@ -31,14 +32,7 @@ final class TensorCheck {
 
     /** Reports every problem of the tensors of {@code model}. */
     void check(ModelTensors model, List<StoredEncoder> stacks) {
-        model.walk((expected, slice, slices) -> {
-            registry.add(expected);
-            return null;
-        });
-        registry.forEach(expected -> {
-            used.add(expected.name());
-            used.add(files.aliases().getOrDefault(expected.name(), expected.name()));
-        });
+        model.walk((expected, slice, slices) -> register(expected));
         Dialect dialect = stacks.get(0).encoder().dialect();
         model.unknownModalities()
                 .forEach((index, name) -> problems.add("Cannot read 'modalities[" + index
@@ -64,12 +58,32 @@ final class TensorCheck {
             }
         }
         if (strict) {
-            stored().map(TensorEntry::name)
-                    .filter(name ->
-                            !named.contains(name) && stacks.stream().noneMatch(stack -> stack.isOfAnotherLayer(name)))
-                    .limit(CheckpointReader.MOST_PROBLEMS + 1L)
-                    .forEach(name -> problems.add(unplaced(name, "only tensors of the model in config.json")));
+            refuseOthers(
+                    name -> named.contains(name) || stacks.stream().anyMatch(stack -> stack.isOfAnotherLayer(name)));
         }
+    }
+
+    /** Reports every problem of the tensors of a model of vectors. */
+    void check(VectorTensors model) {
+        model.walk((expected, slice, slices) -> register(expected));
+        registry.forEach(this::check);
+        checkAdapters(true);
+        Set<String> counters = model.counters();
+        refuseOthers(name -> used.contains(name) || counters.contains(name));
+    }
+
+    private StoredTensor register(ExpectedTensor expected) {
+        registry.add(expected);
+        used.add(expected.name());
+        used.add(files.aliases().getOrDefault(expected.name(), expected.name()));
+        return null;
+    }
+
+    private void refuseOthers(Predicate<String> known) {
+        stored().map(TensorEntry::name)
+                .filter(known.negate())
+                .limit(CheckpointReader.MOST_PROBLEMS + 1L)
+                .forEach(name -> problems.add(unplaced(name, "only tensors of the model in config.json")));
     }
 
     /** Refuses the first adapter that changes a part of the model, or any where adapters hide the encoder. */

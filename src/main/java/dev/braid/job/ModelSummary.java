@@ -26,6 +26,7 @@ import java.util.Locale;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** What was understood of a model, as text: where its weights are, its architecture, its cost, its tensors and what is unused. */
 record ModelSummary(Inspection inspection) {
@@ -33,13 +34,14 @@ record ModelSummary(Inspection inspection) {
 
     @Override
     public String toString() {
-        return String.join(
-                "\n\n",
-                architecture().toString(),
-                modalities().toString(),
-                cost().toString(),
-                tensors().toString(),
-                new UnusedTensors(inspection.unused()).toString());
+        ModelConfig config = inspection.checkpoint().config();
+        return Stream.of(
+                        Stream.of(architecture(), modalities()),
+                        config.takesVectors() ? Stream.of(new VectorSummary(config).steps()) : Stream.empty(),
+                        Stream.of(cost(), tensors(), new UnusedTensors(inspection.unused())))
+                .flatMap(tables -> tables)
+                .map(Object::toString)
+                .collect(Collectors.joining("\n\n"));
     }
 
     /** Which file was read, and what was done to the names in it. */
@@ -71,6 +73,9 @@ record ModelSummary(Inspection inspection) {
         TextTable table = reading()
                 .add("dialect", inspection.dialect())
                 .add("hidden size", Integer.toString(config.hiddenSize()));
+        if (config.takesVectors()) {
+            return table;
+        }
         if (config.streams().size() > 1) {
             addStreams(table, config);
         }
@@ -225,6 +230,9 @@ record ModelSummary(Inspection inspection) {
                 .add("bytes", count(checkpoint.bytes()));
         boolean single = config.streams().size() == 1;
         String title = "multiply-adds";
+        if (config.takesVectors()) {
+            cost.add(title, count(new VectorSummary(config).multiplyAdds()) + " a row, in the Linears");
+        }
         for (StackConfig stack : config.stacks()) {
             String tokens = single ? " a token" : " a token of '" + stream(config, stack.stream()) + "'";
             cost.add(title, count(FusionModel.linearMultiplyAdds(stack)) + tokens + ", in the layers' Linears");

@@ -13,5 +13,7 @@ public enum Activation {
     /** {@code x / (1 + exp(-x))}, also called Swish: Hendrycks and Gimpel 2016, section 2. */
     SILU,
     /** {@code tanh(x)}. */
-    TANH
+    TANH,
+    /** {@code 1 / (1 + exp(-x))}, the logistic function. */
+    SIGMOID
 }

@@ -58,4 +58,9 @@ final class FloatMath {
     static float silu(float x) {
         return x / (1f + exp(-x));
     }
+
+    /** {@code 1 / (1 + e^-x)} within 5e-7. */
+    static float sigmoid(float x) {
+        return 1f / (1f + exp(-x));
+    }
 }

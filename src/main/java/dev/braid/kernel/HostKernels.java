@@ -3,12 +3,13 @@ package dev.braid.kernel;
 import java.nio.FloatBuffer;
 import java.util.function.IntUnaryOperator;
 
-/** Kernels whose matrices lie in host memory: rows are copied, added, scaled and rotated there. */
+/** Kernels whose matrices lie in host memory: rows are copied, added, scaled, activated, mixed and rotated there. */
 abstract class HostKernels implements Kernels {
     /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */
     private float[] row = new float[0];
 
     private float[] operand = new float[0];
+    private float[] other = new float[0];
     private float[] rotated = new float[0];
 
     @Override
@@ -72,6 +73,85 @@ abstract class HostKernels implements Kernels {
         }
         for (int i = 0; i < half; i++) {
             out[head + half + i] = in[head + half + i] * angle[i] + in[head + i] * angle[half + i];
+        }
+    }
+
+    @Override
+    public final void activate(Matrix values, Activation activation) {
+        FloatBuffer target = values.buffer();
+        int columns = values.columns();
+        for (int r = 0; r < values.rows(); r++) {
+            row = read(row, target, r * values.stride(), columns);
+            activate(row, columns, activation);
+            target.put(r * values.stride(), row, 0, columns);
+        }
+    }
+
+    @Override
+    public final void scaleAndShift(Matrix values, Matrix scale, Matrix shift) {
+        FloatBuffer target = values.buffer();
+        int columns = values.columns();
+        operand = read(operand, scale.buffer(), 0, columns);
+        other = read(other, shift.buffer(), 0, columns);
+        for (int r = 0; r < values.rows(); r++) {
+            row = read(row, target, r * values.stride(), columns);
+            for (int c = 0; c < columns; c++) {
+                row[c] = row[c] * operand[c] + other[c];
+            }
+            target.put(r * values.stride(), row, 0, columns);
+        }
+    }
+
+    @Override
+    public final void mix(Matrix values, Matrix gate, Matrix with) {
+        FloatBuffer target = values.buffer();
+        FloatBuffer gates = gate.buffer();
+        FloatBuffer others = with.buffer();
+        int columns = values.columns();
+        for (int r = 0; r < values.rows(); r++) {
+            row = read(row, target, r * values.stride(), columns);
+            operand = read(operand, gates, r * gate.stride(), columns);
+            other = read(other, others, r * with.stride(), columns);
+            for (int c = 0; c < columns; c++) {
+                row[c] = operand[c] * row[c] + (1f - operand[c]) * other[c];
+            }
+            target.put(r * values.stride(), row, 0, columns);
+        }
+    }
+
+    static void activate(float[] x, int count, Activation activation) {
+        switch (activation) {
+            case NONE -> {}
+            case RELU -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = Math.max(x[i], 0f);
+                }
+            }
+            case GELU -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = FloatMath.gelu(x[i]);
+                }
+            }
+            case GELU_TANH -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = FloatMath.geluTanh(x[i]);
+                }
+            }
+            case SILU -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = FloatMath.silu(x[i]);
+                }
+            }
+            case TANH -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = (float) Math.tanh(x[i]);
+                }
+            }
+            case SIGMOID -> {
+                for (int i = 0; i < count; i++) {
+                    x[i] = FloatMath.sigmoid(x[i]);
+                }
+            }
         }
     }
 

@@ -3,7 +3,7 @@ package dev.braid.kernel;
 import java.util.function.IntUnaryOperator;
 
 /**
- * The dense operations of a Transformer encoder, for one thread at a time. Outputs come first, then inputs, then weights.
+ * The dense operations of a fusion model, for one thread at a time. Outputs come first, then inputs, then weights.
  * The caller owns every matrix; what an implementation needs beside them, it keeps and grows to its largest operation.
  * Shapes must agree as written; an implementation may assume it. Matrices may be windows unless said otherwise; an output may
  * share memory with an input only where it is said.
@@ -47,6 +47,18 @@ public interface Kernels extends AutoCloseable {
 
     /** {@code product *= in}, element by element: both [M, D]. */
     void multiply(Matrix product, Matrix in);
+
+    /** {@code values = activation(values)}: [M, D]. */
+    void activate(Matrix values, Activation activation);
+
+    /** {@code values = values . scale + shift}: values [M, D], scale and shift [1, D] for every row. */
+    void scaleAndShift(Matrix values, Matrix scale, Matrix shift);
+
+    /**
+     * {@code values = gate . values + (1 - gate) . other}, element by element: all [M, D], apart. Arevalo et al. 2017 (arXiv
+     * 1702.01992), the last equation of section 3.1.
+     */
+    void mix(Matrix values, Matrix gate, Matrix other);
 
     /**
      * Copies row {@code from(i)} of {@code in} to row {@code to(i)} of {@code out}, for i from 0 to {@code count - 1} in order:

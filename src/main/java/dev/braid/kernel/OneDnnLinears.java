@@ -160,6 +160,7 @@ final class OneDnnLinears implements AutoCloseable {
                 case GELU_TANH -> dnnl_eltwise_gelu_tanh;
                 case SILU -> dnnl_eltwise_swish;
                 case TANH -> dnnl_eltwise_tanh;
+                case SIGMOID -> dnnl_eltwise_logistic;
             };
             if (size.activation() != Activation.NONE) {
                 // Swish is x times the logistic function of alpha x; relu's alpha is its slope below 0.

@@ -66,37 +66,6 @@ final class PortableKernels extends HostKernels {
         addProduct(sum, in, unpacked.weight());
     }
 
-    private static void activate(float[] x, int count, Activation activation) {
-        switch (activation) {
-            case NONE -> {}
-            case RELU -> {
-                for (int i = 0; i < count; i++) {
-                    x[i] = Math.max(x[i], 0f);
-                }
-            }
-            case GELU -> {
-                for (int i = 0; i < count; i++) {
-                    x[i] = FloatMath.gelu(x[i]);
-                }
-            }
-            case GELU_TANH -> {
-                for (int i = 0; i < count; i++) {
-                    x[i] = FloatMath.geluTanh(x[i]);
-                }
-            }
-            case SILU -> {
-                for (int i = 0; i < count; i++) {
-                    x[i] = FloatMath.silu(x[i]);
-                }
-            }
-            case TANH -> {
-                for (int i = 0; i < count; i++) {
-                    x[i] = (float) Math.tanh(x[i]);
-                }
-            }
-        }
-    }
-
     @Override
     public void norm(Matrix out, Matrix in, Norm norm) {
         FloatBuffer source = in.buffer();

@@ -133,7 +133,10 @@ final class ArrayFusion {
                 || (limited && array.rows() > modality.maxPositions())) {
             throw new InputException("Cannot fuse row " + row + ": expected '" + modality.name() + "' as [tokens, "
                     + modality.featureSize() + "]"
-                    + (limited ? " of at most " + modality.maxPositions() + " tokens (its position table)" : "")
+                    + (limited
+                            ? " of at most " + modality.maxPositions()
+                                    + " tokens (all that the model has positions for)"
+                            : "")
                     + ", got " + (array == null ? "null" : Arrays.toString(array.shape())));
         }
         return new ArraySequence(new ArrayNumbers(array), array.rows(), modality.featureSize());

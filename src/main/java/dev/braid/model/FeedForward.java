@@ -39,15 +39,9 @@ final class FeedForward {
     }
 
     static FeedForward load(FeedForwardWeights weights, LayerConfig config, WeightPacker packer) {
-        Activation activation = switch (config.activation()) {
-            case RELU -> Activation.RELU;
-            case GELU -> Activation.GELU;
-            case GELU_NEW -> Activation.GELU_TANH;
-            case SILU -> Activation.SILU;
-        };
         return new FeedForward(
                 packer.linear(weights.linear1()),
-                activation,
+                WeightPacker.activation(config.activation()),
                 weights.up() == null ? null : packer.linear(weights.up()),
                 packer.linear(weights.linear2()),
                 config.normFirst(),

@@ -9,6 +9,7 @@ import dev.braid.checkpoint.ModelWeights;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
+import dev.braid.checkpoint.VectorStep;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
@@ -25,7 +26,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
  * threads. Its layers are those of Vaswani et al. 2017 (arXiv 1706.03762, section 3.1), over the concatenated modalities or over
- * several streams of them. Its numbers are PyTorch's for every kind of model (proven by {@code GoldenParityTest}).
+ * several streams of them; a model of one vector per modality has steps of its own ({@link VectorStep}). Its numbers are PyTorch's for every kind of model (proven by {@code GoldenParityTest}).
  */
 public final class FusionModel implements AutoCloseable {
     private final ModelConfig config;
@@ -131,6 +132,16 @@ public final class FusionModel implements AutoCloseable {
     /** The largest linear maps of every layer and projection. */
     private static List<LinearSize> linears(ModelConfig config) {
         List<LinearSize> linears = new ArrayList<>();
+        for (VectorStep step : config.vectors()) {
+            linears.add(LinearSize.of(
+                    step.kind() == VectorStep.Kind.LINEAR
+                            ? config.vectorSize(step.inputs().get(0))
+                            : 1,
+                    step.size()));
+        }
+        if (config.takesVectors()) {
+            return linears;
+        }
         for (StackConfig stack : config.stacks()) {
             long hiddenSize = stack.layer().hiddenSize();
             long keyValueSize = stack.layer().keyValueSize();

@@ -40,6 +40,9 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Null where no feed-forward has a gate. */
     private final Matrix up;
 
+    /** Of each step of a model of vectors but the last one. */
+    private final List<Matrix> vectors = new ArrayList<>();
+
     private final Kernels kernels;
     private final List<Projector> projectors;
     private final Batch batch;
@@ -102,6 +105,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.attentionScratch = allocate(shapes.attention());
         this.intermediate = allocate(shapes.intermediate());
         this.up = shapes.up() == null ? null : allocate(shapes.up());
+        shapes.vectors().forEach(size -> vectors.add(allocate(size)));
         this.projectors = projectors;
         this.attentionShares = readouts.contains(Readout.ATTENTION)
                 ? new AttentionShares(
@@ -130,6 +134,9 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** Whether the last layer can leave out all tokens but the pooled one of each row. */
     static boolean poolsInLastLayer(ModelConfig config) {
+        if (config.stacks().isEmpty()) {
+            return false;
+        }
         List<List<StackConfig>> stacks = config.interleavedStacks();
         return stacks.get(stacks.size() - 1).stream().anyMatch(stack -> isPooled(stack, config));
     }
@@ -369,6 +376,16 @@ public final class FusionWorkspace implements AutoCloseable {
     /** [128, columns]: what the gate of a feed-forward is multiplied with; only where one has a gate. */
     Matrix up(int columns) {
         return columns == up.columns() ? up : up.columns(0, columns);
+    }
+
+    /** How many steps of a model of vectors have a matrix of their own: all but the last one. */
+    int vectorSteps() {
+        return vectors.size();
+    }
+
+    /** [128, D]: a block of vectors of one step of a model of vectors, not of the last one. */
+    Matrix vector(int step) {
+        return vectors.get(step);
     }
 
     @Override

@@ -24,8 +24,8 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
     public static final double LEAST_COSINE = 0.999;
 
     private static final String COMPARE =
-            "compare num_attention_heads, norm_first, hidden_act and layer_norm_eps in config.json with the trained model, or"
-                    + " export it again";
+            "compare num_attention_heads, norm_first, hidden_act and layer_norm_eps, or the steps, in config.json with the"
+                    + " trained model, or export it again";
 
     /** Errors that the rounding of float32 makes by itself, in PyTorch too. */
     private static final double FLOAT32_ROUNDING = 1e-5;

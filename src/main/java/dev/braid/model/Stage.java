@@ -16,7 +16,7 @@ public enum Stage {
     PROJECT,
     /** Queries, keys and values, scores and context, output projection. */
     ATTENTION,
-    /** The two Linears with the activation between them. */
+    /** The two Linears with the activation between them; all steps of a model of vectors. */
     FEED_FORWARD,
     /** The final LayerNorm, the pooler, and the arrays of the output row with their hash. */
     POOL,

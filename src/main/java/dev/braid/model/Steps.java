@@ -70,6 +70,9 @@ final class Steps {
             add(together);
         }
         config.output().forEach(this::fill);
+        if (config.takesVectors()) {
+            steps.add(VectorFusion.load(config, weights.vectors(), packer));
+        }
         return List.copyOf(steps);
     }
 

@@ -21,6 +21,7 @@ import java.util.stream.Stream;
  * @param attention [1, as much as {@link Kernels#attentionScratch} says]
  * @param intermediate [B, F]
  * @param up [B, F], or null where no feed-forward has a gate
+ * @param vectors [B, D] for each step of a model of vectors but the last one
  */
 record WorkspaceShapes(
         List<Size> features,
@@ -30,7 +31,11 @@ record WorkspaceShapes(
         Size context,
         Size attention,
         Size intermediate,
-        Size up) {
+        Size up,
+        List<Size> vectors) {
+    /** Of what a model without attention does not have. */
+    private static final Size NONE = new Size(1, 1);
+
     /** Of one matrix. */
     record Size(long rows, long columns) {
         long elements() {
@@ -65,17 +70,18 @@ record WorkspaceShapes(
         long intermediate = config.stacks().stream()
                 .mapToInt(stack -> stack.layer().intermediateSize())
                 .max()
-                .getAsInt();
+                .orElse(0);
         long scratch = config.stacks().stream()
                 .mapToLong(stack -> Kernels.attentionScratch(
                         stack.layer().hiddenSize(), stack.layer().heads(), maxTokens))
                 .max()
-                .getAsLong();
+                .orElse(1);
         long projected = config.stacks().stream()
                 .mapToLong(
                         stack -> stack.layer().hiddenSize() + 2L * stack.layer().keyValueSize())
                 .max()
-                .getAsLong();
+                .orElse(1);
+        boolean attends = !config.stacks().isEmpty();
         Size ofBlock = new Size(blockHeight, Math.max(1, intermediate));
         boolean gated = config.stacks().stream().anyMatch(stack -> stack.layer().gatedFeedForward());
         return new WorkspaceShapes(
@@ -91,11 +97,15 @@ record WorkspaceShapes(
                                 new Size(blockHeight, stream.hiddenSize()),
                                 new Size(blockHeight, stream.hiddenSize())))
                         .toList(),
-                new Size(height, projected),
-                new Size(height, widest),
+                attends ? new Size(height, projected) : NONE,
+                attends ? new Size(height, widest) : NONE,
                 new Size(1, scratch),
-                ofBlock,
-                gated ? ofBlock : null);
+                attends ? ofBlock : NONE,
+                gated ? ofBlock : null,
+                config.vectors().stream()
+                        .limit(Math.max(0, config.vectors().size() - 1))
+                        .map(step -> new Size(blockHeight, step.size()))
+                        .toList());
     }
 
     /** Of all matrices. */
@@ -113,7 +123,8 @@ record WorkspaceShapes(
                         features.stream(),
                         words.stream(),
                         streams.stream().flatMap(StreamSizes::all),
-                        Stream.of(queryKeyValue, context, attention, intermediate, up))
+                        Stream.of(queryKeyValue, context, attention, intermediate, up),
+                        vectors.stream())
                 .flatMap(sizes -> sizes)
                 .filter(Objects::nonNull);
     }

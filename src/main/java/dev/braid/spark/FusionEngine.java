@@ -84,7 +84,29 @@ public final class FusionEngine implements AutoCloseable {
             throw new InputException("Cannot fuse to pooled vectors: expected a pooling (pooling in config.json), got"
                     + " 'none'; name one, or emit tokens");
         }
+        if (checkpoint.config().takesVectors()) {
+            checkVectors(config);
+        }
         FusionModel.check(checkpoint.config(), config.maxTokens());
+    }
+
+    /** A model of one vector per modality attends to nothing, and needs every vector whole. */
+    private static void checkVectors(FusionConfig config) {
+        List<String> problems = new ArrayList<>();
+        for (Emitted shares : List.of(Emitted.ATTENTION, Emitted.ATTENTION_BY_LAYER)) {
+            if (config.emits(shares)) {
+                problems.add("expected to emit pooled or tokens, got " + shares.configName());
+            }
+        }
+        if (config.policy().fusesRest()) {
+            problems.add("expected a vector of every modality, got rows to be fused from the rest (fuse-rest)");
+        }
+        if (config.truncate()) {
+            problems.add("expected one vector per modality, got sequences to be truncated");
+        }
+        if (!problems.isEmpty()) {
+            throw InputException.of("Cannot fuse with a model of one vector per modality", problems);
+        }
     }
 
     /**

@@ -46,6 +46,8 @@ final class RowDecoder implements Serializable {
     /** Whether a row may lack modalities. */
     private final boolean fusesRest;
 
+    private final boolean takesVectors;
+
     /**
      * A decoder of the rows of a {@link PairedTable}.
      *
@@ -77,6 +79,7 @@ final class RowDecoder implements Serializable {
                 .map(StreamConfig::modalities)
                 .toList();
         this.fusesRest = config.policy().fusesRest();
+        this.takesVectors = model.takesVectors();
     }
 
     /** The row's sequences, valid until the next row is read, or why it cannot be fused. */
@@ -210,6 +213,13 @@ final class RowDecoder implements Serializable {
     private FeatureSequence truncated(FeatureSequence sequence, FeatureColumn feature) throws UnfitValueException {
         ModalityConfig modality = feature.modality();
         String kept = feature.selection() == null ? "" : " up to the last one kept";
+        if (takesVectors) {
+            throw unfit(
+                    Reason.TOO_LONG,
+                    feature,
+                    "has " + (sequence.position(sequence.tokens() - 1) + 1)
+                            + " tokens, expected 1 (the model takes one vector per modality)");
+        }
         String found = "has " + (sequence.position(sequence.tokens() - 1) + 1) + " tokens" + kept
                 + ", expected at most " + modality.maxPositions() + " (position table of '" + modality.name() + "')";
         if (!truncate) {

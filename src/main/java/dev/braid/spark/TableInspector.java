@@ -210,9 +210,12 @@ final class TableInspector {
         long beyond = sample.stream().filter(row -> row.positions() > limit).count();
         if (beyond > 0) {
             int longest = sample.stream().mapToInt(SampledRow::positions).max().orElseThrow();
-            misfits.add("column '" + feature.column() + "': expected at most " + limit + " tokens (position table of '"
-                    + feature.modality().name() + "'), got up to " + longest + " in " + share(beyond, sample.size())
-                    + "; --truncate cuts them");
+            String expected = model.takesVectors()
+                    ? "1 token (the model takes one vector per modality)"
+                    : "at most " + limit + " tokens (position table of '"
+                            + feature.modality().name() + "')";
+            misfits.add("column '" + feature.column() + "': expected " + expected + ", got up to " + longest + " in "
+                    + share(beyond, sample.size()) + (model.takesVectors() ? "" : "; --truncate cuts them"));
         }
     }
 

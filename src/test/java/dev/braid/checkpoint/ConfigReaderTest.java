@@ -14,7 +14,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class ConfigReaderTest {
-    private static final String MODEL_TYPES = "one of fusion_encoder, flava, vilt, visual_bert, lxmert";
+    private static final String MODEL_TYPES =
+            "one of fusion_encoder, vector_fusion, flava, vilt, visual_bert, lxmert";
 
     private final List<String> problems = new ArrayList<>();
 
@@ -136,7 +137,7 @@ class ConfigReaderTest {
                 Arguments.of(keys("\"intermediate_size\": null"), bad("intermediate_size", size, "null")),
                 Arguments.of(
                         keys("\"hidden_act\": \"mish\""),
-                        bad("hidden_act", "one of relu, gelu, gelu_new, silu", "'mish'")),
+                        bad("hidden_act", "one of relu, gelu, gelu_new, silu, tanh, sigmoid", "'mish'")),
                 Arguments.of(keys("\"norm_type\": \"rms\""), bad("norm_type", "one of layer_norm, rms_norm", "'rms'")),
                 Arguments.of(
                         keys("\"rotary_embeddings\": true"),

@@ -201,7 +201,7 @@ class DialectsTest {
                 + " \"hidden_size\": 25, \"qkv_bias\": 1}}");
         assertThatThrownBy(model::read)
                 .hasMessageContaining("Cannot read 'multimodal_config.hidden_act' in config.json: expected one of relu,"
-                        + " gelu, gelu_new, silu, gelu_pytorch_tanh, got 'mish'")
+                        + " gelu, gelu_new, silu, tanh, sigmoid, gelu_pytorch_tanh, got 'mish'")
                 .hasMessageContaining(
                         "Cannot read 'multimodal_config.qkv_bias' in config.json: expected true or false," + " got 1")
                 .hasMessageContaining("Cannot read 'text_config' in config.json: expected an object, got 3")

@@ -78,6 +78,29 @@ class InspectCommandTest {
     }
 
     @Test
+    void showsTheStepsOfAModelOfVectors() {
+        assertThat(inspect("src/test/resources/golden/low-rank-bilinear")).isEqualTo(ExitCode.DONE);
+        assertThat(out.toString())
+                .startsWith("""
+                        weights      model.safetensors
+                        dialect      one vector per modality
+                        hidden size  16
+
+                        modality  feature size  longest  becomes a token by
+                        visual               7        1  as it is
+                        text                 5        1  as it is
+
+                        step              computes                                  size
+                        visual_projected  linear of visual                            16
+                        """)
+                .contains(
+                        "\nt                 rms_norm of text_projected, eps 0.01        16\n",
+                        "\njoint             product of v, t                             16\n",
+                        "\nmultiply-adds  448 a row, in the Linears\n",
+                        "\n'out' weight ");
+    }
+
+    @Test
     void showsWhatMakesTokensOfAModality() {
         assertThat(inspect("src/test/resources/golden/vilt")).isEqualTo(ExitCode.DONE);
         assertThat(out.toString())

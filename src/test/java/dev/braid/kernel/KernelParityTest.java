@@ -190,6 +190,41 @@ class KernelParityTest {
         product.assertHolds(ScalarReference.multiply(a, factor));
     }
 
+    @ParameterizedTest(name = "{0} [{1}, {2}]")
+    @MethodSource("normSizes")
+    void activatedScaledAndMixedRowsEqualTheReference(KernelLibrary library, int rows, int columns) {
+        double[][] x = normal(rows, columns, 3);
+        double[][] other = normal(rows, columns, 1);
+        double[][] gate = normal(rows, columns, 1);
+        double[][] scale = normal(1, columns, 1);
+        double[][] shift = normal(1, columns, 1);
+        Window scaled = new Window(x);
+        Window mixed = new Window(x);
+        double[][] expectedScaled = new double[rows][columns];
+        double[][] expectedMixed = new double[rows][columns];
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < columns; c++) {
+                expectedScaled[r][c] = x[r][c] * scale[0][c] + shift[0][c];
+                expectedMixed[r][c] = gate[r][c] * x[r][c] + (1 - gate[r][c]) * other[r][c];
+            }
+        }
+        try (Kernels kernels = open(library)) {
+            kernels.scaleAndShift(scaled.matrix, dense(scale), dense(shift));
+            kernels.mix(mixed.matrix, window(gate), window(other));
+            for (Activation activation : Activation.values()) {
+                Window activated = new Window(x);
+                kernels.activate(activated.matrix, activation);
+                activated.assertHolds(Arrays.stream(x)
+                        .map(row -> Arrays.stream(row)
+                                .map(value -> ScalarReference.activate(value, activation))
+                                .toArray())
+                        .toArray(double[][]::new));
+            }
+        }
+        scaled.assertHolds(expectedScaled);
+        mixed.assertHolds(expectedMixed);
+    }
+
     static Stream<Arguments> rotationSizes() {
         int[][] sizes = {{1, 1, 2}, {3, 5, 6}, {81, 8, 32}, {17, 12, 64}};
         return libraries()

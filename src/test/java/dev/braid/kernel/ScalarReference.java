@@ -28,6 +28,7 @@ public final class ScalarReference {
             case GELU -> x * normalDistribution(x);
             case SILU -> x / (1 + Math.exp(-x));
             case TANH -> Math.tanh(x);
+            case SIGMOID -> 1 / (1 + Math.exp(-x));
             case GELU_TANH -> x / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * Math.pow(x, 3))));
         };
     }

@@ -39,11 +39,12 @@ class GoldenReplayTest {
     void aWrongNormOrderIsNamedWithTheFirstLayer() {
         assertThatThrownBy(() -> verify(preNorm(CHECKPOINT.config()), 1e-4))
                 .isInstanceOf(InputException.class)
-                .hasMessageMatching("Cannot reproduce golden.safetensors: expected every number within 1e-04 of"
-                        + " PyTorch's \\(--tolerance, relative to the root mean square of its vector\\), got an error of \\d\\.\\de[-+]\\d\\d"
-                        + " \\('(fused|pooled|layers.\\d)', row \\d, token \\d+, element \\d+: \\S+ instead of \\S+\\);"
-                        + " the first layer that differs is layers.0; compare num_attention_heads, norm_first, hidden_act"
-                        + " and layer_norm_eps in config.json with the trained model, or export it again");
+                .hasMessageMatching(
+                        "Cannot reproduce golden.safetensors: expected every number within 1e-04 of"
+                                + " PyTorch's \\(--tolerance, relative to the root mean square of its vector\\), got an error of \\d\\.\\de[-+]\\d\\d"
+                                + " \\('(fused|pooled|layers.\\d)', row \\d, token \\d+, element \\d+: \\S+ instead of \\S+\\);"
+                                + " the first layer that differs is layers.0; compare num_attention_heads, norm_first, hidden_act"
+                                + " and layer_norm_eps, or the steps, in config.json with the trained model, or export it again");
     }
 
     @Test

@@ -318,12 +318,7 @@ final class ScalarModel {
     }
 
     private static double[][] feedForward(double[][] x, FeedForwardWeights ofLayer, LayerConfig layer) {
-        Activation activation = switch (layer.activation()) {
-            case RELU -> Activation.RELU;
-            case GELU -> Activation.GELU;
-            case GELU_NEW -> Activation.GELU_TANH;
-            case SILU -> Activation.SILU;
-        };
+        Activation activation = WeightPacker.activation(layer.activation());
         double[][] intermediate = linear(x, ofLayer.linear1());
         for (double[] token : intermediate) {
             for (int c = 0; c < token.length; c++) {

@@ -1,0 +1,86 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import java.io.Serializable;
+import java.util.List;
+
+/**
+ * One step of a model that takes one vector per modality: a new vector of a row, made of earlier ones.
+ *
+ * @param kind what it computes
+ * @param name that later steps read it by
+ * @param inputs the vectors that it reads: m is modality m, and M + s is step s, where M is how many modalities there are
+ * @param size of its vector
+ * @param function of an {@link Kind#ACTIVATION}, else null
+ * @param norm of a {@link Kind#NORM}, else null
+ * @param epsilon of a {@link Kind#NORM} or {@link Kind#BATCH_NORM}, else 0
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record VectorStep(
+        Kind kind, String name, List<Integer> inputs, int size, Activation function, NormType norm, float epsilon)
+        implements Serializable {
+
+    /** What a step computes; its {@code configName} is the value of {@code kind}. */
+    public enum Kind {
+        /** x W^T + b: {@code torch.nn.Linear}. */
+        LINEAR("linear", 1, 1),
+        /** A function of each number. */
+        ACTIVATION("activation", 1, 1),
+        /** {@code torch.nn.LayerNorm} or an RMSNorm. */
+        NORM("norm", 1, 1),
+        /** {@code torch.nn.BatchNorm1d} in evaluation mode: Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithm 2. */
+        BATCH_NORM("batch_norm", 1, 1),
+        /** One vector after another. */
+        CONCAT("concat", 2, Integer.MAX_VALUE),
+        /** The sum, number by number. */
+        SUM("sum", 2, Integer.MAX_VALUE),
+        /** The product, number by number. */
+        PRODUCT("product", 2, Integer.MAX_VALUE),
+        /** g a + (1 - g) b, number by number; the gate g is its third input. */
+        GATE("gate", 2, 2);
+
+        private final String configName;
+        private final int fewest;
+        private final int most;
+
+        Kind(String configName, int fewest, int most) {
+            this.configName = configName;
+            this.fewest = fewest;
+            this.most = most;
+        }
+
+        public String configName() {
+            return configName;
+        }
+
+        /** The fewest vectors that {@code of} names. */
+        int fewest() {
+            return fewest;
+        }
+
+        /** The most vectors that {@code of} names. */
+        int most() {
+            return most;
+        }
+
+        /** Whether its inputs have one size, which is its own too. */
+        boolean keepsSize() {
+            return this != LINEAR && this != CONCAT;
+        }
+
+        /** Whether the state dict has tensors of it. */
+        boolean hasTensors() {
+            return this == LINEAR || this == NORM || this == BATCH_NORM;
+        }
+    }
+
+    public VectorStep {
+        inputs = List.copyOf(inputs);
+    }
+
+    /** Multiply-adds of a Linear for one row, given the size of its input; 0 for another step. */
+    public long multiplyAdds(int inputSize) {
+        return kind == Kind.LINEAR ? (long) inputSize * size : 0;
+    }
+}

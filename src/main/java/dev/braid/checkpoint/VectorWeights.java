@@ -1,0 +1,30 @@
+package dev.braid.checkpoint;
+
+import com.esotericsoftware.kryo.DefaultSerializer;
+import com.esotericsoftware.kryo.serializers.JavaSerializer;
+import java.io.Serializable;
+import java.util.Objects;
+import java.util.stream.Stream;
+
+/**
+ * The weights of one {@link VectorStep} (D the size of its vector, K that of its input).
+ *
+ * @param linear [D, K], of a Linear, else null
+ * @param norm [D], of any norm, else null
+ * @param mean [D], the running mean of a BatchNorm, else null
+ * @param variance [D], the running variance of a BatchNorm, else null
+ */
+@DefaultSerializer(JavaSerializer.class)
+public record VectorWeights(LinearWeights linear, NormWeights norm, StoredTensor mean, StoredTensor variance)
+        implements Serializable {
+    /** Of a step without weights. */
+    static final VectorWeights NONE = new VectorWeights(null, null, null, null);
+
+    Stream<StoredTensor> tensors() {
+        return Stream.of(
+                        Stream.ofNullable(linear).flatMap(LinearWeights::tensors),
+                        Stream.ofNullable(norm).flatMap(NormWeights::tensors),
+                        Stream.of(mean, variance).filter(Objects::nonNull))
+                .flatMap(tensors -> tensors);
+    }
+}

@@ -1,0 +1,46 @@
+package dev.braid.job;
+
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.VectorStep;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** The steps of a model of one vector per modality, as text. */
+record VectorSummary(ModelConfig config) {
+
+    /** A line for each step, the last of which makes the fused vector. */
+    TextTable steps() {
+        TextTable table = TextTable.headed("step", "computes", "size");
+        for (VectorStep step : config.vectors()) {
+            table.add(step.name(), describe(step), Integer.toString(step.size()));
+        }
+        return table;
+    }
+
+    private String describe(VectorStep step) {
+        List<String> inputs = step.inputs().stream().map(this::name).toList();
+        String of = inputs.stream().limit(2).collect(Collectors.joining(", "));
+        return switch (step.kind()) {
+            case ACTIVATION -> step.function().configName() + " of " + of;
+            case NORM -> step.norm().configName() + " of " + of + ", eps " + ModelSummary.number(step.epsilon());
+            case BATCH_NORM -> "batch_norm of " + of + ", eps " + ModelSummary.number(step.epsilon());
+            case GATE -> "gate of " + of + " by " + inputs.get(2);
+            case LINEAR, CONCAT, SUM, PRODUCT -> step.kind().configName() + " of " + String.join(", ", inputs);
+        };
+    }
+
+    private String name(int vector) {
+        int modalities = config.modalities().size();
+        return vector < modalities
+                ? config.modalities().get(vector).name()
+                : config.vectors().get(vector - modalities).name();
+    }
+
+    /** Multiply-adds of all Linears for one row. */
+    long multiplyAdds() {
+        return config.vectors().stream()
+                .mapToLong(step ->
+                        step.multiplyAdds(config.vectorSize(step.inputs().get(0))))
+                .sum();
+    }
+}

@@ -1,0 +1,126 @@
+package dev.braid.model;
+
+import dev.braid.checkpoint.VectorWeights;
+import dev.braid.kernel.Activation;
+import dev.braid.kernel.Kernels;
+import dev.braid.kernel.Matrix;
+import dev.braid.kernel.Norm;
+import dev.braid.kernel.PackedLinear;
+import java.util.List;
+
+/** What one step of a {@link VectorFusion} computes over a block of rows. */
+interface VectorOperation {
+
+    /**
+     * Runs.
+     *
+     * @param out [rows, D], apart from the inputs; what it holds is overwritten
+     * @param in [rows, K] each
+     */
+    void run(Matrix out, List<Matrix> in, Kernels kernels);
+
+    /** Multiply-adds in matrix products for one row. */
+    default long multiplyAdds() {
+        return 0;
+    }
+
+    private static void copy(Matrix out, Matrix in, Kernels kernels) {
+        kernels.copyRows(out, row -> row, in, row -> row, in.rows());
+    }
+
+    /** {@code activation(x W^T + b)}. */
+    record Linear(PackedLinear weights, Activation activation) implements VectorOperation {
+        @Override
+        public void run(Matrix out, List<Matrix> in, Kernels kernels) {
+            kernels.linear(out, in.get(0), weights, activation);
+        }
+
+        @Override
+        public long multiplyAdds() {
+            return (long) weights.inputs() * weights.outputs();
+        }
+    }
+
+    /** An activation that no Linear computes. */
+    record Activated(Activation activation) implements VectorOperation {
+        @Override
+        public void run(Matrix out, List<Matrix> in, Kernels kernels) {
+            copy(out, in.get(0), kernels);
+            kernels.activate(out, activation);
+        }
+    }
+
+    /** A LayerNorm or RMSNorm. */
+    record Normed(Norm norm) implements VectorOperation {
+        @Override
+        public void run(Matrix out, List<Matrix> in, Kernels kernels) {
+            kernels.norm(out, in.get(0), norm);
+        }
+    }
+
+    /**
+     * {@code (x - mean) / sqrt(variance + epsilon) * weight + bias} as {@code x * scale + shift}: Ioffe and Szegedy 2015 (arXiv
+     * 1502.03167), algorithm 2, line 11.
+     */
+    record BatchNormed(Matrix scale, Matrix shift) implements VectorOperation {
+        static BatchNormed load(VectorWeights weights, float epsilon, WeightPacker packer) {
+            Matrix scale = packer.table(weights.norm().weight(), 1);
+            Matrix shift = packer.table(weights.norm().bias(), 1);
+            Matrix mean = packer.table(weights.mean(), 1);
+            Matrix variance = packer.table(weights.variance(), 1);
+            for (int c = 0; c < scale.columns(); c++) {
+                double factor = scale.buffer().get(c)
+                        / Math.sqrt((double) variance.buffer().get(c) + epsilon);
+                scale.buffer().put(c, (float) factor);
+                shift.buffer()
+                        .put(c, (float) (shift.buffer().get(c) - mean.buffer().get(c) * factor));
+            }
+            return new BatchNormed(scale, shift);
+        }
+
+        @Override
+        public void run(Matrix out, List<Matrix> in, Kernels kernels) {
+            copy(out, in.get(0), kernels);
+            kernels.scaleAndShift(out, scale, shift);
+        }
+    }
+
+    /** One vector after another. */
+    record Concatenated() implements VectorOperation {
+        @Override
+        public void run(Matrix out, List<Matrix> in, Kernels kernels) {
+            int first = 0;
+            for (Matrix part : in) {
+                copy(out.columns(first, part.columns()), part, kernels);
+                first += part.columns();
+            }
+        }
+    }
+
+    /** The sum of all. */
+    record Sum() implements VectorOperation {
+        @Override
+        public void run(Matrix out, List<Matrix> in, Kernels kernels) {
+            copy(out, in.get(0), kernels);
+            in.subList(1, in.size()).forEach(other -> kernels.add(out, other));
+        }
+    }
+
+    /** The product of all, number by number. */
+    record Product() implements VectorOperation {
+        @Override
+        public void run(Matrix out, List<Matrix> in, Kernels kernels) {
+            copy(out, in.get(0), kernels);
+            in.subList(1, in.size()).forEach(other -> kernels.multiply(out, other));
+        }
+    }
+
+    /** {@code g a + (1 - g) b} of a, b and g. */
+    record Mixed() implements VectorOperation {
+        @Override
+        public void run(Matrix out, List<Matrix> in, Kernels kernels) {
+            copy(out, in.get(0), kernels);
+            kernels.mix(out, in.get(2), in.get(1));
+        }
+    }
+}
