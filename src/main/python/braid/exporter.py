@@ -16,6 +16,7 @@ from braid.describe import Description, Named, Table, describe
 from braid.directories import replaced
 from braid.errors import ExportError, quoted
 from braid.golden import Row, Sample, example_table, golden_tensors, read_rows
+from braid.graphs import describe_vectors, takes_vectors
 from braid.lengths import proven
 from braid.trace import Call
 from braid.wrappers import refuse_sharded, wrapped_by
@@ -52,6 +53,10 @@ def export(
     `sample` holds a few rows: per modality a sequence of [tokens, feature size] each, {"visual": [...], "text": [...]}.
     Rows of a padded batch are cut first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths prove most;
     where all rows have one length, every second one is cut shorter, and a row alone followed by its shorter copy.
+
+    Rows of [feature size], without an axis of tokens, are for a module that takes one vector per modality, [1, feature size]
+    each, and returns the fused vector: torch.fx traces it, and its operations become the steps of a `vector_fusion`. Only
+    `call` applies to it.
 
     What running does not find can be named, in the words of config.json; none of it applies to Hugging Face models:
 
@@ -98,7 +103,11 @@ def export(
             return describe(model, rows, named)
         return Description({}, {}, huggingface.run(model, kind, rows))
 
-    rows, described = proven(read_rows(sample), describe_rows)
+    if takes_vectors(sample):
+        refuse_parts(model, named)
+        rows, described = describe_vectors(model, sample, call)
+    else:
+        rows, described = proven(read_rows(sample), describe_rows)
     golden = golden_tensors(rows, described.outputs)
     check_finite({**described.tensors, **golden})
     with replaced(Path(directory)) as written:
@@ -109,6 +118,14 @@ def export(
             huggingface.write(model, written)
         save(written / "golden.safetensors", golden)
         example_table(written / "pairs.parquet", {name: [row[name] for row in rows] for name in rows[0]})
+
+
+def refuse_parts(model: nn.Module, named: Named) -> None:
+    """Refuses the names of parts that a module of one vector per modality does not have."""
+    superfluous = [name for name, value in vars(named).items() if value is not None and name != "call"]
+    if superfluous:
+        expected = "no named part of a module that takes one vector per modality"
+        raise ExportError(f"'{type(model).__name__}'", expected, quoted(superfluous))
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:

@@ -1,0 +1,64 @@
+"""The steps of a `vector_fusion`, run from config and tensors alone. Start at `fused`.
+
+Dimension letters: P rows, D size of a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+#: One step as config.json writes it.
+Step = dict[str, Any]
+
+#: The functions of an `activation` by their names in config.json.
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
+
+
+def fused(steps: list[Step], tensors: Mapping[str, Tensor], row: Mapping[str, Tensor]) -> Tensor:
+    """What the steps make of one vector [P, D] per modality: the vector of the last one."""
+    vectors = dict(row)
+    for step in steps:
+        names = [step["of"]] if isinstance(step["of"], str) else [*step["of"], *([step["gate"]] if "gate" in step else [])]
+        weights = {
+            name.rpartition(".")[2]: tensor.float()
+            for name, tensor in tensors.items()
+            if name.rpartition(".")[0] == step.get("prefix", step["name"])
+        }
+        vectors[step["name"]] = vector(step, weights, [vectors[name] for name in names])
+    return vectors[steps[-1]["name"]]
+
+
+def vector(step: Step, weights: Mapping[str, Tensor], inputs: list[Tensor]) -> Tensor:
+    """One step on its inputs, of which a gate's third is the gate."""
+    x = inputs[0]
+    kind = step["kind"]
+    if kind == "linear":
+        return F.linear(x, weights["weight"], weights.get("bias"))
+    if kind == "activation":
+        return FUNCTIONS[step["function"]](x)
+    if kind == "norm" and step["norm_type"] == "layer_norm":
+        return F.layer_norm(x, x.shape[-1:], weights["weight"], weights.get("bias"), step["eps"])
+    if kind == "norm":
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + step["eps"]) * weights["weight"]
+    if kind == "batch_norm":
+        mean, variance = weights["running_mean"], weights["running_var"]
+        return F.batch_norm(x, mean, variance, weights["weight"], weights["bias"], eps=step["eps"])
+    if kind == "concat":
+        return torch.cat(inputs, -1)
+    if kind == "gate":
+        return inputs[2] * x + (1 - inputs[2]) * inputs[1]
+    for other in inputs[1:]:
+        x = x + other if kind == "sum" else x * other
+    return x
