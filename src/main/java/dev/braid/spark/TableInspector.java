@@ -177,10 +177,7 @@ final class TableInspector {
                 && modality.name().equals(model.modalities().get(pooled).name());
         FusionConfig config = new FusionConfig(
                 alone.columns(), Integer.MAX_VALUE, false, Set.of(isPooled ? Emitted.POOLED : Emitted.TOKENS));
-        ModelConfig ofModality = ModelConfig.singleStream(
-                        List.of(modality), false, 1, model.stacks().get(0).layer(), model.pooling())
-                .withPositions(model.positions());
-        RowDecoder decoder = alone.decoder(config, ofModality);
+        RowDecoder decoder = alone.decoder(config, only(modality));
         int featureSize = modality.featureSize();
         try {
             JavaRDD<StoredRow> rows = alone.storedRows();
@@ -193,6 +190,15 @@ final class TableInspector {
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);
         }
+    }
+
+    /** A model that takes what this one takes of one modality. */
+    private ModelConfig only(ModalityConfig modality) {
+        return model.takesVectors()
+                ? ModelConfig.ofVectors(List.of(modality), model.vectors())
+                : ModelConfig.singleStream(
+                                List.of(modality), false, 1, model.stacks().get(0).layer(), model.pooling())
+                        .withPositions(model.positions());
     }
 
     /** One line for each kind of fault, with the first row that has it. */

@@ -10,6 +10,7 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
+import dev.braid.checkpoint.VectorStep;
 import dev.braid.spark.TableInspection.Lengths;
 import dev.braid.spark.TableInspection.Table;
 import java.nio.file.Path;
@@ -210,6 +211,30 @@ class TableInspectionTest {
                 .singleElement()
                 .asString()
                 .contains("column 'mask' drops token 0, expected it kept (pooling 'cls' reads it)");
+    }
+
+    @Test
+    void aColumnOfSeveralVectorsIsAMisfitOfAModelOfOneVectorPerModality(SparkSession spark) {
+        ModelConfig vectors = ModelConfig.ofVectors(
+                List.of(new ModalityConfig("visual", 2, 1), new ModalityConfig("text", 3, 1)),
+                List.of(new VectorStep(VectorStep.Kind.CONCAT, "fused", List.of(0, 1), 5, null, null, 0)));
+        String path = table(spark, "pairs", 2, "id", tokens("visual", 2, "1"), tokens("text", 3, "2"));
+        List<FeatureColumn> features = List.of(
+                new FeatureColumn(vectors.modalities().get(0), "visual", null, null),
+                new FeatureColumn(vectors.modalities().get(1), "text", null, null));
+
+        TableInspection found = TableInspection.of(
+                spark,
+                Map.of("visual", path, "text", path),
+                new TableColumns("id", List.of(), features),
+                vectors,
+                4096);
+
+        assertThat(found.misfits())
+                .singleElement()
+                .asString()
+                .startsWith("column 'text': expected 1 token (the model takes one vector per modality), got up to 2 in ")
+                .doesNotContain("truncate");
     }
 
     @Test
