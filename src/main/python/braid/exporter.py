@@ -103,7 +103,7 @@ def export(
             return describe(model, rows, named)
         return Description({}, {}, huggingface.run(model, kind, rows))
 
-    if takes_vectors(sample):
+    if kind is None and takes_vectors(sample):
         refuse_parts(model, named)
         rows, described = describe_vectors(model, sample, call)
     else:

@@ -197,7 +197,11 @@ final class TableInspector {
         return model.takesVectors()
                 ? ModelConfig.ofVectors(List.of(modality), model.vectors())
                 : ModelConfig.singleStream(
-                                List.of(modality), false, 1, model.stacks().get(0).layer(), model.pooling())
+                                List.of(modality),
+                                false,
+                                1,
+                                model.stacks().get(0).layer(),
+                                model.pooling())
                         .withPositions(model.positions());
     }
 

@@ -233,7 +233,8 @@ class TableInspectionTest {
         assertThat(found.misfits())
                 .singleElement()
                 .asString()
-                .startsWith("column 'text': expected 1 token (the model takes one vector per modality), got up to 2 in ")
+                .startsWith(
+                        "column 'text': expected 1 token (the model takes one vector per modality), got up to 2 in ")
                 .doesNotContain("truncate");
     }
 
