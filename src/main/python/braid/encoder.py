@@ -88,7 +88,10 @@ def hint_for(parts: Parts) -> str:
     for path, part in parts.items():
         if path and getattr(getattr(part, "config", None), "model_type", None) in ("flava", "visual_bert", "vilt"):
             return f"pass the Hugging Face model itself, module.{path}"
-    return "such layers, self_attention.query_proj with feed_forward_network, and Hugging Face models are understood"
+    return (
+        "such layers, blocks of one attention, two norms and a feed-forward, and Hugging Face models are understood; others "
+        "may run with a config.json that you write: see src/docs/models.md"
+    )
 
 
 def layer_readings(parts: Parts, path: str, heads: int | None) -> list[Layer]:
