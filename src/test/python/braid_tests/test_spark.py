@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import braid
+import braid.session as session
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -127,7 +128,7 @@ def test_vectors_are_read_as_numpy_arrays(spark: SparkSession, tmp_path: Path, f
         "model": MODEL, "features": {m: DEMO / f"{m}.parquet" for m in HALVES}, "dtype": HALVES, "key": "codepoints",
         "emit": ["pooled", "tokens"], "vectors": form, "output": tmp_path / "fused", "partitions": 3,
     }  # fmt: skip
-    assert "rows         390" in braid.session._run("fuse", options)
+    assert "rows         390" in session._run("fuse", options)
     keys, vectors = braid.read_vectors(str(tmp_path / "fused"))
     assert vectors.dtype == np.float32
     assert_expected(dict(zip(keys.to_pylist(), vectors)), tolerance)
@@ -161,7 +162,7 @@ def test_what_is_no_fused_table_is_not_read(spark: SparkSession, tmp_path: Path)
     keys, vectors = braid.read_vectors(str(tmp_path))
     assert len(keys) == len(vectors) == 0
     options = {"model": MODEL, "features": {m: DEMO / f"{m}.parquet" for m in HALVES}, "dtype": HALVES, "key": "codepoints"}
-    braid.session._run("fuse", {**options, "output": tmp_path / "fused"})
+    session._run("fuse", {**options, "output": tmp_path / "fused"})
     with pytest.raises(braid.BraidError, match="expected column 'fused_tokens', got 'codepoints, fused'; fuse with --emit tokens"):
         braid.read_vectors(str(tmp_path / "fused"), "fused_tokens")
     with pytest.raises(braid.BraidError, match="expected column 'fused' or 'fused_tokens', got 'label'"):
@@ -179,7 +180,7 @@ def test_a_session_without_the_jar_says_how_to_start_one(spark: SparkSession, tm
     assert "expected a Spark session in this process, got none" in run_python(code).stderr
     # A session without the jar has none of its classes; this one lacks one class.
     with pytest.raises(braid.BraidError) as failure:
-        braid.session.java("dev.braid.spark.Absent")
+        session.java("dev.braid.spark.Absent")
     assert "expected '" + braid.jar_path() + "' in the Spark session, got a session without it" in str(failure.value)
     absent = str(tmp_path / "absent.jar")
     assert f"Cannot find Braid's jar: expected '{absent}'" in run_python("import braid; braid.jar_path()", BRAID_JAR=absent).stderr
