@@ -42,6 +42,7 @@ from stream_case import StreamCase
 from stream_module import StreamModule
 from torchmultimodal_flava import TORCHMULTIMODAL_CASES, TorchMultimodalCase, TorchMultimodalReference
 from traps import measure
+from uniter import UNITER_CASES, UniterCase, UniterReference
 from vector_cases import VECTOR_CASES
 from vector_module import VectorCase, VectorModule
 
@@ -60,6 +61,7 @@ CASES: tuple[Case, ...] = (
     *TORCHMULTIMODAL_CASES,
     *STREAM_CASES,
     *VECTOR_CASES,
+    *UNITER_CASES,
 )
 
 
@@ -77,6 +79,8 @@ def reference_of(case: Case) -> Reference:
             return huggingface_reference(case)
         case TorchMultimodalCase():
             return TorchMultimodalReference(case)
+        case UniterCase():
+            return UniterReference(case)
     raise TypeError(f"Cannot build case '{case.name}': expected a known kind, got {type(case).__name__}")
 
 

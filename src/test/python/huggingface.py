@@ -76,6 +76,11 @@ class HuggingFaceReference(Reference):
         part = self.bare.multimodal_model if isinstance(self.bare, FlavaModel) else self.bare
         return cast(nn.Module | None, part.pooler)
 
+    def text_input(self, tokens: Tensor) -> dict[str, Tensor]:
+        """Names the text [P, M, token size] as the model does: embedded, or ids."""
+        ids = any(modality.vocabulary for modality in self.case.modalities)
+        return {"input_ids": tokens[..., 0].long()} if ids else {"inputs_embeds": tokens}
+
     def run_of(self, outputs: Any) -> Run:
         pooled = outputs.pooler_output if self.case.pooling == "pooler" else None
         return Run(list(outputs.hidden_states[1:]), outputs.last_hidden_state, list(outputs.attentions), pooled)
@@ -165,7 +170,7 @@ class ViltReference(HuggingFaceReference):
         text, visual = features
         masks = keep or [torch.ones(x.shape[:2], dtype=torch.bool) for x in features]
         outputs = self.bare(
-            inputs_embeds=text,
+            **self.text_input(text),
             image_embeds=visual,
             attention_mask=masks[0].long(),
             pixel_mask=masks[1].long(),
@@ -191,7 +196,7 @@ class VisualBertReference(HuggingFaceReference):
     def run(self, features: list[Tensor], keep: list[Tensor] | None = None) -> Run:
         text, visual = features
         masks = {} if keep is None else {"attention_mask": keep[0].long(), "visual_attention_mask": keep[1].long()}
-        outputs = self.bare(inputs_embeds=text, visual_embeds=visual, **masks, **EVERYTHING)
+        outputs = self.bare(**self.text_input(text), visual_embeds=visual, **masks, **EVERYTHING)
         assert torch.equal(outputs.last_hidden_state, outputs.hidden_states[-1])
         return self.run_of(outputs)
 

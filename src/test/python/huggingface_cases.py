@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from transformers import (
     FlavaForPreTraining,
     FlavaModel,
@@ -12,11 +14,17 @@ from transformers import (
 )
 
 from golden_case import Modality, masked, visual_and_text
-from huggingface import HuggingFaceCase
+from huggingface import VOCABULARY, HuggingFaceCase
 
 FLAVA_FEATURES = visual_and_text((8, (3, 1, 5)), (10, (2, 6, 1)))
 VILT_FEATURES = (Modality("text", 24, (2, 6, 1)), Modality("visual", 24, (3, 1, 5)))
 VISUAL_BERT_FEATURES = (Modality("text", 24, (2, 6, 1)), Modality("visual", 9, (3, 1, 5)))
+
+
+def masked_ids(*kept: str) -> Modality:
+    """Returns a text of token ids with a mask."""
+    return replace(masked("text", 24, *kept), vocabulary=VOCABULARY)
+
 
 HUGGINGFACE_CASES = (
     HuggingFaceCase(
@@ -140,6 +148,18 @@ HUGGINGFACE_CASES = (
         add_pooling_layer=False,
     ),
     HuggingFaceCase(
+        "vilt-ids",
+        "text as token ids; masks with holes",
+        seed=215,
+        modalities=(masked_ids("1011001", "1000001", "1110010"), masked("visual", 24, "0110", "0001", "1001")),
+        hidden_size=24,
+        heads=3,
+        layers=1,
+        intermediate_size=20,
+        model_class=ViltModel,
+        traps=("word embeddings of the next id",),
+    ),
+    HuggingFaceCase(
         "visual-bert",
         "text first; visual features get position row 0 and type row 1 of their own tables; one LayerNorm over all",
         seed=221,
@@ -172,6 +192,18 @@ HUGGINGFACE_CASES = (
         intermediate_size=20,
         model_class=VisualBertModel,
         traps=("positions recounted", "mask ignored"),
+    ),
+    HuggingFaceCase(
+        "visual-bert-ids",
+        "text as token ids, rows alone",
+        seed=224,
+        modalities=(Modality("text", 24, (2, 6, 1), vocabulary=VOCABULARY), Modality("visual", 9, (3, 1, 5))),
+        hidden_size=24,
+        heads=3,
+        layers=1,
+        intermediate_size=20,
+        model_class=VisualBertModel,
+        traps=("word embeddings of the next id", "positions forgotten"),
     ),
     HuggingFaceCase(
         "visual-bert-question-answering",

@@ -57,6 +57,7 @@ class FusionTransformer(JavaTransformer, DefaultParamsReadable["FusionTransforme
     key = _param("key", "the column by which messages name a row", TypeConverters.toString)
     column = _param("column", "the columns of features, by modality; one of its name where none is named", _entries)
     dtype = _param("dtype", "the numbers of binary columns, by modality: float32, float64, float16 or bfloat16", _entries)
+    boxes = _param("boxes", "the columns of boxes, by modality; one for each modality with boxes", _entries)
     mask = _param("mask", "the columns that say which tokens are kept, by modality", _entries)
     length = _param("length", "the columns that say how many tokens are kept, by modality", _entries)
     emit = _param("emit", "what to append: pooled, tokens, attention, attention-by-layer", _names)
@@ -88,6 +89,7 @@ class FusionTransformer(JavaTransformer, DefaultParamsReadable["FusionTransforme
         key: str | None = None,
         column: ByModality | Iterable[str] | None = None,
         dtype: ByModality | Iterable[str] | None = None,
+        boxes: ByModality | Iterable[str] | None = None,
         mask: ByModality | Iterable[str] | None = None,
         length: ByModality | Iterable[str] | None = None,
         emit: str | Iterable[str] | None = None,
@@ -128,6 +130,7 @@ def fuse(
     key: str | None = None,
     column: ByModality | None = None,
     dtype: ByModality | None = None,
+    boxes: ByModality | None = None,
     mask: ByModality | None = None,
     length: ByModality | None = None,
     emit: str | Iterable[str] = "pooled",
@@ -143,7 +146,7 @@ def fuse(
     """The columns of a table that holds every modality, and the fused ones. Nothing is computed before an action asks for it.
 
     Args:
-        table: has a column per modality: lists of tokens, flat lists, bytes or Spark ML's vectors.
+        table: has a column per modality: lists of tokens, flat lists, bytes or Spark ML's vectors; or lists of token ids.
         model: the model directory, which is read anew by each call.
         column: the feature columns, `{"visual": "img"}`; a modality that is not named has one of its name.
         emit: what to append: pooled, tokens, attention, attention-by-layer.
@@ -155,8 +158,8 @@ def fuse(
         BraidError: an option, the model or a column is wrong.
     """
     options: dict[str, Any] = {
-        "model": model, "modelSha256": model_sha256, "key": key, "column": column, "dtype": dtype, "mask": mask,
-        "length": length, "emit": emit, "vectors": vectors, "pooling": pooling, "truncate": truncate,
+        "model": model, "modelSha256": model_sha256, "key": key, "column": column, "dtype": dtype, "boxes": boxes,
+        "mask": mask, "length": length, "emit": emit, "vectors": vectors, "pooling": pooling, "truncate": truncate,
         "maxTokens": max_tokens, "precision": precision, "onMissingModality": on_missing_modality, "noVerify": no_verify,
         "tolerance": tolerance,
     }  # fmt: skip

@@ -144,6 +144,41 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                                     List.of()))),
             LayerKind.POST_NORM_GELU);
 
+    static final Dialect UNITER = new Dialect(
+            "UNITER",
+            true,
+            "encoder.layer.",
+            LayerNames.BERT,
+            new ModelNames(
+                    null,
+                    null,
+                    null,
+                    Part.of("pooler.dense.*"),
+                    Map.of(
+                            "text",
+                            new ModalityNames(
+                                    Tables.BERT_WORDS,
+                                    null,
+                                    null,
+                                    List.of(Tables.UNITER_TYPES.row(0)),
+                                    Tables.BERT_TEXT_POSITIONS,
+                                    Part.of("embeddings.LayerNorm.*"),
+                                    List.of()),
+                            "visual",
+                            new ModalityNames(
+                                    null,
+                                    new Projection(
+                                            Part.of("img_embeddings.img_linear.*"),
+                                            Part.of("img_embeddings.img_layer_norm.*")),
+                                    new Projection(
+                                            Part.of("img_embeddings.pos_linear.*"),
+                                            Part.of("img_embeddings.pos_layer_norm.*")),
+                                    List.of(Tables.UNITER_TYPES.row(1)),
+                                    null,
+                                    Part.of("img_embeddings.LayerNorm.*"),
+                                    List.of()))),
+            LayerKind.POST_NORM_GELU);
+
     /** What no tensor tells of the layers. */
     record LayerKind(
             boolean normFirst, NormType normType, float layerNormEps, Activation activation, boolean gatedFeedForward) {
@@ -176,6 +211,10 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
         /** Features say nothing of their place, so all of them take row 0. */
         static final Table BERT_VISUAL_POSITIONS =
                 new Table("embeddings.visual_position_embeddings.weight", "position embeddings of 'visual' (row 0)", 1);
+
+        /** One table for both modalities. */
+        static final Table UNITER_TYPES =
+                new Table("embeddings.token_type_embeddings.weight", "token type embeddings", 2);
 
         private static Table words(String name) {
             return new Table(name, "word embeddings of 'text'", 1);

@@ -13,8 +13,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A model of Hugging Face's transformers whose {@code config.json} is read as {@code save_pretrained} writes it. Keys that
- * say nothing of the encoder are passed over; absent ones have the defaults of the model's own config class.
+ * A published model whose {@code config.json} is read as its own code writes it: Hugging Face's transformers in {@code
+ * save_pretrained}, or UNITER, to whose config a user adds {@code model_type}. Keys that say nothing of the encoder are ignored;
+ * absent ones have the defaults of the model's own config class.
+ *
  * @param section the object of the config that describes the encoder, or empty for the whole
  * @param layers the default of {@code num_hidden_layers}
  * @param parts what all such models have or lack
@@ -82,6 +84,16 @@ record HuggingFaceModel(
                     List.of(
                             new Modality("text", "", "hidden_size", 768),
                             new Modality("visual", "", "visual_embedding_dim", 512))),
+            new HuggingFaceModel(
+                    "uniter",
+                    Dialect.UNITER,
+                    "",
+                    12,
+                    Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, false, CLS_TOKEN, false, QKV_BIAS, true),
+                    Map.of(),
+                    List.of(
+                            new Modality("text", "", "hidden_size", 768),
+                            new Modality("visual", "", "img_dim", 2048, new Boxes(null, 7, BoxFusion.SUM)))),
             Lxmert.model());
 
     private static final int HIDDEN_SIZE = 768;

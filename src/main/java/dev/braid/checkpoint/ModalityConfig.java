@@ -48,6 +48,11 @@ public record ModalityConfig(
         return boxes != null && boxes.fusion() == BoxFusion.CONCATENATE ? featureSize + boxes.size() : featureSize;
     }
 
+    /** Whether both are the same modality, of which one may enter as features and the other one as token ids. */
+    public boolean isSame(ModalityConfig other) {
+        return new ModalityConfig(name, featureSize, boxes, vocabularySize, other.tokenIds, maxPositions).equals(other);
+    }
+
     ModalityConfig withVocabulary(int words) {
         return new ModalityConfig(name, featureSize, boxes, words, tokenIds, maxPositions);
     }
@@ -56,7 +61,8 @@ public record ModalityConfig(
         return new ModalityConfig(name, featureSize, boxes, vocabularySize, true, maxPositions);
     }
 
-    ModalityConfig withMaxPositions(int positions) {
+    /** The same modality with sequences of another length. */
+    public ModalityConfig withMaxPositions(int positions) {
         return new ModalityConfig(name, featureSize, boxes, vocabularySize, tokenIds, positions);
     }
 }

@@ -115,11 +115,12 @@ final class FuseCommand implements Callable<Integer> {
             Optional<ReportFile> report = ReportFile.at(options.report.file, output.path(), hadoop);
             ModelDigest digest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
-            Checkpoint checkpoint = options.repooled(stored);
-            FusionConfig config = options.config(checkpoint.config());
-            FusionEngine.check(checkpoint, config);
+            FusionConfig config = options.config(options.repooled(stored).config());
+            FusionEngine.check(options.repooled(stored), config);
 
-            FeatureTables input = options.input.open(named, checkpoint.config(), config.columns());
+            FeatureTables input = options.input.open(named, stored.config(), config.columns());
+            Checkpoint read = stored.withTokenIds(input.tokenIds(), options.input.model, hadoop);
+            Checkpoint checkpoint = options.repooled(read);
             Partitioning partitions = input.partitioning(options.partitionBy);
             input.refuseUnwritable();
             if (options.update.update) {
@@ -153,7 +154,7 @@ final class FuseCommand implements Callable<Integer> {
             try (RunDirectory run = begun.get();
                     Exchanges exchanges = Exchanges.listen(spark.sparkContext())) {
                 MemoryPlan memory = MemoryPlan.check(spark, checkpoint, config, input);
-                Verification verification = options.verify(stored, hadoop);
+                Verification verification = options.verify(read, hadoop);
                 Verification.refuseChanged(digest);
                 FeatureTables tables = destination.tables(input, run);
                 AuditedKeys keys = tables.audit(config.policy());

@@ -272,6 +272,9 @@ final class FuseOptions {
             ElementType dtype = feature.dtype() == null ? ElementType.FLOAT32 : feature.dtype();
             deciding.put("column" + modality, feature.column());
             deciding.put("dtype" + modality, dtype.configName());
+            if (feature.boxes() != null) {
+                deciding.put("boxes" + modality, feature.boxes());
+            }
             if (feature.selection() != null) {
                 boolean mask = feature.selection().kind() == SelectionColumn.Kind.MASK;
                 deciding.put(

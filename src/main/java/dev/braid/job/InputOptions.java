@@ -71,7 +71,9 @@ final class InputOptions {
             names = "--column",
             paramLabel = "M=NAME",
             converter = Assignment.Converter.class,
-            description = "The feature column of modality M. Default: the modality's name.")
+            description =
+                    "The column of modality M: features, or token ids where the model has word embeddings. Default: the"
+                            + " modality's name.")
     List<Assignment> columns = new ArrayList<>();
 
     @Option(
@@ -81,6 +83,15 @@ final class InputOptions {
             description = "The numbers in a binary feature column of modality M, little-endian: float32, float64,"
                     + " float16 or bfloat16. Default: float32.")
     List<Assignment> dtypes = new ArrayList<>();
+
+    @Option(
+            names = "--boxes",
+            paramLabel = "M=NAME",
+            converter = Assignment.Converter.class,
+            description =
+                    "The column of boxes next to the features of modality M, a box per token. Required for a modality"
+                            + " with boxes (LXMERT, UNITER); none for others.")
+    List<Assignment> boxes = new ArrayList<>();
 
     @Mixin
     SelectionOptions selections;
@@ -124,6 +135,7 @@ final class InputOptions {
         references();
         Assignment.byModality("--column", columns);
         Assignment.byModality("--dtype", dtypes);
+        Assignment.byModality("--boxes", boxes);
         selections.columns();
     }
 
@@ -225,7 +237,13 @@ final class InputOptions {
                 .forEach((modality, dtype) ->
                         dtypeByModality.put(modality, ElementType.parse(dtype).orElseThrow()));
         return TableColumns.of(
-                config, key, keep, Assignment.byModality("--column", columns), dtypeByModality, selections.columns());
+                config,
+                key,
+                keep,
+                Assignment.byModality("--column", columns),
+                dtypeByModality,
+                Assignment.byModality("--boxes", boxes),
+                selections.columns());
     }
 
     static final class DtypeName implements ITypeConverter<Assignment> {

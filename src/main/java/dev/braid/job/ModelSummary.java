@@ -176,13 +176,23 @@ record ModelSummary(Inspection inspection) {
             boolean limited = modality.maxPositions() != ModalityConfig.UNLIMITED;
             table.add(
                     modality.name(),
-                    Integer.toString(modality.featureSize()),
+                    size(modality),
                     limited ? Integer.toString(modality.maxPositions()) : "any",
                     embedding(
                             modality,
                             inspection.checkpoint().weights().modalities().get(m)));
         }
         return table;
+    }
+
+    private static String size(ModalityConfig modality) {
+        String words = "ids of " + count(modality.vocabularySize()) + " words";
+        if (modality.tokenIds()) {
+            return words;
+        }
+        return modality.featureSize()
+                + (modality.boxes() == null ? "" : " and a box of " + modality.boxSize())
+                + (modality.vocabularySize() > 0 ? ", or " + words : "");
     }
 
     private static String embedding(ModalityConfig modality, ModalityWeights weights) {
@@ -247,8 +257,10 @@ record ModelSummary(Inspection inspection) {
         for (StreamConfig stream : config.streams()) {
             for (int m : stream.modalities()) {
                 ModalityConfig modality = config.modalities().get(m);
-                if (checkpoint.weights().modalities().get(m).projection() != null) {
-                    long projection = (long) modality.featureSize() * stream.hiddenSize();
+                ModalityWeights weights = checkpoint.weights().modalities().get(m);
+                if (weights.projection() != null) {
+                    long inputs = modality.projectedSize() + (weights.boxes() == null ? 0L : modality.boxSize());
+                    long projection = inputs * stream.hiddenSize();
                     cost.add("", count(projection) + " a token of '" + modality.name() + "', in its projection");
                 }
             }

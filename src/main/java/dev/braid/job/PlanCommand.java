@@ -92,10 +92,11 @@ final class PlanCommand implements Callable<Integer> {
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             InputTables named = new InputTables(spark);
             named.places(options.input.tables());
-            Checkpoint checkpoint = options.repooled(Checkpoint.read(options.input.model, hadoop));
-            FusionConfig config = options.config(checkpoint.config());
-            FusionEngine.check(checkpoint, config);
-            FeatureTables tables = options.input.open(named, checkpoint.config(), config.columns());
+            Checkpoint stored = options.repooled(Checkpoint.read(options.input.model, hadoop));
+            FusionConfig config = options.config(stored.config());
+            FusionEngine.check(stored, config);
+            FeatureTables tables = options.input.open(named, stored.config(), config.columns());
+            Checkpoint checkpoint = stored.withTokenIds(tables.tokenIds(), options.input.model, hadoop);
             TableInspection sample = options.input.inspect(named, checkpoint.config(), config.columns());
             if (!sample.misfits().isEmpty() && !config.policy().quarantines()) {
                 throw InputException.of("Cannot fuse these tables", sample.misfits());

@@ -55,11 +55,12 @@ final class VerifyCommand implements Callable<Integer> {
     public Integer call() {
         precision.precision.check();
         Configuration hadoop = Session.hadoop();
-        Checkpoint checkpoint = Checkpoint.read(model, hadoop);
-        Golden golden = Golden.read(model, checkpoint.config(), hadoop)
+        Checkpoint stored = Checkpoint.read(model, hadoop);
+        Golden golden = Golden.read(model, stored.config(), hadoop)
                 .orElseThrow(() -> new InputException("Cannot verify model '" + model + "': expected " + Golden.FILE
                         + " beside its weights, got none; write one in Python with braid.export(module, directory,"
                         + " sample=...)"));
+        Checkpoint checkpoint = stored.withTokenIds(golden.tokenIds(), model, hadoop);
         FusionModel.check(checkpoint.config(), 1);
         PrintWriter out = spec.commandLine().getOut();
         prove(new Proof(golden, tolerance.tolerance), checkpoint, out);

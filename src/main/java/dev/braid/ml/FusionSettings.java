@@ -31,12 +31,14 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * What the parameters of a {@link FusionTransformer} mean: those that are equal share an engine.
  *
  * @param modelSha256 null where any model will do
  * @param key null where rows have no key
+ * @param idColumns columns of the table that hold token ids where they are a modality's
  * @param vectors empty where pooled vectors are Spark ML's
  * @param pooling null where the model's own is meant
  */
@@ -46,7 +48,9 @@ record FusionSettings(
         String key,
         Map<String, String> columns,
         Map<String, ElementType> dtypes,
+        Map<String, String> boxes,
         Map<String, SelectionColumn> selections,
+        Set<String> idColumns,
         Set<Emitted> emitted,
         Optional<VectorForm> vectors,
         Pooling pooling,
@@ -71,7 +75,9 @@ record FusionSettings(
                 values.text(transformer.key()),
                 values.byModality(transformer.column()),
                 values.byModality(transformer.dtype(), ElementType::configName, List.of(ElementType.values())),
+                values.byModality(transformer.boxes()),
                 values.selections(transformer.mask(), transformer.length()),
+                Set.of(),
                 values.some(transformer.emit(), Emitted::configName, List.of(Emitted.values())),
                 values.one(
                         transformer.vectors(),
@@ -89,6 +95,28 @@ record FusionSettings(
                 values.positive(transformer.tolerance()));
         values.refuseWrong();
         return settings;
+    }
+
+    /** The same settings for tables with these columns. */
+    FusionSettings reading(StructType schema) {
+        return new FusionSettings(
+                model,
+                modelSha256,
+                key,
+                columns,
+                dtypes,
+                boxes,
+                selections,
+                TableColumns.ofTokenIds(schema),
+                emitted,
+                vectors,
+                pooling,
+                truncate,
+                maxTokens,
+                precision,
+                onMissing,
+                noVerify,
+                tolerance);
     }
 
     private static List<Optional<VectorForm>> vectorForms() {
@@ -118,11 +146,16 @@ record FusionSettings(
         Configuration hadoop = session.sparkContext().hadoopConfiguration();
         ModelDigest digest = ModelDigest.of(model, hadoop);
         digest.require(modelSha256);
-        Checkpoint stored = Checkpoint.read(model, hadoop);
+        Checkpoint features = Checkpoint.read(model, hadoop);
+        Checkpoint stored = features.withTokenIds(
+                TableColumns.of(features.config(), key, List.of(), columns, dtypes, boxes, selections)
+                        .tokenIds(idColumns),
+                model,
+                hadoop);
         Checkpoint checkpoint = pooling == null ? stored : stored.withPooling(pooling);
         checkBudget(checkpoint.config());
         FusionConfig config = new FusionConfig(
-                TableColumns.of(checkpoint.config(), key, List.of(), columns, dtypes, selections),
+                TableColumns.of(checkpoint.config(), key, List.of(), columns, dtypes, boxes, selections),
                 maxTokens,
                 truncate,
                 emitted,

@@ -40,6 +40,7 @@ public final class FusionTransformer extends Transformer implements DefaultParam
     private final Param<String> key;
     private final StringArrayParam column;
     private final StringArrayParam dtype;
+    private final StringArrayParam boxes;
     private final StringArrayParam mask;
     private final StringArrayParam length;
     private final StringArrayParam emit;
@@ -74,6 +75,8 @@ public final class FusionTransformer extends Transformer implements DefaultParam
                 this,
                 "dtype",
                 "the numbers of binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16");
+        this.boxes = new StringArrayParam(
+                this, "boxes", "the columns of boxes, as MODALITY=COLUMN; one for each modality with boxes");
         this.mask =
                 new StringArrayParam(this, "mask", "the columns that say which tokens are kept, as MODALITY=COLUMN");
         this.length = new StringArrayParam(
@@ -100,6 +103,7 @@ public final class FusionTransformer extends Transformer implements DefaultParam
                 "how far a number may be from the one in golden.safetensors, relative to the root mean square of its vector");
         setDefault(column, new String[0]);
         setDefault(dtype, new String[0]);
+        setDefault(boxes, new String[0]);
         setDefault(mask, new String[0]);
         setDefault(length, new String[0]);
         setDefault(emit, new String[] {"pooled"});
@@ -134,7 +138,7 @@ public final class FusionTransformer extends Transformer implements DefaultParam
      */
     @Override
     public Dataset<Row> transform(Dataset<?> table) {
-        FusionSettings settings = FusionSettings.of(this);
+        FusionSettings settings = FusionSettings.of(this).reading(table.schema());
         return settings.asVectors(engine(settings, table.sparkSession()).append(table.toDF()));
     }
 
@@ -214,6 +218,16 @@ public final class FusionTransformer extends Transformer implements DefaultParam
 
     public FusionTransformer setDtype(String... value) {
         set(dtype, value);
+        return this;
+    }
+
+    /** The columns of boxes, as MODALITY=COLUMN; one for each modality with boxes. */
+    public StringArrayParam boxes() {
+        return boxes;
+    }
+
+    public FusionTransformer setBoxes(String... value) {
+        set(boxes, value);
         return this;
     }
 

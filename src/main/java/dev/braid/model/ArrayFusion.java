@@ -129,17 +129,41 @@ final class ArrayFusion {
         if (array == null
                 || array.rank() != 2
                 || array.isEmpty()
-                || array.columns() != modality.featureSize()
+                || array.columns() != modality.tokenSize()
                 || (limited && array.rows() > modality.maxPositions())) {
             throw new InputException("Cannot fuse row " + row + ": expected '" + modality.name() + "' as [tokens, "
-                    + modality.featureSize() + "]"
+                    + modality.tokenSize() + "]" + contents(modality)
                     + (limited
                             ? " of at most " + modality.maxPositions()
                                     + " tokens (all that the model has positions for)"
                             : "")
                     + ", got " + (array == null ? "null" : Arrays.toString(array.shape())));
         }
-        return new ArraySequence(new ArrayNumbers(array), array.rows(), modality.featureSize());
+        ArrayNumbers numbers = new ArrayNumbers(array);
+        if (modality.tokenIds()) {
+            checkIds(row, modality, numbers, array.rows());
+        }
+        return new ArraySequence(numbers, array.rows(), modality.tokenSize());
+    }
+
+    /** What the numbers of a token are, where they are not its features alone. */
+    private static String contents(ModalityConfig modality) {
+        if (modality.tokenIds()) {
+            return " (token ids)";
+        }
+        return modality.boxes() == null ? "" : " (features, then boxes)";
+    }
+
+    private static void checkIds(int row, ModalityConfig modality, ArrayNumbers numbers, int tokens) {
+        float[] ids = new float[tokens];
+        numbers.read(0, tokens, ids);
+        for (int token = 0; token < tokens; token++) {
+            if (!(ids[token] >= 0 && ids[token] < modality.vocabularySize()) || ids[token] != (int) ids[token]) {
+                throw new InputException("Cannot fuse row " + row + ": expected whole ids of '" + modality.name()
+                        + "' from 0 to " + (modality.vocabularySize() - 1) + " (its word embeddings), got " + ids[token]
+                        + " at token " + token);
+            }
+        }
     }
 
     private record ArraySequence(ArrayNumbers numbers, int tokens, int width) implements FeatureSequence {

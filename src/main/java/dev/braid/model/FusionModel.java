@@ -246,7 +246,8 @@ public final class FusionModel implements AutoCloseable {
      * Fuses rows of arrays of ND4J's, without Spark, on the calling thread. Features that lie row by row in float32 are read where
      * they are, others are converted first.
      *
-     * @param rows per row and modality, by its name in config.json, an array [tokens, feature size] of any numeric type
+     * @param rows per row and modality, by its name in config.json, an array of any numeric type: [tokens, feature size], with a
+     *     token's box after its features where the model has boxes, or token ids as [tokens, 1]
      * @return with oneDNN, the bits of a Spark job that emits tokens, whatever rows come together; one that emits the vectors of
      *     one token alone ({@code cls}, {@code last}, {@code pooler}) may round differently
      * @throws InputException if there is no row, a modality is missing or unknown, or an array has another shape or a number

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.batch.ElementType;
+import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.NearestName;
 import java.util.ArrayList;
 import java.util.List;
@@ -97,6 +98,9 @@ final class ColumnCheck {
         for (int t = 0; t < tables.size(); t++) {
             for (FeatureColumn feature : tables.get(t).features()) {
                 feature(tables.get(t), feature, selected.get(t));
+                if (feature.boxes() != null) {
+                    boxes(tables.get(t), feature, selected.get(t));
+                }
                 if (feature.selection() != null) {
                     selection(tables.get(t), feature, selected.get(t));
                 }
@@ -163,18 +167,21 @@ final class ColumnCheck {
     }
 
     private void feature(SourceTable table, FeatureColumn feature, List<Column> own) {
-        String role = "features of '" + feature.modality().name() + "'";
+        ModalityConfig modality = feature.modality();
+        String role = (modality.tokenIds() ? "token ids of '" : "features of '") + modality.name() + "'";
         Optional<StructField> found = table.findFeatures(feature.column(), role, problems);
         if (found.isEmpty()) {
             return;
         }
         DataType type = found.get().dataType();
         boolean half = table.isHalf(feature.column());
-        Optional<FeatureType> known = FeatureType.of(type).filter(each -> each.isHalf() == half);
+        Optional<FeatureType> known = FeatureType.of(type)
+                .filter(each -> each.isHalf() == half)
+                .filter(each -> each.isIds() ? modality.vocabularySize() > 0 : !modality.tokenIds());
         String place = "table '" + table.name() + "': expected column '" + feature.column() + "' of ";
         boolean binary = known.orElse(null) == FeatureType.BINARY;
         if (known.isEmpty()) {
-            problems.add(place + FeatureType.EXPECTED + " (" + role + "), got "
+            problems.add(place + expected(modality) + " (" + role + "), got "
                     + (half ? "one half float" : type.catalogString()));
         } else if (half && table.rowByRow() != null) {
             problems.add(place + "half floats that Spark reads in column batches (" + role + "), got "
@@ -185,6 +192,33 @@ final class ColumnCheck {
         }
         own.add(table.column(found.get())
                 .as(PairedTable.feature(columns.features().indexOf(feature))));
+    }
+
+    private void boxes(SourceTable table, FeatureColumn feature, List<Column> own) {
+        String role = "boxes of '" + feature.modality().name() + "'";
+        Optional<StructField> found = table.findFeatures(feature.boxes(), role, problems);
+        if (found.isEmpty()) {
+            return;
+        }
+        DataType type = found.get().dataType();
+        boolean half = table.isHalf(feature.boxes());
+        if (half
+                || FeatureType.of(type)
+                        .filter(known -> !known.isIds() && !known.isHalf())
+                        .isEmpty()) {
+            problems.add("table '" + table.name() + "': expected column '" + feature.boxes() + "' of "
+                    + FeatureType.EXPECTED_BOXES + " (" + role + "), got "
+                    + (half ? "half floats" : type.catalogString()));
+        }
+        own.add(table.column(found.get())
+                .as(PairedTable.boxes(columns.features().indexOf(feature))));
+    }
+
+    private static String expected(ModalityConfig modality) {
+        return modality.tokenIds()
+                ? FeatureType.EXPECTED_IDS
+                : FeatureType.EXPECTED
+                        + (modality.vocabularySize() > 0 ? ", or token ids: " + FeatureType.EXPECTED_IDS : "");
     }
 
     private void selection(SourceTable table, FeatureColumn feature, List<Column> own) {

@@ -131,7 +131,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
                 sequences.add(
                         lengths.isEmpty()
                                 ? NoTokens.INSTANCE
-                                : new RandomSequence(lengths.get(row % lengths.size()), modality.featureSize()));
+                                : new RandomSequence(lengths.get(row % lengths.size()), modality));
             }
             rows.add(sequences);
         }
@@ -151,8 +151,8 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
         }
     }
 
-    /** A sequence of random numbers, the same for all. */
-    private record RandomSequence(int tokens, int featureSize) implements FeatureSequence {
+    /** A sequence of random numbers, the same for all, or of ids that count through the vocabulary. */
+    private record RandomSequence(int tokens, ModalityConfig modality) implements FeatureSequence {
         private static final float[] NUMBERS = new float[1 << 12];
 
         static {
@@ -170,10 +170,18 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
 
         @Override
         public void copyTo(PieceCopy out, int first, int count) {
-            out.put(
-                    (from, length, piece) -> System.arraycopy(NUMBERS, from % (NUMBERS.length / 2), piece, 0, length),
-                    first * featureSize,
-                    count * featureSize);
+            int width = modality.tokenSize();
+            out.put(modality.tokenIds() ? this::ids : RandomSequence::numbers, first * width, count * width);
+        }
+
+        private static void numbers(int from, int length, float[] piece) {
+            System.arraycopy(NUMBERS, from % (NUMBERS.length / 2), piece, 0, length);
+        }
+
+        private void ids(int from, int length, float[] piece) {
+            for (int i = 0; i < length; i++) {
+                piece[i] = (from + i) % modality.vocabularySize();
+            }
         }
     }
 }

@@ -5,19 +5,21 @@ import dev.braid.checkpoint.ModalityConfig;
 import java.io.Serializable;
 
 /**
- * The column that holds one modality's features.
+ * The column that holds one modality's features or token ids.
  *
  * @param modality whose features they are, and the width of a token
  * @param column the column's name as it stands in the table; dots and backticks have no meaning in it
  * @param dtype how the numbers of a binary column are stored; null where nothing was said, which means float32
+ * @param boxes the column that holds the boxes of its tokens; null where the modality has none
  * @param selection the mask or length column beside it; null where every token is kept
  */
-public record FeatureColumn(ModalityConfig modality, String column, ElementType dtype, SelectionColumn selection)
+public record FeatureColumn(
+        ModalityConfig modality, String column, ElementType dtype, String boxes, SelectionColumn selection)
         implements Serializable {
 
-    /** A column of which every token is kept. */
+    /** A column of which every token is kept, without boxes. */
     public FeatureColumn(ModalityConfig modality, String column, ElementType dtype) {
-        this(modality, column, dtype, null);
+        this(modality, column, dtype, null, null);
     }
 
     /** The storage of a binary column. */

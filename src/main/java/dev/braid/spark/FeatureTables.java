@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -124,6 +125,18 @@ public final class FeatureTables {
             settings.shuffleInto(opened.auditTasks());
             return opened;
         }
+    }
+
+    /** The modalities whose columns hold token ids, which the model has to embed ({@code Checkpoint.withTokenIds}). */
+    public Set<String> tokenIds() {
+        return sources.stream()
+                .flatMap(source -> source.features().stream()
+                        .filter(feature -> FeatureType.of(
+                                        source.field(feature.column()).dataType())
+                                .filter(FeatureType::isIds)
+                                .isPresent()))
+                .map(feature -> feature.modality().name())
+                .collect(Collectors.toSet());
     }
 
     private FeatureTables fitted() {

@@ -1,10 +1,12 @@
 package dev.braid.spark;
 
+import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.ByteType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.FloatType;
 import org.apache.spark.sql.types.IntegerType;
@@ -12,7 +14,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.types.UserDefinedType;
 
-/** The column types that can hold a sequence of features. */
+/** The column types that can hold a sequence of features, boxes or token ids. */
 enum FeatureType {
     /** An array per token. */
     NESTED_FLOAT,
@@ -28,11 +30,25 @@ enum FeatureType {
     NESTED_HALF,
     FLAT_HALF,
     /** All tokens as little-endian numbers. */
-    BINARY;
+    BINARY,
+    /** A token's id each. */
+    SHORT_IDS,
+    INT_IDS,
+    LONG_IDS;
 
     /** What an error message says of the types above. */
     static final String EXPECTED =
             "array<array<float>>, array<float>, the same of double or half floats, vector, array<vector>, or binary";
+
+    /** The same of boxes. */
+    static final String EXPECTED_BOXES =
+            "array<array<float>>, array<float>, the same of double, vector, array<vector>, or binary float32";
+
+    /** The same of token ids. */
+    static final String EXPECTED_IDS = "array<int>, array<bigint> or array<smallint>";
+
+    private static final Map<DataType, FeatureType> IDS =
+            Map.of(DataTypes.ShortType, SHORT_IDS, DataTypes.IntegerType, INT_IDS, DataTypes.LongType, LONG_IDS);
 
     /** Fields of a vector of Spark ML as it is stored: whether it is dense (1), size, indices, and values. */
     static final int VECTOR_FIELDS = 4;
@@ -62,7 +78,7 @@ enum FeatureType {
         if (number instanceof BinaryType) {
             return Optional.of(nested ? NESTED_HALF : FLAT_HALF);
         }
-        return Optional.empty();
+        return nested ? Optional.empty() : Optional.ofNullable(IDS.get(number));
     }
 
     /** A vector of Spark ML, as its own type or, where Spark ML is not on the class path, as the struct that is stored. */
@@ -94,8 +110,23 @@ enum FeatureType {
         return this == NESTED_VECTOR || this == FLAT_VECTOR;
     }
 
+    /** Whether a token is its id. */
+    boolean isIds() {
+        return this == SHORT_IDS || this == INT_IDS || this == LONG_IDS;
+    }
+
+    /** How a token's id is stored. */
+    NumberType integers() {
+        return switch (this) {
+            case SHORT_IDS -> NumberType.SHORT;
+            case INT_IDS -> NumberType.INT;
+            case LONG_IDS -> NumberType.LONG;
+            default -> throw new IllegalStateException(this + " holds no ids");
+        };
+    }
+
     boolean isDouble() {
-        return this != NESTED_FLOAT && this != FLAT_FLOAT && !isHalf() && this != BINARY;
+        return this == NESTED_DOUBLE || this == FLAT_DOUBLE || isVector();
     }
 
     boolean isHalf() {

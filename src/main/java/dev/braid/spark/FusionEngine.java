@@ -77,7 +77,9 @@ public final class FusionEngine implements AutoCloseable {
                 .map(FeatureColumn::modality)
                 .toList();
         List<ModalityConfig> expected = checkpoint.config().modalities();
-        if (!given.equals(expected)) {
+        boolean same = given.size() == expected.size()
+                && IntStream.range(0, given.size()).allMatch(m -> given.get(m).isSame(expected.get(m)));
+        if (!same) {
             throw new IllegalArgumentException("expected columns for modalities " + expected + ", got " + given);
         }
         if (config.emits(Emitted.POOLED) && checkpoint.config().pooling() == Pooling.NONE) {

@@ -228,6 +228,10 @@ public final class PairedTable {
         return "feature" + modality;
     }
 
+    static String boxes(int modality) {
+        return "boxes" + modality;
+    }
+
     static String selection(int modality) {
         return "selection" + modality;
     }

@@ -28,10 +28,14 @@ public enum Reason {
     SPARSE_VECTOR,
     /** A token that is kept, or one of its numbers, is null. */
     NULL_ELEMENT,
+    /** The id of a token that is kept is not of the model's vocabulary. */
+    UNKNOWN_ID,
     /** A number of a token that is kept is NaN or infinite, or too large for float32. */
     NON_FINITE_VALUE,
     /** The features are finite, and the model's result holds a number that its column cannot, such as NaN. */
     NON_FINITE_RESULT,
+    /** Boxes are not one per token. */
+    UNFIT_BOXES,
     /** A mask or a length is null, or does not fit its sequence: wrong number of entries, or not 0 or 1. */
     UNFIT_MASK,
     /** A mask or a length keeps no token. */

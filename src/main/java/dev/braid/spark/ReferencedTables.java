@@ -47,10 +47,10 @@ final class ReferencedTables {
     /**
      * A modality.
      *
-     * @param rows its features and their selection, under the names of {@link PairedTable}, and {@link #ID}
+     * @param rows its features, their boxes and selection, under the names of {@link PairedTable}, and {@link #ID}
      */
     record Side(FeatureColumn feature, Reference reference, SourceTable table, Dataset<Row> rows) {
-        /** Of the features and their selection. */
+        /** Of the features, their boxes and selection. */
         StructType columns() {
             return rows.drop(ID).schema();
         }
@@ -59,6 +59,9 @@ final class ReferencedTables {
         JavaRDD<StoredRow> storedRows() {
             List<String> names =
                     new ArrayList<>(List.of(table.field(feature.column()).name()));
+            if (feature.boxes() != null) {
+                names.add(table.field(feature.boxes()).name());
+            }
             if (feature.selection() != null) {
                 names.add(table.field(feature.selection().column()).name());
             }

@@ -65,7 +65,13 @@ final class RowDecoder implements Serializable {
                 selection = new TokenSelection(feature, paired.fields()[ordinal].dataType(), ordinal);
             }
             int ordinal = paired.fieldIndex(PairedTable.feature(m));
-            decoders.add(new SequenceDecoder(feature, paired.fields()[ordinal].dataType(), ordinal, selection));
+            ColumnDecoder stored = ColumnDecoder.ofFeatures(feature, paired.fields()[ordinal].dataType(), ordinal);
+            ColumnDecoder boxes = null;
+            if (feature.boxes() != null) {
+                int ofBoxes = paired.fieldIndex(PairedTable.boxes(m));
+                boxes = ColumnDecoder.ofBoxes(feature, paired.fields()[ofBoxes].dataType(), ofBoxes);
+            }
+            decoders.add(new SequenceDecoder(stored, boxes, selection));
         }
         this.truncate = config.truncate();
         this.maxTokens = config.maxTokens();
@@ -118,7 +124,7 @@ final class RowDecoder implements Serializable {
         for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
             FeatureColumn feature = columns.features().get(m);
-            int width = feature.modality().featureSize();
+            int width = feature.modality().tokenSize(); // ids, which are finite, may be fewer numbers
             FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(sequence.tokens(), width));
             sequence.copyTo(new PieceCopy(values), 0, sequence.tokens());
             for (int i = 0; i < values.capacity(); i++) {
@@ -127,7 +133,8 @@ final class RowDecoder implements Serializable {
                     String detail =
                             "holds " + values.get(i) + " at token " + token + ", expected finite float32 numbers";
                     String modality = feature.modality().name();
-                    return bad(row, new Fault(Reason.NON_FINITE_VALUE, modality, feature.column(), token, detail));
+                    String column = i % width < feature.modality().featureSize() ? feature.column() : feature.boxes();
+                    return bad(row, new Fault(Reason.NON_FINITE_VALUE, modality, column, token, detail));
                 }
             }
         }

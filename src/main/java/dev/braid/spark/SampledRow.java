@@ -16,7 +16,7 @@ import java.nio.FloatBuffer;
 record SampledRow(int tokens, int positions, Reason rejected, String message) {
 
     /** Decodes a row of one modality, values and all, as a fusion does. */
-    static SampledRow of(StoredRow row, RowDecoder decoder, int featureSize) {
+    static SampledRow of(StoredRow row, RowDecoder decoder, int tokenSize) {
         DecodedRow decoded = decoder.decode(row);
         if (decoded instanceof BadRow bad) {
             return of(bad);
@@ -24,7 +24,7 @@ record SampledRow(int tokens, int positions, Reason rejected, String message) {
         Sequences sequences = (Sequences) decoded;
         FeatureSequence sequence = sequences.byModality().get(0);
         int tokens = sequence.tokens();
-        PieceCopy values = new PieceCopy(FloatBuffer.allocate(Math.multiplyExact(tokens, featureSize)));
+        PieceCopy values = new PieceCopy(FloatBuffer.allocate(Math.multiplyExact(tokens, tokenSize)));
         sequence.copyTo(values, 0, tokens);
         return values.isFinite()
                 ? new SampledRow(tokens, sequence.position(tokens - 1) + 1, null, null)

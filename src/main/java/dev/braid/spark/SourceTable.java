@@ -111,7 +111,12 @@ record SourceTable(
     /** The columns to read, each once: those that one name finds, and Spark can read. */
     StructType needed(TableColumns needed) {
         Set<String> featureNames = new TreeSet<>();
-        features.forEach(feature -> featureNames.add(feature.column()));
+        for (FeatureColumn feature : features) {
+            featureNames.add(feature.column());
+            if (feature.boxes() != null) {
+                featureNames.add(feature.boxes());
+            }
+        }
         StructType schema = new StructType();
         for (FileColumn column : columns) {
             boolean isFeature = featureNames.stream().anyMatch(name -> same(name, column.name()));
@@ -130,6 +135,9 @@ record SourceTable(
         Set<String> names = new TreeSet<>(needed.carried());
         for (FeatureColumn feature : features) {
             names.add(feature.column());
+            if (feature.boxes() != null) {
+                names.add(feature.boxes());
+            }
             if (feature.selection() != null) {
                 names.add(feature.selection().column());
             }

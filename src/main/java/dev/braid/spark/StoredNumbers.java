@@ -163,6 +163,13 @@ abstract class StoredNumbers {
                 }
                 return;
             }
+            if (type.isIds()) {
+                NumberType integers = type.integers();
+                for (int i = 0; i < count; i++) {
+                    piece[i] = (float) integers.read(from, first + i);
+                }
+                return;
+            }
             int header = UnsafeArrayData.calculateHeaderPortionInBytes(from.numElements());
             Platform.copyMemory(
                     from.getBaseObject(),
@@ -240,6 +247,12 @@ abstract class StoredNumbers {
                 ElementType.FLOAT16.read(dictionary ? lookedUp(start, count) : halves(start, count), count, piece);
                 return;
             }
+            if (type.isIds()) {
+                for (int i = 0; i < count; i++) {
+                    piece[i] = id(start + i);
+                }
+                return;
+            }
             if (!type.isDouble()) {
                 if (dictionary) {
                     for (int i = 0; i < count; i++) {
@@ -254,6 +267,14 @@ abstract class StoredNumbers {
             for (int i = 0; i < count; i++) {
                 piece[i] = (float) (dictionary ? numbers.getDouble(start + i) : doubles[i]);
             }
+        }
+
+        private float id(int index) {
+            return switch (type.integers()) {
+                case SHORT -> numbers.getShort(index);
+                case INT -> numbers.getInt(index);
+                default -> numbers.getLong(index);
+            };
         }
 
         private byte[] lookedUp(int start, int count) {

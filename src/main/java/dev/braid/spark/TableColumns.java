@@ -6,13 +6,17 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * Which columns of the feature tables are read.
@@ -33,8 +37,9 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
      *
      * @param columns names by modality; a modality that is not named has a column of its own name
      * @param dtypes storage by modality of binary columns; float32 where a modality is not named
+     * @param boxes columns of boxes by modality: exactly the modalities that have boxes
      * @param selections mask or length columns by modality; every token is kept where a modality is not named
-     * @throws InputException if one of these names a modality that the model lacks
+     * @throws InputException if one of these names a modality that the model lacks, or boxes are missing or too many
      */
     public static TableColumns of(
             ModelConfig model,
@@ -42,12 +47,15 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
             List<String> keep,
             Map<String, String> columns,
             Map<String, ElementType> dtypes,
+            Map<String, String> boxes,
             Map<String, SelectionColumn> selections) {
         List<String> names =
                 model.modalities().stream().map(ModalityConfig::name).toList();
         List<String> problems = new ArrayList<>();
         unknown("column", columns, names, problems);
         unknown("dtype", dtypes, names, problems);
+        unknown("column of boxes", boxes, names, problems);
+        model.modalities().forEach(modality -> checkBoxes(modality, boxes.get(modality.name()), problems));
         for (SelectionColumn.Kind kind : SelectionColumn.Kind.values()) {
             Map<String, SelectionColumn> ofKind = new TreeMap<>(selections);
             ofKind.values().removeIf(selection -> selection.kind() != kind);
@@ -61,9 +69,21 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
                         modality,
                         columns.getOrDefault(modality.name(), modality.name()),
                         dtypes.get(modality.name()),
+                        boxes.get(modality.name()),
                         selections.get(modality.name())))
                 .toList();
         return new TableColumns(key, keep, features);
+    }
+
+    private static void checkBoxes(ModalityConfig modality, String column, List<String> problems) {
+        if (modality.boxes() == null && column != null) {
+            problems.add("a column of boxes for modality '" + modality.name()
+                    + "': expected a modality with boxes, got one without; drop '--boxes " + modality.name() + "="
+                    + column + "'");
+        } else if (modality.boxes() != null && column == null) {
+            problems.add("modality '" + modality.name() + "': expected a column of boxes of " + modality.boxSize()
+                    + " numbers each, got none; name it with '--boxes " + modality.name() + "=COLUMN'");
+        }
     }
 
     /** The same columns, keeping others. */
@@ -91,6 +111,24 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return new TableColumns(own, others, features);
     }
 
+    /** The columns of a table that hold token ids where they are a modality's. */
+    public static Set<String> ofTokenIds(StructType table) {
+        return Arrays.stream(table.fields())
+                .filter(field -> FeatureType.of(field.dataType())
+                        .filter(FeatureType::isIds)
+                        .isPresent())
+                .map(StructField::name)
+                .collect(Collectors.toSet());
+    }
+
+    /** The modalities that have a vocabulary and one of these columns. */
+    public Set<String> tokenIds(Set<String> idColumns) {
+        return features.stream()
+                .filter(feature -> feature.modality().vocabularySize() > 0 && idColumns.contains(feature.column()))
+                .map(feature -> feature.modality().name())
+                .collect(Collectors.toSet());
+    }
+
     /** The columns that are carried through: the key, if there is one, then the kept ones. */
     List<String> carried() {
         return Stream.concat(Stream.ofNullable(key), keep.stream()).toList();
@@ -111,6 +149,9 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         for (int m = 0; m < features.size(); m++) {
             FeatureColumn feature = features.get(m);
             paired.put(PairedTable.feature(m), feature.column());
+            if (feature.boxes() != null) {
+                paired.put(PairedTable.boxes(m), feature.boxes());
+            }
             if (feature.selection() != null) {
                 paired.put(PairedTable.selection(m), feature.selection().column());
             }

@@ -155,9 +155,10 @@ final class TableInspector {
     private Optional<PairedTable> alone(SourceTable source, String key, FeatureColumn feature) {
         ModalityConfig modality = feature.modality();
         FeatureColumn unlimited = new FeatureColumn(
-                new ModalityConfig(modality.name(), modality.featureSize()),
+                modality.withMaxPositions(ModalityConfig.UNLIMITED),
                 feature.column(),
                 feature.dtype(),
+                feature.boxes(),
                 feature.selection());
         boolean keyed = key != null && source.has(key);
         TableColumns own = new TableColumns(keyed ? key : ROW_NUMBER, List.of(), List.of(unlimited));
@@ -178,11 +179,11 @@ final class TableInspector {
         FusionConfig config = new FusionConfig(
                 alone.columns(), Integer.MAX_VALUE, false, Set.of(isPooled ? Emitted.POOLED : Emitted.TOKENS));
         RowDecoder decoder = alone.decoder(config, only(modality));
-        int featureSize = modality.featureSize();
+        int tokenSize = modality.tokenSize();
         try {
             JavaRDD<StoredRow> rows = alone.storedRows();
             return rows
-                    .map(row -> SampledRow.of(row, decoder, featureSize).text())
+                    .map(row -> SampledRow.of(row, decoder, tokenSize).text())
                     .take(TableInspection.SAMPLED_ROWS)
                     .stream()
                     .map(SampledRow::parse)

@@ -3,6 +3,8 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelDigest;
 import dev.braid.model.FusionModel;
 import dev.braid.model.GoldenResult;
@@ -11,6 +13,9 @@ import dev.braid.model.Proof;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 
 /**
@@ -38,6 +43,7 @@ public record Verification(Optional<Proof> proof, String outcome) {
             return new Verification(Optional.empty(), "no " + Golden.FILE);
         }
         checkOnDriver(precision);
+        checkTokenIds(golden.get(), checkpoint.config());
         Proof proof = new Proof(golden.get(), tolerance);
         GoldenResult result = verify(proof, checkpoint);
         String outcome = String.format(
@@ -71,6 +77,24 @@ public record Verification(Optional<Proof> proof, String outcome) {
                             + String.join(", ", changed) + "; run it again once nobody writes to it",
                     null);
         }
+    }
+
+    /** The rows of the file must enter the model as those of the tables do. */
+    private static void checkTokenIds(Golden golden, ModelConfig model) {
+        Set<String> read = model.modalities().stream()
+                .filter(ModalityConfig::tokenIds)
+                .map(ModalityConfig::name)
+                .collect(Collectors.toSet());
+        if (!golden.tokenIds().equals(read)) {
+            throw new InputException(
+                    "Cannot verify the model: expected rows in " + Golden.FILE + " with " + inputs(read)
+                            + " (as in the feature tables), got " + inputs(golden.tokenIds())
+                            + "; write such rows, or pass '--no-verify' after 'braid verify'");
+        }
+    }
+
+    private static String inputs(Set<String> tokenIds) {
+        return tokenIds.isEmpty() ? "features alone" : "token ids of " + String.join(", ", new TreeSet<>(tokenIds));
     }
 
     private static void checkOnDriver(Precision precision) {

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class ConfigReaderTest {
     private static final String MODEL_TYPES =
-            "one of fusion_encoder, vector_fusion, flava, vilt, visual_bert, lxmert";
+            "one of fusion_encoder, vector_fusion, flava, vilt, visual_bert, uniter, lxmert";
 
     private final List<String> problems = new ArrayList<>();
 

@@ -45,7 +45,9 @@ class RunPageTest {
                 .contains("390 keys: each is in the table or set aside")
                 .contains("Mean share of attention");
         // The first group is of learned tokens: each row has as many, which a histogram need not show.
-        assertThat(page).contains("{\"name\":\"modality 1\",\"median\"").doesNotContain("{\"name\":\"modality 0\",\"median\"");
+        assertThat(page)
+                .contains("{\"name\":\"modality 1\",\"median\"")
+                .doesNotContain("{\"name\":\"modality 0\",\"median\"");
     }
 
     @Test

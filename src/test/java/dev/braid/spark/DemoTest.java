@@ -83,6 +83,7 @@ class DemoTest {
                 List.of("label"),
                 Map.of(),
                 Map.of("visual", ElementType.FLOAT16, "text", ElementType.FLOAT16),
+                Map.of(),
                 Map.of());
         Map<String, String> paths = Map.of("visual", "src/demo/visual.parquet", "text", "src/demo/text.parquet");
         FeatureTables tables = FeatureTables.perModality(spark, paths, columns);

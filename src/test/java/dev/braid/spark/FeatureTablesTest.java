@@ -215,9 +215,12 @@ class FeatureTablesTest {
                         List.of(),
                         Map.of("vidoe", "v"),
                         Map.of(),
+                        Map.of("visual", "xyxy"),
                         Map.of("txt", SelectionColumn.length("n"), "audio", SelectionColumn.mask("m"))),
                 "Cannot choose feature columns",
                 "a column for modality 'vidoe': expected 'visual', 'text' (modalities in config.json)",
+                "a column of boxes for modality 'visual': expected a modality with boxes, got one without; drop '--boxes"
+                        + " visual=xyxy'",
                 "a mask for modality 'audio': expected 'visual', 'text' (modalities in config.json)",
                 "a length for modality 'txt': expected 'visual', 'text' (modalities in config.json)");
     }
@@ -227,8 +230,8 @@ class FeatureTablesTest {
                 "id",
                 List.of(),
                 List.of(
-                        new FeatureColumn(new ModalityConfig("visual", 2), "visual", null, visual),
-                        new FeatureColumn(new ModalityConfig("text", 2), "text", null, text)));
+                        new FeatureColumn(new ModalityConfig("visual", 2), "visual", null, null, visual),
+                        new FeatureColumn(new ModalityConfig("text", 2), "text", null, null, text)));
     }
 
     @Test

@@ -112,6 +112,7 @@ class FusionTest {
                 List.of("label"),
                 Map.of(),
                 Map.of(),
+                Map.of(),
                 Map.of("text", SelectionColumn.length("n")));
         FusionConfig config = new FusionConfig(columns, 64, false, ALL);
         check(golden, fuse(table, golden.checkpoint(), config));
@@ -233,7 +234,7 @@ class FusionTest {
 
     private static FusionConfig limitedConfig(boolean truncate) {
         ModelConfig model = limited(true).config();
-        TableColumns columns = TableColumns.of(model, "id", List.of(), Map.of(), Map.of(), Map.of());
+        TableColumns columns = TableColumns.of(model, "id", List.of(), Map.of(), Map.of(), Map.of(), Map.of());
         return new FusionConfig(columns, 64, truncate, ALL);
     }
 

@@ -204,7 +204,7 @@ final class GoldenTable {
                 selections.put(modality, SelectionColumn.mask(modality + "_mask"));
             }
         }
-        return TableColumns.of(checkpoint.config(), "id", List.of(keep), Map.of(), Map.of(), selections);
+        return TableColumns.of(checkpoint.config(), "id", List.of(keep), Map.of(), Map.of(), Map.of(), selections);
     }
 
     /**

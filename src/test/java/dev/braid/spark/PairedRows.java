@@ -114,7 +114,7 @@ final class PairedRows {
     /** The columns {@code id} and, for a modality visual of three numbers a token, {@code pixels}. */
     static TableColumns pixels(int maxPositions, ElementType dtype, SelectionColumn selection) {
         ModalityConfig visual = new ModalityConfig("visual", 3, maxPositions);
-        return new TableColumns("id", List.of(), List.of(new FeatureColumn(visual, "pixels", dtype, selection)));
+        return new TableColumns("id", List.of(), List.of(new FeatureColumn(visual, "pixels", dtype, null, selection)));
     }
 
     /** A small model of the modalities of {@code columns}. */

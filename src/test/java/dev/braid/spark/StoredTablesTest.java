@@ -89,7 +89,7 @@ class StoredTablesTest {
                 "id",
                 List.of(),
                 List.of(new FeatureColumn(
-                        new ModalityConfig("visual", 2), "visual", null, SelectionColumn.length("n"))));
+                        new ModalityConfig("visual", 2), "visual", null, null, SelectionColumn.length("n"))));
         assertThatThrownBy(() -> FeatureTables.paired(spark, file.toString(), columns))
                 .isInstanceOf(InputException.class)
                 .hasMessage(

@@ -160,8 +160,8 @@ class TableInspectionTest {
                 "case when id = 5 then array(0, 0, 0, 0, 0, 0, 0, 0, 0, 1) else array(1, 1, 0, 0, 0, 0, 0, 0, 0, 0) end"
                         + " as kept");
         List<FeatureColumn> features = List.of(
-                new FeatureColumn(MODEL.modalities().get(0), "visual", null, SelectionColumn.mask("mask")),
-                new FeatureColumn(MODEL.modalities().get(1), "text", null, SelectionColumn.mask("kept")));
+                new FeatureColumn(MODEL.modalities().get(0), "visual", null, null, SelectionColumn.mask("mask")),
+                new FeatureColumn(MODEL.modalities().get(1), "text", null, null, SelectionColumn.mask("kept")));
 
         TableInspection found = TableInspection.of(
                 spark, Map.of("visual", path, "text", path), new TableColumns("id", List.of(), features), MODEL, 4096);
@@ -196,8 +196,8 @@ class TableInspectionTest {
         String path =
                 table(spark, "pairs", 2, "id", tokens("visual", 2, "3"), tokens("text", 3, "2"), "array(0, 1) as mask");
         List<FeatureColumn> features = List.of(
-                new FeatureColumn(decoder.modalities().get(0), "visual", null, null),
-                new FeatureColumn(decoder.modalities().get(1), "text", null, SelectionColumn.mask("mask")));
+                new FeatureColumn(decoder.modalities().get(0), "visual", null, null, null),
+                new FeatureColumn(decoder.modalities().get(1), "text", null, null, SelectionColumn.mask("mask")));
 
         TableInspection found = TableInspection.of(
                 spark,
@@ -220,8 +220,8 @@ class TableInspectionTest {
                 List.of(new VectorStep(VectorStep.Kind.CONCAT, "fused", List.of(0, 1), 5, null, null, 0)));
         String path = table(spark, "pairs", 2, "id", tokens("visual", 2, "1"), tokens("text", 3, "2"));
         List<FeatureColumn> features = List.of(
-                new FeatureColumn(vectors.modalities().get(0), "visual", null, null),
-                new FeatureColumn(vectors.modalities().get(1), "text", null, null));
+                new FeatureColumn(vectors.modalities().get(0), "visual", null, null, null),
+                new FeatureColumn(vectors.modalities().get(1), "text", null, null, null));
 
         TableInspection found = TableInspection.of(
                 spark,
@@ -249,8 +249,8 @@ class TableInspectionTest {
         String path =
                 table(spark, "pairs", 2, "id", tokens("visual", 2, "2"), tokens("text", 3, "2"), "array(0, 1) as mask");
         List<FeatureColumn> features = List.of(
-                new FeatureColumn(MODEL.modalities().get(0), "visual", null, SelectionColumn.mask("mask")),
-                new FeatureColumn(MODEL.modalities().get(1), "text", null, SelectionColumn.mask("mask")));
+                new FeatureColumn(MODEL.modalities().get(0), "visual", null, null, SelectionColumn.mask("mask")),
+                new FeatureColumn(MODEL.modalities().get(1), "text", null, null, SelectionColumn.mask("mask")));
 
         assertThat(TableInspection.of(
                                 spark,
@@ -286,7 +286,7 @@ class TableInspectionTest {
     }
 
     private static TableInspection inspect(SparkSession spark, Map<String, String> paths, String key, int maxTokens) {
-        TableColumns columns = TableColumns.of(MODEL, key, List.of(), Map.of(), Map.of(), Map.of());
+        TableColumns columns = TableColumns.of(MODEL, key, List.of(), Map.of(), Map.of(), Map.of(), Map.of());
         return TableInspection.of(spark, paths, columns, MODEL, maxTokens);
     }
 
