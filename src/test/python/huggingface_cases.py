@@ -157,7 +157,7 @@ HUGGINGFACE_CASES = (
         layers=1,
         intermediate_size=20,
         model_class=ViltModel,
-        traps=("word embeddings of the next id",),
+        traps=("word embeddings shifted",),
     ),
     HuggingFaceCase(
         "visual-bert",
@@ -203,7 +203,7 @@ HUGGINGFACE_CASES = (
         layers=1,
         intermediate_size=20,
         model_class=VisualBertModel,
-        traps=("word embeddings of the next id", "positions forgotten"),
+        traps=("word embeddings shifted", "positions forgotten"),
     ),
     HuggingFaceCase(
         "visual-bert-question-answering",

@@ -227,7 +227,6 @@ CHANGES: dict[str, Change] = {
     "modality rows forgotten": zero(MODALITIES),
     "modality rows swapped": reorder_rows(MODALITIES, torch.flipud),
     "positions forgotten": zero(POSITIONS),
-    "word embeddings of the next id": reorder_rows((r"word_embeddings",), next_row),
     "boxes forgotten": zero((r"pos_linear",)),
     "positions counted from 1": reorder_rows(POSITIONS, next_row),
     "text type row forgotten": zero(TEXT_TYPES),

@@ -132,7 +132,7 @@ UNITER_CASES = (
         heads=3,
         layers=2,
         intermediate_size=20,
-        traps=("positions forgotten", "boxes forgotten", "word embeddings of the next id", "the other GELU"),
+        traps=("positions forgotten", "boxes forgotten", "word embeddings shifted", "the other GELU"),
     ),
     UniterCase(
         "uniter-masks",
