@@ -6,10 +6,10 @@ import dev.braid.batch.PieceCopy;
 /**
  * A sequence stored as arrays.
  *
- * @param numbers without nulls where its tokens are kept, each of those of the right width
+ * @param numbers the stored numbers; its kept tokens have no nulls and the right width
  * @param nested whether each token is an array of its own
  * @param tokens length in tokens, at least one
- * @param width numbers of one token
+ * @param width numbers per token
  */
 record ArraySequence(StoredNumbers numbers, boolean nested, int tokens, int width) implements FeatureSequence {
 

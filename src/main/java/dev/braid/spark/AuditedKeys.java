@@ -7,15 +7,15 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * What the audit of the keys, and of the ids that pairs refer to, found.
+ * The result of the key audit and, for pairs, of the audit of the ids that they refer to.
  *
- * @param rows the rows of the paired table, bad ones included: one per key; if a table repeats the key, as many as it has of
- *     it; and one per row without a key
+ * @param rows the rows of the paired table, bad ones included: one per key, or as many as the table with the most copies has
+ *     if a table repeats the key; plus one per row without a key
  * @param tableRows the rows of each table
  * @param bad the rows whose key alone makes them bad, by reason; empty if there are none
  * @param duplicateKeys the number of keys that occur more than once in a table
- * @param incomplete whether rows are to be fused that lack a modality
- * @param known what it found of the table that is updated; nothing if there is none
+ * @param incomplete whether rows that lack a modality are to be fused
+ * @param known what the audit found about the rows of the table to update; {@link Known#NONE} if there is none
  * @param unreferenced the rows of feature tables that no pair refers to, by modality; empty if there are no pairs
  */
 public record AuditedKeys(
@@ -28,18 +28,18 @@ public record AuditedKeys(
         Map<String, Long> unreferenced) {
 
     /**
-     * Rows of a table that is updated.
+     * The rows of a table to update.
      *
-     * @param kept that the input still has as they are
-     * @param changed whose version in the input is another
-     * @param spoiled whose key is bad in the input now
-     * @param left whose key the input does not have any more
+     * @param kept rows that are unchanged in the input
+     * @param changed rows that have another version in the input
+     * @param spoiled rows whose key is now bad in the input
+     * @param left rows whose key is no longer in the input
      */
     public record Known(long kept, long changed, long spoiled, long left) {
         /** No table is updated. */
         public static final Known NONE = new Known(0, 0, 0, 0);
 
-        /** Those that go. */
+        /** The rows that the update removes; rows that have left the input are removed only if {@code prune} is set. */
         public long removed(boolean prune) {
             return changed + spoiled + (prune ? left : 0);
         }
@@ -51,23 +51,23 @@ public record AuditedKeys(
         unreferenced = Collections.unmodifiableMap(new TreeMap<>(unreferenced)); // in one order
     }
 
-    /** The same of pairs: the rows of the feature tables, and those of them that no pair refers to. */
+    /** For pairs: adds the row counts of the feature tables, and how many of their rows no pair refers to. */
     AuditedKeys referring(List<Long> ofFeatures, Map<String, Long> withoutPair) {
         List<Long> all = Stream.concat(tableRows.stream(), ofFeatures.stream()).toList();
         return new AuditedKeys(rows, all, bad, duplicateKeys, incomplete, known, withoutPair);
     }
 
-    /** Keys of which none is bad, of so many rows. */
+    /** An audit of one table with this many rows, all of whose keys are good. */
     public static AuditedKeys good(long rows) {
         return new AuditedKeys(rows, List.of(rows), Map.of(), 0, false, Known.NONE, Map.of());
     }
 
-    /** The rows that are not in the table that is updated, or not as the input has them; bad ones included. */
+    /** The rows to fuse, bad ones included: all except those that the table to update has unchanged. */
     public long toFuse() {
         return rows - known.kept();
     }
 
-    /** The share of all rows that {@link #toFuse} is. */
+    /** {@link #toFuse} as a share of all rows; 1 if there are no rows. */
     public double shareToFuse() {
         return rows == 0 ? 1 : (double) toFuse() / rows;
     }
@@ -77,7 +77,7 @@ public record AuditedKeys(
         return bad.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** Those of them that {@link BadKeys} writes; a task meets the others when it reads them. */
+    /** The bad rows that {@link BadKeys} writes. If there is one table, the tasks set aside its rows without a key instead. */
     public long setAside() {
         return badRows() - (joins() ? 0 : bad.getOrDefault(Reason.NULL_KEY, 0L));
     }

@@ -10,8 +10,8 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Turns the counts of bad keys into rows of the quarantine: for each row that is not fused because of its key one, with how
- * often the key occurs where. A key of a million rows is one row in memory.
+ * Turns counts of bad keys into quarantine rows: one for each row that is not fused because of its key, saying how often each
+ * table has the key. A key of a million rows is one row in memory.
  */
 final class BadKeys implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -25,16 +25,16 @@ final class BadKeys implements Serializable {
     /**
      * A column of pairs that refers to a feature table.
      *
-     * @param modality that the table has
+     * @param modality the modality of that table
      */
     record Referring(String modality, String column) implements Serializable {}
 
     /**
      * A writer of bad keys.
      *
-     * @param column the key's name outside
-     * @param modalities of each table that has the key its modalities, as one text
-     * @param references of pairs, by modality; none where tables have the key themselves
+     * @param column the key's name in the user's tables
+     * @param modalities for each table that has the key, its modalities as one text
+     * @param references for pairs, the columns that refer to feature tables; empty if the tables themselves have the key
      */
     BadKeys(DataType key, String column, List<String> modalities, List<Referring> references, String runId) {
         this.references = List.copyOf(references);
@@ -44,7 +44,7 @@ final class BadKeys implements Serializable {
         this.runId = runId;
     }
 
-    /** A fault of so many rows. */
+    /** A fault and the number of rows that have it. */
     private record Repeated(Fault fault, long rows) {}
 
     /**
@@ -114,7 +114,7 @@ final class BadKeys implements Serializable {
         return List.of(new Repeated(new Fault(reason, modality, column, null, occurs(count)), most));
     }
 
-    /** A pair that refers to no row, or to several. */
+    /** The fault of a pair that refers to no row or to several. */
     private Fault unresolved(InternalRow count) {
         for (boolean several : new boolean[] {true, false}) {
             for (int m = 0; m < references.size(); m++) {

@@ -5,12 +5,12 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * A row that cannot be fused. In a task only.
+ * A row that cannot be fused, and why. Used in tasks only.
  *
  * @param carried a copy of the row's carried columns, the key first if there is one
  * @param keyType the key's type; null if rows have no key
- * @param fault why
- * @param sourceFile the URI of the file that the row was read from; null if that is not known, as in a join
+ * @param fault why it cannot be fused
+ * @param sourceFile the URI of the file that the row was read from; null if it is not known, as in a join
  */
 record BadRow(InternalRow carried, DataType keyType, Fault fault, String sourceFile) implements DecodedRow, Lane.Entry {
 
@@ -18,7 +18,7 @@ record BadRow(InternalRow carried, DataType keyType, Fault fault, String sourceF
         return fault.reason();
     }
 
-    /** The row by its key, or by its partition if it has none, and its fault. */
+    /** An error message that names the row by its key, or by its partition if it has no key. */
     String message() {
         String verb = reason() == Reason.NON_FINITE_RESULT ? "fuse" : "decode";
         return "Cannot " + verb + " " + name() + ": " + fault;

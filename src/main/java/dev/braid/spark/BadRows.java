@@ -6,15 +6,15 @@ import dev.braid.InputException;
 @FunctionalInterface
 interface BadRows {
 
-    /** Fails at the first one, and Spark's task with it: for a caller that pulls rows through Spark's own plan. */
+    /** Fails the Spark task at the first bad row: for callers that pull rows through Spark's own plan. */
     BadRows FAIL = row -> {
         throw new InputException(row.message());
     };
 
     /**
-     * Takes one of them.
+     * Takes one bad row.
      *
-     * @return whether the task goes on with the next row; if not, its rows end here
+     * @return whether the task continues with the next row; if false, its rows end here
      */
     boolean reject(BadRow row);
 }

@@ -29,9 +29,9 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.storage.BlockManagerId;
 
 /**
- * A checkpoint and its proof on their way to the executors: broadcast as plain byte arrays, which every serializer of Spark
- * takes, Kryo with required registration too. Their SHA-256 travels with the tasks; each executor JVM checks it before it uses
- * a byte, which takes 0.6 s of one core per GB (4 s on processors without SHA instructions).
+ * Sends a checkpoint and its proof to the executors. They are broadcast as plain byte arrays, which every serializer of Spark
+ * accepts, even Kryo with required registration. Their SHA-256 travels with the tasks. Each executor JVM checks it before it
+ * uses the bytes, which takes 0.6 s of one core per GB (4 s on processors without SHA instructions).
  */
 final class BroadcastModel implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -42,7 +42,7 @@ final class BroadcastModel implements Serializable {
     private final UUID id = UUID.randomUUID();
     private final Precision precision;
     private final List<Broadcast<byte[]>> chunks;
-    /** Of all chunks, as the driver wrote them. */
+    /** Digest of all chunks, computed on the driver. */
     private final byte[] sha256;
 
     private BroadcastModel(Precision precision, List<Broadcast<byte[]>> chunks, byte[] sha256) {
@@ -51,7 +51,7 @@ final class BroadcastModel implements Serializable {
         this.sha256 = sha256;
     }
 
-    /** Broadcasts; nothing is sent before the first task asks for it. */
+    /** Broadcasts a model. Spark sends nothing before the first task asks for it. */
     static BroadcastModel of(
             JavaSparkContext spark, Checkpoint checkpoint, Optional<Proof> proof, Precision precision) {
         Chunks chunks = new Chunks(spark);
@@ -69,18 +69,18 @@ final class BroadcastModel implements Serializable {
     }
 
     /**
-     * Frees the broadcasts on all executors, and waits for it: a Spark that stops meanwhile would complain. The driver's own
-     * bytes go with this object.
+     * Frees the broadcasts on all executors and waits for it, because Spark would complain if it stopped meanwhile. The
+     * driver's own bytes are freed with this object.
      */
     void free() {
         chunks.forEach(chunk -> chunk.unpersist(true));
     }
 
     /**
-     * Loads the model in this JVM, and proves it if there is a proof.
+     * Loads the model in this JVM, and verifies its proof if there is one.
      *
-     * @throws InputException if it cannot be loaded or proven here, with the executor's name
-     * @throws TransientException if what has arrived here is not what the driver sent
+     * @throws InputException if the model cannot be loaded or proven here; the message names the executor
+     * @throws TransientException if the bytes that arrived differ from those that the driver sent
      */
     FusionModel load() {
         check();
@@ -147,7 +147,7 @@ final class BroadcastModel implements Serializable {
         }
     }
 
-    /** Broadcasts and digests what is written, a chunk at a time. */
+    /** Broadcasts and digests the written bytes, one chunk at a time. */
     private static final class Chunks extends OutputStream {
         private final JavaSparkContext spark;
         private final List<Broadcast<byte[]>> chunks = new ArrayList<>();

@@ -25,28 +25,29 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A table of Spark's catalog, found by its name. Of a format with snapshots, the one that is current is read, whatever is
- * committed later; a table of Parquet files is read like the path that it is stored at. Driver only.
+ * A table of Spark's catalog, found by its name. If its format has snapshots, the snapshot that is current when the table is
+ * opened is read, whatever is committed later. A table of Parquet files is read like the path that it is stored at. Driver
+ * only.
  *
  * @param name as the user wrote it
- * @param full the same, parsed, with the catalog and the namespace
- * @param kind what it is, in a message's words
- * @param isParquet whether it is made of Parquet files and has no snapshots
- * @param format empty if it has no snapshots
+ * @param full the parsed name with its catalog and namespace
+ * @param kind what the table is, as messages call it
+ * @param isParquet whether it consists of Parquet files and has no snapshots
+ * @param format the snapshot format; empty if it has no snapshots
  * @param location where it is stored; null if the catalog does not say so
  */
 record CatalogTable(
         String name, TableName full, String kind, boolean isParquet, Optional<SnapshotFormat> format, String location) {
-    /** After this line of a description, it is of the table, not of its columns. */
+    /** After this line of the output of DESCRIBE, the lines describe the table instead of its columns. */
     private static final String DETAILS = "# Detailed Table Information";
 
-    /** Of an Iceberg table, names like these are a branch, a tag or a snapshot, unless there is a table of that name. */
+    /** After the name of an Iceberg table, a name part like these selects a branch, a tag or a snapshot of that table. */
     private static final Pattern SELECTOR = Pattern.compile("(branch|tag|snapshot_id|at_timestamp)_.+");
 
     /**
-     * The table to read that a text names; empty if it is a path, or names no table.
+     * The table that {@code text} names; empty if the text is a path or names no table.
      *
-     * @throws InputException if it is a view, or of another format
+     * @throws InputException if it is a view, or a table of a format that Braid does not read
      * @throws TransientException if the catalog does not answer
      */
     static Optional<CatalogTable> find(SparkSession session, String text) throws IOException {
@@ -57,7 +58,7 @@ record CatalogTable(
         return found;
     }
 
-    /** The table of any kind that a text names, whether or not it is a path too; empty if it names none. */
+    /** The table of any kind that {@code text} names, even if the text is a path too; empty if it names none. */
     static Optional<CatalogTable> named(SparkSession session, String text) {
         Optional<TableName> name = TableName.parse(text);
         return name.isPresent() && ask(text, Optional.empty(), () -> isKnown(session, name.get()))
@@ -77,7 +78,7 @@ record CatalogTable(
         try {
             return session.catalog().tableExists(name.sql());
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
-            // Without a cause it names no catalog; else the catalog's client has failed.
+            // Without a cause, the name has no catalog. With a cause, the catalog's client has failed.
             if (failure instanceof AnalysisException && failure.getCause() == null) {
                 return false;
             }
@@ -88,9 +89,9 @@ record CatalogTable(
     /**
      * Asks the catalog, or a table's metadata.
      *
-     * @param format of the table, where it is known
-     * @throws InputException if the question cannot be answered, and a retry cannot help
-     * @throws TransientException if the catalog or the storage do not answer
+     * @param format the table's format, if it is known
+     * @throws InputException if the question cannot be answered and a retry cannot help
+     * @throws TransientException if the catalog or the storage does not answer
      */
     static <T> T ask(String name, Optional<SnapshotFormat> format, Callable<T> question) {
         try {
@@ -182,7 +183,7 @@ record CatalogTable(
         return ParquetTable.open(settings, name, location, files, new StructType(partitions), features, needed);
     }
 
-    /** The catalog may know fewer partitions than there are directories, or have some elsewhere. */
+    /** Refuses a table whose catalog knows fewer partitions than there are directories, or has some elsewhere. */
     private void refuseOthers(TableFiles files, String[] known) {
         Set<String> others = Arrays.stream(known)
                 .map(file -> new Path(URI.create(file)).toString())
@@ -201,7 +202,7 @@ record CatalogTable(
         }
     }
 
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // the description lasts while it is open
     private SourceTable snapshot(
             SnapshotFormat kind, SparkSettings settings, List<FeatureColumn> features, TableColumns needed)
             throws IOException {
@@ -242,8 +243,8 @@ record CatalogTable(
     }
 
     /**
-     * What files say of the needed columns. A file may have a renamed column under its old name: unless each file has all
-     * of them, every column counts, so that a row is taken for no smaller than it is.
+     * What the footers say about the needed columns. A file may have a renamed column under its old name. So unless every
+     * file has all needed columns, all columns are counted; otherwise rows would look smaller than they are.
      *
      * @param needed in lower case
      */

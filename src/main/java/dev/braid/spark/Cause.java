@@ -12,22 +12,24 @@ import java.util.regex.Pattern;
 /**
  * One exception of a failure.
  *
- * @param types the full names of its class and superclasses, or the one name that a text gives
- * @param message its first line
+ * @param types the full names of its class and superclasses; a single name if it was found in a text
+ * @param message the first line of its message
  */
 record Cause(List<String> types, String message) {
     private static final int MOST = 200;
 
-    /** An exception in the text of a task's failure, which is all that is left of one that cannot be deserialised. */
+    /**
+     * An exception in the text of a task's failure. The text is all that is left of an exception that cannot be deserialised.
+     */
     private static final Pattern IN_TEXT = Pattern.compile(
             "(?m)(?:^Caused by: |most recent failure: .*\\): )((?:[\\w$]+\\.)+[\\w$]*(?:Exception|Error)[\\w$]*)(?:: (.*))?$");
 
-    /** An exception in the words of an {@link InputException} that lists several problems and so has no cause. */
+    /** An exception in the message of an {@link InputException} that lists several problems and therefore has no cause. */
     private static final Pattern IN_PROBLEM = Pattern.compile("got ([A-Z]\\w*(?:Exception|Error))(?:: (.*))?");
 
     private static final Pattern TASK = Pattern.compile(" most recent failure: .*", Pattern.DOTALL);
 
-    /** The causes of {@code failure} from the outermost to the root, without what they suppressed. */
+    /** The causes of {@code failure}, from the outermost to the root, without suppressed exceptions. */
     static List<Cause> chain(Throwable failure) {
         List<Cause> chain = new ArrayList<>();
         for (Throwable thrown = failure; thrown != null && chain.size() < MOST; thrown = thrown.getCause()) {
@@ -36,7 +38,7 @@ record Cause(List<String> types, String message) {
         return chain;
     }
 
-    /** The same, and everything that was suppressed along the way. */
+    /** All causes of {@code failure}, and all exceptions that were suppressed along the way. */
     static List<Cause> all(Throwable failure) {
         List<Cause> all = new ArrayList<>();
         collect(failure, Collections.newSetFromMap(new IdentityHashMap<>()), all);
@@ -67,7 +69,7 @@ record Cause(List<String> types, String message) {
         if (thrown.getCause() == null && types.get(0).startsWith("org.apache.spark.")) {
             addInText(IN_TEXT, message, inText);
         }
-        // What a task threw is quoted here, and comes next as a cause of its own.
+        // The message quotes what a task threw, which comes next as a cause of its own.
         boolean quoted = thrown.getCause() != null || !inText.isEmpty();
         String own = quoted ? TASK.matcher(message).replaceFirst("") : message;
         causes.add(new Cause(types, own.lines().findFirst().orElse("")));
@@ -81,7 +83,7 @@ record Cause(List<String> types, String message) {
         }
     }
 
-    /** Whether its class, or one of its superclasses, has one of these simple names. */
+    /** Whether its class or one of its superclasses has one of these simple names. */
     boolean is(Set<String> simpleNames) {
         return types.stream().anyMatch(type -> simpleNames.contains(simpleName(type)));
     }
@@ -99,7 +101,7 @@ record Cause(List<String> types, String message) {
         return type.substring(Math.max(type.lastIndexOf('.'), type.lastIndexOf('$')) + 1);
     }
 
-    /** As a message quotes it. */
+    /** The exception as messages quote it. */
     @Override
     public String toString() {
         String name = simpleName(types.get(0));

@@ -6,7 +6,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.sources.TableScan;
 import org.apache.spark.sql.types.StructType;
 
-/** {@link ChosenRows} of a table, as Spark plans them. */
+/** The {@link ChosenRows} of a table as a relation that Spark can plan. */
 final class ChosenRelation extends RowsRelation implements TableScan {
     private final Dataset<Row> table;
     private final Dataset<Row> keys;

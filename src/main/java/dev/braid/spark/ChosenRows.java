@@ -16,9 +16,9 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 
 /**
- * Some rows of a table of files, chosen by their keys before anything else of them is read. A scan that reads the keys alone
- * has the same partitions, with the same rows in the same order, as one that reads all columns. So the keys tell the numbers
- * of the chosen rows in each partition. A partition without such a row is not read. Driver only.
+ * Some rows of a table of files, chosen by their keys before any other column is read. A scan of the key column has the same
+ * partitions as a scan of all columns, with the same rows in the same order. So the keys give the numbers of the chosen rows
+ * in each partition. A partition without a chosen row is not read. Driver only.
  */
 final class ChosenRows {
     private static final String KEY = PairedTable.KEY;
@@ -28,11 +28,11 @@ final class ChosenRows {
     private ChosenRows() {}
 
     /**
-     * The chosen ones of {@code rows}.
+     * The rows among {@code rows} that have one of these keys.
      *
-     * @param rows of the table, with the partitions of its scan
-     * @param table with a column {@link PairedTable#KEY}; nothing but a scan
-     * @param keys of the rows that are chosen, null for those without a key; each once
+     * @param rows rows of the table, in the partitions of its scan
+     * @param table a plain scan, with a column {@link PairedTable#KEY}
+     * @param keys the keys to choose, each once; null chooses the rows without a key
      * @param few whether the keys are few enough to be sent to every executor
      */
     static <T> JavaRDD<T> of(JavaRDD<T> rows, Dataset<Row> table, Dataset<Row> keys, boolean few) {
@@ -40,9 +40,9 @@ final class ChosenRows {
     }
 
     /**
-     * For each partition of a table the numbers of the rows that have one of these keys: an array that rises, or nothing.
+     * For each partition of a table, the numbers of the rows that have one of these keys: one ascending array, or nothing.
      *
-     * @param partitions of the rows that the numbers are for
+     * @param partitions the number of partitions of the rows to choose from
      */
     static JavaRDD<long[]> numbers(Dataset<Row> table, Dataset<Row> keys, boolean few, int partitions) {
         Dataset<Row> scan = table.select(KEY);
@@ -61,7 +61,7 @@ final class ChosenRows {
                 .map(ChosenRows::sorted);
     }
 
-    /** For each partition that a place names an array: the partition, then the numbers. */
+    /** One array for each partition that occurs in {@code places}: the partition's index, then row numbers. */
     private static Iterator<long[]> byPartition(Iterator<InternalRow> places) {
         Map<Integer, LongStream.Builder> numbers = new HashMap<>();
         while (places.hasNext()) {
@@ -73,7 +73,7 @@ final class ChosenRows {
         return numbers.values().stream().map(own -> own.build().toArray()).iterator();
     }
 
-    /** The numbers alone. */
+    /** Merges the arrays of a partition: all row numbers in ascending order, without the partition's index. */
     private static long[] sorted(Iterable<long[]> parts) {
         return StreamSupport.stream(parts.spliterator(), false)
                 .flatMapToLong(part -> Arrays.stream(part, 1, part.length))
@@ -81,7 +81,7 @@ final class ChosenRows {
                 .toArray();
     }
 
-    /** The rows of a partition that have these numbers. */
+    /** The rows of a partition whose numbers were chosen. */
     private static final class Chosen<T> implements Iterator<T> {
         private final Iterator<T> rows;
         private final Iterator<long[]> lists;

@@ -3,27 +3,23 @@ package dev.braid.spark;
 import java.io.IOException;
 import org.apache.hadoop.fs.Path;
 
-/** Writes the rows of a published table to another place too. Driver only. */
+/** Writes the rows of a published table to a second place as well. Driver only. */
 public interface Committing {
-    /** Whether this driver still is the only one that writes an output. */
+    /** Tells whether this driver is still the only one that writes an output. */
     @FunctionalInterface
     interface Owned {
-        /**
-         * Asks.
-         *
-         * @throws OutputExistsException if another run has taken the output over
-         */
+        /** @throws OutputExistsException if another run has taken over the output */
         void check() throws IOException;
     }
 
     /**
-     * Writes the rows in one transaction, unless the place has them.
+     * Writes the rows in one transaction, unless the place already has them.
      *
      * @param directory the published table
-     * @param owned to be asked right before the transaction
-     * @return what the manifest is to say
+     * @param owned is checked right before the transaction
+     * @return what to record in the manifest
      * @throws OutputExistsException if the rows were written and may be lost, or were written in another way
-     * @throws TransientException if Spark or storage fail; nothing is written then, or all
+     * @throws TransientException if Spark or the storage fails; then either no row is written or all are
      */
     Manifest.Committed commit(Manifest published, Path directory, Owned owned) throws IOException;
 }

@@ -24,7 +24,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 
-/** What a task does that copies a published file: writes the rows whose numbers are not among those that go. */
+/** The task that copies a published file without the rows whose numbers it is given. */
 final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<long[]>, String> {
     private static final long serialVersionUID = 1L;
 
@@ -37,20 +37,20 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
     private final SerializableConfiguration settings;
 
     /**
-     * What a task has read of a file.
+     * What a task has read from a file.
      *
      * @param file its URI
-     * @param rows read
-     * @param kept of these, how many are in the copy
+     * @param rows rows that were read
+     * @param kept how many of these are in the copy
      * @param fingerprint of all rows that were read
      */
     record Part(String file, long rows, long kept, String fingerprint) {}
 
     /**
-     * What a task has written; JSON, as every serializer knows text.
+     * What a task has written. Tasks return it as JSON because every serializer handles text.
      *
-     * @param file the copy, by its path in the table; null if all rows went
-     * @param counted whether a column tells how many tokens a row has
+     * @param file the copy's path in the table; null if no row stays
+     * @param counted whether a column holds the token counts of each row
      * @param tokens of its rows, if they are counted
      * @param lengths of its rows, if they are counted and there are any
      */
@@ -68,12 +68,12 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
     }
 
     /**
-     * The tasks.
+     * A task for files with these columns.
      *
-     * @param columns of the rows: the key, the fused columns in their order, the others
+     * @param columns of the rows that are read: the key, the fused columns in their order, the others
      * @param schema of the copies
-     * @param fused how many columns are fused
-     * @param table that the files are read from
+     * @param fused the number of fused columns
+     * @param table the table that the files are read from
      */
     CopyTask(
             StructType columns,
@@ -114,7 +114,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
         int lengths = Arrays.asList(columns.fieldNames()).subList(0, 1 + fused).indexOf(FusedSchema.LENGTHS);
         SparkRows.SourceFile source = new SparkRows.SourceFile();
         String partition =
-                rows.hasNext() ? partition(source.current()) : ""; // Spark has opened the file once it is asked.
+                rows.hasNext() ? partition(source.current()) : ""; // Spark opens the file when hasNext() is called.
         Map<String, long[]> parts = new LinkedHashMap<>();
         RowWriter writer = new RowWriter(others.size());
         String name = String.format(Locale.ROOT, "%spart-c%05d-%s", partition, TaskContext.getPartitionId(), run);
@@ -159,7 +159,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
         }
     }
 
-    /** The sums over the rows of another file, which must be of the same partition. */
+    /** New sums for a file: rows read, rows kept, fingerprint. All files of a task must be in the same partition. */
     private long[] sums(String uri, String partition) {
         if (!partition(uri).equals(partition)) {
             throw new IllegalStateException(
@@ -168,7 +168,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
         return new long[3];
     }
 
-    /** The directory of a file in the table, with a slash; empty if that is the table's own. */
+    /** The directory of a file relative to the table, with a slash at the end; empty if it is the table's own. */
     private String partition(String uri) {
         String directory = Partitioning.of(SparkRows.SourceFile.path(uri));
         return directory.equals(table) ? "" : directory.substring(table.length() + 1) + "/";

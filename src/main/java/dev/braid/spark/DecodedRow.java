@@ -10,11 +10,11 @@ sealed interface DecodedRow permits DecodedRow.Sequences, BadRow {
      * The row's features.
      *
      * @param byModality one sequence per modality, in the model's order
-     * @param truncated whether one of them was cut to the positions that the model has
+     * @param truncated whether a sequence was cut to the number of positions that the model has
      */
     record Sequences(List<FeatureSequence> byModality, boolean truncated) implements DecodedRow {
 
-        /** The tokens of all modalities together; an int, because a row longer than the budget is a bad row. */
+        /** The total number of tokens. It fits an int because a row longer than the token budget is a bad row. */
         public int tokens() {
             int sum = 0;
             for (FeatureSequence sequence : byModality) {

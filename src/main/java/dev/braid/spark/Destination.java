@@ -6,58 +6,58 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What becomes of the files of a run: a {@link NewTable}, {@link PartitionRun partitions of a table}, or a {@link TableUpdate}. A
- * run takes these steps in this order. Driver only.
+ * What happens to the files of a run: they become a {@link NewTable}, replace {@link PartitionRun partitions of a table}, or
+ * are part of a {@link TableUpdate}. A run calls these methods in this order. Driver only.
  */
 public interface Destination {
     /**
-     * Takes the output's place, as {@link FusedTable} says.
+     * Reserves the output, as {@link FusedTable} describes.
      *
      * @return empty if there is nothing to do
      */
     Optional<RunDirectory> begin(FusedTable output) throws IOException;
 
     /**
-     * The tables to read, of which rows may be published already.
+     * The tables to read. Rows that are already published may be left out.
      *
-     * @param input all that the run is given
-     * @throws InputException if the rows that are published do not fit
+     * @param input all tables that the run is given
+     * @throws InputException if the published rows do not fit the input
      */
     default FeatureTables tables(FeatureTables input, RunDirectory run) {
         return input;
     }
 
-    /** Whether the keys tell that there is nothing to do. */
+    /** Whether the keys show that there is nothing to do. */
     default boolean isDone(AuditedKeys keys, RunDirectory run) {
         return false;
     }
 
     /**
-     * Looks at the columns before anything is fused.
+     * Checks the columns before anything is fused.
      *
-     * @throws InputException if what is published has others
+     * @throws InputException if the published table has other columns
      */
     default void check(PairedTable paired, RunDirectory run) {}
 
     /**
      * All files of the table.
      *
-     * @param written by the run
-     * @param tables that it has read
-     * @throws InputException if what is published is damaged
-     * @throws OutputExistsException if it must not be replaced
+     * @param written the files that the run wrote
+     * @param tables the tables that it read
+     * @throws InputException if a published file is damaged
+     * @throws OutputExistsException if the published table must not be replaced
      */
     default List<Shard> files(List<Shard> written, FeatureTables tables, AuditedKeys keys, RunDirectory run)
             throws IOException {
         return written;
     }
 
-    /** What the manifest says of an update; null if it is none. */
+    /** The manifest's entry about an update; null if the run is not an update. */
     default Manifest.Update update(AuditedKeys keys, RunDirectory run) {
         return null;
     }
 
-    /** How many rows there must be in the table, with those that are set aside. */
+    /** The number of rows that the table must have, including those that are set aside. */
     default long rows(AuditedKeys keys, Manifest table, RunDirectory run) {
         return keys.rows();
     }

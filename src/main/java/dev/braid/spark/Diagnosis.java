@@ -5,38 +5,38 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * Whether a second try of a failed run can help, and what to do before it. Only what is known to be wrong with the
- * input cannot pass; everything else may.
+ * Tells whether a retry of a failed run can help, and what to do before it. Only a known fault of the input or a missing
+ * library is permanent; anything else may pass.
  *
  * @param kind what failed
- * @param cause the exception that tells
- * @param disk of a full one, what Spark or Braid keeps there, as far as it is known
+ * @param cause the exception that shows it
+ * @param disk for a full disk, what is stored on it ({@link Disk}); otherwise empty
  */
 public record Diagnosis(Kind kind, String cause, String disk) {
     /** What failed. */
     public enum Kind {
         /** The input: a file, a path, a model or an option. A retry fails in the same way. */
         INPUT,
-        /** No library for a codec or a file system that the input, the output or an option names: a retry cannot help. */
+        /** No library for a codec or a file system that the input, the output or an option names. A retry cannot help. */
         LIBRARY,
         /** Too little heap in a driver or an executor. */
         HEAP,
         /** Too little memory outside the heap. */
         NATIVE_MEMORY,
-        /** An executor that was killed from outside, mostly because its container or machine had too little memory. */
+        /** An executor that was killed from outside, usually because its container or machine had too little memory. */
         CONTAINER,
         /** No free space at the output, in Spark's local directories or for temporary files. */
         DISK_FULL,
         /** Storage, network, lost executors, an interruption. */
         PASSING,
-        /** Nothing that is known here. */
+        /** Any other failure. */
         UNKNOWN
     }
 
     private static final Set<String> MEMORY = Set.of("OutOfMemoryError");
     private static final List<String> HEAP =
             List.of("heap space", "GC overhead", "array size", "UNABLE_TO_ACQUIRE_MEMORY", "Unable to acquire");
-    /** ND4J's words. */
+    /** In messages of ND4J. */
     private static final List<String> NATIVE = List.of("Allocation failed: [");
 
     private static final Pattern HEAP_EXIT = Pattern.compile("exit(ed with)? (code|status):? 52\\b");
@@ -53,7 +53,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
     private static final List<String> DISK =
             List.of("No space left on device", "Disk quota exceeded", "There is not enough space on the disk");
 
-    /** Subclasses too, as a text names no superclass. */
+    /** Lists subclasses too, because a text does not name superclasses. */
     private static final Set<String> PASSING_TYPES = Set.of(
             "SocketException",
             "SocketTimeoutException",
@@ -148,7 +148,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
             "NullPointerException",
             "BufferUnderflowException",
             "NoSuchElementException");
-    /** Decoders and decompressors, whose exceptions speak of the bytes that they were given. */
+    /** Decoders and decompressors. Their exceptions are about the bytes that they were given. */
     private static final List<String> DECODERS = List.of(
             "org.apache.parquet.",
             "org.apache.spark.sql.",
@@ -158,7 +158,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
             "io.airlift.compress.",
             "net.jpountz.lz4.");
 
-    /** Clients of the Hive metastore. Parquet's copy of this library, under a name of its own, reads footers. */
+    /** Clients of the Hive metastore. Parquet's relocated copy of this library is not meant: it reads footers. */
     private static final List<String> PASSING_PACKAGES = List.of("org.apache.thrift.transport.");
 
     private static final Set<String> LIBRARY_TYPES =
@@ -185,8 +185,8 @@ public record Diagnosis(Kind kind, String cause, String disk) {
             "No such file or directory");
 
     /**
-     * What {@code failure} was, by all of its causes and what they suppressed: memory, disk and whatever else may pass
-     * come before the input, as they can make a good file look damaged.
+     * Diagnoses {@code failure} by all its causes and suppressed exceptions. Memory, disk and other passing causes come
+     * before the input, because they can make a good file look damaged.
      */
     public static Diagnosis of(Throwable failure) {
         List<Cause> all = Cause.all(failure);
@@ -199,7 +199,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         }
         List<Cause> chain = Cause.chain(failure);
         Cause root = chain.get(chain.size() - 1);
-        // A list of problems has no cause of its own; they are in its text.
+        // A list of problems has no cause; its message quotes the exceptions.
         for (Cause cause : root.is(Set.of("InputException")) ? all : List.of(root)) {
             if (cause.is(LIBRARY_TYPES) || cause.says(LIBRARY)) {
                 return new Diagnosis(Kind.LIBRARY, cause.toString(), "");
@@ -208,7 +208,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         return new Diagnosis(isInput(root) ? Kind.INPUT : Kind.UNKNOWN, root.toString(), "");
     }
 
-    /** Whether a retry would fail in the same way, given that reading or opening something has failed. */
+    /** Whether a retry would fail in the same way, given that reading or opening something failed. */
     public static boolean isInput(Throwable failure) {
         return of(failure).isInput();
     }
@@ -220,7 +220,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
 
     private static boolean is(Kind kind, Cause cause) {
         if (cause.is(Set.of("InputException"))) {
-            return false; // Its words may be those of a key.
+            return false; // Its message may quote a key, which can be any text.
         }
         boolean heap =
                 cause.says(HEAP) || cause.message().isEmpty() || cause.message().equals("null");
@@ -239,7 +239,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         return root.is(INPUT_TYPES) || root.isIn(DECODERS) || root.says(INPUT);
     }
 
-    /** How a message goes on behind "Cannot do this: ". */
+    /** The rest of a message that begins with "Cannot do this: ". */
     public String message() {
         String got = ", got '" + cause + "'";
         return switch (kind) {
@@ -268,7 +268,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         };
     }
 
-    /** What to do about a library that is missing, to be appended to a message that names it; else nothing. */
+    /** For a missing library, the next step, to be appended to a message that names it; otherwise empty. */
     public String nextStep() {
         if (kind != Kind.LIBRARY) {
             return "";

@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Tells by the code that failed to write which disk is full. */
+/** Tells which disk is full, from the code that failed to write. */
 final class Disk {
-    /** Packages, and where they write. Hadoop's and Parquet's write the output alone. */
+    /** The places that can be full, and the packages that write there. Hadoop and Parquet write only the output. */
     private static final Map<String, List<String>> WRITERS = Map.of(
             "at the output",
             List.of("org.apache.hadoop.", "org.apache.parquet.", "dev.braid.parquet."),
@@ -21,7 +21,7 @@ final class Disk {
 
     private Disk() {}
 
-    /** As {@code expected free disk space ...} goes on; all of them where the code does not tell. */
+    /** Completes {@code expected free disk space ...}. Names all places if the code does not tell which one it is. */
     static String of(Throwable failure) {
         Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());
         String found =

@@ -11,16 +11,16 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerStageCompleted;
 import org.apache.spark.scheduler.SparkListenerStageSubmitted;
 
-/** Notes what moves between tasks, from when it listens until it is closed. Driver only. */
+/** Records the data that stages exchange, from when it starts to listen until it is closed. Driver only. */
 public final class Exchanges extends SparkListener implements AutoCloseable {
     private final SparkContext spark;
     private final Map<Integer, String> steps = new HashMap<>();
     private final List<Exchange> all = new ArrayList<>();
 
     /**
-     * The output of a stage that goes to the tasks of another.
+     * The output of a stage that goes to the tasks of another stage.
      *
-     * @param step what it was for: the description of the job ({@link JobDescription})
+     * @param step the description of the job that wrote it ({@link JobDescription})
      * @param bytes as they were written, compressed
      */
     public record Exchange(String step, long rows, long bytes) {}
@@ -29,7 +29,7 @@ public final class Exchanges extends SparkListener implements AutoCloseable {
         this.spark = spark;
     }
 
-    /** Listens from now on. */
+    /** Starts to listen. */
     public static Exchanges listen(SparkContext spark) {
         Exchanges exchanges = new Exchanges(spark);
         spark.addSparkListener(exchanges);
@@ -56,7 +56,7 @@ public final class Exchanges extends SparkListener implements AutoCloseable {
         }
     }
 
-    /** In the order in which they ended, so far as Spark has told. */
+    /** In the order in which the stages ended, as far as Spark has reported them. */
     public synchronized List<Exchange> all() {
         return List.copyOf(all);
     }

@@ -12,8 +12,8 @@ import java.util.UUID;
 import java.util.function.Supplier;
 
 /**
- * One model of one executor JVM, loaded once and shared by all its task threads, with the workspaces that no task is
- * using. It stays between tasks until {@link #release} or until a task asks for another model while nobody uses this one.
+ * A model that an executor JVM loads once and all its task threads share, with the workspaces that no task is using. It stays
+ * loaded between tasks, until {@link #release} is called or a task asks for another model while nobody uses this one.
  */
 final class ExecutorModel {
     private static final Map<UUID, ExecutorModel> MODELS = new HashMap<>();
@@ -22,22 +22,22 @@ final class ExecutorModel {
     private final Deque<FusionWorkspace> idle = new ArrayDeque<>();
 
     private Size idleSize;
-    /** Set once, by the first task; null until then. */
+    /** Null until the first task loads it. */
     private FusionModel model;
-    /** Workspaces that are borrowed and not given back. Guarded by {@link #MODELS}. */
+    /** Workspaces that are borrowed and not yet given back. Guarded by {@link #MODELS}. */
     private int users;
-    /** Whether it is to be closed when nobody uses it any more. Guarded by {@link #MODELS}. */
+    /** Whether to close the model as soon as nobody uses it. Guarded by {@link #MODELS}. */
     private boolean released;
 
     private ExecutorModel() {}
 
-    /** What a workspace is made for. */
+    /** The properties that a workspace is made with. */
     record Size(int maxTokens, Set<Readout> readouts) {}
 
     /**
-     * Borrows a workspace of the model. Blocks while another task loads it.
+     * Borrows a workspace of the model. Blocks while another task loads the model.
      *
-     * @param id of one engine; every borrower of an id brings the same checkpoint
+     * @param id the engine's; all borrowers with the same id bring the same checkpoint
      * @param load called in the first borrower's thread only
      */
     static Borrowed borrow(UUID id, Supplier<FusionModel> load, Size size) {
@@ -52,7 +52,7 @@ final class ExecutorModel {
         return executorModel.lend(load, size);
     }
 
-    /** Lends to a user who is counted already. */
+    /** Lends a workspace to a user who is already counted. */
     private Borrowed lend(Supplier<FusionModel> load, Size size) {
         try {
             return open(load, size);
@@ -62,7 +62,7 @@ final class ExecutorModel {
         }
     }
 
-    /** Lends another workspace to one who has one: of the same model, even if it is released meanwhile. */
+    /** Lends a further workspace to a user who has one: of the same model, even if it was released meanwhile. */
     private Borrowed lendAnother(Supplier<FusionModel> load, Size size) {
         synchronized (MODELS) {
             users++;
@@ -94,7 +94,7 @@ final class ExecutorModel {
         }
     }
 
-    /** Bytes outside of the Java heap that the models and workspaces of this JVM take. */
+    /** The off-heap bytes that the models and workspaces of this JVM take. */
     static long nativeBytes() {
         return held() == 0 ? 0 : FusionModel.nativeBytes();
     }
@@ -137,7 +137,10 @@ final class ExecutorModel {
         }
     }
 
-    /** Whether it was closed. Borrowing needs the lock that the caller holds; a workspace is given back before its user leaves. */
+    /**
+     * Closes the model unless somebody uses it; returns whether it was closed. Callers hold the lock that borrowing needs. A
+     * user gives its workspace back before it leaves, so no workspace is in use then.
+     */
     private boolean closeUnlessUsed() {
         if (users > 0) {
             return false;
@@ -160,7 +163,7 @@ final class ExecutorModel {
     }
 
     /**
-     * A model and a workspace for one thread at a time, to be closed once.
+     * A model and a workspace for one thread at a time. Close it exactly once.
      *
      * @param another lends a further workspace of the same model
      * @param giveBack takes the workspace back

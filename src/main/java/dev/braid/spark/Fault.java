@@ -1,13 +1,13 @@
 package dev.braid.spark;
 
 /**
- * What keeps a row from being fused.
+ * The reason why a row cannot be fused, and where in the row it was found.
  *
- * @param modality whose value it is; null if it is none's alone
- * @param column the column that holds it; null if it is the row as a whole
- * @param token the stored token that it is found at; null if it is no token's alone
- * @param detail what was expected and what was found, in the words that follow the column's name: {@code has width 2,
- *     expected 3 (...)}; no feature and no key is in it
+ * @param modality the modality at fault; null if it is not a single one
+ * @param column the column at fault; null if it is the row as a whole
+ * @param token the index of the stored token at fault; null if it is not a single one
+ * @param detail what was expected and what was found, worded to follow the column's name: {@code has width 2, expected 3
+ *     (...)}; contains no features and no key
  */
 record Fault(Reason reason, String modality, String column, Integer token, String detail) {
 

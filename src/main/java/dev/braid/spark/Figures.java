@@ -9,8 +9,8 @@ import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 
 /**
- * What a run report shows of the fused rows and of the tasks that fused them. Groups of tokens are CLS, where the model has it,
- * then the modalities in token order. Used by one thread at a time.
+ * What a run report shows about the fused rows and about the tasks that fused them. The groups of tokens are CLS, if the
+ * model has it, then the modalities in token order. Used by one thread at a time.
  */
 public final class Figures implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -24,8 +24,9 @@ public final class Figures implements Serializable {
     /**
      * Counts a row.
      *
-     * @param tokens of each group
-     * @param shares of attention of each group; null if nobody asked for them
+     * @param tokens the row's tokens
+     * @param ofGroups the tokens of each group
+     * @param shares the share of attention of each group; null if it is not computed
      */
     void row(int tokens, int[] ofGroups, float[] shares) {
         lengths.add(tokens);
@@ -41,13 +42,13 @@ public final class Figures implements Serializable {
         }
     }
 
-    /** Notes when the counted rows were fused, and the memory of the JVM that fused them. */
+    /** Records when the counted rows were fused, and the memory of the JVM that fused them. */
     void ended(long begunMillis, long endedMillis, String jvm, MemoryPeak peak) {
         spans.add(new TaskSpan(begunMillis, endedMillis, lengths.rows(), lengths.tokens()));
         peaks.merge(jvm, peak, MemoryPeak::and);
     }
 
-    /** Adds what others have counted. */
+    /** Adds the figures of other tasks. */
     void add(Figures other) {
         lengths.add(other.lengths);
         merge(groups, other.groups, LengthCounts::new, LengthCounts::add);
@@ -74,7 +75,7 @@ public final class Figures implements Serializable {
         return lengths;
     }
 
-    /** Tokens per row of each group; empty without rows. */
+    /** Tokens per row and group; empty if there are no rows. */
     public List<LengthCounts> groups() {
         return groups;
     }
@@ -89,7 +90,7 @@ public final class Figures implements Serializable {
         return spans;
     }
 
-    /** The most memory of each JVM that fused, by Spark's name of the executor. */
+    /** The peak memory of each JVM that fused, by Spark's id of the executor. */
     public Map<String, MemoryPeak> peaks() {
         return peaks;
     }

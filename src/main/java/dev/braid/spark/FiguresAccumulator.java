@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.ObjectOutputStream;
 import org.apache.spark.util.AccumulatorV2;
 
-/** Adds the {@link Figures} of tasks on the driver. Heartbeats of an executor may read one while its task adds to it. */
+/** Adds up the {@link Figures} of tasks on the driver. An executor's heartbeat may read it while its task adds to it. */
 final class FiguresAccumulator extends AccumulatorV2<Figures, Figures> {
     private static final long serialVersionUID = 1L;
 
@@ -40,7 +40,7 @@ final class FiguresAccumulator extends AccumulatorV2<Figures, Figures> {
         }
     }
 
-    /** A copy, which nobody adds to. */
+    /** A copy, which later additions do not change. */
     @Override
     public synchronized Figures value() {
         Figures copy = new Figures();

@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A Parquet file that a task attempt writes under a name of its own, made when it is needed. The first attempt that completes
- * it gives it the name that it is to have; all would write the same rows. In an object store, where a rename is a copy, it keeps
- * its own name: the task's record says whose file counts.
+ * A Parquet file that a task attempt writes under its own name. The file is created when it is first needed. The first
+ * attempt that completes its file renames it to the published name; all attempts would write the same rows. In an object
+ * store, where a rename is a copy, the file keeps its own name, and the task's record says whose file counts.
  */
 final class FileAttempt implements Quarantine.RowFile {
     private static final Logger log = LoggerFactory.getLogger(FileAttempt.class);
@@ -41,7 +41,7 @@ final class FileAttempt implements Quarantine.RowFile {
      * An attempt of a task.
      *
      * @param directory of the run
-     * @param name that the file is to have in it, without its ending
+     * @param name the published name in that directory, without its ending
      * @param number of the file among those that the attempt writes; 0 for the quarantine's
      */
     FileAttempt(Path directory, String name, int number, FileSchema columns, Configuration settings)
@@ -62,7 +62,7 @@ final class FileAttempt implements Quarantine.RowFile {
         this.settings = settings;
     }
 
-    /** The file, which exists from now on. */
+    /** Opens the file unless it is open. */
     ParquetRows open() {
         if (rows == null) {
             CompressionCodecName codec = SparkSettings.codec(settings);
@@ -76,18 +76,18 @@ final class FileAttempt implements Quarantine.RowFile {
         return rows;
     }
 
-    /** What takes the vectors of the file's next row. */
+    /** Takes the vectors of the file's next row. */
     VectorOutput vectors() {
         open();
         return vectors;
     }
 
-    /** The rows of the file. */
+    /** Counts the rows of the file. */
     Tally tally() {
         return tally;
     }
 
-    /** The bytes that it holds in memory, about. */
+    /** Approximate bytes that the file holds in memory. */
     long buffered() {
         return rows == null || complete ? 0 : rows.buffered();
     }
@@ -99,7 +99,7 @@ final class FileAttempt implements Quarantine.RowFile {
         open().end(row);
     }
 
-    /** Ends the file, if there is one; it takes no further row, and holds no memory. */
+    /** Completes the file, if there is one. Afterwards it accepts no rows and holds no memory. */
     void complete() throws IOException {
         if (rows != null && !complete) {
             rows.finish();
@@ -108,14 +108,14 @@ final class FileAttempt implements Quarantine.RowFile {
         }
     }
 
-    /** Completes the file and gives it its name, unless another attempt has; returns the name, or null without a file. */
+    /** Completes the file and publishes it, unless another attempt has. Returns its name, or null if there is no file. */
     String publish() throws IOException {
         if (rows == null) {
             return null;
         }
         complete();
         if (path.equals(published)) {
-            // A file of a run that has been deleted meanwhile must go, too.
+            // If the run was deleted meanwhile, its file must be deleted too.
             if (!files.exists(new Path(directory, RunDirectory.PLAN))) {
                 throw new FileNotFoundException("'" + directory + "' is gone");
             }
@@ -130,7 +130,7 @@ final class FileAttempt implements Quarantine.RowFile {
         return published.getName();
     }
 
-    /** The directory of a partition; that of a run which has been deleted meanwhile must not come back. */
+    /** Makes the directory of a partition, but never brings back that of a run that was deleted meanwhile. */
     private void makeDirectory() throws IOException {
         if (!files.exists(published.getParent())) {
             if (!files.exists(path)) {
@@ -140,7 +140,7 @@ final class FileAttempt implements Quarantine.RowFile {
         }
     }
 
-    /** Removes what an attempt that failed has left. */
+    /** Closes the file, and deletes it unless it was published. */
     @Override
     public void close() {
         if (rows == null) {

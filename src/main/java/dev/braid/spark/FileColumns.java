@@ -23,15 +23,15 @@ import org.apache.spark.sql.types.UserDefinedType;
 import org.apache.spark.sql.types.YearMonthIntervalType;
 
 /**
- * The columns of a Parquet file as Spark reads them. Each is converted by itself, by Spark's own converter: Spark would
- * refuse the file for one column that nobody asked for. Driver only.
+ * The columns of a Parquet file as Spark reads them. Spark's own converter converts each column separately, because it would
+ * refuse the whole file for one column that nobody needs. Driver only.
  */
 final class FileColumns {
     private static final String BINARY_AS_STRING = "spark.sql.parquet.binaryAsString";
     private static final String FLOAT16 = "FLOAT16";
     private static final String TIMES = "spark.sql.timeType.enabled";
 
-    /** Whether the session reads a time of day: Spark 4.1 and later know its type, but refuse it by default. */
+    /** Whether the session reads a time of day. Spark 4.1 and later support the type, but refuse it by default. */
     private final boolean readsTimes;
 
     private final ParquetToSparkSchemaConverter converter;
@@ -41,11 +41,11 @@ final class FileColumns {
      * A column of a file.
      *
      * @param field as the session reads it; null if Spark cannot read it
-     * @param features the same, but unannotated bytes are binary even if the session's {@code binaryAsString} is set, and
-     *     half floats are binary too, which Spark cannot read otherwise
+     * @param features the same for a column of features: unannotated bytes are binary even if the session's {@code
+     *     binaryAsString} is set, and half floats, which Spark cannot read otherwise, are binary too
      * @param parquetTypes the types that Spark cannot read
-     * @param misfit how an error message goes on after "expected column 'x'" where the files of a table do not agree; null
-     *     where they do
+     * @param misfit if the files of a table disagree, how an error message continues after "expected column 'x'"; otherwise
+     *     null
      */
     record FileColumn(String name, StructField field, StructField features, List<String> parquetTypes, String misfit) {
         /** A column that Spark reads. */
@@ -57,12 +57,12 @@ final class FileColumns {
             return new FileColumn(name, field, features, parquetTypes, reason);
         }
 
-        /** Whether it holds half floats, and nothing else that Spark cannot read. */
+        /** Whether half floats are the only type in it that Spark cannot read. */
         boolean isHalf() {
             return parquetTypes.equals(List.of(FLOAT16)) && features != null;
         }
 
-        /** As messages call the type. */
+        /** The type as messages call it. */
         String typeName() {
             return field == null
                     ? "Parquet type "
@@ -72,7 +72,7 @@ final class FileColumns {
                     : field.dataType().catalogString();
         }
 
-        /** Whether another file's column of that name can be read as this one, exactly. */
+        /** Whether another file's column of this name can be read as this one without loss. */
         boolean reads(FileColumn other) {
             boolean unreadable = field == null || other.field == null;
             return unreadable
@@ -80,14 +80,14 @@ final class FileColumns {
                     : StoredTypes.reads(field.dataType(), other.field.dataType());
         }
 
-        /** Whether Spark can open a file without rows that has that column, where it reads the others as this one. */
+        /** Whether Spark can open a file without rows whose column is {@code other}, if the other files have this column. */
         boolean opens(FileColumn other) {
             return field != null
                     && StoredTypes.opens(field.dataType(), other.field == null ? null : other.field.dataType());
         }
     }
 
-    /** Columns as a session with these settings reads them. */
+    /** Converts columns as a session with these settings does. */
     FileColumns(Map<String, String> settings) {
         SQLConf conf = new SQLConf();
         SQLConf binary = new SQLConf();
@@ -116,7 +116,7 @@ final class FileColumns {
         return columns;
     }
 
-    /** A type with bytes for half floats. */
+    /** The type with bytes in place of half floats. */
     private static Type asBytes(Type type) {
         if (!type.isPrimitive()) {
             return type.asGroupType()
@@ -124,7 +124,7 @@ final class FileColumns {
                             .map(FileColumns::asBytes)
                             .toList());
         }
-        // By its name, as the Parquet library of Spark 3.5 has no class for it.
+        // Compared by name because the Parquet library of Spark 3.5 has no class for it.
         return FLOAT16.equals(String.valueOf(type.getLogicalTypeAnnotation()))
                 ? Types.primitive(PrimitiveTypeName.FIXED_LEN_BYTE_ARRAY, type.getRepetition())
                         .length(Short.BYTES)
@@ -135,7 +135,7 @@ final class FileColumns {
     private static boolean readsTimes(SQLConf conf) {
         try {
             return Boolean.parseBoolean(conf.getConfString(TIMES));
-        } catch (Exception unknown) { // an older Spark, which Scala lets throw an exception that it does not declare
+        } catch (Exception unknown) { // older Spark versions; Scala code throws without declaring it
             return false;
         }
     }
@@ -156,7 +156,7 @@ final class FileColumns {
                 : type.asGroupType().getFields().stream().anyMatch(FileColumns::holdsTimes);
     }
 
-    /** The types of those leaves that Spark cannot read; the column's own if it is their nesting. */
+    /** The types of the leaves that Spark cannot read; the column's whole type if it is only their nesting. */
     private List<String> unreadable(Type column) {
         List<String> types = new ArrayList<>();
         for (ColumnDescriptor leaf : new MessageType("m", column).getColumns()) {
@@ -171,7 +171,7 @@ final class FileColumns {
                 : types.stream().distinct().toList();
     }
 
-    /** The file's type decides, as other writers copy Spark's notes; the note adds what Parquet has no type for. */
+    /** The file's own type decides, because other writers copy Spark's notes. A note adds the types that Parquet lacks. */
     private static StructField merged(StructField file, StructField noted) {
         if (noted == null || (file == null && !isSparksOwn(noted.dataType()))) {
             return file;
@@ -192,7 +192,7 @@ final class FileColumns {
         return one.catalogString().equals(other.catalogString());
     }
 
-    /** Spark's notes of the columns, each read by itself: a user's type may not be on the class path. */
+    /** Spark's notes about the columns. Each is parsed separately, because a user's type may not be on the class path. */
     private static Map<String, StructField> noted(String json) {
         return json == null
                 ? Map.of()
@@ -211,7 +211,7 @@ final class FileColumns {
         }
     }
 
-    /** The objects of the first array of {@code fields} in a JSON text, cut at the commas between them. */
+    /** The elements of the first array in a JSON text, {@code fields}, split at the commas between them. */
     private static List<String> elements(String json) {
         List<String> elements = new ArrayList<>();
         int start = json.indexOf('[') + 1;
@@ -237,7 +237,7 @@ final class FileColumns {
         return elements;
     }
 
-    /** What to store instead of a type that Spark cannot read, in a column that is not one of features. */
+    /** What to store instead of a type that Spark cannot read, in a column that holds no features. */
     static String wayOut(List<String> parquetTypes) {
         String types = String.join(" ", parquetTypes).toUpperCase(Locale.ROOT);
         if (types.contains(FLOAT16)) {

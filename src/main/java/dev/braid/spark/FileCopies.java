@@ -23,11 +23,12 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * Copies published files without some of their rows, a task each: every value that stays is the same, to the bit, and a copy is
- * of the partition of its file. All rows are hashed meanwhile, and a file that is not what its manifest says is not copied. Driver only.
+ * Copies published files without some of their rows, one file per task. Each value that stays is the same to the bit, and a
+ * copy is in the partition of its file. All rows are hashed on the way; a file that does not match its manifest is an error.
+ * Driver only.
  */
 final class FileCopies {
-    /** More bytes than a file has, so that each is read by one task and a task reads one. */
+    /** More bytes than any file has, so that each task reads exactly one file. */
     private static final String A_FILE_EACH = String.valueOf(1L << 40);
 
     private final SparkSession spark;
@@ -35,9 +36,9 @@ final class FileCopies {
     private final List<FusedColumn> fused;
 
     /**
-     * Copies of such files.
+     * Copies files with these columns.
      *
-     * @param columns that are in the files
+     * @param columns the columns in the files
      * @param fused the columns of results
      */
     FileCopies(SparkSession spark, TableColumns columns, List<FusedColumn> fused) {
@@ -50,14 +51,14 @@ final class FileCopies {
      * Writes the copies.
      *
      * @param files of the table
-     * @param keys of the rows that go
+     * @param keys of the rows to leave out
      * @param few whether the keys are few enough to be sent to every executor
-     * @param directory that takes the copies
-     * @param run part of their names
-     * @return the records of the copies; a file whose rows all go has none
-     * @throws InputException if a file does not hold the rows that its record says
+     * @param directory for the copies
+     * @param run the run's identifier, part of the copies' names
+     * @return the records of the copies; a file that keeps no row has none
+     * @throws InputException if a file does not hold the rows that its record states
      */
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // the description lasts while it is open
     List<Shard> write(Path table, List<Shard> files, Dataset<Row> keys, boolean few, String directory, String run)
             throws IOException {
         SparkSettings reading = SparkSettings.reading(spark);
@@ -95,7 +96,7 @@ final class FileCopies {
                         .toList());
     }
 
-    /** Fits the reader's batches to the rows. */
+    /** Fits the reader's batch size to the size of the rows. */
     private void fit(SparkSettings reading, Path table, List<Shard> files) throws IOException {
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
         FileSystem system = table.getFileSystem(hadoop);
@@ -108,7 +109,7 @@ final class FileCopies {
         return new StructField(name, field.dataType(), true, field.metadata());
     }
 
-    /** The key, then the fused columns, which are hashed in this order, then the others. */
+    /** The key, then the fused columns in the order in which they are hashed, then the others. */
     private Column[] columnsInOrder() {
         return Stream.of(Stream.of(columns.key()), fused.stream().map(FusedColumn::name), columns.keep().stream())
                 .flatMap(Function.identity())

@@ -16,8 +16,8 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
- * What a task of a run does: fuses the rows of its partitions, writes them to files, those that cannot be fused to another,
- * and then a record that names all. A task without a record counts as not run.
+ * A task of a run. It fuses the rows of its partitions and writes them to files. Rows that cannot be fused go to another
+ * file. At the end it writes a record that names all its files. A task without a record counts as not run.
  */
 final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator<Void>> {
     private static final long serialVersionUID = 1L;
@@ -35,10 +35,10 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
      * The tasks of a run.
      *
      * @param columns of the files, the key first
-     * @param paths which directory a row goes to
+     * @param paths chooses the directory of a row
      * @param directory of the run
      * @param plan digest of how the input is split
-     * @param groups of each task, the partitions of the input that it covers; none for a task that is finished
+     * @param groups for each task, the partitions of the input that it covers; empty if the task is finished
      * @param settings of Hadoop and of the Parquet writer
      */
     FileTask(
@@ -98,8 +98,8 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
     }
 
     /**
-     * The name of a task's files, without their endings. Where another driver of the same run finds other rows in the same
-     * partitions, its files have other names: a driver that was taken for dead may still name some.
+     * The name of a task's files, without their endings. If another driver of the same run may find other rows in the same
+     * partitions, its files get other names, because a driver that was taken for dead may still publish files.
      */
     static String name(int first, String run, String plan) {
         String name = String.format(Locale.ROOT, "part-%05d-%s", first, run);
@@ -115,7 +115,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
         return new FileAttempt(directory, Manifest.QUARANTINE + "/" + name, 0, columns, settings);
     }
 
-    /** The record of a task: a shard per file, at least one. The first one names the rows that the task set aside. */
+    /** The record of a task: one shard per file, at least one. The first one has the rows that the task set aside. */
     private List<Shard> shards(
             List<Integer> group, List<TaskFiles.Written> files, String quarantine, Map<Reason, Long> quarantined) {
         Map<String, Long> counts = new TreeMap<>();

@@ -5,7 +5,7 @@ import dev.braid.parquet.FloatLists;
 import dev.braid.parquet.VectorColumn;
 import java.util.List;
 
-/** Writes vectors straight into the pages of a file's columns. */
+/** Writes vectors directly into the pages of a file's columns. */
 final class FileVectors implements VectorOutput {
     private final List<VectorColumn> columns;
 
@@ -38,7 +38,7 @@ final class FileVectors implements VectorOutput {
 
     @Override
     public void endList(int place) {
-        // Nor an end.
+        // A page needs no end of a list.
     }
 
     @Override

@@ -4,16 +4,16 @@ import java.util.BitSet;
 import org.apache.spark.util.AccumulatorV2;
 
 /**
- * What the finished tasks of a run did, and of which partitions they were. Its size on the driver and in a task's result does
- * not depend on how many tasks there are.
+ * Adds up the work of a run's finished tasks, and tells which partitions they covered. A task's result has one partition
+ * number; the driver has one bit per partition.
  */
 final class FinishedTasks extends AccumulatorV2<TaskWork, Work> {
     private static final long serialVersionUID = 1L;
 
     private Work work = Work.NONE;
-    /** In a task: its own partition; -1 before it ends. */
+    /** In a task: the number of its partition; -1 before the task ends. */
     private int own = -1;
-    /** On the driver: the partitions of the tasks that were merged; null before the first one. */
+    /** On the driver: the partitions of the merged tasks; null before the first one. */
     private transient BitSet merged;
 
     @Override
@@ -61,7 +61,7 @@ final class FinishedTasks extends AccumulatorV2<TaskWork, Work> {
         return work;
     }
 
-    /** On the driver: whether the task of a partition has been merged. */
+    /** On the driver: whether the task of this partition has been merged. */
     synchronized boolean has(int partition) {
         return merged != null && merged.get(partition);
     }

@@ -21,7 +21,7 @@ import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.Type;
 
-/** What the footers of Parquet files say. Many are read at once, as the caller's Hadoop user. Driver only. */
+/** What the footers of Parquet files say. Many are read at the same time, as the caller's Hadoop user. Driver only. */
 final class Footers {
     /** The encodings that Spark's vectorized reader decodes, in each supported version. */
     private static final Set<String> VECTORIZED = Set.of(
@@ -34,7 +34,7 @@ final class Footers {
             "DELTA_LENGTH_BYTE_ARRAY",
             "DELTA_BYTE_ARRAY");
 
-    /** Under which Spark notes its own schema. */
+    /** The key of Spark's own schema in a footer. */
     private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
 
     private Footers() {}
@@ -42,16 +42,16 @@ final class Footers {
     /**
      * The columns of a file.
      *
-     * @param note Spark's own schema, where Spark or one of its like wrote the file; else null
+     * @param note Spark's own schema, if Spark or a compatible writer wrote the file; otherwise null
      */
     record Schema(MessageType type, String note) {}
 
     /**
-     * What is kept of a file's footer: files of the same columns share one schema, so that 100,000 files take little
+     * What is kept of a file's footer. Files with the same columns share one schema, so that 100,000 files take little
      * memory.
      *
      * @param schema of the needed columns
-     * @param page where the first data page of a needed column is in the file, in bytes; -1 if there is none
+     * @param page the offset of the first data page of a needed column, in bytes; -1 if there is none
      */
     record Footer(Rows rows, Schema schema, long page) {}
 
@@ -59,7 +59,7 @@ final class Footers {
      * The footers of a table's files.
      *
      * @param footers in the order of the files
-     * @param first the schema of the first file, with every column
+     * @param first the schema of the first file, with all columns
      */
     record All(List<Footer> footers, Schema first) {
         Rows rows() {
@@ -68,18 +68,18 @@ final class Footers {
     }
 
     /**
-     * What files say of their rows.
+     * What the footers say about the rows.
      *
      * @param rows in all files
-     * @param groups row groups with rows; a task reads one or more
-     * @param largestRow bytes of a row, decoded: the mean of the row group with the largest rows; 0 without rows
-     * @param largestGroup bytes of the largest row group as it is stored, in the needed columns alone
+     * @param groups row groups that have rows; a task reads one or more
+     * @param largestRow decoded bytes per row: the mean of the row group with the largest rows; 0 if there are no rows
+     * @param largestGroup stored bytes of the largest row group, counting the needed columns only
      * @param vectorized whether Spark's vectorized reader decodes every column
      */
     record Rows(long rows, long groups, long largestRow, long largestGroup, boolean vectorized) {
         static final Rows NONE = new Rows(0, 0, 0, 0, true);
 
-        /** The same where a table has fewer rows than its files. */
+        /** The same for a table that has fewer rows than its files. */
         Rows counting(long counted) {
             return new Rows(counted, groups, largestRow, largestGroup, vectorized);
         }
@@ -98,8 +98,8 @@ final class Footers {
      * Reads every footer once.
      *
      * @param files one or more
-     * @param needed decides on the columns whose size, encodings and types are kept
-     * @throws InputException if one is damaged
+     * @param needed selects the columns whose size, encodings and types are kept
+     * @throws InputException if a footer is damaged
      */
     static All read(List<FileStatus> files, Predicate<String> needed, Configuration hadoop) throws IOException {
         Map<Schema, Schema> shared = new ConcurrentHashMap<>();
@@ -140,7 +140,7 @@ final class Footers {
     /** @throws InputException if the footer is damaged */
     private static <T> T read(FileStatus file, Configuration hadoop, StorageCalls.Call<ParquetFileReader, T> call)
             throws IOException {
-        // Without options of its own, parquet-java parses Hadoop's default settings anew for each file.
+        // Without explicit options, parquet-java parses Hadoop's default settings again for each file.
         try (ParquetFileReader reader = ParquetFileReader.open(
                 HadoopInputFile.fromStatus(file, hadoop),
                 HadoopReadOptions.builder(hadoop, file.getPath()).build())) {
@@ -148,7 +148,7 @@ final class Footers {
         } catch (EOFException | RuntimeException damaged) {
             throw damaged(file, damaged);
         } catch (IOException failure) {
-            // Thrift's wording; any other may pass on a second try.
+            // Thrift's wording for damaged bytes; any other failure may pass on a second try.
             if (String.valueOf(failure.getMessage()).startsWith("can not read class")) {
                 throw damaged(file, failure);
             }
@@ -164,7 +164,7 @@ final class Footers {
                             + file.getPath() + "'; rename it",
                     failure);
         }
-        // The library of Spark 3.5 stumbles over types that it does not know.
+        // The library of Spark 3.5 fails in this way on types that it does not know.
         String reason = failure instanceof NullPointerException
                 ? "a footer that is damaged, or has a column of a type that this Spark does not know (half floats need"
                         + " Spark 4.0)"
@@ -200,7 +200,7 @@ final class Footers {
         return new Rows(rows, groups, largest, largestGroup, vectorized);
     }
 
-    /** The old packing of levels is no encoding of values, so Spark decodes a column with it unless it has levels. */
+    /** The deprecated BIT_PACKED encodes levels and no values, so Spark decodes such a column if it has no levels. */
     private static boolean isVectorized(ColumnChunkMetaData chunk, MessageType type) {
         Set<String> encodings = chunk.getEncodings().stream().map(Enum::name).collect(Collectors.toSet());
         boolean oldLevels = encodings.contains("BIT_PACKED") && !encodings.contains("RLE");
@@ -208,7 +208,7 @@ final class Footers {
         return VECTORIZED.containsAll(encodings) && (noLevels || !oldLevels);
     }
 
-    /** Pages of a dictionary's indices are smaller than the numbers they stand for, so numbers are counted. */
+    /** Counts numbers at their full width, because the pages of a dictionary's indices are smaller than the decoded numbers. */
     private static long decodedBytes(ColumnChunkMetaData chunk) {
         int width = switch (chunk.getPrimitiveType().getPrimitiveTypeName()) {
             case DOUBLE, INT64 -> Long.BYTES;

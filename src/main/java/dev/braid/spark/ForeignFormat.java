@@ -12,7 +12,7 @@ import java.util.Optional;
  * Python writes after it (PEP 3154: protocol 4 and later begin with a frame, earlier ones with a global's name).
  */
 final class ForeignFormat {
-    /** Bytes that are looked at. */
+    /** Bytes that are examined. */
     static final int HEAD = 12;
 
     private static final byte[] NPY = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -23,9 +23,9 @@ final class ForeignFormat {
     private ForeignFormat() {}
 
     /**
-     * What the bytes are, with its article, or empty.
+     * What the bytes are, with its article; empty if they are no known format.
      *
-     * @param length their number
+     * @param length the number of bytes
      */
     static Optional<String> of(Bytes bytes, int length) {
         byte[] head = new byte[HEAD];

@@ -12,7 +12,7 @@ import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.util.TaskCompletionListener;
 
-/** The function that every partition runs: {@link FusedRows}, on the executor's model. */
+/** The function that runs for every partition: {@link FusedRows} with the executor's model. */
 final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, InternalRow>, Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -20,7 +20,7 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
     private final int maxTokens;
     private final RowDecoder decoder;
     private final FusedLayout layout;
-    /** Null where nobody counts. */
+    /** Null if nobody counts. */
     private final FusionProgress progress;
 
     FusePartition(
@@ -32,7 +32,7 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
         this.progress = progress;
     }
 
-    /** On the driver: these files of the run are finished. */
+    /** On the driver: counts these files of the run as finished. */
     void resumes(List<Shard> finished) {
         if (progress != null) {
             progress.resumes(finished);
@@ -48,7 +48,7 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
      * The fused rows of a partition, closed at the end of the task.
      *
      * @param bad takes the rows that cannot be fused
-     * @param vectors what takes the vectors of a row, by its carried values; null if the rows do
+     * @param vectors gives the output for a row's vectors, by the row's carried values; null if they go into the row
      */
     FusedRows fuse(Iterator<StoredRow> rows, BadRows bad, Function<InternalRow, VectorOutput> vectors) {
         TaskContext task = TaskContext.get();
@@ -67,7 +67,7 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
                 progress,
                 counter,
                 vectors);
-        // A task that fails, or that needs no more rows, does not read to the end.
+        // A task that fails or needs no more rows does not read to the end.
         task.addTaskCompletionListener((TaskCompletionListener) ended -> {
             try {
                 fused.close();

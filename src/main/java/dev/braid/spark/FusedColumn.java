@@ -9,7 +9,7 @@ import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
-/** A column that a fusion adds: its schema, what it reads of a fused batch, how it is written, and what of it is hashed. */
+/** A column that a fusion adds: its schema, what it reads from a fused batch, and how it is written and hashed. */
 abstract class FusedColumn implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -31,12 +31,12 @@ abstract class FusedColumn implements Serializable {
         return new StructField(name, type, false, Metadata.empty());
     }
 
-    /** What it reads beside pooled vectors. */
+    /** What it reads apart from pooled vectors. */
     Optional<Readout> readout() {
         return Optional.ofNullable(readout);
     }
 
-    /** Whether its values are vectors; those of other columns are a few numbers. */
+    /** Whether its values are vectors; other columns hold a few numbers. */
     boolean isVector() {
         return false;
     }
@@ -44,16 +44,16 @@ abstract class FusedColumn implements Serializable {
     /**
      * Writes a row's value.
      *
-     * @param out takes it, unless it is a vector
-     * @param vectors takes vectors
-     * @param place of the column in the one or the other
+     * @param out takes the value if it is not a vector
+     * @param vectors takes the value if it is a vector
+     * @param place the place of the column in {@code out} or {@code vectors}
      * @param hash of the row so far
      * @return the hash with this value
      */
     abstract long write(FusedRow row, RowWriter out, VectorOutput vectors, int place, long hash)
             throws UnfitValueException;
 
-    /** One vector. */
+    /** One pooled vector per row. */
     static final class Pooled extends FusedColumn {
         private final VectorForm form;
 
@@ -81,7 +81,7 @@ abstract class FusedColumn implements Serializable {
         }
     }
 
-    /** The scale of that vector, where it is stored as int8. */
+    /** The scale of the pooled vector, if it is stored as int8. */
     static final class PooledScale extends FusedColumn {
         PooledScale() {
             super(FusedSchema.POOLED_SCALE, DataTypes.FloatType, null);
@@ -143,7 +143,7 @@ abstract class FusedColumn implements Serializable {
         }
     }
 
-    /** The scales of those vectors, where they are stored as int8. */
+    /** The scales of the token vectors, if they are stored as int8. */
     static final class TokenScales extends FusedColumn {
         TokenScales() {
             super(FusedSchema.TOKEN_SCALES, VectorForm.ARRAY.type(), Readout.TOKENS);
@@ -165,7 +165,7 @@ abstract class FusedColumn implements Serializable {
         }
     }
 
-    /** How many tokens are whose. */
+    /** The number of tokens of each group. */
     static final class Lengths extends FusedColumn {
         Lengths(StructType groups) {
             super(FusedSchema.LENGTHS, groups, null);
@@ -189,7 +189,7 @@ abstract class FusedColumn implements Serializable {
         }
     }
 
-    /** The same of each layer. */
+    /** The share of attention that each group of tokens received in each layer. */
     static final class AttentionByLayer extends FusedColumn {
         AttentionByLayer(StructType groups) {
             super(FusedSchema.ATTENTION_BY_LAYER, DataTypes.createArrayType(groups, false), Readout.ATTENTION);

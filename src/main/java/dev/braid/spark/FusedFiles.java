@@ -32,8 +32,8 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
- * Writes fused rows to files, a task each or, in a partitioned table, a task and partition each: vectors go into columns of
- * their own, all else but the partition columns into rows. Driver only.
+ * Writes fused rows to files: one or more per task and, in a partitioned table, per partition. Vectors go directly into
+ * columns, all other values except partition columns into rows. Driver only.
  */
 final class FusedFiles {
     private final List<StructField> carried;
@@ -41,10 +41,10 @@ final class FusedFiles {
     private final List<String> partitionBy;
 
     /**
-     * Files of these columns, in this order.
+     * Files with these columns, in this order.
      *
-     * @param carried with the key first
-     * @param partitionBy those of the carried columns that name directories, and are in no file
+     * @param carried the carried columns, the key first
+     * @param partitionBy the carried columns that name directories; the files do not contain them
      */
     FusedFiles(List<StructField> carried, List<FusedColumn> fused, List<String> partitionBy) {
         this.carried = carried;
@@ -53,9 +53,10 @@ final class FusedFiles {
     }
 
     /**
-     * Fuses {@code rows} and writes what is not finished in the directory yet.
+     * Fuses {@code rows} and writes what the directory does not have yet.
      *
-     * @param division what decides, beside their number, which rows each partition has; empty if another run may find others
+     * @param division what decides, apart from their number, which rows each partition has; empty if another run may find
+     *     others
      * @param run without the rows that finished tasks have set aside
      * @return what all tasks wrote, in the order of the input's partitions
      * @throws InputException if a row must end the run, or too many are bad
@@ -74,7 +75,7 @@ final class FusedFiles {
         ParquetCheck.refuseUnwritable(settings::get, carried.get(0).dataType());
         Path path = new Path(directory);
         FileSystem files = path.getFileSystem(settings);
-        // A table without rows may have no partition, and its file shows its columns.
+        // A table without rows may have no partitions, but still needs a file that shows its columns.
         JavaRDD<StoredRow> partitions = rows.getNumPartitions() > 0 ? rows : spark.parallelize(List.of(), 1);
         String plan = division.map(how -> SparkSettings.planDigest(
                         session, settings, partitions.getNumPartitions() + " " + how, run.id()))
@@ -97,16 +98,16 @@ final class FusedFiles {
                 settings,
                 () -> rejected.await(merged.mapPartitionsWithIndex(task, false).collectAsync()));
         List<Shard> own = RunDirectory.shards(path, files).stream()
-                .filter(shard -> shard.plan().equals(plan)) // A run that was overtaken may have tasks that still end.
+                .filter(shard -> shard.plan().equals(plan)) // Tasks of an overtaken run may still end.
                 .toList();
         return complete(own, partitions.getNumPartitions());
     }
 
     /**
-     * Writes the rows of keys that are bad into the quarantine.
+     * Writes the rows with bad keys into the quarantine.
      *
      * @param rows of {@link Quarantine#schema}
-     * @return the files, each with its rows by their reason
+     * @return the files, each with its row counts by reason
      */
     static List<Shard> writeBadKeys(
             JavaRDD<InternalRow> rows, DataType key, String directory, String run, SparkSession session) {
@@ -128,7 +129,7 @@ final class FusedFiles {
         return written.stream().map(FusedFiles::ofBadKeys).toList();
     }
 
-    /** In a task: writes them to a file, if there are any. Gives its name and counts as text, which every serializer knows. */
+    /** In a task: writes the rows to a file, if there are any. Returns its name and counts as text, for every serializer. */
     private static Iterator<String> writeBadKeys(
             Iterator<InternalRow> bad, int reason, String directory, String name, DataType key, Configuration settings)
             throws IOException {
@@ -158,7 +159,7 @@ final class FusedFiles {
         return new Shard(Shard.KEYS, List.of(), null, 0, 0, 0, null, Shard.hex(0), words[0], counts);
     }
 
-    /** The rows of finished partitions are not even read. */
+    /** Skips finished partitions; their rows are not even read. */
     private static JavaRDD<StoredRow> without(JavaRDD<StoredRow> partitions, Set<Integer> done) {
         return partitions.mapPartitionsWithIndex(
                 (index, rows) -> done.contains(index) ? Collections.emptyIterator() : rows, true);
@@ -167,7 +168,7 @@ final class FusedFiles {
     private static List<Shard> complete(List<Shard> shards, int partitions) throws IOException {
         List<Integer> covered = shards.stream()
                 .map(Shard::partitions)
-                .distinct() // The shards of a task share them.
+                .distinct() // The shards of a task have the same partitions.
                 .flatMap(List::stream)
                 .sorted()
                 .toList();
@@ -194,7 +195,7 @@ final class FusedFiles {
                 .toArray(StructField[]::new));
     }
 
-    /** The same, with the names of those that hold vectors. */
+    /** The columns of the files, and which of them hold vectors. */
     FileSchema schema() {
         List<String> vectors = fused.stream()
                 .filter(FusedColumn::isVector)

@@ -5,13 +5,14 @@ import java.util.List;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Where the values of an output row come from. Column c of the row is the carried value {@code carried.get(c)} or, where
- * that is {@link #FUSED}, one of the fused columns.
+ * Where the values of an output row come from. Column c of the row is the carried value {@code carried.get(c)} or, if that is
+ * {@link #FUSED}, one of the fused columns.
  *
- * @param carried of each column of the row, which of the values that {@link StoredRow#carried} copies it is
- * @param carriedTypes the types of those values
+ * @param carried for each column of the row, the index of its value in {@link StoredRow#carried}, or {@link #FUSED}
+ * @param carriedTypes the types of the carried values
  * @param fused the columns to compute, in the order in which they are hashed
- * @param places of each of these, its column in the row or, if it is a vector and these go elsewhere, its place among them
+ * @param places for each fused column, its column in the row or, if it is a vector that is written elsewhere, its place among
+ *     the vectors
  * @param keyed whether the first carried value is the row's key
  */
 record FusedLayout(
