@@ -16,7 +16,8 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A fused table as Spark plans it: which columns it has, and, once a query needs some of them, the rows with these alone.
+ * A fused table that Spark can plan. It tells Spark its columns and, once a query needs some of them, gives rows with only
+ * these.
  */
 final class FusedRelation extends RowsRelation implements PrunedScan {
     private final FusionEngine engine;
@@ -24,13 +25,13 @@ final class FusedRelation extends RowsRelation implements PrunedScan {
     private final List<StructField> carried;
 
     private final List<FusedColumn> fused;
-    /** Null where nobody counts. */
+    /** Null if nobody counts. */
     private final FusionProgress progress;
 
     /**
      * A fused table.
      *
-     * @param carried the columns that the output carries, by name and in order: all that the paired table does
+     * @param carried names of the columns that the output carries, in order: all that the paired table carries
      */
     FusedRelation(FusionEngine engine, PairedTable paired, List<String> carried, FusionProgress progress) {
         super(paired.rows().sparkSession());
@@ -70,7 +71,7 @@ final class FusedRelation extends RowsRelation implements PrunedScan {
         return paired.columns().carried().indexOf(name);
     }
 
-    /** Rows of which no fused column is needed. */
+    /** The rows, if no fused column is needed. */
     private JavaRDD<InternalRow> pass(String[] required) {
         String[] names = paired.rows().columns();
         Column[] columns = Arrays.stream(required)

@@ -5,7 +5,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.model.FusionWorkspace;
 import java.util.List;
 
-/** One row of a fused batch, as its output columns read it: moved from row to row, its vectors in arrays that are reused. */
+/** One row of a fused batch, as the output columns read it. The object moves from row to row and reuses its arrays. */
 final class FusedRow {
     private final FusionWorkspace workspace;
     private final Batch batch;
@@ -49,7 +49,7 @@ final class FusedRow {
         return workspace.tokenCount(row);
     }
 
-    /** All tokens that the model reads of the row, learned ones too. */
+    /** All tokens of the row that the model reads, learned ones included. */
     int tokens() {
         int tokens = 0;
         for (int length : lengths()) {
@@ -58,7 +58,7 @@ final class FusedRow {
         return tokens;
     }
 
-    /** One token's vector [D], valid until the next one is asked for. */
+    /** One token's vector [D], valid until the next call. */
     float[] token(int index) {
         workspace.token(row, index, token);
         return token;
@@ -94,7 +94,7 @@ final class FusedRow {
         return workspace.attentionByLayer(row);
     }
 
-    /** At least so many bytes for an encoded vector; the same ones each time. */
+    /** A reused buffer of at least {@code length} bytes, for an encoded vector. */
     byte[] bytes(int length) {
         if (bytes.length < length) {
             bytes = new byte[length];
@@ -102,7 +102,7 @@ final class FusedRow {
         return bytes;
     }
 
-    /** A vector that a column can hold. */
+    /** Returns {@code vector} if a column can hold it. */
     static float[] fit(float[] vector, VectorForm form, String column, String where) throws UnfitValueException {
         int unfit = form.firstUnfit(vector);
         if (unfit >= 0) {

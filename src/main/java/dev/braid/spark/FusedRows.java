@@ -16,15 +16,15 @@ import org.apache.spark.sql.types.DataType;
 
 /**
  * The fused rows of one partition, in the order of its rows. Rows are read until a batch is full, fused together, and handed
- * out one by one, each valid until the next one; one input row and the batches of {@link Lanes} are held. The model and
- * workspaces are borrowed when there are rows to fuse and given back after the last one. A row that cannot be fused is handed to
- * {@link BadRows} and skipped; the bits of its neighbours do not depend on it.
+ * out one by one. Each is valid until the next one. Memory holds one input row and the batches of {@link Lanes}. The model
+ * and its workspaces are borrowed when there are rows to fuse, and given back after the last one. A row that cannot be fused
+ * is handed to {@link BadRows} and skipped; the bits of its neighbours do not depend on it.
  *
- * <p>A task may end while another thread still reads here, such as one that feeds a Python worker: closing waits for the
- * batches in progress, and there are no rows afterwards, so that the workspaces can go to another task.
+ * <p>A task may end while another thread still reads here, for example to feed a Python worker. Closing waits for the batches
+ * in progress and ends the rows, so that the workspaces can go to another task.
  */
 final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
-    /** So many rows that cannot be fused complete a batch, as they are held until their turn comes. */
+    /** A batch is complete when it has this many bad rows, because they are held until their turn comes. */
     private static final int MOST_BAD_ROWS = 64;
 
     private final Iterator<StoredRow> rows;
@@ -33,19 +33,19 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final FusedLayout layout;
     private final BadRows badRows;
     private final Lanes lanes;
-    /** Null where nobody counts. */
+    /** Null if nobody counts. */
     private final FusionProgress progress;
 
     private final TaskCounter counter;
 
     private final RowWriter writer;
     private final SparkRows.SourceFile sourceFile = new SparkRows.SourceFile();
-    /** What takes the vectors of a row, by its carried values. */
+    /** Gives the output for the vectors of a row, by the row's carried values. */
     private final Function<InternalRow, VectorOutput> vectorOutput;
 
     private final Stopwatch stopwatch = new Stopwatch();
     private final long begunMillis = System.currentTimeMillis();
-    /** Null where nobody asks for them. */
+    /** Null if no report needs them. */
     private final Figures figures;
 
     private final boolean hasAttention;
@@ -57,10 +57,10 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     private DecodedRow pending;
 
-    /** Whether there was a row. */
+    /** Whether the first row has been found. */
     private boolean begun;
 
-    /** Whether the next row is written, and not handed out. */
+    /** Whether the next row is written but not yet handed out. */
     private boolean prepared;
 
     /** Whether a bad row ended the rows. */
@@ -68,13 +68,13 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     private boolean closed;
 
-    /** Whether nobody needs more rows, even if a thread waits for one. */
+    /** Whether no more rows are needed, even if a thread waits for one. */
     private volatile boolean ending;
 
-    /** When the workspaces were given back, a reading of {@link System#nanoTime()}. */
+    /** The {@link System#nanoTime()} at which the workspaces were given back; 0 before that. */
     private long givenBack;
 
-    /** The row that was handed out last, as it is counted. */
+    /** The tokens of the row that was handed out last. */
     private int lastTokens;
 
     private boolean lastTruncated;
@@ -83,8 +83,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /**
      * The fused rows of {@code rows}.
      *
-     * @param threads to compute on, the task's among them
-     * @param vectorOutput what takes the vectors of a row, by its carried values; null if the rows do
+     * @param threads the number of threads to compute on, including the task's own
+     * @param vectorOutput gives the output for a row's vectors, by the row's carried values; null if they go into the row
      */
     FusedRows(
             Iterator<StoredRow> rows,
@@ -141,7 +141,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return true;
     }
 
-    /** Whether there is a row; without one nothing is borrowed. */
+    /** Whether there is a first row; without one nothing is borrowed. */
     private boolean begin() {
         begun = rows.hasNext();
         closed = !begun;
@@ -150,7 +150,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     }
 
     private void nextLane() {
-        lane = null; // The next batch may be packed into it, and that may fail.
+        lane = null; // Packing the next batch may reuse this lane, and may fail.
         lane = lanes.next();
         if (lane == null) {
             return;
@@ -179,7 +179,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return writer.row();
     }
 
-    /** Writes the next row of the batch, if its result can be written. */
+    /** Writes the next row of the batch, or rejects it if its result cannot be stored. */
     private void write(Lane.PackedRow row) {
         FusedRow fusedRow = lane.fusedRow();
         VectorOutput vectors = vectorOutput.apply(row.carried());
@@ -220,7 +220,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return stopped;
     }
 
-    /** Counts the row that was handed out last. */
+    /** Adds the row that was handed out last to a tally. */
     void countIn(Tally tally) {
         tally.add(lastTokens, lastTruncated, lastHash);
     }
@@ -266,14 +266,14 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return spark == null ? "driver" : spark.executorId();
     }
 
-    /** The output of these rows is written: the time since the last row was spent on it. */
+    /** To be called when the output of these rows is written: counts the time since the workspaces were given back. */
     void written() {
         if (progress != null && givenBack != 0) {
             progress.wrote(System.nanoTime() - givenBack);
         }
     }
 
-    /** Fills a lane's batch with as many rows as fit; false if no rows are left. */
+    /** Fills a lane's batch with as many rows as fit. Returns false if no rows are left. */
     private boolean pack(Lane empty) {
         Batch batch = empty.batch();
         repeats.clear();

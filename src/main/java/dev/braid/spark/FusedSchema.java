@@ -13,16 +13,16 @@ final class FusedSchema {
     static final String POOLED = "fused";
     /** One vector of the hidden size per token, in the model's token order. */
     static final String TOKENS = "fused_tokens";
-    /** How many of a row's fused tokens are of each group, in token order: CLS, if the model has it, and modalities. */
+    /** The number of fused tokens of each group, in token order: CLS, if the model has it, and the modalities. */
     static final String LENGTHS = "fused_lengths";
     /** The share of attention that the tokens of CLS and of each modality received. */
     static final String ATTENTION = "attention";
-    /** The same of each layer. */
+    /** The same for each layer. */
     static final String ATTENTION_BY_LAYER = "attention_by_layer";
 
-    /** What the bytes of {@code fused} are to be multiplied by, where they are int8. */
+    /** The factor that the bytes of {@code fused} are to be multiplied by, if they are int8. */
     static final String POOLED_SCALE = "fused_scale";
-    /** The same of each token. */
+    /** The same for each token. */
     static final String TOKEN_SCALES = "fused_tokens_scales";
 
     /** Every name that a column of a fusion can have. */
@@ -31,7 +31,7 @@ final class FusedSchema {
 
     private FusedSchema() {}
 
-    /** The columns that a fusion adds, in their order, which is the order in which they are hashed. */
+    /** The columns that a fusion adds, in the order in which they are stored and hashed. */
     static List<FusedColumn> columns(FusionConfig config, ModelConfig model) {
         List<FusedColumn> columns = new ArrayList<>();
         VectorForm form = config.vectors();

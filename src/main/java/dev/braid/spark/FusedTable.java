@@ -18,8 +18,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * A directory of Parquet files that appears at once and whole, or not at all: written in a {@link RunDirectory} next to its
- * place, audited, then {@link Publication published}: by a rename, or at once for readers of its manifest. Driver only.
+ * A directory of Parquet files that appears as a whole or not at all. It is written in a {@link RunDirectory} next to its
+ * final path, audited, and then {@link Publication published} by a rename or by its manifest. Driver only.
  */
 public final class FusedTable {
 
@@ -50,22 +50,21 @@ public final class FusedTable {
         return chosen.orElse(isObjectStore ? Publication.MANIFEST : Publication.RENAME);
     }
 
-    /** The same, published as its file system can. */
+    /** The place of a fused table, published in the way that suits its file system. */
     public static FusedTable at(String output, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
         return at(output, overwrite, Optional.empty(), inputs, hadoop);
     }
 
     /**
-     * The place of a fused table, checked before any work is done. A link is followed: the table is written where it
-     * leads.
+     * The place of a fused table, checked before any work is done. If the path is a link, the table is written to its target.
      *
      * @param output a path that does not exist, or a table or an empty directory that may be replaced
      * @param overwrite whether it may be replaced
-     * @param chosen how it is published; empty for a rename, or the manifest in an object store
+     * @param chosen how it is published; empty for a rename, or for the manifest in an object store
      * @param inputs the paths of everything that is read, patterns included
-     * @throws OutputExistsException if it exists and may not be replaced, or is no table
-     * @throws InputException if it is one of the inputs, holds one or lies in one, whatever it is called, or cannot be
-     *     created, or its file system is not known or has no such rename
+     * @throws OutputExistsException if it exists and may not be replaced, or is not a table
+     * @throws InputException if it is one of the inputs, contains one or lies inside one, under any name; if it cannot be
+     *     created; or if its file system is unknown or cannot rename as requested
      */
     public static FusedTable at(
             String output,
@@ -77,9 +76,9 @@ public final class FusedTable {
             Path path = Place.toWrite(output, hadoop);
             FusedTable table = new FusedTable(path, overwrite, chosen, hadoop);
             table.check.refuseOverlap(inputs, hadoop);
-            // A run that was killed may have published half of it.
+            // A killed run may have published half of the table.
             if (Manifest.of(table.check.hidden("run"), table.files).isEmpty()) {
-                // One with a manifest may turn out to be what this run would write.
+                // A table with a manifest may turn out to be what this run would write.
                 table.check.refuseExisting(
                         overwrite || Manifest.of(path, table.files).isPresent());
             }
@@ -95,27 +94,27 @@ public final class FusedTable {
         }
     }
 
-    /** Writes Parquet files. */
+    /** Writes the Parquet files of a table. */
     public interface Writing {
         /**
          * Writes the files of a table.
          *
-         * @param directory that holds what an earlier run has finished of them, if anything
+         * @param directory the run's directory, which may hold files that an earlier run has finished
          */
         Manifest write(String directory) throws IOException;
     }
 
-    /** Where the table is once it is written. */
+    /** The path of the table once it is published. */
     public String path() {
         return output.toString();
     }
 
     /**
-     * Takes the place: until the run directory is closed, no other run writes there. What an earlier run has left is
-     * finished, kept for this one, put back or removed, and the log says so.
+     * Takes the place: until the run directory is closed, no other run writes there. What an earlier run left behind is
+     * finished, kept for this run, put back or removed; the log says which.
      *
      * @param identity digest of the input, the model and the options
-     * @return empty if there is nothing to do: the table that is published has this identity, and need not be replaced
+     * @return empty if there is nothing to do, because the published table has this identity and need not be replaced
      * @throws OutputExistsException if another run writes the table, or it exists and may not be replaced
      * @throws InputException if nothing can be written next to it
      */
@@ -124,9 +123,9 @@ public final class FusedTable {
     }
 
     /**
-     * The same where a table may be kept although it may be replaced.
+     * The same if a table may be kept although it may be replaced.
      *
-     * @param keep whether a published table of this identity is kept
+     * @param keep whether to keep a published table of this identity
      */
     public Optional<RunDirectory> begin(String identity, Predicate<Manifest> keep) throws IOException {
         return take(identity, run -> {
@@ -141,12 +140,12 @@ public final class FusedTable {
         });
     }
 
-    /** A run whose files go into the table that is published already. */
+    /** A run whose files go into the published table. */
     public interface IntoTable {
         /**
-         * Digest of all that decides what the run writes.
+         * Digest of everything that decides what the run writes.
          *
-         * @param published the table that is there; empty if there is none, and the run's files become one
+         * @param published the existing table; empty if there is none, and the run's files become a new one
          */
         String identity(Optional<Manifest> published);
 
@@ -158,19 +157,19 @@ public final class FusedTable {
         boolean isDone(Manifest published);
 
         /**
-         * Refuses a table without a manifest that the run would replace with more than it may.
+         * Refuses a table without a manifest if the run would replace more of it than it may.
          *
          * @param files of the table, by their paths in it
-         * @throws OutputExistsException if there is more
+         * @throws OutputExistsException if the run would replace too much
          */
         default void refuseUnknown(Set<String> files) {}
     }
 
     /**
-     * The same for a run whose files go into the table that is there ({@link RunDirectory#base}): {@link #write} moves them into
-     * its directory and replaces its manifest. Where nothing is there, the run is like any other.
+     * The same for a run whose files go into the existing table ({@link RunDirectory#base}): {@link #write} moves them into
+     * the table's directory and replaces its manifest. If there is no table, the run is like any other.
      *
-     * @throws OutputExistsException if there is something without a manifest
+     * @throws OutputExistsException if there is something without a manifest that may not be replaced
      * @throws InputException as {@link IntoTable#isDone}
      */
     public Optional<RunDirectory> begin(IntoTable into) throws IOException {
@@ -195,17 +194,20 @@ public final class FusedTable {
         });
     }
 
-    /** Makes a run directory ready; gives false if there is nothing to do. */
+    /** Prepares a run directory; returns false if there is nothing to do. */
     private interface Beginning {
         boolean of(RunDirectory run) throws IOException;
     }
 
-    /** Whether a table is what a run of this identity gives; one that was updated may have rows that its input would not give. */
+    /** Whether a run of this identity would write this table. An updated table may have rows that its input would not give. */
     private static boolean isOf(String identity, Manifest table) {
         return table.identity().equals(identity) && table.update() == null;
     }
 
-    /** @param identity of the table that the run writes where nothing is: what a killed one has published is not replaced */
+    /**
+     * @param identity of the run if there is no table: a table that a killed run of this identity has published is not
+     *     replaced
+     */
     private Optional<RunDirectory> take(String identity, Beginning beginning) throws IOException {
         check.create(output.getParent());
         RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output);
@@ -224,7 +226,7 @@ public final class FusedTable {
         }
     }
 
-    /** Refuses a table that lacks a file of its manifest. */
+    /** Refuses to keep a table if a file of its manifest is missing. */
     private void refuseMissing(Manifest manifest) throws IOException {
         List<String> named = List.copyOf(manifest.paths());
         List<Boolean> there = StorageCalls.all(named, path -> files.exists(new Path(output, path)));
@@ -236,25 +238,24 @@ public final class FusedTable {
     }
 
     /**
-     * Computes what is not finished yet, audits and publishes. Once the rows are written and counted, no failure deletes
-     * them; if storage, memory or the like fail before, files that are finished stay for the next run.
+     * Writes what is not finished yet, audits it and publishes it. Once the rows are written and counted, no failure deletes
+     * them. If storage, memory or the like fails before that, finished files stay for the next run.
      *
      * @param run of this table
      * @param writing writes the table's files
-     * @param rows how many rows there must be in the table, with those that are set aside
+     * @param rows the number of rows that the table must have, including those that are set aside
      * @return what is published
-     * @throws InputException if a row cannot be fused; nothing is published then, and what was at the path stays
-     * @throws OutputExistsException if something has appeared at the path meanwhile; the message says where the finished
-     *     table is
-     * @throws TransientException if storage, memory or disk fail, or the input changed while it was read
+     * @throws InputException if a row cannot be fused; then nothing is published, and what was at the path stays
+     * @throws OutputExistsException if something appeared at the path meanwhile; the message says where the finished table is
+     * @throws TransientException if storage, memory or disk fails, or the input changed while it was read
      */
     public Manifest write(RunDirectory run, Writing writing, long rows) {
         return write(run, writing, manifest -> rows, () -> {});
     }
 
     /**
-     * The same where only what was written says how many rows there must be; {@code publishing} is called right before the
-     * table changes.
+     * The same if the number of rows is known only after writing. {@code publishing} is called right before the table
+     * changes.
      */
     public Manifest write(RunDirectory run, Writing writing, ToLongFunction<Manifest> rows, Runnable publishing) {
         Manifest manifest;
@@ -280,13 +281,13 @@ public final class FusedTable {
     }
 
     /**
-     * Writes the rows of the published table to a table of the catalog too, unless that is done, and notes the snapshot in the
-     * manifest.
+     * Also writes the rows of the published table to a table of the catalog, unless that is done, and records the snapshot in
+     * the manifest.
      *
      * @param identity of the run that published the table
      * @return the manifest, with the snapshot
      * @throws OutputExistsException if another run writes here, or has published something else
-     * @throws InputException if the manifest does not name a run as Braid does
+     * @throws InputException if the run's identifier in the manifest does not have Braid's form
      * @throws TransientException as {@link Committing#commit}
      */
     public Manifest commit(String identity, Committing into) throws IOException {
@@ -315,7 +316,7 @@ public final class FusedTable {
         }
     }
 
-    /** Compares the files of a run with their records, and their rows with the keys; deletes them if they differ. */
+    /** Compares a run's files with their records and its rows with the keys; deletes the run if they differ. */
     private Manifest audit(RunDirectory run, Manifest manifest, long keys) throws IOException {
         Set<String> kept = run.base().map(Manifest::paths).orElse(Set.of());
         Map<String, Long> written = new TreeMap<>();
@@ -329,7 +330,7 @@ public final class FusedTable {
         }
         List<String> problems = new ArrayList<>();
         NamedFiles named = new NamedFiles(files, hadoop, problems);
-        // By a rename, files that no record names would come along.
+        // A rename would also publish files that no record names.
         List<Part> parts = named.parts(run.path(), "", written, !publisher.isInPlace(run));
         named.withColumnsOfTheFirst(parts);
         long rows = parts.stream().mapToLong(Part::rows).sum();

@@ -7,14 +7,14 @@ import java.util.Set;
 /**
  * How a paired table becomes a fused one.
  *
- * @param columns what is read
- * @param maxTokens the token budget of one packed batch, and so of one row
- * @param truncate whether a sequence that the model has not enough positions for is cut; otherwise its row is refused
- * @param emitted what the output holds of a row, at least one
+ * @param columns the columns to read
+ * @param maxTokens the token budget of a packed batch, and therefore of a row
+ * @param truncate whether to cut a sequence for which the model has too few positions; otherwise its row is refused
+ * @param emitted what the output holds for each row, at least one
  * @param vectors how the output's vectors are stored
- * @param precision what the model computes in
- * @param policy what happens to rows that cannot be fused; a {@code Dataset} has no quarantine, so there such a row always
- *     fails the job, and of the policy only whether rows may lack modalities counts
+ * @param precision the precision in which the model computes
+ * @param policy what happens to rows that cannot be fused. A {@code Dataset} has no quarantine: there such a row always fails
+ *     the job, and the policy only decides whether rows may lack modalities
  */
 public record FusionConfig(
         TableColumns columns,
@@ -37,17 +37,17 @@ public record FusionConfig(
         }
     }
 
-    /** Arrays, computed in float32; a row that cannot be fused is an error. */
+    /** Stores arrays, computes in float32, and fails at a row that cannot be fused. */
     public FusionConfig(TableColumns columns, int maxTokens, boolean truncate, Set<Emitted> emitted) {
         this(columns, maxTokens, truncate, emitted, VectorForm.ARRAY, Precision.FLOAT32, RowPolicy.FAIL);
     }
 
-    /** The same, but for the policy. */
+    /** The same with another policy. */
     public FusionConfig with(RowPolicy other) {
         return new FusionConfig(columns, maxTokens, truncate, emitted, vectors, precision, other);
     }
 
-    /** Whether the output holds that of a row. */
+    /** Whether the output holds {@code what}. */
     public boolean emits(Emitted what) {
         return emitted.contains(what);
     }

@@ -17,15 +17,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Shows a run while its tasks run: executors tell the driver every second what they have done, and both give Spark's metrics
- * system a source of their own. {@code spark.plugins} names this class; {@code braid fuse} adds it itself if it starts Spark.
- * Without it everything works, and progress grows when tasks end.
+ * Shows the progress of running tasks. Every second executors tell the driver what they have done. The driver and the
+ * executors each add a source to Spark's metrics system. {@code spark.plugins} names this class; {@code braid fuse} adds it
+ * itself if it starts Spark. Without the plugin everything works, but progress grows only when tasks end.
  *
  * <p>The driver's metrics, {@code run.*}, are those of the run that began last, and equal its report at the end. The
- * executors', {@code executor.*}, are what each JVM has computed, attempts that failed included.
+ * executors' metrics, {@code executor.*}, are what each JVM has computed, including attempts that failed.
  */
 public final class FusionPlugin implements SparkPlugin {
-    /** How often an executor tells the driver what it has done. */
+    /** How often an executor reports to the driver. */
     private static final long SECONDS = 1;
 
     private static final Logger log = LoggerFactory.getLogger(FusionPlugin.class);
@@ -90,7 +90,7 @@ public final class FusionPlugin implements SparkPlugin {
             var unused = clock.scheduleAtFixedRate(this::report, SECONDS, SECONDS, TimeUnit.SECONDS);
         }
 
-        /** An executor that has nothing to say, and said so, is silent. */
+        /** After one empty report, an executor sends nothing until it has something to report. */
         private void report() {
             try {
                 RunningTasks.Report report = new RunningTasks.Report(
@@ -99,7 +99,7 @@ public final class FusionPlugin implements SparkPlugin {
                     context.send(report);
                 }
                 silent = report.isEmpty();
-            } catch (Exception unsent) { // the driver ends, or Spark does; the run does not depend on it
+            } catch (Exception unsent) { // the driver or Spark is ending; the run does not depend on it
                 log.debug("The driver was not told of this executor's progress", unsent);
             }
         }

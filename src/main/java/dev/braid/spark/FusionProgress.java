@@ -13,9 +13,9 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * What a fusion has done so far, seen from the driver: it grows whenever a task ends; only {@link #now} counts running tasks
- * too. The counts are exact once the fused table has been written, as Spark counts each partition of a result stage once; a
- * table that is computed twice counts twice.
+ * What a fusion has done so far, seen from the driver. It grows whenever a task ends; only {@link #now} counts running tasks
+ * too. The counts are exact once the fused table has been written, because Spark counts each partition of a result stage
+ * once. A table that is computed twice is counted twice.
  */
 public final class FusionProgress implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -27,17 +27,17 @@ public final class FusionProgress implements Serializable {
     private final LongAccumulator fingerprint = new LongAccumulator();
     private final Map<Stage, LongAccumulator> nanos = perStage();
     private final Map<Stage, LongAccumulator> multiplyAdds = perStage();
-    /** Null unless a run report is asked for: each task's result carries what it counted. */
+    /** Null unless a run report is asked for. If it is, each task's result carries what the task counted. */
     private FiguresAccumulator figures;
 
-    /** The run, as its tasks call it. */
+    /** The run's identifier in its tasks. */
     private final UUID id = UUID.randomUUID();
-    /** What finished tasks did, so that they are not counted as running ones. */
+    /** What finished tasks did; they are not counted as running tasks any more. */
     private final FinishedTasks finishedTasks = new FinishedTasks();
 
     /** The run that began last in this driver; null before the first one. */
     private static volatile FusionProgress latest;
-    /** Of the driver alone, as the fields below. */
+    /** Used by the driver only, like the fields below. */
     private transient volatile long totalRows;
 
     private transient volatile Map<Reason, Long> badBefore = Map.of();
@@ -45,7 +45,7 @@ public final class FusionProgress implements Serializable {
 
     private volatile long finishedTokens;
 
-    /** Counters that only this thread sees. */
+    /** Counters that are not registered with Spark. */
     FusionProgress() {}
 
     private static Map<Stage, LongAccumulator> perStage() {
@@ -56,7 +56,7 @@ public final class FusionProgress implements Serializable {
         return counters;
     }
 
-    /** Counters at zero. */
+    /** Registers new counters with Spark. */
     public static FusionProgress start(SparkContext spark) {
         FusionProgress progress = new FusionProgress();
         spark.register(progress.rows, "fused rows");
@@ -71,13 +71,13 @@ public final class FusionProgress implements Serializable {
         return progress;
     }
 
-    /** Has tasks count what a run report shows, too. To be called before the first one. */
+    /** Makes tasks also count what a run report shows. Call it before the first task starts. */
     public void collectFigures(SparkContext spark) {
         figures = new FiguresAccumulator();
         spark.register(figures);
     }
 
-    /** Rows that were handed out: not those of files that were finished before, nor those that cannot be fused. */
+    /** Rows that were handed out, without the rows of files that were finished before and those that cannot be fused. */
     public long rows() {
         return rows.value();
     }
@@ -87,12 +87,12 @@ public final class FusionProgress implements Serializable {
         return tokens.value();
     }
 
-    /** Tokens of rows with features of a row before them, which were not projected again. */
+    /** Tokens that were not projected again, because their row has the features of a row before it. */
     public long repeatedTokens() {
         return repeated.value();
     }
 
-    /** Rows of files that an earlier run finished, and this one does not compute. */
+    /** Rows of files that an earlier run finished and that this run does not compute. */
     public long finishedRows() {
         return finishedRows;
     }
@@ -103,9 +103,9 @@ public final class FusionProgress implements Serializable {
     }
 
     /**
-     * What this run has fused so far, in tasks that run too, as far as their executors have said so ({@link FusionPlugin}).
-     * Without the plugin, what finished tasks did. An attempt that will not count adds nothing once its partition is
-     * finished. Bad rows include those that an earlier run or the audit of the keys has found.
+     * What this run has fused so far. Running tasks are included as far as their executors have reported them ({@link
+     * FusionPlugin}); without the plugin, only finished tasks count. An attempt that will not count adds nothing once its
+     * partition is finished. Bad rows include those that an earlier run or the audit of the keys has found.
      */
     public Work now() {
         synchronized (finishedTasks) { // no task ends between the two
@@ -114,7 +114,7 @@ public final class FusionProgress implements Serializable {
         }
     }
 
-    /** The same of the run that began last in this driver, with the files that an earlier run had finished. */
+    /** The same for the run that began last in this driver, plus the files that an earlier run had finished. */
     static Work ofTheLatestRun() {
         FusionProgress run = latest;
         return run == null ? Work.NONE : run.now().plus(new Work(run.finishedRows, run.finishedTokens, 0, Map.of()));
@@ -126,13 +126,13 @@ public final class FusionProgress implements Serializable {
         return run == null ? 0 : run.totalRows;
     }
 
-    /** On the driver: these rows are to be fused. */
+    /** On the driver: sets the number of rows to fuse, and counts the rows whose key is bad. */
     void plans(AuditedKeys keys) {
         totalRows = keys.toFuse();
         Map<Reason, Long> bad = new EnumMap<>(Reason.class);
         bad.putAll(keys.bad());
         if (!keys.joins()) {
-            bad.remove(Reason.NULL_KEY); // tasks meet them
+            bad.remove(Reason.NULL_KEY); // tasks count them
         }
         badBefore = bad;
     }
@@ -142,7 +142,7 @@ public final class FusionProgress implements Serializable {
         return TaskCounter.start(id, partition);
     }
 
-    /** On the driver: these files are finished. */
+    /** On the driver: counts the rows of these finished files. */
     void resumes(List<Shard> finished) {
         Map<Reason, Long> bad = new EnumMap<>(Reason.class);
         bad.putAll(badBefore);
@@ -153,26 +153,26 @@ public final class FusionProgress implements Serializable {
         finishedTokens = finished.stream().mapToLong(Shard::tokens).sum();
     }
 
-    /** Multiply-adds of all matrix products; twice as many floating-point operations. */
+    /** Multiply-adds of all matrix products, each of which is two floating-point operations. */
     public long multiplyAdds() {
         return multiplyAdds.values().stream().mapToLong(LongAccumulator::sum).sum();
     }
 
-    /** Rows of which a sequence was cut to the positions that the model has. */
+    /** Rows with a sequence that was cut to the number of positions that the model has. */
     public long truncated() {
         return truncated.value();
     }
 
     /**
-     * The sum modulo 2^64 of a hash of every row that was handed out: of its key and of every number beside its kept
-     * columns. It depends on no order and no partitioning, and differs where a row is missing, stands twice, has another's
-     * vector, or one bit is another.
+     * The sum modulo 2^64 of a hash of every row that was handed out. The hash covers the row's key and its fused values. The
+     * sum does not depend on the order or the partitioning of the rows. It changes if a row is missing, occurs twice or has
+     * another row's vector, or if a single bit differs.
      */
     public long fingerprint() {
         return fingerprint.value();
     }
 
-    /** What each stage has cost in the tasks that have ended, from getting the model to closing the output; in order. */
+    /** What each stage has cost in the tasks that have ended, from loading the model to closing the output; in order. */
     public List<StageCost> stages() {
         return Stream.of(Stage.values())
                 .map(stage -> new StageCost(
@@ -180,7 +180,7 @@ public final class FusionProgress implements Serializable {
                 .toList();
     }
 
-    /** What the tasks that have ended counted for a run report; empty unless {@link #collectFigures} asked for it. */
+    /** What the tasks that have ended counted for a run report; empty unless {@link #collectFigures} was called. */
     public Figures figures() {
         return figures == null ? new Figures() : figures.value();
     }
@@ -190,17 +190,17 @@ public final class FusionProgress implements Serializable {
         return figures != null;
     }
 
-    /** In a task: matrix products have been computed. */
+    /** In a task: counts matrix products. */
     void computed(Stage stage, long products) {
         multiplyAdds.get(stage).add(products);
     }
 
-    /** In a task: so many tokens of a batch were projected for another row too. */
+    /** In a task: counts the tokens of a batch that were projected for another row. */
     void repeated(int ofBatch) {
         repeated.add(ofBatch);
     }
 
-    /** In a task: a row is handed out. */
+    /** In a task: counts a row that is handed out. */
     void emitted(int rowTokens, boolean cut, long rowHash) {
         rows.add(1);
         tokens.add(rowTokens);
@@ -208,22 +208,22 @@ public final class FusionProgress implements Serializable {
         fingerprint.add(rowHash);
     }
 
-    /** In a task: its output was closed after the last row. */
+    /** In a task: counts the time to close the output after the last row. */
     void wrote(long duration) {
         nanos.get(Stage.WRITE).add(duration);
     }
 
-    /** In a task: this is what it fused. */
+    /** In a task: adds the figures of what it fused. */
     void ended(Figures ofTask) {
         figures.add(ofTask);
     }
 
-    /** In a task: all its rows are counted. */
+    /** In a task: adds its work, once all its rows are counted. */
     void endTask(TaskCounter counter) {
         finishedTasks.add(counter.soFar());
     }
 
-    /** In a task: the time of a thread went here. */
+    /** In a task: adds the time that a thread spent on each stage. */
     void spent(Stopwatch stopwatch) {
         for (Stage stage : Stage.values()) {
             nanos.get(stage).add(stopwatch.nanos(stage));

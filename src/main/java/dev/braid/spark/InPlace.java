@@ -18,15 +18,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes a finished run at its place, file by file: the files are moved into the table's directory, the manifest is written
- * or replaced, and the files that it does not name are deleted. The table is the new one from the moment when its manifest is.
- * Every step can be repeated: the next run finishes what a killed one has begun. Driver only.
+ * Publishes a finished run at the table's path, file by file. It moves the files into the table's directory, writes or
+ * replaces the manifest, and deletes the files that the manifest does not name. Readers see the new table as soon as its
+ * manifest is written. Every step can be repeated: the next run finishes what a killed one has begun. Driver only.
  */
 final class InPlace {
-    /** What to do, in the run's directory: written before the run's manifest, which makes it count. */
+    /** A note in the run's directory about what to do. It is written before the run's manifest, and counts once that exists. */
     static final String NOTE = "_in_place.json";
 
-    /** Empty; other programs wait for it before they read a table. */
+    /** An empty file that other programs wait for before they read a table. */
     private static final String SUCCESS = "_SUCCESS";
 
     private static final Logger log = LoggerFactory.getLogger(InPlace.class);
@@ -37,7 +37,7 @@ final class InPlace {
     /**
      * What a finished run does to the table.
      *
-     * @param over the run that published the manifest that is replaced; null if there is none
+     * @param over the run whose manifest is replaced; null if there is none
      * @param obsolete the files to delete, by their paths in the table
      */
     record Note(String over, List<String> obsolete) {
@@ -51,12 +51,12 @@ final class InPlace {
         this.files = files;
     }
 
-    /** Says in the run's directory that its files go into a table; to be called before its manifest is written. */
+    /** Notes that the run's files go into an existing table. Call it before the run's manifest is written. */
     void note(Path run, Manifest over, Manifest finished) throws IOException {
         note(run, Optional.of(over), over.paths(), finished);
     }
 
-    /** The same if they replace all that is at the place: a table with a manifest, one without, or nothing. */
+    /** The same if the files replace everything at the table's path: a table with or without a manifest, or nothing. */
     void noteReplacing(Path run, Manifest finished) throws IOException {
         note(run, Manifest.of(output, files), present(), finished);
     }
@@ -65,17 +65,17 @@ final class InPlace {
         Set<String> obsolete = new TreeSet<>(old);
         obsolete.removeAll(finished.paths());
         Path note = new Path(run, NOTE);
-        files.delete(note, false); // of a run that was stopped before its manifest was written
+        files.delete(note, false); // left by a run that was stopped before its manifest was written
         Note content = new Note(over.map(Manifest::run).orElse(null), new ArrayList<>(obsolete));
         Json.write(content, note, new Path(run, RunDirectory.ATTEMPTS), files);
     }
 
-    /** What a finished run does to the table; empty if it becomes the table itself. */
+    /** What a finished run does to the table; empty if the run's directory itself becomes the table. */
     Optional<Note> note(Path run) throws IOException {
         return Json.read(new Path(run, NOTE), Note.class, files);
     }
 
-    /** Whether the table is still the one that the run has seen, or already the run's. */
+    /** Whether the table is still the one that the run has seen, or already the run's own. */
     boolean fits(Note note, Manifest finished) throws IOException {
         Optional<Manifest> there = Manifest.of(output, files);
         if (there.isPresent()) {
@@ -83,7 +83,7 @@ final class InPlace {
             return run.equals(note.over()) || run.equals(finished.run());
         }
         if (note.over() != null) {
-            // Not every file system replaces a file at once: half of the manifest may be there, or nothing of it.
+            // Some file systems do not replace a file at once: half of the manifest may be there, or none of it.
             return files.exists(new Path(output, Manifest.FILE)) || isThere(finished);
         }
         Set<String> others = present();
@@ -92,12 +92,12 @@ final class InPlace {
         return others.isEmpty();
     }
 
-    /** Whether every file of a table is at the place. */
+    /** Whether every file of a table is at the table's path. */
     private boolean isThere(Manifest table) throws IOException {
         return present().containsAll(table.paths());
     }
 
-    /** All files at the place but those that say what the table is, by their paths in it. */
+    /** All files at the table's path except its manifest and {@code _SUCCESS}, by their paths in it. */
     private Set<String> present() throws IOException {
         try {
             Set<String> present = new TreeSet<>(below(output));
@@ -109,9 +109,9 @@ final class InPlace {
     }
 
     /**
-     * Publishes, from the step on that a killed run has reached. The run's directory is removed.
+     * Publishes, starting with the step that a killed run has reached. Deletes the run's directory.
      *
-     * @throws IOException if the file system fails; nothing is lost then, and publishing may be tried again
+     * @throws IOException if the file system fails; then nothing is lost, and publishing may be tried again
      */
     void publish(Path run, Note note, Manifest finished) throws IOException {
         Path scratch = new Path(run, RunDirectory.ATTEMPTS);
@@ -127,10 +127,10 @@ final class InPlace {
         files.create(new Path(output, SUCCESS), true).close();
         try {
             deleteObsolete(note.obsolete());
-            // Without a manifest the rest of the directory is of no use, so its deletion may be cut short.
+            // Without its manifest the run's directory is useless, so its deletion may be cut short.
             files.delete(new Path(run, Manifest.FILE), false);
             files.delete(run, true);
-        } catch (IOException | RuntimeException failure) { // the new table is in place: that is not the run's failure
+        } catch (IOException | RuntimeException failure) { // the run has not failed: the new table is in place
             log.warn(
                     "Cannot delete what '{}' does not need any more ({}); the next run deletes it",
                     Shown.of(output),
@@ -138,7 +138,7 @@ final class InPlace {
         }
     }
 
-    /** The files in a directory and below, by their paths in it. */
+    /** All files below a directory, by their paths in it. */
     private List<String> below(Path directory) throws IOException {
         List<String> found = new ArrayList<>();
         int prefix = directory.toUri().getPath().length() + 1;
@@ -154,10 +154,10 @@ final class InPlace {
         boolean moved;
         try {
             moved = files.rename(from, to);
-        } catch (FileAlreadyExistsException exists) { // object stores say so by this
+        } catch (FileAlreadyExistsException exists) { // thrown by object stores
             moved = false;
         }
-        // Names of files carry the run: one that is there already is the same.
+        // File names contain the run's identifier, so a file that is already there is the same.
         if (!moved && !files.exists(to)) {
             throw new IOException("Cannot rename '" + from + "' to '" + to + "'");
         }

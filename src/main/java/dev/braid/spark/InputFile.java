@@ -7,21 +7,21 @@ import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
 
 /**
- * A file of a feature table as it was when the run began; of a table with snapshots, the whole snapshot.
+ * A file of a feature table as it was when the run began; for a table with snapshots, the whole snapshot.
  *
  * @param table the table's path or name, as the user wrote it
- * @param path where the file or the table is, with its file system: the same however the table's path is spelled
+ * @param path where the file or the table is, with its file system; the same for all spellings of the table's path
  * @param bytes the length of the file, or of the snapshot's files
  * @param modified when the file was last modified, or the snapshot committed: ISO 8601, UTC
- * @param etag what the file system calls this version of the file; null if it has no such name (an object store has)
- * @param snapshot which of the table's snapshots is read, as its format names it; null for a file
+ * @param etag the file system's tag for this version of the file, as object stores have it; otherwise null
+ * @param snapshot the snapshot that is read, as the table's format names it; null for a file
  * @param rows in the footer, or in the snapshot
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record InputFile(
         String table, String path, long bytes, String modified, String etag, String snapshot, long rows) {
 
-    /** Passwords in paths are masked. */
+    /** Masks passwords in paths. */
     public InputFile {
         table = Shown.path(table);
         path = Shown.path(path);
@@ -33,12 +33,12 @@ public record InputFile(
         return new InputFile(table, path, file.getLen(), modified, etag, null, rows);
     }
 
-    /** The same without the name of its table, which has many spellings. */
+    /** The same without the table's name, which may be spelled in several ways. */
     InputFile unnamed() {
         return new InputFile("", path, bytes, modified, etag, snapshot, rows);
     }
 
-    /** What differs in a file as it is now; empty if nothing does. */
+    /** How the file differs now; empty if it does not. */
     String changes(FileStatus now) {
         InputFile other = of(table, path, now, rows);
         if (bytes != other.bytes) {

@@ -29,10 +29,10 @@ public final class InputTables {
     }
 
     /**
-     * Looks whether there is a table at each path, or of each name, before anything expensive is done.
+     * Checks that there is a table at each path, or with each name, before anything expensive is done.
      *
-     * @return where each table is: paths, patterns included
-     * @throws InputException naming every one that leads to nothing or cannot be asked
+     * @return where each table is: a path or a pattern
+     * @throws InputException naming every text that leads to no table or cannot be looked up
      * @throws TransientException if the catalog does not answer
      */
     public List<String> places(Collection<String> tables) {
@@ -65,7 +65,7 @@ public final class InputTables {
         return places;
     }
 
-    /** The table of the catalog that a text names; empty if it is a path, or names no table. */
+    /** The table of the catalog that {@code table} names; empty if it is a path or names no table. */
     Optional<CatalogTable> named(String table) throws IOException {
         Optional<CatalogTable> known = found.get(table);
         if (known == null) {
@@ -75,7 +75,7 @@ public final class InputTables {
         return known;
     }
 
-    /** The same features, where names of one table of the catalog are one: a join must read one snapshot of it. */
+    /** The same features with all names of one catalog table merged, because a join must read a single snapshot of it. */
     Map<String, List<FeatureColumn>> byTable(Map<String, List<FeatureColumn>> features) {
         Map<String, String> first = new HashMap<>();
         Map<String, List<FeatureColumn>> byTable = new LinkedHashMap<>();
@@ -85,7 +85,7 @@ public final class InputTables {
         return byTable;
     }
 
-    /** What two spellings of one table share; a text that cannot be looked up is reported when it is opened. */
+    /** Equal for all spellings of one table. A text that cannot be looked up is reported when it is opened. */
     private String place(String text) {
         try {
             return named(text)

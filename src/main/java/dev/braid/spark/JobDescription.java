@@ -7,8 +7,8 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * What Spark's UI says of the jobs that this thread starts, until it is closed; then it says again what it said before.
- * Passwords in paths are masked. Driver only.
+ * The description of the jobs that this thread starts, shown in Spark's UI until it is closed. Then the description from
+ * before is restored. Passwords in paths are masked. Driver only.
  */
 public final class JobDescription implements AutoCloseable {
     static final String PROPERTY = "spark.job.description";
@@ -33,7 +33,7 @@ public final class JobDescription implements AutoCloseable {
         return new JobDescription(spark, what);
     }
 
-    /** Names in a description. */
+    /** Joins names for a description. */
     public static String list(Collection<String> names) {
         return names.stream().distinct().collect(Collectors.joining(", "));
     }

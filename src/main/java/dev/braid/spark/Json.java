@@ -23,28 +23,28 @@ import org.apache.hadoop.fs.PathIOException;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
 import org.apache.hadoop.ipc.RemoteException;
 
-/** Small JSON files. */
+/** Reads and writes small JSON files. */
 final class Json {
     private static final ObjectMapper MAPPER = new ObjectMapper()
             .enable(SerializationFeature.INDENT_OUTPUT)
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
-    /** The option, and the capability, of a write that fails if the object exists. */
+    /** The option, and the path capability, for a write that fails if the object exists. */
     private static final String CONDITIONAL = "fs.option.create.conditional.overwrite";
 
     private Json() {}
 
     /**
-     * Writes a file that appears whole, unless there is one already.
+     * Writes a file that appears as a whole, unless the file exists.
      *
-     * @param scratch a directory on the same file system, where it is written first, except in an object store
+     * @param scratch a directory on the same file system in which the file is written first, except in an object store
      */
     static void write(Object value, Path file, Path scratch, FileSystem files) throws IOException {
         if (Publication.isObjectStore(files, file)) {
             try {
                 create(value, file, false, files);
             } catch (FileAlreadyExistsException exists) {
-                // Another attempt was faster, and what it wrote counts.
+                // Another attempt was faster, and its file counts.
             }
             return;
         }
@@ -56,7 +56,7 @@ final class Json {
 
     private static Path unfinished(Object value, Path file, Path scratch, FileSystem files) throws IOException {
         Path unfinished = new Path(scratch, file.getName() + "." + UUID.randomUUID());
-        // Not the directory too: a task that outlives its failed run must not bring it back.
+        // Does not create the directory: a task that outlives its failed run must not bring it back.
         try (FSDataOutputStream out =
                 files.createFile(unfinished).overwrite(false).build()) {
             out.write(MAPPER.writeValueAsBytes(value));
@@ -65,16 +65,16 @@ final class Json {
     }
 
     /**
-     * Writes a file in place of an older one, if there is one. Readers find the old or the new one at every moment, on the local
-     * file system, on HDFS and in object stores whose objects appear when they are complete; elsewhere it may be missing, or
-     * half there, for a moment.
+     * Writes a file, and replaces an older one if there is one. On the local file system, on HDFS and in object stores whose
+     * objects appear when they are complete, readers always find the old file or the new one. Elsewhere the file may be
+     * missing or incomplete for a moment.
      *
-     * @param scratch a directory on the same file system, where it is written first, except in an object store
+     * @param scratch a directory on the same file system in which the file is written first, except in an object store
      */
     static void replace(Object value, Path file, Path scratch, FileSystem files) throws IOException {
         if (isLocal(files)) {
             Path unfinished = unfinished(value, file, scratch, files);
-            // Hadoop's rename would replace the file and its checksum one after the other. A file needs no checksum.
+            // Hadoop's rename would replace the file and its checksum one after the other. The checksum is not needed.
             java.nio.file.Path to = java.nio.file.Path.of(file.toUri().getPath());
             Files.deleteIfExists(to.resolveSibling("." + file.getName() + ".crc"));
             Files.move(
@@ -89,7 +89,7 @@ final class Json {
             try {
                 FileContext.getFileContext(files.getUri(), files.getConf())
                         .rename(unfinished, file, Options.Rename.OVERWRITE);
-            } catch (UnsupportedFileSystemException noContext) { // a file system of Hadoop's older interface alone
+            } catch (UnsupportedFileSystemException noContext) { // a file system with only Hadoop's older interface
                 create(value, file, true, files);
             }
         }
@@ -100,10 +100,10 @@ final class Json {
     }
 
     /**
-     * Writes a file at once; it may be seen before it is complete, except in an object store.
+     * Writes a file directly. It may be seen before it is complete, except in an object store.
      *
-     * @throws FileAlreadyExistsException if it exists and may not be overwritten; of several that try, one succeeds, unless an
-     *     object store {@link #isExclusive cannot tell}
+     * @throws FileAlreadyExistsException if it exists and may not be overwritten. If several writers try, one succeeds,
+     *     unless an object store {@link #isExclusive cannot tell}
      */
     static void create(Object value, Path file, boolean overwrite, FileSystem files) throws IOException {
         byte[] bytes = MAPPER.writeValueAsBytes(value);
@@ -114,7 +114,8 @@ final class Json {
         boolean local = isLocal(files);
         if (local && !overwrite) {
             try {
-                Files.createFile(java.nio.file.Path.of(file.toUri().getPath())); // Hadoop looks first and creates then
+                Files.createFile(
+                        java.nio.file.Path.of(file.toUri().getPath())); // Hadoop checks first and creates afterwards
             } catch (java.nio.file.FileAlreadyExistsException exists) {
                 throw new FileAlreadyExistsException(file.toString());
             }
@@ -122,7 +123,7 @@ final class Json {
         try (FSDataOutputStream out = files.create(file, overwrite || local)) {
             out.write(bytes);
         } catch (RemoteException refused) {
-            // HDFS says so of a file that another writer has created and not closed yet.
+            // HDFS answers so if another writer has created the file and not closed it yet.
             if (!overwrite && refused.getClassName().endsWith(".AlreadyBeingCreatedException")) {
                 throw new FileAlreadyExistsException(file.toString());
             }
@@ -130,12 +131,12 @@ final class Json {
         }
     }
 
-    /** Whether {@link #create} without overwriting lets one of several succeed that try at the same moment. */
+    /** Whether only one of several writers succeeds that {@link #create} a file at the same moment without overwriting. */
     static boolean isExclusive(FileSystem files, Path file) throws IOException {
         return !Publication.isObjectStore(files, file) || hasConditionalWrites(files, file);
     }
 
-    /** S3A from Hadoop 3.4.2 on; most others look first and write then. */
+    /** S3A does from Hadoop 3.4.2 on; most other clients check first and write afterwards. */
     private static boolean hasConditionalWrites(FileSystem files, Path file) throws IOException {
         return files.hasPathCapability(file, CONDITIONAL);
     }
@@ -145,12 +146,12 @@ final class Json {
         builder.opt(CONDITIONAL, "true");
         try (FSDataOutputStream out = builder.build()) {
             out.write(bytes);
-        } catch (PathIOException failure) { // of a class of its own library
+        } catch (PathIOException failure) { // of a class of S3A's library
             if (!files.exists(file)) {
                 throw failure;
             }
             try (InputStream in = files.open(file)) {
-                // The client tries again when an answer was lost, and then finds its own object.
+                // If an answer was lost, the client tries again and finds its own object.
                 if (!Arrays.equals(in.readAllBytes(), bytes)) {
                     throw new FileAlreadyExistsException(file.toString());
                 }
@@ -158,7 +159,7 @@ final class Json {
         }
     }
 
-    /** What a file holds; empty if there is none, or it is none of this kind. */
+    /** The value in a file; empty if there is no file, or if it is damaged or of another kind. */
     static <T> Optional<T> read(Path file, Class<T> type, FileSystem files) throws IOException {
         try (InputStream in = files.open(file)) {
             return Optional.ofNullable(MAPPER.readValue(in, type));
@@ -167,7 +168,7 @@ final class Json {
         }
     }
 
-    /** The value of a text that {@link #text} gave. */
+    /** The value of a text that {@link #text} has written. */
     static <T> T parse(String text, Class<T> type) {
         try {
             return MAPPER.readValue(text, type);

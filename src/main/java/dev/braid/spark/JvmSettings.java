@@ -7,22 +7,23 @@ import java.util.regex.Pattern;
 import org.apache.spark.SparkConf;
 
 /**
- * The JVMs whose tasks fuse, as Spark's configuration makes them: the executors, or in local mode this JVM. Sizes in bytes.
+ * The JVMs whose tasks fuse, as Spark's configuration defines them: the executors or, in local mode, this JVM. Sizes in
+ * bytes.
  *
  * @param manager what starts them
- * @param cores of one JVM, as far as it is known: a standalone worker gives all of its own if no number is set
+ * @param cores of one JVM, as far as they are known: a standalone worker gives all of its cores if no number is set
  * @param taskCpus cores of one task
  * @param heap the largest Java heap
- * @param overhead what the container has beside heap and Spark's own off-heap memory; 0 without a container
+ * @param overhead the container's memory apart from the heap and Spark's own off-heap memory; 0 without a container
  * @param offHeap Spark's own off-heap memory
- * @param limit the most that the process can have: its container, or in local mode the machine; {@link Long#MAX_VALUE} if
- *     nothing is known to limit it
+ * @param limit the most memory that the process can have: that of its container or, in local mode, of the machine; {@link
+ *     Long#MAX_VALUE} if no limit is known
  */
 public record JvmSettings(
         Manager manager, int cores, int taskCpus, long heap, long overhead, long offHeap, long limit) {
     private static final long MIB = 1 << 20;
 
-    /** Spark's, if nobody sets it. */
+    /** Spark's default. */
     private static final long DEFAULT_HEAP = 1024 * MIB;
 
     private static final long LEAST_OVERHEAD = 384 * MIB;
@@ -40,21 +41,21 @@ public record JvmSettings(
         LOCAL,
         /** Spark's own cluster, which limits no memory but the heap. */
         STANDALONE,
-        /** YARN, which by default kills a container that is larger than was asked for. */
+        /** YARN, which by default kills a container that exceeds its requested size. */
         YARN,
-        /** Kubernetes, which always does. */
+        /** Kubernetes, which always kills such a container. */
         KUBERNETES;
 
-        /** Whether executors are containers of a certain size. */
+        /** Whether executors are containers of a fixed size. */
         boolean hasContainers() {
             return this == YARN || this == KUBERNETES;
         }
     }
 
-    /** What the machine of a driver has. */
+    /** The resources of the machine that a driver runs on. */
     public record Machine(int processors, long heap, long memory) {
 
-        /** This one. */
+        /** The machine that this JVM runs on. */
         public static Machine here() {
             return new Machine(
                     Runtime.getRuntime().availableProcessors(),
@@ -64,8 +65,8 @@ public record JvmSettings(
     }
 
     /**
-     * The JVMs that run the tasks of a session. YARN rounds containers up, and may not look at their memory, which a driver does
-     * not see: nothing is known to limit them.
+     * The JVMs that run the tasks of a session. On YARN no limit is known: it rounds containers up, and the driver does not
+     * see whether it checks their memory.
      */
     static JvmSettings running(SparkConf conf, Machine machine) {
         String master = conf.get("spark.master", "local");
@@ -85,8 +86,8 @@ public record JvmSettings(
     }
 
     /**
-     * The JVMs to plan for: executors as the configuration describes them, on YARN or Kubernetes if a local master says no
-     * more; this JVM if nothing is set of executors.
+     * The JVMs to plan for. If the master is local but executors are configured, these are planned as executors on YARN or
+     * Kubernetes. If nothing is configured for executors, the plan is for this JVM.
      */
     public static JvmSettings planned(SparkConf conf, Machine machine) {
         String master = conf.get("spark.master", "local");
@@ -131,7 +132,7 @@ public record JvmSettings(
                 : 0;
     }
 
-    /** Tasks that run at once in one JVM. */
+    /** Tasks that run at the same time in one JVM. */
     public int slots() {
         return Math.max(1, cores / taskCpus);
     }

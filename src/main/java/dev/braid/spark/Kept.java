@@ -5,9 +5,9 @@ import dev.braid.batch.FirstTokens;
 import dev.braid.batch.KeptTokens;
 import java.util.Arrays;
 
-/** Which of a row's stored tokens are kept: at least one. */
+/** Which of a row's stored tokens are kept; at least one. */
 final class Kept {
-    /** Rising indices, of which the first {@link #count} matter; null if these are 0, 1, 2 and so on. */
+    /** Ascending indices, of which the first {@link #count} matter; null if they are 0, 1, 2 and so on. */
     private final int[] tokens;
 
     private final int count;
@@ -22,7 +22,7 @@ final class Kept {
         return new Kept(null, count);
     }
 
-    /** The tokens with these rising indices, of which the first {@code count} matter; not copied. */
+    /** The tokens with these ascending indices, of which the first {@code count} matter. The array is not copied. */
     static Kept of(int[] tokens, int count) {
         return new Kept(tokens, count);
     }

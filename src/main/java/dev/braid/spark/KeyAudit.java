@@ -19,12 +19,12 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.BinaryType;
 
 /**
- * Looks at the keys of all tables, and at nothing else: each key must occur once in every table. One pass counts what is
- * wrong; a further one fetches examples, for a kind of fault that ends the run.
+ * Checks the keys of all tables, and reads nothing else: each key must occur once in every table. One pass counts the faults.
+ * A further pass fetches examples of each kind of fault that ends the run.
  */
 final class KeyAudit {
     private static final int EXAMPLES = 5;
-    /** Numbers in {@link AuditedKeys.Known}. */
+    /** The number of counts in {@link AuditedKeys.Known}. */
     private static final int KNOWN = 4;
 
     private static final String KEY = PairedTable.KEY;
@@ -36,14 +36,14 @@ final class KeyAudit {
     private final KeyCounts counts;
     private final List<Fault> faults;
 
-    /** One kind of fault: the keys that have it, and how its message goes on around the number of things. */
+    /** A kind of fault: the keys that have it, the number to sum up, and the message before and after this number. */
     private record Fault(Reason reason, Column condition, Column number, String before, String thing, String after) {}
 
     /**
-     * An audit that has not looked yet.
+     * An audit that has not run yet.
      *
      * @param names how messages call the tables that have the key
-     * @param references how pairs refer to feature tables, by modality; none where tables have the key themselves
+     * @param references how pairs refer to feature tables, by modality; empty if the tables themselves have the key
      * @param keyColumn how messages call the key
      */
     KeyAudit(
@@ -63,8 +63,8 @@ final class KeyAudit {
     /**
      * Counts rows and bad keys.
      *
-     * @throws InputException with every null key, double key and missing key counted, and examples, if the policy does not
-     *     set them aside; or if more rows are to be set aside than it allows
+     * @throws InputException if the policy does not set bad keys aside: it counts all null, duplicate and missing keys and
+     *     gives examples. Also if more rows would be set aside than the policy allows
      */
     AuditedKeys audit() {
         List<Column> totals = new ArrayList<>();
@@ -122,7 +122,7 @@ final class KeyAudit {
         return new AuditedKeys(rows, tableRows, bad, duplicateKeys, policy.fusesRest() && anyMissing, known, Map.of());
     }
 
-    /** What ends the run. */
+    /** The faults that end the run. */
     private List<Fault> faults() {
         List<Fault> all = new ArrayList<>();
         Column setAside = policy.quarantines(Reason.DUPLICATE_KEY) ? counts.isDuplicate() : lit(false);

@@ -19,12 +19,12 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * How often each key occurs in each table: a row per distinct key, null too. Keys alone are read and shuffled, whenever an
- * action asks for them. Of a table of pairs it counts, beside the key, how often the ids that a pair refers to occur in the
- * feature tables. Where a table is updated, its keys are among them.
+ * How often each key occurs in each table: one row per distinct key, null included. Only keys are read and shuffled, whenever
+ * an action needs the counts. For a table of pairs, it also counts how often the ids that a pair refers to occur in the
+ * feature tables. If a table is to be updated, its keys are included.
  */
 final class KeyCounts {
-    /** Why a key is bad; the first one that holds is its reason. */
+    /** Why a key can be bad. The first reason that applies counts. */
     static final List<Reason> REASONS =
             List.of(Reason.NULL_KEY, Reason.DUPLICATE_KEY, Reason.DUPLICATE_ID, Reason.MISSING_MODALITY);
 
@@ -35,9 +35,9 @@ final class KeyCounts {
     private static final String CHANGED = "changed";
 
     private final Dataset<Row> rows;
-    /** Of the tables that have the key. */
+    /** The counts in the tables that have the key. */
     private final List<Column> tables;
-    /** Of the ids that a pair refers to, by modality; none where tables have the key themselves. */
+    /** The counts of the ids that a pair refers to, by modality; empty if the tables themselves have the key. */
     private final List<Column> references;
 
     private KeyCounts(Dataset<Row> rows, int tables, int references) {
@@ -48,33 +48,34 @@ final class KeyCounts {
     }
 
     /**
-     * The keys of a table that is updated.
+     * The keys of a table to update.
      *
-     * @param rows its column {@link PairedTable#KEY} and, if there is one, the version
-     * @param version the column whose value tells whether a row has changed, as paired tables call it, of the type in which
-     *     versions are compared; null if none does
+     * @param rows the column {@link PairedTable#KEY} and, if there is one, the version
+     * @param version the column whose value tells whether a row has changed, named as in paired tables and of the type in
+     *     which versions are compared; null if there is none
      */
     record Published(Dataset<Row> rows, String version) {}
 
     /**
-     * The counts.
+     * Counts the keys of tables.
      *
      * @param tables each with a column {@link PairedTable#KEY}
-     * @param tasks how many tasks count; the result is partitioned by key into as many
+     * @param tasks the number of tasks that count, and of the result's partitions by key
      */
     static KeyCounts of(List<Dataset<Row>> tables, int tasks) {
         return of(tables, null, tasks);
     }
 
-    /** The same with the keys of a table that is updated; null if there is none. */
+    /** The same including the keys of a table to update; null if there is none. */
     static KeyCounts of(List<Dataset<Row>> tables, Published published, int tasks) {
         return of(tables, 0, published, tasks);
     }
 
     /**
-     * The same of a table of pairs.
+     * The same for a table of pairs.
      *
-     * @param pairs with, by modality, a column {@link #reference} that says how often the id occurs that a pair refers to
+     * @param pairs with, for each modality, a column {@link #reference} that says how often the id occurs that a pair refers
+     *     to
      */
     static KeyCounts ofPairs(Dataset<Row> pairs, int modalities, Published published, int tasks) {
         return of(List.of(pairs), modalities, published, tasks);
@@ -87,7 +88,7 @@ final class KeyCounts {
             found.add(sum(when(col(SIDE).equalTo(t), 1L).otherwise(0L)).as(count(t)));
         }
         for (int m = 0; m < references; m++) {
-            // All rows of a key that occurs more than once are bad for that reason.
+            // If a key occurs more than once, all of its rows are bad for that reason.
             found.add(max(col(reference(m))).as(reference(m)));
         }
         Column ofPublished = col(SIDE).equalTo(tables.size());
@@ -123,7 +124,9 @@ final class KeyCounts {
         return new KeyCounts(versions ? rows : rows.withColumn(CHANGED, lit(false)), tables.size(), references);
     }
 
-    /** The version in a struct, which is null in a table without one: the version itself may be null in any. */
+    /**
+     * The version in a struct. The struct is null in a table without a version; the version itself may be null in any table.
+     */
     private static Column version(Dataset<Row> side, Published published) {
         String name = published.version();
         DataType type = published.rows().schema().apply(name).dataType();
@@ -133,7 +136,7 @@ final class KeyCounts {
         return lit(null).cast(new StructType().add(VERSION, type));
     }
 
-    /** The key, then a column per table, then one per reference, then what is known of a table that is updated. */
+    /** The key, then a column per table, then one per reference, then two columns about a table to update. */
     Dataset<Row> rows() {
         return rows;
     }
@@ -143,7 +146,7 @@ final class KeyCounts {
         return tables;
     }
 
-    /** How often the id occurs that a pair refers to, a column per modality; none where tables have the key themselves. */
+    /** How often the id that a pair refers to occurs, a column per modality; empty if the tables themselves have the key. */
     List<Column> references() {
         return references;
     }
@@ -152,7 +155,9 @@ final class KeyCounts {
         return rows.schema().fields()[0].dataType();
     }
 
-    /** How many rows of a paired table a key stands for: null for all of its rows, since they have nothing in common. */
+    /**
+     * How many rows of a paired table a key stands for. Null stands for all of its rows, because they have nothing in common.
+     */
     Column pairedRows() {
         Column all = tables.stream().reduce(Column::plus).orElseThrow();
         return when(col(KEY).isNull(), all).otherwise(most());
@@ -162,7 +167,7 @@ final class KeyCounts {
         return is(Reason.DUPLICATE_KEY);
     }
 
-    /** Whether that is the reason why a key is bad. */
+    /** Whether {@code reason} is the reason why a key is bad. */
     Column is(Reason reason) {
         Column named = col(KEY).isNotNull();
         Column once = named.and(most().equalTo(1));
@@ -186,22 +191,22 @@ final class KeyCounts {
         return rows.filter(isDuplicate()).select(KEY);
     }
 
-    /** Whether the input has a key: the table that is updated may have others. */
+    /** Whether the input has a key. The table to update may have others. */
     Column isInput() {
         return most().geq(1);
     }
 
-    /** How many rows of the table that is updated have a key. */
+    /** How many rows of the table to update have a key. */
     Column published() {
         return col(PUBLISHED);
     }
 
-    /** Whether a key's row is in the table that is updated, with the version that it has in the input. */
+    /** Whether the table to update has a key's row in the version that the input has. */
     Column isKept() {
         return published().gt(0).and(not(col(CHANGED)));
     }
 
-    /** Whether a key's row is in the table that is updated, with another version. */
+    /** Whether the table to update has a key's row in another version than the input. */
     Column isChanged() {
         return published().gt(0).and(col(CHANGED)).and(isInput());
     }
@@ -217,7 +222,7 @@ final class KeyCounts {
         return rows.filter(isFusible(incomplete)).select(KEY);
     }
 
-    /** The same, with null for rows that have no key: tasks report them. */
+    /** The same, plus null for rows without a key, which the tasks report. */
     Dataset<Row> fusibleOrNull(boolean incomplete) {
         return rows.filter(isFusible(incomplete).or(is(Reason.NULL_KEY))).select(KEY);
     }
@@ -227,9 +232,9 @@ final class KeyCounts {
     }
 
     /**
-     * The keys whose rows go from the table that is updated.
+     * The keys whose rows are to be removed from the table to update.
      *
-     * @param prune whether those go that the input does not have any more
+     * @param prune whether to remove rows whose key is no longer in the input
      */
     Dataset<Row> removed(boolean incomplete, boolean prune) {
         Column replaced = isInput().and(isBad(incomplete).or(isChanged()));
@@ -237,7 +242,7 @@ final class KeyCounts {
         return rows.filter(published().gt(0).and(replaced.or(gone))).select(KEY);
     }
 
-    /** The keys that are left out before features are read. */
+    /** Whether a key's rows are left out before features are read. */
     Column isSetAside(AuditedKeys keys) {
         Column setAside = lit(false);
         for (Reason reason : keys.bad().keySet()) {
@@ -256,7 +261,7 @@ final class KeyCounts {
         return "n" + table;
     }
 
-    /** The column of {@link #references} of a modality. */
+    /** The name of the column of {@link #references} for a modality. */
     static String reference(int modality) {
         return "ids" + modality;
     }

@@ -8,14 +8,14 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
 /**
- * Brings the modalities together by the key that each table has.
+ * Pairs the modalities by the key that each table has.
  *
  * @param tables with the columns that are read
- * @param stored the table, if there is one alone; else null
- * @param counts the counts of the keys, by as many tasks as it is given
- * @param countTasks how many tasks count keys
- * @param tasks how many tasks fuse after a shuffle
- * @param shuffles whether a single table is shuffled too
+ * @param stored the table, if there is only one; otherwise null
+ * @param counts counts the keys in the given number of tasks
+ * @param countTasks the number of tasks that count keys
+ * @param tasks the number of tasks that fuse after a shuffle
+ * @param shuffles whether to shuffle a single table too
  */
 record KeyPairing(
         List<Dataset<Row>> tables,
@@ -69,7 +69,7 @@ record KeyPairing(
         return PairedTable.joined(List.of(part), columns).repartition(tasks);
     }
 
-    /** The join needs no further shuffle, and later settings of the session do not change the number of its tasks. */
+    /** Shuffles here, so that the join needs no further shuffle and later settings do not change the number of its tasks. */
     private List<Dataset<Row>> shuffled(List<Dataset<Row>> parts) {
         return parts.stream()
                 .map(part -> part.repartition(tasks, functions.col(PairedTable.KEY)))

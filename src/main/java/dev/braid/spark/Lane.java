@@ -11,7 +11,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.sql.catalyst.InternalRow;
 
-/** A workspace on its way through {@link Lanes}: its task packs a batch, some thread fuses it, the task hands out the rows. */
+/**
+ * A workspace in {@link Lanes}: its task packs a batch into it, one thread fuses the batch, and the task hands out the rows.
+ */
 final class Lane {
     private final ExecutorModel.Borrowed borrowed;
     private final FusedRow fusedRow;
@@ -20,15 +22,15 @@ final class Lane {
     private Fusing fusing;
     private int next;
 
-    /** A row that was read: of the batch or, if it cannot be fused, of none. */
+    /** A row that was read: a row of the batch, or a row that cannot be fused. */
     sealed interface Entry permits PackedRow, BadRow {}
 
     /**
      * A row of the batch.
      *
-     * @param carried what the output carries of it
+     * @param carried the values of the row that the output carries
      * @param keyHash the hash of its key
-     * @param sourceFile that it was read from
+     * @param sourceFile the file that it was read from
      * @param truncated whether a sequence was cut
      */
     record PackedRow(InternalRow carried, long keyHash, String sourceFile, boolean truncated) implements Entry {}
@@ -50,12 +52,12 @@ final class Lane {
         return workspace().batch();
     }
 
-    /** Multiply-adds that fusing the batch spends on a stage. */
+    /** Multiply-adds of a stage when it fuses the batch. */
     long multiplyAdds(Stage stage) {
         return borrowed.model().multiplyAdds(workspace(), stage);
     }
 
-    /** Holds no row; the ones to come are packed by a thread whose time goes to {@code stopwatch}. */
+    /** Removes all rows. The thread that packs the next ones counts its time in {@code stopwatch}. */
     void clear(Stopwatch stopwatch) {
         workspace().stopwatch(stopwatch);
         batch().clear();
@@ -64,12 +66,12 @@ final class Lane {
         next = 0;
     }
 
-    /** The batch has another row. */
+    /** Adds a row that was packed into the batch. */
     void add(PackedRow row) {
         entries.add(row);
     }
 
-    /** A row that is not in the batch comes between those that are. */
+    /** Adds a row that is not in the batch. It is handed out in its place between those that are. */
     void add(BadRow row) {
         entries.add(row);
         badRows++;
@@ -84,18 +86,18 @@ final class Lane {
         return entries.isEmpty();
     }
 
-    /** The batch is complete; it may be fused now. */
+    /** Declares the batch complete: it may be fused from now on. */
     Fusing full() {
         fusing = new Fusing();
         return fusing;
     }
 
-    /** Of the last batch; null before the first one. */
+    /** The fusing of the last batch; null before the first one. */
     Fusing fusing() {
         return fusing;
     }
 
-    /** The next row; the batch is fused. If the row is of the batch, {@link #fusedRow} is at it afterwards. */
+    /** Takes the next row; the batch must be fused. If it is a row of the batch, {@link #fusedRow} is at it afterwards. */
     Entry take() {
         Entry entry = entries.remove();
         if (entry instanceof PackedRow) {
@@ -109,26 +111,26 @@ final class Lane {
     }
 
     /**
-     * The fusing of one batch, which whichever thread comes first does. All that its end needs is there from the beginning: a
-     * thread that runs out of memory ends it too.
+     * The fusing of one batch, by whichever thread claims it first. Everything that its end needs is allocated at the
+     * beginning, so that even a thread that runs out of memory ends it.
      */
     final class Fusing {
         private final AtomicBoolean claimed = new AtomicBoolean();
         private final CountDownLatch done = new CountDownLatch(1);
         private final Stopwatch helper = new Stopwatch();
-        /** Read by others once it is done, as is the next one. */
+        /** Other threads read this field and the next one only after {@link #done}. */
         private boolean helped;
 
         private Throwable failure;
 
-        /** Fuses on the task's thread, unless another one has begun. */
+        /** Fuses on the task's thread, unless another thread has begun. */
         void run(Stopwatch ofTask) {
             if (claim()) {
                 fuse(ofTask);
             }
         }
 
-        /** Fuses beside the task, unless another thread has begun. */
+        /** Fuses on a helper's thread, unless another thread has begun. */
         void help() {
             if (claim()) {
                 helped = true;
@@ -156,7 +158,7 @@ final class Lane {
             return done.getCount() == 0;
         }
 
-        /** Waits for the thread that fuses, and fails as it failed. */
+        /** Waits for the thread that fuses, and throws what it threw. */
         void await() {
             waitFor(done);
             if (failure instanceof Error error) {
@@ -167,20 +169,20 @@ final class Lane {
             }
         }
 
-        /** Nobody needs the result. Waits if a thread is at it. */
+        /** Drops the result, which nobody needs. Waits if a thread is already fusing. */
         void abandon() {
             if (!claim()) {
                 waitFor(done);
             }
         }
 
-        /** Where the time of the thread that fused went, if it was not the task's. */
+        /** The time of the helper that fused; empty if the task's own thread did. */
         Optional<Stopwatch> helper() {
             return helped ? Optional.of(helper) : Optional.empty();
         }
     }
 
-    /** A thread that is interrupted still waits: another one is in the workspace. */
+    /** An interrupted thread keeps waiting, because another thread uses the workspace. */
     private static void waitFor(CountDownLatch done) {
         boolean interrupted = false;
         while (done.getCount() > 0) {

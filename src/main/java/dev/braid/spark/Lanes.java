@@ -12,12 +12,13 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /**
- * The batches of a task, in the order of its rows. On one thread a batch is packed, fused and handed out before the next one. On
- * more, the task packs batches ahead and hands out their rows while helpers fuse others, each batch on one thread alone: its
- * bits are those of one thread. A task that has nothing else to do fuses too. Used by one thread at a time, the task's.
+ * The batches of a task, in the order of its rows. With one thread, a batch is packed, fused and handed out before the next
+ * one. With more threads, the task packs batches ahead and hands out their rows while helpers fuse others. Each batch is
+ * fused by one thread alone, so the bits do not depend on the number of threads. A task that has nothing else to do fuses
+ * too. Used by the task's thread only.
  */
 final class Lanes implements AutoCloseable {
-    /** The name of helping threads. */
+    /** The name of helper threads. */
     static final String HELPER = "braid-fusing";
 
     private final int threads;
@@ -30,18 +31,18 @@ final class Lanes implements AutoCloseable {
     private final Deque<Lane> full = new ArrayDeque<>();
     /** The lane whose rows are handed out; null before the first one. */
     private Lane current;
-    /** Whether there may be rows that are not packed. */
+    /** Whether there may be rows that are not packed yet. */
     private boolean more = true;
-    /** Null until there is something to do for them. */
+    /** Null until helpers are needed. */
     private ExecutorService helpers;
 
     /**
-     * No batch is packed yet.
+     * Lanes without a batch.
      *
-     * @param threads to compute on, the task's among them
-     * @param lender of the model and the first workspace, when they are needed
+     * @param threads the number of threads to compute on, including the task's own
+     * @param lender lends the model and the first workspace when they are needed
      * @param packer packs a batch into an empty lane; false if no rows are left
-     * @param stopwatch where the task's time goes
+     * @param stopwatch counts the task's time
      */
     Lanes(int threads, Supplier<ExecutorModel.Borrowed> lender, Predicate<Lane> packer, Stopwatch stopwatch) {
         this.threads = threads;
@@ -50,12 +51,12 @@ final class Lanes implements AutoCloseable {
         this.stopwatch = stopwatch;
     }
 
-    /** The most lanes, and so workspaces, of a task on so many threads: one for each, and one that is packed or handed out. */
+    /** The most lanes, and so workspaces, of a task. Several threads have one each, plus one that is packed or handed out. */
     static int most(int threads) {
         return threads == 1 ? 1 : threads + 1;
     }
 
-    /** The next fused batch; null after the last one. The one before is over. */
+    /** The next fused batch; null after the last one. The batch before is no longer valid. */
     Lane next() {
         if (current != null) {
             free.add(current);
@@ -71,7 +72,7 @@ final class Lanes implements AutoCloseable {
         return current;
     }
 
-    /** The first free lane; null if there is none, or nothing to pack. */
+    /** A free lane to pack; null if none is free or no rows are left. */
     private Lane spare() {
         if (more && free.isEmpty() && all.size() < most(threads)) {
             Lane lane = new Lane(
@@ -85,7 +86,7 @@ final class Lanes implements AutoCloseable {
         return more ? free.peek() : null;
     }
 
-    /** Packs the first free lane, which stays free if that fails, or if there is no row. */
+    /** Packs the first free lane. The lane stays free if that fails, or if there is no row. */
     private void pack(Lane lane) {
         lane.clear(stopwatch);
         more = packer.test(lane);
@@ -94,7 +95,7 @@ final class Lanes implements AutoCloseable {
         }
         Lane.Fusing fusing = lane.full();
         full.add(free.remove());
-        if (threads > 1 && more) { // The task is free for the last one.
+        if (threads > 1 && more) { // the task itself fuses the last one
             helpers().execute(fusing::help);
         }
     }
@@ -110,7 +111,7 @@ final class Lanes implements AutoCloseable {
         return helpers;
     }
 
-    /** Fuses this lane or, as long as a helper is at it, those behind it. */
+    /** Fuses this lane or, while a helper is fusing it, later ones. */
     private void finish(Lane lane) {
         Lane.Fusing fusing = lane.fusing();
         fusing.run(stopwatch);
@@ -122,11 +123,11 @@ final class Lanes implements AutoCloseable {
         }
         fusing.await();
         if (fusing.helper().isPresent()) {
-            stopwatch.skip(); // The task may have waited.
+            stopwatch.skip(); // the task may have waited
         }
     }
 
-    /** Ends: waits for batches that are being fused, and gives all workspaces back. */
+    /** Waits for batches that are being fused, and gives all workspaces back. */
     @Override
     public void close() {
         if (helpers != null) {

@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * How many rows have how many tokens, in buckets: every length below {@value #EXACT} has its own, and each doubling above it
- * has {@value #PER_DOUBLING}. Used by one thread at a time.
+ * A histogram of tokens per row. Every length below {@value #EXACT} has its own bucket; above it, each doubling has {@value
+ * #PER_DOUBLING}. Used by one thread at a time.
  */
 public final class LengthCounts implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -17,7 +17,7 @@ public final class LengthCounts implements Serializable {
     private static final int EXACT_BITS = 6;
     private static final int BUCKET_BITS = 5;
 
-    /** As long as the highest bucket that is used needs. */
+    /** As long as the highest used bucket requires. */
     private long[] counts = new long[0];
 
     private long rows;
@@ -28,8 +28,8 @@ public final class LengthCounts implements Serializable {
     /**
      * Rows of similar length.
      *
-     * @param from fewest tokens that fall into it
-     * @param to most tokens that fall into it
+     * @param from the fewest tokens of its rows
+     * @param to the most tokens of its rows
      */
     public record Bucket(int from, int to, long rows) {}
 
@@ -46,7 +46,7 @@ public final class LengthCounts implements Serializable {
         longest = Math.max(longest, rowTokens);
     }
 
-    /** Counts the rows of another one too. */
+    /** Adds the rows of another histogram. */
     void add(LengthCounts other) {
         if (other.counts.length > counts.length) {
             counts = Arrays.copyOf(counts, other.counts.length);
@@ -80,7 +80,7 @@ public final class LengthCounts implements Serializable {
         return longest;
     }
 
-    /** The buckets that {@code first} to {@code last} tokens fall into, empty ones included: the same ones of every count. */
+    /** The buckets of {@code first} to {@code last} tokens, empty ones included. All histograms have the same bucket limits. */
     public List<Bucket> buckets(int first, int last) {
         List<Bucket> buckets = new ArrayList<>();
         for (int bucket = bucket(first); bucket <= bucket(last); bucket++) {
@@ -90,7 +90,7 @@ public final class LengthCounts implements Serializable {
         return buckets;
     }
 
-    /** Rows with at most so many tokens; within a bucket, its rows are taken to be spread evenly. */
+    /** Rows with at most {@code most} tokens. The rows of a bucket are assumed to be spread evenly. */
     public long upTo(int most) {
         double found = 0;
         for (Bucket bucket : buckets(0, Math.max(0, most))) {
@@ -100,7 +100,10 @@ public final class LengthCounts implements Serializable {
         return Math.round(found);
     }
 
-    /** Tokens that this share of the rows (0 to 1) does not exceed, exact below {@value #EXACT}, else at most 3 % too many; 0 without rows. */
+    /**
+     * The tokens that this share of the rows (0 to 1) does not exceed; 0 without rows. Exact below {@value #EXACT}, otherwise
+     * at most 3 % too many.
+     */
     public int quantile(double share) {
         long before = 0;
         for (Bucket bucket : buckets(shortest(), longest)) {

@@ -16,17 +16,17 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
- * Formats of tables that keep a list of their current files. Their Parquet files are not the table: some hold rows that were
- * removed or never committed, and some rows are deleted by further files.
+ * Formats of tables that keep a list of their current files. The table is not the same as all its Parquet files: some of them
+ * hold rows that were removed or never committed, and other files delete rows.
  */
 enum ManagedTable {
     DELTA("a Delta table", "_delta_log", "removed rows", ".format(\"delta\").load"),
     HUDI("a Hudi table", ".hoodie", "removed rows", ".format(\"hudi\").load"),
     ICEBERG("an Iceberg table", "metadata", "removed rows", ".format(\"iceberg\").load"),
-    /** Spark's file sink, whose log says which files it committed; it reads them by that log. */
+    /** Spark's file sink. Its log says which files it committed; Spark reads the table by that log. */
     STREAM("the output of a streaming query", "_spark_metadata", "rows that it did not commit", ".parquet");
 
-    /** Directories above a path that may be such a table: a file in three levels of partitions. */
+    /** How many directories above a path may be such a table: enough for a file in three levels of partitions. */
     private static final int LEVELS = 4;
 
     private final String label;
@@ -38,7 +38,7 @@ enum ManagedTable {
      * A format.
      *
      * @param mark the name of a directory in such a table
-     * @param others what its files hold beside the table's rows
+     * @param others what its files hold apart from the table's rows
      * @param reader how Spark reads the table, after {@code spark.read}
      */
     ManagedTable(String label, String mark, String others, String reader) {
@@ -49,7 +49,7 @@ enum ManagedTable {
     }
 
     /**
-     * Looks into the given directories and into those above them.
+     * Checks the given directories and those above them.
      *
      * @throws InputException if one is a table of these formats
      */
@@ -77,7 +77,7 @@ enum ManagedTable {
                 });
     }
 
-    /** What is wrong with a directory, by one of its children; null if nothing is. */
+    /** The error message about a directory with this child; null if nothing is wrong. */
     static String check(Path child, Configuration hadoop) throws IOException {
         for (ManagedTable format : values()) {
             if (format.mark.equals(child.getName()) && format.isAt(child, hadoop)) {

@@ -23,32 +23,32 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * What a table holds and what it was made of: {@code _manifest.json} in its directory, described by {@code
- * src/docs/manifest.schema.json}. Spark and PyArrow ignore files of such names.
+ * What a table holds and what it was made from: {@code _manifest.json} in its directory, described by {@code
+ * src/docs/manifest.schema.json}. Spark and PyArrow ignore files whose names begin with an underscore.
  *
  * @param format of the manifest
  * @param run identifier of the run that wrote the table
- * @param identity digest of the input, the model and the options: runs with the same one write the same rows
+ * @param identity digest of the input, the model and the options: runs with the same identity write the same rows
  * @param versions of Braid, Spark and Java
  * @param started when the run began, ISO 8601, UTC
  * @param finished when its files were complete
  * @param inputs the files of all tables
- * @param model its directory and digest
- * @param options that decide the rows
- * @param verified what the check against PyTorch's numbers gave
+ * @param model the model's directory and digest
+ * @param options the options that decide the rows
+ * @param verified the result of the check against PyTorch's numbers
  * @param rows of the table
  * @param tokens of these rows
- * @param truncated rows of which a sequence was cut
+ * @param truncated rows with a sequence that was cut
  * @param lengths of these rows; null if there are none
  * @param quarantined rows that were set aside, by the name of their reason
  * @param unreferenced the rows of feature tables that no pair refers to, by modality; null if there are no pairs
  * @param fingerprint of all rows, 16 hexadecimal digits
- * @param seconds from a Spark session that has started to the files complete
+ * @param seconds from when the Spark session is ready until the files are complete
  * @param files of the table
- * @param audit what was checked before the table was published; null until it was
- * @param update what the run found of an older table; null if it wrote the table anew
- * @param earlier the other runs that wrote partitions of the table, updates left out; null if it has no partitions
- * @param outputTables the tables of Spark's catalog that took the rows too; null if none did
+ * @param audit what was checked before the table was published; null until then
+ * @param update what the run found in an older table and changed; null if it wrote the table anew
+ * @param earlier the other runs that wrote partitions of the table, without updates; null if it has no partitions
+ * @param outputTables the tables of Spark's catalog that the rows were also written to; null if there are none
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Manifest(
@@ -78,16 +78,16 @@ public record Manifest(
 
     static final String FILE = "_manifest.json";
 
-    /** The directory of rows that were set aside, in the table's own. */
+    /** The directory of rows that were set aside, inside the table's own. */
     static final String QUARANTINE = "_quarantine";
 
-    /** The option that names the columns by which a table is divided. */
+    /** The option that names the partition columns of a table. */
     public static final String PARTITION_BY = "partition-by";
 
-    /** Of today's manifests. */
+    /** The format of manifests that this version writes. */
     public static final int FORMAT = 1;
 
-    /** JSON of another kind is no manifest. */
+    /** Refuses JSON that is not a manifest. */
     public Manifest {
         requireNonNull(run);
         requireNonNull(identity);
@@ -97,7 +97,7 @@ public record Manifest(
         requireNonNull(files);
     }
 
-    /** A model directory, a password in its path masked, and the digest of the files in it that are read. */
+    /** A model directory and the digest of the files that are read from it. A password in the path is masked. */
     public record Model(String path, String sha256) {
         public Model {
             path = Shown.path(path);
@@ -117,14 +117,14 @@ public record Manifest(
     }
 
     /**
-     * What an update found and made of the rows of a published table.
+     * What an update found in a published table, and what it changed.
      *
-     * @param over the run that published it
+     * @param over the run that published the table before
      * @param kept rows that are still there
-     * @param changed rows that were replaced, as their version had changed
-     * @param removed rows that went: their key was not in the input any more, or could not be fused
-     * @param left rows that are there although their key is not in the input any more
-     * @param changedBy the column whose value is a row's version; null if none is
+     * @param changed rows that were replaced because their version had changed
+     * @param removed rows that were removed because their key is no longer in the input or cannot be fused
+     * @param left rows that stay although their key is no longer in the input
+     * @param changedBy the column whose value is a row's version; null if there is none
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Update(String over, long kept, long changed, long removed, long left, String changedBy) {}
@@ -132,9 +132,10 @@ public record Manifest(
     /**
      * What was checked before a table was published.
      *
-     * @param files of the run whose footers were read: each has the rows of its record, and the columns of the others
+     * @param files the number of the run's files whose footers were read: each has the rows of its record, and all have the
+     *     same columns
      * @param rows in these files
-     * @param keys that there must be, in the table or set aside
+     * @param keys the number of rows that there must be, in the table or set aside
      */
     public record Audit(int files, long rows, long keys) {}
 
@@ -143,17 +144,17 @@ public record Manifest(
      *
      * @param name of the table, as the user wrote it
      * @param location where the table is stored, whatever its name is
-     * @param mode whether the rows were appended, or replaced the others
-     * @param snapshot that the transaction made, as the table's format names it
+     * @param mode whether the rows were appended or replaced the existing ones
+     * @param snapshot the snapshot that the transaction made, as the table's format names it
      */
     public record Committed(String name, String location, String mode, String snapshot) {
-        /** A password in the location is masked. */
+        /** Masks a password in the location. */
         public Committed {
             location = Shown.path(new Path(location).toString());
         }
     }
 
-    /** What is noted of a table that is stored at a place. */
+    /** The recorded transaction on the catalog table that is stored at {@code location}. */
     Optional<Committed> committed(String location) {
         String place = Shown.path(new Path(location).toString());
         return outputTables == null
@@ -206,7 +207,7 @@ public record Manifest(
     /** A run that wrote files of a table, as its own manifest described it. */
     public record Run(
             String run, String identity, String started, String finished, List<InputFile> inputs, String verified) {
-        /** JSON of another kind is no run. */
+        /** Refuses JSON that is not a run. */
         public Run {
             requireNonNull(run);
             requireNonNull(identity);
@@ -214,11 +215,12 @@ public record Manifest(
     }
 
     /**
-     * The runs that wrote partitions of a table and have files among those that it has now.
+     * The runs that wrote partitions of a table and still have files in it.
      *
-     * @param there the table that was there, if any
-     * @param updated whether an update made the new one of it: a run that lost a file to that is none of them, as its partitions
-     *     are not what it wrote any more
+     * @param there the table before this run, if any
+     * @param files the files that the table has now
+     * @param updated whether this run is an update. A run that lost a file to the update is left out, because its partitions
+     *     are no longer what it wrote
      */
     public static List<Run> earlier(Optional<Manifest> there, List<Shard> files, boolean updated) {
         Set<String> runs = files.stream().map(Shard::run).collect(Collectors.toSet());
@@ -233,22 +235,22 @@ public record Manifest(
                 .toList();
     }
 
-    /** The files of the run alone, in a table of partitions; else all. */
+    /** The files of this run, if the table has partitions; otherwise all files. */
     public List<Shard> own() {
         return earlier == null
                 ? files
                 : files.stream().filter(shard -> shard.run().equals(run)).toList();
     }
 
-    /** The columns that name its directories; none if it has no partitions. */
+    /** The partition columns; empty if the table has no partitions. */
     List<String> partitionBy() {
         String columns = options.get(PARTITION_BY);
         return columns == null ? List.of() : List.of(columns.split(","));
     }
 
     /**
-     * The runs that wrote partitions: the one that published the table, unless it was an update, which may have left rows that
-     * its input would not give; then the earlier ones.
+     * The runs that wrote partitions: the run that published the table, then the earlier ones. If the publishing run was an
+     * update, it is left out, because it may have kept rows that its input would not give.
      */
     List<Run> runs() {
         List<Run> runs = new ArrayList<>();
@@ -260,11 +262,11 @@ public record Manifest(
     }
 
     /**
-     * The identity of a run: two with the same one write the same rows. A table counts by its files, however its path is
-     * spelled.
+     * The identity of a run: runs with the same identity write the same rows. A table is identified by its files, however its
+     * path is spelled.
      *
-     * @param inputs all that is read
-     * @param options all that decide the rows
+     * @param inputs everything that is read
+     * @param options all options that decide the rows
      */
     public static String identity(List<InputFile> inputs, Model model, Map<String, String> options) {
         Map<String, List<InputFile>> tables = new LinkedHashMap<>();
@@ -287,7 +289,7 @@ public record Manifest(
         return Json.read(new Path(table, FILE), Manifest.class, files);
     }
 
-    /** The files that it names, by their paths in the table, those of the quarantine included. */
+    /** The files that the manifest names, by their paths in the table, including those of the quarantine. */
     Set<String> paths() {
         Set<String> paths = new TreeSet<>();
         for (Shard shard : files) {
@@ -302,14 +304,14 @@ public record Manifest(
     }
 
     /**
-     * An option that another run has otherwise, each value as messages show it.
+     * An option that another run has with another value. Both values are as messages show them.
      *
-     * @param there of this table
-     * @param other of the other run
+     * @param there the value in this table
+     * @param other the value in the other run
      */
     public record OtherOption(String name, String there, String other) {}
 
-    /** The options that are others in a run, sorted by name. */
+    /** The options that differ in a run, sorted by name. */
     public List<OtherOption> others(Map<String, String> ofRun) {
         Set<String> names = new TreeSet<>(options.keySet());
         names.addAll(ofRun.keySet());

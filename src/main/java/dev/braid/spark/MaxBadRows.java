@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 public final class MaxBadRows implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** Any number. */
+    /** No limit. */
     public static final MaxBadRows UNLIMITED = new MaxBadRows("no limit", null, false);
 
     private static final Pattern FORM = Pattern.compile("(\\d{1,18})|(\\d{1,3}(?:\\.\\d{1,9})?) ?%");
@@ -44,8 +44,8 @@ public final class MaxBadRows implements Serializable {
     }
 
     /**
-     * Whether so many bad rows are too many. True for a part of a run's bad rows means true for all of them, so a run can
-     * ask at any time.
+     * Whether this many bad rows are too many. If a part of a run's bad rows is too many, all of them are, so a run can ask
+     * at any time.
      *
      * @param rows of the whole input
      */
@@ -62,7 +62,7 @@ public final class MaxBadRows implements Serializable {
     /**
      * Ends a run that has set aside too many rows.
      *
-     * @throws InputException if {@link #exceeded} says so
+     * @throws InputException if the limit is {@link #exceeded}
      */
     public void check(long bad, long rows) {
         if (exceeded(bad, rows)) {

@@ -12,7 +12,8 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Pairs go to the feature rows that they refer to: these are read in their own splits, each once, and do not move. Driver only.
+ * Joins pairs with the feature rows that they refer to. The pairs are brought to the splits of the feature table; the
+ * features do not move. Driver only.
  */
 final class Meeting extends RowsRelation implements TableScan {
     private final ReferencedTables.Side side;
@@ -21,9 +22,9 @@ final class Meeting extends RowsRelation implements TableScan {
     private final int carried;
 
     /**
-     * A meeting that computes nothing yet.
+     * A join that computes nothing yet.
      *
-     * @param pairs as {@link PairPartitions#shuffled} gives them, the place last
+     * @param pairs as {@link PairPartitions#shuffled} gives them, with the place as the last column
      * @param carried how many of their first columns the output carries
      */
     Meeting(ReferencedTables.Side side, Dataset<Row> pairs, PairPartitions partitions, int carried) {
@@ -39,12 +40,12 @@ final class Meeting extends RowsRelation implements TableScan {
         return side.feature().modality().name() + " " + partitions;
     }
 
-    /** The pairs, then the features that they refer to and their selection; null where they refer to none. */
+    /** The pairs, then the features that they refer to and their selection; null if a pair refers to none. */
     Dataset<Row> rows() {
         return table();
     }
 
-    /** The same where Spark holds them. */
+    /** The same in Spark's own form. */
     JavaRDD<StoredRow> storedRows() {
         JavaRDD<StoredRow> features = side.storedRows();
         if (features.getNumPartitions() != partitions.splits()) {
@@ -59,7 +60,7 @@ final class Meeting extends RowsRelation implements TableScan {
                         (rows, referring) -> new MetRows(rows, referring, pairColumns, featureColumns));
     }
 
-    /** The splits, as often as there are pieces. */
+    /** The splits, repeated once per piece. */
     @SuppressWarnings("unchecked") // an array of a generic type
     private JavaRDD<StoredRow> pieces(JavaRDD<StoredRow> features) {
         return partitions.pieces() == 1

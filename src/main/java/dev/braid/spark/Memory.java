@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Sizes of memory: as text, as Spark's settings, and the machine's. */
+/** Sizes of memory: as text, as Spark's settings, and of the machine. */
 public final class Memory {
     private static final long KIB = 1 << 10;
     private static final long MIB = 1 << 20;
@@ -16,7 +16,7 @@ public final class Memory {
 
     private Memory() {}
 
-    /** Such as {@code 1.4 GiB}, {@code 512 MiB} or {@code 3 KiB}. */
+    /** A size as text, such as {@code 1.4 GiB}, {@code 512 MiB} or {@code 3 KiB}. */
     public static String text(long bytes) {
         if (bytes < MIB) {
             return (bytes + KIB - 1) / KIB + " KiB";
@@ -25,13 +25,13 @@ public final class Memory {
         return gibibytes >= 1 ? String.format(Locale.ROOT, "%,.1f GiB", gibibytes) : (bytes + MIB - 1) / MIB + " MiB";
     }
 
-    /** As Spark's settings take it, {@code 8g} or {@code 2560m}. */
+    /** A size as Spark's settings take it, {@code 8g} or {@code 2560m}. */
     public static String setting(long bytes) {
         long mebibytes = (bytes + MIB - 1) / MIB;
         return mebibytes % 1024 == 0 ? mebibytes / 1024 + "g" : mebibytes + "m";
     }
 
-    /** The smallest multiple of {@code step} that is no less than {@code bytes}. */
+    /** The smallest multiple of {@code step} that is at least {@code bytes}. */
     static long roundUp(long bytes, long step) {
         return (bytes + step - 1) / step * step;
     }
@@ -44,7 +44,7 @@ public final class Memory {
         return ofMachine(read(Path.of("/proc/meminfo")), container);
     }
 
-    /** The same, as {@code /proc/meminfo} and the limit of the process's control group say. */
+    /** The same, from the text of {@code /proc/meminfo} and the limit of the process's control group. */
     static long ofMachine(String meminfo, long container) {
         long memory = Long.MAX_VALUE;
         long swap = 0;
@@ -60,7 +60,7 @@ public final class Memory {
         return least == Long.MAX_VALUE ? least : least + swap;
     }
 
-    /** Of a control group; {@link Long#MAX_VALUE} without one. */
+    /** The limit of a control group; {@link Long#MAX_VALUE} if there is none. */
     private static long limit(Path file) {
         String text = read(file).strip();
         return text.matches("\\d{1,18}") ? Long.parseLong(text) : Long.MAX_VALUE;
@@ -72,7 +72,7 @@ public final class Memory {
         } catch (NoSuchFileException absent) {
             return "";
         } catch (IOException unreadable) {
-            return ""; // nothing is known then
+            return ""; // then nothing is known
         }
     }
 }

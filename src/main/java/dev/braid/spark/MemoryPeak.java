@@ -11,15 +11,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The most memory that a JVM has had so far.
+ * The most memory that a JVM has used so far.
  *
- * @param heap bytes of the Java heap in use: the sum of its pools' peaks, which may lie at different moments
- * @param resident bytes of the whole process in physical memory; 0 where the system does not say
+ * @param heap bytes of the Java heap in use: the sum of its pools' peaks, which may have occurred at different times
+ * @param resident bytes of the whole process in physical memory; 0 if the system does not say
  */
 public record MemoryPeak(long heap, long resident) implements Serializable {
     private static final Pattern HIGH_WATER = Pattern.compile("(?m)^VmHWM:\\s+(\\d+) kB$");
 
-    /** Of this JVM. */
+    /** The peak of this JVM. */
     static MemoryPeak here() {
         long heap = ManagementFactory.getMemoryPoolMXBeans().stream()
                 .filter(pool -> pool.getType() == MemoryType.HEAP && pool.isValid())

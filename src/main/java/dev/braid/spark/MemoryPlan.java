@@ -14,45 +14,45 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The memory that a JVM takes while its tasks fuse, part by part, and the settings that hold it. What depends on the data or the
- * machine is estimated, high rather than low. Driver only.
+ * The memory that a JVM needs while its tasks fuse, part by part, and the settings that provide it. What depends on the data
+ * or the machine is estimated, high rather than low. Driver only.
  *
- * @param jvm that the parts are for
- * @param heap what is in the Java heap
- * @param outside what is outside of it, but for Spark's own off-heap memory
- * @param least what no run can do without
+ * @param jvm the JVM that the plan is for
+ * @param heap the parts in the Java heap
+ * @param outside the parts outside the heap, without Spark's own off-heap memory
+ * @param least the minimum that every run needs
  */
 public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, Least least) {
     private static final Logger log = LoggerFactory.getLogger(MemoryPlan.class);
 
     private static final long MIB = 1 << 20;
 
-    /** What settings are rounded up to. */
+    /** Settings are rounded up to a multiple of this. */
     private static final long STEP = 256 * MIB;
 
     private static final long LEAST_HEAP = 512 * MIB;
 
-    /** Spark, Hadoop, and what they keep of classes and files. */
+    /** Spark and Hadoop, including what they keep about classes and files. */
     private static final long SPARK_HEAP = 300 * MIB;
 
-    /** Of the model in the driver of a cluster: as it was read, and as it is broadcast, in blocks and whole. */
+    /** Copies of the model in the driver of a cluster: as it was read, and as it is broadcast, in blocks and as a whole. */
     private static final int DRIVER_COPIES = 3;
 
-    /** The part of a heap that can be full before the collector takes most of the time. */
+    /** The share of a heap that can be full before the garbage collector takes most of the time. */
     private static final double USABLE = 0.8;
 
-    /** Classes, compiled Java code, stacks, the native libraries of ND4J, OpenBLAS and oneDNN, and malloc's own. */
+    /** Classes, compiled Java code, stacks, the native libraries of ND4J, OpenBLAS and oneDNN, and malloc's overhead. */
     private static final long JVM_NATIVE = 448 * MIB;
 
-    /** What the collector takes per byte of heap. */
+    /** What the garbage collector takes per byte of heap. */
     private static final double COLLECTOR = 0.03;
 
-    /** Codecs, scratch memory and compiled kernels beside a workspace, but for kernels that are compiled for a length. */
+    /** Codecs, scratch memory and compiled kernels of a workspace, without the kernels that are compiled for a length. */
     private static final long WORKSPACE = 32 * MIB;
 
-    /** A part of the memory of a JVM, {@code times} {@code each} bytes. */
+    /** A part of the memory of a JVM: {@code times} pieces of {@code each} bytes. */
     public record Part(String name, long each, int times) {
-        /** In all. */
+        /** The bytes of all pieces. */
         public long bytes() {
             return each * times;
         }
@@ -60,16 +60,16 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
 
     /** The shortest and the longest row, in tokens. */
     public record Lengths(int shortest, int longest) {
-        /** Few, so that nobody is warned without a reason. */
+        /** Low values, so that nobody is warned without a reason. */
         static final Lengths UNKNOWN = new Lengths(1, 1);
     }
 
     /**
-     * What no run can do without, whatever its rows are.
+     * The minimum that every run needs, whatever its rows are.
      *
-     * @param model the stored model
-     * @param copies of it in the heap: as it was broadcast and as it is unpacked, and in a driver as it was read
-     * @param outside the packed weights, and the buffers of one batch
+     * @param model bytes of the stored model
+     * @param copies of the model in the heap: as it was broadcast and as it is unpacked, and in a driver as it was read
+     * @param outside bytes of the packed weights and the buffers of one batch
      */
     record Least(long model, int copies, long outside) {
         long heap() {
@@ -102,14 +102,14 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         heap.add(new Part("rows that are packed", 2 * load.largestRow() + packing, lanes));
         heap.add(new Part("a row group to be written", 2 * load.writtenGroup(), slots));
         if (load.joined()) {
-            // Sorting spills when it has taken this share of the heap, and not before.
+            // Sorting spills only when it has taken this share of the heap.
             double share = load.memoryFraction() / (1 - load.memoryFraction());
             heap.add(new Part("sorting, for the join", (long) (share * sum(heap)), 1));
         }
         heap.add(0, new Part("the model, broadcast and unpacked", model, jvm.isLocal() ? 4 : 3));
         heap.add(0, new Part("Spark and Hadoop", SPARK_HEAP, 1));
 
-        // A local run is planned with a heap of its own, whatever the heap of the JVM that plans.
+        // A local run is planned with a heap of its own, whatever heap the planning JVM has.
         long collected = jvm.isLocal() ? Math.min(jvm.heap(), heapSetting(heap)) : jvm.heap();
         List<Part> outside = new ArrayList<>();
         outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * collected), 1));
@@ -124,9 +124,10 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     }
 
     /**
-     * What a run looks at before it starts: refuses settings that no run can work with, and warns of those that may not do.
+     * Checks the memory before a run starts: refuses settings with which no run can work, and warns of those that may not be
+     * enough.
      *
-     * @return the plan of the JVMs that run, without a length of their rows
+     * @return the plan of the JVMs that run, with unknown row lengths
      * @throws InputException naming what is too small, what it needs and the setting to change
      */
     public static MemoryPlan check(
@@ -150,7 +151,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         return (long) (sum(heap) / USABLE);
     }
 
-    /** What they need outside of it. */
+    /** The memory outside the heap that the parts need. */
     public long outsideBytes() {
         return sum(outside);
     }
@@ -159,7 +160,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         return parts.stream().mapToLong(Part::bytes).sum();
     }
 
-    /** A heap that does. */
+    /** A heap setting that is large enough. */
     public long heapSetting() {
         return heapSetting(heap);
     }
@@ -168,18 +169,18 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         return Math.max(LEAST_HEAP, Memory.roundUp(heapBytes(heap), STEP));
     }
 
-    /** A memory overhead that does. */
+    /** A memory overhead that is large enough. */
     public long overheadSetting() {
         return Memory.roundUp(outsideBytes(), STEP);
     }
 
-    /** A heap that does for the driver of a cluster, which holds the model and no tables. */
+    /** A heap setting that is large enough for the driver of a cluster, which holds the model and no tables. */
     public long driverHeapSetting() {
         return Math.max(
                 LEAST_HEAP, Memory.roundUp((long) ((SPARK_HEAP + DRIVER_COPIES * least.model()) / USABLE), STEP));
     }
 
-    /** What cannot work whatever the rows are, a line each. */
+    /** What cannot work, whatever the rows are, one line each. */
     public List<String> impossible() {
         List<String> problems = new ArrayList<>();
         if (least.heap() > jvm.heap()) {
@@ -196,7 +197,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         return problems;
     }
 
-    /** What is too small by the estimate, a line each. */
+    /** What is too small according to the estimate, one line each. */
     public List<String> problems() {
         List<String> problems = new ArrayList<>();
         if (heapBytes() > jvm.heap()) {

@@ -4,8 +4,8 @@ import java.util.Iterator;
 import java.util.NoSuchElementException;
 
 /**
- * Pairs beside the feature rows that they refer to: two streams in the order of these rows, each of which is read once. Valid
- * until the next one.
+ * Pairs joined with the feature rows that they refer to. Both streams are in the order of the feature rows and are read once.
+ * A row is valid until the next one.
  */
 final class MetRows implements Iterator<StoredRow> {
     private final Iterator<StoredRow> features;
@@ -21,7 +21,8 @@ final class MetRows implements Iterator<StoredRow> {
      * The pairs of a partition.
      *
      * @param features the rows of a split
-     * @param pairs sorted by the last of their columns, the place of the row that they refer to; null if they refer to none
+     * @param pairs sorted by their last column, the place of the row that they refer to; null, which comes first, if they
+     *     refer to none
      */
     MetRows(Iterator<StoredRow> features, Iterator<StoredRow> pairs, int pairColumns, int featureColumns) {
         this.features = features;

@@ -15,7 +15,7 @@ import org.apache.hadoop.fs.Path;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.Type;
 
-/** The Parquet files that a manifest names, as a directory has them: their footers, and what is wrong with them. Driver only. */
+/** Checks the Parquet files that a manifest names: reads their footers in a directory and notes problems. Driver only. */
 final class NamedFiles {
     private final FileSystem files;
     private final Configuration hadoop;
@@ -25,7 +25,8 @@ final class NamedFiles {
      * A file that the manifest names.
      *
      * @param name its path in the table
-     * @param footer null, with a problem instead, if it cannot be read
+     * @param footer null if it cannot be read
+     * @param problem why it cannot be read; null if it can
      */
     record Part(String name, FileStatus status, Footers.All footer, String problem) {
         long rows() {
@@ -40,7 +41,7 @@ final class NamedFiles {
     /**
      * Files of a file system.
      *
-     * @param problems takes what is wrong with them
+     * @param problems takes the problems that are found
      */
     NamedFiles(FileSystem files, Configuration hadoop, List<String> problems) {
         this.files = files;
@@ -49,10 +50,10 @@ final class NamedFiles {
     }
 
     /**
-     * The files of a directory that can be read. Notes those that are missing, damaged or of other lengths.
+     * The files of a directory that can be read. Notes those that are missing, damaged or have another number of rows.
      *
-     * @param prefix of their names in messages
-     * @param named the rows of each file
+     * @param prefix put before their names in messages
+     * @param named the expected rows of each file
      * @param alone whether a file that is not named is a problem
      */
     List<Part> parts(Path directory, String prefix, Map<String, Long> named, boolean alone) throws IOException {
@@ -103,7 +104,7 @@ final class NamedFiles {
         }
     }
 
-    /** The files that have the columns of the first one. Notes the others. */
+    /** The files that have the same columns as the first one. Notes the others. */
     List<Part> withColumnsOfTheFirst(List<Part> parts) {
         List<Part> alike = new ArrayList<>();
         for (Part part : parts) {

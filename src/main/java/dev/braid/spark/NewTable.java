@@ -5,13 +5,13 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * A run whose files become a table of their own, in place of an older one if that may be replaced. Driver only.
+ * A run whose files become a new table, which replaces an older one if that is allowed. Driver only.
  *
  * @param origin what decides its rows
- * @param keep whether a published table of this origin is kept although it may be replaced
+ * @param keep whether to keep a published table of this origin although it may be replaced
  */
 public record NewTable(Manifest.Origin origin, Predicate<Manifest> keep) implements Destination {
-    /** Of which any is replaced. */
+    /** A run that keeps no published table that may be replaced. */
     public NewTable(Manifest.Origin origin) {
         this(origin, published -> false);
     }

@@ -25,7 +25,7 @@ enum NumberType {
             DataTypes.FloatType, FLOAT,
             DataTypes.DoubleType, DOUBLE);
 
-    /** Empty if {@code type} is none of them. */
+    /** The number type of {@code type}; empty if it is none of them. */
     static Optional<NumberType> of(DataType type) {
         return Optional.ofNullable(BY_TYPE.get(type));
     }
@@ -34,7 +34,7 @@ enum NumberType {
         return this == BYTE || this == SHORT || this == INT || this == LONG;
     }
 
-    /** A number of a row or an array, without boxing; true is 1. */
+    /** Reads a number of a row or an array without boxing; true is 1. */
     double read(SpecializedGetters from, int index) {
         return switch (this) {
             case BOOLEAN -> from.getBoolean(index) ? 1 : 0;

@@ -18,9 +18,9 @@ import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What keeps a table from being written at a path, found before any work is done. Driver only. */
+/** Finds out, before any work is done, whether a table can be written at a path. Driver only. */
 final class OutputCheck {
-    /** Hidden names have so much of the output's. */
+    /** Hidden names contain this many characters of the output's name. */
     private static final int SHORT_NAME = 100;
 
     private static final Logger log = LoggerFactory.getLogger(OutputCheck.class);
@@ -34,9 +34,9 @@ final class OutputCheck {
     }
 
     /**
-     * Refuses an output that is an input, holds one or lies in one, whatever they are called.
+     * Refuses an output that is an input, contains one or lies inside one, under any name.
      *
-     * @param inputs paths and patterns; what cannot be opened is left to its reader to report
+     * @param inputs paths and patterns; an input that cannot be opened is reported by its reader
      */
     void refuseOverlap(Collection<String> inputs, Configuration hadoop) throws IOException {
         Place place = Place.of(output, hadoop);
@@ -95,7 +95,7 @@ final class OutputCheck {
         return true;
     }
 
-    /** What shows that a directory is no table of Parquet files; null if nothing does. */
+    /** What shows that a directory is not a table of Parquet files; null if it is one. */
     private String noTable(Path directory, boolean mayBeEmpty) throws IOException {
         FileStatus[] entries = files.listStatus(directory);
         boolean success = false;
@@ -124,8 +124,8 @@ final class OutputCheck {
     }
 
     /**
-     * Creates a directory where the output is to be, with a name as long, and removes it again. Directories above it are not
-     * created yet.
+     * Tries to create a directory with a name as long as the output's, in the nearest existing directory above it, and
+     * deletes it. Missing directories above the output are not created yet.
      */
     void refuseUncreatable() throws IOException {
         if (output.getParent() == null) {
@@ -137,7 +137,7 @@ final class OutputCheck {
             throw new InputException("Cannot write '" + output + "': expected a directory to create it in, got file '"
                     + existing + "'; choose another path");
         }
-        // Always the same name: the next run removes what a killed one has left.
+        // Always the same name, so that the next run removes what a killed one has left.
         String probe = ".probe-" + UUID.nameUUIDFromBytes(output.toString().getBytes(StandardCharsets.UTF_8));
         int missing = Math.max(0, plain(output.getName()).length() - probe.length());
         Path directory = new Path(existing, probe + "x".repeat(missing));
@@ -145,7 +145,7 @@ final class OutputCheck {
         files.delete(directory, true);
     }
 
-    /** Creates a directory for the output, and those above it. */
+    /** Creates a directory for the output, and the directories above it. */
     void create(Path directory) {
         Path parent = directory.getParent();
         try {
@@ -153,7 +153,7 @@ final class OutputCheck {
                 if (!files.getUri().getScheme().equals("file")) {
                     throw new IOException("no reason from '" + files.getUri() + "'");
                 }
-                // Hadoop says no more than that it failed.
+                // Hadoop only says that it failed; the JDK gives the reason.
                 Files.createDirectories(java.nio.file.Path.of(directory.toUri().getPath()));
             }
         } catch (IOException | RuntimeException failure) {
@@ -175,14 +175,14 @@ final class OutputCheck {
     }
 
     /**
-     * A path beside the output, so that a rename suffices, with a dot that hides it from every reader: always the same one.
-     * Its name is short and plain ASCII.
+     * A path next to the output, so that a rename suffices, with a dot that hides it from every reader. It is always the same
+     * for an output. Its name is short and plain ASCII.
      */
     Path hidden(String purpose) {
         String name = output.getName();
         String plain = plain(name);
         String begin = plain.substring(0, Math.min(plain.length(), SHORT_NAME));
-        if (!begin.equals(name)) { // Another name may look the same.
+        if (!begin.equals(name)) { // another output may have the same beginning
             begin += "-"
                     + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8))
                             .toString()
@@ -191,7 +191,7 @@ final class OutputCheck {
         return new Path(output.getParent(), "." + begin + "." + purpose);
     }
 
-    /** A character for every byte. */
+    /** The name with one ASCII character for every byte. */
     private static String plain(String name) {
         return new String(name.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1)
                 .replaceAll("[^A-Za-z0-9._-]", "_");

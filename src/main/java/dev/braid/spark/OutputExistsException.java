@@ -2,7 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.Shown;
 
-/** The output is there already and nothing said that it may be replaced. */
+/** The output exists, and nothing says that it may be replaced. */
 public final class OutputExistsException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
