@@ -11,27 +11,27 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.CoalescedRDDPartition;
 
 /**
- * How many files a fused table becomes. A task writes one file, or one per partition, so tasks are merged: one reads the splits
- * of several, and nothing is shuffled. Driver only.
+ * Decides how many files a fused table has. A task writes one file, or one per partition. So tasks are merged to get fewer
+ * files: one task reads the splits of several, and nothing is shuffled. Driver only.
  */
 public final class OutputFiles {
-    /** What a file should hold, where there is that much. */
+    /** The size that a file should have. */
     static final long FILE_BYTES = 128L << 20;
 
-    /** The fewest tasks that a slot keeps, so that the slots end at about the same time. */
+    /** The fewest tasks per slot, so that all slots end at about the same time. */
     static final int TASKS_PER_SLOT = 3;
 
-    /** The slots of a cluster that grows on demand and says no limit. */
+    /** The assumed slots of a cluster that grows on demand without a limit. */
     private static final int UNKNOWN_SLOTS = 1000;
 
     private OutputFiles() {}
 
     /**
-     * The number of files for a table of {@code bytes}: of 128 MiB each, but no fewer than three for each slot, and no
-     * more than {@code tasks}.
+     * The number of files for a table of {@code bytes}: one per 128 MiB, but at least three per slot and at most {@code
+     * tasks}.
      *
-     * @param tasks how many tasks fuse, each of which would write a file
-     * @param slots how many tasks run at once
+     * @param tasks the number of tasks that fuse; each would write a file
+     * @param slots the number of tasks that run at once
      */
     static int count(int tasks, long bytes, int slots) {
         long files = Math.max((bytes + FILE_BYTES - 1) / FILE_BYTES, (long) TASKS_PER_SLOT * slots);
@@ -39,11 +39,11 @@ public final class OutputFiles {
     }
 
     /**
-     * About how many bytes a fused table has, before compression and without its kept columns.
+     * The approximate bytes of a fused table, before compression and without its kept columns.
      *
      * @param rows of the table
-     * @param inputBytes of the feature files. How many tokens a row has is not known before it is read; they are taken to
-     *     be what the features of this many bytes hold, at 4 bytes a number and the mean feature size
+     * @param inputBytes bytes of the feature files. The number of tokens is not known before the rows are read, so it is
+     *     estimated from these bytes, with 4 bytes per number and the mean feature size
      */
     public static long bytes(FusionConfig config, ModelConfig model, long rows, long inputBytes) {
         double bytes = 0;
@@ -69,13 +69,13 @@ public final class OutputFiles {
     /**
      * How partitions become files.
      *
-     * @param wanted the number of files that the user asks for, at most; of a partitioned table, in each partition
-     * @param bytes of the table, about
+     * @param wanted the most files that the user asks for; in a partitioned table, the most per partition
+     * @param bytes approximate size of the table
      * @param into the partitions of the table
      */
     public record Grouping(OptionalInt wanted, long bytes, Partitioning into) {
 
-        /** The same rows in as many partitions as there are to be files. */
+        /** The same rows in as many partitions as there should be files. */
         <T> JavaRDD<T> merge(JavaRDD<T> rows) {
             int tasks = rows.getNumPartitions();
             int slots = slots(JavaSparkContext.fromSparkContext(rows.context()));
@@ -84,7 +84,7 @@ public final class OutputFiles {
         }
     }
 
-    /** Of each partition that {@link Grouping#merge} gave, those that it was made of. */
+    /** For each partition that {@link Grouping#merge} gave, the partitions that it was made from. */
     static List<List<Integer>> groups(JavaRDD<?> merged) {
         return merged.partitions().stream()
                 .map(partition -> partition instanceof CoalescedRDDPartition coalesced
@@ -93,7 +93,7 @@ public final class OutputFiles {
                 .toList();
     }
 
-    /** Those that Spark has, or will have where executors come on demand. */
+    /** The task slots that Spark has or, if executors come on demand, will have. */
     static int slots(JavaSparkContext spark) {
         SparkConf conf = spark.getConf();
         int slots = spark.defaultParallelism();

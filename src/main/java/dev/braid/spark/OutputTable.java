@@ -28,18 +28,18 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A Delta or Iceberg table of Spark's catalog that takes the rows of a published fused table, in one transaction. The
- * transaction carries the run's identifier and the mode, so that a second start finds it. Driver only.
+ * A Delta or Iceberg table of Spark's catalog. The rows of a published fused table are written to it in one transaction. The
+ * transaction records the run's identifier and the mode, so that a repeated run finds it. Driver only.
  */
 public final class OutputTable implements Committing {
-    /** What becomes of the rows that the table has. */
+    /** What happens to the rows that the table has. */
     public enum Mode {
         /** They stay. */
         APPEND,
-        /** They go. */
+        /** They are removed. */
         REPLACE;
 
-        /** As options name it. */
+        /** The name of the mode in options. */
         public String configName() {
             return name().toLowerCase(Locale.ROOT);
         }
@@ -61,10 +61,10 @@ public final class OutputTable implements Committing {
     }
 
     /**
-     * Finds a table and asks what would keep the run from writing it; nothing is written yet.
+     * Finds a table, and checks everything that would keep the run from writing it. Nothing is written yet.
      *
      * @throws InputException if there is none, its format has no transactions, or it must not be written or read
-     * @throws TransientException if the catalog or the table's storage do not answer
+     * @throws TransientException if the catalog or the table's storage does not answer
      */
     public static OutputTable find(SparkSession spark, String name, Mode mode) {
         try {
@@ -79,7 +79,7 @@ public final class OutputTable implements Committing {
             OutputTable output = new OutputTable(spark, table, format, mode);
             CatalogTable.ask(name, table.format(), () -> {
                 output.refuseUnwritable();
-                return output.history(); // which a user may not be allowed to read, or a session not be able to
+                return output.history(); // fails if the user or the session cannot read it
             });
             return output;
         } catch (InputException problem) {
@@ -99,7 +99,7 @@ public final class OutputTable implements Committing {
         try {
             place.getFileSystem(spark.sparkContext().hadoopConfiguration()).access(place, FsAction.WRITE_EXECUTE);
         } catch (FileNotFoundException | UnsupportedFileSystemException unasked) {
-            // The format makes the directory, or has a client of its own.
+            // The format creates the directory, or has its own client for the storage.
         }
         if (format == SnapshotFormat.DELTA && mode == Mode.REPLACE && isAppendOnly()) {
             throw new InputException("expected a table whose rows may be removed ('--table-mode replace'), got property"
@@ -121,9 +121,9 @@ public final class OutputTable implements Committing {
     }
 
     /**
-     * Whether the table has the columns of the rows, and no others.
+     * Checks that the table has exactly the columns of the rows.
      *
-     * @throws InputException naming every column that is missing, of another type, or too many
+     * @throws InputException naming every column that is missing, superfluous or of another type
      */
     public void check(StructType rows) {
         StructType found = CatalogTable.ask(
@@ -136,7 +136,7 @@ public final class OutputTable implements Committing {
         }
     }
 
-    /** Where a table differs from the rows that it is to take. */
+    /** How the columns of a table differ from those of the rows to write. */
     static List<String> problems(StructType rows, StructType table, boolean caseSensitive) {
         Map<String, DataType> expected =
                 new TreeMap<>(caseSensitive ? Comparator.naturalOrder() : String.CASE_INSENSITIVE_ORDER);
@@ -160,7 +160,7 @@ public final class OutputTable implements Committing {
         return problems;
     }
 
-    /** Iceberg has no integers of fewer than 32 bits. */
+    /** Whether a column can hold values. Iceberg has no integers of fewer than 32 bits, so an int may hold shorter ones. */
     private static boolean holds(DataType column, DataType values) {
         boolean isShort = values.equals(DataTypes.ByteType) || values.equals(DataTypes.ShortType);
         return column.catalogString().equals(values.catalogString())
@@ -168,8 +168,8 @@ public final class OutputTable implements Committing {
     }
 
     /**
-     * Whether the table has the rows of a published table, or can still take them: to append them once more would double them,
-     * so that {@code --overwrite} fuses nothing then.
+     * Whether a published table must be kept, although {@code --overwrite} is set: its rows have been appended to this table,
+     * or still can be, and fusing them again would append them twice.
      */
     public boolean keeps(Manifest published) {
         return mode == Mode.APPEND
@@ -202,7 +202,7 @@ public final class OutputTable implements Committing {
         }
     }
 
-    /** A session may remember a table as it was; the history must be that of now. */
+    /** The current history of the table. It is refreshed first, because a session may remember an older state. */
     private TableHistory history() {
         return CatalogTable.ask(table.name(), table.format(), () -> {
             spark.sql("REFRESH TABLE " + table.full().sql());
@@ -214,7 +214,7 @@ public final class OutputTable implements Committing {
         return history().written(manifest, table.location(), mode);
     }
 
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // the description lasts while it is open
     private void write(Manifest manifest, Path directory, Owned owned) throws Exception {
         SparkSettings settings = SparkSettings.reading(spark);
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
@@ -230,7 +230,7 @@ public final class OutputTable implements Committing {
         Dataset<Row> rows = PublishedTable.read(
                 settings.session(), parts.stream().map(FileStatus::getPath).toList());
         check(rows.schema());
-        // As many files as the run has written; Spark would split them.
+        // Keeps the number of files that the run has written; Spark would split them.
         DataFrameWriterV2<Row> writer =
                 rows.coalesce(parts.size()).writeTo(table.full().sql());
         for (Map.Entry<String, String> option :

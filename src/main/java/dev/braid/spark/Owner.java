@@ -20,12 +20,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A file that says which run writes an output, rewritten every few seconds as long as the run lives. So a run that was
- * killed is told from one that works: on the same machine by its process, elsewhere by the age of its file. Driver only.
+ * A file that says which run writes an output. The run rewrites it every few seconds, so that a killed run can be told from
+ * one that works: on the same machine by its process, elsewhere by the age of its file. Driver only.
  */
 final class Owner implements AutoCloseable {
     static final long BEAT_MILLIS = 5000;
-    /** A run that has not moved for so many beats is dead. */
+    /** A run is dead if it has not rewritten its file for this many beats. */
     private static final int BEATS = 4;
 
     private static final Logger log = LoggerFactory.getLogger(Owner.class);
@@ -37,12 +37,12 @@ final class Owner implements AutoCloseable {
     private final ScheduledFuture<?> beating;
 
     /**
-     * Which run it is.
+     * Identifies the driver of a run.
      *
-     * @param run its identifier
-     * @param place machine, and process namespace (a container has its own)
-     * @param process number of the driver in that place
-     * @param began when the driver began, which tells it from a later one of the same number
+     * @param run the run's identifier
+     * @param place machine and process namespace (a container has its own)
+     * @param process the driver's process number in that place
+     * @param began when the driver began, which tells it from a later process with the same number
      */
     record Claim(String run, String place, long process, String began) {
         Claim {
@@ -69,7 +69,7 @@ final class Owner implements AutoCloseable {
             return process.info().startInstant().map(Instant::toString).orElse("");
         }
 
-        /** Whether its process lives; only asked in the same place. */
+        /** Whether its process lives. To be called in the same place only. */
         boolean lives() {
             return ProcessHandle.of(process)
                     .map(handle -> start(handle).equals(began))
@@ -103,21 +103,21 @@ final class Owner implements AutoCloseable {
     }
 
     /**
-     * Whether another run has taken the output, which it does if this one stands still for long, or is faster by a moment; it may
-     * have ended since.
+     * Whether another run has taken the output. This happens if this run stalls for long, or if the other one was faster by a
+     * moment. The other run may have ended since.
      */
     synchronized boolean isTaken() throws IOException {
         Optional<Claim> there = Json.read(file, Claim.class, files);
-        // A disk that was full may have left half of this run's own.
+        // A full disk may have left half of this run's own file.
         return there.map(other -> !other.equals(claim)).orElse(!files.exists(file));
     }
 
     /**
      * Takes an output.
      *
-     * @param file that says so
-     * @param run that writes it from now on
-     * @param output what the message calls it
+     * @param file says that the output is taken
+     * @param run the run that writes the output from now on
+     * @param output the output, as messages call it
      * @throws OutputExistsException if another run writes it
      */
     static Owner take(Path file, FileSystem files, String run, Path output, long beatMillis) throws IOException {
@@ -127,7 +127,7 @@ final class Owner implements AutoCloseable {
         for (int attempt = 0; ; attempt++) {
             try {
                 Json.create(own, file, false, files);
-                files.delete(dead, true); // of a run that was killed while it took over
+                files.delete(dead, true); // left by a run that was killed while it took over
                 if (isObject && (attempt > 0 || !Json.isExclusive(files, file))) {
                     pause(beatMillis);
                     Optional<Claim> last = Json.read(file, Claim.class, files);
@@ -142,7 +142,7 @@ final class Owner implements AutoCloseable {
                     throw refusal(output, other);
                 }
                 if (isObject) {
-                    files.delete(file, false); // Of several that do so, the last one finds its own claim after a beat.
+                    files.delete(file, false); // If several do so, the last one finds its own claim after a beat.
                 } else if (files.rename(file, dead)) {
                     Optional<Claim> moved = Json.read(dead, Claim.class, files);
                     if (moved.isPresent() && !moved.equals(other)) {
@@ -193,7 +193,7 @@ final class Owner implements AutoCloseable {
         }
     }
 
-    /** The output is free for another run. */
+    /** Releases the output for another run. */
     @Override
     public void close() {
         beating.cancel(false);

@@ -13,18 +13,18 @@ import org.apache.parquet.format.Util;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Whether the pages of Parquet files have checksums. Without them a damaged number is as good as any other. */
+/** Tells whether the pages of Parquet files have checksums. Without them, damaged numbers cannot be recognised. */
 final class PageChecksums {
     private static final Logger log = LoggerFactory.getLogger(PageChecksums.class);
 
-    /** The most files of a table that are looked at, with one small read each. */
+    /** The most files of a table that are examined, with one small read each. */
     private static final int SAMPLE = 20;
-    /** More than the header of a page takes, as a rule. */
+    /** Usually more than the header of a page. */
     private static final int HEADER_BYTES = 1024;
 
     private PageChecksums() {}
 
-    /** One page of a file, by where it begins. */
+    /** A page of a file, with the offset where it begins. */
     private record Page(FileStatus file, long offset) {}
 
     /** Logs one warning if files of a table lack checksums. */
@@ -57,7 +57,7 @@ final class PageChecksums {
             file.seek(page.offset());
             InputStream header = new BufferedInputStream(file, HEADER_BYTES);
             return !Util.readPageHeader(header).isSetCrc();
-        } catch (IOException | RuntimeException unreadable) { // The scan will say so.
+        } catch (IOException | RuntimeException unreadable) { // the scan will report it
             log.debug("Cannot read a page header of '{}'", page.file().getPath(), unreadable);
             return false;
         }

@@ -21,42 +21,43 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * How pairs are divided where they meet the rows that they refer to: a partition per split of the feature table and, if too
- * many pairs refer to the rows of some split, further ones for the next pieces of each. So neither the pairs of one row nor
- * those of its neighbours end in one task. Pairs of one row stay together unless a piece ends among them.
+ * How pairs are divided into the partitions where they meet the rows that they refer to. There is one partition per split of
+ * the feature table. If too many pairs refer to the rows of some split, the pairs of each split are divided into pieces, with
+ * a partition for each piece. So no task has to take all pairs of a row or of its neighbours. Pairs of one row stay together
+ * unless a piece ends among them.
  *
  * @param splits of the feature table, at least one
- * @param pieces in which each split's pairs are divided, at most
- * @param limit pairs in a piece
+ * @param pieces the most pieces into which a split's pairs are divided
+ * @param limit the pairs in a piece
  */
 record PairPartitions(int splits, int pieces, long limit) {
-    /** Each piece's task reads the split again. */
+    /** A limit, because each piece's task reads the split again. */
     private static final int MOST_PIECES = 16;
-    /** As a shuffle has so many. */
+    /** The most partitions of a shuffle. */
     private static final int MOST_PARTITIONS = 100_000;
 
     private static final long FEWEST_PAIRS = 100;
-    /** A split may have so many times the pairs of a task before it is divided. */
+    /** A split is divided if it has more than this many times the mean number of pairs. */
     private static final int UNEVEN = 2;
 
     private static final String PARTITION = "partition";
     private static final String ROUTE = "route";
 
     /**
-     * The partitions of a feature table.
+     * The partitions for a feature table.
      *
-     * @param tasks for so many there should be pairs
+     * @param tasks the number of tasks among which pairs should be divided
      */
     static PairPartitions of(int splits, ReferenceCounts counts, int tasks) {
         long own = Math.max(1, counts.splits().size());
-        // Where splits are too few, more tasks read them; else only uneven ones are divided.
+        // If there are fewer splits than tasks, several tasks read a split. Otherwise only uneven splits are divided.
         long even = own < tasks ? quotient(counts.pairs(), tasks) : UNEVEN * quotient(counts.pairs(), own);
         long most = Math.max(1, Math.min(Math.max(MOST_PIECES, quotient(tasks, own)), MOST_PARTITIONS / splits));
         long limit = Math.max(Math.max(FEWEST_PAIRS, even), quotient(counts.mostPairs(), most));
         return new PairPartitions(splits, (int) Math.max(1, quotient(counts.mostPairs(), limit)), limit);
     }
 
-    /** Rounded up. */
+    /** The quotient, rounded up. */
     private static long quotient(long dividend, long divisor) {
         return (dividend + divisor - 1) / divisor;
     }
@@ -66,10 +67,10 @@ record PairPartitions(int splits, int pieces, long limit) {
     }
 
     /**
-     * Brings each pair to its partition, sorted by the place of the row that it refers to and then by key. Those that refer to
-     * none are spread, and come first.
+     * Brings each pair to its partition, sorted by the place of the row that it refers to and then by key. Pairs that refer
+     * to no row are spread over the partitions, and come first.
      *
-     * @param pairs with {@link ReferencedTables#PLACE} and, where there are pieces, {@link ReferencedTables#PAIRS} and
+     * @param pairs with {@link ReferencedTables#PLACE} and, if there are several pieces, {@link ReferencedTables#PAIRS} and
      *     {@link ReferencedTables#PAIRS_BEFORE}
      * @param columns of the result
      */
@@ -98,7 +99,7 @@ record PairPartitions(int splits, int pieces, long limit) {
         return expr("cast(shiftrightunsigned(" + place + ", " + Places.NUMBER_BITS + ") as int)");
     }
 
-    /** The place, once it is sure that the shuffle has led it to its split. */
+    /** The place; a task fails if the shuffle has brought a pair to another split than that of its features. */
     private Column checked(Column split) {
         Column right = col(ReferencedTables.PLACE)
                 .isNull()
@@ -108,7 +109,7 @@ record PairPartitions(int splits, int pieces, long limit) {
                         .cast(DataTypes.LongType));
     }
 
-    /** For each partition a number that a shuffle sends there. */
+    /** For each partition, a number that a shuffle sends there. */
     private Dataset<Row> routes(Dataset<Row> pairs) {
         int[] routes = SparkRows.routes(count());
         List<Row> rows = new ArrayList<>();

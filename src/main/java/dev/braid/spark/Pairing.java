@@ -2,15 +2,15 @@ package dev.braid.spark;
 
 /** Brings the modalities of each row together, for all keys or for some. */
 interface Pairing {
-    /** So many keys are sent to every executor, by the driver, rather than shuffling features. */
+    /** Up to this many keys are sent from the driver to every executor, instead of shuffling features. */
     int BROADCAST_KEYS = 100_000;
 
     /** All rows. */
     PairedTable all();
 
-    /** All rows but those with a key that occurs more than once or, unless they are to be fused, that lack a modality. */
+    /** All rows, except those whose key occurs more than once and, unless they are to be fused, those that lack a modality. */
     PairedTable without(AuditedKeys keys);
 
-    /** The rows that are to be fused into a table that has others of them. */
+    /** The rows to fuse in an update: those that the table to update does not have yet. */
     PairedTable updating(AuditedKeys keys);
 }

@@ -15,7 +15,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
-/** What the settings of Parquet cannot do. Driver only. */
+/** Refuses settings of Parquet that cannot work. Driver only. */
 final class ParquetCheck {
     private static final String FACTORY = "parquet.crypto.factory.class";
     private static final String KMS = "parquet.encryption.kms.client.class";
@@ -23,7 +23,7 @@ final class ParquetCheck {
     private ParquetCheck() {}
 
     /**
-     * Whether a table can be written, before anything is computed.
+     * Refuses settings with which a table cannot be written, before anything is computed.
      *
      * @param setting the value of a setting of Hadoop or of the Parquet writer; null if it is not set
      * @param key type of the key
@@ -33,7 +33,7 @@ final class ParquetCheck {
         List<String> problems = new ArrayList<>();
         for (String kind : List.of("footer.key", "column.keys", "uniform.key")) {
             String name = "parquet.encryption." + kind;
-            // parquet-java ignores the names of keys where nothing encrypts, and its own factory asks a service for the
+            // parquet-java ignores the names of keys if no factory is set. Its own factory needs a service to get the
             // keys.
             String lacking =
                     setting.apply(FACTORY) == null ? FACTORY : isParquetsOwn(setting.apply(FACTORY)) ? KMS : null;
@@ -52,7 +52,7 @@ final class ParquetCheck {
     }
 
     /**
-     * Whether libraries have the classes that decrypt files, before one is read.
+     * Refuses settings that name decryption classes which no library has, before a file is read.
      *
      * @param setting as in {@link #refuseUnwritable}
      * @throws InputException with everything that is wrong

@@ -22,7 +22,7 @@ import org.apache.spark.sql.types.StructType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Opens Parquet files as a {@link SourceTable}. Spark is asked for the needed columns alone, so that no other one matters. */
+/** Opens Parquet files as a {@link SourceTable}. Spark is asked for the needed columns only, so that others do no harm. */
 final class ParquetTable {
     private static final Logger log = LoggerFactory.getLogger(ParquetTable.class);
 
@@ -31,7 +31,7 @@ final class ParquetTable {
     /**
      * The files at a path.
      *
-     * @throws dev.braid.InputException if there are none, or they are not of Parquet
+     * @throws dev.braid.InputException if there are none, or they are not Parquet files
      */
     static SourceTable open(SparkSettings settings, String path, List<FeatureColumn> features, TableColumns needed)
             throws IOException {
@@ -40,11 +40,11 @@ final class ParquetTable {
     }
 
     /**
-     * Files that are listed already.
+     * Files that are already listed.
      *
      * @param name how messages call the table
      * @param place the path that they were listed at
-     * @param partitions columns that directories hold, of other types than the text in their names
+     * @param partitions columns whose values are in the names of directories, with types that the catalog gives
      */
     static SourceTable open(
             SparkSettings settings,
@@ -97,7 +97,7 @@ final class ParquetTable {
                 name, place, data, features, caseSensitive, List.copyOf(columns), inputs, footers.rows(), above);
     }
 
-    /** The rows at these paths, none of which is a pattern; the checksums of their pages are verified. */
+    /** The rows at these paths, which are not patterns. The checksums of their pages are verified. */
     static Dataset<Row> rows(DataFrameReader reader, List<Path> paths) {
         return reader.option("__globPaths__", false)
                 .option("parquet.page.verify-checksum.enabled", true)
@@ -117,8 +117,8 @@ final class ParquetTable {
     }
 
     /**
-     * Whether a needed column is in no file, but in the names of the directories that lead to the table: it is a partition of a
-     * larger one.
+     * Whether a needed column is in no file, but in the names of the directories above the table. Then the table is a
+     * partition of a larger one.
      *
      * @param needed in lower case
      */

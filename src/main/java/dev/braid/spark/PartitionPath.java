@@ -20,8 +20,8 @@ import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * The directory of a row in a partitioned table, such as {@code dt=2026-11-26/lang=en}: a level for each partition column, as
- * Hive and Spark name them. Spark's {@code ExternalCatalogUtils.escapePathName} gives the same names.
+ * The directory of a row in a partitioned table, such as {@code dt=2026-11-26/lang=en}: one level per partition column, named
+ * as Hive and Spark name it. Spark's {@code ExternalCatalogUtils.escapePathName} gives the same names.
  */
 final class PartitionPath implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -32,24 +32,24 @@ final class PartitionPath implements Serializable {
     /** The types of a partition column, as messages name them. */
     static final String TYPES = "string, boolean, date or whole numbers";
 
-    /** These, and control characters, are written as % and two hexadecimal digits. */
+    /** These characters, and control characters, are written as % and two hexadecimal digits. */
     private static final String ESCAPED = "\"#%'*/:=?\\{[]^";
 
     private static final int LAST_CONTROL = 0x1f;
     private static final char DELETE = 0x7f;
-    /** The longest name that every usual file system takes. */
+    /** The longest name that all common file systems accept. */
     private static final int MOST_BYTES = 255;
 
     private final List<Column> columns;
 
-    /** A partition column, and where a row has its value. */
+    /** A partition column, and its index in a row. */
     private record Column(String name, DataType type, int ordinal) implements Serializable {}
 
     /**
-     * Paths of rows.
+     * Paths of rows with these columns.
      *
      * @param names the partition columns, from the outermost; if there are none, the path is empty
-     * @param row the columns of the rows, with these among them
+     * @param row the columns of the rows, including the partition columns
      */
     PartitionPath(List<String> names, List<StructField> row) {
         this.columns = names.stream()
@@ -63,7 +63,7 @@ final class PartitionPath implements Serializable {
                 .toList();
     }
 
-    /** Whether the values of a type can name directories, and are read back as they were. */
+    /** Whether values of a type can name directories and are read back unchanged. */
     static boolean names(DataType type) {
         return type instanceof StringType
                 || type instanceof BooleanType
@@ -99,7 +99,7 @@ final class PartitionPath implements Serializable {
                         : value.toString());
     }
 
-    /** What keeps a row's values from naming a directory that gives them back, as an error message says it; null if nothing does. */
+    /** Why readers would not get back a row's values from its directory's name, for an error message; null if they would. */
     String problem(InternalRow row) {
         for (Column column : columns) {
             String got = column.type() instanceof StringType && !row.isNullAt(column.ordinal())

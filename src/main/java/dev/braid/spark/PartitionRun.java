@@ -14,12 +14,12 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A run that writes partitions of a table, and leaves the others of a table that is there as they are. Driver only.
+ * A run that writes partitions of a table, and leaves the table's other partitions as they are. Driver only.
  *
- * @param table what messages call it
+ * @param table the path of the table
  * @param partitions that the run writes, as far as the values of its input say
- * @param origin what decides the rows, the partition columns among the options
- * @param overwrite whether partitions that are there may be replaced
+ * @param origin what decides the rows; its options include the partition columns
+ * @param overwrite whether existing partitions may be replaced
  */
 public record PartitionRun(String table, Partitioning partitions, Manifest.Origin origin, boolean overwrite)
         implements Destination, FusedTable.IntoTable {
@@ -31,16 +31,16 @@ public record PartitionRun(String table, Partitioning partitions, Manifest.Origi
         return output.begin(this);
     }
 
-    /** The files of a run depend on nothing that is there. */
+    /** A run's files do not depend on the published table. */
     @Override
     public String identity(Optional<Manifest> published) {
         return origin.identity();
     }
 
     /**
-     * Whether the table's partitions are what this run gives.
+     * Whether the table's partitions already are what this run gives.
      *
-     * @throws OutputExistsException if a partition is there that may not be replaced, or one of another model or other options
+     * @throws OutputExistsException if an existing partition may not be replaced, or if one of another model or other options
      *     would stay
      */
     @Override
@@ -62,7 +62,7 @@ public record PartitionRun(String table, Partitioning partitions, Manifest.Origi
         return false;
     }
 
-    /** Where no manifest says whose the other partitions are, they are nobody's to delete. */
+    /** Without a manifest nobody knows whose the other partitions are, so they must not be deleted. */
     @Override
     public void refuseUnknown(Set<String> files) {
         List<String> others = files.stream()
@@ -91,7 +91,7 @@ public record PartitionRun(String table, Partitioning partitions, Manifest.Origi
         }
     }
 
-    /** Whether all of its files in these partitions are of a run with this identity. */
+    /** Whether all files of the table in these partitions are of runs with this identity. */
     private boolean isOf(Manifest published) {
         String identity = origin.identity();
         Set<String> same = published.runs().stream()
@@ -123,7 +123,7 @@ public record PartitionRun(String table, Partitioning partitions, Manifest.Origi
     }
 
     /**
-     * Refuses kept columns of other types than the partitions that stay have: no reader could read them together.
+     * Refuses kept columns whose types differ from those in the partitions that stay: no reader could read them together.
      *
      * @throws InputException naming each of them
      */
@@ -155,9 +155,9 @@ public record PartitionRun(String table, Partitioning partitions, Manifest.Origi
     }
 
     /**
-     * The files of the table with those of the run: partitions that the run has written are its own.
+     * The files of the table together with those of the run. A partition that the run has written has only the run's files.
      *
-     * @throws OutputExistsException if it wrote a partition that is there and may not be replaced
+     * @throws OutputExistsException if the run wrote an existing partition that may not be replaced
      */
     @Override
     public List<Shard> files(List<Shard> written, FeatureTables tables, AuditedKeys keys, RunDirectory run) {
@@ -174,7 +174,7 @@ public record PartitionRun(String table, Partitioning partitions, Manifest.Origi
                 .collect(Collectors.toCollection(TreeSet::new));
         List<Shard> kept = differences(published).isEmpty() ? kept(published, replaced) : List.of();
         if (!overwrite) {
-            // The values of a joined table may be others than those of its inputs: null where a modality is missing.
+            // The values in a joined table may differ from those of its inputs: they are null if a modality is missing.
             refuse(replaced.stream().filter(partitions(published)::contains).toList());
         }
         List<Shard> all = new ArrayList<>(kept);
@@ -182,7 +182,7 @@ public record PartitionRun(String table, Partitioning partitions, Manifest.Origi
         return all;
     }
 
-    /** With those of other partitions than the run's. */
+    /** Adds the rows of the other partitions to those of the run. */
     @Override
     public long rows(AuditedKeys keys, Manifest written, RunDirectory run) {
         long kept = written.files().stream()

@@ -12,12 +12,12 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructField;
 
-/** Finds the partitions of a fused table before anything is fused, in the columns that name them. Driver only. */
+/** Finds the partitions of a fused table before anything is fused, from the values of its partition columns. Driver only. */
 final class PartitionValues {
-    /** A table of more partitions is meant otherwise; the driver holds their names. */
+    /** The most partitions. More of them are likely a mistake, and the driver holds their names. */
     static final int MOST = 10_000;
 
-    /** Marks what is no path. */
+    /** Marks a message about a problem among the paths. */
     private static final String PROBLEM = "\0";
 
     private final List<Dataset<Row>> tables;
@@ -27,7 +27,7 @@ final class PartitionValues {
     /**
      * The partitions of a table.
      *
-     * @param tables what {@link ColumnCheck} selected of each input
+     * @param tables what {@link ColumnCheck} selected from each input
      * @param by kept columns, each once, from the outermost
      */
     PartitionValues(List<Dataset<Row>> tables, TableColumns columns, List<String> by) {
@@ -39,7 +39,7 @@ final class PartitionValues {
     /**
      * Reads the values of the partition columns.
      *
-     * @param tasks how many tasks bring the values together
+     * @param tasks the number of tasks that bring the values together
      * @throws InputException if a column's type or values cannot name directories, or there are too many
      */
     Partitioning partitioning(int tasks) {
@@ -90,7 +90,7 @@ final class PartitionValues {
         }
     }
 
-    /** The partition columns alone, in their order. */
+    /** The partition columns only, in their order. */
     private Dataset<Row> rows() {
         List<String> names = by.stream()
                 .map(name -> PairedTable.kept(columns.keep().indexOf(name)))

@@ -5,12 +5,12 @@ import java.util.List;
 /**
  * How a table is divided into directories.
  *
- * @param columns whose values name them, from the outermost; none where all files are in the table's own directory
- * @param paths of the partitions that a run writes, as far as the values of its input say: sorted, such as {@code
+ * @param columns whose values name the directories, from the outermost; empty if all files are in the table's own directory
+ * @param paths the partitions that a run writes, as far as the values of its input say: sorted, such as {@code
  *     dt=2026-11-26/lang=en}
  */
 public record Partitioning(List<String> columns, List<String> paths) {
-    /** The files of a table that is not divided are in its own directory. */
+    /** Not divided: all files are in the table's own directory. */
     public static final Partitioning NONE = new Partitioning(List.of(), List.of());
 
     public Partitioning {
@@ -18,12 +18,12 @@ public record Partitioning(List<String> columns, List<String> paths) {
         paths = List.copyOf(paths);
     }
 
-    /** The partition of a file, by its path in the table; empty without one. */
+    /** The partition of a file, by the file's path in the table; empty if the file is in no partition. */
     public static String of(String file) {
         return file.substring(0, Math.max(0, file.lastIndexOf('/')));
     }
 
-    /** Whether a directory of a table holds partitions or files of one. */
+    /** Whether a directory in a table is a partition, or a level above one. */
     static boolean isPartition(String directory) {
         return directory.indexOf('=') > 0 && !directory.startsWith(".");
     }

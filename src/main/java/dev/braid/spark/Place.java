@@ -18,18 +18,18 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
- * Where a path leads, whatever it is called: links are followed, also in the middle of a path and to what does not exist
- * yet, and the names of one file system are told to be one. Driver only.
+ * Where a path leads, under any name. Links are followed, also in the middle of a path and to what does not exist yet.
+ * Different names of one file system are recognised. Driver only.
  *
  * @param path with links followed, qualified
  * @param stores the names of its file system; two places are on one file system if they share a name
- * @param inodes what the local file system calls the path and each directory above it, as far as they exist: bind mounts
- *     and spellings that differ in case share them
+ * @param inodes how the local file system identifies the path and each directory above it, null for those that do not exist:
+ *     bind mounts and spellings that differ in case share them
  */
 public record Place(Path path, Set<String> stores, List<Object> inodes) {
     private static final int MOST_LINKS = 40;
 
-    /** Schemes that lead to one store, by the name of which {@link #stores} calls it. */
+    /** Schemes that lead to the same store, each with the scheme that {@link #stores} uses for that store. */
     private static final Map<String, String> SAME = Map.of(
             "s3n",
             "s3a",
@@ -46,16 +46,17 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
             "swebhdfs",
             "hdfs");
 
-    /** As Hadoop resolves the path, without following links. */
+    /** The path as Hadoop resolves it, without following links. */
     static Path qualified(Path path, Configuration hadoop) throws IOException {
         FileSystem files = path.getFileSystem(hadoop);
         return path.makeQualified(files.getUri(), files.getWorkingDirectory());
     }
 
     /**
-     * The path to write to that a text names: the links of a local one are followed, any other is as Hadoop resolves it.
+     * The path to write to that a text names. The links of a local path are followed; any other path is as Hadoop resolves
+     * it.
      *
-     * @throws IOException if the storage cannot be asked
+     * @throws IOException if the storage does not answer
      */
     public static Path toWrite(String text, Configuration hadoop) throws IOException {
         Path qualified = TablePath.parse(text, hadoop);
@@ -67,7 +68,7 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
     /**
      * Follows links and mounts.
      *
-     * @throws IOException if the storage cannot be asked; that the path, or a directory above it, is missing is no error
+     * @throws IOException if the storage does not answer; a missing path, or a missing directory above it, is not an error
      */
     static Place of(Path path, Configuration hadoop) throws IOException {
         Path resolved = qualified(path, hadoop);
@@ -81,7 +82,7 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
         return new Place(resolved, stores(resolved, hadoop), inodes(resolved));
     }
 
-    /** Whether {@code other} is this place or lies in it. */
+    /** Whether {@code other} is this place or is inside it. */
     boolean holds(Place other) {
         if (!inodes.isEmpty() && inodes.get(0) != null && other.inodes.contains(inodes.get(0))) {
             return true;
@@ -98,7 +99,7 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
         return false;
     }
 
-    /** The nearest directory above {@code path}, or the path itself, that exists. */
+    /** The path itself if it exists, otherwise the nearest directory above it that exists. */
     static Path existing(Path path, FileSystem files) throws IOException {
         Path existing = path;
         while (existing.getParent() != null && !exists(existing, files)) {
@@ -115,7 +116,7 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
         }
     }
 
-    /** Through the mounts of a file system of links, or its symbolic links. */
+    /** Follows the mounts of a file system of links, or its symbolic links. */
     private static Path mounted(Path path, Configuration hadoop) throws IOException {
         FileSystem files = path.getFileSystem(hadoop);
         Deque<String> missing = new ArrayDeque<>();
@@ -133,7 +134,7 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
         return path;
     }
 
-    /** Name by name, as the kernel goes; so a dangling link leads to what it names. */
+    /** Resolves a path name by name, as the kernel does. So a dangling link leads to what it names. */
     private static Path local(Path path) throws IOException {
         Deque<String> names = new ArrayDeque<>(List.of(path.toUri().getPath().split("/")));
         java.nio.file.Path root = java.nio.file.Path.of("/");
@@ -183,7 +184,7 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
                 stores.add(service);
             }
         } catch (RuntimeException unknownHost) {
-            // Then its spelling has to do.
+            // Then only the spelling of the host counts.
         }
         return stores;
     }

@@ -1,8 +1,8 @@
 package dev.braid.spark;
 
 /**
- * Where rows of a scan are, as {@code monotonically_increasing_id} says it: a partition of the scan, which is a split, and the
- * row's number in it. A scan of fewer columns has the same places.
+ * Where rows of a scan are, as {@code monotonically_increasing_id} encodes it: the partition of the scan, which is a split,
+ * and the row's number in it. A scan of fewer columns has the same places.
  */
 final class Places {
     static final int NUMBER_BITS = 33;

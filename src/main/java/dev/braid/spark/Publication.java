@@ -9,14 +9,14 @@ import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** How a finished table takes its place, and what a file system must do for that. */
+/** How a finished table is put in place, and what a file system must support for that. */
 public enum Publication {
     /** One rename of the run's directory: for every reader, the whole table appears at once. */
     RENAME,
     /** The run's files are moved into the table's directory, and the manifest that names them is written last. */
     MANIFEST;
 
-    /** Object stores by the schemes of their Hadoop file systems; those that have etags are found without them. */
+    /** The schemes of object stores. Stores that have etags are recognised by these instead. */
     private static final Set<String> STORES = Set.of(
             "s3", "s3n", "s3a", "gs", "wasb", "wasbs", "oss", "cos", "cosn", "obs", "oci", "swift", "tos", "ks3",
             "bos");
@@ -26,7 +26,7 @@ public enum Publication {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** The one of that name. */
+    /** The publication with this name; empty if there is none. */
     public static Optional<Publication> parse(String configName) {
         return Arrays.stream(values())
                 .filter(each -> each.configName().equals(configName))
@@ -34,13 +34,13 @@ public enum Publication {
     }
 
     /**
-     * Whether files are objects: a rename copies each file of a directory in turn, which a kill may cut short, and a file is seen
-     * once it is closed, whole, in place of an older one if there is one.
+     * Whether the file system is an object store. In an object store, a rename copies the files of a directory one by one,
+     * which a kill may cut short. A file appears as a whole when it is closed, and replaces an older one.
      */
     static boolean isObjectStore(FileSystem files, Path path) throws IOException {
         return STORES.contains(files.getUri().getScheme())
                 || (files.hasPathCapability(path, CommonPathCapabilities.ETAGS_AVAILABLE)
-                        // An etag that a rename keeps is one of a file in a true directory: abfs with a hierarchical
+                        // If a rename keeps etags, the files are in true directories: abfs with a hierarchical
                         // namespace.
                         && !files.hasPathCapability(path, CommonPathCapabilities.ETAGS_PRESERVED_IN_RENAME));
     }

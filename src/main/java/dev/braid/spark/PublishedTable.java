@@ -20,7 +20,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
-/** The table that a run updates: the files that its manifest names, and what becomes of them. Driver only. */
+/** The table that a run updates: the files that its manifest names, and how the update changes them. Driver only. */
 public final class PublishedTable {
     private static final String KEY = PairedTable.KEY;
     private static final String FILE = "file";
@@ -34,13 +34,13 @@ public final class PublishedTable {
     private final boolean prune;
 
     /**
-     * A table that is there.
+     * An existing table.
      *
      * @param table its path
-     * @param config of the run, which is that of the table
+     * @param config of the run, which equals that of the table
      * @param model with the pooling of the run
-     * @param version the kept column whose value tells whether a row has changed; null if none does
-     * @param prune whether rows go whose key the input does not have any more
+     * @param version the kept column whose value tells whether a row has changed; null if there is none
+     * @param prune whether to remove rows whose key is no longer in the input
      */
     PublishedTable(
             SparkSession spark,
@@ -59,17 +59,17 @@ public final class PublishedTable {
         this.prune = prune;
     }
 
-    /** Whether an update changes anything: the quarantine is written anew, so that it holds no row that is there no more. */
+    /** Whether an update changes anything. A quarantine with rows is always rewritten, to drop outdated ones. */
     boolean changes(AuditedKeys keys) {
         return keys.toFuse() > 0 || keys.known().removed(prune) > 0 || manifest.quarantinedRows() > 0;
     }
 
-    /** How many rows the updated table has, with those that are set aside. */
+    /** The number of rows of the updated table, including those that are set aside. */
     long rows(AuditedKeys keys) {
         return keys.rows() + (prune ? 0 : keys.known().left());
     }
 
-    /** What the manifest of the updated table says of the update. */
+    /** What the manifest of the updated table says about the update. */
     Manifest.Update update(AuditedKeys keys) {
         return new Manifest.Update(
                 manifest.run(),
@@ -81,9 +81,9 @@ public final class PublishedTable {
     }
 
     /**
-     * Its keys, and the version of each row.
+     * The table's keys, and the version of each row.
      *
-     * @param inputs with the columns under the names of a {@link PairedTable}
+     * @param inputs with columns named as in a {@link PairedTable}
      * @throws InputException if a column is not of the input's type
      */
     KeyCounts.Published keys(SparkSession session, List<Dataset<Row>> inputs) {
@@ -131,13 +131,13 @@ public final class PublishedTable {
     }
 
     /**
-     * The records of the updated table: of published files that stay, of copies without the rows that go, and of those that the
-     * run has fused.
+     * The records of the updated table: of published files that stay, of copies without the removed rows, and of the files
+     * that the run has fused.
      *
      * @param fused what the run has fused
      * @param tables opened for this table, with their keys audited
-     * @param run in whose directory copies are written
-     * @throws InputException if a file that is copied is not what its manifest says
+     * @param run its directory takes the copies
+     * @throws InputException if a copied file does not match its manifest
      */
     List<Shard> with(List<Shard> fused, FeatureTables tables, AuditedKeys keys, RunDirectory run) throws IOException {
         List<Shard> copied = new ArrayList<>();
@@ -169,7 +169,7 @@ public final class PublishedTable {
     }
 
     /** The published files that have one of these keys. */
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // the description lasts while it is open
     private List<Shard> holding(Dataset<Row> keys, boolean few) {
         Dataset<Row> found = read(keys.sparkSession())
                 .select(key(), functions.input_file_name().as(FILE))
@@ -197,7 +197,7 @@ public final class PublishedTable {
         return read(session, files().stream().map(this::path).toList());
     }
 
-    /** The same with the values that name the files' directories, as strings. */
+    /** The same plus the partition columns, as strings. */
     private Dataset<Row> withPartitionColumns(SparkSession session, StructType columns) {
         StructType all = columns;
         for (String name : manifest.partitionBy()) {
@@ -212,12 +212,15 @@ public final class PublishedTable {
         return new Path(table, shard.file());
     }
 
-    /** The rows of published files; damage is seen where pages have checksums. */
+    /** The rows of published files. Damage is recognised if the pages have checksums. */
     static Dataset<Row> read(SparkSession session, List<Path> files) {
         return ParquetTable.rows(session.read(), files);
     }
 
-    /** The rows of a table: of the files that its manifest names, or of all where it has none, with the columns of partitions. */
+    /**
+     * The rows of a table and its partition columns: of the files that its manifest names, or of all files without a
+     * manifest.
+     */
     public static Dataset<Row> rows(SparkSession session, String table) throws IOException {
         Path path = TablePath.parse(table, session.sparkContext().hadoopConfiguration());
         FileSystem files = path.getFileSystem(session.sparkContext().hadoopConfiguration());

@@ -9,8 +9,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes a finished run: moves the table to its place by a rename, or {@link InPlace its files one by one}. Whatever fails
- * here, the finished files stay, and the message says where.
+ * Publishes a finished run: by renaming its directory, or by {@link InPlace moving its files one by one}. If this fails, the
+ * finished files stay, and the message says where.
  */
 final class Publisher {
     private static final String RENAME = "expected to rename a directory";
@@ -34,7 +34,7 @@ final class Publisher {
     }
 
     /**
-     * Publishes what is finished.
+     * Publishes a finished run.
      *
      * @throws OutputExistsException if there is something now that must not be replaced
      * @throws TransientException if the file system fails
@@ -58,13 +58,13 @@ final class Publisher {
         }
     }
 
-    /** Whether the run's files are moved one by one, those that its manifest names alone. */
+    /** Whether the run's files are moved one by one. Then only those that its manifest names are moved. */
     boolean isInPlace(RunDirectory run) {
         return run.base().isPresent() || publication == Publication.MANIFEST;
     }
 
     /**
-     * What a run whose files are moved one by one writes before its manifest.
+     * Writes the note of a run whose files are moved one by one; to be called before the run's manifest is written.
      *
      * @throws OutputExistsException if there is something now that must not be replaced
      */
@@ -78,7 +78,8 @@ final class Publisher {
     }
 
     /**
-     * By one rename, or two where an old table is replaced; that is deleted last, or put back.
+     * Publishes by one rename, or by two if an old table is replaced. The old table is deleted last, or put back if this
+     * fails.
      *
      * @throws OutputExistsException if there is something now that must not be replaced
      * @throws TransientException if the file system fails
@@ -121,15 +122,15 @@ final class Publisher {
         deleteReplaced(replaced);
     }
 
-    /** Where the old table is while the new one takes its place. */
+    /** Where the old table is while the new one is put in its place. */
     private Path replaced() {
         return check.hidden("replaced");
     }
 
     /**
-     * Finishes, or takes back, what a run that was killed while it published has left.
+     * Finishes or undoes what a run that was killed while it published has left.
      *
-     * @return what such a run has published, now or just before it was killed
+     * @return the table that such a run has published, now or just before it was killed
      * @throws IOException if the file system fails
      */
     Optional<Manifest> recover(RunDirectory run) throws IOException {
@@ -149,7 +150,7 @@ final class Publisher {
         return Optional.empty();
     }
 
-    /** The same of a run that publishes by a rename. */
+    /** The same for a run that publishes by a rename. */
     private boolean recover(Path run, boolean finished) throws IOException {
         Path replaced = replaced();
         if (files.exists(removing())) {
@@ -175,7 +176,7 @@ final class Publisher {
         return true;
     }
 
-    /** A file that exists while the old table is deleted: half of that must never be put back. */
+    /** A file that exists while the old table is deleted, so that a half-deleted table is never put back. */
     private Path removing() {
         return check.hidden("removing");
     }
@@ -193,7 +194,10 @@ final class Publisher {
                 failure);
     }
 
-    /** A rename onto a directory moves into it where another run has published meanwhile; then it is taken back. */
+    /**
+     * Renames a directory. If another run has published meanwhile, a rename moves it into the other's directory; this is
+     * undone.
+     */
     private void move(Path from, Path to) throws IOException {
         if (files.exists(to)) {
             throw new IOException("'" + to + "' has appeared meanwhile");
@@ -208,7 +212,7 @@ final class Publisher {
         }
     }
 
-    /** The new table is in place: what goes wrong here is not the run's failure. */
+    /** Deletes the old table. The new one is in place, so a failure here is not the run's failure. */
     private void deleteReplaced(Path replaced) {
         try {
             if (!remove(replaced)) {

@@ -14,8 +14,9 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Sets the bad rows of one task aside, in a file that is opened for the first of them. It ends the task's rows at the first
- * one that the policy does not let it set aside, and as soon as the task alone has more of them than the run may have.
+ * Sets aside the bad rows of one task, in a file that is opened for the first of them. It ends the task's rows at the first
+ * row that the policy does not allow it to set aside. It also ends them when the task alone knows of more bad rows than the
+ * run may have.
  */
 final class Quarantine implements BadRows, AutoCloseable {
     static final String KEY = "key";
@@ -31,9 +32,9 @@ final class Quarantine implements BadRows, AutoCloseable {
     private final SparkRows.ValueRows rows;
     private final Supplier<RowFile> opener;
     private final Map<Reason, Long> counts = new EnumMap<>(Reason.class);
-    /** What the run fails with; null if the policy sets every bad row aside. */
+    /** The message with which the run fails; null if the policy sets every bad row aside. */
     private String failure;
-    /** Of the whole run, as far as this task knows. */
+    /** Bad rows of the whole run, as far as this task knows. */
     private long bad;
     /** Null until the first row. */
     private RowFile file;
@@ -47,15 +48,15 @@ final class Quarantine implements BadRows, AutoCloseable {
     }
 
     /**
-     * What a task knows of its run.
+     * What a task knows about its run.
      *
-     * @param id of the run, in every row
+     * @param id of the run, written in every row
      * @param rows of the whole input
      * @param badKeys rows that were set aside before the tasks began
      */
     record Run(String id, RowPolicy policy, long rows, long badKeys) implements Serializable {
 
-        /** With what finished tasks have set aside. */
+        /** The same plus the rows that finished tasks have set aside. */
         Run and(List<Shard> finished) {
             long bad = finished.stream().mapToLong(Shard::setAside).sum();
             return new Run(id, policy, rows, badKeys + bad);
@@ -75,7 +76,7 @@ final class Quarantine implements BadRows, AutoCloseable {
         this.bad = run.badKeys();
     }
 
-    /** The columns: the key in its own type, and why its row cannot be fused. No features. */
+    /** The columns: the key in its own type, and why its row cannot be fused. They contain no features. */
     static StructType schema(DataType key) {
         return new StructType()
                 .add(KEY, key)
@@ -121,20 +122,20 @@ final class Quarantine implements BadRows, AutoCloseable {
         return !run.policy().maxBadRows().exceeded(bad, run.rows());
     }
 
-    /** The rows that were set aside. */
+    /** The number of rows that were set aside, by reason. */
     Map<Reason, Long> counts() {
         return counts;
     }
 
     /**
-     * What the run fails with because of the first row that the policy does not set aside, if there was one. The task itself
-     * succeeds: one that failed would be tried again as often as the cluster allows.
+     * The message with which the run fails, if there was a row that the policy does not set aside. The task itself succeeds,
+     * because the cluster would try a failed task again.
      */
     Optional<String> failure() {
         return Optional.ofNullable(failure);
     }
 
-    /** Ends the file, if there is one. */
+    /** Closes the file, if there is one. */
     @Override
     public void close() throws IOException {
         if (file != null) {

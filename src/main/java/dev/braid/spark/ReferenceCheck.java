@@ -13,15 +13,15 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructField;
 
-/** Opens a table of pairs and the feature tables that it refers to, and checks their columns on schemas alone. Driver only. */
+/** Opens a table of pairs and the feature tables that it refers to, and checks their columns by schemas only. Driver only. */
 final class ReferenceCheck {
     private ReferenceCheck() {}
 
     /**
      * Opens the tables and checks their columns.
      *
-     * @param references of each modality
-     * @param paths of each modality's feature table
+     * @param references how the pairs refer to each modality
+     * @param paths the feature table of each modality
      * @throws InputException with all problems of all tables in one message
      */
     static ReferencedTables open(
@@ -87,7 +87,7 @@ final class ReferenceCheck {
         return new ReferencedTables(pairsTable.orElseThrow(), selected, sides);
     }
 
-    /** The table of each modality; modalities of one table and one column of ids share it. */
+    /** The table of each modality. Modalities with the same table and the same column of ids share it. */
     private static Map<FeatureColumn, SourceTable> byFeature(
             SparkSettings settings,
             InputTables tables,
@@ -120,12 +120,12 @@ final class ReferenceCheck {
         return found;
     }
 
-    /** The column of the pairs that refers to a feature table, of the type of its ids. */
+    /** The column of the pairs that refers to a feature table. It is a problem if its type differs from that of the ids. */
     private static Optional<Column> referring(
             SourceTable pairs, FeatureColumn feature, Reference reference, SourceTable table, List<String> problems) {
         String role = "refers to '" + feature.modality().name() + "'";
         Optional<StructField> own = pairs.find(reference.column(), role, problems);
-        Optional<StructField> id = table.find(reference.id(), "id", new ArrayList<>()); // its problem is known
+        Optional<StructField> id = table.find(reference.id(), "id", new ArrayList<>()); // its problem is already noted
         if (own.isEmpty() || id.isEmpty()) {
             return Optional.empty();
         }

@@ -12,14 +12,14 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * What the ids of a feature table say of the pairs.
+ * How many pairs refer to the rows of a feature table.
  *
  * @param rows of the feature table
- * @param unreferenced those that no pair refers to
- * @param splits those with a row that pairs refer to, in order
+ * @param unreferenced rows that no pair refers to
+ * @param splits the splits with a row that pairs refer to, in order
  */
 record ReferenceCounts(long rows, long unreferenced, List<SplitPairs> splits) {
-    /** Where a split's counts stand in an array: its number, its rows, those that pairs refer to, these pairs. */
+    /** The indices of a split's counts in an array: its number, its rows, the rows that pairs refer to, and these pairs. */
     private static final int SPLIT = 0;
 
     private static final int ROWS = 1;
@@ -30,7 +30,7 @@ record ReferenceCounts(long rows, long unreferenced, List<SplitPairs> splits) {
      * A split of a feature table.
      *
      * @param split its number
-     * @param pairs that refer to one of its rows
+     * @param pairs the pairs that refer to one of its rows
      */
     record SplitPairs(int split, long pairs) {}
 
@@ -84,7 +84,7 @@ record ReferenceCounts(long rows, long unreferenced, List<SplitPairs> splits) {
         return splits.stream().mapToLong(SplitPairs::pairs).sum();
     }
 
-    /** Those that refer to rows of one split, at most. */
+    /** The most pairs that refer to the rows of one split. */
     long mostPairs() {
         return splits.stream().mapToLong(SplitPairs::pairs).max().orElse(0);
     }

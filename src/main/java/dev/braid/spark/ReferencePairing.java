@@ -11,19 +11,19 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * Brings pairs to the features that they refer to. First they learn where these are, on ids alone. Then they go from table to
- * table, the lightest first, and take its features along: those of the heaviest modality are read where they are, and do not
- * move.
+ * Joins pairs with the features that they refer to. First a join on ids alone finds out where the feature rows are. Then the
+ * pairs are shuffled to one feature table after another, the lightest first, and take its features along. The features of the
+ * heaviest modality come last: they are read where they are, and do not move.
  *
- * @param counts the counts of the keys, by as many tasks as it is given
- * @param countTasks how many tasks look at ids
- * @param tasks for so many there should be pairs
+ * @param counts counts the keys in the given number of tasks
+ * @param countTasks the number of tasks that read ids
+ * @param tasks the number of tasks among which pairs should be divided
  */
 record ReferencePairing(
         ReferencedTables tables, TableColumns columns, IntFunction<KeyCounts> counts, int countTasks, int tasks)
         implements Pairing {
 
-    /** An id that occurs twice gives two rows: the audit of the keys finds it. */
+    /** If an id occurs twice, a pair that refers to it gives two rows. The audit of the keys finds such ids. */
     @Override
     public PairedTable all() {
         return met(tables.pairs());
@@ -68,7 +68,7 @@ record ReferencePairing(
         }
     }
 
-    /** The modalities; the last one is that whose features would cost most to move. */
+    /** The modalities, ending with the one whose features would cost most to move. */
     private List<Integer> lightestFirst() {
         return IntStream.range(0, tables.sides().size())
                 .boxed()
@@ -76,7 +76,7 @@ record ReferencePairing(
                 .toList();
     }
 
-    /** The pairs, with the place of the row that they refer to. */
+    /** The pairs, each with the place of the row that it refers to. */
     private Dataset<Row> placed(Dataset<Row> pairs, int modality, PairPartitions partitions) {
         Dataset<Row> ids = partitions.pieces() == 1
                 ? tables.ids(modality).repartition(countTasks, col(ReferencedTables.ID))
@@ -89,10 +89,10 @@ record ReferencePairing(
     }
 
     /**
-     * The pairs at a modality's features.
+     * Brings the pairs to a modality's features.
      *
-     * @param taken the columns that they have taken along so far, carried ones first
-     * @param next the modalities that they go to then
+     * @param taken the columns that the pairs have taken along so far, carried ones first
+     * @param next the modalities to which the pairs are brought afterwards
      */
     private Meeting meeting(
             Dataset<Row> rows, int modality, PairPartitions partitions, List<String> taken, List<Integer> next) {

@@ -12,25 +12,26 @@ import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * The bad rows of one run, seen from the driver: it grows whenever a task ends. A task that meets a row that must end the
- * run does not fail, since the cluster would try it again; it ends its rows, says so here, and {@link #await} ends the job.
+ * The bad rows of one run, seen from the driver; they grow whenever a task ends. A task with a row that must end the run does
+ * not fail, because the cluster would try it again. It ends its rows and reports the row here, and {@link #await} ends the
+ * job.
  */
 final class RejectedRows implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** How long the driver is unaware of a task that ended. */
+    /** How long it may take until the driver notices that a task has ended. */
     private static final long POLL_MILLIS = 50;
 
     private final Quarantine.Run run;
     private final LongAccumulator setAside = new LongAccumulator();
-    /** At most one message per task, and no task starts after the first one is seen. */
+    /** At most one message per task. No task starts after the first message is seen. */
     private final CollectionAccumulator<String> failures = new CollectionAccumulator<>();
 
     private RejectedRows(Quarantine.Run run) {
         this.run = run;
     }
 
-    /** None yet but the bad keys. */
+    /** Starts with the bad keys only. */
     static RejectedRows start(SparkContext spark, Quarantine.Run run) {
         RejectedRows rejected = new RejectedRows(run);
         spark.register(rejected.setAside, "rows set aside");
@@ -43,22 +44,22 @@ final class RejectedRows implements Serializable {
         return run;
     }
 
-    /** In a task: its rows have ended, and the quarantine's file is closed. */
+    /** In a task: reports its bad rows, after its rows have ended and the quarantine's file is closed. */
     void ended(Quarantine quarantine) {
         setAside.add(
                 quarantine.counts().values().stream().mapToLong(Long::longValue).sum());
         quarantine.failure().ifPresent(failures::add);
     }
 
-    /** Rows set aside so far, those with bad keys included. */
+    /** Rows set aside so far, including those with bad keys. */
     long rows() {
         return run.badKeys() + setAside.value();
     }
 
     /**
-     * Whether the run may go on; to be asked once more before anything is published.
+     * Checks whether the run may go on. To be called once more before anything is published.
      *
-     * @throws InputException if a row must end it, or too many are bad
+     * @throws InputException if a row must end the run, or too many are bad
      */
     void check() {
         for (String message : failures.value()) {
@@ -70,7 +71,7 @@ final class RejectedRows implements Serializable {
     /**
      * Waits for a job, and cancels it as soon as {@link #check} fails.
      *
-     * @return its result, once the last check has passed
+     * @return the job's result, if the last check has passed
      * @throws InputException as {@link #check}
      * @throws ExecutionException if the job fails for another reason
      */

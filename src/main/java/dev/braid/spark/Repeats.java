@@ -8,16 +8,16 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Finds sequences that follow each other unchanged from row to row, such as those of an image with several captions: within a
- * batch they are packed and projected once. Exact, as whatever is not known to be the same is packed again.
+ * Finds sequences that repeat unchanged from row to row, such as those of an image with several captions. A batch packs and
+ * projects them once. This is exact: a sequence that is not known to be the same is packed again.
  */
 final class Repeats {
     private static final int NONE = -1;
 
     private final RowDecoder decoder;
-    /** By modality, the row of the batch that has the sequence of the row that was read last; {@link #NONE} if none has. */
+    /** By modality, the row of the batch that has the sequence of the row read last; {@link #NONE} if there is none. */
     private final int[] rows;
-    /** The row that was read last; null if it was bad, or there was none. */
+    /** The row read last; null if it was bad, or there was none. */
     private Sequences last;
 
     Repeats(RowDecoder decoder) {
@@ -26,12 +26,12 @@ final class Repeats {
         clear();
     }
 
-    /** The batch has no row. */
+    /** Notes that the batch is empty. */
     void clear() {
         Arrays.fill(rows, NONE);
     }
 
-    /** A row was read. */
+    /** Notes a row that was read. */
     void read(StoredRow row, DecodedRow decoded) {
         Sequences sequences = decoded instanceof Sequences good ? good : null;
         for (int m = 0; m < rows.length; m++) {
@@ -57,7 +57,7 @@ final class Repeats {
         return true;
     }
 
-    /** The sequences of the row that was read last, those that the batch has already as such. */
+    /** The sequences of the row read last, with {@link RepeatedTokens} for those that the batch already has. */
     List<FeatureSequence> of(Sequences decoded) {
         List<FeatureSequence> byModality = new ArrayList<>(decoded.byModality());
         for (int m = 0; m < rows.length; m++) {
@@ -68,7 +68,7 @@ final class Repeats {
         return byModality;
     }
 
-    /** The row that was read last is this row of the batch. */
+    /** Notes that the row read last is this row of the batch. */
     void packed(int row) {
         for (int m = 0; m < rows.length; m++) {
             rows[m] = rows[m] == NONE ? row : rows[m];

@@ -44,7 +44,7 @@ final class RowHash {
         return hash;
     }
 
-    /** Vectors of one size, each hashed with the hash before it as the seed. */
+    /** The hash of vectors of one size. Each is hashed with the hash before it as the seed. */
     private static long bytes(long hash, byte[] vectors, int count) {
         if (count < 1 || vectors.length % count != 0) {
             return RowWriter.hash(hash, vectors, 0, vectors.length);
@@ -101,7 +101,7 @@ final class RowHash {
         return RowWriter.hash(hash, bytes, 0, bytes.length);
     }
 
-    /** Numbers of four bytes, whole or not: Spark stores both alike. */
+    /** Hashes numbers of four bytes, ints or floats: Spark stores both alike. */
     private static long numbers(long hash, SpecializedGetters holder, int first, int count) {
         byte[] bytes = new byte[count * NUMBER_BYTES];
         ByteBuffer buffer = littleEndian(bytes);

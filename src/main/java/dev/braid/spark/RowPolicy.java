@@ -8,9 +8,9 @@ import java.util.Optional;
 /**
  * What happens to rows that cannot be fused.
  *
- * @param onBadRow to all of them but those that lack a modality
- * @param maxBadRows how many may be set aside, of both kinds together
- * @param onMissing to rows that lack a modality
+ * @param onBadRow what happens to all of them except those that lack a modality
+ * @param maxBadRows how many rows may be set aside, of both kinds together
+ * @param onMissing what happens to rows that lack a modality
  */
 public record RowPolicy(OnBadRow onBadRow, MaxBadRows maxBadRows, OnMissing onMissing) implements Serializable {
 
@@ -40,7 +40,7 @@ public record RowPolicy(OnBadRow onBadRow, MaxBadRows maxBadRows, OnMissing onMi
         FAIL,
         /** It is set aside. */
         QUARANTINE,
-        /** It is fused from the modalities that are there, as if a mask dropped all tokens of the others. */
+        /** It is fused from the modalities that it has, as if a mask dropped all tokens of the others. */
         FUSE_REST;
 
         /** The name users write. */
@@ -53,7 +53,7 @@ public record RowPolicy(OnBadRow onBadRow, MaxBadRows maxBadRows, OnMissing onMi
         }
     }
 
-    /** Whether a row that is bad for that reason is set aside; otherwise it ends the run. */
+    /** Whether a row that is bad for this reason is set aside; otherwise it ends the run. */
     public boolean quarantines(Reason reason) {
         if (reason == Reason.MISSING_MODALITY && !fusesRest()) {
             return onMissing == OnMissing.QUARANTINE;

@@ -14,27 +14,27 @@ import org.apache.spark.sql.types.StringType;
 import org.apache.spark.unsafe.Platform;
 
 /**
- * Builds output rows in Spark's own memory layout, each value in its place and none boxed, and hashes what it writes, as
- * {@link VectorOutput} says: XXH64 (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md). A place is the ordinal of
- * a column. Used by one thread at a time.
+ * Builds output rows in Spark's own memory layout without boxing values, and hashes what it writes as {@link VectorOutput}
+ * says: XXH64 (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md). A place is the ordinal of a column. Used by
+ * one thread at a time.
  *
- * <p>With {@link SparkRows} this is all that Braid uses of Spark's internal classes.
+ * <p>Only this class, {@link SparkRows} and {@link StoredNumbers} look into Spark's memory.
  */
 final class RowWriter implements VectorOutput {
     private static final XXHash64 XXH64 = XXHashFactory.fastestJavaInstance().hash64();
-    /** A first guess; the buffer grows and stays. */
+    /** The initial size. The buffer grows, and is kept. */
     private static final int BUFFER_BYTES = 4096;
 
     private final UnsafeRowWriter row;
     private final UnsafeArrayWriter floats;
     private final UnsafeArrayWriter arrays;
     private final UnsafeArrayWriter inner;
-    /** Where the list of vectors that is being written begins. */
+    /** Where the list of vectors that is being written begins in the row. */
     private int listStart;
-    /** Of a key that is neither text nor bytes nor a whole number; null until there is one. */
+    /** For a key that is not text, bytes or a whole number; null until there is one. */
     private UnsafeProjection keyAlone;
 
-    /** A writer of rows of so many columns. */
+    /** A writer of rows with this many columns. */
     RowWriter(int columns) {
         this.row = new UnsafeRowWriter(columns, BUFFER_BYTES);
         this.floats = new UnsafeArrayWriter(row, Float.BYTES);
@@ -64,7 +64,7 @@ final class RowWriter implements VectorOutput {
         if (UnsafeRow.isFixedLength(type)) {
             row.write(ordinal, word);
         } else {
-            // The word of a value of any length: its offset in the row, and its size.
+            // The word of a value of variable length: its offset in the row, and its size.
             int offset = (int) (source.getBaseOffset() - Platform.BYTE_ARRAY_OFFSET) + (int) (word >>> Integer.SIZE);
             row.write(ordinal, (byte[]) source.getBaseObject(), offset, (int) word);
         }
@@ -99,7 +99,7 @@ final class RowWriter implements VectorOutput {
 
     private static long fill(UnsafeArrayWriter writer, float[] values, long hash) {
         int header = UnsafeArrayData.calculateHeaderPortionInBytes(values.length);
-        // A cursor is an address in Spark's sense: an index of the buffer plus the offset of a byte array's first
+        // A cursor is an address as Spark counts it: an index in the buffer plus the offset of a byte array's first
         // element.
         int numbers = writer.cursor() + header;
         writer.initialize(values.length);
@@ -114,13 +114,13 @@ final class RowWriter implements VectorOutput {
         row.write(ordinal, values, 0, length);
     }
 
-    /** A single float. */
+    /** Writes a single float. */
     long number(int ordinal, float value, long hash) {
         row.write(ordinal, value);
         return hash(hash, Float.floatToRawIntBits(value));
     }
 
-    /** A struct of whole numbers. */
+    /** Writes a struct of whole numbers. */
     long struct(int ordinal, int[] values, long hash) {
         int before = row.cursor();
         fill(new UnsafeRowWriter(row, values.length), values);
@@ -128,12 +128,12 @@ final class RowWriter implements VectorOutput {
         return hash(hash, values);
     }
 
-    /** A struct of floats. */
+    /** Writes a struct of floats. */
     long struct(int ordinal, float[] values, long hash) {
         return struct(ordinal, bits(values), hash);
     }
 
-    /** An array of structs of floats. */
+    /** Writes an array of structs of floats. */
     long structs(int ordinal, float[][] values, long hash) {
         int before = row.cursor();
         arrays.initialize(values.length);
@@ -149,7 +149,7 @@ final class RowWriter implements VectorOutput {
         return all;
     }
 
-    /** Ints and floats of the same bits are stored alike. */
+    /** Writes ints or the bits of floats: Spark stores both alike. */
     private static void fill(UnsafeRowWriter struct, int[] values) {
         struct.resetRowWriter();
         for (int i = 0; i < values.length; i++) {
@@ -171,15 +171,15 @@ final class RowWriter implements VectorOutput {
         return XXH64.hash(bytes, 0, bytes.length, hash);
     }
 
-    /** The hash of bytes. */
+    /** The hash of bytes, with {@code hash} as the seed. */
     static long hash(long hash, byte[] bytes, int first, int length) {
         return XXH64.hash(bytes, first, length, hash);
     }
 
     /**
-     * The hash of a key that is not null, with seed 0: of a string's bytes in UTF-8, a binary value's own, the eight
-     * little-endian bytes of a whole number, a date or a timestamp; else of Spark's binary form of a row that holds the key
-     * alone. All keys of a writer are of one type.
+     * The hash of a key that is not null, with seed 0. It covers the UTF-8 bytes of a string, the bytes of a binary value, or
+     * the eight little-endian bytes of a whole number, a date or a timestamp. For other types, it covers Spark's binary form
+     * of a row that holds only the key. All keys of a writer have the same type.
      */
     long ofKey(InternalRow row, DataType type) {
         byte[] bytes;

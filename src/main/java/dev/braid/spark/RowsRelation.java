@@ -10,8 +10,8 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.sources.BaseRelation;
 
 /**
- * Rows of Braid's as Spark plans them, through its public data source interface. They are computed once a query needs them, and
- * are those of Spark's own memory: no value is converted.
+ * Rows computed by Braid that Spark can plan, through its public data source interface. They are computed once a query needs
+ * them. They are in Spark's own memory layout, so no value is converted.
  */
 abstract class RowsRelation extends BaseRelation {
     private final SparkSession session;
@@ -35,7 +35,7 @@ abstract class RowsRelation extends BaseRelation {
         return false;
     }
 
-    /** The rows under the type that Spark's interface has for others. */
+    /** The rows with the type that Spark's interface declares. */
     @SuppressWarnings("unchecked") // what "needConversion" false means
     static RDD<Row> unconverted(JavaRDD<InternalRow> rows) {
         return (RDD<Row>) (RDD<?>) rows.rdd();

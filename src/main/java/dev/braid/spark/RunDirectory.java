@@ -23,15 +23,15 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The hidden directory next to an output in which a run writes its files. It outlives a run that is killed: the next run with
- * the same input, model and options finds what was finished there and goes on. Driver only.
+ * the same input, model and options finds what was finished there, and continues. Driver only.
  */
 public final class RunDirectory implements AutoCloseable {
-    /** Unfinished files, and small files on their way. */
+    /** Unfinished files, and small files before they are renamed. */
     static final String ATTEMPTS = "_attempts";
 
     /** The records of finished tasks. */
     static final String SHARDS = "_shards";
-    /** What the files belong to. */
+    /** Says which run and which input the files belong to. */
     static final String PLAN = "_plan.json";
 
     private static final List<String> PARTS = List.of(ATTEMPTS, SHARDS, Manifest.QUARANTINE);
@@ -42,11 +42,11 @@ public final class RunDirectory implements AutoCloseable {
     private final FileSystem files;
     private final Owner owner;
     private String id;
-    /** Null if the run becomes a table of its own. */
+    /** Null if the run's files become a new table. */
     private Manifest base;
 
     /**
-     * What the files of a directory belong to.
+     * The run and the input that the files of a directory belong to.
      *
      * @param run its identifier
      * @param identity of the input, the model and the options
@@ -68,7 +68,7 @@ public final class RunDirectory implements AutoCloseable {
     /**
      * Takes an output: no other run writes it until {@link #close}.
      *
-     * @param owner the file that says so
+     * @param owner the file that says that the output is taken
      * @throws OutputExistsException if another run writes it
      */
     static RunDirectory take(Path directory, Path owner, FileSystem files, Path output) throws IOException {
@@ -80,17 +80,17 @@ public final class RunDirectory implements AutoCloseable {
         return directory;
     }
 
-    /** The run's identifier; that of the run that it resumes, once it does. */
+    /** The run's identifier. If it resumes an earlier run, that run's identifier. */
     public String id() {
         return id;
     }
 
-    /** The table into which the run's files are published; empty if they become a table of their own. */
+    /** The table into which the run's files are published; empty if they become a new table. */
     public Optional<Manifest> base() {
         return Optional.ofNullable(base);
     }
 
-    /** Files that an earlier run has finished, of which nothing is computed again. */
+    /** The number of files that an earlier run has finished and that are not computed again. */
     public int finishedFiles() throws IOException {
         return (int) shards(directory, files).stream()
                 .filter(shard -> shard.file() != null && !shard.plan().startsWith(Shard.ONCE))
@@ -107,7 +107,7 @@ public final class RunDirectory implements AutoCloseable {
         resume(identity);
     }
 
-    /** Makes the directory ready, with what an earlier run of the same {@code identity} has finished and nothing else. */
+    /** Prepares the directory: keeps only what an earlier run of the same {@code identity} has finished. */
     void resume(String identity) throws IOException {
         Optional<Manifest> finished = finished();
         Optional<Plan> found = finished.isPresent()
@@ -125,17 +125,17 @@ public final class RunDirectory implements AutoCloseable {
         Path attempts = new Path(directory, ATTEMPTS);
         makeDirectory(attempts, files);
         if (finished.isEmpty()) {
-            files.delete(new Path(directory, Manifest.FILE), true); // no manifest, whatever it is
+            files.delete(new Path(directory, Manifest.FILE), true); // not a readable manifest
         }
         Json.write(new Plan(id, identity), new Path(directory, PLAN), attempts, files);
     }
 
-    /** What the tasks that have finished in a directory wrote. */
+    /** What the finished tasks of a directory wrote. */
     static List<Shard> shards(Path directory, FileSystem files) throws IOException {
         return records(directory, files).stream().flatMap(List::stream).toList();
     }
 
-    /** The records of these tasks: what each wrote. */
+    /** The records of these tasks, one per task. */
     private static List<List<Shard>> records(Path directory, FileSystem files) throws IOException {
         List<List<Shard>> records = new ArrayList<>();
         try {
@@ -160,7 +160,7 @@ public final class RunDirectory implements AutoCloseable {
         return records;
     }
 
-    /** Where the record of the task is that begins with this partition. */
+    /** The path of the record of the task whose first partition this is. */
     static Path shard(Path directory, int partition) {
         return new Path(new Path(directory, SHARDS), String.format(java.util.Locale.ROOT, "%05d.json", partition));
     }
@@ -170,10 +170,10 @@ public final class RunDirectory implements AutoCloseable {
     }
 
     /**
-     * Makes a directory ready for tasks: everything is removed but finished files and their records.
+     * Prepares a directory for tasks: removes everything except finished files and their records.
      *
-     * @param plan digest of how the input is split: tasks of another one do not count, nor do those whose files are gone
-     * @return what those tasks wrote whose records stay
+     * @param plan digest of how the input is split. Tasks with another plan do not count, nor do tasks whose files are gone
+     * @return what the tasks wrote whose records stay
      */
     static List<Shard> finishedShards(Path directory, String plan, FileSystem files) throws IOException {
         for (String name : PARTS) {
@@ -205,7 +205,7 @@ public final class RunDirectory implements AutoCloseable {
         return finished;
     }
 
-    /** Whatever else has its name is removed. */
+    /** Makes a directory. If a file has its name, the file is removed. */
     private static void makeDirectory(Path directory, FileSystem files) throws IOException {
         if (files.exists(directory) && !files.getFileStatus(directory).isDirectory()) {
             files.delete(directory, false);
@@ -213,7 +213,7 @@ public final class RunDirectory implements AutoCloseable {
         files.mkdirs(directory);
     }
 
-    /** @param kept paths of what stays in the directory; null is none */
+    /** @param kept paths of what stays in the directory; null is ignored */
     private static void deleteOthers(Path directory, Set<String> kept, FileSystem files) throws IOException {
         Map<String, Set<String>> inside = new HashMap<>();
         for (String path : kept) {
@@ -236,7 +236,7 @@ public final class RunDirectory implements AutoCloseable {
         }
     }
 
-    /** Makes the directory a table: nothing stays but the files and the manifest. */
+    /** Turns the directory into a table: only the files and the manifest stay. */
     void finish(Manifest manifest) throws IOException {
         files.create(new Path(directory, "_SUCCESS")).close();
         Json.write(manifest, new Path(directory, Manifest.FILE), new Path(directory, ATTEMPTS), files);
@@ -253,12 +253,12 @@ public final class RunDirectory implements AutoCloseable {
         }
     }
 
-    /** The manifest, if the table was finished and not published: its run was stopped in between. */
+    /** The manifest, if a run has finished the table but was stopped before it published it. */
     Optional<Manifest> finished() throws IOException {
         return Manifest.of(directory, files);
     }
 
-    /** Deletes it, with all that is finished. */
+    /** Deletes the directory with everything that is finished. */
     void delete() {
         try {
             if (!owner.isTaken()) {
@@ -269,7 +269,7 @@ public final class RunDirectory implements AutoCloseable {
         }
     }
 
-    /** The files that make the next run trust the others are deleted first: this deletion may be cut short. */
+    /** First deletes the files that make the next run trust the others, because the deletion may be cut short. */
     private void remove() throws IOException {
         for (String name : List.of(Manifest.FILE, PLAN)) {
             files.delete(new Path(directory, name), false);
@@ -278,7 +278,7 @@ public final class RunDirectory implements AutoCloseable {
     }
 
     /**
-     * To be called before anything at the output changes.
+     * To be called before anything changes at the output's path.
      *
      * @throws OutputExistsException if another run has taken the output over
      */
@@ -290,7 +290,7 @@ public final class RunDirectory implements AutoCloseable {
         }
     }
 
-    /** Leaves what is finished to the next run, and removes the directory if there is nothing. */
+    /** Leaves finished files to the next run. If there are none, deletes the directory. */
     @Override
     public void close() {
         try {

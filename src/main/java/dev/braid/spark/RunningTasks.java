@@ -9,22 +9,22 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
 
-/** What the executors say of themselves while tasks run, as the driver heard it last. Driver only; threads may share it. */
+/** The latest reports of executors about their running tasks. Driver only; threads may share it. */
 final class RunningTasks {
-    /** What was heard longer ago is of an executor that is gone, nanoseconds. */
+    /** Older reports are from executors that are gone; nanoseconds. */
     private static final long STALE = TimeUnit.SECONDS.toNanos(30);
 
-    /** By executor. */
+    /** The latest report of each executor. */
     private static final Map<String, Heard> EXECUTORS = new ConcurrentHashMap<>();
 
     private RunningTasks() {}
 
     /**
-     * One executor's word.
+     * A report of one executor.
      *
      * @param executor its id
      * @param tasks the attempts that run on it
-     * @param nativeBytes that its model and buffers take outside of the Java heap
+     * @param nativeBytes the off-heap bytes that its model and buffers take
      */
     record Report(String executor, List<TaskWork> tasks, long nativeBytes) implements Serializable {
         boolean isEmpty() {
@@ -45,10 +45,10 @@ final class RunningTasks {
     }
 
     /**
-     * The tasks of a run that are not finished: of each partition the attempt that has come furthest, as only one of them will
-     * count.
+     * The tasks of a run that are not finished. For each partition it gives the attempt that has come furthest, because only
+     * one of them will count.
      *
-     * @param finished whether a partition is counted already
+     * @param finished whether a partition is already counted
      */
     static List<Work> of(UUID run, IntPredicate finished) {
         Map<Integer, TaskWork> furthest = new HashMap<>();
@@ -65,7 +65,7 @@ final class RunningTasks {
         return furthest.values().stream().map(TaskWork::work).toList();
     }
 
-    /** Bytes outside of the Java heap that the model and its buffers take on all executors. */
+    /** The off-heap bytes that the model and its buffers take on all executors. */
     static long nativeBytes() {
         return fresh().stream().mapToLong(Report::nativeBytes).sum();
     }

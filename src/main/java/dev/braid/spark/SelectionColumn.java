@@ -4,22 +4,22 @@ import java.io.Serializable;
 import java.util.Locale;
 
 /**
- * The column that says which tokens of a modality are kept. The others are left out before anything is computed, as if
- * the attention mask hid them and their output were cut away; a kept token keeps its position.
+ * The column that says which tokens of a modality are kept. The others are left out before anything is computed, as if the
+ * attention mask hid them and their outputs were removed. A kept token keeps its position.
  *
- * @param kind how it says so
- * @param column the column's name as it stands in the modality's table
+ * @param kind whether it holds masks or lengths
+ * @param column the column's name in the modality's table
  */
 public record SelectionColumn(Kind kind, String column) implements Serializable {
 
-    /** What a value of the column is. */
+    /** What the values of the column are. */
     public enum Kind {
         /** An array of one entry per stored token: 1 or true keeps it, 0 or false drops it, anywhere. */
         MASK,
-        /** The number of tokens that are kept, from the first on. */
+        /** The number of tokens that are kept, beginning with the first. */
         LENGTH;
 
-        /** As messages call it. */
+        /** The word for it in messages. */
         String word() {
             return name().toLowerCase(Locale.ROOT);
         }
