@@ -11,19 +11,20 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A file that a task of a run has finished: part of the task's record in the run's directory, and later of the manifest.
- * In a partitioned table a task may have finished several.
+ * A file that a task of a run has finished. It is part of the task's record in the run's directory, and later of the
+ * manifest. In a partitioned table a task may have finished several.
  *
- * @param plan digest of how the input was split into partitions; {@link #KEYS} of rows whose keys are bad
- * @param partitions of the input that the task covers, which are not computed again; none of rows whose keys are bad
+ * @param plan digest of how the input was split into partitions; {@link #KEYS} for rows whose keys are bad
+ * @param partitions the input partitions that the task covers, which are not computed again; empty for rows whose keys are
+ *     bad
  * @param file of the fused rows, by its path in the table; null if the task has none
  * @param rows in the file
  * @param tokens of these rows
- * @param truncated rows of which a sequence was cut
+ * @param truncated rows with a sequence that was cut
  * @param lengths of these rows; null if there are none
  * @param fingerprint of these rows, 16 hexadecimal digits: see {@link FusionProgress#fingerprint}
- * @param quarantine the file of the rows that the task set aside, named once; null if there are none
- * @param quarantined how many were set aside, by the name of their reason
+ * @param quarantine the file of the rows that the task set aside, named in one shard only; null if there are none
+ * @param quarantined how many rows were set aside, by the name of their reason
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Shard(
@@ -38,10 +39,10 @@ public record Shard(
         String quarantine,
         Map<String, Long> quarantined) {
 
-    /** The plan of the rows that are set aside because of their keys, before any task begins. */
+    /** The plan of rows that are set aside because of their keys, before any task begins. */
     static final String KEYS = "keys";
 
-    /** How the plan begins of a run whose partitions no other run finds again. */
+    /** The beginning of a plan whose partitions no other run would find again. */
     static final String ONCE = "once-";
 
     /** A run's identifier, in the names of its files. */
@@ -59,7 +60,7 @@ public record Shard(
                 .sum());
     }
 
-    /** The rows that these have set aside, by the name of their reason. */
+    /** The rows that were set aside in these shards, by the name of their reason. */
     public static Map<String, Long> quarantined(List<Shard> shards) {
         Map<String, Long> counts = new TreeMap<>();
         shards.forEach(shard -> shard.quarantined().forEach((reason, rows) -> counts.merge(reason, rows, Long::sum)));
@@ -87,7 +88,7 @@ public record Shard(
                 Map.of());
     }
 
-    /** The same without what was set aside. */
+    /** The same without the rows that were set aside. */
     Shard withoutQuarantine() {
         return copied(file, rows, tokens, truncated, lengths, fingerprint);
     }
@@ -102,14 +103,14 @@ public record Shard(
         return quarantined.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** The run that wrote it, as its files' names say; empty if they do not. */
+    /** The run that wrote it, according to the name of its file; empty if the name does not contain a run. */
     String run() {
         String name = file == null ? String.valueOf(quarantine) : file.substring(file.lastIndexOf('/') + 1);
         Matcher found = RUN.matcher(name);
         return found.find() ? found.group() : "";
     }
 
-    /** JSON of another kind is no record. */
+    /** Refuses JSON that is not a record. */
     public Shard {
         requireNonNull(plan);
         requireNonNull(partitions);

@@ -4,7 +4,7 @@ import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
 
-/** The shares of attention that the tokens of one modality received, row by row. Used by one thread at a time. */
+/** A histogram of the shares of attention that one modality's tokens received, one per row. Used by one thread at a time. */
 public final class ShareCounts implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -34,7 +34,7 @@ public final class ShareCounts implements Serializable {
         return rows == 0 ? 0 : sum / rows;
     }
 
-    /** Rows per bucket; {@value #BUCKETS} of them divide 0 to 1. */
+    /** Rows per bucket; {@value #BUCKETS} buckets of equal width divide 0 to 1. */
     public List<Long> counts() {
         return Arrays.stream(counts).boxed().toList();
     }

@@ -13,7 +13,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** Formats of tables whose commits are transactions, each of which leaves a snapshot that can be read later. Driver only. */
+/** Formats of tables whose commits are transactions. Each transaction leaves a snapshot that can be read later. Driver only. */
 enum SnapshotFormat {
     DELTA("Delta needs 'spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension' and"
             + " 'spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog'") {
@@ -35,7 +35,7 @@ enum SnapshotFormat {
             return Map.of("userMetadata", name + " " + mode.configName(), "txnAppId", name, "txnVersion", "1");
         }
 
-        /** A RESTORE takes back every version after the one that it names; of one that names a time, every version. */
+        /** A RESTORE to a version undoes every later one. A RESTORE to a time is assumed to undo every version. */
         @Override
         List<Mark> marks(SparkSession session, TableName table) {
             List<Row> commits = session.sql("DESCRIBE HISTORY " + table.sql())
@@ -44,7 +44,7 @@ enum SnapshotFormat {
                     .orderBy("version")
                     .collectAsList();
             List<Mark> marks = new ArrayList<>();
-            long last = Long.MAX_VALUE; // of those that are not taken back
+            long last = Long.MAX_VALUE; // of the versions that are not undone
             for (int c = commits.size() - 1; c >= 0; c--) {
                 Row commit = commits.get(c);
                 long version = commit.getLong(0);
@@ -82,7 +82,7 @@ enum SnapshotFormat {
             return Map.of("snapshot-property." + MARK, run, "snapshot-property." + MODE, mode.configName());
         }
 
-        /** The main branch is followed by its parents: its log lacks what another branch brought. */
+        /** Follows the parents of the main branch, because its log lacks what another branch brought. */
         @Override
         List<Mark> marks(SparkSession session, TableName table) {
             Map<Long, Row> others = new HashMap<>();
@@ -113,10 +113,10 @@ enum SnapshotFormat {
         }
     };
 
-    /** Under which a transaction names the run that wrote it. */
+    /** The key under which a transaction names the run that wrote it. */
     private static final String MARK = "braid.run";
 
-    /** Under which Iceberg's names the mode; Delta has one text for all. */
+    /** The key under which a transaction of Iceberg names the mode; Delta has one text for both. */
     private static final String MODE = "braid.mode";
 
     private static final Pattern DELTA_MARK = Pattern.compile(Pattern.quote(MARK + "=") + "(\\S+) (\\S+)");
@@ -135,27 +135,28 @@ enum SnapshotFormat {
     record Snapshot(String id, Instant committed) {}
 
     /**
-     * What a transaction of a run has left in a table's history.
+     * What a run's transaction has left in a table's history.
      *
-     * @param snapshot that it made
+     * @param snapshot the snapshot that it made
      * @param mode as {@link OutputTable.Mode#configName}
-     * @param isThere whether the table is made of this transaction and later ones: it was not rolled back, and is not of a branch
+     * @param isThere whether the transaction is part of the table's current state: it was not rolled back, and is not on
+     *     another branch
      */
     record Mark(String snapshot, String run, String mode, boolean isThere) {}
 
-    /** The format that Spark's catalog calls so. */
+    /** The format with this name in Spark's catalog. */
     static Optional<SnapshotFormat> of(String provider) {
         return List.of(values()).stream()
                 .filter(format -> format.name().equals(provider.toUpperCase(Locale.ROOT)))
                 .findFirst();
     }
 
-    /** What a session needs for tables of this format, as a message says it. */
+    /** The settings that a session needs for tables of this format, for messages. */
     String settings() {
         return settings;
     }
 
-    /** The state of a table now; empty if nothing was ever committed to it. */
+    /** The current snapshot of a table; empty if nothing was ever committed to it. */
     abstract Optional<Snapshot> current(SparkSession session, TableName table);
 
     /** The rows of a snapshot, whatever is committed later. */
@@ -166,10 +167,10 @@ enum SnapshotFormat {
     /** The paths of a snapshot's data files. */
     abstract List<String> files(SparkSession session, TableName table, String snapshot);
 
-    /** Options of a write whose transaction {@link #marks} finds. */
+    /** Options for a write, with which {@link #marks} finds its transaction. */
     abstract Map<String, String> mark(String run, OutputTable.Mode mode);
 
-    /** All that runs have left in the table's history: first what the table is made of, the last transaction first. */
+    /** The marks of all runs in the table's history. Those that are there are ordered from the latest to the earliest. */
     abstract List<Mark> marks(SparkSession session, TableName table);
 
     private static Optional<Snapshot> first(Dataset<Row> found) {

@@ -3,9 +3,9 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import java.util.List;
 
-/** Finds the cause of a failed Spark job that its user can act on. */
+/** Finds a cause of a failed Spark job that the user can act on. */
 final class SparkFailure {
-    /** What Spark's messages about a file that cannot be read have in common, by version. */
+    /** The common parts of Spark's messages about a file that cannot be read, by version. */
     private static final List<String> UNREADABLE = List.of(
             "FAILED_READ_FILE",
             "CANNOT_READ_FILE_FOOTER",
@@ -15,15 +15,15 @@ final class SparkFailure {
     private SparkFailure() {}
 
     /**
-     * The bad input behind {@code failure}, if there is some and a retry cannot help; a {@link TransientException} for
-     * what is known to pass and for files that cannot be read for another reason than their content; else {@code
-     * failure} itself, unchecked.
+     * The exception to throw for {@code failure}. If bad input caused it and a retry cannot help, an exception about the
+     * input. If it is known to pass, or a file cannot be read for another reason than its content, a {@link
+     * TransientException}. Otherwise {@code failure} itself, unchecked.
      */
     static RuntimeException translate(Throwable failure) {
         return translate(failure, "Cannot run a Spark job");
     }
 
-    /** The same, with a message that begins with what was attempted, where no input is to blame. */
+    /** The same. If no input is to blame, the message begins with what was attempted. */
     static RuntimeException translate(Throwable failure, String attempt) {
         Diagnosis diagnosis = Diagnosis.of(failure);
         InputException input = input(failure);
@@ -66,7 +66,7 @@ final class SparkFailure {
                 : new IllegalStateException(firstLine(failure), failure);
     }
 
-    /** The first one in the chain of causes, or the one that a task reported as text; null if there is none. */
+    /** The first {@link InputException} in the chain of causes, or one that a task reported as text; null if there is none. */
     private static InputException input(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof InputException input) {
@@ -80,7 +80,7 @@ final class SparkFailure {
                 .orElse(null);
     }
 
-    /** Why a file cannot be read: what Spark says of it, or, if that may pass, the exception with its type. */
+    /** Why a file cannot be read: Spark's message about it or, if the failure may pass, the exception with its type. */
     static String reason(Throwable failure) {
         Diagnosis diagnosis = Diagnosis.of(failure);
         if (!diagnosis.isInput()) {
@@ -100,7 +100,7 @@ final class SparkFailure {
         return file.endsWith(root) ? file : file + " " + root;
     }
 
-    /** The innermost failure to read a file, as the outer ones quote it with all their surroundings; null if there is none. */
+    /** The innermost failure to read a file, because the outer ones quote it with all their context; null if there is none. */
     private static Throwable unreadable(Throwable failure) {
         Throwable innermost = null;
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {

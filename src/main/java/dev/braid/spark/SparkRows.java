@@ -32,33 +32,33 @@ import org.apache.spark.unsafe.hash.Murmur3_x86_32;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * Reads rows in the forms in which Spark holds them: column batches of its file readers, and rows of its own memory ({@code
- * UnsafeRow}). With {@link StoredNumbers} and {@link RowWriter} this is all that Braid uses of Spark's internal forms; {@code
- * .ci/every-spark} runs it on every supported version.
+ * Reads rows in the forms in which Spark holds them: column batches of its file readers, and rows in its own memory layout
+ * ({@code UnsafeRow}). Only this class, {@link StoredNumbers} and {@link RowWriter} use Spark's internal forms. {@code
+ * .ci/every-spark} runs them with every supported version.
  */
 final class SparkRows {
-    /** Of Spark's hash partitioning. */
+    /** The seed of Spark's hash partitioning. */
     private static final int HASH_SEED = 42;
 
     private SparkRows() {}
 
-    /** The rows that Spark's own plan of a table gives. */
+    /** The rows of a table as Spark's own plan gives them. */
     static JavaRDD<StoredRow> planned(Dataset<Row> table, int carried) {
         DataType[] types = types(table.schema());
         return internal(table).mapPartitions(rows -> new PlannedRows(rows, types, carried));
     }
 
-    /** The same rows as they are. */
+    /** The same rows in Spark's internal form. */
     static JavaRDD<InternalRow> internal(Dataset<Row> table) {
         return table.queryExecution().toRdd().toJavaRDD();
     }
 
     /**
-     * The rows of a table as views of the column batches that Spark's file reader fills; its plan would copy each row,
+     * The rows of a table as views of the column batches that Spark's file reader fills. Spark's plan would copy each row,
      * number by number. Empty if Spark would not read the table in column batches.
      *
-     * @param table nothing but a scan: stored columns, in their stored order
-     * @param columns their names in the order of the rows, which may repeat one
+     * @param table a plain scan: stored columns, in their stored order
+     * @param columns the columns of the rows, in their order; a name may occur more than once
      */
     static Optional<JavaRDD<StoredRow>> scanned(Dataset<Row> table, List<String> columns, int carried) {
         SparkPlan plan = table.queryExecution().sparkPlan();
@@ -75,7 +75,7 @@ final class SparkRows {
                 .mapPartitions(batches -> new ScannedRows(batches, places, types, carried)));
     }
 
-    /** The same of rows that are there already. */
+    /** The same for rows that already exist. */
     static Iterator<StoredRow> of(Iterator<InternalRow> rows, StructType schema, int carried) {
         return new PlannedRows(rows, types(schema), carried);
     }
@@ -101,7 +101,7 @@ final class SparkRows {
         return row.getUTF8String(ordinal).getBytes();
     }
 
-    /** Makes rows of Spark's memory; each is valid until the next one. */
+    /** Makes rows in Spark's memory layout; each is valid until the next one. */
     static final class ValueRows {
         private final UnsafeProjection toUnsafe;
 
@@ -109,7 +109,7 @@ final class SparkRows {
             this.toUnsafe = UnsafeProjection.create(schema);
         }
 
-        /** A row of values in Spark's form; a string may be Java's. */
+        /** A row of values in Spark's form; strings may be Java's. */
         InternalRow of(Object... values) {
             Object[] internal = Arrays.stream(values)
                     .map(value -> value instanceof String text ? UTF8String.fromString(text) : value)
@@ -128,19 +128,19 @@ final class SparkRows {
             expression.initialize(0);
         }
 
-        /** The path in such a URI. */
+        /** The path in a URI that {@link #current} gives. */
         static String path(String uri) {
             return URI.create(uri).getPath();
         }
 
-        /** The file of a row; null if it was brought together from several. */
+        /** The file of a row; null if the row was joined from several files. */
         String of(StoredRow row) {
             return row.isOfOneFile() ? current() : null;
         }
 
         /**
-         * Its URI, as Spark's {@code input_file_name()} says it, a password masked; null if the thread reads none, as after a
-         * shuffle.
+         * The file's URI, as Spark's {@code input_file_name()} gives it, with passwords masked; null if the thread reads no
+         * file, as after a shuffle.
          */
         String current() {
             Object value = expression.eval(null);
@@ -155,7 +155,7 @@ final class SparkRows {
     /** One {@link PlannedRow}, moved over the rows. */
     private static final class PlannedRows implements Iterator<StoredRow> {
         private final Iterator<InternalRow> rows;
-        /** Brings rows of another form into Spark's memory; rare, since its plans end in that form. */
+        /** Converts rows of another form. This is rare, because Spark's plans end with unsafe rows. */
         private final UnsafeProjection toUnsafe;
 
         private final PlannedRow row;
@@ -179,7 +179,7 @@ final class SparkRows {
         }
     }
 
-    /** For each of so many partitions a number that Spark's hash partitioning sends there. */
+    /** For each partition, a number that Spark's hash partitioning sends there. */
     static int[] routes(int partitions) {
         int[] routes = new int[partitions];
         boolean[] found = new boolean[partitions];
@@ -195,7 +195,7 @@ final class SparkRows {
         return routes;
     }
 
-    /** The rows as rows of Spark's memory, each valid until the next one. */
+    /** The rows in Spark's memory layout, each valid until the next one. */
     static Iterator<InternalRow> values(Iterator<StoredRow> rows, StructType schema) {
         UnsafeProjection toUnsafe = UnsafeProjection.create(types(schema));
         return new Iterator<>() {
@@ -211,7 +211,7 @@ final class SparkRows {
         };
     }
 
-    /** A pair and the feature row that it refers to: the columns of both, one after the other. */
+    /** A pair and the feature row that it refers to, as one row: the columns of the pair, then those of the feature row. */
     static final class MetRow extends StoredRow {
         private final int pairColumns;
         private final InternalRow none;
@@ -223,7 +223,7 @@ final class SparkRows {
         private long number;
         private long remembered = -1;
 
-        /** A row that is at no pair yet. */
+        /** A row that is not at a pair yet. */
         MetRow(int pairColumns, int featureColumns) {
             this.pairColumns = pairColumns;
             this.none = new GenericInternalRow(featureColumns);
@@ -232,8 +232,8 @@ final class SparkRows {
         /**
          * Moves to a pair.
          *
-         * @param featureRow null if it refers to none
-         * @param ofFeatures numbers the feature rows
+         * @param featureRow null if the pair refers to none
+         * @param ofFeatures a number that differs for different feature rows
          */
         MetRow at(StoredRow pairRow, StoredRow featureRow, long ofFeatures) {
             pair = pairRow;
@@ -288,7 +288,7 @@ final class SparkRows {
         }
     }
 
-    /** What both forms share. */
+    /** The common part of planned and scanned rows. */
     private abstract static class SparkRow extends StoredRow {
         private final UnsafeProjection carried;
 
@@ -296,7 +296,7 @@ final class SparkRows {
             this.carried = carried;
         }
 
-        /** A view of a binary value: Spark stores binary and text alike. */
+        /** A view of a binary value; Spark stores binary and text alike. */
         abstract UTF8String view(int ordinal);
 
         @Override
@@ -321,7 +321,7 @@ final class SparkRows {
 
     private static final class PlannedRow extends SparkRow {
         private UnsafeRow values;
-        /** By ordinal; null where nothing is remembered. */
+        /** By ordinal; null if nothing is remembered. */
         private final Value[] remembered;
 
         PlannedRow(UnsafeProjection carried, int columns) {
@@ -329,7 +329,7 @@ final class SparkRows {
             this.remembered = new Value[columns];
         }
 
-        /** The row's memory is used again, so a value is copied once it begins like the one before it. */
+        /** The row's memory is reused, so a value is copied as a whole once it begins like the value before it. */
         @Override
         void remember(int ordinal) {
             if (values.isNullAt(ordinal)) {
@@ -414,13 +414,13 @@ final class SparkRows {
         }
     }
 
-    /** A value as Spark stores it, of which the beginning is kept, and all if the next one begins alike. */
+    /** A remembered value. Its beginning is kept, and the whole value once the next one begins alike. */
     private static final class Value {
         private static final int BEGINNING = 64;
 
         private UTF8String beginning;
         private int length;
-        /** Null where it is not kept. */
+        /** Null if only the beginning is kept. */
         private UTF8String whole;
 
         Value(UTF8String value) {

@@ -21,28 +21,28 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The Spark settings under which Braid reads and writes. For each, in this order:
+ * The Spark settings with which Braid reads and writes. Each setting has the first of these values that exists:
  *
  * <ol>
- *   <li>what the user set: in the session, {@code --conf}, {@code spark-defaults.conf} or, where it is Hadoop's, there;
+ *   <li>what the user set: in the session, {@code --conf}, {@code spark-defaults.conf} or, for Hadoop's settings, in Hadoop;
  *   <li>what Braid chooses;
  *   <li>Spark's default.
  * </ol>
  *
  * <p>Tables are read in a session of their own, with every setting of the caller's. Three settings cannot be respected:
- * adaptive execution (with a warning), as it changes the number of tasks; a vectorized reader that cannot decode the files
- * (with a warning); files left out silently (an error). Driver only.
+ * adaptive execution (with a warning), because it changes the number of tasks; a vectorized reader that cannot decode the
+ * files (with a warning); and leaving out files silently (an error). Driver only.
  */
 final class SparkSettings {
     private static final Logger log = LoggerFactory.getLogger(SparkSettings.class);
 
-    /** Little enough to stay in a processor's cache from the reader to the encoder. */
+    /** Small enough to stay in a processor's cache from the reader to the encoder. */
     private static final long BATCH_BYTES = 4L << 20;
-    /** Rows of unknown size. */
+    /** Rows per batch if their size is unknown. */
     private static final int FEW_ROWS = 8;
 
     private static final int MOST_ROWS = 4096;
-    /** Splits of each task that writes a file: tasks of one split, or of two, would differ by half. */
+    /** Splits per task that writes a file. With few splits, a task of one split and a task of two would differ by half. */
     private static final int SPLITS_PER_TASK = 8;
 
     private static final long ROW_GROUP_BYTES = 64L << 20;
@@ -51,7 +51,7 @@ final class SparkSettings {
     private static final String BATCH_ROWS = "spark.sql.parquet.columnarReaderBatchSize";
     private static final String CODEC = "spark.sql.parquet.compression.codec";
     private static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
-    /** Spark splits a file no smaller; its default is the most. */
+    /** Spark makes no split smaller than this. Its default is the most that is chosen here. */
     private static final String OPEN_COST = "spark.sql.files.openCostInBytes";
 
     private static final long MOST_OPEN_COST = 4L << 20;
@@ -60,7 +60,7 @@ final class SparkSettings {
     private static final String ZSTD_LEVEL = "parquet.compression.codec.zstd.level";
     private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
 
-    /** What Spark's Parquet writer expects to be set. */
+    /** Settings that Spark's Parquet writer expects to find. */
     private static final List<String> WRITER = List.of(
             "spark.sql.parquet.writeLegacyFormat",
             "spark.sql.parquet.fieldId.write.enabled",
@@ -68,11 +68,11 @@ final class SparkSettings {
 
     private static final List<String> REBASE_IN_WRITE =
             List.of("spark.sql.parquet.datetimeRebaseModeInWrite", "spark.sql.parquet.int96RebaseModeInWrite");
-    /** What decides how files are split. */
+    /** Settings that decide how files are split. */
     private static final List<String> SPLITTING =
             List.of("spark.sql.files.maxPartitionBytes", OPEN_COST, MIN_PARTITIONS, "spark.sql.files.maxPartitionNum");
 
-    /** Settings of the Parquet writer that no digest may show; they change no file. */
+    /** Settings of the Parquet writer that must not be in a digest; they do not change files. */
     private static final Set<String> SECRETS = Set.of("encryption.key.list", "encryption.key.access.token");
 
     static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
@@ -111,7 +111,7 @@ final class SparkSettings {
         SparkSettings settings = new SparkSettings(session, users);
         settings.choose("spark.sql.sources.partitionColumnTypeInference.enabled", "false");
         settings.choose(MIN_PARTITIONS, String.valueOf(settings.splits()));
-        // Old dates and times are read as they are, which Spark 3.5 refuses unasked.
+        // Reads old dates and times as they are. Spark 3.5 refuses them by default.
         for (String kind : List.of("datetime", "int96")) {
             settings.choose("spark.sql.parquet." + kind + "RebaseModeInRead", "CORRECTED");
         }
@@ -119,16 +119,15 @@ final class SparkSettings {
         settings.choose("spark.sql.iceberg.vectorization.enabled", "false");
         // Keys in messages: the older Java types lack ten days of 1582.
         settings.choose("spark.sql.datetime.java8API.enabled", "true");
-        // Adaptive execution merges the tasks of a shuffle by size, and the encoder's work is not the bytes of its
-        // input.
+        // Adaptive execution merges the tasks of a shuffle by bytes, but the encoder's work is not in proportion.
         settings.require(ADAPTIVE, "false", "the number of fusing tasks must hold");
         return settings;
     }
 
-    /** Every setting of a session that is not left to its default. */
+    /** All settings of a session that do not have their default. */
     private static Map<String, String> all(SparkSession session) {
         Map<String, String> all = new HashMap<>();
-        // The list masks what looks like a password, so each value is asked for by itself.
+        // The list masks values that look like a password, so each value is read separately.
         for (Row setting : session.sql("SET").collectAsList()) {
             all.put(setting.getString(0), session.conf().get(setting.getString(0), setting.getString(1)));
         }
@@ -143,7 +142,7 @@ final class SparkSettings {
         }
     }
 
-    /** In how many a table is read, if it is large enough and not larger. {@link OutputFiles} merges them into tasks. */
+    /** The splits of a table that is large enough; a larger one has more. {@link OutputFiles} merges them into tasks. */
     private int splits() {
         return SPLITS_PER_TASK
                 * OutputFiles.TASKS_PER_SLOT
@@ -154,7 +153,7 @@ final class SparkSettings {
         return session;
     }
 
-    /** The value of a setting of the Parquet library, which may be Hadoop's; null if it is not set. */
+    /** The value of a setting of the Parquet library, which may be in Hadoop's configuration; null if it is not set. */
     String ofParquet(String name) {
         return users.getOrDefault(
                 name, session.sparkContext().hadoopConfiguration().get(name));
@@ -171,7 +170,7 @@ final class SparkSettings {
         }
     }
 
-    /** Joins of ids have so many tasks; one that is asked for a single task would get Spark's default of 200. */
+    /** Sets the number of tasks for joins of ids. Otherwise a join that needs one task would get Spark's default of 200. */
     void shuffleInto(int tasks) {
         choose(SHUFFLE_PARTITIONS, String.valueOf(tasks));
     }
@@ -185,8 +184,8 @@ final class SparkSettings {
     }
 
     /**
-     * Fits the Parquet reader to the rows: it holds 4 MiB of the largest ones at a time, between 1 and 4096 rows, or reads
-     * one by one where it cannot decode them otherwise. Tables of a few megabytes are split too, at their row groups.
+     * Fits the Parquet reader to the rows. It decodes 4 MiB of the largest rows at a time, between 1 and 4096 rows. If it
+     * cannot decode the files in batches, it reads row by row. Tables of a few megabytes are split too, at their row groups.
      *
      * @param files the bytes of each file
      */
@@ -209,21 +208,21 @@ final class SparkSettings {
         return vectorized ? Integer.parseInt(session.conf().get(BATCH_ROWS)) : 1;
     }
 
-    /** The tasks behind a shuffle, if the user set a number; Databricks' 'auto' is none. */
+    /** The number of tasks after a shuffle, if the user set a number; Databricks' 'auto' is not a number. */
     OptionalInt shufflePartitions() {
         String partitions = users.getOrDefault(SHUFFLE_PARTITIONS, "");
         return partitions.matches("\\d{1,9}") ? OptionalInt.of(Integer.parseInt(partitions)) : OptionalInt.empty();
     }
 
-    /** Hadoop's configuration with the session's settings in it, complete for the Parquet writer. */
+    /** Hadoop's configuration with the session's settings, complete for the Parquet writer. */
     static Configuration writing(SparkSession session) {
         Configuration hadoop = new Configuration(session.sparkContext().hadoopConfiguration());
         all(session).forEach(hadoop::set);
         hadoop.setIfUnset(CODEC, "zstd");
-        // Fused numbers hardly compress, and higher levels only take longer over them.
+        // Fused numbers hardly compress; higher levels only take longer.
         hadoop.setIfUnset(ZSTD_LEVEL, "1");
         hadoop.setIfUnset(ROW_GROUP, String.valueOf(ROW_GROUP_BYTES));
-        // Old dates and times are written as they are.
+        // Writes old dates and times as they are.
         for (String key : REBASE_IN_WRITE) {
             hadoop.setIfUnset(key, "CORRECTED");
         }
@@ -235,7 +234,7 @@ final class SparkSettings {
         return hadoop;
     }
 
-    /** What is set, or else Spark's default; "false" for what this Spark does not know. */
+    /** The session's value, or Spark's default; "false" if this Spark does not know the setting. */
     private static String setting(SparkSession session, String key) {
         try {
             return session.conf().get(key);
@@ -244,13 +243,13 @@ final class SparkSettings {
         }
     }
 
-    /** Runs one of Spark's jobs. */
+    /** A Spark job to run. */
     interface Job {
-        /** Waits for its end. */
+        /** Runs the job and waits for its end. */
         void run() throws ExecutionException, InterruptedException;
     }
 
-    /** Runs a job whose tasks find these settings where Spark's own tasks look for them. */
+    /** Runs a job with these settings as local properties, where Spark's tasks look for them. */
     static void run(JavaSparkContext spark, Configuration writing, Job job) {
         Map<String, String> before = new HashMap<>();
         writing.getPropsWithPrefix("spark.sql.").forEach((rest, value) -> {
@@ -274,8 +273,8 @@ final class SparkSettings {
      * Digest of how Spark splits an input into partitions, and of how files are written (compression, encryption).
      *
      * @param writing what {@link #writing} gives for the session
-     * @param division how many partitions there are, and what else decides which rows each has
-     * @param run whose files they are
+     * @param division the number of partitions, and what else decides which rows each has
+     * @param run the run that the files belong to
      */
     static String planDigest(SparkSession session, Configuration writing, String division, String run) {
         StringBuilder text = new StringBuilder(run)
@@ -296,7 +295,7 @@ final class SparkSettings {
                 .toString();
     }
 
-    /** How a Parquet writer with these settings compresses. */
+    /** The compression codec of a Parquet writer with these settings. */
     static CompressionCodecName codec(Configuration writing) {
         String codec = writing.get(CODEC).toUpperCase(Locale.ROOT);
         return switch (codec) {

@@ -12,8 +12,8 @@ import java.util.concurrent.Future;
 import org.apache.hadoop.security.UserGroupInformation;
 
 /**
- * Calls to a file system that wait for the network more than they compute, many at a time. Every call runs as the
- * caller's Hadoop user, a proxy user included.
+ * Runs many calls to a file system at a time, because they wait for the network more than they compute. Every call runs as
+ * the caller's Hadoop user, a proxy user included.
  */
 final class StorageCalls {
     /** Enough for 10,000 calls of 100 ms to take 16 s. */

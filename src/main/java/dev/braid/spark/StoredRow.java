@@ -4,15 +4,16 @@ import dev.braid.batch.Bytes;
 import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
- * A paired row where Spark holds it: a row of a column batch or of its own memory ({@link SparkRows}). Valid until the next
- * row is read. Ordinals are those of {@link TableColumns#paired}; a column must not be null where its values are read.
+ * A paired row in the form in which Spark holds it: a row of a column batch or of its own memory ({@link SparkRows}). Valid
+ * until the next row is read. Ordinals are those of {@link TableColumns#paired}. A column must not be null when its values
+ * are read.
  */
 abstract class StoredRow {
 
     /** The row's values one by one. */
     abstract InternalRow values();
 
-    /** The first columns of the row, which the output carries; a copy that stays valid. */
+    /** A copy of the row's first columns, which the output carries. It stays valid. */
     abstract InternalRow carried();
 
     /** The numbers of a feature column of arrays or vectors. */
@@ -21,19 +22,19 @@ abstract class StoredRow {
     /** The bytes of a binary feature column. */
     abstract Bytes bytes(int ordinal);
 
-    /** Their number. */
+    /** The number of bytes of a binary feature column. */
     abstract int length(int ordinal);
 
-    /** A feature column was read: {@link #repeats} compares that of the next row with it. */
+    /** Remembers a feature column of this row, with which {@link #repeats} compares that of later rows. */
     abstract void remember(int ordinal);
 
     /**
-     * Whether a feature column, not null, holds what it held in the row that was remembered last. False where that is not
-     * known: that row may not be there any more.
+     * Whether a feature column, not null, holds the same as in the row that was remembered last. False if this is not known,
+     * because the remembered row may be gone.
      */
     abstract boolean repeats(int ordinal, FeatureType type);
 
-    /** Whether all of it was read from the file that the thread reads. */
+    /** Whether the whole row was read from the file that the thread is reading. */
     boolean isOfOneFile() {
         return true;
     }

@@ -11,11 +11,11 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.types.UserDefinedType;
 
 /**
- * Which types Spark's Parquet readers, with and without column batches, read exactly as another one, in every supported
- * version. Spark 4 reads more: int as bigint, float as double.
+ * Which types Spark's Parquet readers, with and without column batches, read as another type without loss, in every supported
+ * version. Spark 4 can read more: int as bigint, float as double.
  */
 final class StoredTypes {
-    /** By the type that is asked for. */
+    /** The stored types that can be read, by the type that is asked for. */
     private static final Map<String, Set<String>> EXACT = Map.of(
             "int", Set.of("smallint", "tinyint"),
             "smallint", Set.of("tinyint"),
@@ -24,7 +24,7 @@ final class StoredTypes {
 
     private StoredTypes() {}
 
-    /** Whether a column of type {@code stored} gives its own values if it is read as {@code asked}. */
+    /** Whether a column of type {@code stored} keeps its values if it is read as {@code asked}. */
     static boolean reads(DataType asked, DataType stored) {
         DataType to = plain(asked);
         DataType from = plain(stored);
@@ -44,7 +44,7 @@ final class StoredTypes {
                 || EXACT.getOrDefault(name, Set.of()).contains(from.catalogString());
     }
 
-    /** Whether both are arrays, maps, structs or neither, all the way down; {@code stored} is null if it is unknown. */
+    /** Whether both types have the same nesting of arrays, maps and structs; {@code stored} is null if it is unknown. */
     static boolean opens(DataType asked, DataType stored) {
         DataType to = plain(asked);
         DataType from = plain(stored);

@@ -44,7 +44,7 @@ public final class TableAudit {
         FileSystem fileSystem = table.getFileSystem(hadoop);
         this.manifest = manifest(table, fileSystem);
         this.files = new NamedFiles(fileSystem, hadoop, problems);
-        // Names find the columns that have them, and no others.
+        // Columns are found by their exact names.
         settings.session().conf().set("spark.sql.caseSensitive", "true");
     }
 
@@ -52,12 +52,12 @@ public final class TableAudit {
      * Checks a table.
      *
      * @param output its directory
-     * @param quick whether footers and keys are all that is read; otherwise the fingerprint is computed from the rows
+     * @param quick whether only footers and keys are read; otherwise the fingerprint is computed from the rows
      * @return the manifest, which the table matches
      * @throws InputException with every difference, or if there is no table or no manifest
-     * @throws TransientException if storage, memory or the like fail
+     * @throws TransientException if storage, memory or the like fails
      */
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // the description lasts while it is open
     public static Manifest check(SparkSession spark, String output, boolean quick) {
         try (JobDescription auditing = JobDescription.of(spark, "audit " + output)) {
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
@@ -118,7 +118,7 @@ public final class TableAudit {
         }
     }
 
-    /** The manifest's totals are those of its files. */
+    /** Checks that the manifest's totals are the sums over its files. */
     private void checkSums() {
         long rows = manifest.files().stream().mapToLong(Shard::rows).sum();
         if (rows != manifest.rows()) {
@@ -192,7 +192,7 @@ public final class TableAudit {
         }
     }
 
-    /** What must be there once: a key or, in partitions that several runs have written and none updated, the key in each run. */
+    /** What must be unique: the key or, if several runs wrote partitions and none was an update, the key within its run. */
     private Column unique(Column key) {
         long runs = manifest.files().stream().map(Shard::run).distinct().count();
         if (runs < 2 || manifest.update() != null || manifest.partitionBy().isEmpty()) {
@@ -221,7 +221,7 @@ public final class TableAudit {
         }
     }
 
-    /** The fingerprint of each file, by its path. Tasks give text, which every serializer knows. */
+    /** The fingerprint of each file, by its path. Tasks return text, which every serializer handles. */
     private static Map<String, Long> fingerprints(Dataset<Row> rows) {
         StructType schema = rows.schema();
         List<String> sums = SparkRows.internal(rows)
@@ -247,7 +247,7 @@ public final class TableAudit {
         return byPath;
     }
 
-    /** Rows that are damaged are one more problem; what may pass on a second try ends the audit. */
+    /** Runs a check. Damaged rows are noted as a problem; a failure that may pass on a second try ends the audit. */
     private void readOrNote(Runnable check) {
         try {
             check.run();

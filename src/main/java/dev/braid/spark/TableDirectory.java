@@ -11,13 +11,13 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** What is in the directory of a table and in those of its partitions. Driver only. */
+/** Lists the directory of a table and those of its partitions. Driver only. */
 final class TableDirectory {
     private TableDirectory() {}
 
     /**
-     * All files, empty partitions and directories that are no partitions, by their paths in the table, sorted; nothing if there
-     * is no such directory. What is in directories that are no partitions is not looked at.
+     * All files, empty partitions and directories that are not partitions, by their paths in the table, sorted; empty if the
+     * directory does not exist. The contents of directories that are not partitions are not listed.
      */
     static Map<String, FileStatus> entries(Path directory, FileSystem files) throws IOException {
         Map<String, FileStatus> entries = new TreeMap<>();
@@ -51,15 +51,15 @@ final class TableDirectory {
         }
     }
 
-    /** The paths of these. */
+    /** The paths of these entries. */
     static Set<String> names(Path directory, FileSystem files) throws IOException {
         return entries(directory, files).keySet();
     }
 
     /**
-     * The files whose names Spark gives to files of rows.
+     * The files with names that Spark gives to files of rows.
      *
-     * @param wanted decides by their paths in the table which of these
+     * @param wanted selects files by their paths in the table
      */
     static List<FileStatus> parts(Path directory, Predicate<String> wanted, FileSystem files) throws IOException {
         return entries(directory, files).entrySet().stream()

@@ -20,16 +20,16 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 
 /**
- * The data files of a table, as Spark will find them: not those that are empty or hidden by their name ({@code _SUCCESS},
+ * The data files of a table as Spark will find them, without files that are empty or hidden by their name ({@code _SUCCESS},
  * {@code _metadata}).
  *
  * @param roots the files and directories that the table's path names
- * @param above what the names of the directories say that lead to the roots, the roots' own included
+ * @param above the larger table that the roots are partitions of
  * @param files sorted by path
- * @param partitions the columns that directories ({@code name=value}) hold, from the outermost
- * @param ignored hidden files and directories that may hold rows: Parquet files, and what a job that is still writing, or
- *     was killed, has not published
- * @param empty Parquet files of no bytes, which may have been cut
+ * @param partitions the columns in the names of directories ({@code name=value}), from the outermost
+ * @param ignored hidden files and directories that may hold rows: Parquet files, and what a job that is still writing, or was
+ *     killed, has not published
+ * @param empty Parquet files without bytes, which may have been cut
  */
 record TableFiles(
         List<Path> roots,
@@ -46,15 +46,15 @@ record TableFiles(
     private static final int NAMED = 3;
 
     /**
-     * The partitions of a larger table that were named.
+     * A larger table, if the table's path names partitions of one.
      *
      * @param base the larger table; null if there is none
-     * @param values what the directories hold, by column from the outermost
+     * @param values the values in the names of the directories that lead to the roots, by column from the outermost
      */
     record Above(Path base, Map<String, Set<String>> values) {
         static final Above NONE = new Above(null, Map.of());
 
-        /** What all roots share; nothing if they are of several tables or of other columns. */
+        /** What all roots share; {@link #NONE} if they are of several tables or have different columns. */
         private static Above of(List<Entry> roots) {
             Set<Path> bases = new LinkedHashSet<>();
             Set<List<String>> columns = new LinkedHashSet<>();
@@ -78,7 +78,7 @@ record TableFiles(
         }
     }
 
-    /** The same files, as those of the larger table: with the columns that the directories above hold. */
+    /** The same files as files of the larger table, whose partition columns include those above the roots. */
     TableFiles fromBase() {
         List<String> all = new ArrayList<>(above.values().keySet());
         all.addAll(partitions);
@@ -88,7 +88,7 @@ record TableFiles(
     /**
      * A file or directory.
      *
-     * @param directories the names of the directories between its root and it
+     * @param directories the names of the directories between its root and itself
      * @param hidden whether Spark ignores it
      */
     private record Entry(FileStatus status, List<String> directories, boolean hidden) {
@@ -100,7 +100,7 @@ record TableFiles(
             return status.isFile() && status.getLen() > 0;
         }
 
-        /** Whether it is named as a Parquet file and has no bytes. */
+        /** Whether it has the name of a Parquet file but no bytes. */
         boolean isEmpty() {
             return !hidden
                     && status.isFile()
@@ -118,7 +118,7 @@ record TableFiles(
     /**
      * Lists the files below {@code path}.
      *
-     * @throws InputException if the path does not exist, holds no data file, is a {@link ManagedTable}, or holds files
+     * @throws InputException if the path does not exist, contains no data file, is a {@link ManagedTable}, or contains files
      *     that Spark would leave out
      */
     static TableFiles at(String path, Configuration hadoop) throws IOException {
@@ -127,7 +127,7 @@ record TableFiles(
         Path literal = TablePath.parse(path, hadoop);
         List<Entry> roots = found.stream()
                 .map(status -> {
-                    // A directory may be named, whatever its name.
+                    // A directory that the path names literally is not hidden, whatever its name.
                     boolean named = status.isDirectory() && status.getPath().equals(literal);
                     return new Entry(status, List.of(), !named && isHidden(status));
                 })
@@ -163,8 +163,8 @@ record TableFiles(
     }
 
     /**
-     * Where each file is, with the links and mounts followed that lead to what the table's path names: the same for every
-     * spelling of that path.
+     * Where each file is. Links and mounts that lead to what the table's path names are followed, so every spelling of that
+     * path gives the same result.
      */
     List<String> places(Configuration hadoop) throws IOException {
         Set<Path> named = new HashSet<>(roots);
@@ -183,8 +183,8 @@ record TableFiles(
     }
 
     /**
-     * What the table's path names: a directory above the file, or the file itself. Only a local file is asked where it is, as
-     * a store knows no links.
+     * What the table's path names: a directory above the file, or the file itself. Only a local file may itself be a link;
+     * object stores have no links.
      */
     private static Path above(Path file, Set<Path> named) {
         Path above = file.toUri().getScheme().equals("file") ? file : file.getParent();
@@ -204,7 +204,7 @@ record TableFiles(
         return TablePath.isHidden(status.getPath().getName());
     }
 
-    /** What hidden files and directories are called, why they are, and what to do about them. */
+    /** Names hidden files and directories, and says why they are hidden and what to do about them. */
     static String hint(List<Path> ignored) {
         boolean unpublished = ignored.stream().anyMatch(path -> path.getName().equals(UNPUBLISHED));
         return names(ignored.stream().map(Path::toString).toList()) + " (the names begin with '_' or '.'); "
@@ -213,7 +213,7 @@ record TableFiles(
                         : "rename them if they hold rows");
     }
 
-    /** The first of these names, and how many more there are. */
+    /** The first of these names, and the number of the others. */
     static String names(List<String> names) {
         String first = names.stream().limit(NAMED).map(name -> "'" + name + "'").collect(Collectors.joining(", "));
         return names.size() <= NAMED ? first : first + " and " + (names.size() - NAMED) + " more";
@@ -236,7 +236,7 @@ record TableFiles(
         return children;
     }
 
-    /** The partition columns of all files, which must be the same: Spark reads no other file, and says nothing. */
+    /** The partition columns of all files. They must be the same for all, because Spark ignores other files silently. */
     private static List<String> partitions(List<Entry> files) {
         Map<List<String>, Entry> byColumns = new LinkedHashMap<>();
         for (Entry file : files) {

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What runs have left in the history of a table. It tells whether a run has written its rows; what others than Braid did to
- * them later it does not tell.
+ * What runs have left in the history of a table. It tells whether a run has written its rows, but not what other programs did
+ * to them later.
  *
  * @param table as messages call it
  * @param marks as {@link SnapshotFormat#marks} orders them
@@ -15,7 +15,8 @@ record TableHistory(String table, List<SnapshotFormat.Mark> marks) {
      * The snapshot in which a run has written its rows; empty if it has not.
      *
      * @param location where the table is stored
-     * @throws OutputExistsException if the rows were written and are lost, or were written in another mode, or appended twice
+     * @throws OutputExistsException if the rows were written and are lost, were written in another mode, or were appended
+     *     twice
      */
     Optional<String> written(Manifest manifest, String location, OutputTable.Mode mode) {
         Optional<String> lost = lost(manifest, location);
@@ -42,7 +43,7 @@ record TableHistory(String table, List<SnapshotFormat.Mark> marks) {
     }
 
     /**
-     * What became of rows that were written and need not be in the table any more; empty if they are there, or were never
+     * What happened to rows that were written and may no longer be in the table; empty if they are there, or were never
      * written.
      */
     Optional<String> lost(Manifest manifest, String location) {

@@ -5,15 +5,15 @@ import org.apache.parquet.hadoop.ParquetOutputFormat;
 import org.apache.spark.SparkConf;
 
 /**
- * How much feature tables hold, and what a task that fuses them takes of memory. Sizes in bytes.
+ * The size of feature tables, and the memory that a task needs to fuse them. Sizes in bytes.
  *
- * @param rows of the longest table, or the pairs
+ * @param rows of the longest table, or of the pairs
  * @param groups row groups of all tables; one task reads each
  * @param bytes of all files
- * @param largestRow decoded, the mean of the row group with the largest rows
- * @param largestGroup the largest row group as it is stored
+ * @param largestRow decoded bytes per row: the mean of the row group with the largest rows
+ * @param largestGroup stored bytes of the largest row group
  * @param batchBytes what the reader decodes at once
- * @param writtenGroup what a row group of the output takes
+ * @param writtenGroup the memory of a row group of the output
  * @param joined whether rows are shuffled and sorted
  * @param memoryFraction the share of the heap that sorting may fill
  * @param shuffleBytes what a task fetches at once
@@ -33,11 +33,11 @@ public record TableLoad(
     private static final double MEMORY_FRACTION = 0.6;
 
     /**
-     * Of opened tables.
+     * The load of opened tables.
      *
      * @param rows to fuse
      * @param all what their footers say together
-     * @param fused the size of the output, about
+     * @param fused the approximate size of the output
      */
     static TableLoad of(SparkSettings settings, long rows, Footers.Rows all, List<SourceTable> tables, long fused) {
         SparkConf conf = settings.session().sparkContext().getConf();

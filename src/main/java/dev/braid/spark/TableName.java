@@ -14,19 +14,19 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser;
 
 /**
- * The name of a table as Spark parses it. No text that a user types goes into SQL but as quoted parts of a name.
+ * The name of a table as Spark parses it. Text that a user types gets into SQL only as the quoted parts of such a name.
  *
  * @param parts without quotes, the table's own name last
  */
 record TableName(List<String> parts) {
-    /** A part of what {@link Expression#sql} writes of a name: a plain word, or anything between quotes. */
+    /** A part of a name as {@link Expression#sql} writes it: a plain word, or anything between quotes. */
     private static final Pattern PART = Pattern.compile("\\G(?:(\\w+)|`((?:[^`]|``)+)`)(?:\\.|$)");
 
     TableName {
         parts = List.copyOf(parts);
     }
 
-    /** The name that a text is; empty if it is none. */
+    /** Parses a name; empty if {@code text} is not one. */
     static Optional<TableName> parse(String text) {
         Expression parsed;
         try {
@@ -37,7 +37,7 @@ record TableName(List<String> parts) {
             }
             throw new IllegalStateException(noName);
         }
-        // The parser's own method for names gives a type of Scala's, another in each of its versions.
+        // The parser's own method for names returns a Scala type, which differs between its versions.
         if (!(parsed instanceof UnresolvedAttribute)) {
             return Optional.empty();
         }
@@ -52,12 +52,12 @@ record TableName(List<String> parts) {
         return end == quoted.length() ? Optional.of(new TableName(parts)) : Optional.empty();
     }
 
-    /** As SQL takes it, whatever characters it has. */
+    /** The name as SQL accepts it, whatever characters it has. */
     String sql() {
         return parts.stream().map(part -> "`" + part.replace("`", "``") + "`").collect(Collectors.joining("."));
     }
 
-    /** With the session's current catalog and namespace, if it is the table's own name alone. */
+    /** The full name: adds the session's current catalog and namespace if this is the table's own name alone. */
     TableName in(SparkSession session) {
         if (parts.size() > 1) {
             return this;
@@ -74,12 +74,12 @@ record TableName(List<String> parts) {
         return parts.get(parts.size() - 1);
     }
 
-    /** What the name is in; empty if it has one part. */
+    /** The name of the namespace or table that contains it; empty if the name has one part. */
     Optional<TableName> parent() {
         return parts.size() == 1 ? Optional.empty() : Optional.of(new TableName(parts.subList(0, parts.size() - 1)));
     }
 
-    /** The same in a table, as Iceberg names what it tells of one. */
+    /** A table inside this one, as Iceberg names the tables about a table. */
     TableName child(String name) {
         return new TableName(Stream.concat(parts.stream(), Stream.of(name)).toList());
     }

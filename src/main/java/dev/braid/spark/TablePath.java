@@ -23,7 +23,7 @@ import org.apache.hadoop.fs.Path;
 final class TablePath {
     private TablePath() {}
 
-    /** The qualified path of a text: a URI if a scheme and {@code :/} begin it, else a path with any characters. */
+    /** The qualified path of a text: a URI if it begins with a scheme and {@code :/}, otherwise a path with any characters. */
     static Path parse(String text, Configuration hadoop) throws IOException {
         Path path = text.matches("[A-Za-z][A-Za-z0-9+.-]*:/.*") ? new Path(text) : new Path(null, null, text);
         return Place.qualified(path, hadoop);
@@ -86,8 +86,8 @@ final class TablePath {
     }
 
     /**
-     * The children of directories that match one component of a pattern; one without wildcards may not exist. Of the hidden
-     * ones only those that may be tables, so that {@link TableFiles} can name them.
+     * The children of directories that match one component of a pattern. Without wildcards, a child may not exist. Hidden
+     * children are included only if they may be tables, so that {@link TableFiles} can name them.
      */
     private static Set<Path> children(FileSystem files, Set<Path> directories, String component) throws IOException {
         GlobPattern pattern = new GlobPattern(component);

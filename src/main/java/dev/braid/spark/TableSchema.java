@@ -9,10 +9,10 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
- * The columns of a table, of which Spark takes the types from one file. Where another file lacks a needed column Spark gives
- * null, and where its type is another one Spark fails late, or reads a wrong number. So all files must have the needed
- * columns, in types that are the same, or that every supported Spark reads exactly as one of them ({@link StoredTypes}). A
- * file without rows must only be one that Spark can open.
+ * The columns of a table. Spark takes their types from one file. If another file lacks a needed column, Spark gives null. If
+ * its type differs, Spark fails late or reads a wrong number. So all files must have the needed columns, in types that are
+ * the same or that every supported Spark reads exactly as one of them ({@link StoredTypes}). A file without rows only has to
+ * be one that Spark can open.
  */
 final class TableSchema {
     private final TableFiles files;
@@ -21,7 +21,7 @@ final class TableSchema {
     private final boolean mayLack;
     private final List<Group> groups = new ArrayList<>();
 
-    /** Files with the same needed columns, which all hold rows or all hold none. */
+    /** Files with the same needed columns. Either all of them have rows or none has. */
     private record Group(List<FileColumn> columns, List<String> files, boolean empty) {}
 
     /** Whether files have rows, and the schema that they share. */
@@ -34,7 +34,7 @@ final class TableSchema {
      * The columns of a table.
      *
      * @param needed whether a run reads a column of that name
-     * @param mayLack whether the needed columns of a file that lacks them are null
+     * @param mayLack whether a file may lack needed columns, which are null then
      */
     TableSchema(TableFiles files, Predicate<String> needed, boolean caseSensitive, boolean mayLack) {
         this.files = files;
@@ -43,7 +43,7 @@ final class TableSchema {
         this.mayLack = mayLack;
     }
 
-    /** Those of the first file, then needed ones that other files have, each with its {@link FileColumn#misfit}. */
+    /** The columns of the first file, then needed ones that other files have, each with its {@link FileColumn#misfit}. */
     List<FileColumn> columns(Footers.All footers, FileColumns converter) {
         List<FileColumn> all = stored(converter.of(footers.first()));
         group(footers, converter);
@@ -71,14 +71,14 @@ final class TableSchema {
                 (kind, paths) -> groups.add(new Group(stored(converter.of(kind.schema())), paths, kind.empty())));
     }
 
-    /** Without those that Spark takes from the names of directories alone. */
+    /** The columns without those that Spark takes from the names of directories. */
     private List<FileColumn> stored(List<FileColumn> columns) {
         return new ArrayList<>(columns.stream()
                 .filter(column -> files.partitions().stream().noneMatch(name -> same(name, column.name())))
                 .toList());
     }
 
-    /** A column as every file can be read, or with what keeps the files from it. */
+    /** The column in a type in which every file can be read, or with the reason why the files cannot. */
     private FileColumn agreed(FileColumn column) {
         List<String> lacking = new ArrayList<>();
         Map<String, Holders> types = new LinkedHashMap<>();

@@ -10,15 +10,15 @@ import java.util.Optional;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * A run that fuses only the rows that a table does not have yet, and leaves the others as they are. Where there is no table,
- * its files become one. Driver only.
+ * A run that fuses only the rows that a table does not have yet, and leaves the others as they are. If there is no table, its
+ * files become one. Driver only.
  *
  * @param table its path
  * @param origin what decides the rows
- * @param config of the run, which is that of the table
+ * @param config of the run, which equals that of the table
  * @param model with the pooling of the run
- * @param changedBy the kept column whose value tells whether a row has changed; null if none does
- * @param prune whether rows go that have left the input
+ * @param changedBy the kept column whose value tells whether a row has changed; null if there is none
+ * @param prune whether to remove rows that are no longer in the input
  */
 public record TableUpdate(
         SparkSession spark,
@@ -58,7 +58,7 @@ public record TableUpdate(
     /**
      * Whether the table is what this input gives.
      *
-     * @throws InputException if it is one of another model or other options
+     * @throws InputException if the table was made with another model or other options
      */
     @Override
     public boolean isDone(Manifest published) {
@@ -121,7 +121,7 @@ public record TableUpdate(
         return published(run).map(there -> there.rows(keys)).orElse(keys.rows());
     }
 
-    /** Empty where the table has no rows, and so no keys. */
+    /** The table to update; empty if it has no files, and so no keys. */
     private Optional<PublishedTable> published(RunDirectory run) {
         return run.base()
                 .filter(there -> there.files().stream().anyMatch(shard -> shard.file() != null))

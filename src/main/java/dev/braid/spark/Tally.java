@@ -1,6 +1,6 @@
 package dev.braid.spark;
 
-/** What the rows of a file come to. Used by one thread at a time. */
+/** Sums over the rows of a file. Used by one thread at a time. */
 final class Tally {
     private long rows;
     private long tokens;
@@ -31,7 +31,7 @@ final class Tally {
         return truncated;
     }
 
-    /** Null without rows. */
+    /** Null if there are no rows. */
     Lengths lengths() {
         return rows == 0 ? null : new Lengths(shortest, longest);
     }

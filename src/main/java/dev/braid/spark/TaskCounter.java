@@ -11,12 +11,12 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Counts what one attempt of a task does, for other threads to read while it runs. Only the task counts, so that a count is
- * a plain addition and an ordered store, which no row notices.
+ * Counts what one attempt of a task does, for other threads to read while it runs. Only the task's own thread counts, so a
+ * count is a plain addition and an ordered store, which cost next to nothing.
  */
 final class TaskCounter implements AutoCloseable {
     private static final Set<TaskCounter> RUNNING = ConcurrentHashMap.newKeySet();
-    /** Of the attempts that have ended in this JVM. Guarded by the class. */
+    /** The work of the attempts that have ended in this JVM. Guarded by the class. */
     private static Work ended = Work.NONE;
 
     private final UUID run;
@@ -27,7 +27,7 @@ final class TaskCounter implements AutoCloseable {
     private final Map<Reason, AtomicLong> badRows =
             Stream.of(Reason.values()).collect(Collectors.toMap(reason -> reason, reason -> new AtomicLong()));
 
-    /** A counter that nobody else reads. */
+    /** A counter that no other thread reads. */
     TaskCounter(UUID run, int partition) {
         this.run = run;
         this.partition = partition;
@@ -40,18 +40,18 @@ final class TaskCounter implements AutoCloseable {
         return counter;
     }
 
-    /** A row is handed out. */
+    /** Counts a row that is handed out. */
     void emitted(int rowTokens) {
         add(rows, 1);
         add(tokens, rowTokens);
     }
 
-    /** Matrix products have been computed. */
+    /** Counts matrix products. */
     void computed(long products) {
         add(multiplyAdds, products);
     }
 
-    /** A row cannot be fused. */
+    /** Counts a row that cannot be fused. */
     void rejected(Reason reason) {
         add(badRows.get(reason), 1);
     }
@@ -75,7 +75,7 @@ final class TaskCounter implements AutoCloseable {
         return new Work(rows.get(), tokens.get(), multiplyAdds.get(), bad);
     }
 
-    /** The attempt has ended. */
+    /** Ends the attempt, whose work is kept for this JVM's total. */
     @Override
     public void close() {
         synchronized (TaskCounter.class) {
@@ -85,7 +85,7 @@ final class TaskCounter implements AutoCloseable {
         }
     }
 
-    /** The attempts that run in this JVM, of runs that count them. */
+    /** The attempts that are running in this JVM, for runs that count them. */
     static List<TaskWork> running() {
         return RUNNING.stream()
                 .filter(counter -> counter.run != null)
@@ -93,7 +93,7 @@ final class TaskCounter implements AutoCloseable {
                 .toList();
     }
 
-    /** What this JVM has done, in attempts that failed too. */
+    /** What this JVM has done, including attempts that failed. */
     static synchronized Work ofThisJvm() {
         return RUNNING.stream().map(TaskCounter::work).reduce(ended, Work::plus);
     }

@@ -18,11 +18,11 @@ import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
  * The files of fused rows that a task attempt writes: one, or one for each partition of the table that its rows belong to.
- * Together they hold as much in memory as a row group. At most {@value #MOST_OPEN} are open at a time: for a further
- * partition the file that was used longest ago is completed, and more rows of its partition begin another file.
+ * Together they hold at most about one row group in memory. At most {@value #MOST_OPEN} are open at a time. If a further
+ * partition needs a file, the file that was used longest ago is completed; more rows of its partition begin another file.
  *
- * <p>Which rows a file holds depends on their order only if there are more partitions; {@link FusionEngine#write} sees to it that
- * the order is the same in every attempt then.
+ * <p>Only if there are more partitions than that does the order of rows decide which rows a file holds. {@link
+ * FusionEngine#write} makes sure that the order is the same in every attempt then.
  */
 final class TaskFiles implements AutoCloseable {
     static final int MOST_OPEN = 64;
@@ -35,9 +35,9 @@ final class TaskFiles implements AutoCloseable {
     private final long mostBuffered;
 
     private final List<Begun> all = new ArrayList<>();
-    /** By partition, the one that was used longest ago first. */
+    /** By partition; the file that was used longest ago comes first. */
     private final Map<String, FileAttempt> open = new LinkedHashMap<>(16, 0.75f, true);
-    /** How many files of a partition there are. */
+    /** The number of files of each partition. */
     private final Map<String, Integer> counts = new HashMap<>();
 
     /** The file of the row that is being written. */
@@ -59,7 +59,7 @@ final class TaskFiles implements AutoCloseable {
      * The files of an attempt.
      *
      * @param directory of the run
-     * @param name of each file in the directory of its partition, without its ending
+     * @param name of each file in its partition's directory, without its ending
      * @param columns of each file
      */
     TaskFiles(Path directory, String name, FileSchema columns, PartitionPath partitions, Configuration settings) {
@@ -71,7 +71,7 @@ final class TaskFiles implements AutoCloseable {
         this.mostBuffered = ParquetOutputFormat.getLongBlockSize(settings);
     }
 
-    /** What takes the vectors of the next row, which has these carried values. */
+    /** Gives the output for the vectors of the next row, which has these carried values. */
     VectorOutput vectors(InternalRow carried) {
         String partition = partitions.of(carried);
         current = open.get(partition);
@@ -89,7 +89,7 @@ final class TaskFiles implements AutoCloseable {
      * Ends the row whose vectors were written.
      *
      * @param row its other values
-     * @param count counts it
+     * @param count counts the row
      */
     void end(InternalRow row, Consumer<Tally> count) throws IOException {
         long before = current.buffered();
@@ -122,7 +122,7 @@ final class TaskFiles implements AutoCloseable {
         return file;
     }
 
-    /** Begins a file that may stay without rows, and shows the columns of the table; one of a partition always has rows. */
+    /** Without partitions, begins a file that shows the columns even if it stays without rows. Partitions never need this. */
     void showColumns() throws IOException {
         if (!partitions.isEmpty()) {
             return;
@@ -133,7 +133,7 @@ final class TaskFiles implements AutoCloseable {
         all.get(0).file().open();
     }
 
-    /** Completes the files and gives them their names; in the order of these. */
+    /** Completes and publishes the files, sorted by their paths. */
     List<Written> publish() throws IOException {
         List<Written> written = new ArrayList<>();
         for (Begun begun : all) {
@@ -148,7 +148,7 @@ final class TaskFiles implements AutoCloseable {
         return written;
     }
 
-    /** Removes what an attempt that failed has left. */
+    /** Deletes what a failed attempt has left. */
     @Override
     public void close() {
         all.forEach(begun -> begun.file().close());

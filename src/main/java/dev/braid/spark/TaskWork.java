@@ -7,6 +7,6 @@ import java.util.UUID;
  * What one attempt of a task has done: so far, or at its end.
  *
  * @param run the {@link FusionProgress} that it counts for; null if nobody counts
- * @param partition that it computes; another attempt may be at the same one
+ * @param partition the partition that it computes; other attempts may compute the same one
  */
 record TaskWork(UUID run, int partition, Work work) implements Serializable {}

@@ -7,7 +7,7 @@ import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 
-/** Reads a modality's mask or length column: which of a row's stored tokens are kept. */
+/** Reads a modality's mask or length column, which says which of a row's stored tokens are kept. */
 final class TokenSelection implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -29,7 +29,7 @@ final class TokenSelection implements Serializable {
         this.feature = feature;
     }
 
-    /** The numbers in a column of that kind; empty if {@code type} is not one that it can have. */
+    /** The number type of a column of this kind; empty if such a column cannot have {@code type}. */
     static Optional<NumberType> numberType(SelectionColumn.Kind kind, DataType type) {
         return switch (kind) {
             case MASK -> type instanceof ArrayType array ? NumberType.of(array.elementType()) : Optional.empty();
@@ -37,7 +37,7 @@ final class TokenSelection implements Serializable {
         };
     }
 
-    /** What an error message says of the types that a column of that kind can have. */
+    /** The types that a column of this kind can have, for error messages. */
     static String expected(SelectionColumn.Kind kind) {
         return switch (kind) {
             case MASK -> "an array of boolean, tinyint, smallint, int, bigint, float or double";
@@ -48,7 +48,7 @@ final class TokenSelection implements Serializable {
     /**
      * The kept tokens, at least one.
      *
-     * @param stored tokens of the row's sequence
+     * @param stored the number of tokens in the row's sequence
      */
     Kept kept(InternalRow row, int stored) throws UnfitValueException {
         if (row.isNullAt(ordinal)) {

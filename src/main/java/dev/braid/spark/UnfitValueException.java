@@ -1,6 +1,6 @@
 package dev.braid.spark;
 
-/** A value that keeps its row from being fused; {@link RowDecoder} adds the row. Without a stack trace. */
+/** A value that keeps its row from being fused; {@link RowDecoder} adds the row. It has no stack trace. */
 final class UnfitValueException extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -8,9 +8,9 @@ import java.util.Optional;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 
-/** How the numbers of an output vector are stored. All but {@link #ARRAY} are one binary value per row, little-endian. */
+/** How the numbers of an output vector are stored. All forms but {@link #ARRAY} are one little-endian binary value per row. */
 public enum VectorForm {
-    /** An array of float32; Parquet stores two levels beside each number. */
+    /** An array of float32; Parquet stores two levels with each number. */
     ARRAY(Float.BYTES) {
         @Override
         void encode(float[] vector, byte[] to, int offset) {
@@ -41,7 +41,7 @@ public enum VectorForm {
         }
     },
 
-    /** Signed bytes: the number is byte times {@link #scale}, within half a scale. */
+    /** Signed bytes: a number is its byte times {@link #scale}, to within half a scale. */
     INT8(Byte.BYTES) {
         @Override
         void encode(float[] vector, byte[] to, int offset) {
@@ -55,7 +55,7 @@ public enum VectorForm {
 
     /** The largest finite binary16. */
     private static final float LARGEST_HALF = 65504;
-    /** Numbers from here on round to infinity in binary16. */
+    /** Numbers of at least this magnitude round to infinity in binary16. */
     private static final float HALF_OVERFLOW = 65520;
 
     /** The bits of a number without its sign. */
@@ -90,7 +90,7 @@ public enum VectorForm {
         return this == ARRAY ? DataTypes.createArrayType(DataTypes.FloatType, false) : DataTypes.BinaryType;
     }
 
-    /** Index of the first number that this form cannot hold as a finite one, or -1. */
+    /** The index of the first number that this form cannot hold as a finite number; -1 if there is none. */
     int firstUnfit(float[] vector) {
         int limit = Float.floatToRawIntBits(this == FLOAT16 ? HALF_OVERFLOW : Float.POSITIVE_INFINITY);
         int fits = -1;
@@ -108,7 +108,7 @@ public enum VectorForm {
         return -1;
     }
 
-    /** What a number must be, as messages say. */
+    /** The numbers that this form can hold, for messages. */
     String expected() {
         return this == FLOAT16 ? "finite numbers of at most " + (int) LARGEST_HALF + " (float16)" : "finite numbers";
     }
@@ -135,7 +135,7 @@ public enum VectorForm {
             return sign | Float.floatToRawIntBits(magnitude + 0.5f) - Float.floatToRawIntBits(0.5f);
         }
         int rest = bits & 0x7fffffff;
-        // Half of the last place that is kept, less one where the place is even.
+        // Adds half of the last place that is kept, less one if this place is even: ties round to even.
         int rounded = rest + 0xfff + (rest >>> 13 & 1);
         return sign | (rounded >>> 13) - (112 << 10);
     }
