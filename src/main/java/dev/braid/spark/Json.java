@@ -114,8 +114,8 @@ final class Json {
         boolean local = isLocal(files);
         if (local && !overwrite) {
             try {
-                Files.createFile(
-                        java.nio.file.Path.of(file.toUri().getPath())); // Hadoop checks first and creates afterwards
+                // Hadoop would check first and create afterwards.
+                Files.createFile(java.nio.file.Path.of(file.toUri().getPath()));
             } catch (java.nio.file.FileAlreadyExistsException exists) {
                 throw new FileAlreadyExistsException(file.toString());
             }
@@ -123,7 +123,7 @@ final class Json {
         try (FSDataOutputStream out = files.create(file, overwrite || local)) {
             out.write(bytes);
         } catch (RemoteException refused) {
-            // HDFS answers so if another writer has created the file and not closed it yet.
+            // The answer of HDFS if another writer has created the file and not closed it yet.
             if (!overwrite && refused.getClassName().endsWith(".AlreadyBeingCreatedException")) {
                 throw new FileAlreadyExistsException(file.toString());
             }
@@ -136,7 +136,7 @@ final class Json {
         return !Publication.isObjectStore(files, file) || hasConditionalWrites(files, file);
     }
 
-    /** S3A does from Hadoop 3.4.2 on; most other clients check first and write afterwards. */
+    /** Whether a write can fail if the object exists. S3A's can from Hadoop 3.4.2 on; most other clients check, then write. */
     private static boolean hasConditionalWrites(FileSystem files, Path file) throws IOException {
         return files.hasPathCapability(file, CONDITIONAL);
     }
