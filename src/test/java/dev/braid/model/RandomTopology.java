@@ -81,8 +81,7 @@ final class RandomTopology {
     private List<StackConfig> stacks(List<Integer> changed) {
         List<Integer> some = new ArrayList<>(changed);
         Collections.shuffle(some, random);
-        Interleaving.Exchange exchange =
-                List.of(Interleaving.Exchange.values()).get(random.nextInt(3));
+        Interleaving.Exchange exchange = List.of(Interleaving.Exchange.values()).get(random.nextInt(3));
         if (exchange == Interleaving.Exchange.BOTTLENECK) {
             return bottleneck(some);
         }
