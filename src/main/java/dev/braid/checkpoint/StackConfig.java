@@ -27,20 +27,22 @@ public record StackConfig(Kind kind, int stream, int memory, int layers, LayerCo
     /** The attentions of a layer in their order; a feed-forward follows them. */
     public enum Kind {
         /** Self-attention and feed-forward: {@code torch.nn.TransformerEncoderLayer}. */
-        ENCODER("encoder", Keys.OWN),
+        ENCODER("encoder", true, false),
         /** Self-attention, cross-attention and feed-forward: {@code torch.nn.TransformerDecoderLayer}. */
-        DECODER("decoder", Keys.OWN, Keys.MEMORY),
+        DECODER("decoder", true, true),
         /** Cross-attention, and feed-forward if there is one. */
-        CROSS_ATTENTION("cross_attention", Keys.MEMORY),
+        CROSS_ATTENTION("cross_attention", false, true),
         /** Cross-attention, self-attention and feed-forward, as in LXMERT (Tan and Bansal 2019, arXiv 1908.07490, figure 1). */
-        CROSS_FIRST("cross_first", Keys.MEMORY, Keys.OWN);
+        CROSS_FIRST("cross_first", true, true);
 
         private final String configName;
-        private final List<Keys> keys;
+        private final boolean attendsToItself;
+        private final boolean attendsToMemory;
 
-        Kind(String configName, Keys... keys) {
+        Kind(String configName, boolean attendsToItself, boolean attendsToMemory) {
             this.configName = configName;
-            this.keys = List.of(keys);
+            this.attendsToItself = attendsToItself;
+            this.attendsToMemory = attendsToMemory;
         }
 
         /** As {@code config.json} spells it. */
@@ -49,29 +51,31 @@ public record StackConfig(Kind kind, int stream, int memory, int layers, LayerCo
         }
 
         public boolean attendsToItself() {
-            return keys.contains(Keys.OWN);
+            return attendsToItself;
         }
 
         public boolean attendsToMemory() {
-            return keys.contains(Keys.MEMORY);
+            return attendsToMemory;
         }
 
         /** Whether an attention, counted in the order of the layer, reads the memory. */
         boolean readsMemory(int attention) {
-            return keys.get(attention) == Keys.MEMORY;
+            return switch (this) {
+                case ENCODER -> false;
+                case DECODER -> attention == 1;
+                case CROSS_ATTENTION -> true;
+                case CROSS_FIRST -> attention == 0;
+            };
         }
-    }
-
-    /** The stream that an attention reads keys from. */
-    private enum Keys {
-        OWN,
-        MEMORY
     }
 
     /** The streams that each attention of a layer reads keys from, in the order of the layer. */
     public List<Integer> keyStreams() {
-        return kind.keys.stream()
-                .map(keys -> keys == Keys.MEMORY ? memory : stream)
-                .toList();
+        return switch (kind) {
+            case ENCODER -> List.of(stream);
+            case DECODER -> List.of(stream, memory);
+            case CROSS_ATTENTION -> List.of(memory);
+            case CROSS_FIRST -> List.of(memory, stream);
+        };
     }
 }

@@ -46,21 +46,28 @@ final class StackReader {
 
     /** The kinds of stacks as {@code config.json} spells them: of one stream, by the kind of their layers, and of several. */
     private enum Form {
-        ENCODER(StackConfig.Kind.ENCODER, "stream", "prefix"),
-        DECODER(StackConfig.Kind.DECODER, "stream", "memory", "prefix"),
-        CROSS_ATTENTION(StackConfig.Kind.CROSS_ATTENTION, "stream", "memory", "prefix"),
-        CROSS_FIRST(StackConfig.Kind.CROSS_FIRST, "stream", "memory", "prefix"),
-        BOTTLENECK(StackConfig.Kind.ENCODER, "streams", "prefixes", "bottleneck", "fusion_layer"),
-        CO_ATTENTION(null, "streams", "prefixes", "layer_kind");
+        ENCODER(StackConfig.Kind.ENCODER),
+        DECODER(StackConfig.Kind.DECODER),
+        CROSS_ATTENTION(StackConfig.Kind.CROSS_ATTENTION),
+        CROSS_FIRST(StackConfig.Kind.CROSS_FIRST),
+        BOTTLENECK(StackConfig.Kind.ENCODER),
+        CO_ATTENTION(null);
 
         /** Of its layers; null where the config says it. */
         private final StackConfig.Kind layerKind;
 
-        private final List<String> keys;
-
-        Form(StackConfig.Kind layerKind, String... keys) {
+        Form(StackConfig.Kind layerKind) {
             this.layerKind = layerKind;
-            this.keys = List.of(keys);
+        }
+
+        /** Its keys next to those of every stack. */
+        List<String> keys() {
+            return switch (this) {
+                case ENCODER -> List.of("stream", "prefix");
+                case DECODER, CROSS_ATTENTION, CROSS_FIRST -> List.of("stream", "memory", "prefix");
+                case BOTTLENECK -> List.of("streams", "prefixes", "bottleneck", "fusion_layer");
+                case CO_ATTENTION -> List.of("streams", "prefixes", "layer_kind");
+            };
         }
 
         String configName() {
@@ -83,7 +90,7 @@ final class StackReader {
             stack.bad("kind", "one of " + String.join(", ", forms.keySet()), "no such key");
         }
         Stream<String> ofForm =
-                form == null ? Arrays.stream(Form.values()).flatMap(any -> any.keys.stream()) : form.keys.stream();
+                form == null ? Arrays.stream(Form.values()).flatMap(any -> any.keys().stream()) : form.keys().stream();
         stack.checkKeys(Stream.concat(KEYS.stream(), ofForm).distinct().toList());
         Layers layers = layers();
         if (form == null) {
