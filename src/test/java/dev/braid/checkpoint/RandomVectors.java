@@ -34,7 +34,7 @@ public final class RandomVectors {
         }
         step(VectorStep.Kind.LINEAR);
         for (int s = 1 + random.nextInt(8); s > 0; s--) {
-            step(VectorStep.Kind.values()[random.nextInt(VectorStep.Kind.values().length)]);
+            step(any(VectorStep.Kind.values()));
         }
         List<Integer> unread = IntStream.range(0, sizes.size())
                 .filter(vector -> steps.stream().noneMatch(step -> step.inputs().contains(vector)))
@@ -62,11 +62,11 @@ public final class RandomVectors {
                         new VectorWeights(linear, null, null, null));
             }
             case ACTIVATION -> {
-                Activation function = Activation.values()[random.nextInt(Activation.values().length)];
+                Activation function = any(Activation.values());
                 add(new VectorStep(kind, name(), List.of(input), size, function, null, 0), VectorWeights.NONE);
             }
             case NORM -> {
-                NormType type = NormType.values()[random.nextInt(NormType.values().length)];
+                NormType type = any(NormType.values());
                 StoredTensor bias = type == NormType.LAYER_NORM && random.nextBoolean() ? tensor(0, 0.1f, size) : null;
                 // Over few numbers that are nearly equal a norm is so steep that float32 cannot tell.
                 add(
@@ -108,6 +108,10 @@ public final class RandomVectors {
 
     private String name() {
         return "s" + steps.size();
+    }
+
+    private <T> T any(T[] values) {
+        return values[random.nextInt(values.length)];
     }
 
     private int sameSize(int size) {

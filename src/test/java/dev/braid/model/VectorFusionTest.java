@@ -96,7 +96,7 @@ class VectorFusionTest {
         List<List<FeatureSequence>> rows = new ArrayList<>();
         for (int row = 0; row < count; row++) {
             rows.add(checkpoint.config().modalities().stream()
-                    .map(modality -> (FeatureSequence) StoredFloats.normal(random, 1, modality.featureSize()))
+                    .map(modality -> StoredFloats.normal(random, 1, modality.featureSize()))
                     .toList());
         }
         return rows;
