@@ -1,5 +1,5 @@
-"""From Parquet to Parquet: Braid next to PySpark jobs that fuse the same files with torch and ONNX Runtime.
+"""Braid next to its rivals: the encoder alone, whole jobs from table to table, and reading and writing.
 
-Start at `__main__.main`, then `comparison`. The rows are `tables`, the rivals' job is `pyspark_job` and what its Python
-workers do `worker`; `encoders` holds the ways in which they can run the encoder, and `trial` picks the fastest.
+Start at `__main__`: a module per part, `encoder`, `jobs` and `ends`. `models` and `tables` hold what is fused, `forms` the
+rivals, `worker` and `pyspark_job` what runs them, `processes` starts everything, and `report` makes tables of raw seconds.
 """

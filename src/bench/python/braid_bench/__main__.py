@@ -1,102 +1,78 @@
-"""python -m braid_bench --output FILE [--quick] [--parts PART...]: measures from Parquet to Parquet, prints tables, writes records."""
+"""python -m braid_bench --output DIRECTORY [--part PART]... [--quick]: measures, and writes a report.
+
+Each part leaves a file of raw seconds in the directory; the report holds all parts that have one.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from braid_bench.comparison import Comparison, comparison_table
-from braid_bench.ends import ends, ends_table
-from braid_bench.model import write_model
-from braid_bench.records import Record, table, write_records
-from braid_bench.scaling import memory, slots, start
-from braid_bench.shape import COMPARED, TEXTS, VECTORS
+from braid_bench import encoder, ends, jobs
+from braid_bench.environment import environment
+from braid_bench.models import MODELS, TEXTS
+from braid_bench.report import report, write_raw
 from braid_bench.tables import FORMS
 
-_PARTS = ("end-to-end", "slots", "start", "memory")
-
-#: Parts that are measured only if they are named; the report wants the results of each in a file of its own.
-_OTHER_PARTS = ("vectors", "ends")
-
-#: Rows of a table by part, and with --quick.
-_ROWS = {"end-to-end": (8000, 1000), "slots": (8000, 1000), "vectors": (400_000, 20_000), "ends": (3000, 1000)}
+PARTS = ("encoder", "jobs", "ends")
 
 
 def main() -> None:
     options = parsed()
-    measured: dict[str, list[Record]] = {}
-    with tempfile.TemporaryDirectory(dir=options.work or options.output.parent, prefix="braid-bench-") as directory:
-        work = Path(directory).resolve()
-        model = work / "model"
-        write_model(model, COMPARED)
-        if "end-to-end" in options.parts:
-            comparison = Comparison("end-to-end", "(ii)", work, model, rows(options, "end-to-end"), options.repetitions)
-            measured["measurements"] = comparison.run(options.forms, options.texts)
-        if "slots" in options.parts:
-            measured["slots"] = slots(work, model, rows(options, "slots"), options.repetitions)
-        if "start" in options.parts:
-            measured["start"] = start(work, options.repetitions)
-        if "memory" in options.parts:
-            measured["memory"] = memory(work, (10_000, options.many_rows))
-        if "vectors" in options.parts:
-            write_model(model, VECTORS)
-            comparison = Comparison("vectors", "(vi)", work, model, rows(options, "vectors"), options.repetitions)
-            measured["measurements"] = comparison.run(["flat"], ["dense"])
-        if "ends" in options.parts:
-            measured["ends"] = ends(work, rows(options, "ends"), options.repetitions, options.quick)
-    write_records(options.output, measured)
-    print(report(measured))
+    output = options.output.resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    for part in options.part or PARTS:
+        with tempfile.TemporaryDirectory(dir=options.work or output, prefix="braid-bench-") as work:
+            records = {"encoder": encoder_part, "jobs": jobs_part, "ends": ends_part}[part](options, Path(work))
+        write_raw(output / f"{part}.json", environment(), records)
+    text = report(output)
+    (output / "bench.md").write_text(text, encoding="utf-8")
+    print(text)
 
 
-def rows(options: argparse.Namespace, part: str) -> int:
-    """The number that was asked for, or the part's own."""
-    return int(options.rows or _ROWS[part][options.quick])
+def encoder_part(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
+    records = []
+    for label in options.model or (("ii",) if options.quick else ("i", "ii", "iv")):
+        rows = options.rows or MODELS[label].rows // (4 if options.quick else 1)
+        for slots in options.slots or ((1,) if options.quick else (1, os.cpu_count() or 1)):
+            for text in TEXTS:
+                print(f"# ({label}), {text}, {rows} rows, {slots} slots", flush=True)
+                runs = options.runs or (1 if options.quick else 3)
+                records += encoder.measure(work, label, text, rows, slots, runs, options.rounds)
+    return records
+
+
+def jobs_part(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
+    label = options.model[0] if options.model else "ii"
+    rows = options.rows or (1000 if options.quick else 8000) * MODELS["ii"].tokens // MODELS[label].tokens
+    forms = ["float16"] if options.quick else list(FORMS)
+    slots = options.slots[-1] if options.slots else os.cpu_count() or 1
+    records = []
+    for text in ("ragged",) if options.quick else TEXTS:
+        records += jobs.measure(work, label, text, forms, rows, slots, options.runs or (1 if options.quick else 3))
+    return records
+
+
+def ends_part(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
+    runs = options.runs or (1 if options.quick else 3)
+    return ends.measure(work, options.rows or (500 if options.quick else 3000), runs, 1 if options.quick else None)
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="braid_bench", description="Braid and PySpark from Parquet to Parquet.")
-    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--work", type=Path, help="a directory for tables of up to 5 GB; default: that of the output")
-    parser.add_argument("--quick", action="store_true", help="few rows, each contender once, one form of storage")
-    parser.add_argument("--rows", type=int, help="rows of a table; default: depends on the part")
-    parser.add_argument("--repetitions", type=int, help="runs of each contender; default: 3, or 1")
-    parser.add_argument("--forms", nargs="+", choices=FORMS, help="default: all, or float16")
-    parser.add_argument("--texts", nargs="+", choices=TEXTS, default=TEXTS)
-    parser.add_argument("--parts", nargs="+", choices=_PARTS + _OTHER_PARTS, help="default: the first four, or end-to-end")
-    parser.add_argument("--many-rows", type=int, default=1_000_000, help="rows of the larger table of 'memory'")
-    quick = parser.parse_known_args()[0].quick
-    parser.set_defaults(
-        repetitions=1 if quick else 3,
-        forms=["float16"] if quick else list(FORMS),
-        parts=["end-to-end"] if quick else list(_PARTS),
-    )
+    parser = argparse.ArgumentParser(prog="jobs/bench.sh", description=__doc__.split("\n", 1)[1])
+    parser.add_argument("--output", type=Path, required=True, help="directory of the raw seconds and of bench.md")
+    parser.add_argument("--work", type=Path, help="directory for tables of up to 5 GB; default: that of the output")
+    parser.add_argument("--quick", action="store_true", help="one model, few rows, one run of each contender")
+    parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
+    parser.add_argument("--model", action="append", choices=MODELS, help="default: i, ii, iv; ii from table to table")
+    parser.add_argument("--rows", type=int, help="rows of a pass, or of a table")
+    parser.add_argument("--slots", type=int, action="append", help="task slots; default: one, then one per core")
+    parser.add_argument("--runs", type=int, help="starts of each contender; default: 3, or 1")
+    parser.add_argument("--rounds", type=int, default=3, help="passes of the encoder in a run; default: 3")
     return parser.parse_args()
-
-
-def report(measured: Mapping[str, Sequence[Record]]) -> str:
-    """A table for each part that was measured."""
-    tables = []
-    if compared := measured.get("measurements"):
-        tables.append(f"{compared[0]['rows']} rows, two task slots\n\n{comparison_table(compared)}")
-    if of_slots := measured.get("slots"):
-        one = of_slots[0]["rows_per_second"]
-        rates = [(r["slots"], r["rows_per_second"]) for r in of_slots]
-        lines = [[str(count), f"{rate:.0f}", f"{rate / one:.2f}"] for count, rate in rates]
-        tables.append(table(["slots", "rows/s", "/ one"], lines))
-    for record in measured.get("start", ()):
-        lines = [
-            ["the demo, s", *(f"{seconds:.1f}" for seconds in record["demo_seconds"])],
-            [f"a task of {record['task_rows']} rows, ms", *(f"{1e3 * s:.1f}" for s in record["task_seconds"])],
-        ]
-        tables.append(table(["start", *(f"run {n + 1}" for n in range(len(record["demo_seconds"])))], lines))
-    if of_memory := measured.get("memory"):
-        lines = [[f"{r['rows']:,}", f"{r['peak_bytes'] / 2**20:.0f}"] for r in of_memory]
-        tables.append(table(["small rows", "peak MiB"], lines))
-    if of_ends := measured.get("ends"):
-        tables.append(f"One thread each\n\n{ends_table(of_ends)}")
-    return "\n\n".join(tables)
 
 
 if __name__ == "__main__":

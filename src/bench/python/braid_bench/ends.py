@@ -1,25 +1,23 @@
 """Braid's reading and writing next to PyArrow's on the same files, one thread each.
 
 Braid's time is what its own stages took in a job with one task slot: read, decode and pack for reading, write for writing.
-Stages count time as it passes in the task's thread, pauses of the garbage collector included; the compiler's threads are
-left out. Every repetition runs Braid on a table of n rows and on one of 2n rows and takes the difference. What only happens
-once, such as interpreting code that is compiled later, is in both runs and cancels out, so that the rest is the cost of n
-rows in a long job.
+Each run fuses a table of n rows and one of 2n rows and takes the difference: what happens once, such as interpreting code
+that is compiled later, cancels out, and the cost of n rows in a long job remains.
 
 PyArrow's time is the processor time of this process, with every thread that it starts, for n rows. Every way that a good
-user might choose is tried once, untimed, on the same files, which also brings them into the page cache; the fastest one
-counts. Braid's time only compares with it on a quiet machine, where time that passes is processor time.
+user might choose is tried once on the same files, and the fastest one counts. Stages count wall-clock time, so the two
+compare only on a quiet machine.
 """
 
 from __future__ import annotations
 
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,21 +26,12 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
-from braid_bench.comparison import say
-from braid_bench.model import write_model
+from braid_bench.models import MODELS, Model
 from braid_bench.processes import Braid
-from braid_bench.records import Record, table
-from braid_bench.shape import COMPARED, Shape
 from braid_bench.tables import FORMS, KEY, Form, binary_column, write_table
 
 #: Forms of stored features; a quick run measures the first two.
 READ = (FORMS["nested"], FORMS["float16"], FORMS["flat"], Form("float32", "zstd", "float32", binary_column))
-
-#: Rows of the size that is compared, and a model that is small beside them.
-READ_SHAPE = replace(COMPARED, hidden_size=32, heads=2, layers=1, intermediate_size=64)
-
-#: Rows of 10 tokens of which little is read and much is written: vectors of 256 numbers.
-WRITTEN_SHAPE = Shape(16, 16, 256, 8, 1, 64, 4, 6, (4, 8))
 
 _READ_STAGES = ("read", "decode", "pack")
 
@@ -88,15 +77,13 @@ class Written:
     rows: int
 
 
-_TOKENS = WRITTEN_SHAPE.tokens
-
 #: Forms of vectors; a quick run measures the first two.
 WRITTEN = (
     Written("pooled, array", (), 1, 100),
     Written("pooled, float16", ("--vectors", "float16"), 1, 100),
     Written("pooled, float32", ("--vectors", "float32"), 1, 100),
-    Written("tokens, array", ("--emit", "tokens"), _TOKENS, 10),
-    Written("tokens, float16", ("--emit", "tokens", "--vectors", "float16"), _TOKENS, 10),
+    Written("tokens, array", ("--emit", "tokens"), MODELS["write"].tokens, 10),
+    Written("tokens, float16", ("--emit", "tokens", "--vectors", "float16"), MODELS["write"].tokens, 10),
 )
 
 
@@ -118,43 +105,41 @@ class End:
     def add(self, braid_seconds: float, pyarrow_seconds: float) -> None:
         self.braid_seconds.append(braid_seconds)
         self.pyarrow_seconds.append(pyarrow_seconds)
-        say(f"{self.end} {self.form}, {self.rows} rows: Braid {braid_seconds:.2f} s, PyArrow {pyarrow_seconds:.2f} s")
+        print(f"# {self.end} {self.form}: Braid {braid_seconds:.2f} s, PyArrow {pyarrow_seconds:.2f} s", flush=True)
 
 
-def ends(work: Path, rows: int, repetitions: int, quick: bool) -> list[Record]:
-    """Forms of features, then forms of vectors; `rows` are read."""
+def measure(work: Path, rows: int, runs: int, forms: int | None = None) -> list[dict[str, Any]]:
+    """The first `forms` forms of features, then of vectors; `rows` are read."""
     torch.set_num_threads(1)
-    forms = 2 if quick else None
-    measured = [reading(work, form, rows, repetitions) for form in READ[:forms]]
-    measured += [writing(work, written, rows * written.rows, repetitions) for written in WRITTEN[:forms]]
-    return [vars(end) for end in measured]
+    ends = [reading(work, form, rows, runs) for form in READ[:forms]]
+    ends += [writing(work, written, rows * written.rows, runs) for written in WRITTEN[:forms]]
+    return [vars(end) for end in ends]
 
 
-def reading(work: Path, form: Form, rows: int, repetitions: int) -> End:
+def reading(work: Path, form: Form, rows: int, runs: int) -> End:
     """From the files to packed float32, or to one float32 array per batch and modality."""
-    tokens = READ_SHAPE.visual_tokens, READ_SHAPE.text_tokens
-    row_numbers = sum(n * m.feature_size for n, m in zip(tokens, READ_SHAPE.modalities, strict=True))
-    end = End("read", form.name, rows, rows * row_numbers)
-    tables = Tables(work, READ_SHAPE, form, rows)
+    model = MODELS["read"]
+    end = End("read", form.name, rows, rows * sum(m.tokens * m.feature_size for m in model.modalities))
+    tables = Tables(work, model, form, rows)
     read = partial(read_through, tables.once, form)
     fastest = fastest_way(READ_WAYS, read)
-    for _ in range(repetitions):
+    for _ in range(runs):
         end.add(tables.braid_seconds(_BRAID, _READ_STAGES), processor_seconds(read, fastest))
         shutil.rmtree(tables.fused)
     shutil.rmtree(tables.directory)
     return end
 
 
-def writing(work: Path, written: Written, rows: int, repetitions: int) -> End:
+def writing(work: Path, written: Written, rows: int, runs: int) -> End:
     """From fused vectors in memory to files."""
-    end = End("write", written.name, rows, rows * written.vectors * WRITTEN_SHAPE.hidden_size)
-    tables = Tables(work, WRITTEN_SHAPE, FORMS["float16"], rows)
+    model = MODELS["write"]
+    end = End("write", written.name, rows, rows * written.vectors * model.hidden_size)
+    tables = Tables(work, model, FORMS["float16"], rows)
     braid = replace(_BRAID, options=(*_BRAID.options, *written.options))
-    copies = tables.directory / "copies"
-    for _ in range(repetitions):
+    for _ in range(runs):
         braid_seconds = tables.braid_seconds(braid, ("write",))
         files = [(pq.read_table(file), row_group_rows(file)) for file in sorted(tables.fused.glob("*.parquet"))]
-        write = partial(write_files, files, copies)
+        write = partial(write_files, files, tables.directory / "copies")
         end.add(braid_seconds, processor_seconds(write, fastest_way(WRITE_WAYS, write)))
         shutil.rmtree(tables.fused)
     shutil.rmtree(tables.directory)
@@ -162,18 +147,20 @@ def writing(work: Path, written: Written, rows: int, repetitions: int) -> End:
 
 
 class Tables:
-    """A model, and tables of a shape's first rows: `once` has `rows`, `twice` has twice as many.
+    """An exported model, and tables of its first rows: `once` has `rows`, `twice` has twice as many.
 
     fused: what Braid made of `once`, after a run.
     """
 
-    def __init__(self, work: Path, shape: Shape, form: Form, rows: int) -> None:
+    def __init__(self, work: Path, model: Model, form: Form, rows: int) -> None:
         self.directory = work / "ends"
-        self.model, self.once, self.twice, self.fused = (self.directory / n for n in ("model", "once", "twice", "fused"))
+        names = "model", "once", "twice", "fused"
+        self.model, self.once, self.twice, self.fused = (self.directory / name for name in names)
         self.form = form
-        write_model(self.model, shape)
-        write_table(self.once, shape, "dense", form, rows)
-        write_table(self.twice, shape, "dense", form, 2 * rows)
+        self.directory.mkdir()
+        model.export(self.model)
+        write_table(self.once, model, "dense", form, rows)
+        write_table(self.twice, model, "dense", form, 2 * rows)
 
     def braid_seconds(self, braid: Braid, stages: Sequence[str]) -> float:
         """What the rows that `once` lacks cost in some stages."""
@@ -206,8 +193,8 @@ def read_through(directory: Path, form: Form, way: Way) -> None:
 
 
 def read_files(directory: Path, form: Form, way: Way) -> Iterator[Tensor]:
-    """The features of every batch of rows and modality, as PyArrow reads them on one thread; each is valid until the next."""
-    columns = [modality.name for modality in READ_SHAPE.modalities]
+    """The features of every batch and modality, as PyArrow reads them on one thread; each is valid until the next."""
+    columns = [modality.name for modality in MODELS["read"].modalities]
     converted = torch.empty(0)
     for path in sorted(directory.glob("*.parquet")):
         # The files are in the page cache: a map of them spares a copy, and there is nothing to read ahead.
@@ -256,17 +243,3 @@ def write_files(files: Sequence[tuple[pa.Table, int]], directory: Path, _: Way) 
         pq.write_table(
             rows, file, row_group_size=of_group, compression="zstd", compression_level=ZSTD_LEVEL, use_dictionary=False
         )
-
-
-def ends_table(records: Sequence[Record]) -> str:
-    """A line per form, with the median of the ratios."""
-    lines = []
-    for record in records:
-        braid, pyarrow = record["braid_seconds"], record["pyarrow_seconds"]
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(braid, pyarrow, strict=True))
-        rows, numbers = record["rows"], record["numbers"]
-        times = [f"{1e6 * statistics.median(of) / rows:.1f}" for of in (braid, pyarrow)]
-        per_number = f"{1e9 * statistics.median(braid) / numbers:.2f}"
-        lines.append([record["end"], record["form"], f"{rows:,}", *times, per_number, f"{ratio:.2f}"])
-    header = ["end", "form", "rows", "Braid, µs a row", "PyArrow, µs a row", "Braid, ns a number", "Braid / PyArrow"]
-    return table(header, lines)

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
 
-from braid_bench.model import FusionModel
-from braid_bench.shape import Shape
+from braid_bench.models import Model
 
 #: Input [R, S] of integers, 1 where a token is real.
 MASK = "mask"
@@ -24,24 +22,25 @@ WEIGHTS = "weights"
 
 _IR_VERSION = 10
 _OPSET = 21
+_OPERATORS = {"relu": "Relu", "gelu": "Gelu"}
 
 
-def onnx_model(model: FusionModel, shape: Shape, fused_attention: bool, masked: bool) -> bytes:
+def onnx_model(model: Model, fused_attention: bool, masked: bool) -> bytes:
     """A graph from an input per modality, [R, tokens, feature size] under its name, to the rows' means, [R, 1, D]."""
-    return _Graph(shape, fused_attention, masked).build(model)
+    return _Graph(model, fused_attention, masked).build()
 
 
 class _Graph:
     """Nodes in the order in which they run."""
 
-    def __init__(self, shape: Shape, fused_attention: bool, masked: bool) -> None:
-        self.shape = shape
+    def __init__(self, model: Model, fused_attention: bool, masked: bool) -> None:
+        self.model = model
         self.fused_attention = fused_attention
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.inputs = [
             _value(modality.name, "rows", f"{modality.name} tokens", modality.feature_size)
-            for modality in shape.modalities
+            for modality in model.modalities
         ]
         self.inputs.append(_value(WEIGHTS, "rows", 1, "tokens"))
         self.mask = ""
@@ -49,25 +48,26 @@ class _Graph:
             self.inputs.append(helper.make_tensor_value_info(MASK, TensorProto.INT32, ["rows", "tokens"]))
             self.mask = MASK if fused_attention else self.added_mask()
 
-    def build(self, model: FusionModel) -> bytes:
-        names = (modality.name for modality in self.shape.modalities)
-        parts = [self.linear(name, part.model_net) for name, part in zip(names, model.extractors, strict=True)]
+    def build(self) -> bytes:
+        module = self.model.module()
+        names = (modality.name for modality in self.model.modalities)
+        parts = [self.linear(name, linear) for name, linear in zip(names, module.extractors, strict=True)]
         x = self.node("Concat", *parts, axis=1)
-        for layer in model.layers:
+        for layer in module.layers:
             attended = self.fused(x, layer) if self.fused_attention else self.attended(x, layer)
             x = self.norm(self.node("Add", x, self.linear(attended, layer.self_attn.out_proj)), layer.norm1)
-            inner = self.node("Relu", self.linear(x, layer.linear1))
+            inner = self.node(_OPERATORS[self.model.activation], self.linear(x, layer.linear1))
             x = self.norm(self.node("Add", x, self.linear(inner, layer.linear2)), layer.norm2)
         mean = self.node("MatMul", WEIGHTS, x)
-        output = _value(mean, "rows", 1, self.shape.hidden_size)
+        output = _value(mean, "rows", 1, self.model.hidden_size)
         graph = helper.make_graph(self.nodes, "encoder", self.inputs, [output], self.constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]
         model_proto = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
         return bytes(model_proto.SerializeToString())
 
-    def attended(self, x: str, layer: nn.TransformerEncoderLayer) -> str:
+    def attended(self, x: str, layer: Any) -> str:
         """The heads' context [R, S, D] in standard operators."""
-        hidden_size, heads = self.shape.hidden_size, self.shape.heads
+        hidden_size, heads = self.model.hidden_size, self.model.heads
         weights = _array(layer.self_attn.in_proj_weight).reshape(3, hidden_size, hidden_size)
         biases = _array(layer.self_attn.in_proj_bias).reshape(3, hidden_size)
         split = self.constant(np.array([0, 0, heads, hidden_size // heads]))
@@ -84,12 +84,12 @@ class _Graph:
         joined = self.constant(np.array([0, 0, hidden_size]))
         return self.node("Reshape", self.node("Transpose", context, perm=[0, 2, 1, 3]), joined)
 
-    def fused(self, x: str, layer: nn.TransformerEncoderLayer) -> str:
+    def fused(self, x: str, layer: Any) -> str:
         """The heads' context [R, S, D] as ONNX Runtime's own operator, its projections included."""
         weight = self.constant(_array(layer.self_attn.in_proj_weight).T)
         bias = self.constant(_array(layer.self_attn.in_proj_bias))
         inputs = x, weight, bias, self.mask
-        return self.node("Attention", *inputs, domain="com.microsoft", num_heads=self.shape.heads)
+        return self.node("Attention", *inputs, domain="com.microsoft", num_heads=self.model.heads)
 
     def added_mask(self) -> str:
         """What is added to the scores, [R, 1, 1, S]: nothing at real tokens."""
@@ -98,13 +98,13 @@ class _Graph:
         added = self.node("Where", padding, *absent)
         return self.node("Unsqueeze", added, self.constant(np.array([1, 2])))
 
-    def linear(self, x: str, linear: nn.Linear) -> str:
+    def linear(self, x: str, linear: Any) -> str:
         return self.product(x, _array(linear.weight), _array(linear.bias))
 
     def product(self, x: str, weight: Any, bias: Any) -> str:
         return self.node("Add", self.node("MatMul", x, self.constant(weight.T)), self.constant(bias))
 
-    def norm(self, x: str, norm: nn.LayerNorm) -> str:
+    def norm(self, x: str, norm: Any) -> str:
         parameters = self.constant(_array(norm.weight)), self.constant(_array(norm.bias))
         return self.node("LayerNormalization", x, *parameters, axis=-1, epsilon=norm.eps)
 

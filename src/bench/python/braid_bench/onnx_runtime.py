@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 import onnxruntime
 
-from braid_bench.arrays import Floats
-from braid_bench.model import read_model
+from braid_bench.models import Floats, Model
 from braid_bench.onnx_graph import MASK, WEIGHTS, onnx_model
 from braid_bench.rows import MiniBatch
-from braid_bench.shape import Shape
 
 
-class OnnxEncoder:
+class OnnxForm:
     """ONNX Runtime on its CPU provider: one thread, every graph optimisation.
 
     fused_attention: whether attention is written as `com.microsoft.Attention`, or in standard operators that the
         optimiser fuses where it can.
     """
 
-    def __init__(self, directory: Path, shape: Shape, fused_attention: bool) -> None:
-        model = read_model(directory, shape)
-        self.names = [modality.name for modality in shape.modalities]
-        self.sessions = {
-            masked: _session(onnx_model(model, shape, fused_attention, masked)) for masked in (False, True)
-        }
+    def __init__(self, model: Model, fused_attention: bool) -> None:
+        self.names = [modality.name for modality in model.modalities]
+        self.sessions = {masked: _session(onnx_model(model, fused_attention, masked)) for masked in (False, True)}
 
     def fuse(self, batch: MiniBatch) -> Floats:
         inputs = {name: features.numpy() for name, features in zip(self.names, batch.features, strict=True)}

@@ -1,7 +1,7 @@
-"""python -m braid_bench.pyspark_job SHAPE MODEL TABLE OUTPUT ENCODER BATCH_SIZE: a PySpark job that does what Braid does.
+"""python -m braid_bench.pyspark_job MODEL TABLE OUTPUT SLOTS RIVAL FORM BATCH_SIZE: a PySpark job that does what Braid does.
 
-It reads a paired table, fuses it in Python workers (`worker.Fuser`) and writes keys and means as Parquet. Its last line
-is `seconds S`: from a session that has started to the output that is there.
+It reads a paired table, fuses it in Python workers and writes keys and means as Parquet. Its last line is `seconds S`: from
+a session that has started to the output that is there.
 """
 
 from __future__ import annotations
@@ -9,52 +9,65 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 import pyarrow as pa
+import torch
 from pyspark.sql import SparkSession
 
-from braid_bench.choice import Choice
-from braid_bench.shape import COMPARED, SHAPES, Shape
+from braid_bench.forms import RIVALS, Form
+from braid_bench.models import MODELS, Model
+from braid_bench.rows import feature_columns, mini_batches
 from braid_bench.tables import FUSED, KEY
 
-#: Rows that the Parquet reader and an Arrow batch hold. Rows are half a megabyte: Spark's own 4,096 and 10,000 rows
-#: would be gigabytes. The larger an Arrow batch, the more alike are the lengths of the rows that are padded together, and
-#: the longer its worker waits for it: the fastest of 32 to 1,024, and of 16 to 256 for the reader, which all lie within 10 %.
-#: As many bytes of smaller rows, but no more rows than Spark's own numbers.
-_BATCH_BYTES = 64 * COMPARED.row_bytes
+#: Bytes of the rows that the Parquet reader and an Arrow batch hold. Rows of (ii) are half a megabyte: Spark's own 4,096 and
+#: 10,000 rows would be gigabytes. Of 32 to 1,024 rows in an Arrow batch and 16 to 256 in the reader, which all lie within
+#: 10 %, these 64 were the fastest. Smaller rows take as many bytes, up to Spark's own numbers.
+_BATCH_BYTES = 64 * MODELS["ii"].row_bytes
 _READER_ROWS = 4096
 _ARROW_ROWS = 10_000
 
 
-def main(shape: str, model: str, table: str, output: str, encoder: str, batch_size: str) -> None:
-    spark = session(SHAPES[shape])
-    start = time.perf_counter()
-    rows = spark.read.parquet(table)
-    key = rows.schema[KEY].dataType.simpleString()
-    fuse = partial(fuse_partition, SHAPES[shape], Path(model), Choice(encoder, int(batch_size)))
-    fused = rows.mapInArrow(fuse, f"{KEY} {key}, {FUSED} array<float>")
-    fused.write.option("compression", "zstd").option("parquet.enable.dictionary", "false").parquet(output)
-    print(f"seconds {time.perf_counter() - start:.3f}", flush=True)
-    spark.stop()
+@dataclass(frozen=True)
+class Fuser:
+    """A function from Arrow batches of features to Arrow batches of keys and means, for `mapInArrow`."""
+
+    label: str
+    rival: str
+    form: str
+    batch_size: int
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        form = _loaded(self.label, self.rival, self.form)
+        for batch in batches:
+            yield self.fused(form, batch)
+
+    def fused(self, form: Form, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The key and the mean of every row, in the order of the rows."""
+        model = MODELS[self.label]
+        means = np.empty((len(batch), model.hidden_size), np.float32)
+        for rows, mini_batch in mini_batches(feature_columns(batch, model.modalities), self.batch_size, ordered=True):
+            means[rows] = form.fuse(mini_batch)
+        offsets = np.arange(len(batch) + 1, dtype=np.int32) * model.hidden_size
+        fused = pa.ListArray.from_arrays(pa.array(offsets), pa.array(means.reshape(-1)))
+        return pa.record_batch({KEY: batch.column(KEY), FUSED: fused})
 
 
-def fuse_partition(
-    shape: Shape, model: Path, choice: Choice, batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """Runs in a Python worker, which alone loads the model's libraries."""
-    from braid_bench.worker import Fuser
-
-    return Fuser(model, shape, choice)(batches)
+@cache
+def _loaded(label: str, rival: str, form: str) -> Form:
+    """The model, once per Python worker."""
+    torch.set_num_threads(1)
+    return RIVALS[rival][form](MODELS[label], torch.float32)
 
 
-def session(shape: Shape) -> SparkSession:
-    """Two task slots, workers of this Python, half of the machine's memory, and batches for the size of the rows."""
-    rows = _BATCH_BYTES // shape.row_bytes
+def session(model: Model, slots: str) -> SparkSession:
+    """Task slots, Python workers of this Python, half of the machine's memory, and batches for the size of the rows."""
+    rows = _BATCH_BYTES // model.row_bytes
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    builder = SparkSession.builder.master("local[2]").appName("rival")
+    builder = SparkSession.builder.master(f"local[{slots}]").appName("rival")
     for setting, value in {
         "spark.driver.memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') >> 21}m",
         "spark.driver.host": "localhost",
@@ -66,6 +79,19 @@ def session(shape: Shape) -> SparkSession:
     }.items():
         builder = builder.config(setting, value)
     return builder.getOrCreate()
+
+
+def main(label: str, table: str, output: str, slots: str, rival: str, form: str, batch_size: str) -> None:
+    from braid_bench.pyspark_job import Fuser  # by its name in the workers, which keep the model between tasks
+
+    spark = session(MODELS[label], slots)
+    start = time.perf_counter()
+    rows = spark.read.parquet(table)
+    key = rows.schema[KEY].dataType.simpleString()
+    fused = rows.mapInArrow(Fuser(label, rival, form, int(batch_size)), f"{KEY} {key}, {FUSED} array<float>")
+    fused.write.option("compression", "zstd").option("parquet.enable.dictionary", "false").parquet(output)
+    print(f"seconds {time.perf_counter() - start:.3f}", flush=True)
+    spark.stop()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From an Arrow batch to padded mini-batches, without touching a number but to copy it to its place.
+"""From an Arrow batch of features to padded mini-batches, as a rival takes them.
 
 Dimension letters: R rows, M tokens of one modality, S tokens of all.
 """
@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
-from braid_bench.arrays import Ints
-from braid_bench.shape import Modality
+from braid_bench.models import Ints, Modality
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class FeatureColumn:
         return np.diff(self.offsets)
 
     def padded(self, rows: Ints) -> Tensor:
-        """The features of `rows` as float32, [R, M, feature size], zero behind the last token of a row."""
+        """The features of `rows` as float32, [R, M, feature size], with zeros after the last token of a row."""
         lengths = self.lengths[rows]
         longest = int(lengths.max())
         first = int(rows[0])
@@ -78,10 +77,17 @@ class MiniBatch:
     padding: Tensor | None
     weights: Tensor
 
+    def to(self, dtype: torch.dtype) -> MiniBatch:
+        return MiniBatch([part.to(dtype) for part in self.features], self.padding, self.weights)
 
-def mini_batches(columns: Sequence[FeatureColumn], size: int) -> Iterator[tuple[Ints, MiniBatch]]:
-    """Cuts an Arrow batch into mini-batches of at most `size` rows of similar length, each with the rows it holds."""
-    order = np.argsort(sum(column.lengths for column in columns), kind="stable")
+
+def mini_batches(columns: Sequence[FeatureColumn], size: int, ordered: bool) -> Iterator[tuple[Ints, MiniBatch]]:
+    """Mini-batches of at most `size` rows, each with the numbers of its rows.
+
+    ordered: whether all rows are sorted by length first; otherwise they stay in arrival order.
+    """
+    tokens = np.sum([column.lengths for column in columns], axis=0)
+    order = np.argsort(tokens, kind="stable") if ordered else np.arange(len(tokens))
     for first in range(0, len(order), size):
         rows = order[first : first + size]
         features = [column.padded(rows) for column in columns]

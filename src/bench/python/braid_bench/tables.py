@@ -10,21 +10,23 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from braid_bench.arrays import Ints, Numbers
-from braid_bench.shape import Shape, Text
+from braid_bench.models import SEED, Ints, Model, Text
+
+#: float32 or float16, as it is stored.
+Numbers = NDArray[Any]
 
 #: The column that names a row.
 KEY = "id"
 
 #: The column of fused vectors that every contender writes beside the key.
 FUSED = "fused"
-
-_SEED = 20170612
 
 #: A row group is about this large as float32; half of it as float16, which holds the same rows.
 _ROW_GROUP_BYTES = 32 << 20
@@ -69,27 +71,26 @@ FORMS = {
     for form in (
         Form("nested", "zstd", "float32", nested_column),
         Form("flat", "zstd", "float32", flat_column),
-        Form("flat-uncompressed", "none", "float32", flat_column),
         Form("float16", "zstd", "float16", binary_column),
     )
 }
 
 
-def write_table(directory: Path, shape: Shape, text: Text, form: Form, rows: int) -> int:
+def write_table(directory: Path, model: Model, text: Text, form: Form, rows: int) -> int:
     """Writes `rows` rows to Parquet files in `directory`, and returns their tokens.
 
     A column per modality and the key, a string. Numbers are normal and have float16's precision in every form. All of
     it is on the disk at the end, so that no later run shares the disk with this one.
     """
     directory.mkdir(parents=True)
-    group_rows = max(1, _ROW_GROUP_BYTES // shape.row_bytes)
+    group_rows = max(1, _ROW_GROUP_BYTES // model.row_bytes)
     tokens = 0
     for first_of_file in range(0, rows, group_rows * _GROUPS_PER_FILE):
         end = min(rows, first_of_file + group_rows * _GROUPS_PER_FILE)
         file = directory / f"part-{first_of_file:08}.parquet"
         writer: pq.ParquetWriter | None = None
         for first in range(first_of_file, end, group_rows):
-            group, group_tokens = _row_group(shape, text, form, first, group_rows, min(group_rows, end - first))
+            group, group_tokens = _row_group(model, text, form, first, group_rows, min(group_rows, end - first))
             tokens += group_tokens
             if writer is None:
                 writer = pq.ParquetWriter(file, group.schema, compression=form.compression, use_dictionary=False)
@@ -100,13 +101,13 @@ def write_table(directory: Path, shape: Shape, text: Text, form: Form, rows: int
     return tokens
 
 
-def _row_group(shape: Shape, text: Text, form: Form, first: int, drawn: int, taken: int) -> tuple[pa.Table, int]:
-    random = np.random.default_rng([_SEED, first])
-    lengths = shape.lengths(text, drawn, random)
+def _row_group(model: Model, text: Text, form: Form, first: int, drawn: int, taken: int) -> tuple[pa.Table, int]:
+    random = np.random.default_rng([SEED, first])
+    lengths = model.lengths(text, drawn, random)
     columns: dict[str, pa.Array] = {KEY: pa.array([f"p-{row:08}" for row in range(first, first + taken)])}
-    for modality, of_modality in zip(shape.modalities, lengths, strict=True):
+    for modality, of_modality in zip(model.modalities, lengths, strict=True):
         of_modality = of_modality[:taken]
-        numbers = np.random.default_rng([_SEED, first, modality.feature_size]).standard_normal(
+        numbers = np.random.default_rng([SEED, first, modality.feature_size]).standard_normal(
             of_modality.sum() * modality.feature_size, np.float32
         )
         rounded = numbers.astype(np.float16).astype(form.dtype, copy=False)

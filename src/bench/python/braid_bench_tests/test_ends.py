@@ -12,19 +12,16 @@ import torch
 
 from braid_bench.ends import (
     READ,
-    READ_SHAPE,
     READ_WAYS,
     WRITE_WAYS,
-    WRITTEN_SHAPE,
-    End,
     Tables,
     Way,
-    ends_table,
     fastest_way,
     read_files,
     row_group_rows,
     write_files,
 )
+from braid_bench.models import MODELS
 from braid_bench.processes import Braid, Run, stages
 from braid_bench.tables import FORMS, Form, write_table
 
@@ -56,8 +53,8 @@ def test_a_run_that_was_not_profiled_has_no_stages() -> None:
 
 @pytest.mark.parametrize("form", READ, ids=lambda form: form.name)
 def test_pyarrow_reads_all_numbers_of_every_form_in_every_way(tmp_path: Path, form: Form) -> None:
-    write_table(tmp_path / "nested", READ_SHAPE, "dense", READ[0], 70)
-    write_table(tmp_path / "table", READ_SHAPE, "dense", form, 70)
+    write_table(tmp_path / "nested", MODELS["read"], "dense", READ[0], 70)
+    write_table(tmp_path / "table", MODELS["read"], "dense", form, 70)
     expected = pq.read_table(tmp_path / "nested")
     for way in READ_WAYS:
         arrays = [numbers.clone() for numbers in read_files(tmp_path / "table", form, way)]
@@ -81,12 +78,12 @@ def test_the_fastest_way_is_found_after_a_first_one_that_is_not_timed(monkeypatc
 
 
 def test_braid_is_charged_for_the_rows_of_the_longer_table_that_the_shorter_one_lacks(tmp_path: Path) -> None:
-    tables = Tables(tmp_path, WRITTEN_SHAPE, FORMS["float16"], 5)
+    tables = Tables(tmp_path, MODELS["small"], FORMS["float16"], 5)
 
     class OneSecondAndOneMoreARow:
         def fuse(self, model: Path, features: Path, form: Form, output: Path) -> Run:
             rows = pq.read_table(features).num_rows
-            return Run(0.0, 0.0, 0, {"read": 1.0 + rows, "pack": 2.0, "write": 100.0 * rows})
+            return Run(0.0, {"read": 1.0 + rows, "pack": 2.0, "write": 100.0 * rows})
 
     braid = cast(Braid, OneSecondAndOneMoreARow())
     assert tables.braid_seconds(braid, ("read", "pack")) == 5.0
@@ -100,10 +97,3 @@ def test_pyarrow_writes_the_same_rows_in_row_groups_of_the_same_size(tmp_path: P
     assert [row_group_rows(tmp_path / f"{file}.parquet") for file in (0, 1)] == [2, 3]
     column = pq.read_metadata(tmp_path / "0.parquet").row_group(0).column(1)
     assert column.compression == "ZSTD" and not column.has_dictionary_page
-
-
-def test_times_are_per_row_and_per_number_and_the_ratio_is_the_middle_one() -> None:
-    end = End("read", "nested", 1000, 2_000_000)
-    for braid, pyarrow in ((2.0, 1.0), (9.0, 3.0), (4.0, 1.0)):
-        end.add(braid, pyarrow)
-    assert ends_table([vars(end)]).splitlines()[1].split() == ["read", "nested", "1,000", "4000.0", "1000.0", "2000.00", "3.00"]

@@ -6,9 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from braid_bench.models import MODELS, TEXTS, Text
 from braid_bench.rows import feature_columns
-from braid_bench.shape import SMALL, TEXTS, Text
 from braid_bench.tables import FORMS, KEY, write_table
+
+SMALL = MODELS["small"]
 
 
 @pytest.mark.parametrize("text", TEXTS)

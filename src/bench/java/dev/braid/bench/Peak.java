@@ -1,57 +1,107 @@
 package dev.braid.bench;
 
-import dev.braid.bench.report.Measurement;
-import dev.braid.bench.report.Part;
-import java.util.LinkedHashMap;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
+import java.util.Random;
+import org.bytedeco.dnnl.IntMemoryMap;
+import org.bytedeco.dnnl.engine;
+import org.bytedeco.dnnl.matmul;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.reorder;
+import org.bytedeco.dnnl.stream;
+import org.bytedeco.javacpp.FloatPointer;
 
-/** The bare matrix products of an encoder's Linears, each measured hot and weighted by its share of the encoder's work. */
-final class Peak implements AutoCloseable {
-    private static final long SEED = 20170612;
+/**
+ * The matrix products of an encoder's Linears on oneDNN and nothing else: no bias, no activation, weights in the layout that
+ * oneDNN prefers, all operands warm in the caches. It bounds every encoder on oneDNN, and shares no code with Braid's kernels.
+ */
+final class Peak implements Worker {
+    /** Tokens that Braid takes through an encoder's Linears at a time. */
+    private static final int TOKENS = 128;
 
-    private final Map<BareMatmul, Double> runs = new LinkedHashMap<>();
-    private final double slice;
-    private long flops;
+    private final List<Product> products;
 
-    /**
-     * For the Linears that the rows go through.
-     *
-     * @param slice seconds that are spent on each product
-     */
-    Peak(Workload workload, double slice) {
-        this.slice = slice;
-        Product.ofEncoder(workload.checkpoint().config(), workload.rows()).forEach((product, tokens) -> {
-            runs.put(new BareMatmul(product, Operands.random(product, SEED)), (double) tokens / Product.TOKENS);
-            flops += tokens * product.flops() / Product.TOKENS;
-        });
+    private Peak(List<Product> products) {
+        this.products = products;
     }
 
-    /** The seconds that all products of the rows would take. */
-    double seconds() {
-        double seconds = 0;
-        for (Map.Entry<BareMatmul, Double> run : runs.entrySet()) {
-            seconds += run.getValue() * run.getKey().seconds(slice);
-        }
-        return seconds;
-    }
-
-    Measurement measured(EncoderShape shape, TextLength text, Workload workload, List<Double> seconds) {
-        return new Measurement(
-                Part.ENCODER.toString(),
-                shape.label(),
-                text.label(),
-                "",
-                Measurement.MATMUL,
-                "",
-                workload.rows().rows(),
-                workload.rows().tokens(),
-                flops,
-                seconds);
+    /** Takes {@code INPUTS,OUTPUTS,TOKENS} for each Linear: its size, and the tokens of all rows that go through it. */
+    public static void main(String[] args) throws IOException {
+        Worker.serve(new Peak(Arrays.stream(args).map(Product::parse).toList()), "");
     }
 
     @Override
-    public void close() {
-        runs.keySet().forEach(BareMatmul::close);
+    public void run() {
+        products.forEach(Product::runAll);
+    }
+
+    @Override
+    public void write(Path file) {
+        throw new UnsupportedOperationException("bare products fuse nothing");
+    }
+
+    /** The product [tokens, inputs] x [inputs, outputs] of random numbers, and how often it runs. */
+    static final class Product {
+        private final engine cpu = new engine(engine.kind.cpu, 0);
+        private final stream queue = new stream(cpu);
+        private final matmul product;
+        private final IntMemoryMap arguments = new IntMemoryMap();
+        private final long times;
+        final memory x;
+        /** [outputs, inputs], as PyTorch stores a weight. */
+        final memory weight;
+
+        final memory out;
+
+        Product(int tokens, int inputs, int outputs, long times) {
+            this.times = times;
+            this.x = random(matrix(tokens, inputs, memory.format_tag.ab), tokens * inputs);
+            this.weight = random(matrix(inputs, outputs, memory.format_tag.ba), inputs * outputs);
+            this.out = new memory(matrix(tokens, outputs, memory.format_tag.ab), cpu);
+            var preferred = matrix(inputs, outputs, memory.format_tag.any);
+            var description = new matmul.primitive_desc(cpu, x.get_desc(), preferred, out.get_desc());
+            memory packed = new memory(description.weights_desc(), cpu);
+            new reorder(weight, packed).execute(queue, weight, packed);
+            queue._wait();
+            this.product = new matmul(description);
+            arguments.put(DNNL_ARG_SRC, x).put(DNNL_ARG_WEIGHTS, packed).put(DNNL_ARG_DST, out);
+        }
+
+        static Product parse(String sizes) {
+            int[] numbers =
+                    Arrays.stream(sizes.split(",")).mapToInt(Integer::parseInt).toArray();
+            return new Product(TOKENS, numbers[0], numbers[1], Math.max(1, Math.round(numbers[2] / (double) TOKENS)));
+        }
+
+        void runAll() {
+            for (long time = 0; time < times; time++) {
+                product.execute(queue, arguments);
+            }
+            queue._wait();
+        }
+
+        private static memory.desc matrix(int rows, int columns, memory.format_tag layout) {
+            return new memory.desc(new long[] {rows, columns}, memory.data_type.f32, layout);
+        }
+
+        private memory random(memory.desc matrix, int elements) {
+            Random random = new Random(elements);
+            memory numbers = new memory(matrix, cpu);
+            FloatPointer floats = floats(numbers);
+            for (int i = 0; i < elements; i++) {
+                floats.put(i, 2 * random.nextFloat() - 1);
+            }
+            return numbers;
+        }
+
+        static FloatPointer floats(memory numbers) {
+            return new FloatPointer(numbers.get_data_handle());
+        }
     }
 }

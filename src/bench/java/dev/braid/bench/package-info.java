@@ -1,6 +1,5 @@
 /**
- * Braid next to its rivals inside one JVM. Start at {@link dev.braid.bench.Bench}: a part per comparison ({@link
- * dev.braid.bench.EncoderPart} is the main one) lets {@link dev.braid.bench.Contender}s run in turn on the same {@link
- * dev.braid.bench.Workload}.
+ * What the benchmark runs in a JVM: {@link dev.braid.bench.BraidWorker}, Braid's encoder, and {@link dev.braid.bench.Peak}, the
+ * bare matrix products that bound it. The benchmark itself is {@code src/bench/python}, which starts both as processes.
  */
 package dev.braid.bench;

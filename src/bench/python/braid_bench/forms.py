@@ -1,60 +1,62 @@
-"""The ways in which a PySpark job can run the encoder in a Python worker, on one thread.
+"""The rivals: the forms in which PyTorch and ONNX Runtime can run the encoder on one thread.
 
-Each gives the numbers of `model.FusionModel`. Dimension letters: R rows, S padded tokens, D hidden size, H heads.
+The whole benchmark takes its rivals from `RIVALS`: alone, and in the Python workers of a PySpark job. Each form gives the
+numbers of `Model.module`. Dimension letters: R rows, S padded tokens, D hidden size, H heads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from braid_bench.arrays import Floats
-from braid_bench.model import read_model
-from braid_bench.onnx_runtime import OnnxEncoder
+from braid_bench.models import Floats, Model
+from braid_bench.onnx_runtime import OnnxForm
 from braid_bench.rows import MiniBatch
-from braid_bench.shape import Shape
 
 
-class Encoder(Protocol):
-    """Fuses a mini-batch."""
+class Form(Protocol):
+    """One way to run the encoder."""
 
     def fuse(self, batch: MiniBatch) -> Floats:
         """The mean of each row's fused tokens, [R, D]."""
 
 
-class TorchEncoder:
+class TorchForm:
     """`nn.TransformerEncoder` as it is.
 
     nested: whether padded batches may go through torch's nested tensors.
     fast_path: whether layers may run as torch's one fused operator, without which nothing is nested.
     """
 
-    def __init__(self, directory: Path, shape: Shape, nested: bool, fast_path: bool) -> None:
-        self.model = read_model(directory, shape, nested)
+    def __init__(self, model: Model, dtype: torch.dtype, nested: bool, fast_path: bool) -> None:
+        self.module = model.module(nested).to(dtype)
+        self.dtype = dtype
         self.fast_path = fast_path
 
     @torch.inference_mode()
     def fuse(self, batch: MiniBatch) -> Floats:
         torch.backends.mha.set_fastpath_enabled(self.fast_path)
-        return pooled(self.model(batch.features, batch.padding), batch)
+        batch = batch.to(self.dtype)
+        return pooled(self.module(*batch.features, batch.padding), batch)
 
 
-class OneDnnEncoder:
-    """The same model with its Linears on oneDNN: packed weights, relu and residuals as post-operations."""
+class OneDnnForm:
+    """The same model with its Linears on oneDNN: packed weights, activation and residuals as post-operations."""
 
-    def __init__(self, directory: Path, shape: Shape) -> None:
-        model = read_model(directory, shape)
+    def __init__(self, model: Model, dtype: torch.dtype) -> None:
+        module = model.module().to(dtype)
+        self.dtype = dtype
         with torch.inference_mode():
-            self.projections = [OneDnnLinear.of(extractor.model_net) for extractor in model.extractors]
-            self.layers = [OneDnnLayer(layer, shape.heads) for layer in model.layers]
+            self.projections = [OneDnnLinear.of(cast(nn.Linear, extractor)) for extractor in module.extractors]
+            self.layers = [OneDnnLayer(layer, model) for layer in module.layers]
 
     @torch.inference_mode()
     def fuse(self, batch: MiniBatch) -> Floats:
+        batch = batch.to(self.dtype)
         mask = None if batch.padding is None else ~batch.padding[:, None, None, :]
         x = torch.cat([linear(part) for linear, part in zip(self.projections, batch.features, strict=True)], dim=1)
         for layer in self.layers:
@@ -65,9 +67,10 @@ class OneDnnEncoder:
 class OneDnnLayer:
     """A post-norm encoder layer."""
 
-    def __init__(self, layer: nn.TransformerEncoderLayer, heads: int) -> None:
+    def __init__(self, layer: nn.TransformerEncoderLayer, model: Model) -> None:
         attention = layer.self_attn
-        self.heads = heads
+        self.heads = model.heads
+        self.activation = model.activation
         state = {name: tensor.detach() for name, tensor in attention.named_parameters()}
         self.query_key_value = OneDnnLinear(state["in_proj_weight"], state["in_proj_bias"])
         self.output = OneDnnLinear.of(attention.out_proj)
@@ -83,7 +86,7 @@ class OneDnnLayer:
         query, key, value = projected.permute(2, 0, 3, 1, 4)
         context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         x = self.norm1(self.output.added(context.transpose(1, 2).reshape(rows, tokens, hidden_size), x))
-        return cast(Tensor, self.norm2(self.linear2.added(self.linear1.relu(x), x)))
+        return cast(Tensor, self.norm2(self.linear2.added(self.linear1(x, self.activation), x)))
 
 
 class OneDnnLinear:
@@ -97,11 +100,9 @@ class OneDnnLinear:
     def of(cls, linear: nn.Linear) -> OneDnnLinear:
         return cls(linear.weight.detach(), linear.bias.detach())
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], ""))
-
-    def relu(self, x: Tensor) -> Tensor:
-        return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "relu", [], ""))
+    def __call__(self, x: Tensor, activation: str = "none") -> Tensor:
+        exact = "none" if activation == "gelu" else ""  # of gelu's approximations
+        return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, activation, [], exact))
 
     def added(self, x: Tensor, residual: Tensor) -> Tensor:
         pointwise = torch.ops.mkldnn._linear_pointwise.binary
@@ -111,24 +112,26 @@ class OneDnnLinear:
 def pooled(fused: Tensor, batch: MiniBatch) -> Floats:
     """The weighted sum of a row's fused tokens [R, S, D], which may lack columns that are padding in every row."""
     weights = batch.weights[:, None, : fused.shape[1]]
-    return cast(Floats, torch.bmm(weights, fused)[:, 0].numpy())
+    return cast(Floats, torch.bmm(weights, fused.float())[:, 0].numpy())
 
 
-_Factory = Callable[[Path, Shape], Encoder]
+_Forms = dict[str, Callable[[Model, torch.dtype], Form]]
 
-#: A job as people write it runs `nn.TransformerEncoder`; the best that can be made of it goes through other kernels.
-RIVALS: dict[str, dict[str, _Factory]] = {
-    "PySpark": {
-        "torch": lambda directory, shape: TorchEncoder(directory, shape, nested=True, fast_path=True),
-        "torch, padded": lambda directory, shape: TorchEncoder(directory, shape, nested=False, fast_path=True),
-        "torch, layer by layer": lambda directory, shape: TorchEncoder(directory, shape, nested=False, fast_path=False),
+#: By rival, its forms by name; a trial finds the fastest of each. ONNX Runtime's CPU kernels have no bfloat16.
+RIVALS: dict[str, _Forms] = {
+    "PyTorch": {
+        "nn.TransformerEncoder": lambda model, dtype: TorchForm(model, dtype, nested=True, fast_path=True),
+        "nn.TransformerEncoder, padded": lambda model, dtype: TorchForm(model, dtype, nested=False, fast_path=True),
+        "nn.TransformerEncoder, layer by layer": lambda model, dtype: TorchForm(
+            model, dtype, nested=False, fast_path=False
+        ),
+        "Linears on oneDNN": OneDnnForm,
     },
-    "PySpark at its best": {
-        "torch on oneDNN": OneDnnEncoder,
-        "ONNX Runtime": lambda directory, shape: OnnxEncoder(directory, shape, fused_attention=False),
-        "ONNX Runtime, fused attention": lambda directory, shape: OnnxEncoder(directory, shape, fused_attention=True),
+    "ONNX Runtime": {
+        "standard operators": lambda model, _: OnnxForm(model, fused_attention=False),
+        "fused attention": lambda model, _: OnnxForm(model, fused_attention=True),
     },
 }
 
-#: The ways of all rivals; a trial finds the fastest of each.
-ENCODERS: dict[str, _Factory] = {name: factory for ways in RIVALS.values() for name, factory in ways.items()}
+#: The rivals' precisions; Braid has the same two.
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -1,0 +1,147 @@
+package dev.braid.bench;
+
+import dev.braid.InputException;
+import dev.braid.batch.BinarySequence;
+import dev.braid.batch.Bytes;
+import dev.braid.batch.ElementType;
+import dev.braid.batch.FeatureSequence;
+import dev.braid.checkpoint.Checkpoint;
+import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.model.FusionModel;
+import dev.braid.model.FusionWorkspace;
+import dev.braid.model.Precision;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.IntBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
+
+/**
+ * Braid's encoder, used as a task uses it: rows are decoded, checked and packed inside the time, up to the default number of
+ * tokens per batch, and pooled. Each slot is a thread that fuses all rows; the slots share the weights, as in an executor.
+ */
+final class BraidWorker implements Worker {
+    /** {@code max-tokens} in {@code conf/braid.properties}. */
+    private static final int MAX_TOKENS = 4096;
+
+    private final List<Slot> slots;
+
+    private BraidWorker(List<Slot> slots) {
+        this.slots = slots;
+    }
+
+    /** Takes the model's directory, the rows' directory, a precision ({@code fp32}, {@code bf16}) and a number of slots. */
+    public static void main(String[] args) throws IOException {
+        Checkpoint checkpoint = Checkpoint.read(args[0]);
+        Precision precision = Precision.parse(args[2]).orElseThrow();
+        FusionModel model;
+        try {
+            model = FusionModel.load(checkpoint, precision);
+        } catch (InputException refused) {
+            System.out.println("refused " + refused.getMessage());
+            return;
+        }
+        List<List<FeatureSequence>> rows = read(Path.of(args[1]), model.config().modalities());
+        List<Slot> slots = IntStream.range(0, Integer.parseInt(args[3]))
+                .mapToObj(slot -> new Slot(model, rows))
+                .toList();
+        Worker.serve(new BraidWorker(slots), "");
+    }
+
+    /** The rows in {@code DIRECTORY/MODALITY.lengths} (int32, tokens per row) and {@code DIRECTORY/MODALITY.float32}. */
+    static List<List<FeatureSequence>> read(Path directory, List<ModalityConfig> modalities) throws IOException {
+        List<List<FeatureSequence>> rows = new ArrayList<>();
+        for (ModalityConfig modality : modalities) {
+            IntBuffer lengths = ByteBuffer.wrap(Files.readAllBytes(directory.resolve(modality.name() + ".lengths")))
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .asIntBuffer();
+            byte[] numbers = Files.readAllBytes(directory.resolve(modality.name() + ".float32"));
+            int position = 0;
+            for (int row = 0; row < lengths.limit(); row++) {
+                if (row == rows.size()) {
+                    rows.add(new ArrayList<>());
+                }
+                int end = position + lengths.get(row) * modality.featureSize() * Float.BYTES;
+                rows.get(row)
+                        .add(new BinarySequence(
+                                Bytes.of(Arrays.copyOfRange(numbers, position, end)),
+                                ElementType.FLOAT32,
+                                lengths.get(row),
+                                modality.featureSize()));
+                position = end;
+            }
+        }
+        return rows;
+    }
+
+    @Override
+    public void run() {
+        List<Thread> others = slots.stream().skip(1).map(Thread::new).toList();
+        others.forEach(Thread::start);
+        slots.get(0).run();
+        try {
+            for (Thread other : others) {
+                other.join();
+            }
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void write(Path file) throws IOException {
+        run();
+        ByteBuffer bytes = ByteBuffer.allocate(
+                        slots.get(0).vectors.length * slots.get(0).vectors[0].length * Float.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN);
+        for (float[] vector : slots.get(0).vectors) {
+            bytes.asFloatBuffer().put(vector);
+            bytes.position(bytes.position() + vector.length * Float.BYTES);
+        }
+        Files.write(file, bytes.array());
+    }
+
+    /** One task slot: a workspace, and the pooled vector of every row. */
+    static final class Slot implements Runnable {
+        private final FusionModel model;
+        private final List<List<FeatureSequence>> rows;
+        private final FusionWorkspace workspace;
+        final float[][] vectors;
+        private int fused;
+
+        Slot(FusionModel model, List<List<FeatureSequence>> rows) {
+            this.model = model;
+            this.rows = rows;
+            this.vectors = new float[rows.size()][model.config().hiddenSize()];
+            this.workspace = model.workspace(MAX_TOKENS, Set.of());
+        }
+
+        @Override
+        public void run() {
+            fused = 0;
+            for (List<FeatureSequence> row : rows) {
+                if (!workspace
+                        .batch()
+                        .fits(row.stream().mapToInt(FeatureSequence::tokens).sum())) {
+                    fuseBatch();
+                }
+                workspace.batch().add(row);
+            }
+            fuseBatch();
+        }
+
+        private void fuseBatch() {
+            model.fuse(workspace);
+            for (int row = 0; row < workspace.batch().rows(); row++) {
+                workspace.pooled(row, vectors[fused++]);
+            }
+            workspace.batch().clear();
+        }
+    }
+}

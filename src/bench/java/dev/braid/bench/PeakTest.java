@@ -1,0 +1,28 @@
+package dev.braid.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import org.bytedeco.javacpp.FloatPointer;
+import org.junit.jupiter.api.Test;
+
+class PeakTest {
+
+    @Test
+    void theProductIsThatOfTheTransposedWeight() {
+        Peak.Product product = new Peak.Product(5, 48, 7, 2);
+        product.runAll();
+        FloatPointer x = Peak.Product.floats(product.x);
+        FloatPointer weight = Peak.Product.floats(product.weight);
+        for (int row = 0; row < 5; row++) {
+            for (int column = 0; column < 7; column++) {
+                double expected = 0;
+                for (int k = 0; k < 48; k++) {
+                    expected += x.get(row * 48 + k) * weight.get(column * 48 + k);
+                }
+                assertThat(Peak.Product.floats(product.out).get(row * 7 + column))
+                        .isCloseTo((float) expected, within(1e-4f));
+            }
+        }
+    }
+}
