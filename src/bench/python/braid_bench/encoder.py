@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from braid_bench.tables import FORMS, write_table
 
 #: Rows of which PyTorch computes the expected vectors, in float64 and one by one.
 _REFERENCE_ROWS = 8
+
+_WARM_UP_SECONDS = 5.0
 
 
 @dataclass
@@ -75,7 +78,7 @@ def entries(text: Text, slots: int) -> list[Entry]:
 def measure(
     work: Path, label: str, text: Text, rows: int, slots: int, runs: int, rounds: int
 ) -> list[dict[str, Any]]:
-    """Starts every contender anew for each run; each passes once to warm up, then in turn in every round."""
+    """Starts every contender anew for each run; each warms up alone, then passes in turn in every round."""
     model = MODELS[label]
     prepare(work, model, text, rows)
     batch, columns = read_rows(model, work)
@@ -85,7 +88,7 @@ def measure(
         workers = start_all(measured, label, work)
         measured = [entry for entry, _ in workers]
         check(work, workers, expected, len(batch), model.hidden_size)
-        take_turns([(replace(entry, seconds=[], processor_seconds=[]), of_entry) for entry, of_entry in workers], 1)
+        warm_up(workers)
         take_turns(workers, rounds)
         for _, of_entry in workers:
             for worker in of_entry:
@@ -160,6 +163,19 @@ def check(work: Path, workers: Sequence[tuple[Entry, list[Worker]]], expected: F
             largest_error(name, of_first, means, entry.precision),
         ]
         entry.largest_error = max(entry.largest_error, *errors)
+
+
+def warm_up(workers: Sequence[tuple[Entry, list[Worker]]]) -> None:
+    """Everyone passes once or more, until a JVM has compiled what it runs."""
+    for _, slots in workers:
+        end = time.perf_counter() + _WARM_UP_SECONDS
+        while True:
+            for worker in slots:
+                worker.send("time")
+            for worker in slots:
+                worker.times()
+            if time.perf_counter() > end:
+                break
 
 
 def take_turns(workers: Sequence[tuple[Entry, list[Worker]]], rounds: int) -> None:
