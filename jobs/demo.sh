@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 #
-# Fuses the emoji of src/demo, each a picture and a text, and shows which lie next to each other in fused space.
+# Fuses the emoji of src/demo, each a picture and a text, and shows which emoji are neighbours in fused space.
 set -euo pipefail
 
 home=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 data=$home/src/demo
 fused=$home/target/demo/fused
 
-# The demo's own options alone, whatever conf/braid.properties says.
+# Use only the demo's own options and ignore conf/braid.properties.
 "$home/jobs/braid" fuse --options /dev/null --model "$data/model" \
   --features "visual=$data/visual.parquet" --features "text=$data/text.parquet" \
   --dtype visual=float16 --dtype text=float16 \
