@@ -18,8 +18,8 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * The command {@code braid}: the main class of the jar, for spark-submit and for the embedded start alike. Each
- * subcommand is one class; read {@link FuseCommand#call()} first.
+ * The command {@code braid}: the main class of the jar, for spark-submit and for the embedded start. Each subcommand is one
+ * class; read {@link FuseCommand#call()} first.
  */
 @Command(
         name = "braid",
@@ -54,10 +54,9 @@ public final class Braid {
             description =
                     "How standard error is written: text, or json: an object per line, of Braid's own lines and of the"
                             + " log on the console. Default: ${DEFAULT-VALUE}.")
-    @SuppressWarnings("UnusedVariable") // picocli checks it; logIn reads it earlier
+    @SuppressWarnings("UnusedVariable") // picocli validates it; logIn has already read it
     private String log;
 
-    /** What this run says on standard error. */
     private final Messages messages;
 
     Braid(Messages messages) {
@@ -69,8 +68,8 @@ public final class Braid {
     }
 
     /**
-     * Runs one command and exits with its code where that is not 0. A good run returns: cluster managers take any exit
-     * out of main for a failure.
+     * Runs one command and exits with its code if the code is not 0. A successful run returns normally, because cluster
+     * managers treat any explicit exit from main as a failure.
      */
     public static void main(String[] arguments) {
         PrintWriter out = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8), true);
@@ -89,7 +88,10 @@ public final class Braid {
         }
     }
 
-    /** The code of a run, which fails after all if its report is lost, on a full disk or in a pipe that nobody reads. */
+    /**
+     * The exit code of a run. A successful run fails here if its report cannot be printed, because of a full disk or a
+     * closed pipe.
+     */
     static int printed(int code, PrintWriter out, Messages messages) {
         if (code != ExitCode.DONE || !(out.checkError() || System.out.checkError())) {
             return code;
@@ -101,18 +103,18 @@ public final class Braid {
     }
 
     /**
-     * Runs one command in this JVM, in its Spark session if there is one; never throws.
+     * Runs one command in this JVM, in the JVM's Spark session if there is one. Never throws.
      *
      * @param arguments the command's name and its options
-     * @param out takes the report
-     * @param error takes what is wrong
-     * @return the exit code that the process would have: 0 done, 1 failed and may be tried again, 2 refused, 3 wrong content
+     * @param out receives the report
+     * @param error receives errors and progress
+     * @return the exit code that the process would have: 0 done, 1 failed and may be retried, 2 refused, 3 invalid content
      */
     public static int run(String[] arguments, PrintWriter out, PrintWriter error) {
         return run(arguments, out, error, new Messages(error));
     }
 
-    @SuppressWarnings("try") // Spark works by being open
+    @SuppressWarnings("try") // the session is only kept open
     private static int run(String[] arguments, PrintWriter out, PrintWriter error, Messages messages) {
         Braid braid = new Braid(messages);
         CommandLine commandLine = commandLine(braid).setOut(out).setErr(error);
@@ -140,7 +142,7 @@ public final class Braid {
         }
     }
 
-    /** Before picocli reads the arguments: it may refuse them, and that is said in the same form. */
+    /** Reads {@code --log} before picocli parses the arguments, so that picocli's own errors have the same format. */
     private static void logIn(String[] arguments, Messages messages) {
         for (int i = 0; i < arguments.length; i++) {
             String value = arguments[i].equals(LOG) && i + 1 < arguments.length
@@ -160,13 +162,13 @@ public final class Braid {
         return new CommandLine(braid).setExpandAtFiles(false).setUsageHelpWidth(100);
     }
 
-    /** The command line with what the file behind its {@code --options} adds to it, right behind the subcommand. */
+    /** The command line, with the options from its {@code --options} file inserted right after the subcommand. */
     static String[] withOptionsFile(String[] arguments) {
         ParseResult subcommand;
         try {
             subcommand = commandLine().parseArgs(arguments).subcommand();
         } catch (ParameterException e) {
-            return arguments; // The run itself reports it.
+            return arguments; // the run reports the error
         }
         String named = subcommand == null ? null : subcommand.matchedOptionValue("--options", (String) null);
         if (named == null || subcommand.isUsageHelpRequested()) {
@@ -198,7 +200,7 @@ public final class Braid {
         }
     }
 
-    /** From the jar's manifest. */
+    /** The version from the jar's manifest. */
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {

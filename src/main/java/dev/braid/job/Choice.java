@@ -6,14 +6,14 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import picocli.CommandLine.TypeConversionException;
 
-/** A value out of a few that have names. */
+/** Parses an option whose values have names. */
 final class Choice {
     private Choice() {}
 
     /**
-     * What was found by a name that a user wrote.
+     * The value that a user's text names.
      *
-     * @throws TypeConversionException with all names, if that was nothing
+     * @throws TypeConversionException if {@code found} is empty; the message lists all names
      */
     static <T> T of(Optional<T> found, T[] all, Function<T, String> name, String text) {
         String between = all.length == 2 ? " or " : ", ";

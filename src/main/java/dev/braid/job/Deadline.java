@@ -10,10 +10,10 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * By when something is to be finished.
+ * The time by which a run should finish.
  *
- * @param text as it was given
- * @param left from now on
+ * @param text as the user wrote it
+ * @param left the time from now until then
  */
 record Deadline(String text, Duration left) {
     private static final Pattern DURATION = Pattern.compile("(\\d{1,6}(?:\\.\\d{1,3})?)([mhd])");

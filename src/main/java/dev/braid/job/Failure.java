@@ -21,7 +21,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** How a run that did not work out ends: one message on standard error, and an {@link ExitCode}. */
+/** Reports a failed run: one message on standard error, and an {@link ExitCode}. */
 final class Failure {
     private static final int DEEPEST_CAUSE = 64;
     private static final Set<String> SCRIPTS = Set.of("fuse", "inspect", "verify", "audit", "plan");
@@ -34,14 +34,14 @@ final class Failure {
         this.messages = messages;
     }
 
-    /** A command line that cannot be parsed; {@code file} is the options file that holds the mistake, if one does. */
+    /** Reports a command line that cannot be parsed. {@code file} is the options file, if the mistake is in it. */
     int report(ParameterException exception, Optional<String> file) {
         print(message(exception, file));
         print("See '" + typed(exception.getCommandLine().getCommandSpec()) + " --help'");
         return ExitCode.USAGE;
     }
 
-    /** A run of {@code command} that failed; Spark may have wrapped the reason, out of a task too. */
+    /** Reports a failed run of {@code command}. Spark may have wrapped the cause, for example if it was thrown in a task. */
     int report(Throwable failure, String command, boolean verbose) {
         if (verbose) {
             StringWriter trace = new StringWriter();
@@ -84,12 +84,11 @@ final class Failure {
         return code;
     }
 
-    /** The one place where a failure is printed. */
     private void print(String message) {
         messages.error(SafeText.message(message));
     }
 
-    /** What starts a command. */
+    /** The shell command that starts a command of Braid. */
     private static String typed(CommandSpec command) {
         if (command.parent() == null) {
             return "jobs/braid";
@@ -105,7 +104,7 @@ final class Failure {
         return causes;
     }
 
-    /** Type and message, without what follows the first line or its full stop. */
+    /** The type and the first line of the message, without a full stop at the end. */
     private static String firstLine(Throwable failure) {
         String message = failure.getMessage();
         String type = failure.getClass().getName();
@@ -116,7 +115,7 @@ final class Failure {
         return type + ": " + (line.endsWith(".") ? line.substring(0, line.length() - 1) : line);
     }
 
-    /** What picocli found, in the words of this program. */
+    /** picocli's error in the form of Braid's messages. */
     static String message(ParameterException exception, Optional<String> file) {
         String where = file.map(name -> " of options file '" + name + "'").orElse("");
         if (exception.getArgSpec() instanceof OptionSpec option

@@ -17,8 +17,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code braid inspect}: what was understood of a model, and whether feature tables fit it. Spark starts for the tables
- * alone.
+ * {@code braid inspect}: shows how Braid reads a model, and whether feature tables fit it. Spark starts only if tables are
+ * given.
  */
 @Command(
         name = "inspect",

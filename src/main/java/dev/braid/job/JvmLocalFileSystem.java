@@ -9,30 +9,30 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
 
 /**
- * Hadoop's local file system with permissions that the JVM sets. Hadoop itself, where its native library is not installed,
- * runs {@code chmod} as a process for every file and directory that it creates. And with files that have a colon in their
- * names, which Hadoop cannot name the checksums of.
- * The embedded start asks for it, by {@code spark.hadoop.fs.file.impl} in {@code conf/spark-defaults.conf}.
+ * Hadoop's local file system with two changes. The JVM sets permissions: without its native library, Hadoop starts a
+ * {@code chmod} process for every file and directory that it creates. Names may contain a colon: Hadoop fails to build the
+ * name of such a file's checksum file. {@code spark.hadoop.fs.file.impl} in {@code conf/spark-defaults.conf} makes the
+ * embedded start use this class.
  */
 public class JvmLocalFileSystem extends LocalFileSystem {
 
-    /** As Hadoop makes it, by name. */
+    /** Called by Hadoop through reflection. */
     public JvmLocalFileSystem() {
         super(new Raw());
     }
 
-    /** As Hadoop's, whose text with a colon would be read as a URI with a scheme. */
+    /** The same path as Hadoop's. Hadoop builds it from a string, and parses a name with a colon as a URI with a scheme. */
     @Override
     public Path getChecksumFile(Path file) {
         return new Path(file.getParent(), new Path(null, null, "." + file.getName() + ".crc"));
     }
 
-    /** The same without checksums. */
+    /** The file system without checksums. */
     public static class Raw extends RawLocalFileSystem {
         @Override
         public void setPermission(Path path, FsPermission permission) throws IOException {
             if (permission.getStickyBit()) {
-                super.setPermission(path, permission); // The JVM knows no such bit.
+                super.setPermission(path, permission); // POSIX permissions of the JVM have no sticky bit
                 return;
             }
             String mode = permission.getUserAction().SYMBOL

@@ -11,30 +11,30 @@ import org.apache.logging.log4j.core.layout.PatternLayout;
 import org.apache.spark.SparkConf;
 
 /**
- * The log of this JVM as JSON lines: whatever the user's configuration writes to the console, with its levels and filters, in
- * a pattern that every Log4j of Spark 3.5 to 4.3 has. Its JsonTemplateLayout comes with Spark 4 alone; a console that has
- * another layout than a pattern keeps it.
+ * Makes the console log of this JVM write JSON lines. Levels and filters stay as the user configured them. The pattern
+ * works in every Log4j version of Spark 3.5 to 4.3; Log4j's own JsonTemplateLayout is only part of Spark 4. A console whose
+ * layout is not a pattern does not change.
  */
 final class LogLines {
     private static final String PATTERN = "{\"timestamp\":\"%d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z\",\"level\":\"%p\","
             + "\"logger\":\"%enc{%c}{JSON}\",\"message\":\"%enc{%m}{JSON}\"";
 
     private static final String TRACE = "%notEmpty{,\"exception\":\"%enc{%ex}{JSON}\"}";
-    /** What a pattern says that leaves stack traces out, as conf/log4j2.properties does. */
+    /** The part of a pattern that omits stack traces, as in conf/log4j2.properties. */
     private static final String NO_TRACE = "%ex{none}";
 
     private LogLines() {}
 
-    /** Rewrites the consoles of the configuration; does nothing if the log is not Log4j's, or in JSON already. */
+    /** Rewrites the console appenders of the configuration. Does nothing if the log is not Log4j's, or is in JSON already. */
     static void inJson() {
-        // Otherwise Spark would configure the log later, where nobody else has, over what is done here.
+        // If nobody has configured the log, Spark does so later and would overwrite this change.
         new SparkConf(false).initializeLogIfNecessary(false);
         try {
             if (LogManager.getContext(false) instanceof LoggerContext context) {
                 inJson(context);
             }
         } catch (LinkageError otherLog) {
-            // There is no Log4j whose configuration could be changed.
+            // Log4j is not in use, so there is no configuration to change.
         }
     }
 

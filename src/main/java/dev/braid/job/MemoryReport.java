@@ -9,7 +9,7 @@ import dev.braid.spark.TableLoad;
 import java.util.List;
 import java.util.Locale;
 
-/** What was seen of the tables, the memory that a JVM needs, part by part, and settings that hold it. */
+/** Text of a plan: the tables as sampled, the memory that a JVM needs part by part, and settings that provide it. */
 record MemoryReport(TableLoad load, TableInspection sample, ModelConfig model, MemoryPlan plan) {
 
     @Override

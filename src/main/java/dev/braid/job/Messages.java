@@ -10,14 +10,14 @@ import java.util.Map;
 import org.apache.spark.SparkEnv;
 
 /**
- * What Braid itself says on standard error: text, or with {@code --log json} an object per line, as the log's lines are then
- * ({@link LogLines}). Threads may share it.
+ * Braid's own output on standard error: text, or with {@code --log json} one object per line, in the same format as the log
+ * ({@link LogLines}). Safe for several threads.
  */
 final class Messages {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final PrintWriter out;
-    /** Whether Spark was there before; then the log is somebody else's. */
+    /** Whether Spark was running before Braid; if so, the log belongs to the host application and is left unchanged. */
     private final boolean hosted = SparkEnv.get() != null;
 
     private volatile boolean json;
@@ -26,7 +26,7 @@ final class Messages {
         this.out = out;
     }
 
-    /** From here on in JSON, and the log of this JVM too. */
+    /** Switches these messages to JSON, and also the log of this JVM unless Spark was running before. */
     void inJson() {
         json = true;
         if (!hosted) {
@@ -38,7 +38,7 @@ final class Messages {
         return json;
     }
 
-    /** What is wrong, and may be several lines. */
+    /** Prints an error of one or more lines. */
     void error(String text) {
         if (json) {
             object("ERROR", text, Map.of());
@@ -47,7 +47,7 @@ final class Messages {
         }
     }
 
-    /** How a run comes along, with its figures by their names. */
+    /** Prints the state of a run; in JSON, with its figures by name. */
     void info(String text, Map<String, ?> figures) {
         if (json) {
             object("INFO", text, figures);
@@ -56,7 +56,7 @@ final class Messages {
         }
     }
 
-    /** For a line that is rewritten in place on a terminal; never in JSON. */
+    /** The writer for a line that is updated in place on a terminal. Not used if the output is JSON. */
     PrintWriter terminal() {
         return out;
     }
@@ -70,7 +70,7 @@ final class Messages {
         object.putAll(figures);
         try {
             println(JSON.writeValueAsString(object));
-        } catch (JsonProcessingException impossible) { // text and numbers alone
+        } catch (JsonProcessingException impossible) { // the object has only text and numbers
             throw new IllegalStateException(impossible);
         }
     }

@@ -25,8 +25,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /**
- * Prints the nearest neighbours of a few rows of a fused table, by the cosine of their {@code fused} vectors. It
- * compares with every row and holds them all in memory: a look at a small table, not a search engine.
+ * Prints the nearest neighbours of a few rows of a fused table, by the cosine of their {@code fused} vectors. Compares each
+ * of these rows with every row and holds all rows in memory: for small tables, not a search engine.
  */
 @Command(
         name = "neighbours",
@@ -77,10 +77,10 @@ final class NeighboursCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    /** One row of the table, its vector of length 1. */
+    /** One row of the table, with its vector scaled to length 1. */
     private record Entry(String key, String label, FloatBuffer direction) {}
 
-    /** A row and its cosine with the one asked about. */
+    /** A row and its cosine with the query row. */
     private record Neighbour(Entry entry, double cosine) {}
 
     @Override

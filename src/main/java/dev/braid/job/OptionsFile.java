@@ -21,9 +21,9 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /**
- * Options from a properties file: the keys are the option names without dashes ({@code max-tokens = 4096}), with a
- * modality behind a dot where an option is given once per modality ({@code features.visual = PATH}). An empty value is
- * no value.
+ * Options from a properties file. A key is an option name without dashes ({@code max-tokens = 4096}). If the option is
+ * given once per modality, a dot and the modality follow ({@code features.visual = PATH}). A key with an empty value is
+ * ignored.
  *
  * @param name the path as the user gave it
  * @param values key to value, neither empty
@@ -31,10 +31,10 @@ import picocli.CommandLine.ParseResult;
 record OptionsFile(String name, Map<String, String> values) {
 
     /**
-     * Reads a local file, or one of a Hadoop file system where the path names its scheme.
+     * Reads a local file, or a file of a Hadoop file system if the path has a scheme.
      *
-     * @throws InputException if there is none or it cannot be read
-     * @throws UsageException if it is no properties file or has a key twice
+     * @throws InputException if the file does not exist or cannot be read
+     * @throws UsageException if it is not a properties file or has a key twice
      */
     static OptionsFile read(String name) {
         OnceOnly properties = new OnceOnly();
@@ -63,9 +63,9 @@ record OptionsFile(String name, Map<String, String> values) {
     }
 
     /**
-     * Names the keys that are no option of {@code command}, each with the nearest that is.
+     * Checks that every key is an option of {@code command}.
      *
-     * @throws UsageException if there is one
+     * @throws UsageException if some are not; the message lists each with the nearest option
      */
     void checkKeys(CommandSpec command) {
         List<String> unknown = new ArrayList<>();
@@ -81,9 +81,10 @@ record OptionsFile(String name, Map<String, String> values) {
     }
 
     /**
-     * The arguments to add to a command line: what the file says and the command line does not. An option that is given
-     * once per modality is asked for each modality alone; either of {@code --paired} and {@code --features} on the
-     * command line drops the other one of the file, and so do {@code --mask} and {@code --length} of one modality.
+     * The arguments to add to a command line: the file's options that the command line does not set. For an option that is
+     * given once per modality, this is decided per modality. {@code --paired} on the command line also drops the file's
+     * {@code features}, and {@code --features} drops its {@code paired}. {@code --mask} or {@code --length} drops both
+     * options of the file for the same modality.
      */
     List<String> argumentsBeside(ParseResult commandLine) {
         CommandSpec command = commandLine.commandSpec();
@@ -135,7 +136,7 @@ record OptionsFile(String name, Map<String, String> values) {
         return perModality && modality(key).isEmpty() ? null : option;
     }
 
-    /** Whether a file may hold {@code option}: all but the informing ones and {@code --options} itself. */
+    /** Whether a file may set {@code option}: any option except help, version and {@code --options} itself. */
     static boolean inFile(OptionSpec option) {
         return !option.usageHelp()
                 && !option.versionHelp()
@@ -151,7 +152,7 @@ record OptionsFile(String name, Map<String, String> values) {
         return dot < 0 ? "" : key.substring(dot + 1);
     }
 
-    /** What to say behind an unknown key. */
+    /** The suggestion that follows an unknown key in a message; empty if no option is near. */
     private static String nearest(String key, CommandSpec command) {
         int dot = key.indexOf('.');
         Map<String, String> known = new LinkedHashMap<>();
@@ -171,14 +172,14 @@ record OptionsFile(String name, Map<String, String> values) {
             try {
                 var path = new org.apache.hadoop.fs.Path(name);
                 return path.getFileSystem(Session.hadoop()).open(path);
-            } catch (IllegalArgumentException e) { // a host or a path that Hadoop does not take
+            } catch (IllegalArgumentException e) { // a host or path that Hadoop rejects
                 throw new IOException(e.getMessage(), e);
             }
         }
         return Files.newInputStream(Path.of(name));
     }
 
-    /** {@link Properties} let the last of two equal keys win in silence. */
+    /** Records repeated keys; plain {@link Properties} silently keep the last value. */
     private static final class OnceOnly extends Properties {
         private static final long serialVersionUID = 1L;
 

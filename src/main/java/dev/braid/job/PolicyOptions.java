@@ -8,7 +8,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** What happens to rows that cannot be fused. */
+/** The options for rows that cannot be fused. */
 final class PolicyOptions {
     @Option(
             names = "--on-bad-row",
@@ -39,9 +39,9 @@ final class PolicyOptions {
     OnMissing onMissing;
 
     /**
-     * The policy.
+     * The policy that the options describe.
      *
-     * @throws UsageException if {@code --max-bad-rows} is given and nothing is set aside
+     * @throws UsageException if {@code --max-bad-rows} is given without a quarantine
      */
     RowPolicy policy() {
         RowPolicy policy = new RowPolicy(onBadRow, maxBadRows == null ? MaxBadRows.UNLIMITED : maxBadRows, onMissing);

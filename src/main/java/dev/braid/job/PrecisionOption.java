@@ -4,7 +4,7 @@ import dev.braid.model.Precision;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
-/** What the model computes in. */
+/** The option {@code --precision}. */
 final class PrecisionOption {
     @Option(
             names = "--precision",

@@ -5,12 +5,12 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Where the time of the fusing tasks went: a line per stage with its seconds, over all threads, its share of them, and,
- * where it has matrix products, the rate of one thread while it is at them. Then what was not projected, as the row before had
- * it too.
+ * Where the fusing tasks spent their time. One line per stage: its seconds over all threads, its share of the total and,
+ * for stages with matrix products, the rate of one thread while it is in the stage. The last line counts tokens whose
+ * projection was copied from the previous row.
  *
- * @param tokens that were fused
- * @param repeated those of them that were projected for another row
+ * @param tokens fused tokens
+ * @param repeated the fused tokens whose projection was computed for another row
  */
 record ProfileReport(List<StageCost> stages, long tokens, long repeated) {
 

@@ -15,9 +15,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * Says on standard error how far a run has come, from start to close: one line rewritten in place on a terminal, a line
- * of its own every ten seconds elsewhere. The counts move while tasks run, or,
- * without {@link dev.braid.spark.FusionPlugin}, when one ends.
+ * Shows the progress of a run on standard error, from start to close: one line updated in place on a terminal, otherwise a
+ * new line every ten seconds. The counts change while tasks run or, without {@link dev.braid.spark.FusionPlugin}, when a
+ * task ends.
  */
 final class ProgressLine implements AutoCloseable {
     private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(500);
@@ -36,11 +36,11 @@ final class ProgressLine implements AutoCloseable {
     });
 
     /**
-     * How far a run is.
+     * The progress of a run.
      *
      * @param rows that it has fused
      * @param tokens of these rows
-     * @param finishedRows that an earlier run had fused, which cost this one no time
+     * @param finishedRows rows that an earlier run had fused; this run spent no time on them
      * @param finishedTokens of those rows
      */
     record Counts(long rows, long tokens, long finishedRows, long finishedTokens) {}
@@ -52,7 +52,7 @@ final class ProgressLine implements AutoCloseable {
         this.counts = counts;
     }
 
-    /** Starts reporting; {@code progress} is asked from another thread. */
+    /** Starts reporting. Another thread calls {@code progress}. */
     static ProgressLine start(Messages messages, long totalRows, FusionProgress progress) {
         boolean terminal = !messages.isJson() && errorIsTerminal();
         return start(messages, terminal, terminal ? TERMINAL_INTERVAL : LOG_INTERVAL, totalRows, () -> {
@@ -69,7 +69,7 @@ final class ProgressLine implements AutoCloseable {
         return line;
     }
 
-    /** Stops and leaves no half line behind. */
+    /** Stops, and ends an unfinished line. */
     @Override
     public void close() {
         clock.shutdownNow();
@@ -85,7 +85,7 @@ final class ProgressLine implements AutoCloseable {
 
     private void print() {
         if (Stop.requested()) {
-            return; // its line is the last one
+            return; // the line of the stop is the last one
         }
         Duration elapsed = Duration.ofNanos(System.nanoTime() - startNanos);
         Counts now = counts.get();
@@ -106,7 +106,9 @@ final class ProgressLine implements AutoCloseable {
         messages.terminal().flush();
     }
 
-    /** The line for these counts; rates are those of this run. The remaining time is left out until its first rows are done. */
+    /**
+     * The line for these counts. Rates are those of this run. The remaining time is omitted until this run has fused a row.
+     */
     static String text(Counts counts, long totalRows, Duration elapsed) {
         double seconds = Math.max(elapsed.toMillis() / 1e3, 1e-3);
         long done = counts.finishedRows() + counts.rows();
@@ -140,7 +142,10 @@ final class ProgressLine implements AutoCloseable {
         return seconds / 3600 + " h " + seconds % 3600 / 60 + " min";
     }
 
-    /** {@link System#console()} asks for standard input and output; this asks where standard error goes, on Linux. */
+    /**
+     * Whether standard error is a terminal, on Linux. {@link System#console()} tells this only about standard input and
+     * output.
+     */
     private static boolean errorIsTerminal() {
         try {
             String device = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();

@@ -4,7 +4,7 @@ import dev.braid.spark.Publication;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
-/** The option that says how a finished table takes its place. */
+/** The option {@code --publish}: how a finished table is published. */
 final class PublishOption {
     @Option(
             names = "--publish",

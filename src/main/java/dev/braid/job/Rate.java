@@ -8,19 +8,19 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * What one task slot fuses.
+ * The rate at which one task slot fuses.
  *
- * @param perSecond rows or tokens
- * @param ofTokens whether it is tokens
+ * @param perSecond rows or tokens per second
+ * @param ofTokens whether the rate counts tokens
  * @param source where the rate comes from
  */
 record Rate(double perSecond, boolean ofTokens, String source) {
-    /** The share of a task's time that the encoder has; the rest is reading, decoding and writing. */
+    /** The share of a task's time that the encoder takes; the rest is reading, decoding and writing. */
     static final double ENCODER_SHARE = 0.75;
 
     private static final Pattern FORM = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,6})?)\\s*(rows|tokens)?");
 
-    /** Of an encoder alone; the other parts of a task are allowed for. */
+    /** A slot's rate from the measured rate of the encoder, with time added for the other parts of a task. */
     static Rate measured(EncoderRate encoder) {
         String source = String.format(
                 Locale.ROOT,
@@ -33,7 +33,7 @@ record Rate(double perSecond, boolean ofTokens, String source) {
         return new Rate(Math.min(encoder.tokens() * ENCODER_SHARE, read), true, source);
     }
 
-    /** What one slot would take for so many rows of that mean length. */
+    /** The seconds that one slot takes for this many rows of this mean length in tokens. */
     double seconds(long rows, double tokens) {
         return rows * (ofTokens ? tokens : 1) / perSecond;
     }

@@ -15,7 +15,7 @@ import org.apache.hadoop.fs.ChecksumFileSystem;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** Where the page of {@code --report} is written, once the run has ended. */
+/** The file of {@code --report}, written at the end of the run. */
 final class ReportFile {
     private final Path path;
     private final FileSystem files;
@@ -26,12 +26,12 @@ final class ReportFile {
     }
 
     /**
-     * The file that an option names, looked at before any work is done.
+     * The file that the option names. Checks the path before any work is done.
      *
-     * @param output where the table is to be
+     * @param output the path of the output table
      * @return empty if the option is not given
-     * @throws InputException if there can be no such file: its file system is not known, a directory has its name, a file has
-     *     that of a directory above it, or it would be in the output, which a run replaces as a whole
+     * @throws InputException if the file cannot exist: its file system is unknown, the path is a directory, a parent of the
+     *     path is a file, or the path is inside the output, which a run replaces as a whole
      */
     static Optional<ReportFile> at(String file, String output, Configuration hadoop) {
         if (InputOptions.isMissing(file)) {
@@ -43,7 +43,7 @@ final class ReportFile {
             FileSystem system = path.getFileSystem(hadoop);
             problem = problem(path, output, system);
             if (problem == null) {
-                // A local file gets no checksum beside it.
+                // Writes no checksum file next to a local file.
                 FileSystem plain = system instanceof ChecksumFileSystem local ? local.getRawFileSystem() : system;
                 return Optional.of(new ReportFile(path, plain));
             }
@@ -78,19 +78,21 @@ final class ReportFile {
         return null;
     }
 
-    /** Removes the page of an earlier run, which would be taken for one of this run; if it cannot, it stays. */
+    /**
+     * Deletes the page of an earlier run, so that nobody takes it for the page of this run. Ignores a failure to delete it.
+     */
     void removeEarlier() {
         try {
             files.delete(path, false);
         } catch (IOException unremoved) {
-            // The failure of the run matters more.
+            // the run's own failure is reported instead
         }
     }
 
     /**
      * Writes the page.
      *
-     * @throws IOException if storage fails; what the run has published is complete nevertheless
+     * @throws IOException if storage fails; the published table is complete in any case
      */
     void write(RunFacts facts) throws IOException {
         byte[] page = RunPage.of(facts).getBytes(StandardCharsets.UTF_8);

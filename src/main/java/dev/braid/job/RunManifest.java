@@ -11,18 +11,18 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What is known of a run when it begins, for the manifest of what it wrote.
+ * The facts about a run that are known when it begins, for the manifest of the table that it writes.
  *
- * @param spark its version
+ * @param spark the version of Spark
  */
 record RunManifest(Instant start, String spark, Manifest.Origin origin) {
     /**
      * The manifest of the table.
      *
-     * @param verified what the check against PyTorch's numbers gave
+     * @param verified the result of the check against PyTorch's numbers
      * @param shards all files of the table
      * @param unreferenced the rows of feature tables that no pair refers to, by modality
-     * @param update what an update made of an older table; null if the run updates none
+     * @param update what an update changed in an older table; null if the run is not an update
      */
     Manifest of(
             RunDirectory run,
@@ -58,7 +58,7 @@ record RunManifest(Instant start, String spark, Manifest.Origin origin) {
                 null);
     }
 
-    /** Braid's own. */
+    /** The version of Braid. */
     static String version() {
         return Optional.ofNullable(Braid.class.getPackage().getImplementationVersion())
                 .orElse("(not packaged)");

@@ -28,10 +28,10 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /**
- * What a run report is made of, gathered while the run goes on.
+ * The data of a run report, collected during the run.
  *
- * @param file takes the page
- * @param rows that are to be fused, bad ones included
+ * @param file where the page is written
+ * @param rows the rows to fuse, including bad ones
  */
 record RunRecord(
         ReportFile file,
@@ -47,7 +47,7 @@ record RunRecord(
         FusionProgress progress,
         Exchanges exchanges) {
 
-    /** The settings of Spark that say where and on how much a run ran, if they are set. */
+    /** The Spark settings that say where a run ran and with which resources; only those that are set are shown. */
     private static final List<String> SPARK = List.of(
             "spark.master",
             "spark.app.id",
@@ -65,7 +65,7 @@ record RunRecord(
             "spark.sql.files.maxPartitionBytes",
             "spark.sql.parquet.compression.codec");
 
-    /** Writes the page of a published table, and says so; if it cannot be written, a warning is all that comes of it. */
+    /** Writes the page of a published table and prints its path. If the page cannot be written, prints only a warning. */
     void published(Manifest manifest, PrintWriter out, Messages messages) {
         if (write(Optional.of(manifest), Optional.empty(), messages, "the table '" + output + "' is complete")) {
             out.println(SafeText.message("report       " + file));
@@ -75,13 +75,13 @@ record RunRecord(
     /**
      * Writes the page of a run that failed.
      *
-     * @param manifest of the table, if that was published before
+     * @param manifest of the table, if the table was published before the failure
      */
     void failed(Optional<Manifest> manifest, Throwable failure, Messages messages) {
         StringWriter message = new StringWriter();
         try {
             new Failure(new Messages(new PrintWriter(message, true))).report(failure, "fuse", false);
-        } catch (RuntimeException | Error untold) { // the failure itself must reach the user
+        } catch (RuntimeException | Error untold) { // the run's own failure must reach the user
             failure.addSuppressed(untold);
         }
         if (write(manifest, Optional.of(message.toString().strip()), messages, "why the run failed follows")) {
@@ -93,7 +93,7 @@ record RunRecord(
         try {
             file.write(facts(manifest, failure));
             return true;
-        } catch (Exception | Error unwritten) { // a report is never worth a run
+        } catch (Exception | Error unwritten) { // a failed report must not fail the run
             messages.error(SafeText.message(
                     "Cannot write the report '" + file + "': expected a path that can be written, got '"
                             + Diagnosis.of(unwritten).cause() + "'; " + rest));
@@ -136,7 +136,7 @@ record RunRecord(
                 .toList();
     }
 
-    /** Every option under its name in an options file: as given, as it takes effect, or by default. */
+    /** Every option by its name in an options file, with the value in effect. */
     private List<Setting> options() {
         ParseResult given = command.commandLine().getParseResult();
         List<Setting> settings = new ArrayList<>();

@@ -14,14 +14,14 @@ import java.util.stream.Collectors;
  * What a run did, printed at its end.
  *
  * @param manifest of the table
- * @param resumed rows that an earlier run, which was stopped, had fused of these
+ * @param resumed rows of the table that an earlier, stopped run had fused
  * @param tokens that this run fused
  * @param multiplyAdds of their matrix products; a GFLOP is 10^9 multiplications or additions, two per multiply-add
- * @param elapsed from a Spark session that has started to the output published
+ * @param elapsed from when the Spark session is ready until the output is published
  */
 record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds, Duration elapsed, String output) {
 
-    /** One line per figure, aligned. Rows resumed, truncated, set aside or in no pair are omitted if there are none. */
+    /** One aligned line per figure. Rows resumed, truncated, set aside or in no pair are omitted if there are none. */
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
@@ -62,7 +62,7 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
                 .toString();
     }
 
-    /** The same as numbers, by names of JSON: of the table, and rates of this run. */
+    /** The same figures by their JSON names: counts of the table, and rates of this run. */
     Map<String, Object> figures() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
         Map<String, Object> figures = new LinkedHashMap<>();
@@ -115,12 +115,12 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
                 + (manifest.earlier().isEmpty() ? "" : format(", %,d in the table", manifest.rows()));
     }
 
-    /** Changed rows that are in the table: others of them may have been set aside. */
+    /** Rows that were fused again and are in the table; other changed rows may have been set aside. */
     private long replaced(Manifest.Update update) {
         return Math.min(update.changed(), manifest.rows() - update.kept());
     }
 
-    /** Rows of the table whose key the input does not have any more. */
+    /** Text for rows of the table whose key is no longer in the input. */
     static String left(long rows) {
         return rows(rows) + " of the table " + (rows == 1 ? "is" : "are")
                 + " not in the input any more, --prune removes them";
@@ -130,7 +130,7 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
         return manifest.own().stream().mapToLong(Shard::tokens).sum();
     }
 
-    /** So many rows. */
+    /** Text for a number of rows. */
     static String rows(long number) {
         return format("%,d", number) + (number == 1 ? " row" : " rows");
     }

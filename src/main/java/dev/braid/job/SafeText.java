@@ -3,18 +3,21 @@ package dev.braid.job;
 import dev.braid.Shown;
 import java.util.regex.Pattern;
 
-/** Text that is safe to print: keys, names and paths are other people's. */
+/** Makes text safe to print. Keys, names and paths come from other people and may contain anything. */
 final class SafeText {
     private static final int LONGEST_LINE = 2000;
 
-    /** Of control characters, the ones that reorder text, and line separators; a line break is looked at on its own. */
+    /** Control characters, characters that reorder text, and line separators. Line breaks are handled separately. */
     private static final Pattern UNSAFE = Pattern.compile(
             "[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069&&[^\\n]]");
 
-    /** A message lists several problems as indented lines; any other line break comes from a name. */
+    /**
+     * A line break that does not start an indented line. Messages list problems as indented lines; other line breaks come
+     * from names.
+     */
     private static final Pattern STRAY_BREAK = Pattern.compile("\\n(?!  )");
 
-    /** A key may have any size; what follows it in the message matters more. */
+    /** A long quoted name. A key may have any size; it is cut because the rest of the message matters more. */
     private static final Pattern LONG_QUOTE = Pattern.compile("'([^'\\n]{500})[^'\\n]{100,}+'");
 
     private SafeText() {}
@@ -27,7 +30,7 @@ final class SafeText {
 
     /** The same of a stack trace, which keeps its lines and tabs. */
     static String trace(String text) {
-        String near = cut(text, 2 * LONGEST_LINE); // little enough to search, and no password is cut in half
+        String near = cut(text, 2 * LONGEST_LINE); // short enough to search, long enough to mask every password whole
         String cut = cut(Shown.withoutSecrets(near), LONGEST_LINE);
         return UNSAFE.matcher(cut)
                 .replaceAll(found -> found.group().equals("\t")
@@ -35,7 +38,7 @@ final class SafeText {
                         : String.format("\\\\u%04x", (int) found.group().charAt(0)));
     }
 
-    /** The first so many characters of each line. */
+    /** Cuts each line to {@code most} characters. */
     private static String cut(String text, int most) {
         if (text.length() <= most) {
             return text;

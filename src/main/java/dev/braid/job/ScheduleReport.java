@@ -7,8 +7,8 @@ import java.util.OptionalInt;
 /**
  * The time and the cost of a fusion.
  *
- * @param local whether this machine alone computes
- * @param instances executors, where no deadline asks for a number
+ * @param local whether only this machine computes
+ * @param instances the number of executors, used if there is no deadline
  * @param until null without a deadline
  * @param price of a core-hour, or null
  */

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
 
-/** The columns that say which tokens are kept: a mask or a length per modality, or neither. */
+/** The columns that select tokens: per modality a mask, a length, or neither. */
 final class SelectionOptions {
     @Option(
             names = "--mask",

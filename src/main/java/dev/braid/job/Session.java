@@ -12,11 +12,11 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * The Spark session of a command, under the settings that spark-submit or the embedded start gave. In a JVM that has one
- * already, a notebook's or a platform's, it is that one, and {@link #close} leaves it running.
+ * The Spark session of a command, with the settings that spark-submit or the embedded start gave. If the JVM already has a
+ * session, for example in a notebook, this class uses it, and {@link #close} leaves it running.
  */
 final class Session implements AutoCloseable {
-    /** The prefix of Hadoop's settings among Spark's, which spark-submit hands on as system properties. */
+    /** The prefix of Hadoop settings in Spark's settings; spark-submit passes them as system properties. */
     private static final String HADOOP = "spark.hadoop.";
 
     private static final String PLUGINS = "spark.plugins";
@@ -32,7 +32,7 @@ final class Session implements AutoCloseable {
         this.own = own;
     }
 
-    /** Starts Spark unless it runs already; nothing that Spark needs for itself lands in the working directory. */
+    /** Starts Spark unless it is already running. Spark's own files do not go to the working directory. */
     static Session open(String command) {
         if (SparkEnv.get() != null) {
             return new Session(SparkSession.builder().getOrCreate(), false);
@@ -45,13 +45,12 @@ final class Session implements AutoCloseable {
                         .toString());
         // Otherwise Spark 4 asks the driver for every class that a task loads, even if no artifact was added.
         conf.setIfMissing("spark.sql.artifact.isolation.enabled", "false");
-        // A task that exhausts the heap of this JVM fails with a message; otherwise Spark would end the JVM without
-        // one.
+        // If a task runs out of heap, it fails with a message. By default Spark would end the JVM without a message.
         if (conf.get("spark.master", "").startsWith("local")) {
             conf.setIfMissing("spark.executor.killOnFatalError.depth", "0");
         }
         if (command.equals("fuse")) {
-            // Tasks return counts and no rows, a few kilobytes each, and there may be hundreds of thousands.
+            // A task returns only counts, a few kilobytes, but there may be hundreds of thousands of tasks.
             conf.setIfMissing("spark.driver.maxResultSize", "0");
             conf.set(PLUGINS, withFusionPlugin(conf.get(PLUGINS, "")));
         }
@@ -69,13 +68,13 @@ final class Session implements AutoCloseable {
         return new Session(spark, true);
     }
 
-    /** The plugins that the user chose, and the one that shows a run while its tasks run. */
+    /** The user's plugins and {@link FusionPlugin}, which reports progress while tasks run. */
     static String withFusionPlugin(String chosen) {
         boolean there = Arrays.stream(chosen.split(",")).map(String::strip).anyMatch(FUSION_PLUGIN::equals);
         return there ? chosen : chosen.isBlank() ? FUSION_PLUGIN : chosen + "," + FUSION_PLUGIN;
     }
 
-    /** What a start ends with: of a cluster, one sentence that names its master. */
+    /** The exception for a failed start. For a cluster, its message is one sentence that names the master. */
     static RuntimeException unstarted(String master, Exception failure) {
         if (master.startsWith("local")) {
             return failure instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(failure);
@@ -89,8 +88,9 @@ final class Session implements AutoCloseable {
     }
 
     /**
-     * What to say where a cluster has stopped Spark, which whatever comes next complains of; empty for another failure. So
-     * ends, too, the start of a cluster that does not answer, as Spark stops itself while it starts.
+     * The message for a cluster that has stopped Spark; empty for any other failure. After such a stop, the next call to
+     * Spark fails because its context is stopped. A cluster that does not answer at startup is detected too, because Spark
+     * then stops itself.
      */
     static Optional<String> lost(String master, Throwable failure) {
         return master.startsWith("local") || !isStopped(failure)
@@ -105,8 +105,8 @@ final class Session implements AutoCloseable {
     }
 
     /**
-     * Spark for a driver on the cluster, which YARN takes for a failed one if it starts none, even for a command that
-     * needs none; elsewhere null.
+     * A session if the driver runs on the cluster, otherwise null. YARN reports a driver that starts no Spark session as
+     * failed, even if its command needs none.
      */
     static Session openOnCluster(String command) {
         return "cluster".equals(System.getProperty("spark.submit.deployMode")) ? open(command) : null;
@@ -124,7 +124,7 @@ final class Session implements AutoCloseable {
         }
     }
 
-    /** What Spark would know of file systems, for what is read before Spark starts or without it. */
+    /** Hadoop's settings, including those among Spark's settings, for files that are read without a Spark session. */
     static Configuration hadoop() {
         Configuration hadoop = new Configuration();
         for (String name : System.getProperties().stringPropertyNames()) {

@@ -5,20 +5,20 @@ import java.util.function.Supplier;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * What a run says when a signal (SIGTERM, SIGINT) ends it: one line on standard error. Spark, which the same signal stops,
- * and whatever fails because of that say nothing any more.
+ * Prints one line on standard error when a signal (SIGTERM, SIGINT) ends a run. The signal also stops Spark; errors that
+ * follow from this are not printed.
  */
 final class Stop {
-    /** Whether a signal ends this JVM. */
+    /** Whether a signal is ending this JVM. */
     private static volatile boolean requested;
-    /** What became of the output, and what to do next; how the line ends. */
+    /** The end of the line: the state of the output and what to do next. */
     private static volatile Supplier<String> state = () -> "";
 
     private static volatile SparkSession quiet;
 
     private Stop() {}
 
-    /** As a shutdown hook, to be removed before an exit that no signal asked for. */
+    /** The shutdown hook that prints the line. Remove it before a normal exit. */
     static Thread hook(Messages messages) {
         return new Thread(
                 () -> {
@@ -36,17 +36,20 @@ final class Stop {
         return SafeText.message("Stopped by a signal" + state.get());
     }
 
-    /** Whether what fails now fails because of the signal. */
+    /** Whether a signal has arrived, so that failures from now on are its consequences. */
     static boolean requested() {
         return requested;
     }
 
-    /** A session that the signal stops too, and whose log is of no use then. */
+    /** Silences the log of this session when a signal arrives, because the signal stops Spark too. */
     static void silences(SparkSession spark) {
         quiet = spark;
     }
 
-    /** From here on a signal ends the run before anything is published; {@code finishedRows} is asked when it comes. */
+    /**
+     * From now on, a signal ends the run before anything is published. {@code finishedRows} is called when the signal
+     * arrives.
+     */
     static void unpublished(LongSupplier finishedRows) {
         state = () -> {
             long rows = finishedRows.getAsLong();
@@ -57,13 +60,13 @@ final class Stop {
         };
     }
 
-    /** From here on the table moves to its place, which a signal may cut short. */
+    /** From now on, the table is being published, and a signal may interrupt this. */
     static void publishing(String path) {
         state = () -> " while the table was published: the same command completes '" + path
                 + "', or says that it is complete";
     }
 
-    /** From here on the table is complete. */
+    /** From now on, the table is complete. */
     static void published(String path) {
         state = () -> " after the table was published: '" + path + "' is complete";
     }

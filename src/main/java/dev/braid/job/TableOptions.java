@@ -6,7 +6,7 @@ import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
-/** The table of Spark's catalog that takes the fused rows too. */
+/** The options for a table of Spark's catalog to which the fused rows are written too. */
 final class TableOptions {
     @Option(
             names = "--output-table",
@@ -26,9 +26,9 @@ final class TableOptions {
     OutputTable.Mode mode;
 
     /**
-     * What picocli does not check.
+     * Checks what picocli cannot check.
      *
-     * @param excluded an option that was given and does not go together with a table; null if none was
+     * @param excluded an option that was given and cannot be combined with a table; null if there is none
      * @throws UsageException if there is one
      */
     void check(String excluded) {

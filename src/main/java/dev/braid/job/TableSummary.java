@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
-/** What was seen of feature tables, as text: each table with its columns, then the sequence lengths. */
+/** Feature tables as text: each table with its columns, then the sequence lengths. */
 record TableSummary(TableInspection tables) {
 
     @Override

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** Lines of cells as aligned text, two spaces between columns; a column of numbers, or of numbers and gaps, stands to the right. */
+/** Rows of cells as aligned text, two spaces between columns. Columns of numbers, which may have gaps, are right-aligned. */
 final class TextTable {
     private static final Pattern NUMBER = Pattern.compile("([0-9][0-9,.]*(e[+-][0-9]+)?)?");
 
@@ -16,7 +16,7 @@ final class TextTable {
         this.headed = headed;
     }
 
-    /** Cells without a header. */
+    /** A table without a header. */
     static TextTable plain() {
         return new TextTable(false);
     }
@@ -38,7 +38,7 @@ final class TextTable {
                         .allMatch(line -> NUMBER.matcher(line.get(column)).matches());
     }
 
-    /** The lines, without blanks at their ends. */
+    /** The lines, without trailing spaces. */
     @Override
     public String toString() {
         int columns = lines.isEmpty() ? 0 : lines.get(0).size();

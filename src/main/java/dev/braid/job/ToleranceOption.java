@@ -4,7 +4,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** How near a model has to come to PyTorch's numbers. */
+/** The largest error allowed between a model's numbers and PyTorch's. */
 final class ToleranceOption {
     @Option(
             names = "--tolerance",
@@ -26,7 +26,7 @@ final class ToleranceOption {
                     return number;
                 }
             } catch (NumberFormatException e) {
-                // Said below, in our words.
+                // reported below in the form of Braid's messages
             }
             throw new TypeConversionException("expected a positive number, got '" + text + "'");
         }

@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The tensors that a model does not use, as text: one by one, or by what their names start with where they are many. */
+/** The tensors that a model does not use, as text: each one, or grouped by prefix if there are many. */
 record UnusedTensors(List<TensorEntry> entries) {
     private static final int MOST_LINES = 20;
 
@@ -25,7 +25,7 @@ record UnusedTensors(List<TensorEntry> entries) {
         return table.toString();
     }
 
-    /** By as many words of the names as give a list that can be read. */
+    /** Grouped by the longest prefix that gives at most {@link #MOST_LINES} groups; by the first word if no prefix does. */
     private Map<String, List<TensorEntry>> groups() {
         int words = 1;
         Map<String, List<TensorEntry>> groups = groups(words);

@@ -9,7 +9,7 @@ import java.util.List;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Option;
 
-/** What becomes of a published table when its input has grown. */
+/** The options for updating a published table. */
 final class UpdateOptions {
     @Option(
             names = "--update",
@@ -36,9 +36,9 @@ final class UpdateOptions {
     boolean prune;
 
     /**
-     * What picocli does not check.
+     * Checks what picocli cannot check.
      *
-     * @throws UsageException if an option is given without the one that it belongs to, or with one that it excludes
+     * @throws UsageException if an option is given without the option that it needs, or with one that it excludes
      */
     void check(boolean overwrite) {
         if (update && overwrite) {
@@ -52,7 +52,7 @@ final class UpdateOptions {
         }
     }
 
-    /** The column whose value tells whether a row has changed; null if none does. */
+    /** The column whose value shows whether a row has changed; null if there is none. */
     String changedBy() {
         return InputOptions.isMissing(changedBy) ? null : changedBy;
     }
@@ -62,7 +62,7 @@ final class UpdateOptions {
         return new TableUpdate(spark, table, origin, config, model, changedBy(), prune);
     }
 
-    /** The kept columns, with the one that tells whether a row has changed. */
+    /** The kept columns, including the column that shows whether a row has changed. */
     List<String> keep(List<String> named) {
         List<String> keep = new ArrayList<>(named);
         if (changedBy() != null && !keep.contains(changedBy())) {
