@@ -6,17 +6,18 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The numbers of a matrix of ND4J's, row after row, as float32. */
+/** The numbers of an ND4J matrix in row-major order, as float32. */
 public final class ArrayNumbers {
-    /** Holds the memory. */
+    /** Keeps the memory of {@link #numbers} alive. */
     private final INDArray array;
 
     private final FloatBuffer numbers;
 
     /**
-     * Reads the array's own memory where its rows lie there as float32 one after the other, else a copy.
+     * Reads the array's own memory if it is row-major float32 without gaps, otherwise a copy.
      *
-     * @param array [rows, columns], of any type, order and strides; changes to it may show or not
+     * @param array [rows, columns], of any type, order and strides; must not change afterwards, since a copy would not
+     *     follow
      */
     public ArrayNumbers(INDArray array) {
         this.array = isDense(array) ? array : array.castTo(DataType.FLOAT).dup('c');
@@ -29,14 +30,14 @@ public final class ArrayNumbers {
                 && (array.rows() == 1 || array.stride(0) == array.columns());
     }
 
-    /** The memory of a dense array; only as long as that is reachable. */
+    /** The memory of a dense array. Valid only while the array is reachable. */
     static FloatBuffer floats(INDArray dense) {
         return new FloatPointer(dense.data().addressPointer())
                 .capacity(dense.length())
                 .asBuffer();
     }
 
-    /** Whether none is NaN or infinite. */
+    /** Whether all numbers are finite. */
     public boolean areFinite() {
         try {
             boolean finite = true;
@@ -49,7 +50,7 @@ public final class ArrayNumbers {
         }
     }
 
-    /** Copies {@code count} numbers, from number {@code first} on, into the first of {@code piece}. */
+    /** Copies {@code count} numbers, beginning with number {@code first}, to the start of {@code piece}. */
     public void read(int first, int count, float[] piece) {
         try {
             numbers.get(first, piece, 0, count);

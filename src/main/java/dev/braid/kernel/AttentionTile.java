@@ -1,40 +1,46 @@
 package dev.braid.kernel;
 
 /**
- * What attention computes with the same keys: all heads of some queries of one row, or of several short rows of equal length, a
- * few heads at a time. Lengths are rounded up, so that rows of similar lengths share compiled products; they depend on the row
- * alone, and so do its bits. The tensors lie one behind the other in scratch memory: keys, values, queries, context, scores of
- * the heads of one step, and mask.
+ * The sizes of one step of attention: all heads of some queries of one row, or of several short rows of equal length, with
+ * a few heads computed at a time. Lengths are rounded up so that rows of similar lengths share compiled products. They
+ * depend only on the row, and so do its bits. The tensors follow each other in scratch memory: keys, values, queries,
+ * context, scores of the heads that are computed at a time, and mask.
  *
- * @param rows how many rows
- * @param queries of each row, some of them unused
- * @param keys of each row, some of them masked
+ * @param rows the number of rows
+ * @param queries per row, including unused padding
+ * @param keys per row, including masked padding
  * @param heads H
- * @param headsAtOnce a divisor of H
+ * @param headsAtOnce the heads computed at a time, a divisor of H
  * @param headSize D / H
  */
 record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce, int headSize) {
-    /** Rows of at most so many queries and keys are computed together: there a product costs less than its call. */
+    /**
+     * Rows with at most this many queries and keys are computed together, because for them a call costs more than its
+     * product.
+     */
     static final int SHORT = 16;
 
-    /** So many of them. */
+    /** How many short rows are computed together. */
     static final int GROUP = 8;
 
-    /** The most queries of a tile of few keys, and of one of many: fewer would bring the keys into the cache too often. */
+    /**
+     * The largest number of queries in a tile with few keys; with many keys it falls to {@link #LEAST_QUERIES}. With fewer
+     * queries per tile, the keys would be loaded into the cache too often.
+     */
     private static final int MOST_QUERIES = 128;
 
     private static final int LEAST_QUERIES = 64;
 
-    /** Floats of scores that stay in the cache, 512 KiB. */
+    /** Scores that fit in the cache, in floats: 512 KiB. */
     private static final int CACHED_SCORES = 1 << 17;
 
-    /** Heads at once where the cache holds fewer; their number is lowered to a divisor of H. */
+    /** The smallest number of heads at once, even if the cache holds fewer; lowered to a divisor of H. */
     private static final int LEAST_HEADS = 4;
 
-    /** Floats of a cache line; each tensor begins at a multiple. */
+    /** Floats per cache line. Each tensor begins at a multiple of this. */
     private static final int LINE = 16;
 
-    /** Of one row of so many queries and keys. */
+    /** A tile for one row with this many queries and keys. */
     static AttentionTile of(int queries, int keys, int heads, int headSize) {
         int paddedKeys = padded(keys);
         int paddedQueries = padded(queries);
@@ -49,7 +55,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         return new AttentionTile(1, height, paddedKeys, heads, headsAtOnce, headSize);
     }
 
-    /** Of several such rows, short ones. */
+    /** A tile for several such rows, which must be short. */
     AttentionTile times(int count) {
         return new AttentionTile(count, queries, keys, heads, headsAtOnce, headSize);
     }
@@ -59,7 +65,8 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     }
 
     /**
-     * A length rounded up: to 2, to a multiple of 4, from 32 on of 8, and of a sixteenth of the power of two below.
+     * A length rounded up to a size for which products are compiled: to 2, then to multiples of 4, above 32 to multiples of
+     * 8 or of a sixteenth of the largest power of two up to the length, whichever is larger.
      */
     static int padded(int length) {
         if (length <= 2) {
@@ -69,14 +76,14 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         return (length + step - 1) / step * step;
     }
 
-    /** The most floats of a tile, for rows of up to so many tokens. */
+    /** The largest size of a tile in floats, for rows of up to {@code maxTokens} tokens. */
     static long mostFloats(int hiddenSize, int heads, int maxTokens) {
         long keys = padded(Math.max(maxTokens, GROUP * SHORT));
         long scores = LEAST_HEADS * Math.max(CACHED_SCORES, LEAST_QUERIES * keys);
         return 2 * (keys + MOST_QUERIES) * hiddenSize + Math.min(scores, keys * MOST_QUERIES * heads) + keys + 6 * LINE;
     }
 
-    /** How many tiles there are for rows of these lengths that attend to themselves. */
+    /** The number of different tiles for self-attention in rows of these lengths. */
     static int count(int shortest, int longest) {
         int count = 0;
         int length = padded(shortest);
@@ -91,7 +98,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         return heads * headSize;
     }
 
-    /** Where the values begin; the keys do at 0. */
+    /** The position of the values; the keys begin at 0. */
     int value() {
         return aligned(rows * keys * hiddenSize());
     }

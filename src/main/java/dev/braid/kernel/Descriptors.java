@@ -12,7 +12,10 @@ import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 
-/** What oneDNN needs while it compiles a primitive: destroyed together at the end, whether that succeeds or not. */
+/**
+ * The descriptors that oneDNN needs to compile a primitive. Closing this destroys all of them, whether compiling succeeded
+ * or not.
+ */
 final class Descriptors implements AutoCloseable {
     private final List<Runnable> destroyers = new ArrayList<>();
 
@@ -30,7 +33,7 @@ final class Descriptors implements AutoCloseable {
         return owned(OneDnn.strided(matrix));
     }
 
-    /** A matrix of one of oneDNN's types whose layout the primitive that takes it may choose. */
+    /** A matrix of one of oneDNN's types. The primitive that uses it chooses the layout. */
     dnnl_memory_desc anyLayout(int type, long rows, long columns) {
         dnnl_memory_desc descriptor = new dnnl_memory_desc();
         created(
@@ -44,7 +47,7 @@ final class Descriptors implements AutoCloseable {
         return descriptor;
     }
 
-    /** Attributes of every primitive here: repeatable results, and scratch memory that the caller brings. */
+    /** The attributes of all primitives: deterministic results, and scratch memory that the caller provides. */
     dnnl_primitive_attr attributes() {
         dnnl_primitive_attr attributes = new dnnl_primitive_attr();
         created(dnnl_primitive_attr_create(attributes), "primitive_attr_create");
@@ -54,7 +57,7 @@ final class Descriptors implements AutoCloseable {
         return attributes;
     }
 
-    /** No operations yet. */
+    /** New post-operations, initially empty. */
     dnnl_post_ops postOps() {
         dnnl_post_ops postOps = new dnnl_post_ops();
         created(dnnl_post_ops_create(postOps), "post_ops_create");
@@ -62,7 +65,11 @@ final class Descriptors implements AutoCloseable {
         return postOps;
     }
 
-    /** The descriptor of a primitive, which the status of a call says was created in it. */
+    /**
+     * Takes ownership of a primitive's descriptor that {@code call} has filled.
+     *
+     * @param status of the call; checked first
+     */
     void own(dnnl_primitive_desc descriptor, int status, String call) {
         created(status, call);
         destroyers.add(() -> destroyed(dnnl_primitive_desc_destroy(descriptor), "primitive_desc_destroy"));

@@ -4,30 +4,34 @@ import dev.braid.InputException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One form of the kernels: packs weights once per JVM and opens the kernels of each thread. Safe for all threads. */
+/**
+ * One implementation of the kernels. Packs weights once per JVM and opens kernels for each thread. Safe for several
+ * threads.
+ */
 public interface KernelLibrary {
 
     /**
-     * oneDNN's form; the portable one, with one warning that says why, where oneDNN's native library cannot be loaded.
+     * oneDNN. If its native library cannot be loaded, the portable kernels, with one warning that gives the reason.
      *
-     * @throws InputException on anything but x86-64 Linux with glibc
+     * @throws InputException on any platform but Linux with glibc, on the processor for which the jar was built
      */
     static KernelLibrary best() {
         Platform.check();
         return Best.LIBRARY;
     }
 
-    /** The form that runs oneDNN primitives; throws {@link LinkageError} where its native library cannot be loaded. */
+    /** oneDNN; throws {@link LinkageError} if its native library cannot be loaded. */
     static KernelLibrary oneDnn() {
         return new OneDnnLibrary(false);
     }
 
     /**
-     * As {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16. Products of two such numbers are
-     * exact in float32, in which they are added up; bias, activation, residual, LayerNorm and attention stay float32.
+     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16. The product of two bfloat16
+     * numbers is exact in float32, in which the sums are computed. Bias, activation, residual, LayerNorm and attention stay
+     * float32.
      *
-     * @throws InputException where the processor does not multiply bfloat16 itself, where it would be slower than float32,
-     *     and on anything but x86-64 Linux with glibc
+     * @throws InputException if the processor has no bfloat16 products, because emulating them would be slower than
+     *     float32, and on any platform but Linux with glibc, on the processor for which the jar was built
      */
     static KernelLibrary oneDnnBfloat16() {
         Platform.check();
@@ -45,23 +49,23 @@ public interface KernelLibrary {
                         + " faster), got " + got + "; drop '--precision bf16'");
     }
 
-    /** The form that needs nothing but ND4J. */
+    /** The kernels that need only ND4J. */
     static KernelLibrary portable() {
         return new PortableLibrary();
     }
 
-    /** Name and version. */
+    /** The name and version of the implementation. */
     String name();
 
     /**
-     * Brings a linear map into this library's layout.
+     * Converts a linear map to this library's layout.
      *
-     * @param weight [N, K], as PyTorch stores it; not kept
-     * @param bias [1, N]; not kept
+     * @param weight [N, K], as PyTorch stores it; copied
+     * @param bias [1, N]; copied
      */
     PackedLinear pack(Matrix weight, Matrix bias);
 
-    /** Kernels for one caller at a time, on whose thread they compute, to be closed by their owner. */
+    /** Kernels for one caller at a time. They compute on the caller's thread; the owner closes them. */
     Kernels open();
 
     /** Holds the choice of {@link #best}, made once per JVM. */

@@ -9,14 +9,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * A row-major float matrix [rows, columns] in off-heap memory that ND4J allocates, or a window into one: a range of its
- * rows, or of its columns, on the same memory. Element (r, c) lies {@code r * stride + c} floats behind the first one.
+ * A row-major float matrix [rows, columns] in off-heap memory that ND4J allocates, or a view of a range of its rows or
+ * columns that shares the memory. Element (r, c) is at index {@code r * stride + c}.
  */
 public final class Matrix implements AutoCloseable {
-    /** The most elements that one matrix holds: those whose bytes a Java buffer can span. */
+    /** The largest number of elements of a matrix: a Java buffer can address this many floats. */
     public static final int MAX_ELEMENTS = Integer.MAX_VALUE / Float.BYTES;
 
-    /** Bytes of a cache line and of the widest vector register: matrices begin at multiples of it, as ND4J's buffers do not. */
+    /**
+     * The alignment of a matrix in bytes: a cache line, and the widest vector register. ND4J's own buffers are not aligned
+     * to it.
+     */
     private static final int CACHE_LINE = 64;
 
     static {
@@ -52,7 +55,7 @@ public final class Matrix implements AutoCloseable {
         return rows * columns * Float.BYTES + CACHE_LINE;
     }
 
-    /** Bytes of all matrices of this JVM that are not closed. */
+    /** The bytes of all open matrices in this JVM. */
     public static long heldBytes() {
         return HELD.get();
     }
@@ -60,8 +63,8 @@ public final class Matrix implements AutoCloseable {
     /**
      * A new matrix of zeros; {@link #close} frees its memory.
      *
-     * @throws IllegalArgumentException if it would hold no element, or more than 2^29 - 1 of them
-     * @throws dev.braid.InputException on anything but x86-64 Linux with glibc
+     * @throws IllegalArgumentException if it would have no element, or more than 2^29 - 1
+     * @throws dev.braid.InputException on any platform but Linux with glibc, on the processor for which the jar was built
      */
     public static Matrix allocate(int rows, int columns) {
         Platform.check();
@@ -79,7 +82,10 @@ public final class Matrix implements AutoCloseable {
         return new Matrix(owner, base, base.asBuffer(), 0, rows, columns, columns);
     }
 
-    /** Floats of zeros that are nobody else's: a workspace of ND4J's that the caller is in would take them back. */
+    /**
+     * Zeros outside any ND4J workspace. If the caller has opened a workspace, memory in it would be reused when the
+     * workspace closes.
+     */
     @SuppressWarnings("try") // a scope works by being open
     private static INDArray create(long floats) {
         try (MemoryWorkspace outside = Nd4j.getWorkspaceManager().scopeOutOfWorkspaces()) {
@@ -87,13 +93,13 @@ public final class Matrix implements AutoCloseable {
         }
     }
 
-    /** The window on {@code count} rows from {@code first} on. */
+    /** A view of {@code count} rows, beginning with row {@code first}. */
     public Matrix rows(int first, int count) {
         checkRange("rows", first, count, rows);
         return new Matrix(owner, base, memory, offset + first * stride, count, columns, stride);
     }
 
-    /** The window on {@code count} columns from {@code first} on. */
+    /** A view of {@code count} columns, beginning with column {@code first}. */
     public Matrix columns(int first, int count) {
         checkRange("columns", first, count, columns);
         return new Matrix(owner, base, memory, offset + first, rows, count, stride);
@@ -113,12 +119,12 @@ public final class Matrix implements AutoCloseable {
         return columns;
     }
 
-    /** Floats from one row to the next; equals the columns where the matrix is dense. */
+    /** Floats from one row to the next; equals the number of columns if the matrix is dense. */
     public int stride() {
         return stride;
     }
 
-    /** The same memory, from this matrix's first element to its last. */
+    /** The memory from this matrix's first element to its last one. */
     public FloatBuffer buffer() {
         return memory.slice(offset, (rows - 1) * stride + columns);
     }
@@ -128,7 +134,7 @@ public final class Matrix implements AutoCloseable {
         return pointer;
     }
 
-    /** Frees the memory, under every window as well. */
+    /** Frees the memory, also for all views of it. */
     @Override
     public void close() {
         if (!owner.wasClosed()) {

@@ -10,9 +10,9 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * Where JavaCPP unpacks native libraries, unless somebody has set it: a directory of this user's that nobody else can enter,
- * in {@code ~/.cache/braid} or, without a home, in the directory of temporary files. JavaCPP's own is shared with every
- * other program and follows the umask.
+ * The directory into which JavaCPP unpacks native libraries, unless a property sets it: a private directory of this user,
+ * in {@code ~/.cache/braid} or, without a home, in the directory of temporary files. JavaCPP's default directory is shared
+ * with all other programs and follows the umask.
  */
 final class NativeCache {
     private static final String DIRECTORY = "org.bytedeco.javacpp.cachedir";
@@ -21,7 +21,7 @@ final class NativeCache {
 
     private NativeCache() {}
 
-    /** To be called before JavaCPP loads the first library. */
+    /** Chooses the directory. Call it before JavaCPP loads the first library. */
     static void own() {
         if (System.getProperty(DIRECTORY) != null) {
             return;
@@ -29,13 +29,13 @@ final class NativeCache {
         Path temporary = Path.of(System.getProperty("java.io.tmpdir"), "braid-" + System.getProperty("user.name"));
         Path home = Path.of(System.getProperty("user.home"), ".cache", "braid");
         Stream.of(home, temporary)
-                .filter(Path::isAbsolute) // of a user without a home, the JVM says '?'
+                .filter(Path::isAbsolute) // the JVM reports '?' if the user has no home
                 .filter(NativeCache::isOurs)
                 .findFirst()
                 .ifPresent(directory -> System.setProperty(DIRECTORY, directory.toString()));
     }
 
-    /** Creates a directory that only this user can enter; false if that cannot be done or somebody else has made it. */
+    /** Creates a directory that only this user can enter. Returns false if this fails or another user owns the directory. */
     static boolean isOurs(Path directory) {
         try {
             Files.createDirectories(directory.getParent());

@@ -1,15 +1,15 @@
 package dev.braid.kernel;
 
 /**
- * Turns off JavaCPP's guard on the memory of the whole process, unless somebody has set it: it allows four times the heap,
- * counts ND4J's buffers, and so stops executors of small heap and large buffers, which is how they are sized here.
+ * Turns off JavaCPP's limit on the memory of the whole process, unless a property sets it. The default limit is four times
+ * the heap and counts ND4J's buffers, so it would stop an executor with a small heap and large buffers, as Braid needs.
  */
 final class NativeMemory {
     private static final String LIMIT = "org.bytedeco.javacpp.maxphysicalbytes";
 
     private NativeMemory() {}
 
-    /** To be called before the first JavaCPP class loads. */
+    /** Turns off the limit. Call it before the first JavaCPP class loads. */
     static void unguard() {
         if (System.getProperty(LIMIT) == null) {
             System.setProperty(LIMIT, "0");

@@ -5,24 +5,24 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
-/** oneDNN's C interface with its statuses checked and its objects counted, and descriptors of tensors. */
+/** oneDNN's C interface: checks statuses, counts objects and creates tensor descriptors. */
 final class OneDnn {
     private static final AtomicLong OPEN = new AtomicLong();
 
     private OneDnn() {}
 
-    /** Objects of oneDNN that this JVM created and has not destroyed. */
+    /** The number of oneDNN objects that this JVM has created and not destroyed. */
     static long open() {
         return OPEN.get();
     }
 
-    /** Checks a call that creates an object. */
+    /** Checks the status of a call that creates an object. */
     static void created(int status, String call) {
         check(status, call);
         OPEN.incrementAndGet();
     }
 
-    /** Checks a call that destroys one. */
+    /** Checks the status of a call that destroys an object. */
     static void destroyed(int status, String call) {
         check(status, call);
         OPEN.decrementAndGet();
@@ -52,7 +52,7 @@ final class OneDnn {
         return strided(new long[] {matrix.rows(), matrix.columns()}, matrix.stride(), 1);
     }
 
-    /** How many floats hold so many bytes. */
+    /** The number of floats that hold this many bytes. */
     static int floats(long bytes) {
         return Math.toIntExact((bytes + Float.BYTES - 1) / Float.BYTES);
     }

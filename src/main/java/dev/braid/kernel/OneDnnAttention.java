@@ -5,22 +5,22 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Attention on oneDNN, a {@link AttentionTile} at a time. Keys, values and queries are copied into the tile, where zeros and a
- * mask follow a row's own keys, and the context is copied out of it; that costs 2 % at 80 tokens. Products are therefore compiled
- * for few sizes, about 2 MB and some milliseconds each, and no number of a row meets one of its neighbours'.
+ * Attention on oneDNN, one {@link AttentionTile} at a time. Keys, values and queries are copied into the tile, padded with
+ * zeros and a mask, and the context is copied out. The copies cost 2 % at 80 tokens. In return, products are compiled for
+ * only a few sizes (about 2 MB and some milliseconds each), and no sum includes a number of a neighbouring row.
  */
 final class OneDnnAttention implements AutoCloseable {
     private final OneDnnStream oneDnn;
     private final Map<AttentionTile, OneDnnTile> tiles = new HashMap<>();
     private final BitSet done = new BitSet();
-    /** The rows of the tile that is computed. */
+    /** The rows of the current tile. */
     private final int[] group = new int[AttentionTile.GROUP];
 
     OneDnnAttention(OneDnnStream oneDnn) {
         this.oneDnn = oneDnn;
     }
 
-    /** The operands of one call, as they are copied. */
+    /** The operands of one call, ready to be copied. */
     private record Operands(
             Attention attention, Tokens context, Tokens query, Tokens key, Tokens value, Matrix scratch) {
         Operands(Attention attention, Matrix scratch) {
@@ -34,7 +34,7 @@ final class OneDnnAttention implements AutoCloseable {
         }
     }
 
-    /** As {@link Kernels#attention} says. */
+    /** See {@link Kernels#attention}. */
     void run(Attention attention, Matrix scratch) {
         Operands operands = new Operands(attention, scratch);
         AttentionRows rows = attention.rows();
@@ -48,7 +48,10 @@ final class OneDnnAttention implements AutoCloseable {
         }
     }
 
-    /** Finds the rows to compute together with {@code first}, if there are enough of them, and returns their number. */
+    /**
+     * Collects rows of the same lengths as {@code first} to compute together, and returns their number: a full group,
+     * otherwise 1.
+     */
     private int groupFrom(int first, AttentionRows rows) {
         int queries = rows.queries(first);
         int keys = rows.keys(first);
@@ -79,7 +82,7 @@ final class OneDnnAttention implements AutoCloseable {
         return tile;
     }
 
-    /** The rows of the group, some of their queries at a time. */
+    /** Computes the rows of the group, a part of their queries at a time. */
     private void compute(AttentionTile sizes, Operands operands) {
         OneDnnTile tile = tile(sizes);
         tile.bind(operands.scratch());

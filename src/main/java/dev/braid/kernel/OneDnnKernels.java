@@ -9,9 +9,9 @@ import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
- * The kernels on oneDNN primitives: bias, activation and residual are fused into the matrix products
- * (<a href="https://uxlfoundation.github.io/oneDNN/v3.11/dev_guide_matmul.html">matmul</a>), softmax and layer
- * normalisation are oneDNN's own. A primitive is compiled for its sizes when they first occur and kept.
+ * The kernels on oneDNN primitives. Bias, activation and residual are fused into the matrix products
+ * (<a href="https://uxlfoundation.github.io/oneDNN/v3.11/dev_guide_matmul.html">matmul</a>); softmax and layer normalisation
+ * are oneDNN's own. A primitive is compiled when its sizes first occur, and kept.
  */
 final class OneDnnKernels extends HostKernels {
     private final OneDnnStream oneDnn = new OneDnnStream();
@@ -22,7 +22,7 @@ final class OneDnnKernels extends HostKernels {
 
     private record BinarySize(int algorithm, int rows, int columns, int inStride, int outStride) {}
 
-    /** With linear maps of float32 operands, or of bfloat16 ones. */
+    /** Kernels whose linear maps multiply float32 or bfloat16 numbers. */
     OneDnnKernels(boolean bfloat16) {
         linears = new OneDnnLinears(oneDnn, bfloat16);
         attention = new OneDnnAttention(oneDnn);

@@ -7,7 +7,7 @@ import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
 
-/** oneDNN: weights in the layout that its matmul prefers on this processor, in float32 or in bfloat16. */
+/** oneDNN. Weights have the layout that its matmul prefers on this processor, in float32 or bfloat16. */
 final class OneDnnLibrary implements KernelLibrary {
     static {
         NativeMemory.unguard();
@@ -23,16 +23,16 @@ final class OneDnnLibrary implements KernelLibrary {
     }
 
     /**
-     * Whether oneDNN multiplies bfloat16 in one instruction here: AVX512-BF16, which AMX and AVX10 include. Its sets of
-     * instructions are bit masks; what AVX2_VNNI_2 has of bfloat16 only converts it.
+     * Whether this processor has bfloat16 products for oneDNN: AVX512-BF16, which AMX and AVX10 include. oneDNN's
+     * instruction sets are bit masks. AVX2_VNNI_2 does not count: its bfloat16 instructions only convert.
      */
     static boolean multipliesBfloat16() {
         Loader.load(dnnl.class);
-        int instructions = dnnl_cpu_isa_avx512_core_bf16; // On other processors the same bits name other instructions.
+        int instructions = dnnl_cpu_isa_avx512_core_bf16; // on other processors, these bits mean other instructions
         return Platform.isX86() && (dnnl_get_effective_cpu_isa() & instructions) == instructions;
     }
 
-    /** The largest set of instructions below AVX512-BF16 that oneDNN uses here. */
+    /** The name of the largest instruction set below AVX512-BF16 that oneDNN uses on this processor. */
     static String instructions() {
         if (!Platform.isX86()) {
             return "what '" + System.getProperty("os.arch") + "' has";
@@ -76,7 +76,7 @@ final class OneDnnLibrary implements KernelLibrary {
         return new OneDnnKernels(bfloat16);
     }
 
-    /** A weight in oneDNN's layout, with the descriptor that says which, and a copy of the bias. */
+    /** A weight in oneDNN's layout, the descriptor of this layout, and a copy of the bias. */
     static final class Packed extends PackedLinear {
         private final dnnl_memory_desc layout;
 

@@ -16,7 +16,7 @@ import org.bytedeco.dnnl.dnnl_primitive_desc;
 import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.javacpp.Pointer;
 
-/** One compiled oneDNN primitive of one thread with the memory objects of its arguments, which are bound at each run. */
+/** A compiled oneDNN primitive of one thread, with memory objects for its arguments. Each run binds them to addresses. */
 final class OneDnnPrimitive implements AutoCloseable {
 
     /** One argument: oneDNN's {@code DNNL_ARG_} number and the tensor's descriptor. */
@@ -26,7 +26,10 @@ final class OneDnnPrimitive implements AutoCloseable {
     private final List<dnnl_memory> memories = new ArrayList<>();
     private final dnnl_exec_arg_t arguments;
 
-    /** Compiles what {@code descriptor} describes, which stays the caller's; the last memory is the scratch memory. */
+    /**
+     * Compiles the primitive that {@code descriptor} describes. The caller keeps the descriptor. The last memory object is
+     * the scratch memory.
+     */
     OneDnnPrimitive(dnnl_engine engine, dnnl_primitive_desc descriptor, Argument... arguments) {
         this.primitive = new dnnl_primitive();
         this.arguments = new dnnl_exec_arg_t(arguments.length + 1L);
@@ -40,7 +43,7 @@ final class OneDnnPrimitive implements AutoCloseable {
         }
     }
 
-    /** Bytes of scratch memory that the described primitive takes. */
+    /** The bytes of scratch memory that the primitive needs. */
     static long scratchBytes(dnnl_primitive_desc descriptor) {
         return dnnl_memory_desc_get_size(scratch(descriptor));
     }
@@ -63,7 +66,10 @@ final class OneDnnPrimitive implements AutoCloseable {
         memories.add(memory);
     }
 
-    /** Runs on these addresses, in the order of the arguments, scratch memory last, whether it takes some or not. */
+    /**
+     * Runs with these addresses: the arguments in order, then scratch memory, which is required even if the primitive needs
+     * none.
+     */
     void run(dnnl_stream stream, Pointer... addresses) {
         for (int i = 0; i < memories.size(); i++) {
             check(dnnl_memory_set_data_handle(memories.get(i), addresses[i]), "memory_set_data_handle");

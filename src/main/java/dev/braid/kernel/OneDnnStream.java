@@ -15,8 +15,8 @@ import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * What the oneDNN primitives of one thread run on: an engine, a stream, scratch memory that grows to what the primitives need,
- * and the primitives of all but attention, compiled when their sizes first occur.
+ * The oneDNN engine and stream of one thread, scratch memory that grows to the primitives' needs, and all primitives except
+ * those of attention, each compiled when its size first occurs.
  */
 final class OneDnnStream implements AutoCloseable {
     private final dnnl_engine engine = new dnnl_engine();
@@ -33,7 +33,7 @@ final class OneDnnStream implements AutoCloseable {
         return engine;
     }
 
-    /** The primitive of those sizes, compiled where there is none yet. */
+    /** The primitive for this size, compiled if there is none yet. */
     OneDnnPrimitive primitive(Record size, Supplier<OneDnnPrimitive> compiler) {
         OneDnnPrimitive primitive = primitives.get(size);
         if (primitive == null) {
@@ -43,13 +43,17 @@ final class OneDnnStream implements AutoCloseable {
         return primitive;
     }
 
-    /** One of oneDNN's calls {@code dnnl_..._primitive_desc_create}. */
+    /** One of oneDNN's functions {@code dnnl_..._primitive_desc_create}. */
     @FunctionalInterface
     interface Description {
         int create(dnnl_primitive_desc descriptor, dnnl_engine engine, dnnl_primitive_attr attributes);
     }
 
-    /** Compiles what a call, named for errors, describes; for the caller to close. */
+    /**
+     * Compiles the primitive that a call describes. The caller closes it.
+     *
+     * @param call the name of the call, for errors
+     */
     OneDnnPrimitive compile(String call, Description description, Argument... arguments) {
         try (Descriptors descriptors = new Descriptors()) {
             dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
@@ -59,7 +63,7 @@ final class OneDnnStream implements AutoCloseable {
         }
     }
 
-    /** The buffer, or one that holds so many bytes in its place. */
+    /** The buffer, or if it is too small, a larger one that replaces it. */
     static Matrix grown(Matrix buffer, long bytes) {
         int needed = OneDnn.floats(bytes);
         if (needed <= buffer.columns()) {

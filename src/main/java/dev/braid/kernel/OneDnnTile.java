@@ -9,10 +9,10 @@ import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
- * The two products and the softmax of one {@link AttentionTile}, compiled, and its tensors in scratch memory. With R rows and h
- * heads at once: scores [R, h, Q, S] of queries [R, h, Q, D/H] and keys [R, h, D/H, S] with the mask [S] added, their softmax in
- * place, and the context [R, h, Q, D/H] with values [R, h, S, D/H]. oneDNN's softmax is fast on dense scores only, and a mask is
- * free as the bias of a product.
+ * The two compiled products and the compiled softmax of an {@link AttentionTile}, and its tensors in scratch memory. With R
+ * rows and h heads at once: scores [R, h, Q, S] from queries [R, h, Q, D/H] and keys [R, h, D/H, S], plus the mask [S];
+ * their softmax in place; and the context [R, h, Q, D/H] with values [R, h, S, D/H]. The scores are dense because oneDNN's
+ * softmax is fast only on dense tensors. The mask costs nothing because it is the bias of the first product.
  */
 final class OneDnnTile implements AutoCloseable {
     private final AttentionTile sizes;
@@ -20,11 +20,11 @@ final class OneDnnTile implements AutoCloseable {
     private final OneDnnPrimitive toSoftmax;
     private final OneDnnPrimitive toContext;
     private final float[] zeros;
-    /** What the tensors lie in. */
+    /** The memory of the tensors. */
     private Matrix scratch;
 
     private FloatBuffer memory;
-    /** The tensors from the first head of each step on. */
+    /** For each step, the keys from the step's first head on; likewise values, queries and context. */
     private final Matrix[] key;
 
     private final Matrix[] value;
@@ -96,7 +96,7 @@ final class OneDnnTile implements AutoCloseable {
         this.toContext = compiled.get(2);
     }
 
-    /** Places the tensors in a matrix of one row. */
+    /** Binds the tensors to a matrix of one row, unless they are already in it. */
     void bind(Matrix matrix) {
         if (matrix == scratch) {
             return;
@@ -119,16 +119,17 @@ final class OneDnnTile implements AutoCloseable {
     }
 
     /**
-     * Makes these a row's first keys and values, and all further ones zeros that get no weight.
+     * Copies a row's keys and values into the tile. Sets the rest of the row to zeros, and masks it so that it gets no
+     * weight.
      *
-     * @param copies how many query heads read each head of keys and values, which gets as many places in the tile
+     * @param copies how many query heads share a head of keys and values; the tile has this many copies of each
      */
     void fillKeys(int row, Tokens keys, Tokens values, int first, int count, int copies) {
         int start = row * sizes.keys() * zeros.length;
         keys.copyHeadsTo(memory, start, first, count, sizes.headSize(), copies);
         values.copyHeadsTo(memory, sizes.value() + start, first, count, sizes.headSize(), copies);
         for (int k = count; k < sizes.keys(); k++) {
-            // Leftovers of another row may be infinite, and infinity times no weight is no number.
+            // The rest may hold an infinity of another row, and infinity * 0 is NaN.
             memory.put(start + k * zeros.length, zeros);
             memory.put(sizes.value() + start + k * zeros.length, zeros);
         }
@@ -137,12 +138,12 @@ final class OneDnnTile implements AutoCloseable {
         }
     }
 
-    /** Makes these a row's first queries. */
+    /** Copies queries into the tile. */
     void fillQueries(int row, Tokens queries, int first, int count) {
         queries.copyTo(memory, sizes.query() + row * sizes.queries() * zeros.length, first, count);
     }
 
-    /** Copies the context of a row's first queries. */
+    /** Copies the context of these queries out of the tile. */
     void copyContext(int row, Tokens out, int first, int count) {
         out.copyFrom(memory, sizes.context() + row * sizes.queries() * zeros.length, first, count);
     }
@@ -150,9 +151,9 @@ final class OneDnnTile implements AutoCloseable {
     /**
      * Computes scores, softmax and context.
      *
-     * @param names what the reader calls the rows
-     * @param count the queries of each row
-     * @param reader of the softmax, or null
+     * @param names the row numbers to pass to the reader
+     * @param count the number of queries per row
+     * @param reader receives the softmax, or null
      */
     void run(OneDnnStream oneDnn, int[] names, int count, SoftmaxReader reader) {
         for (int step = 0; step < key.length; step++) {

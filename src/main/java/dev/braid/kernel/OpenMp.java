@@ -6,20 +6,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The OpenMP runtime of the native operations, oneDNN's among them. How many threads it uses is a setting of each calling
- * thread, which is born with {@code OMP_NUM_THREADS} or all cores.
+ * The OpenMP runtime of the native operations, including oneDNN's. The number of threads is a setting of each calling
+ * thread. It is initially {@code OMP_NUM_THREADS}, or the number of cores.
  */
 final class OpenMp {
     private static final Logger log = LoggerFactory.getLogger(OpenMp.class);
 
     private OpenMp() {}
 
-    /** The calling thread's native operations run on it alone, whatever the environment says. */
+    /** Makes the native operations of the calling thread use only this thread, whatever the environment says. */
     static void bindThread() {
         NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(1);
     }
 
-    /** Warns where the environment binds threads to cores: each calling thread to the same one. */
+    /** Warns if the environment binds threads to cores, because OpenMP would bind every calling thread to the same core. */
     static void warnWhereBound(Map<String, String> environment) {
         if (bindsThreads(environment)) {
             log.warn(
@@ -28,7 +28,10 @@ final class OpenMp {
         }
     }
 
-    /** As libgomp reads them: a list of places binds as well, unless binding is ruled out. */
+    /**
+     * Whether libgomp binds threads under this environment: OMP_PROC_BIND decides; if it is not set, a list of places binds
+     * too.
+     */
     static boolean bindsThreads(Map<String, String> environment) {
         String bind = environment.getOrDefault("OMP_PROC_BIND", "").strip();
         return bind.isEmpty()

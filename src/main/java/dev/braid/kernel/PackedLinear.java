@@ -1,11 +1,11 @@
 package dev.braid.kernel;
 
 /**
- * The weight [N, K] and bias [N] of a linear map {@code y = x W^T + b} in a kernel library's own layout: immutable, shared
- * by all threads, made by {@link KernelLibrary#pack}.
+ * The weight [N, K] and bias [N] of a linear map {@code y = x W^T + b}, in a kernel library's own layout. Immutable; all
+ * threads share it. Created by {@link KernelLibrary#pack}.
  */
 public abstract class PackedLinear implements AutoCloseable {
-    /** Layouts pad inputs and outputs to whole blocks; oneDNN's are at most 64 wide. */
+    /** The largest padding of inputs or outputs: layouts pad to whole blocks, and oneDNN's blocks are at most 64 wide. */
     private static final int MOST_PADDING = 63;
 
     private final int inputs;
@@ -13,7 +13,7 @@ public abstract class PackedLinear implements AutoCloseable {
     private final Matrix weight;
     private final Matrix bias;
 
-    /** Takes over both matrices; the weight may be in any layout. */
+    /** Takes ownership of both matrices. The weight may have any layout. */
     PackedLinear(int inputs, int outputs, Matrix weight, Matrix bias) {
         this.inputs = inputs;
         this.outputs = outputs;
@@ -21,7 +21,7 @@ public abstract class PackedLinear implements AutoCloseable {
         this.bias = bias;
     }
 
-    /** The most floats that the weight of a map from K inputs to N outputs takes, in any form and on any processor. */
+    /** The largest size of a packed weight with K inputs and N outputs, in floats, in any layout and on any processor. */
     public static long mostElements(long inputs, long outputs) {
         return (inputs + MOST_PADDING) * (outputs + MOST_PADDING);
     }

@@ -8,9 +8,9 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.Predicate;
 
-/** The platform of the native libraries that the jar carries. On another one, ND4J fails with a stack trace. */
+/** Checks that the jar has native libraries for this platform. Without this check, ND4J would fail with a stack trace. */
 final class Platform {
-    /** Processors by {@code os.arch}, as JavaCPP names them. */
+    /** JavaCPP's platform names by {@code os.arch}. */
     private static final Map<String, String> PROCESSORS =
             Map.of("amd64", "linux-x86_64", "x86_64", "linux-x86_64", "aarch64", "linux-arm64");
 
@@ -20,9 +20,9 @@ final class Platform {
     private Platform() {}
 
     /**
-     * To be called before the first native library loads.
+     * Checks the platform. Call it before the first native library loads.
      *
-     * @throws InputException on anything but Linux with glibc, on the processor for which the jar was built
+     * @throws InputException on any platform but Linux with glibc, on the processor for which the jar was built
      */
     static void check() {
         if (PROBLEM != null) {
@@ -31,7 +31,8 @@ final class Platform {
     }
 
     /**
-     * What is wrong with a platform, or null. A process on musl has its loader among its {@code mappedFiles}.
+     * The error message for a platform, or null if the platform is supported. A process on musl has musl's loader among its
+     * {@code mappedFiles}.
      *
      * @param carried whether the jar has the libraries of a platform
      */
@@ -47,7 +48,7 @@ final class Platform {
                 + architecture + "'; run Braid on such a machine or in a container of it";
     }
 
-    /** Whether the processor has the instructions that oneDNN names by AVX. */
+    /** Whether the processor is x86-64, on which oneDNN's instruction sets are AVX and its successors. */
     static boolean isX86() {
         return "linux-x86_64".equals(PROCESSORS.get(System.getProperty("os.arch")));
     }
@@ -60,7 +61,7 @@ final class Platform {
         try {
             return Files.readString(Path.of("/proc/self/maps"), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
-            return ""; // No Linux.
+            return ""; // not Linux
         }
     }
 }

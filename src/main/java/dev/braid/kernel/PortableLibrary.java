@@ -2,7 +2,7 @@ package dev.braid.kernel;
 
 import org.nd4j.linalg.factory.Nd4j;
 
-/** ND4J alone: weights stay as PyTorch stores them. */
+/** The kernels that need only ND4J. Weights keep PyTorch's layout. */
 final class PortableLibrary implements KernelLibrary {
 
     @Override
@@ -26,7 +26,7 @@ final class PortableLibrary implements KernelLibrary {
         return new PortableKernels();
     }
 
-    /** Weight [N, K] and bias [1, N], both dense. */
+    /** The weight [N, K] and bias [1, N], both dense. */
     static final class Unpacked extends PackedLinear {
         Unpacked(Matrix weight, Matrix bias) {
             super(weight.columns(), weight.rows(), weight, bias);

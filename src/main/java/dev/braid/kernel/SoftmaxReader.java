@@ -2,14 +2,14 @@ package dev.braid.kernel;
 
 import java.nio.FloatBuffer;
 
-/** Reads the softmax of attention while it is computed: called once for each row, head and query. */
+/** Receives the softmax of attention during the computation. Called once per row, head and query. */
 @FunctionalInterface
 public interface SoftmaxReader {
 
     /**
      * Reads the weights of a row's keys for one head and query.
      *
-     * @param softmax holds them from {@code first} on, until this method returns
+     * @param softmax holds the weights from index {@code first} on; valid only during this call
      */
     void read(int row, FloatBuffer softmax, int first);
 }

@@ -42,7 +42,7 @@ public final class Shape implements Serializable {
     /**
      * The product of all dimensions.
      *
-     * @throws ArithmeticException if it passes 2^63 - 1, also where a dimension of 0 stands beside the large ones
+     * @throws ArithmeticException if the product of the nonzero dimensions exceeds 2^63 - 1, even if another dimension is 0
      */
     public long elements() {
         long product = 1;
@@ -54,7 +54,7 @@ public final class Shape implements Serializable {
         return empty ? 0 : product;
     }
 
-    /** The one wording of a shape that is not the expected one, the right-hand half of an error message. */
+    /** The right-hand half of the message for an unexpected shape, worded the same everywhere. */
     public static String mismatch(Shape expected, String source, Shape got) {
         return "expected " + expected + " (" + source + "), got " + got;
     }

@@ -1,2 +1,2 @@
-/** Named shapes and the one wording of a shape error. Imports no other room. */
+/** Shapes of tensors and the message for an unexpected shape. Imports no other room. */
 package dev.braid.tensor;
