@@ -7,14 +7,14 @@ import java.util.Map;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
 
-/** The engines that a transformer and its copies have opened: one for each model and way of fusing. Threads may share it. */
+/** The engines that a transformer and its copies have opened: one per model and settings. Safe for several threads. */
 final class Engines implements AutoCloseable {
     private final Map<FusionSettings, Opened> opened = new HashMap<>();
 
-    /** An engine, and the Spark that holds its model. */
+    /** An engine, and the Spark context that holds its model. */
     private record Opened(FusionEngine engine, SparkContext spark) {}
 
-    /** The engine of these settings, opened now if there is none. */
+    /** The engine for these settings, opened if there is none yet. */
     synchronized FusionEngine of(FusionSettings settings, SparkSession session) {
         SparkContext spark = session.sparkContext();
         Opened found = opened.get(settings);
@@ -28,7 +28,7 @@ final class Engines implements AutoCloseable {
     @Override
     public synchronized void close() {
         List<Opened> all = List.copyOf(opened.values());
-        opened.clear(); // Whatever fails below: an engine that is closed must not be used again.
+        opened.clear(); // first, so that no closed engine is used again even if a close fails
         all.forEach(each -> each.engine().close());
     }
 }

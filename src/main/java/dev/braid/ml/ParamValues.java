@@ -17,7 +17,7 @@ import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.Params;
 import org.apache.spark.ml.param.StringArrayParam;
 
-/** Reads values of parameters and collects what is wrong with them. */
+/** Reads the values of parameters and collects all problems. */
 final class ParamValues {
     private final Params params;
     private final List<String> problems = new ArrayList<>();
@@ -27,9 +27,9 @@ final class ParamValues {
     }
 
     /**
-     * To be called at the end.
+     * Throws if any value was wrong. Call it after all values are read.
      *
-     * @throws InputException with every problem that was found
+     * @throws InputException that lists all problems
      */
     void refuseWrong() {
         if (!problems.isEmpty()) {
@@ -37,12 +37,12 @@ final class ParamValues {
         }
     }
 
-    /** The value that was set, or else the one by default; null if there is neither. */
+    /** The value that was set, otherwise the default, otherwise null. */
     private <T> T value(Param<T> param) {
         return params.isDefined(param) ? params.getOrDefault(param) : null;
     }
 
-    /** Null where it is not set or blank. */
+    /** The text without surrounding spaces; null if it is not set or blank. */
     String text(Param<String> param) {
         String text = value(param);
         return text == null || text.isBlank() ? null : text.strip();
@@ -76,7 +76,7 @@ final class ParamValues {
         return number;
     }
 
-    /** One of a few things that have names; null where a wrong one is set, or none and there is none by default. */
+    /** The value that a name stands for; null if the name is wrong, or if neither a value nor a default is set. */
     <T> T one(Param<String> param, Function<T, String> name, List<T> all) {
         String text = text(param);
         if (text == null && !params.hasDefault(param)) {
@@ -85,7 +85,7 @@ final class ParamValues {
         return named(param, text == null ? "" : text, name, all);
     }
 
-    /** Any of a few things that have names, at least one. */
+    /** The values that one or more names stand for. */
     <T> Set<T> some(StringArrayParam param, Function<T, String> name, List<T> all) {
         Set<T> found = new LinkedHashSet<>();
         for (String text : value(param)) {
@@ -124,14 +124,14 @@ final class ParamValues {
         return values;
     }
 
-    /** The same where each value is one of a few things that have names. */
+    /** The same for values that have names. */
     <T> Map<String, T> byModality(StringArrayParam param, Function<T, String> name, List<T> all) {
         Map<String, T> values = new LinkedHashMap<>();
         byModality(param).forEach((modality, text) -> values.put(modality, named(param, text, name, all)));
         return values;
     }
 
-    /** The columns that say which tokens are kept. */
+    /** The columns that select tokens, by modality. */
     Map<String, SelectionColumn> selections(StringArrayParam mask, StringArrayParam length) {
         Map<String, SelectionColumn> columns = new LinkedHashMap<>();
         byModality(mask).forEach((modality, column) -> columns.put(modality, SelectionColumn.mask(column)));

@@ -7,11 +7,14 @@ import org.apache.parquet.io.api.Binary;
 import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
 import org.apache.parquet.schema.Types;
 
-/** A column of one binary value per row, never null: four little-endian bytes of its length, then the value. */
+/**
+ * A column with one binary value per row, never null. Each value is stored as four little-endian bytes of its length, then
+ * its bytes.
+ */
 public final class Binaries extends VectorColumn {
     private static final int LENGTH_BYTES = Integer.BYTES;
 
-    /** Where the row's value, and the page's least and greatest, begin; -1 where there is none. */
+    /** The positions of the current row's value, and of the smallest and largest value of the page; -1 if there is none. */
     private int latest = -1;
 
     private int least = -1;

@@ -15,20 +15,20 @@ import org.apache.spark.sql.types.StructType;
 /**
  * The columns of a file.
  *
- * @param columns all, in their order
- * @param vectors the names of those that hold vectors: of type {@code binary}, {@code array<float>} or {@code
- *     array<array<float>>}, never null, empty or with a null in them
+ * @param columns all columns, in order
+ * @param vectors the names of the vector columns, of type {@code binary}, {@code array<float>} or
+ *     {@code array<array<float>>}. Their values are never null or empty and contain no null
  */
 public record FileSchema(StructType columns, List<String> vectors) implements Serializable {
 
-    /** The columns that hold anything else, in their order: those of the rows that {@link ParquetRows#end} takes. */
+    /** The columns that are not vectors, in order: the columns of the rows that {@link ParquetRows#end} takes. */
     public StructType others() {
         return new StructType(Arrays.stream(columns.fields())
                 .filter(column -> !vectors.contains(column.name()))
                 .toArray(StructField[]::new));
     }
 
-    /** A writer for each column of vectors. */
+    /** A writer for each vector column. */
     List<VectorColumn> writers() {
         return vectors.stream()
                 .map(name -> writer(name, columns.apply(name).dataType()))

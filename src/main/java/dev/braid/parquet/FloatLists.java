@@ -11,8 +11,8 @@ import org.apache.parquet.schema.Type;
 import org.apache.parquet.schema.Types;
 
 /**
- * A column of lists of floats, or of lists of such lists. No list is empty, and nothing is null, so the levels say only where
- * lists begin: about six bytes for a list, however many numbers it has
+ * A column of lists of floats, or of lists of such lists. No list is empty and nothing is null, so the levels only mark
+ * where lists begin. They take about six bytes per list, whatever its length
  * (https://parquet.apache.org/docs/file-format/nestedencoding/).
  */
 public final class FloatLists extends VectorColumn {
@@ -56,9 +56,9 @@ public final class FloatLists extends VectorColumn {
     /**
      * Adds a list.
      *
-     * @param index of the list in its row's list of lists; 0 for a list per row
+     * @param index of the list in its row's list of lists; 0 if the row has one list
      * @param numbers at least one
-     * @return where its numbers lie in {@link #values}, four little-endian bytes each
+     * @return the position of its numbers in {@link #values}, four little-endian bytes each
      */
     public int add(int index, float[] numbers) {
         if (numbers.length == 0) {
@@ -117,7 +117,7 @@ public final class FloatLists extends VectorColumn {
     @Override
     Statistics<?> statistics() {
         FloatStatistics statistics = (FloatStatistics) Statistics.createStats(leaf());
-        // Readers may take either zero for the other: the bounds include both.
+        // Readers may treat -0 and 0 as equal, so the bounds include both.
         statistics.setMinMax(smallest == 0 ? -0f : smallest, largest == 0 ? 0f : largest);
         return statistics;
     }

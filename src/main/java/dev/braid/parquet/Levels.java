@@ -4,17 +4,17 @@ import java.util.Arrays;
 import org.apache.parquet.bytes.BytesInput;
 
 /**
- * The repetition or definition levels of a page: runs in Parquet's hybrid of run lengths and bit packing, of which only run
- * lengths are used, behind their size in bytes
- * (https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE). Levels are below 256.
+ * The repetition or definition levels of a page, below 256, in Parquet's hybrid of run-length encoding and bit packing
+ * (https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE). Uses only run lengths. The encoded runs follow
+ * their size in bytes.
  */
 final class Levels {
     private static final int SIZE_BYTES = Integer.BYTES;
-    private static final int LONGEST_RUN_BYTES = 6; // five of a varint, one of the level
+    private static final int LONGEST_RUN_BYTES = 6; // five bytes for a varint, one for the level
 
     private byte[] bytes = new byte[1024];
     private int size = SIZE_BYTES;
-    /** The run that may still grow; empty before the first level. */
+    /** The level of the current run, which may still grow. The run is empty before the first level. */
     private int level;
 
     private int run;
@@ -23,7 +23,7 @@ final class Levels {
     private int markedLevel;
     private int markedRun;
 
-    /** Adds a level, {@code times} times. */
+    /** Adds {@code next} {@code times} times. */
     void add(int next, int times) {
         if (next != level) {
             endRun();
@@ -49,7 +49,7 @@ final class Levels {
         run = 0;
     }
 
-    /** Keeps all levels so far. */
+    /** Remembers the current state for {@link #reset}. */
     void mark() {
         markedSize = size;
         markedLevel = level;
@@ -63,7 +63,7 @@ final class Levels {
         run = markedRun;
     }
 
-    /** Ends the page: its bytes, valid until {@link #clear}. */
+    /** Ends the page and returns its bytes, which are valid until {@link #clear}. */
     BytesInput page() {
         endRun();
         int length = size - SIZE_BYTES;

@@ -10,8 +10,8 @@ import org.apache.parquet.io.OutputFile;
 import org.apache.parquet.io.PositionOutputStream;
 
 /**
- * A file that does not exist yet, in a directory that does: a task that outlives its failed run cannot bring back the
- * directory that the run has deleted.
+ * A new file in an existing directory. Never creates the directory: a task that outlives its failed run must not recreate
+ * the directory that the run has deleted.
  */
 final class NewFile implements OutputFile, AutoCloseable {
     private static final int BUFFER_BYTES = 1 << 17;
@@ -56,7 +56,7 @@ final class NewFile implements OutputFile, AutoCloseable {
         return path.toString();
     }
 
-    /** Closes the stream, if that has not been done yet. */
+    /** Closes the stream unless it is already closed. */
     @Override
     public void close() throws IOException {
         if (stream != null) {

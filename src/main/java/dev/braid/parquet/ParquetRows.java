@@ -20,17 +20,17 @@ import org.apache.parquet.schema.MessageType;
 import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
- * Writes rows to a Parquet file: for each, {@link #begin}, then the values of its {@link #vectors}, then {@link #end} with
- * all others. The file is complete once {@link #finish} returns. Used by one thread at a time.
+ * Writes rows to a Parquet file. For each row, call {@link #begin}, add the values of its {@link #vectors}, then call
+ * {@link #end} with the other columns. The file is complete when {@link #finish} returns. For one thread at a time.
  *
- * <p>It holds one row group in memory, its pages compressed, and an open page of each column. Compression, checksums,
- * indexes and encryption are parquet-java's, as Hadoop's configuration sets them ({@code parquet.*}).
+ * <p>Holds one row group with compressed pages in memory, and an open page of each column. parquet-java does compression,
+ * checksums, indexes and encryption, as Hadoop's configuration sets them ({@code parquet.*}).
  */
-@SuppressWarnings("deprecation") // parquet-java 1.13, in Spark 3.5, has the older form of a compressor alone
+@SuppressWarnings("deprecation") // parquet-java 1.13 of Spark 3.5 has only the deprecated compressor
 public final class ParquetRows implements AutoCloseable {
-    /** Rows between two looks at how much the other columns buffer, which takes a call per column. */
+    /** How many rows to write between checks of the other columns' buffered bytes, which cost one call per column. */
     private static final int ROWS_PER_LOOK = 64;
-    /** Where Spark, when it reads a file, finds the schema that it wrote. */
+    /** The key in a file's metadata under which Spark finds the schema that it wrote. */
     private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
 
     private final SparkColumns others;
@@ -55,9 +55,9 @@ public final class ParquetRows implements AutoCloseable {
     /**
      * Begins a file.
      *
-     * @param path where nothing may be, in a directory that exists
+     * @param path a path that does not exist, in a directory that does
      * @param hadoop the settings of Hadoop, of parquet-java and of Spark's Parquet writer
-     * @throws IOException if it cannot be created
+     * @throws IOException if the file cannot be created
      */
     public ParquetRows(Path path, FileSchema columns, CompressionCodecName codec, Configuration hadoop)
             throws IOException {
@@ -103,12 +103,12 @@ public final class ParquetRows implements AutoCloseable {
                 .build();
     }
 
-    /** The writers of the vector columns, in the order in which the schema names them. */
+    /** The writers of the vector columns, in the order of {@link FileSchema#vectors}. */
     public List<VectorColumn> vectors() {
         return vectors;
     }
 
-    /** Begins a row; drops what one that has not ended has added. */
+    /** Begins a row, and discards the values of a row that was begun and not ended. */
     public void begin() {
         for (VectorColumn vector : vectors) {
             vector.begin();
@@ -118,7 +118,7 @@ public final class ParquetRows implements AutoCloseable {
     /**
      * Ends a row.
      *
-     * @param row its values but for the vectors
+     * @param row the values of all columns except the vectors
      * @throws IOException if a page cannot be written
      */
     public void end(InternalRow row) throws IOException {
@@ -142,12 +142,12 @@ public final class ParquetRows implements AutoCloseable {
         }
     }
 
-    /** The bytes of the row group that is in memory, about. */
+    /** The approximate number of bytes of the row group in memory. */
     public long buffered() {
         return buffered;
     }
 
-    /** Ends the row group, which frees most of what is buffered. */
+    /** Ends the row group, which frees most of the buffered memory. */
     public void flush() throws IOException {
         endRowGroup();
         beginRowGroup();
@@ -195,7 +195,7 @@ public final class ParquetRows implements AutoCloseable {
         }
     }
 
-    /** Rows that have ended. */
+    /** The number of rows that have ended. */
     public long rows() {
         return rows;
     }
@@ -206,7 +206,7 @@ public final class ParquetRows implements AutoCloseable {
         file.end(notes);
     }
 
-    /** Frees the buffers. A file that is not finished is no Parquet file then. */
+    /** Frees the buffers. Without {@link #finish}, the file is not a valid Parquet file. */
     @Override
     public void close() throws IOException {
         compressor.release();

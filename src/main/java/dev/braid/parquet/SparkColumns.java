@@ -14,22 +14,22 @@ import org.apache.spark.sql.execution.datasources.parquet.ParquetWriteSupport;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * The columns of a file that Spark writes, whatever their types, as it would write them in a file of its own. Their schema and
- * settings are in Hadoop's configuration, where Spark's writer looks for them.
+ * The columns of a file that Spark's own Parquet writer writes, of any type, exactly as in a file of Spark's. Spark's
+ * writer reads their schema and its settings from Hadoop's configuration.
  */
 final class SparkColumns {
-    /** Where Spark's writer finds the schema of its rows. */
+    /** The setting from which Spark's writer takes the schema of its rows. */
     private static final String SCHEMA = "org.apache.spark.sql.parquet.row.attributes";
 
     private final ParquetWriteSupport support = new ParquetWriteSupport();
     private final WriteContext context;
     private final MessageColumnIO columns;
-    /** Of the row group; null before the first. */
+    /** The store of the current row group; null before the first one. */
     private ColumnWriteStore store;
 
     private RecordConsumer consumer;
 
-    /** The columns of {@code schema}, at least one, in the order of the rows. */
+    /** Columns in the order of {@code schema}, which must have at least one. */
     SparkColumns(StructType schema, Configuration settings) {
         Configuration own = new Configuration(settings);
         own.set(SCHEMA, schema.json());
@@ -37,7 +37,7 @@ final class SparkColumns {
         this.columns = new ColumnIOFactory().getColumnIO(context.getSchema());
     }
 
-    /** Their Parquet types, and what Spark notes in the file. */
+    /** The Parquet types of the columns, and the metadata that Spark adds to the file. */
     WriteContext context() {
         return context;
     }
@@ -48,17 +48,17 @@ final class SparkColumns {
         support.prepareForWrite(consumer);
     }
 
-    /** Writes a row of these columns and no others. */
+    /** Writes a row that has exactly these columns. */
     void write(InternalRow row) {
         support.write(row);
     }
 
-    /** What the row group holds that is not in pages yet. */
+    /** The buffered bytes of the row group that are not in pages yet. */
     long bufferedBytes() {
         return store.getBufferedSize();
     }
 
-    /** Hands the last pages of the row group over. */
+    /** Writes the last pages of the row group. */
     void endRowGroup() throws IOException {
         consumer.flush();
         store.flush();

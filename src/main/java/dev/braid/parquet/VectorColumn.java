@@ -10,8 +10,8 @@ import org.apache.parquet.schema.PrimitiveType;
 import org.apache.parquet.schema.Type;
 
 /**
- * A column of vectors, none of them null, whose pages are built here: values in plain encoding, lying in the page as they
- * were added, in bulk. A row that is begun anew without having ended leaves nothing behind.
+ * A column of vectors that are never null. Builds the pages itself: values in plain encoding, appended in bulk. A row that
+ * is begun again before it has ended leaves no values.
  */
 public abstract class VectorColumn {
     private final Type type;
@@ -37,7 +37,7 @@ public abstract class VectorColumn {
         return leaf.asPrimitiveType();
     }
 
-    /** Begins a row; drops what one that has not ended has added. */
+    /** Begins a row, and discards the values of a row that was begun and not ended. */
     public void begin() {
         size = endedSize;
     }
@@ -47,7 +47,7 @@ public abstract class VectorColumn {
         rows++;
     }
 
-    /** Room for so many more bytes of values; returns where they begin in {@link #values}. */
+    /** Reserves this many bytes and returns their position in {@link #values}. */
     final int reserve(int bytes) {
         int first = size;
         size = Math.addExact(size, bytes);
@@ -57,7 +57,7 @@ public abstract class VectorColumn {
         return first;
     }
 
-    /** The page's values; another array once it has to grow. */
+    /** The page's values. Growing replaces the array, so call this again after {@link #reserve}. */
     public final byte[] values() {
         return values;
     }
@@ -70,15 +70,15 @@ public abstract class VectorColumn {
         return rows;
     }
 
-    /** The page of these values. */
+    /** The page that contains these values. */
     abstract BytesInput page(BytesInput values);
 
-    /** Numbers or binary values in the page. */
+    /** The number of floats or binary values in the page. */
     abstract int count();
 
     abstract Statistics<?> statistics();
 
-    /** Writes the page of the rows that have ended, if there is one, and begins the next. */
+    /** Writes the page of the ended rows, if there are any, and begins the next page. */
     void flush(PageWriter pages) throws IOException {
         begin();
         if (rows > 0) {

@@ -11,10 +11,10 @@ import org.apache.parquet.hadoop.codec.ZstandardCodec;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 
 /**
- * Compresses each page with one call of Zstandard, at the level that is set for parquet-java. Its own compressor sends a page
- * through a stream in pieces, which takes a sixth more time for the same bytes.
+ * Compresses each page with one call of Zstandard, at the level that is set for parquet-java. parquet-java's own compressor
+ * passes a page through a stream in pieces, which takes a sixth more time for the same bytes.
  */
-@SuppressWarnings("deprecation") // parquet-java 1.13, in Spark 3.5, has the older form of a compressor alone
+@SuppressWarnings("deprecation") // parquet-java 1.13 of Spark 3.5 has only the deprecated compressor
 final class ZstdPages extends CodecFactory.BytesCompressor {
     private final ZstdCompressCtx zstd = new ZstdCompressCtx();
     private byte[] compressed = new byte[0];
@@ -24,7 +24,7 @@ final class ZstdPages extends CodecFactory.BytesCompressor {
                 ZstandardCodec.PARQUET_COMPRESS_ZSTD_LEVEL, ZstandardCodec.DEFAULT_PARQUET_COMPRESS_ZSTD_LEVEL));
     }
 
-    /** Whether pages are compressed with Zstandard and without threads of its own. */
+    /** Whether the settings ask for Zstandard without worker threads. */
     static boolean fit(CompressionCodecName codec, Configuration hadoop) {
         return codec == CompressionCodecName.ZSTD
                 && hadoop.getInt(
@@ -36,7 +36,7 @@ final class ZstdPages extends CodecFactory.BytesCompressor {
     /** The compressed page, valid until the next one. */
     @Override
     public BytesInput compress(BytesInput bytes) throws IOException {
-        ByteBuffer page = bytes.toByteBuffer(); // a view, where the page lies in one array
+        ByteBuffer page = bytes.toByteBuffer(); // a view if the page is in one array
         int most = Math.toIntExact(Zstd.compressBound(page.remaining()));
         if (compressed.length < most) {
             compressed = new byte[most];

@@ -1,7 +1,7 @@
 /**
- * One Parquet file, written row by row. Start at {@link dev.braid.parquet.ParquetRows}. Columns of vectors are built as pages
- * here ({@link dev.braid.parquet.FloatLists}, {@link dev.braid.parquet.Binaries}): parquet-java's record interface takes a
- * call and two levels for every number, which costs several times as much as the number itself. All other columns are
- * written by Spark's own Parquet support ({@link dev.braid.parquet.SparkColumns}). Imports no other room.
+ * One Parquet file, written row by row. Start at {@link dev.braid.parquet.ParquetRows}. This room builds the pages of
+ * vector columns itself ({@link dev.braid.parquet.FloatLists}, {@link dev.braid.parquet.Binaries}): parquet-java's record
+ * interface needs a call and two levels per number, which costs several times as much as writing the number. Spark's own
+ * Parquet support writes all other columns ({@link dev.braid.parquet.SparkColumns}). Imports no other room.
  */
 package dev.braid.parquet;

@@ -15,9 +15,9 @@ import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 import org.w3c.dom.Node;
 
-/** An element of a page that is being built. Text and attributes may hold anything: the JDK's writer escapes them. */
+/** An element of a page under construction. Text and attributes may hold anything: the JDK's XML writer escapes them. */
 final class Html {
-    /** What the writer would refuse, and no browser shows. */
+    /** Characters that the writer rejects and no browser shows. */
     private static final Pattern LONE_SURROGATE =
             Pattern.compile("[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]");
 
@@ -52,7 +52,7 @@ final class Html {
         return new Html(child);
     }
 
-    /** The same with text in it. */
+    /** A new element with this text at the end of this one. */
     Html add(String tag, String text) {
         return add(tag).text(text);
     }
@@ -69,7 +69,7 @@ final class Html {
         return this;
     }
 
-    /** Adds text of the page's own to a script or style, which is written as it is. */
+    /** Adds the page's own script or style text, unescaped. */
     Html raw(String text) {
         if (text.contains("</")) {
             throw new IllegalArgumentException("a script or style that would end early");
@@ -86,7 +86,7 @@ final class Html {
         return LONE_SURROGATE.matcher(text).replaceAll("\ufffd");
     }
 
-    /** The document as a file holds it, in UTF-8, which it declares. */
+    /** The whole document. It declares UTF-8, so it must be written in UTF-8. */
     @Override
     public String toString() {
         try {

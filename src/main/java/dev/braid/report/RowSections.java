@@ -10,11 +10,14 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 
-/** The sections on rows: how long they are, which ones are bad, and what each modality contributed. */
+/** The sections about rows: their lengths, the bad rows, and what each modality contributed. */
 final class RowSections {
     private static final int MOST_BARS = 32;
 
-    /** If the longest row has so many times the tokens of a median one, bars of one width would be a spike and a line. */
+    /**
+     * If the longest row has this many times the tokens of the median row, bars of equal width would show only one high
+     * bar.
+     */
     private static final int SKEWED = 40;
 
     private static final String LENGTH = "A row's length is the number of tokens that the model computes for it.";
@@ -27,7 +30,7 @@ final class RowSections {
         this.work = facts.work();
     }
 
-    /** Of one distribution; {@code bars} cover the same lengths in each. */
+    /** One distribution of lengths. {@code bars} cover the same lengths in each distribution. */
     record Lengths(String name, int median, int most, int longest, List<LengthCounts.Bucket> bars) {}
 
     void lengths(BiFunction<String, String, Section> begin) {
@@ -89,7 +92,7 @@ final class RowSections {
         section.numbers("Rows by length", header, table);
     }
 
-    /** Whose rows are not in the figures. */
+    /** A sentence about rows that the figures do not include; empty if there are none. */
     private String others() {
         return work.finishedRows() == 0
                 ? ""
@@ -97,7 +100,7 @@ final class RowSections {
                         + " that an earlier run had finished.";
     }
 
-    /** Rows in bars that cover equally many lengths. */
+    /** Rows per bar, for bars of equal width. */
     private static List<LengthCounts.Bucket> even(LengthCounts counts, int first, int last) {
         int width = (last - first) / MOST_BARS + 1;
         List<LengthCounts.Bucket> bars = new ArrayList<>();
@@ -110,7 +113,7 @@ final class RowSections {
         return bars;
     }
 
-    /** The same counts in fewer buckets, which depend on nothing but their number. */
+    /** The same counts in fewer buckets. Which buckets are merged depends only on their number. */
     private static List<LengthCounts.Bucket> merged(List<LengthCounts.Bucket> buckets) {
         int together = (buckets.size() + MOST_BARS - 1) / MOST_BARS;
         List<LengthCounts.Bucket> merged = new ArrayList<>();
@@ -124,7 +127,7 @@ final class RowSections {
         return merged;
     }
 
-    /** The counts of each modality, by its name. */
+    /** The length counts by modality. */
     private Map<String, LengthCounts> modalities() {
         Map<String, LengthCounts> named = new LinkedHashMap<>();
         List<LengthCounts> groups = work.figures().groups();
@@ -136,7 +139,7 @@ final class RowSections {
         return named;
     }
 
-    /** Rows of a reason. */
+    /** The number of bad rows of one reason. */
     record Bad(String name, long rows) {}
 
     void badRows(BiFunction<String, String, Section> begin) {
@@ -181,8 +184,8 @@ final class RowSections {
      * What a modality contributed.
      *
      * @param tokens its share of all tokens, 0 to 1
-     * @param attention the mean share of attention that it received; null if the run does not write it
-     * @param rows by their share of attention, in equal steps from 0 to 1; null as {@code attention}
+     * @param attention the mean share of attention that it received; null if the run does not write attention
+     * @param rows the number of rows by their share of attention, in equal steps from 0 to 1; null if {@code attention} is
      */
     record Contribution(String name, double tokens, Double attention, List<Long> rows) {}
 

@@ -12,19 +12,19 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a report shows of a run.
+ * The data of a run report.
  *
- * @param output where the table is, or was to be
+ * @param output the path of the table, even if it was not published
  * @param manifest of the published table; empty if the run failed
- * @param failure why it failed; empty if it did not
- * @param origin what it read
- * @param verified what the check against PyTorch's numbers gave
- * @param started when a Spark session had started
- * @param elapsed from there to the table published, or to the failure
+ * @param failure why the run failed; empty if it succeeded
+ * @param origin what the run read
+ * @param verified the result of the check against PyTorch's numbers
+ * @param started when the Spark session was ready
+ * @param elapsed from then until the table was published, or the run failed
  * @param groups of a row's tokens, in token order
- * @param memory of the JVMs that fused, as it was estimated when the run began
+ * @param memory of the JVMs that fused, as estimated when the run began
  * @param versions of Braid, Spark and Java
- * @param options all options, in the order in which they are shown
+ * @param options all options, in display order
  * @param spark settings of Spark
  */
 public record RunFacts(
@@ -45,19 +45,20 @@ public record RunFacts(
     /**
      * A group of a row's tokens.
      *
-     * @param isModality whether the tokens are those of a modality; otherwise the model learned them, such as CLS
+     * @param isModality whether the tokens come from a modality; otherwise they are learned tokens of the model, such as
+     *     CLS
      */
     public record Group(String name, boolean isModality) {}
 
     /**
-     * What the run did itself.
+     * The work of this run itself, without that of earlier, stopped runs.
      *
-     * @param expectedRows rows that it was to fuse, with those of {@code finishedRows} and bad ones
-     * @param rows that it fused
+     * @param expectedRows all rows to fuse, including {@code finishedRows} and bad rows
+     * @param rows that this run fused
      * @param tokens of these rows
-     * @param finishedRows rows that an earlier run, which was stopped, had fused
+     * @param finishedRows rows that an earlier, stopped run had fused
      * @param multiplyAdds of all matrix products
-     * @param exchanges what moved between tasks
+     * @param exchanges data that moved between tasks
      */
     public record Work(
             long expectedRows,
@@ -72,8 +73,8 @@ public record RunFacts(
     /**
      * A setting.
      *
-     * @param value that took effect; blank if there is none
-     * @param given whether the user gave it; otherwise it is a default
+     * @param value the value in effect; blank if there is none
+     * @param given whether the user set it; otherwise it is a default
      */
     public record Setting(String name, String value, boolean given) {}
 
@@ -81,7 +82,7 @@ public record RunFacts(
         return Math.max(elapsed.toNanos() / 1e9, 1e-3);
     }
 
-    /** The rows of the table that are set aside, by reason; none if nothing was published. */
+    /** The quarantined rows by reason; empty if nothing was published. */
     Map<String, Long> quarantined() {
         return manifest.map(Manifest::quarantined).orElse(Map.of());
     }

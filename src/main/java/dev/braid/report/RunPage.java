@@ -22,8 +22,8 @@ import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 
 /**
- * The report of a run as one HTML page that loads nothing: its style, its scripts and its data are in it, and its security
- * policy forbids all else. Every number of a chart is in a table too.
+ * The report of a run as one HTML page that loads nothing: style, scripts and data are inline, and its content security
+ * policy forbids everything else. Every chart has a table with the same numbers.
  */
 public final class RunPage {
     private static final String D3 = "/META-INF/resources/webjars/d3/7.9.0/";
@@ -123,7 +123,7 @@ public final class RunPage {
                 .forEach(id -> nav.add("a", id.replace('-', ' ')).with("href", "#" + id));
     }
 
-    /** The last name of a path. */
+    /** The last component of a path. */
     private static String name(String path) {
         String plain = path.replaceAll("/+$", "");
         return plain.substring(plain.lastIndexOf('/') + 1);
@@ -188,7 +188,7 @@ public final class RunPage {
         lines.add(List.of("Run", done.run()));
     }
 
-    /** The files of each table together. */
+    /** Adds a line per input table, with its files summed. */
     private void inputs(List<List<String>> lines) {
         Map<String, List<InputFile>> tables = new LinkedHashMap<>();
         facts.origin()
@@ -270,7 +270,7 @@ public final class RunPage {
         }
     }
 
-    /** The data of the charts. No script ends in it, since it has no {@code <}. */
+    /** The data of the charts as JSON. Contains no {@code <}, so it cannot end the script element. */
     private String json() {
         try {
             return JSON.writeValueAsString(charts).replace("<", "\\u003c");

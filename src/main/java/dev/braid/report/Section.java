@@ -3,7 +3,7 @@ package dev.braid.report;
 import java.util.List;
 import java.util.Map;
 
-/** A section of the page with its charts, each with a table of the same numbers. */
+/** A section of the page. Each of its charts has a table with the same numbers. */
 final class Section {
     private final Html html;
     private final Map<String, Object> charts;
@@ -11,7 +11,7 @@ final class Section {
     /**
      * A new section at the end of the page.
      *
-     * @param charts takes the data of its charts, by their names
+     * @param charts receives the data of the section's charts, by name
      */
     Section(Html main, String id, String title, Map<String, Object> charts) {
         this.html = main.add("section").with("id", id).with("aria-labelledby", id + "-title");
@@ -34,9 +34,9 @@ final class Section {
     }
 
     /**
-     * A chart, drawn by the function of this name in {@code charts.js}.
+     * Adds a chart that the function of this name in {@code charts.js} draws.
      *
-     * @param label what it shows, for those who do not see it
+     * @param label a description of the chart for screen readers
      */
     Section chart(String name, String label, Object data) {
         charts.put(name, data);
@@ -50,13 +50,13 @@ final class Section {
         return this;
     }
 
-    /** A table that is seen at once; the first column names its rows. */
+    /** Adds a visible table. The first column names its rows. */
     Section table(List<String> header, List<List<String>> rows) {
         table(html, header, rows);
         return this;
     }
 
-    /** The numbers of a chart, to be unfolded. */
+    /** Adds a table with the numbers of a chart, initially collapsed. */
     Section numbers(String summary, List<String> header, List<List<String>> rows) {
         Html details = html.add("details");
         details.add("summary", summary);

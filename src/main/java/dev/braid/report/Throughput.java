@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** What a run fused over time: the tokens and rows of each task, spread evenly over the time that it took. */
+/** Throughput over time. The tokens and rows of each task are spread evenly over the task's duration. */
 final class Throughput {
     private static final int BINS = 60;
 
@@ -18,16 +18,16 @@ final class Throughput {
     private double ended;
 
     /**
-     * A part of the run's time.
+     * An interval of the run.
      *
      * @param from seconds since the run began
      * @param tokens per second
      * @param rows per second
-     * @param tasks that ran at once, on average
+     * @param tasks the mean number of running tasks
      */
     record Bin(double from, double to, double tokens, double rows, double tasks) {}
 
-    /** @param seconds that the run took */
+    /** @param seconds the duration of the run */
     Throughput(List<TaskSpan> spans, Instant started, double seconds) {
         this.width = seconds / BINS;
         for (TaskSpan span : spans) {
@@ -44,12 +44,12 @@ final class Throughput {
         }
     }
 
-    /** When the first task began, in seconds since the run began. */
+    /** The start of the first task, in seconds since the run began. */
     double begun() {
         return begun;
     }
 
-    /** When the last row was fused. */
+    /** The end of the last task, in seconds since the run began. */
     double ended() {
         return ended;
     }
@@ -63,7 +63,7 @@ final class Throughput {
         return bins;
     }
 
-    /** The most tokens per second of a bin. */
+    /** The highest rate of any bin, in tokens per second. */
     double fastest() {
         return Arrays.stream(tokens).max().orElse(0) / width;
     }

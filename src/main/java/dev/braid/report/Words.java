@@ -3,7 +3,7 @@ package dev.braid.report;
 import java.time.Duration;
 import java.util.Locale;
 
-/** Numbers as people read them. */
+/** Formats numbers for people. */
 final class Words {
     private Words() {}
 
@@ -15,14 +15,14 @@ final class Words {
         return count(number) + " " + thing + (number == 1 ? "" : "s");
     }
 
-    /** A number that has little room: from ten million on without its last digits. */
+    /** A number in a short form: from ten million on, in millions (M) or billions (B). */
     static String large(long number) {
         return number < 10_000_000
                 ? count(number)
                 : number < 10_000_000_000L ? decimal(number / 1e6) + " M" : decimal(number / 1e9) + " B";
     }
 
-    /** Three digits, or all before the point. */
+    /** Three significant digits, or all digits before the decimal point if there are more. */
     static String decimal(double number) {
         return String.format(Locale.ROOT, number >= 100 ? "%,.0f" : number >= 10 ? "%,.1f" : "%,.2f", number);
     }
@@ -34,7 +34,7 @@ final class Words {
         return String.format(Locale.ROOT, "%.1f\u202f%%", 100 * share);
     }
 
-    /** Such as {@code 5.3 s}, {@code 12 min 3 s} or {@code 3 h 12 min}. */
+    /** A duration such as {@code 5.3 s}, {@code 12 min 3 s} or {@code 3 h 12 min}. */
     static String duration(Duration duration) {
         long seconds = duration.toSeconds();
         if (seconds < 60) {

@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 
-/** The sections on the work: what was fused when, where the time went, and how much memory it took. */
+/** The sections about the work: throughput over time, time per stage, and memory. */
 final class WorkSections {
     private static final int MOST_JVMS = 20;
 
@@ -27,7 +27,7 @@ final class WorkSections {
         this.work = facts.work();
     }
 
-    /** Why there is nothing to show of a run that fused no row. */
+    /** Why a run that fused no row has nothing to show. */
     static String nothing(Work work) {
         return work.finishedRows() > 0
                 ? "This run fused no row itself: an earlier run, which was stopped, had fused all "
@@ -36,7 +36,7 @@ final class WorkSections {
     }
 
     /**
-     * @param seconds of the whole run
+     * @param seconds the duration of the run
      * @param begun seconds until the first task began
      * @param ended seconds until the last row was fused
      * @param last what the run did after that
@@ -139,11 +139,11 @@ final class WorkSections {
     }
 
     /**
-     * A kind of memory, in bytes; null where nobody knows.
+     * A kind of memory, in bytes; null if unknown.
      *
-     * @param needed by the estimate
+     * @param needed according to the estimate
      * @param given by the settings or the machine
-     * @param peak the most that a JVM took
+     * @param peak the largest use of a JVM
      */
     record Kind(String name, Long needed, Long given, Long peak) {}
 
