@@ -69,7 +69,7 @@ final class ProgressLine implements AutoCloseable {
         return line;
     }
 
-    /** Stops, and ends an unfinished line. */
+    /** Stops, and clears the line on a terminal. */
     @Override
     public void close() {
         clock.shutdownNow();

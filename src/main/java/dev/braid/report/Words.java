@@ -22,7 +22,7 @@ final class Words {
                 : number < 10_000_000_000L ? decimal(number / 1e6) + " M" : decimal(number / 1e9) + " B";
     }
 
-    /** Three significant digits, or all digits before the decimal point if there are more. */
+    /** Three digits, or all digits before the decimal point if there are more. */
     static String decimal(double number) {
         return String.format(Locale.ROOT, number >= 100 ? "%,.0f" : number >= 10 ? "%,.1f" : "%,.2f", number);
     }
