@@ -195,7 +195,7 @@ final class Projector {
     }
 
     long multiplyAdds(Batch batch) {
-        long projected = batch.modalityTokens(modality) - batch.repeatedTokens(modality);
+        int projected = batch.modalityTokens(modality) - batch.repeatedTokens(modality);
         return projected
                 * ((projection == null ? 0 : projection.multiplyAdds()) + (boxes == null ? 0 : boxes.multiplyAdds()));
     }

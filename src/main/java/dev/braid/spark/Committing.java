@@ -8,7 +8,11 @@ public interface Committing {
     /** Tells whether this driver is still the only one that writes an output. */
     @FunctionalInterface
     interface Owned {
-        /** @throws OutputExistsException if another run has taken over the output */
+        /**
+         * Checks that.
+         *
+         * @throws OutputExistsException if another run has taken over the output
+         */
         void check() throws IOException;
     }
 
@@ -18,7 +22,8 @@ public interface Committing {
      * @param directory the published table
      * @param owned is checked right before the transaction
      * @return what to record in the manifest
-     * @throws OutputExistsException if the rows were written and may be lost, or were written in another way
+     * @throws OutputExistsException if the place's history has these rows, but a later change may have removed them, or they
+     *     were written in another mode
      * @throws TransientException if Spark or the storage fails; then either no row is written or all are
      */
     Manifest.Committed commit(Manifest published, Path directory, Owned owned) throws IOException;
