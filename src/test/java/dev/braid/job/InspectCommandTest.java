@@ -105,7 +105,7 @@ class InspectCommandTest {
         assertThat(inspect("src/test/resources/golden/vilt")).isEqualTo(ExitCode.DONE);
         assertThat(out.toString())
                 .containsPattern(
-                        "\ntext +\\d+ +\\d+ +as it is, \\+ 1 learned row, \\+ position row, LayerNorm, \\+ 1 learned"
+                        "\ntext +\\d+, or ids of 7 words +\\d+ +as it is, \\+ 1 learned row, \\+ position row, LayerNorm, \\+ 1 learned"
                                 + " row\n")
                 .containsPattern("\nvisual +\\d+ +any +as it is, \\+ 1 learned row\n");
     }
