@@ -1,6 +1,9 @@
 package dev.braid.checkpoint;
 
-/** A function of each number, such as between the Linears of a feed-forward; its {@code configName} is the value of {@code hidden_act}. */
+/**
+ * A function of each number, such as the one between the Linears of a feed-forward. Its {@code configName} is the value of {@code
+ * hidden_act}.
+ */
 public enum Activation {
     /** max(0, x). */
     RELU("relu"),

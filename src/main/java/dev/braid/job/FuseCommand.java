@@ -115,8 +115,9 @@ final class FuseCommand implements Callable<Integer> {
             Optional<ReportFile> report = ReportFile.at(options.report.file, output.path(), hadoop);
             ModelDigest digest = options.checkDigest(hadoop);
             Checkpoint stored = Checkpoint.read(options.input.model, hadoop);
-            FusionConfig config = options.config(options.repooled(stored).config());
-            FusionEngine.check(options.repooled(stored), config);
+            Checkpoint described = options.repooled(stored);
+            FusionConfig config = options.config(described.config());
+            FusionEngine.check(described, config);
 
             FeatureTables input = options.input.open(named, stored.config(), config.columns());
             Checkpoint read = stored.withTokenIds(input.tokenIds(), options.input.model, hadoop);

@@ -65,9 +65,10 @@ record FusionSettings(
     /**
      * Reads a transformer's parameters.
      *
+     * @param table the columns of the tables that it fuses
      * @throws InputException with every one that is wrong
      */
-    static FusionSettings of(FusionTransformer transformer) {
+    static FusionSettings of(FusionTransformer transformer, StructType table) {
         ParamValues values = new ParamValues(transformer);
         FusionSettings settings = new FusionSettings(
                 values.required(transformer.model()),
@@ -77,7 +78,7 @@ record FusionSettings(
                 values.byModality(transformer.dtype(), ElementType::configName, List.of(ElementType.values())),
                 values.byModality(transformer.boxes()),
                 values.selections(transformer.mask(), transformer.length()),
-                Set.of(),
+                TableColumns.ofTokenIds(table),
                 values.some(transformer.emit(), Emitted::configName, List.of(Emitted.values())),
                 values.one(
                         transformer.vectors(),
@@ -95,28 +96,6 @@ record FusionSettings(
                 values.positive(transformer.tolerance()));
         values.refuseWrong();
         return settings;
-    }
-
-    /** The same settings for tables with these columns. */
-    FusionSettings reading(StructType schema) {
-        return new FusionSettings(
-                model,
-                modelSha256,
-                key,
-                columns,
-                dtypes,
-                boxes,
-                selections,
-                TableColumns.ofTokenIds(schema),
-                emitted,
-                vectors,
-                pooling,
-                truncate,
-                maxTokens,
-                precision,
-                onMissing,
-                noVerify,
-                tolerance);
     }
 
     private static List<Optional<VectorForm>> vectorForms() {

@@ -138,7 +138,7 @@ public final class FusionTransformer extends Transformer implements DefaultParam
      */
     @Override
     public Dataset<Row> transform(Dataset<?> table) {
-        FusionSettings settings = FusionSettings.of(this).reading(table.schema());
+        FusionSettings settings = FusionSettings.of(this, table.schema());
         return settings.asVectors(engine(settings, table.sparkSession()).append(table.toDF()));
     }
 

@@ -26,7 +26,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
  * threads. Its layers are those of Vaswani et al. 2017 (arXiv 1706.03762, section 3.1), over the concatenated modalities or over
- * several streams of them; a model of one vector per modality has steps of its own ({@link VectorStep}). Its numbers are PyTorch's for every kind of model (proven by {@code GoldenParityTest}).
+ * several streams of them; a model of one vector per modality has steps of its own ({@link VectorStep}). For every kind of model, the
+ * numbers are PyTorch's (proven by {@code GoldenParityTest}).
  */
 public final class FusionModel implements AutoCloseable {
     private final ModelConfig config;

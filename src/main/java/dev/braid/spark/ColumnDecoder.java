@@ -8,7 +8,10 @@ import java.io.Serializable;
 import java.util.Locale;
 import org.apache.spark.sql.types.DataType;
 
-/** Reads one column of a modality: its features, its token ids, or its boxes. The numbers of a token that is not kept are not looked at. */
+/**
+ * Reads one column of a modality: its features, its token ids, or its boxes. It does not look at the numbers of tokens that are
+ * not kept.
+ */
 final class ColumnDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
 

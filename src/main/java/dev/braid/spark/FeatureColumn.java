@@ -3,6 +3,8 @@ package dev.braid.spark;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The column that holds one modality's features or token ids.
@@ -20,6 +22,20 @@ public record FeatureColumn(
     /** A column of which every token is kept, without boxes. */
     public FeatureColumn(ModalityConfig modality, String column, ElementType dtype) {
         this(modality, column, dtype, null, null);
+    }
+
+    /** The names of the columns that hold its tokens: that of features or ids, and that of boxes where there is one. */
+    List<String> tokenColumns() {
+        return boxes == null ? List.of(column) : List.of(column, boxes);
+    }
+
+    /** The names of all columns that are read: those of its tokens, and the mask or length where there is one. */
+    List<String> columns() {
+        List<String> all = new ArrayList<>(tokenColumns());
+        if (selection != null) {
+            all.add(selection.column());
+        }
+        return all;
     }
 
     /** The storage of a binary column. */

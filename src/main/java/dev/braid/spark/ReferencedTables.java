@@ -9,7 +9,6 @@ import static org.apache.spark.sql.functions.monotonically_increasing_id;
 import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,14 +56,9 @@ final class ReferencedTables {
 
         /** These columns of the rows where Spark holds them: in column batches, if reading is all that they need. */
         JavaRDD<StoredRow> storedRows() {
-            List<String> names =
-                    new ArrayList<>(List.of(table.field(feature.column()).name()));
-            if (feature.boxes() != null) {
-                names.add(table.field(feature.boxes()).name());
-            }
-            if (feature.selection() != null) {
-                names.add(table.field(feature.selection().column()).name());
-            }
+            List<String> names = feature.columns().stream()
+                    .map(column -> table.field(column).name())
+                    .toList();
             JavaRDD<StoredRow> stored =
                     SparkRows.scanned(table.scan(names), names, 0).orElseGet(() -> SparkRows.planned(rows.drop(ID), 0));
             return stored.getNumPartitions() > 0

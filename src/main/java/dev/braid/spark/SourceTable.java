@@ -111,12 +111,7 @@ record SourceTable(
     /** The columns to read, each once: those that one name finds, and Spark can read. */
     StructType needed(TableColumns needed) {
         Set<String> featureNames = new TreeSet<>();
-        for (FeatureColumn feature : features) {
-            featureNames.add(feature.column());
-            if (feature.boxes() != null) {
-                featureNames.add(feature.boxes());
-            }
-        }
+        features.forEach(feature -> featureNames.addAll(feature.tokenColumns()));
         StructType schema = new StructType();
         for (FileColumn column : columns) {
             boolean isFeature = featureNames.stream().anyMatch(name -> same(name, column.name()));
@@ -133,15 +128,7 @@ record SourceTable(
     /** The names of the needed columns that this table may have. */
     static Set<String> names(List<FeatureColumn> features, TableColumns needed) {
         Set<String> names = new TreeSet<>(needed.carried());
-        for (FeatureColumn feature : features) {
-            names.add(feature.column());
-            if (feature.boxes() != null) {
-                names.add(feature.boxes());
-            }
-            if (feature.selection() != null) {
-                names.add(feature.selection().column());
-            }
-        }
+        features.forEach(feature -> names.addAll(feature.columns()));
         return names;
     }
 
