@@ -101,7 +101,8 @@ def write_model(directory: Path, model: FusionModel, config: FusionConfig) -> No
         "pooling": "mean",
     }
     (directory / "config.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    save_file(model.state_dict(), directory / "model.safetensors")
+    stored = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    save_file(stored, directory / "model.safetensors")
 
 
 def write_golden(path: Path, rows: list[Row], fused: list[Tensor]) -> None:
@@ -153,6 +154,8 @@ def main() -> None:
     subgroups = sorted({row.subgroup for row in rows})
     print(f"{len(rows)} emoji of {len(subgroups)} subgroups")
     model = cross_validate(rows, subgroups, config)
+    # Stored as float16; everything below is computed with the stored weights.
+    model = model.half().float()
 
     fused = fuse(model, rows)
     pooled = torch.stack([tokens.mean(0) for tokens in fused])

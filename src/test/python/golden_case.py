@@ -109,6 +109,8 @@ class Case:
 class FusionCase(Case):
     """A case of the project's own kind, `fusion_encoder`."""
 
+    #: Half the bytes of float32 in the repository.
+    stored_dtype: torch.dtype = torch.float16
     #: False leaves out every bias of the encoder layers, and the final norm's.
     layer_bias: bool = True
     norm_first: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from golden_case import Case
 
 
@@ -56,6 +57,7 @@ class Stack:
 class StreamCase(Case):
     """A case of `fusion_encoder` with streams."""
 
+    stored_dtype: torch.dtype = torch.float16
     streams: tuple[Stream, ...] = ()
     stacks: tuple[Stack, ...] = ()
     output: tuple[str, ...] = ()

@@ -48,16 +48,16 @@ class InspectCommandTest {
                         text               384  any      Linear
 
                         parameters     486,912
-                        bytes          1,947,648
+                        bytes          973,824
                         multiply-adds  393,216 a token, in the layers' Linears
                                        40,960 a token of 'visual', in its projection
                                        49,152 a token of 'text', in its projection
                                        512 n a token, in the attention of a row of n tokens
 
                         role                                 dtype  shape       tensor
-                        projection of 'visual' weight        F32    [128, 320]  visual_extractor.model_net.weight
+                        projection of 'visual' weight        F16    [128, 320]  visual_extractor.model_net.weight
                         """)
-                .contains("\nlayer 1 query, key and value bias    F32    [384]       transformer_encoder.layers.1.self")
+                .contains("\nlayer 1 query, key and value bias    F16    [384]       transformer_encoder.layers.1.self")
                 .endsWith("\n\nunused: none\n");
     }
 
