@@ -7,9 +7,9 @@
 #   jobs/bench.sh --part encoder        one part: encoder (alone), jobs (from table to table) or ends (reading and writing)
 #   jobs/bench.sh --output DIRECTORY    where bench.md and the raw seconds go; default: target/bench
 #
-# More options: --model i|ii|iv|vi, --slots N, --rows N, --runs N, --rounds N, --work DIRECTORY (for tables of up to 5 GB).
-# The report keeps what earlier runs found of other parts. Outputs are compared before anything is timed, and contenders take
-# turns. Nothing else should run meanwhile. The first run downloads 2 GB of rivals into ~/.cache/braid-bench;
+# More options: --model i|ii|iv|vi|two-streams|lxmert, --slots N, --rows N, --runs N, --rounds N, --work DIRECTORY (for tables
+# of up to 5 GB). The report keeps what earlier runs found of other parts. Outputs are compared before anything is timed, and
+# contenders take turns. Nothing else should run meanwhile. The first run downloads 2 GB of rivals into ~/.cache/braid-bench;
 # BRAID_BENCH_VENV names another virtual environment.
 set -euo pipefail
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from braid_bench import encoder, ends, jobs
 from braid_bench.environment import environment
-from braid_bench.models import MODELS, TEXTS
+from braid_bench.catalogue import MODELS
+from braid_bench.models import TEXTS
 from braid_bench.report import report, write_raw
 from braid_bench.tables import FORMS
 
@@ -35,7 +36,7 @@ def main() -> None:
 
 def encoder_part(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     records = []
-    for label in options.model or (("ii",) if options.quick else ("i", "ii", "iv")):
+    for label in options.model or (("ii",) if options.quick else ("i", "ii", "iv", "two-streams", "lxmert")):
         rows = options.rows or MODELS[label].rows // (4 if options.quick else 1)
         for slots in options.slots or ((1,) if options.quick else (1, os.cpu_count() or 1)):
             for text in TEXTS:
@@ -67,12 +68,15 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="directory for tables of up to 5 GB; default: that of the output")
     parser.add_argument("--quick", action="store_true", help="one model, few rows, one run of each contender")
     parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
-    parser.add_argument("--model", action="append", choices=MODELS, help="default: i, ii, iv; ii from table to table")
+    parser.add_argument("--model", action="append", choices=MODELS, help="default: i, ii, iv, two-streams, lxmert; ii from table to table")
     parser.add_argument("--rows", type=int, help="rows of a pass, or of a table")
     parser.add_argument("--slots", type=int, action="append", help="task slots; default: one, then one per core")
     parser.add_argument("--runs", type=int, help="starts of each contender; default: 3, or 1")
     parser.add_argument("--rounds", type=int, default=3, help="passes of the encoder in a run; default: 3")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.model and any(m.box_size for m in MODELS[options.model[0]].modalities) and "jobs" in (options.part or PARTS):
+        parser.error(f"Cannot measure {options.model[0]} from table to table: its boxes have no column; pass --part encoder")
+    return options
 
 
 if __name__ == "__main__":

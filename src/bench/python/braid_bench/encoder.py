@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from braid_bench.forms import RIVALS
-from braid_bench.models import MODELS, Floats, Model, Text
+from braid_bench.forms import rivals
+from braid_bench.catalogue import MODELS
+from braid_bench.models import Floats, Model, Text
 from braid_bench.parity import largest_error
 from braid_bench.processes import Refused, Worker, java, python
 from braid_bench.rows import FeatureColumn, feature_columns
@@ -62,13 +63,13 @@ class Entry:
         return workers
 
 
-def entries(text: Text, slots: int) -> list[Entry]:
+def entries(model: Model, text: Text, slots: int) -> list[Entry]:
     """Every contender; orders differ only where lengths do."""
     orders = ["arrival", "sorted"] if text == "ragged" else ["arrival"]
     all_entries = [Entry("Braid", precision, "packed", slots) for precision in ("fp32", "bf16")]
     all_entries += [
         Entry(rival, precision, order, slots)
-        for rival in RIVALS
+        for rival in rivals(model)
         for precision in (("fp32", "bf16") if rival == "PyTorch" else ("fp32",))
         for order in orders
     ]
@@ -83,7 +84,7 @@ def measure(
     prepare(work, model, text, rows)
     batch, columns = read_rows(model, work)
     expected = reference(model, columns)
-    measured = entries(text, slots)
+    measured = entries(model, text, slots)
     for _ in range(runs):
         workers = start_all(measured, label, work)
         measured = [entry for entry, _ in workers]

@@ -26,7 +26,8 @@ import torch
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
-from braid_bench.models import MODELS, Model
+from braid_bench.catalogue import MODELS
+from braid_bench.models import Model
 from braid_bench.processes import Braid
 from braid_bench.tables import FORMS, KEY, Form, binary_column, write_table
 

@@ -1,6 +1,6 @@
 """The rivals: the forms in which PyTorch and ONNX Runtime can run the encoder on one thread.
 
-The whole benchmark takes its rivals from `RIVALS`: alone, and in the Python workers of a PySpark job. Each form gives the
+The whole benchmark takes its rivals from `rivals`: alone, and in the Python workers of a PySpark job. Each form gives the
 numbers of `Model.module`. Dimension letters: R rows, S padded tokens, D hidden size, H heads.
 """
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from braid_bench.models import Floats, Model
+from braid_bench.models import Floats, FusionModel, Model
 from braid_bench.onnx_runtime import OnnxForm
 from braid_bench.rows import MiniBatch
 
@@ -26,13 +26,13 @@ class Form(Protocol):
 
 
 class TorchForm:
-    """`nn.TransformerEncoder` as it is.
+    """The module as it is.
 
     nested: whether padded batches may go through torch's nested tensors.
-    fast_path: whether layers may run as torch's one fused operator, without which nothing is nested.
+    fast_path: whether encoder layers may run as torch's one fused operator, without which nothing is nested.
     """
 
-    def __init__(self, model: Model, dtype: torch.dtype, nested: bool, fast_path: bool) -> None:
+    def __init__(self, model: Model, dtype: torch.dtype, nested: bool = False, fast_path: bool = False) -> None:
         self.module = model.module(nested).to(dtype)
         self.dtype = dtype
         self.fast_path = fast_path
@@ -44,11 +44,19 @@ class TorchForm:
         return pooled(self.module(*batch.features, batch.padding), batch)
 
 
-class OneDnnForm:
-    """The same model with its Linears on oneDNN: packed weights, activation and residuals as post-operations."""
+class OneDnnModuleForm(TorchForm):
+    """The module with its Linears on oneDNN: packed weights."""
 
     def __init__(self, model: Model, dtype: torch.dtype) -> None:
-        module = model.module().to(dtype)
+        super().__init__(model, dtype)
+        replace_linears(self.module)
+
+
+class OneDnnForm:
+    """An encoder with its Linears on oneDNN: packed weights, activation and residuals as post-operations."""
+
+    def __init__(self, model: Model, dtype: torch.dtype) -> None:
+        module = cast(FusionModel, model.module().to(dtype))
         self.dtype = dtype
         with torch.inference_mode():
             self.projections = [OneDnnLinear.of(cast(nn.Linear, extractor)) for extractor in module.extractors]
@@ -89,6 +97,55 @@ class OneDnnLayer:
         return cast(Tensor, self.norm2(self.linear2.added(self.linear1(x, self.activation), x)))
 
 
+def replace_linears(module: nn.Module) -> None:
+    """Puts every Linear of a module on oneDNN, in its attention too."""
+    for name, part in module.named_children():
+        if isinstance(part, nn.MultiheadAttention):
+            setattr(module, name, OneDnnAttention(part))
+        elif isinstance(part, nn.Linear):
+            setattr(module, name, Called(OneDnnLinear.of(part)))
+        else:
+            replace_linears(part)
+
+
+class Called(nn.Module):
+    """A function in a module's place."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+class OneDnnAttention(nn.Module):
+    """`nn.MultiheadAttention`, batch first and without its shares."""
+
+    batch_first = True
+
+    def __init__(self, attention: nn.MultiheadAttention) -> None:
+        super().__init__()
+        self.heads = attention.num_heads
+        weights = cast(Tensor, attention.in_proj_weight).detach().chunk(3)
+        biases = cast(Tensor, attention.in_proj_bias).detach().chunk(3)
+        self.query, self.key, self.value = (OneDnnLinear(w, b) for w, b in zip(weights, biases, strict=True))
+        self.output = OneDnnLinear.of(attention.out_proj)
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None, **_: object
+    ) -> tuple[Tensor, None]:
+        """Maps query [R, S, D] and key and value [R, T, D] to [R, S, D]; the mask [R, T] is true at padding."""
+        mask = None if key_padding_mask is None else ~key_padding_mask[:, None, None, :]
+        by_head = [self.by_head(x) for x in (self.query(query), self.key(key), self.value(value))]
+        context = F.scaled_dot_product_attention(by_head[0], by_head[1], by_head[2], attn_mask=mask)
+        return self.output(context.transpose(1, 2).flatten(2)), None
+
+    def by_head(self, x: Tensor) -> Tensor:
+        """Maps x [R, S, D] to [R, H, S, D / H]."""
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+
 class OneDnnLinear:
     """A Linear whose weights lie in oneDNN's own layout: what torch runs in a frozen, compiled model."""
 
@@ -117,7 +174,7 @@ def pooled(fused: Tensor, batch: MiniBatch) -> Floats:
 
 _Forms = dict[str, Callable[[Model, torch.dtype], Form]]
 
-#: By rival, its forms by name; a trial finds the fastest of each. ONNX Runtime's CPU kernels have no bfloat16.
+#: Of models that are one encoder: by rival, its forms by name. ONNX Runtime's CPU kernels have no bfloat16.
 RIVALS: dict[str, _Forms] = {
     "PyTorch": {
         "nn.TransformerEncoder": lambda model, dtype: TorchForm(model, dtype, nested=True, fast_path=True),
@@ -132,6 +189,15 @@ RIVALS: dict[str, _Forms] = {
         "fused attention": lambda model, _: OnnxForm(model, fused_attention=True),
     },
 }
+
+#: Of other models.
+MODULE_RIVALS: dict[str, _Forms] = {"PyTorch": {"the module as it is": TorchForm, "Linears on oneDNN": OneDnnModuleForm}}
+
+
+def rivals(model: Model) -> dict[str, _Forms]:
+    """The rivals that can run a model; a trial finds the fastest form of each."""
+    return RIVALS if type(model) is Model else MODULE_RIVALS
+
 
 #: The rivals' precisions; Braid has the same two.
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

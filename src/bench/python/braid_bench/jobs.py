@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from braid_bench.forms import RIVALS
-from braid_bench.models import MODELS, Text
+from braid_bench.forms import rivals
+from braid_bench.catalogue import MODELS
+from braid_bench.models import Text
 from braid_bench.parity import compare_tables
 from braid_bench.processes import Braid, Job, PySpark, Worker, python
 from braid_bench.tables import FORMS, Form, write_table
@@ -51,7 +52,7 @@ def contenders(work: Path, label: str, text: Text, rows: int, slots: int) -> lis
     sample = work / "sample"
     write_table(sample, MODELS[label], text, FORMS["flat"], rows)
     jobs: list[Job] = [Braid(slots)]
-    for rival in RIVALS:
+    for rival in rivals(MODELS[label]):
         trial = Worker(python("worker", rival, label, str(sample), "fp32", "sorted"))
         form, batch_size = trial.variant.split("; batches of ")
         trial.close()

@@ -1,7 +1,7 @@
 """The models that are measured, and the rows that they fuse.
 
-A model of another kind (several streams, LXMERT) is one more entry of `MODELS`: a subclass of `Model` with its own `module`
-and `linears`; `forms.RIVALS` names the forms that can run it.
+A model of another kind is one more entry of `MODELS`: a subclass of `Model` with its own module; see `streams.py`.
+`forms.rivals` names the forms that can run it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,16 @@ SEED = 20170612
 
 @dataclass(frozen=True)
 class Modality:
-    """A feature sequence: its column, its width, and its tokens in a dense row."""
+    """A feature sequence: its column, its width, its tokens in a dense row, and the numbers of a box after each token."""
 
     name: str
     feature_size: int
     tokens: int
+    box_size: int = 0
+
+    @property
+    def token_size(self) -> int:
+        return self.feature_size + self.box_size
 
 
 @dataclass(frozen=True)
@@ -66,27 +71,35 @@ class Model:
         return self.visual.tokens + self.text.tokens
 
     @property
+    def layer_counts(self) -> str:
+        return f"{self.layers} layers"
+
+    @property
     def row_bytes(self) -> int:
         """Of the longest row's features as float32."""
         longest = max(self.text.tokens, self.ragged_text[1])
-        return 4 * (self.visual.tokens * self.visual.feature_size + longest * self.text.feature_size)
+        return 4 * (self.visual.tokens * self.visual.token_size + longest * self.text.feature_size)
 
     def lengths(self, text: Text, rows: int, random: np.random.Generator) -> list[Ints]:
         """Tokens of each modality, [rows]."""
         shortest, longest = self.ragged_text if text == "ragged" else (self.text.tokens, self.text.tokens)
-        return [np.full(rows, self.visual.tokens), random.integers(shortest, longest, rows, endpoint=True)]
+        drawn = random.integers(shortest, longest, rows, endpoint=True)
+        return [drawn if m is self.text else np.full(rows, m.tokens) for m in self.modalities]
 
-    def module(self, nested: bool = True) -> FusionModel:
+    def module(self, nested: bool = True) -> nn.Module:
         """The PyTorch module for inference, with the same random weights at every call.
 
-        nested: whether the encoder may pack a padded batch into a nested tensor.
+        nested: whether an encoder may pack a padded batch into a nested tensor.
         """
         torch.manual_seed(SEED)
-        module = FusionModel(self, nested)
+        module = self.new_module(nested)
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.add_(0.02 * torch.randn_like(parameter))  # norms and biases that are not ones and zeros
         return module.eval()
+
+    def new_module(self, nested: bool) -> nn.Module:
+        return FusionModel(self, nested)
 
     def export(self, directory: Path) -> None:
         """Writes the module as the directory that Braid reads."""
@@ -103,9 +116,12 @@ class Model:
 
     def flops(self, lengths: list[Ints]) -> int:
         """Floating-point operations of all matrix products over the real tokens of rows of these lengths."""
-        pairs = int((np.sum(lengths, axis=0) ** 2).sum())
         products = self.linears([int(n.sum()) for n in lengths])
-        return 2 * sum(k * n * tokens for k, n, tokens in products) + 4 * self.layers * self.hidden_size * pairs
+        return 2 * sum(k * n * tokens for k, n, tokens in products) + 4 * self.hidden_size * self.pairs(lengths)
+
+    def pairs(self, lengths: list[Ints]) -> int:
+        """Pairs of a query and a key that attention scores, over all layers."""
+        return self.layers * int((np.sum(lengths, axis=0) ** 2).sum())
 
 
 class FusionModel(nn.Module):
@@ -130,17 +146,3 @@ class FusionModel(nn.Module):
         """
         x = torch.cat([linear(part) for linear, part in zip(self.extractors, (visual, text), strict=True)], dim=1)
         return cast(Tensor, self.encoder(x, src_key_padding_mask=padding))
-
-
-_VISUAL, _TEXT = Modality("visual", 2048, 49), Modality("text", 768, 32)
-
-MODELS = {
-    "i": Model(_VISUAL, _TEXT, (4, 64), 256, 8, 2, 2048),
-    "ii": Model(_VISUAL, _TEXT, (4, 64), 256, 8, 2, 1024),
-    "iv": Model(Modality("visual", 768, 197), Modality("text", 768, 64), (4, 64), 768, 12, 6, 3072, "gelu", rows=32),
-    "vi": Model(Modality("visual", 512, 1), Modality("text", 512, 1), (1, 1), 256, 8, 2, 1024, rows=8192),
-    # Small ones, for the two ends and for the tests: of the first much is read, of the second much is written.
-    "read": Model(_VISUAL, _TEXT, (4, 64), 32, 2, 1, 64),
-    "write": Model(Modality("visual", 16, 4), Modality("text", 16, 6), (4, 8), 256, 8, 1, 64),
-    "small": Model(Modality("visual", 32, 2), Modality("text", 16, 4), (1, 8), 32, 2, 1, 64, rows=40),
-}

@@ -6,13 +6,13 @@ Dimension letters: R rows, S padded tokens, D hidden size, H heads.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from braid_bench.models import Model
+from braid_bench.models import FusionModel, Model
 
 #: Input [R, S] of integers, 1 where a token is real.
 MASK = "mask"
@@ -49,7 +49,7 @@ class _Graph:
             self.mask = MASK if fused_attention else self.added_mask()
 
     def build(self) -> bytes:
-        module = self.model.module()
+        module = cast(FusionModel, self.model.module())
         names = (modality.name for modality in self.model.modalities)
         parts = [self.linear(name, linear) for name, linear in zip(names, module.extractors, strict=True)]
         x = self.node("Concat", *parts, axis=1)

@@ -18,8 +18,9 @@ import pyarrow as pa
 import torch
 from pyspark.sql import SparkSession
 
-from braid_bench.forms import RIVALS, Form
-from braid_bench.models import MODELS, Model
+from braid_bench.forms import Form, rivals
+from braid_bench.catalogue import MODELS
+from braid_bench.models import Model
 from braid_bench.rows import feature_columns, mini_batches
 from braid_bench.tables import FUSED, KEY
 
@@ -60,7 +61,7 @@ class Fuser:
 def _loaded(label: str, rival: str, form: str) -> Form:
     """The model, once per Python worker."""
     torch.set_num_threads(1)
-    return RIVALS[rival][form](MODELS[label], torch.float32)
+    return rivals(MODELS[label])[rival][form](MODELS[label], torch.float32)
 
 
 def session(model: Model, slots: str) -> SparkSession:

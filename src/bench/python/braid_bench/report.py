@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from braid_bench.models import MODELS
+from braid_bench.catalogue import MODELS
 
 Record = dict[str, Any]
 
@@ -83,9 +83,9 @@ def encoder(records: list[Record]) -> str:
 
 def sizes(label: str) -> str:
     model = MODELS[label]
-    features = " and ".join(f"{m.tokens} {m.name} tokens of {m.feature_size}" for m in model.modalities)
+    features = " and ".join(f"{m.tokens} {m.name} tokens of {m.token_size}" for m in model.modalities)
     return (
-        f"- ({label}): hidden {model.hidden_size}, {model.heads} heads, {model.layers} layers, feed-forward "
+        f"- ({label}): hidden {model.hidden_size}, {model.heads} heads, {model.layer_counts}, feed-forward "
         f"{model.intermediate_size}, {model.activation}; {features}, ragged {model.ragged_text[0]} to {model.ragged_text[1]}"
     )
 

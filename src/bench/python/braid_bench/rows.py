@@ -99,4 +99,4 @@ def mini_batches(columns: Sequence[FeatureColumn], size: int, ordered: bool) -> 
 
 def feature_columns(batch: pa.RecordBatch, modalities: Sequence[Modality]) -> list[FeatureColumn]:
     """The feature columns of an Arrow batch, in token order."""
-    return [FeatureColumn.of(batch.column(modality.name), modality.feature_size) for modality in modalities]
+    return [FeatureColumn.of(batch.column(modality.name), modality.token_size) for modality in modalities]

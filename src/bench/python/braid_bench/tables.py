@@ -107,9 +107,9 @@ def _row_group(model: Model, text: Text, form: Form, first: int, drawn: int, tak
     columns: dict[str, pa.Array] = {KEY: pa.array([f"p-{row:08}" for row in range(first, first + taken)])}
     for modality, of_modality in zip(model.modalities, lengths, strict=True):
         of_modality = of_modality[:taken]
-        numbers = np.random.default_rng([SEED, first, modality.feature_size]).standard_normal(
-            of_modality.sum() * modality.feature_size, np.float32
+        numbers = np.random.default_rng([SEED, first, modality.token_size]).standard_normal(
+            of_modality.sum() * modality.token_size, np.float32
         )
         rounded = numbers.astype(np.float16).astype(form.dtype, copy=False)
-        columns[modality.name] = form.column(rounded, of_modality, modality.feature_size)
+        columns[modality.name] = form.column(rounded, of_modality, modality.token_size)
     return pa.table(columns), int(sum(of_modality[:taken].sum() for of_modality in lengths))

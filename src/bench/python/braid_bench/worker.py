@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from braid_bench.forms import DTYPES, RIVALS, Form
-from braid_bench.models import MODELS, Floats, Ints, Model
+from braid_bench.forms import DTYPES, Form, rivals
+from braid_bench.catalogue import MODELS
+from braid_bench.models import Floats, Ints, Model
 from braid_bench.rows import FeatureColumn, MiniBatch, feature_columns, mini_batches
 
 #: Rows of a mini-batch that a trial compares; rows of few tokens make batches of as many tokens.
@@ -55,7 +56,7 @@ def fastest(
     """The fastest form and batch size: all forms at one size, twice, then the best two at every size."""
     scale = max(1, MODELS["ii"].tokens // model.tokens)
     few, many = (first_rows(columns, scale * rows) for rows in (_FIRST_SIZE, max(BATCH_SIZES)))
-    forms = {name: build(model, DTYPES[precision]) for name, build in RIVALS[rival].items()}
+    forms = {name: build(model, DTYPES[precision]) for name, build in rivals(model)[rival].items()}
     at_first = {}
     for name, form in forms.items():
         contender = Rival(form, few, scale * _FIRST_SIZE, ordered)
@@ -74,7 +75,7 @@ def main(rival: str, label: str, table: str, precision: str, order: str, form: s
     model, ordered = MODELS[label], order == "sorted"
     columns = feature_columns(pq.read_table(table).combine_chunks().to_batches()[0], model.modalities)
     chosen = (form, int(size)) if form else fastest(rival, model, columns, precision, ordered)
-    contender = Rival(RIVALS[rival][chosen[0]](model, DTYPES[precision]), columns, chosen[1], ordered)
+    contender = Rival(rivals(model)[rival][chosen[0]](model, DTYPES[precision]), columns, chosen[1], ordered)
     print(f"ready {chosen[0]}; batches of {chosen[1]}", flush=True)
     for request in sys.stdin:
         if request.startswith("fuse "):

@@ -21,7 +21,7 @@ from braid_bench.ends import (
     row_group_rows,
     write_files,
 )
-from braid_bench.models import MODELS
+from braid_bench.catalogue import MODELS
 from braid_bench.processes import Braid, Run, stages
 from braid_bench.tables import FORMS, Form, write_table
 

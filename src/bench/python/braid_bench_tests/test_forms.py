@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from braid_bench.encoder import reference
-from braid_bench.forms import DTYPES, RIVALS, Form
-from braid_bench.models import MODELS, TEXTS, Text
+from braid_bench.forms import DTYPES, MODULE_RIVALS, RIVALS, Form
+from braid_bench.catalogue import MODELS
+from braid_bench.models import TEXTS, Text
 from braid_bench.parity import TOLERANCES, largest_error
 from braid_bench.pyspark_job import Fuser
 from braid_bench.rows import feature_columns
@@ -34,6 +35,18 @@ def test_means_are_those_of_unpadded_rows(batch: pa.RecordBatch, rival: str, for
     columns = feature_columns(batch, SMALL.modalities)
     means = Rival(RIVALS[rival][form](SMALL, torch.float32), columns, 7, ordered).means()
     expected = reference(SMALL, columns)
+    assert largest_error(form, expected, means[: len(expected)], "fp32") < 2e-6
+
+
+@pytest.mark.parametrize("label", ["small two-streams", "small lxmert"])
+@pytest.mark.parametrize("form", MODULE_RIVALS["PyTorch"])
+def test_means_of_other_models_are_those_of_unpadded_rows(tmp_path: Path, label: str, form: str) -> None:
+    model = MODELS[label]
+    write_table(tmp_path / "table", model, "ragged", FORMS["flat"], 40)
+    (batch,) = pq.read_table(tmp_path / "table").combine_chunks().to_batches()
+    columns = feature_columns(batch, model.modalities)
+    means = Rival(MODULE_RIVALS["PyTorch"][form](model, torch.float32), columns, 7, True).means()
+    expected = reference(model, columns)
     assert largest_error(form, expected, means[: len(expected)], "fp32") < 2e-6
 
 

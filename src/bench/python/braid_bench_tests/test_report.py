@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from braid_bench.encoder import Entry
-from braid_bench.models import MODELS
+from braid_bench.catalogue import MODELS
 from braid_bench.report import Record, report, write_raw
 
 ENVIRONMENT = {"processor": "A (avx2)", "cores": 2, "versions": {"JDK": "17"}, "date": "2026-01-02", "revision": "abc"}

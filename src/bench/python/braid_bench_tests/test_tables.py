@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from braid_bench.models import MODELS, TEXTS, Text
+from braid_bench.catalogue import MODELS
+from braid_bench.models import TEXTS, Text
 from braid_bench.rows import feature_columns
 from braid_bench.tables import FORMS, KEY, write_table
 

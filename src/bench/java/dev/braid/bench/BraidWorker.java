@@ -7,6 +7,7 @@ import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Precision;
@@ -38,7 +39,7 @@ final class BraidWorker implements Worker {
 
     /** Takes the model's directory, the rows' directory, a precision ({@code fp32}, {@code bf16}) and a number of slots. */
     public static void main(String[] args) throws IOException {
-        Checkpoint checkpoint = Checkpoint.read(args[0]);
+        Checkpoint checkpoint = Checkpoint.read(args[0]).withPooling(Pooling.MEAN);
         Precision precision = Precision.parse(args[2]).orElseThrow();
         FusionModel model;
         try {
@@ -67,13 +68,13 @@ final class BraidWorker implements Worker {
                 if (row == rows.size()) {
                     rows.add(new ArrayList<>());
                 }
-                int end = position + lengths.get(row) * modality.featureSize() * Float.BYTES;
+                int end = position + lengths.get(row) * modality.tokenSize() * Float.BYTES;
                 rows.get(row)
                         .add(new BinarySequence(
                                 Bytes.of(Arrays.copyOfRange(numbers, position, end)),
                                 ElementType.FLOAT32,
                                 lengths.get(row),
-                                modality.featureSize()));
+                                modality.tokenSize()));
                 position = end;
             }
         }
