@@ -23,7 +23,7 @@ import java.util.stream.Stream;
 
 /**
  * Reads {@code config.json}: one of this project's own strictly, with known keys, exact types and every problem reported;
- * one of a {@link HuggingFaceModel} as it is.
+ * one of a {@link PublishedModel} as it is.
  */
 final class ConfigReader {
     private static final String MODEL_TYPE = "fusion_encoder";
@@ -135,13 +135,13 @@ final class ConfigReader {
     private Optional<WrittenConfig> read() {
         JsonNode type = root.value("model_type");
         if (type == null || !type.isTextual() || !type.textValue().equals(MODEL_TYPE)) {
-            for (HuggingFaceModel model : HuggingFaceModel.ALL) {
+            for (PublishedModel model : PublishedModel.ALL) {
                 if (type != null && type.isTextual() && type.textValue().equals(model.modelType())) {
                     return Optional.of(model.read(root));
                 }
             }
-            String known = HuggingFaceModel.ALL.stream()
-                    .map(HuggingFaceModel::modelType)
+            String known = PublishedModel.ALL.stream()
+                    .map(PublishedModel::modelType)
                     .collect(Collectors.joining(", ", MODEL_TYPE + ", " + WrittenVectors.MODEL_TYPE + ", ", ""));
             root.bad("model_type", "one of " + known, ConfigObject.shown(type));
             if (type != null) {

@@ -123,20 +123,6 @@ record LayerNames(
             Part.of("post_attention_layernorm.*"),
             false);
 
-    /** torchmultimodal's TransformerEncoderLayer; its MLP has a dropout between the Linears where it was trained with one. */
-    static final LayerNames TORCHMULTIMODAL = new LayerNames(
-            List.of(AttentionNames.of(
-                    Part.of("attention.query.*"),
-                    Part.of("attention.key.*"),
-                    Part.of("attention.value.*"),
-                    Part.of("attention.output.*"),
-                    Part.of("attention_layernorm.*"))),
-            Part.of("feedforward.model.0.*"),
-            null,
-            Part.of("feedforward.model.2.*", "feedforward.model.3.*"),
-            Part.of("feedforward_layernorm.*"),
-            true);
-
     /** Hugging Face's layer of vision Transformers: ViT, FLAVA, ViLT. */
     static final LayerNames VIT = new LayerNames(
             List.of(AttentionNames.of(

@@ -7,7 +7,8 @@ import static dev.braid.checkpoint.OptionalPart.QKV_BIAS;
 
 import dev.braid.checkpoint.LayerNames.AttentionNames;
 import dev.braid.checkpoint.ModalityNames.Projection;
-import dev.braid.checkpoint.ModalityNames.Table;
+import dev.braid.checkpoint.PublishedModel.Boxes;
+import dev.braid.checkpoint.PublishedModel.Modality;
 import java.util.List;
 import java.util.Map;
 
@@ -21,14 +22,9 @@ import java.util.Map;
 final class Lxmert {
     private static final String TITLE = "Hugging Face LXMERT";
 
-    private static final ModalityNames TEXT = new ModalityNames(
-            table("word", "word"),
-            null,
-            null,
-            List.of(table("token_type", "token type").row(0)),
-            table("position", "position"),
-            Part.of("embeddings.LayerNorm.*"),
-            List.of());
+    private static final BertEmbeddings EMBEDDINGS = new BertEmbeddings("embeddings");
+
+    private static final ModalityNames TEXT = EMBEDDINGS.text(EMBEDDINGS.types(), EMBEDDINGS.norm(), List.of());
 
     private static final ModalityNames VISUAL = new ModalityNames(
             null, projection("visn_fc", "visn"), projection("box_fc", "box"), List.of(), null, null, List.of());
@@ -40,8 +36,8 @@ final class Lxmert {
 
     private Lxmert() {}
 
-    static HuggingFaceModel model() {
-        return new HuggingFaceModel(
+    static PublishedModel model() {
+        return new PublishedModel(
                 "lxmert",
                 LANGUAGE,
                 "",
@@ -49,13 +45,9 @@ final class Lxmert {
                 Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, false, CLS_TOKEN, false, QKV_BIAS, true),
                 Map.of(),
                 List.of(
-                        new HuggingFaceModel.Modality("text", "", "hidden_size", 768),
-                        new HuggingFaceModel.Modality(
-                                "visual",
-                                "",
-                                "visual_feat_dim",
-                                2048,
-                                new HuggingFaceModel.Boxes("visual_pos_dim", 4, BoxFusion.MEAN))),
+                        new Modality("text", "", "hidden_size", 768),
+                        new Modality(
+                                "visual", "", "visual_feat_dim", 2048, new Boxes("visual_pos_dim", 4, BoxFusion.MEAN))),
                 Lxmert::topology);
     }
 
@@ -156,10 +148,6 @@ final class Lxmert {
                 Part.of(module + "." + inner + ".value.*"),
                 Part.of(module + ".output.dense.*"),
                 Part.of(module + ".output.LayerNorm.*"));
-    }
-
-    private static Table table(String name, String title) {
-        return new Table("embeddings." + name + "_embeddings.weight", title + " embeddings of 'text'", 1);
     }
 
     private static Projection projection(String linear, String norm) {

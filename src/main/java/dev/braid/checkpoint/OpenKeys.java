@@ -35,7 +35,7 @@ final class OpenKeys {
 
     static String message(WeightFiles files) {
         Map<String, TensorEntry> entries = files.entries();
-        for (HuggingFaceModel model : HuggingFaceModel.ALL) {
+        for (PublishedModel model : PublishedModel.ALL) {
             if (!Encoder.find(entries.keySet(), List.of(model.dialect())).isEmpty()) {
                 return ALL
                         + "; these tensors have Hugging Face's names, and save_pretrained writes a config.json beside"

@@ -19,7 +19,7 @@ import java.util.function.UnaryOperator;
  * @param topology of a model that is no single stream through one encoder, or null
  */
 record WrittenConfig(
-        HuggingFaceModel model,
+        PublishedModel model,
         List<ModalityConfig> modalities,
         Integer hiddenSize,
         Integer layers,
@@ -139,7 +139,7 @@ record WrittenConfig(
     /** The dialects that its state dict may have. */
     Collection<Dialect> dialects() {
         return model == null
-                ? List.of(Dialect.TORCH, Dialect.SELF_ATTENTION, Dialect.LLAMA, Dialect.TORCHMULTIMODAL_FLAVA)
+                ? List.of(Dialect.TORCH, Dialect.SELF_ATTENTION, Dialect.LLAMA, Flava.TORCHMULTIMODAL)
                 : List.of(model.dialect());
     }
 

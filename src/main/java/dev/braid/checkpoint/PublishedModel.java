@@ -1,10 +1,6 @@
 package dev.braid.checkpoint;
 
 import static dev.braid.checkpoint.OptionalPart.ATTENTION_OUTPUT_PROJECTION;
-import static dev.braid.checkpoint.OptionalPart.CLS_TOKEN;
-import static dev.braid.checkpoint.OptionalPart.EMBEDDING_LAYER_NORM;
-import static dev.braid.checkpoint.OptionalPart.FINAL_LAYER_NORM;
-import static dev.braid.checkpoint.OptionalPart.QKV_BIAS;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.EnumMap;
@@ -15,7 +11,7 @@ import java.util.Map;
 /**
  * A published model whose {@code config.json} is read as its own code writes it: Hugging Face's transformers in {@code
  * save_pretrained}, or UNITER, to whose config a user adds {@code model_type}. Keys that say nothing of the encoder are ignored;
- * absent ones have the defaults of the model's own config class.
+ * absent ones have the defaults of the model's own config class. Each kind has a file of its own, such as {@link Flava}.
  *
  * @param section the object of the config that describes the encoder, or empty for the whole
  * @param layers the default of {@code num_hidden_layers}
@@ -26,7 +22,7 @@ import java.util.Map;
  * @see <a
  *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models">transformers/models/{flava,vilt,visual_bert,lxmert}</a>
  */
-record HuggingFaceModel(
+record PublishedModel(
         String modelType,
         Dialect dialect,
         String section,
@@ -37,7 +33,7 @@ record HuggingFaceModel(
         Streams streams) {
 
     /** A model of one stream. */
-    HuggingFaceModel(
+    PublishedModel(
             String modelType,
             Dialect dialect,
             String section,
@@ -53,48 +49,8 @@ record HuggingFaceModel(
         WrittenConfig.Topology read(ConfigObject config, int hiddenSize, WrittenLayer layer);
     }
 
-    static final List<HuggingFaceModel> ALL = List.of(
-            new HuggingFaceModel(
-                    "flava",
-                    Dialect.FLAVA,
-                    "multimodal_config",
-                    6,
-                    Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, true),
-                    Map.of(QKV_BIAS, "qkv_bias", CLS_TOKEN, "use_cls_token"),
-                    List.of(
-                            new Modality("visual", "image_config", "hidden_size", 768),
-                            new Modality("text", "text_config", "hidden_size", 768))),
-            new HuggingFaceModel(
-                    "vilt",
-                    Dialect.VILT,
-                    "",
-                    12,
-                    Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, true, CLS_TOKEN, false),
-                    Map.of(QKV_BIAS, "qkv_bias"),
-                    List.of(
-                            new Modality("text", "", "hidden_size", 768),
-                            new Modality("visual", "", "hidden_size", 768))),
-            new HuggingFaceModel(
-                    "visual_bert",
-                    Dialect.VISUAL_BERT,
-                    "",
-                    12,
-                    Map.of(EMBEDDING_LAYER_NORM, true, FINAL_LAYER_NORM, false, CLS_TOKEN, false, QKV_BIAS, true),
-                    Map.of(),
-                    List.of(
-                            new Modality("text", "", "hidden_size", 768),
-                            new Modality("visual", "", "visual_embedding_dim", 512))),
-            new HuggingFaceModel(
-                    "uniter",
-                    Dialect.UNITER,
-                    "",
-                    12,
-                    Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, false, CLS_TOKEN, false, QKV_BIAS, true),
-                    Map.of(),
-                    List.of(
-                            new Modality("text", "", "hidden_size", 768),
-                            new Modality("visual", "", "img_dim", 2048, new Boxes(null, 7, BoxFusion.SUM)))),
-            Lxmert.model());
+    static final List<PublishedModel> ALL =
+            List.of(Flava.model(), Vilt.model(), VisualBert.model(), Uniter.model(), Lxmert.model());
 
     private static final int HIDDEN_SIZE = 768;
     private static final int HEADS = 12;

@@ -1,0 +1,79 @@
+package dev.braid.checkpoint;
+
+import static dev.braid.checkpoint.OptionalPart.CLS_TOKEN;
+import static dev.braid.checkpoint.OptionalPart.EMBEDDING_LAYER_NORM;
+import static dev.braid.checkpoint.OptionalPart.FINAL_LAYER_NORM;
+import static dev.braid.checkpoint.OptionalPart.QKV_BIAS;
+
+import dev.braid.checkpoint.LayerNames.AttentionNames;
+import dev.braid.checkpoint.PublishedModel.Modality;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The multimodal encoder of FLAVA (Singh et al. 2022, arXiv 2112.04482, section 3.1): a learned CLS token, projected visual tokens,
+ * then projected text tokens, through pre-norm layers and a final LayerNorm. transformers writes it with a config; a state dict of
+ * torchmultimodal has other names, and a config of this project's own kind.
+ *
+ * @see <a href="https://github.com/huggingface/transformers/tree/main/src/transformers/models/flava">transformers/models/flava</a>
+ */
+final class Flava {
+    private static final Map<String, ModalityNames> MODALITIES = Map.of(
+            "visual", ModalityNames.projection(Part.of("image_to_mm_projection.*")),
+            "text", ModalityNames.projection(Part.of("text_to_mm_projection.*")));
+
+    private static final Dialect HUGGING_FACE = new Dialect(
+            "Hugging Face FLAVA",
+            true,
+            "multimodal_model.encoder.layer.",
+            LayerNames.VIT,
+            new Dialect.ModelNames(
+                    Part.of("multimodal_model.cls_token"),
+                    null,
+                    Part.of("multimodal_model.layernorm.*"),
+                    Part.of("multimodal_model.pooler.dense.*"),
+                    MODALITIES),
+            Dialect.LayerKind.PRE_NORM_GELU);
+
+    /** torchmultimodal's TransformerEncoderLayer; its MLP has a dropout between the Linears where it was trained with one. */
+    private static final LayerNames TORCHMULTIMODAL_LAYER = new LayerNames(
+            List.of(AttentionNames.of(
+                    Part.of("attention.query.*"),
+                    Part.of("attention.key.*"),
+                    Part.of("attention.value.*"),
+                    Part.of("attention.output.*"),
+                    Part.of("attention_layernorm.*"))),
+            Part.of("feedforward.model.0.*"),
+            null,
+            Part.of("feedforward.model.2.*", "feedforward.model.3.*"),
+            Part.of("feedforward_layernorm.*"),
+            true);
+
+    static final Dialect TORCHMULTIMODAL = new Dialect(
+            "torchmultimodal FLAVA",
+            true,
+            "mm_encoder.encoder.layer.",
+            TORCHMULTIMODAL_LAYER,
+            new Dialect.ModelNames(
+                    Part.of("mm_encoder.cls_token"),
+                    Part.of("embedding_layer_norm.*"),
+                    Part.of("mm_encoder.layernorm.*"),
+                    Part.of("mm_encoder.pooler.dense.*"),
+                    MODALITIES),
+            Dialect.LayerKind.PRE_NORM_GELU);
+
+    private Flava() {}
+
+    static PublishedModel model() {
+        return new PublishedModel(
+                "flava",
+                HUGGING_FACE,
+                "multimodal_config",
+                6,
+                Map.of(EMBEDDING_LAYER_NORM, false, FINAL_LAYER_NORM, true),
+                Map.of(QKV_BIAS, "qkv_bias", CLS_TOKEN, "use_cls_token"),
+                List.of(
+                        new Modality("visual", "image_config", "hidden_size", 768),
+                        new Modality("text", "text_config", "hidden_size", 768)));
+    }
+}
