@@ -40,6 +40,10 @@ class Stack:
     bottleneck: str = ""
     fusion_layer: int = 0
     layer_kind: str = ""
+    #: True takes layers of Llama's parts in place of torch's.
+    llama: bool = False
+    #: Heads of keys and values; 0 for as many as heads.
+    key_value_heads: int = 0
 
     def parts(self) -> list[Stack]:
         """The stack of each stream, under its name and `prefix`; this one where it has one stream."""
@@ -61,6 +65,13 @@ class StreamCase(Case):
     streams: tuple[Stream, ...] = ()
     stacks: tuple[Stack, ...] = ()
     output: tuple[str, ...] = ()
+    #: Pairs that self-attention rotates: `half`, `interleaved`, or none.
+    rotary: str = ""
+    rope_theta: float = 10000.0
+    #: `sinusoidal` or `sinusoidal_concatenated`.
+    row_positions: str = ""
+    #: `max_position_embeddings`.
+    max_positions: int = 0
 
     def stream(self, name: str) -> Stream:
         return next(stream for stream in self.streams if stream.name == name)

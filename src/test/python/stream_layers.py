@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion_layers import ACTIVATIONS
+from llama_layers import LlamaLayer
 from stream_case import Stack, StreamCase
 
 
@@ -81,10 +82,17 @@ class CrossFirstLayer(nn.Module):
 
 
 def run_layer(
-    layer: nn.Module, x: Tensor, memory: Tensor, padding: Tensor | None, memory_padding: Tensor | None
+    layer: nn.Module,
+    x: Tensor,
+    memory: Tensor,
+    padding: Tensor | None,
+    memory_padding: Tensor | None,
+    positions: Tensor,
 ) -> tuple[Tensor, list[tuple[Tensor, bool]]]:
     """Runs a layer on x [P, S, D]; returns that, and of each attention the weights and whether it reads the memory."""
     match layer:
+        case LlamaLayer():
+            return layer(x, memory, padding, memory_padding, positions)  # type: ignore[no-any-return]
         case nn.TransformerEncoderLayer():
             return layer(x, src_key_padding_mask=padding), [(self_attention(layer, x, padding), False)]
         case nn.TransformerDecoderLayer():

@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from fusion_layers import ACTIVATIONS
+from fusion_layers import ACTIVATIONS, PositionalEncoding
 from fusion_module import Extractor, Pooler, extractor_name
+from llama_layers import LlamaStack
 from reference import Reference, Row, Run, attention_shares, pool
 from stream_case import Stack, Stream, StreamCase
 from stream_layers import CrossAttentionLayer, CrossFirstLayer, run_layer
@@ -74,12 +75,16 @@ class StreamModule(Reference):
         for stack in case.stacks:
             for part in stack.parts():
                 self.add_module(part.prefix, build(case, part))
+        if case.row_positions:
+            sizes = {case.size(stream.name) for stream in case.streams}
+            self.sinusoids = {size: PositionalEncoding(size, case.max_positions) for size in sizes}
         if case.pooling == "pooler":
             self.pooler = Pooler(case.hidden_size)
 
     def run(self, features: list[Tensor], keep: list[Tensor] | None = None) -> StreamRun:
         tokens: dict[str, Tensor] = {}
         padding: Padding = {}
+        self.features, self.keep = features, keep
         for stream in self.model.streams:
             if not stream.join:
                 tokens[stream.name] = self.embed(stream, features)
@@ -105,8 +110,32 @@ class StreamModule(Reference):
         projected = {modality.name: modality.projected for modality in self.model.modalities}
         for name in stream.modalities:
             x = by_name[name]
-            parts.append(self.get_submodule(extractor_name(name))(x) if projected[name] else x)
-        return torch.cat(parts, dim=1)
+            x = self.get_submodule(extractor_name(name))(x) if projected[name] else x
+            if self.model.row_positions == "sinusoidal":
+                x = x + self.sinusoids[x.shape[-1]](torch.arange(x.shape[1]))
+            parts.append(x)
+        x = torch.cat(parts, dim=1)
+        if stream.modalities and self.model.row_positions == "sinusoidal_concatenated":
+            x = x + self.sinusoids[x.shape[-1]](self.positions(stream.name))
+        return x
+
+    def positions(self, name: str) -> Tensor:
+        """Counts the tokens [P, S] of a stream in each row; in a padded batch as if the row stood alone."""
+        rows = len(self.features[0])
+        first = torch.zeros(rows, 1, dtype=torch.long)
+        counted = []
+        by_name = {m.name: (m, x) for m, x in zip(self.model.modalities, self.features, strict=True)}
+        for group in self.model.groups(name):
+            if group in by_name:
+                modality, x = by_name[group]
+                width = x.shape[1]
+                count = torch.full((rows, 1), width) if self.keep is None else torch.tensor(modality.lengths)[:, None]
+            else:
+                width = self.model.stream(group).learned
+                count = torch.full((rows, 1), width)
+            counted.append(first + torch.arange(width))
+            first = first + count
+        return torch.cat(counted, dim=1)
 
     def kept(self, name: str, keep: list[Tensor]) -> Tensor:
         """Concatenates masks [P, M] of the modalities to that of a stream, or of several (`a+b`), [P, S]."""
@@ -130,7 +159,7 @@ class StreamModule(Reference):
             module = self.get_submodule(part.prefix)
             if module.norm is not None:
                 tokens[part.stream] = cast(nn.LayerNorm, module.norm)(tokens[part.stream])
-        if stack.kind == "decoder":
+        if stack.kind == "decoder" and not stack.llama:
             masks = {"tgt_key_padding_mask": padding[stack.stream], "memory_key_padding_mask": padding[stack.memory]}
             whole = self.get_submodule(stack.prefix)(start[stack.stream], tokens[stack.memory], **masks)
             assert torch.equal(tokens[stack.stream], whole)
@@ -142,7 +171,9 @@ class StreamModule(Reference):
         layers = []
         for part in stack.parts():
             own, memory = part.stream, part.memory or part.stream
-            x, attentions = run_layer(self.layer(part, i), before[own], before[memory], padding[own], padding[memory])
+            x, attentions = run_layer(
+                self.layer(part, i), before[own], before[memory], padding[own], padding[memory], self.positions(own)
+            )
             tokens[own] = x
             layers.append(Layer(x, own, [(weights, memory if cross else own) for weights, cross in attentions]))
         return layers
@@ -161,7 +192,7 @@ class StreamModule(Reference):
                 x = torch.cat([tokens[part.stream], tokens[stack.bottleneck]], dim=1)
                 masks = [padding[part.stream], padding[stack.bottleneck]]
                 mask = None if masks[0] is None else torch.cat(cast(list[Tensor], masks), dim=1)
-                x, [(weights, _)] = run_layer(self.layer(part, i), x, x, mask, mask)
+                x, [(weights, _)] = run_layer(self.layer(part, i), x, x, mask, mask, self.positions(name))
                 layers.append(Layer(x, name, [(weights, name)]))
                 tokens[part.stream] = x[:, :count]
                 made.append(x[:, count:])
@@ -204,6 +235,8 @@ class StreamModule(Reference):
 
 
 def build(case: StreamCase, stack: Stack) -> nn.Module:
+    if stack.llama:
+        return LlamaStack(case, stack)
     if stack.kind in ("cross_attention", "cross_first"):
         return CrossAttentionStack(case, stack)
     size, heads = case.size(stack.stream), stack.heads or case.heads
@@ -225,6 +258,12 @@ def build(case: StreamCase, stack: Stack) -> nn.Module:
 
 
 def config(case: StreamCase) -> dict[str, Any]:
+    positions = {
+        "rotary_embeddings": case.rotary,
+        "rope_theta": case.rope_theta if case.rope_theta != 10000.0 else None,
+        "position_embeddings": case.row_positions,
+        "max_position_embeddings": case.max_positions,
+    }
     return {
         "model_type": "fusion_encoder",
         "modalities": [{"name": m.name, "feature_size": m.feature_size} for m in case.modalities],
@@ -232,6 +271,7 @@ def config(case: StreamCase) -> dict[str, Any]:
         "num_attention_heads": case.heads,
         "hidden_act": case.hidden_act,
         "layer_norm_eps": case.layer_norm_eps,
+        **{key: value for key, value in positions.items() if value},
         "streams": [stream_config(stream) for stream in case.streams],
         "stacks": [stack_config(stack) for stack in case.stacks],
         "output": list(case.output),
@@ -266,6 +306,7 @@ def stack_config(stack: Stack) -> dict[str, Any]:
         "fusion_layer": stack.fusion_layer,
         "layer_kind": stack.layer_kind,
         "num_attention_heads": stack.heads,
+        "num_key_value_heads": stack.key_value_heads,
         "norm_first": stack.norm_first,
     }
     return {key: value for key, value in keys.items() if value}

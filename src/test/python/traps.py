@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion_layers import GroupedAttention, Layer, Rotation
+from llama_layers import ProjectedAttention
 from reference import Reference, error, pool, run_alone, run_batch
 from stream_module import StreamModule
 
@@ -130,7 +131,7 @@ def rotate_otherwise(change: Callable[[Rotation], None]) -> Change:
 
 def forget_rotation(module: Reference) -> None:
     for part in module.modules():
-        if isinstance(part, GroupedAttention):
+        if isinstance(part, (GroupedAttention, ProjectedAttention)):
             part.rotation = None
 
 

@@ -1,5 +1,6 @@
 package dev.braid.batch;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
@@ -22,7 +23,9 @@ public final class Batch {
     private final int maxTokens;
     private final List<FeatureBlock> blocks;
     private final Consumer<FeatureBlock> full;
+    private final boolean countsPositions;
     private final List<PackedTokens> streams;
+    private final List<PackedTokens> joined = new ArrayList<>();
     /** Per modality its stream. */
     private final PackedTokens[] streamOf;
     /** Tokens of modality m in the rows before row r, at [m][r]; one more entry than rows. */
@@ -53,6 +56,7 @@ public final class Batch {
         this.maxTokens = maxTokens;
         this.blocks = List.copyOf(blocks);
         this.full = full;
+        this.countsPositions = countsPositions;
         this.streams = streams.stream()
                 .map(groups -> new PackedTokens(this, groups, countsPositions ? maxTokens : 0))
                 .toList();
@@ -71,9 +75,11 @@ public final class Batch {
         this.repeatedTokens = new int[modalities];
     }
 
-    /** The packed tokens of groups of this batch, in the order of a stream that joins some of its streams. */
-    public PackedTokens packed(List<TokenGroup> groups) {
-        return new PackedTokens(this, groups, 0);
+    /** The packed tokens of a stream that joins some of this batch's streams, in the order of these groups. */
+    public PackedTokens join(List<TokenGroup> groups) {
+        PackedTokens packed = new PackedTokens(this, groups, countsPositions ? maxTokens : 0);
+        joined.add(packed);
+        return packed;
     }
 
     /** A row may lack all modalities but one. */
@@ -84,7 +90,7 @@ public final class Batch {
     /**
      * Bytes of Java heap that a batch of these sizes takes.
      *
-     * @param streams how many of its streams know positions in the row
+     * @param streams how many streams know positions in the row, joined ones too
      */
     public static long heapBytes(int streams, int modalities, int learned, int maxTokens) {
         long positions = (long) streams * maxTokens;
@@ -129,6 +135,7 @@ public final class Batch {
             }
         }
         streams.forEach(stream -> stream.countPositions(byModality));
+        joined.forEach(stream -> stream.countPositions(byModality));
         rows++;
         return true;
     }
@@ -211,7 +218,7 @@ public final class Batch {
         Arrays.fill(repeatedTokens, 0);
     }
 
-    /** The packed tokens of each stream. */
+    /** The packed tokens of each stream that joins no others. */
     public List<PackedTokens> streams() {
         return streams;
     }

@@ -67,8 +67,8 @@ public final class PackedTokens {
     }
 
     /**
-     * The position of a token in its row: learned tokens come first, then each modality as it was extracted, tokens that are not
-     * kept too. Only in a batch that counts positions, and not in a stream that joins others.
+     * The position of a token in its row of this stream: learned tokens and modalities follow each other as they were extracted,
+     * and tokens that are not kept count too. Only in a batch that counts positions.
      */
     public int position(int token) {
         return positions[token];

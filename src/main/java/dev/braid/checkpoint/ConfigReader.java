@@ -154,7 +154,7 @@ final class ConfigReader {
         PositionConfig positions = new PositionKeys(root).read();
         boolean hasStreams = TopologyReader.isWritten(root);
         WrittenConfig.Topology topology =
-                hasStreams ? TopologyReader.read(root, modalities, hiddenSize, problems) : null;
+                hasStreams ? TopologyReader.read(root, modalities, hiddenSize, positions, problems) : null;
         return Optional.of(new WrittenConfig(
                 null,
                 hasStreams && topology == null ? null : modalities,

@@ -17,48 +17,30 @@ import java.util.Optional;
  */
 record Dialect(String title, boolean published, String stack, LayerNames layer, ModelNames model, LayerKind usualKind) {
 
-    static final Dialect TORCH = new Dialect(
-            "torch.nn.TransformerEncoder",
-            false,
-            "layers.",
-            LayerNames.TORCH,
-            ModelNames.usual("norm.*"),
-            LayerKind.TORCH);
-    static final Dialect SELF_ATTENTION = new Dialect(
-            "SelfAttention layers (query_proj, key_proj, value_proj)",
-            false,
-            "layers.",
-            LayerNames.SELF_ATTENTION,
-            ModelNames.usual("norm.*"),
-            LayerKind.TORCH);
-    static final Dialect LLAMA = new Dialect(
-            "Llama layers (q_proj, k_proj, v_proj, o_proj)",
-            false,
-            "layers.",
-            LayerNames.LLAMA,
-            ModelNames.usual("norm.*"),
-            LayerKind.LLAMA);
-    static final Dialect TORCH_DECODER = new Dialect(
-            "torch.nn.TransformerDecoder",
-            false,
-            "layers.",
-            LayerNames.TORCH_DECODER,
-            ModelNames.usual("norm.*"),
-            LayerKind.TORCH);
-    static final Dialect CROSS_ATTENTION = new Dialect(
-            "torch.nn.MultiheadAttention layers",
-            false,
-            "layers.",
-            LayerNames.CROSS_ATTENTION,
-            ModelNames.usual("norm.*"),
-            LayerKind.TORCH);
-    static final Dialect CROSS_FIRST = new Dialect(
+    static final Dialect TORCH = own("torch.nn.TransformerEncoder", LayerNames.TORCH, LayerKind.TORCH);
+    static final Dialect SELF_ATTENTION =
+            own("SelfAttention layers (query_proj, key_proj, value_proj)", LayerNames.SELF_ATTENTION, LayerKind.TORCH);
+    static final Dialect LLAMA =
+            own("Llama layers (q_proj, k_proj, v_proj, o_proj)", LayerNames.LLAMA, LayerKind.LLAMA);
+    static final Dialect TORCH_DECODER = own("torch.nn.TransformerDecoder", LayerNames.TORCH_DECODER, LayerKind.TORCH);
+    static final Dialect CROSS_ATTENTION =
+            own("torch.nn.MultiheadAttention layers", LayerNames.CROSS_ATTENTION, LayerKind.TORCH);
+    static final Dialect CROSS_FIRST = own(
             "layers of torch.nn.TransformerDecoder's parts, cross-attention first",
-            false,
-            "layers.",
             LayerNames.CROSS_FIRST,
-            ModelNames.usual("norm.*"),
             LayerKind.TORCH);
+    static final Dialect LLAMA_DECODER =
+            own("Llama layers with cross-attention (cross_attn)", LayerNames.LLAMA_DECODER, LayerKind.LLAMA);
+    static final Dialect LLAMA_CROSS_ATTENTION =
+            own("Llama layers of cross-attention (cross_attn)", LayerNames.LLAMA_CROSS_ATTENTION, LayerKind.LLAMA);
+    static final Dialect LLAMA_CROSS_FIRST =
+            own("Llama layers with cross-attention (cross_attn) first", LayerNames.LLAMA_CROSS_FIRST, LayerKind.LLAMA);
+
+    /** The names of a model of one's own: numbered layers, and parts around them of the usual names. */
+    private static Dialect own(String title, LayerNames layer, LayerKind usualKind) {
+        return new Dialect(title, false, "layers.", layer, ModelNames.usual("norm.*"), usualKind);
+    }
+
     /** What no tensor tells of the layers. */
     record LayerKind(
             boolean normFirst, NormType normType, float layerNormEps, Activation activation, boolean gatedFeedForward) {

@@ -43,6 +43,16 @@ record LayerNames(
                             Part.of(module + ".v_proj_weight")));
         }
 
+        /** A Linear each for queries, keys and values. */
+        static AttentionNames apart(String module, String norm) {
+            return of(
+                    Part.of(module + ".q_proj.*"),
+                    Part.of(module + ".k_proj.*"),
+                    Part.of(module + ".v_proj.*"),
+                    Part.of(module + ".o_proj.*"),
+                    Part.of(norm + ".*"));
+        }
+
         static AttentionNames of(Part query, Part key, Part value, Part output, Part norm) {
             return new AttentionNames(query, key, value, output, norm, null);
         }
@@ -65,31 +75,35 @@ record LayerNames(
             true);
 
     /** torch.nn.TransformerDecoderLayer. */
-    static final LayerNames TORCH_DECODER = new LayerNames(
-            List.of(AttentionNames.torch("self_attn", "norm1"), AttentionNames.torch("multihead_attn", "norm2")),
-            Part.of("linear1.*"),
-            Part.of("linear3.*"),
-            Part.of("linear2.*"),
-            Part.of("norm3.*"),
-            true);
+    static final LayerNames TORCH_DECODER =
+            decoder(AttentionNames.torch("self_attn", "norm1"), AttentionNames.torch("multihead_attn", "norm2"));
 
     /** The parts of torch.nn.TransformerDecoderLayer, cross-attention first; norms are numbered in the order of the layer. */
-    static final LayerNames CROSS_FIRST = new LayerNames(
-            List.of(AttentionNames.torch("multihead_attn", "norm1"), AttentionNames.torch("self_attn", "norm2")),
-            Part.of("linear1.*"),
-            Part.of("linear3.*"),
-            Part.of("linear2.*"),
-            Part.of("norm3.*"),
-            true);
+    static final LayerNames CROSS_FIRST =
+            decoder(AttentionNames.torch("multihead_attn", "norm1"), AttentionNames.torch("self_attn", "norm2"));
 
     /** torch.nn.TransformerDecoderLayer without its self-attention; the feed-forward may be absent. */
-    static final LayerNames CROSS_ATTENTION = new LayerNames(
-            List.of(AttentionNames.torch("multihead_attn", "norm1")),
-            Part.of("linear1.*"),
-            Part.of("linear3.*"),
-            Part.of("linear2.*"),
-            Part.of("norm2.*"),
-            false);
+    static final LayerNames CROSS_ATTENTION = crossAttention(AttentionNames.torch("multihead_attn", "norm1"));
+
+    private static LayerNames decoder(AttentionNames first, AttentionNames second) {
+        return new LayerNames(
+                List.of(first, second),
+                Part.of("linear1.*"),
+                Part.of("linear3.*"),
+                Part.of("linear2.*"),
+                Part.of("norm3.*"),
+                true);
+    }
+
+    private static LayerNames crossAttention(AttentionNames attention) {
+        return new LayerNames(
+                List.of(attention),
+                Part.of("linear1.*"),
+                Part.of("linear3.*"),
+                Part.of("linear2.*"),
+                Part.of("norm2.*"),
+                false);
+    }
 
     /** A layer written from scratch around a SelfAttention module, and as a widespread listing of it spells it. */
     static final LayerNames SELF_ATTENTION = new LayerNames(
@@ -109,19 +123,31 @@ record LayerNames(
             Part.of("norm2.*"),
             false);
 
+    private static final AttentionNames LLAMA_SELF = AttentionNames.apart("self_attn", "input_layernorm");
+
     /** A layer of Llama, and of encoders made of its parts. */
-    static final LayerNames LLAMA = new LayerNames(
-            List.of(AttentionNames.of(
-                    Part.of("self_attn.q_proj.*"),
-                    Part.of("self_attn.k_proj.*"),
-                    Part.of("self_attn.v_proj.*"),
-                    Part.of("self_attn.o_proj.*"),
-                    Part.of("input_layernorm.*"))),
-            Part.of("mlp.gate_proj.*"),
-            Part.of("mlp.up_proj.*"),
-            Part.of("mlp.down_proj.*"),
-            Part.of("post_attention_layernorm.*"),
-            false);
+    static final LayerNames LLAMA = llama(LLAMA_SELF);
+
+    /** The same with cross-attention after self-attention. */
+    static final LayerNames LLAMA_DECODER =
+            llama(LLAMA_SELF, AttentionNames.apart("cross_attn", "cross_attn_layernorm"));
+
+    /** The same, cross-attention first. */
+    static final LayerNames LLAMA_CROSS_FIRST =
+            llama(AttentionNames.apart("cross_attn", "cross_attn_layernorm"), LLAMA_SELF);
+
+    /** Cross-attention in place of self-attention, as in Llama 3.2 Vision. */
+    static final LayerNames LLAMA_CROSS_ATTENTION = llama(AttentionNames.apart("cross_attn", "input_layernorm"));
+
+    private static LayerNames llama(AttentionNames... attentions) {
+        return new LayerNames(
+                List.of(attentions),
+                Part.of("mlp.gate_proj.*"),
+                Part.of("mlp.up_proj.*"),
+                Part.of("mlp.down_proj.*"),
+                Part.of("post_attention_layernorm.*"),
+                false);
+    }
 
     /** Hugging Face's layer of vision Transformers: ViT, FLAVA, ViLT. */
     static final LayerNames VIT = new LayerNames(

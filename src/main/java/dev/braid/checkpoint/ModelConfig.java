@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
  * @param streams at least one; a modality is in exactly one stream that is not joined
  * @param stacks in the order in which they run; none in a model of vectors, else at least one
  * @param output indices of the streams whose tokens are the fused tokens, in token order; all of one hidden size
- * @param positions how tokens know their positions, apart from tables of single modalities; only in a model of one stream
+ * @param positions how tokens know their positions, apart from tables of single modalities; a position is that in the stream
  * @param pooling from a row's fused tokens to one vector
  * @param vectors the steps of a model of one vector per modality, of which the last one makes the fused vector, else none
  */
@@ -160,6 +160,15 @@ public record ModelConfig(
     /** Whether a single stream begins with a learned token. */
     public boolean clsToken() {
         return streams.size() == 1 && learnedTokens() > 0;
+    }
+
+    /**
+     * Whether embeddings of their positions in the row are added to a stream's tokens. Joined tokens have them already; learned
+     * tokens without modalities need none, since each is a parameter of its own.
+     */
+    public boolean hasRowPositions(int stream) {
+        return positions.embeddings().areOfRow()
+                && !streams.get(stream).modalities().isEmpty();
     }
 
     /** Learned tokens of a row, in all streams. */

@@ -243,7 +243,7 @@ final class ModelTensors {
                     stack.interleaving())));
         }
         return new ModelConfig(
-                modalities, streams.streams(), ofStacks, config.topology().output(), PositionConfig.NONE, pooling());
+                modalities, streams.streams(), ofStacks, config.topology().output(), config.positions(), pooling());
     }
 
     private PositionConfig positionConfig() {

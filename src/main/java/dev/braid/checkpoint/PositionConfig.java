@@ -5,11 +5,11 @@ import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 
 /**
- * How tokens know their positions. A position in the row counts the concatenated tokens from 0: a CLS token, then each modality
+ * How tokens know their positions. A position in the row counts the tokens of a stream from 0: learned tokens, then each modality
  * as it was extracted, masked tokens too.
  *
  * @param embeddings what is added to tokens before the first layer
- * @param rotary how queries and keys are rotated by their position in the row, or null
+ * @param rotary how queries and keys of self-attention are rotated by their position in the row, or null
  * @param maxPositions positions in tables over the row and in computed tables; {@link ModalityConfig#UNLIMITED} without any
  */
 @DefaultSerializer(JavaSerializer.class)
@@ -27,7 +27,7 @@ public record PositionConfig(PositionEmbeddings embeddings, RotaryEmbeddings rot
         return rotary != null || embeddings.areOfRow();
     }
 
-    /** The longest row in positions, masked tokens included; {@link ModalityConfig#UNLIMITED} where these do not matter. */
+    /** The longest row in positions, those of all streams and masked tokens included; {@link ModalityConfig#UNLIMITED} where these do not matter. */
     public int longestRow() {
         return areOfRow() ? maxPositions : ModalityConfig.UNLIMITED;
     }

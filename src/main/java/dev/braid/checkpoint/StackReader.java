@@ -19,6 +19,7 @@ final class StackReader {
             "kind",
             "num_hidden_layers",
             "num_attention_heads",
+            "num_key_value_heads",
             "intermediate_size",
             "hidden_act",
             "norm_first",
@@ -29,6 +30,7 @@ final class StackReader {
     private final ConfigObject stack;
     private final String path;
     private final List<StreamConfig> streams;
+    private final PositionConfig positions;
 
     /**
      * A reader of one object.
@@ -36,12 +38,15 @@ final class StackReader {
      * @param root the whole config, whose keys hold for the stack too
      * @param path what stands before the object's keys in messages, with its dot
      * @param streams of the model
+     * @param positions of the model
      */
-    StackReader(ConfigObject root, ConfigObject stack, String path, List<StreamConfig> streams) {
+    StackReader(
+            ConfigObject root, ConfigObject stack, String path, List<StreamConfig> streams, PositionConfig positions) {
         this.root = root;
         this.stack = stack;
         this.path = path;
         this.streams = streams;
+        this.positions = positions;
     }
 
     /** The kinds of stacks as {@code config.json} spells them: of one stream, by the kind of their layers, and of several. */
@@ -106,6 +111,7 @@ final class StackReader {
     private Layers layers() {
         Integer count = stack.size("num_hidden_layers");
         Integer heads = inherited("num_attention_heads", (of, key) -> of.size(key));
+        Integer keyValueHeads = inherited("num_key_value_heads", (of, key) -> of.has(key) ? of.size(key) : null);
         Activation activation = inherited(
                 "hidden_act",
                 (of, key) -> of.choice(key, null, ConfigReader.choices(Activation.values(), Activation::configName)));
@@ -115,7 +121,8 @@ final class StackReader {
         Boolean normFirst = inherited("norm_first", (of, key) -> of.flag(key, null));
         Float eps = inherited("layer_norm_eps", ConfigObject::positive);
         Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;
-        return new Layers(count, new WrittenLayer(heads, null, intermediateSize, activation, normFirst, normType, eps));
+        return new Layers(
+                count, new WrittenLayer(heads, keyValueHeads, intermediateSize, activation, normFirst, normType, eps));
     }
 
     /** A key of the stack or, where it has none, of the whole model. */
@@ -127,7 +134,7 @@ final class StackReader {
         Integer stream = index("stream");
         Integer memory = kind.attendsToMemory() ? index("memory") : stream;
         String prefix = stack.text("prefix");
-        if (stream == null || memory == null || prefix == null || !isSound(layers, List.of(stream))) {
+        if (stream == null || memory == null || prefix == null || !isSound(layers, kind, List.of(stream))) {
             return List.of();
         }
         if (kind.attendsToMemory() && stream.equals(memory)) {
@@ -150,7 +157,7 @@ final class StackReader {
                 || bottleneck == null
                 || fusionLayer == null
                 || prefixes.size() < changed.size()
-                || !isSound(layers, changed)) {
+                || !isSound(layers, StackConfig.Kind.ENCODER, changed)) {
             return List.of();
         }
         List<WrittenStack> stacks = new ArrayList<>();
@@ -231,7 +238,7 @@ final class StackReader {
                 "layer_kind",
                 StackConfig.Kind.DECODER,
                 ConfigReader.choices(kinds.toArray(StackConfig.Kind[]::new), StackConfig.Kind::configName));
-        if (changed.isEmpty() || kind == null || prefixes.size() < changed.size() || !isSound(layers, changed)) {
+        if (changed.isEmpty() || kind == null || prefixes.size() < changed.size() || !isSound(layers, kind, changed)) {
             return List.of();
         }
         if (changed.size() != 2) {
@@ -293,19 +300,34 @@ final class StackReader {
     }
 
     /** Whether layers can be on these streams; what is wrong was reported, or is. */
-    private boolean isSound(Layers layers, List<Integer> changed) {
+    private boolean isSound(Layers layers, StackConfig.Kind kind, List<Integer> changed) {
         Integer heads = layers.layer().heads();
         if (heads == null || layers.count() == null) {
             return false;
         }
-        changed.stream()
+        Integer keyValueHeads = layers.layer().keyValueHeads();
+        if (keyValueHeads != null && heads % keyValueHeads != 0) {
+            stack.bad(
+                    "num_key_value_heads",
+                    "a divisor of " + heads + " (num_attention_heads)",
+                    keyValueHeads.toString());
+        }
+        for (int size : changed.stream()
                 .map(stream -> streams.get(stream).hiddenSize())
-                .filter(size -> size % heads != 0)
                 .distinct()
-                .forEach(size -> stack.bad(
+                .toList()) {
+            if (size % heads != 0) {
+                stack.bad(
                         "num_attention_heads",
                         "a divisor of " + size + " (hidden_size of the stream)",
-                        heads.toString()));
+                        heads.toString());
+            } else if (kind.attendsToItself() && positions.rotary() != null && size / heads % 2 != 0) {
+                stack.bad(
+                        "num_attention_heads",
+                        "heads of an even size (rotary_embeddings)",
+                        size / heads + " (hidden_size of the stream / num_attention_heads)");
+            }
+        }
         return true;
     }
 

@@ -24,23 +24,25 @@ final class TopologyReader {
             "intermediate_size", "intermediate_size of a stack",
             "cls_token", "learned_tokens of a stream",
             "embedding_layer_norm", "no such key",
-            "final_layer_norm", "no such key: a stack has the norm that its tensors have",
-            "num_key_value_heads", "no such key",
-            "rotary_embeddings", "no such key",
-            "rope_theta", "no such key",
-            "max_position_embeddings", "no such key");
+            "final_layer_norm", "no such key: a stack has the norm that its tensors have");
 
     private final ConfigObject root;
     private final List<ModalityConfig> modalities;
     private final Integer hiddenSize;
+    private final PositionConfig positions;
     private final List<String> problems;
     private final List<WrittenStream> streams = new ArrayList<>();
 
     private TopologyReader(
-            ConfigObject root, List<ModalityConfig> modalities, Integer hiddenSize, List<String> problems) {
+            ConfigObject root,
+            List<ModalityConfig> modalities,
+            Integer hiddenSize,
+            PositionConfig positions,
+            List<String> problems) {
         this.root = root;
         this.modalities = modalities;
         this.hiddenSize = hiddenSize;
+        this.positions = positions;
         this.problems = problems;
     }
 
@@ -59,12 +61,17 @@ final class TopologyReader {
      *
      * @param modalities of the model, or null where they are broken
      * @param hiddenSize of the model, or null where it is broken
+     * @param positions of the model
      * @return null where a key is broken
      */
     static WrittenConfig.Topology read(
-            ConfigObject root, List<ModalityConfig> modalities, Integer hiddenSize, List<String> problems) {
+            ConfigObject root,
+            List<ModalityConfig> modalities,
+            Integer hiddenSize,
+            PositionConfig positions,
+            List<String> problems) {
         int before = problems.size();
-        WrittenConfig.Topology topology = new TopologyReader(root, modalities, hiddenSize, problems).read();
+        WrittenConfig.Topology topology = new TopologyReader(root, modalities, hiddenSize, positions, problems).read();
         return problems.size() == before && modalities != null && hiddenSize != null ? topology : null;
     }
 
@@ -75,10 +82,11 @@ final class TopologyReader {
                 root.bad(key, instead + " (the config has 'streams')", ConfigObject.shown(root.value(key)));
             }
         });
-        JsonNode positions = root.value(PositionKeys.EMBEDDINGS);
-        if (positions != null && positions.isTextual()) {
+        if (positions.embeddings() == PositionEmbeddings.CONCATENATED) {
             root.bad(
-                    PositionKeys.EMBEDDINGS, "true or false (the config has 'streams')", ConfigObject.shown(positions));
+                    PositionKeys.EMBEDDINGS,
+                    "true (a table per modality), false, sinusoidal or sinusoidal_concatenated (the config has 'streams')",
+                    "'" + positions.embeddings().configName() + "'");
         }
         if (hiddenSize == null || modalities == null) {
             return null;
@@ -91,7 +99,8 @@ final class TopologyReader {
         List<WrittenStack> stacks = new ArrayList<>();
         List<ConfigObject> written = objects("stacks", "a list of one or more stacks of layers");
         for (int i = 0; i < written.size(); i++) {
-            stacks.addAll(new StackReader(root, written.get(i), "stacks[" + i + "].", streamConfigs()).read());
+            stacks.addAll(
+                    new StackReader(root, written.get(i), "stacks[" + i + "].", streamConfigs(), positions).read());
         }
         WrittenConfig.Topology topology = new WrittenConfig.Topology(streams, stacks, output());
         if (problems.size() == before) {
@@ -175,6 +184,12 @@ final class TopologyReader {
             if (of.hiddenSize() != size) {
                 stream.bad("join", "streams of hidden size " + size, "'" + of.name() + "' of " + of.hiddenSize());
             }
+        }
+        if (joined.isEmpty() && !own.isEmpty() && positions.embeddings().areSinusoids() && size % 2 != 0) {
+            stream.bad(
+                    "hidden_size",
+                    "an even number (sinusoidal position_embeddings have a sine and a cosine per frequency)",
+                    size.toString());
         }
         if (hasTwice(joined)) {
             stream.bad("join", "every modality and learned token once", "one of them twice, through its parts");

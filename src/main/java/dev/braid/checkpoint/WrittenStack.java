@@ -98,9 +98,9 @@ record WrittenStack(
         }
         return switch (kind) {
             case ENCODER -> ofEncoders;
-            case DECODER -> List.of(Dialect.TORCH_DECODER);
-            case CROSS_ATTENTION -> List.of(Dialect.CROSS_ATTENTION);
-            case CROSS_FIRST -> List.of(Dialect.CROSS_FIRST);
+            case DECODER -> List.of(Dialect.TORCH_DECODER, Dialect.LLAMA_DECODER);
+            case CROSS_ATTENTION -> List.of(Dialect.CROSS_ATTENTION, Dialect.LLAMA_CROSS_ATTENTION);
+            case CROSS_FIRST -> List.of(Dialect.CROSS_FIRST, Dialect.LLAMA_CROSS_FIRST);
         };
     }
 

@@ -95,7 +95,7 @@ public final class FusionWorkspace implements AutoCloseable {
             boolean joined = config.streams().get(stream).isJoined();
             WorkspaceShapes.StreamSizes sizes = shapes.streams().get(stream);
             streams.add(new TokenStream(
-                    joined ? batch.packed(groups(config, stream)) : embedded.next(),
+                    joined ? batch.join(groups(config, stream)) : embedded.next(),
                     allocate(sizes.hidden()),
                     allocate(sizes.projected()),
                     allocate(sizes.normed())));
@@ -178,7 +178,7 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Bytes of Java heap of one workspace. */
     public static long heapBytes(ModelConfig config, int maxTokens, Set<Readout> readouts) {
         long attention = readouts.contains(Readout.ATTENTION) ? AttentionShares.heapBytes(config, maxTokens) : 0;
-        int counting = config.positions().areOfRow() ? embeddedGroups(config).size() : 0;
+        int counting = config.positions().areOfRow() ? config.streams().size() : 0;
         return attention + Batch.heapBytes(counting, config.modalities().size(), config.learnedTokens(), maxTokens);
     }
 

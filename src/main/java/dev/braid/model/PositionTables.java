@@ -1,9 +1,10 @@
 package dev.braid.model;
 
 import dev.braid.checkpoint.ModelConfig;
-import dev.braid.checkpoint.PositionConfig;
 import dev.braid.kernel.Matrix;
 import java.nio.FloatBuffer;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * Tables that are computed from positions, a row each. Frequencies and angles are float32, as in the PyTorch code that they come
@@ -45,29 +46,32 @@ final class PositionTables {
 
     /** The most numbers of one of a model's tables that are computed; 0 where none is. */
     static long mostElements(ModelConfig config) {
-        PositionConfig positions = config.positions();
-        long columns = 0;
-        if (positions.embeddings().areSinusoids()) {
-            columns = config.hiddenSize();
-        } else if (positions.rotary() != null) {
-            columns = headSize(config);
-        }
-        return columns == 0 ? 0 : positions.maxPositions() * columns;
+        return columns(config).max().orElse(0) * config.positions().maxPositions();
     }
 
     /** Bytes of all of them. */
     static long bytes(ModelConfig config) {
-        PositionConfig positions = config.positions();
-        long columns = positions.rotary() == null ? 0 : headSize(config);
-        columns += switch (positions.embeddings()) {
-            case NONE, LEARNED, CONCATENATED -> 0;
-            case SINUSOIDAL -> (long) config.modalities().size() * config.hiddenSize();
-            case SINUSOIDAL_CONCATENATED -> config.hiddenSize();
-        };
-        return columns == 0 ? 0 : columns * positions.maxPositions() * Float.BYTES;
+        return columns(config).sum() * config.positions().maxPositions() * Float.BYTES;
     }
 
-    private static long headSize(ModelConfig config) {
-        return config.stacks().get(0).layer().headSize();
+    /** The columns of each table that a model computes. */
+    private static LongStream columns(ModelConfig config) {
+        IntStream rotations = config.positions().rotary() == null
+                ? IntStream.empty()
+                : config.stacks().stream()
+                        .mapToInt(stack -> stack.layer().headSize())
+                        .distinct();
+        IntStream sinusoids = switch (config.positions().embeddings()) {
+            case NONE, LEARNED, CONCATENATED -> IntStream.empty();
+            case SINUSOIDAL ->
+                config.streams().stream()
+                        .flatMapToInt(stream ->
+                                IntStream.range(0, stream.modalities().size()).map(modality -> stream.hiddenSize()));
+            case SINUSOIDAL_CONCATENATED ->
+                IntStream.range(0, config.streams().size())
+                        .filter(config::hasRowPositions)
+                        .map(stream -> config.streams().get(stream).hiddenSize());
+        };
+        return IntStream.concat(rotations, sinusoids).asLongStream();
     }
 }

@@ -14,8 +14,10 @@ import dev.braid.checkpoint.StreamConfig;
 import dev.braid.checkpoint.StreamWeights;
 import dev.braid.kernel.Matrix;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** The steps of a model's forward pass, made of its config and weights: embeddings first, then stack after stack. */
@@ -29,8 +31,8 @@ final class Steps {
     /** Streams in which tokens that were copies when they were projected are no copies any more. */
     private final Set<Integer> mixed = new HashSet<>();
 
-    /** Of the queries and keys of self-attention, or null. */
-    private final AttentionBlock.Rotation rotation;
+    /** Rotations of the queries and keys of self-attention, by head size. */
+    private final Map<Integer, AttentionBlock.Rotation> rotations = new HashMap<>();
 
     private int attentions;
     /** How many stacks have their steps. */
@@ -40,7 +42,6 @@ final class Steps {
         this.config = config;
         this.weights = weights;
         this.packer = packer;
-        this.rotation = rotation();
     }
 
     /** Per modality what makes its tokens, while rows are still packed. */
@@ -92,7 +93,7 @@ final class Steps {
     /** Positions in the row tell tokens apart that were copies. */
     private void embedPositions(int stream) {
         PositionConfig positions = config.positions();
-        if (!positions.embeddings().areOfRow()) {
+        if (!config.hasRowPositions(stream)) {
             return;
         }
         Matrix table = positions.embeddings().areSinusoids()
@@ -209,8 +210,8 @@ final class Steps {
         for (int keys : stack.keyStreams()) {
             AttentionBlock.Place place =
                     new AttentionBlock.Place(attentions++, stack.stream(), keys, !mixed.contains(keys), isPooled);
-            blocks.add(
-                    AttentionBlock.load(place, layer.attentions().get(blocks.size()), layerConfig, rotation, packer));
+            blocks.add(AttentionBlock.load(
+                    place, layer.attentions().get(blocks.size()), layerConfig, rotation(layerConfig), packer));
             mixed.add(stack.stream());
         }
         return new TransformerLayer(
@@ -220,15 +221,17 @@ final class Steps {
                 isPooled);
     }
 
-    private AttentionBlock.Rotation rotation() {
+    /** Null in a model without rotary positions. */
+    private AttentionBlock.Rotation rotation(LayerConfig layer) {
         PositionConfig positions = config.positions();
         RotaryEmbeddings rotary = positions.rotary();
         if (rotary == null) {
             return null;
         }
-        int headSize = config.stacks().get(0).layer().headSize();
-        return new AttentionBlock.Rotation(
-                packer.rotations(positions.maxPositions(), headSize, rotary.theta()),
-                rotary.pairs() == RotaryEmbeddings.Pairs.INTERLEAVED);
+        return rotations.computeIfAbsent(
+                layer.headSize(),
+                headSize -> new AttentionBlock.Rotation(
+                        packer.rotations(positions.maxPositions(), headSize, rotary.theta()),
+                        rotary.pairs() == RotaryEmbeddings.Pairs.INTERLEAVED));
     }
 }

@@ -91,12 +91,39 @@ class TopologyReaderTest {
                 "\"output\": [\"both\"] | \"output\": [] | Cannot read 'output'",
                 "\"output\": [\"both\"] | \"output\": [\"text\"], \"cls_token\": true | learned_tokens of a stream",
                 "\"output\": [\"both\"] | \"output\": [\"text\"], \"num_hidden_layers\": 2 | num_hidden_layers of a stack",
+                "\"output\": [\"both\"] | \"output\": [\"both\"], \"num_key_value_heads\": 3 | 'stacks[0].num_key_value_heads' in config.json: expected a divisor of 2 (num_attention_heads), got 3",
+                "\"num_attention_heads\": 2, | \"num_attention_heads\": 8, \"rotary_embeddings\": \"half\", | heads of an even size (rotary_embeddings), got 1",
+                "\"num_attention_heads\": 2, | \"num_attention_heads\": 2, \"position_embeddings\": \"concatenated\", | expected true (a table per modality), false, sinusoidal",
+                "\"learned_tokens\": 3, | \"learned_tokens\": 3, \"position_embeddings\": true, | Cannot use 'streams[1].position_embeddings'",
+                "\"num_attention_heads\": 2, | \"num_attention_heads\": 2, \"rope_theta\": 5, | no such key without rotary_embeddings",
                 "\"output\": [\"both\"] | \"output\": [\"text\"], \"tensor_prefixes\": {\"encoder\": \"e\"} | 'tensor_prefixes.encoder'",
             })
     void aBrokenKeyIsNamed(String old, String replacement, String problem) {
         String json = CONFIG.replace(old, replacement);
         assertThat(json).isNotEqualTo(CONFIG);
         assertThat(problems(json)).anyMatch(found -> found.contains(problem));
+    }
+
+    @Test
+    void groupedHeadsNeedALinearEachForQueriesAndKeys() throws Exception {
+        String config = Files.readString(Path.of("src/test/resources/golden/decoder/config.json"));
+        ModelDirectory model = ModelDirectory.golden("decoder", path)
+                .config(config.replace("\"hidden_size\"", "\"num_key_value_heads\": 2, \"hidden_size\""));
+        assertThatThrownBy(model::read)
+                .hasMessageContaining(
+                        "Cannot use 'num_key_value_heads' in config.json: expected 4 (num_attention_heads;"
+                                + " torch.nn.TransformerDecoder has keys and values for every head), got 2");
+    }
+
+    @Test
+    void sinusoidsNeedAnEvenSizeOfTheStreamsThatHaveThem() {
+        String json = CONFIG.replace(
+                        "\"hidden_size\": 8,", "\"hidden_size\": 8, \"position_embeddings\": \"sinusoidal\",")
+                .replace(
+                        "{\"name\": \"text\", \"modalities\"",
+                        "{\"name\": \"text\", \"hidden_size\": 7, \"modalities\"");
+        assertThat(problems(json))
+                .anyMatch(found -> found.contains("'streams[0].hidden_size' in config.json: expected an even number"));
     }
 
     /** MBT: three layers of each stream, from layer 1 on with a bottleneck. */

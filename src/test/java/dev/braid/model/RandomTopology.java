@@ -10,7 +10,9 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.PositionConfig;
+import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.checkpoint.RandomCheckpoint;
+import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
 import java.util.ArrayList;
@@ -72,9 +74,21 @@ final class RandomTopology {
             stacks(changed).forEach(added -> stacks.add(placed.place(added)));
         }
         ModelConfig config = new ModelConfig(
-                modalities, placed.streams(), stacks, List.of(0), PositionConfig.NONE, POOLINGS.get(random.nextInt(5)));
+                modalities, placed.streams(), stacks, List.of(0), positions(), POOLINGS.get(random.nextInt(5)));
         return new ModelConfig(
                 modalities, config.streams(), stacks, output(config), config.positions(), config.pooling());
+    }
+
+    /** Tables for the longest row: learned tokens and three modalities. */
+    private PositionConfig positions() {
+        List<PositionEmbeddings> computed = List.of(
+                PositionEmbeddings.NONE, PositionEmbeddings.SINUSOIDAL, PositionEmbeddings.SINUSOIDAL_CONCATENATED);
+        boolean evenSizes = streams.stream().allMatch(stream -> stream.hiddenSize() % 2 == 0);
+        RotaryEmbeddings rotary = hiddenSize / heads % 2 == 0 && random.nextBoolean()
+                ? new RotaryEmbeddings(RotaryEmbeddings.Pairs.values()[random.nextInt(2)], 1 + random.nextInt(1000))
+                : null;
+        return new PositionConfig(
+                evenSizes ? computed.get(random.nextInt(computed.size())) : PositionEmbeddings.NONE, rotary, 100);
     }
 
     /** One that runs by itself, or several whose layers alternate. */
@@ -149,7 +163,7 @@ final class RandomTopology {
         return new LayerConfig(
                 hiddenSize,
                 heads,
-                heads,
+                random.nextBoolean() ? heads : 1,
                 hasFeedForward ? 1 + random.nextInt(60) : 0,
                 List.of(Activation.values()).get(random.nextInt(Activation.values().length)),
                 random.nextBoolean(),

@@ -160,15 +160,15 @@ final class ScalarModel {
         for (int t = 0; t < x.length; t++) {
             if (table != null) {
                 add(x[t], matrix(table)[positions[t]]);
-            } else if (config.positions().embeddings() == PositionEmbeddings.SINUSOIDAL_CONCATENATED) {
-                add(x[t], sinusoids(positions[t]));
+            } else if (config.hasRowPositions(index)) {
+                add(x[t], sinusoids(positions[t], x[t].length));
             }
         }
     }
 
     /** Vaswani et al. 2017, section 3.5. */
-    private double[] sinusoids(int position) {
-        double[] sinusoids = new double[config.hiddenSize()];
+    private static double[] sinusoids(int position, int hiddenSize) {
+        double[] sinusoids = new double[hiddenSize];
         for (int c = 0; c < sinusoids.length; c++) {
             double angle = position / Math.pow(10_000, (double) (c - c % 2) / sinusoids.length);
             sinusoids[c] = c % 2 == 0 ? Math.sin(angle) : Math.cos(angle);
@@ -209,7 +209,7 @@ final class ScalarModel {
             if (positions != null) {
                 add(x[t], positions[sequence.position(t)]);
             } else if (config.positions().embeddings() == PositionEmbeddings.SINUSOIDAL) {
-                add(x[t], sinusoids(sequence.position(t)));
+                add(x[t], sinusoids(sequence.position(t), x[t].length));
             }
         }
         if (embedding.norm() == null) {
@@ -264,7 +264,8 @@ final class ScalarModel {
             int keys = stack.keyStreams().get(a);
             double[][] in = layerConfig.normFirst() ? norm(x, ofAttention.norm(), normConfig) : x;
             double[][] memory = keys == stack.stream() ? in : stream(keys);
-            x = ScalarReference.add(x, attention(in, memory, ofAttention, layerConfig, keys));
+            boolean rotates = keys == stack.stream() && config.positions().rotary() != null;
+            x = ScalarReference.add(x, attention(in, memory, ofAttention, layerConfig, keys, rotates));
             x = layerConfig.normFirst() ? x : norm(x, ofAttention.norm(), normConfig);
         }
         FeedForwardWeights feedForward = layer.feedForward();
@@ -277,11 +278,16 @@ final class ScalarModel {
     }
 
     private double[][] attention(
-            double[][] x, double[][] memory, AttentionWeights ofAttention, LayerConfig layer, int keys) {
+            double[][] x,
+            double[][] memory,
+            AttentionWeights ofAttention,
+            LayerConfig layer,
+            int keys,
+            boolean rotates) {
         double[][] query = linear(x, ofAttention.query());
         double[][] key = linear(memory, ofAttention.key());
-        RotaryEmbeddings rotary = config.positions().rotary();
-        if (rotary != null) {
+        if (rotates) {
+            RotaryEmbeddings rotary = config.positions().rotary();
             boolean interleaved = rotary.pairs() == RotaryEmbeddings.Pairs.INTERLEAVED;
             int[] positions = positions(keys);
             for (int t = 0; t < x.length; t++) {
