@@ -10,13 +10,24 @@ from golden_case import Case
 
 @dataclass(frozen=True)
 class Stream:
-    """Tokens of a row: `learned` ones, then those of modalities; or those of other streams. `size` 0 is the case's."""
+    """Tokens of a row: `learned` ones, then those of modalities; or they are made of other streams.
+
+    `size` 0 is the case's. `join` has the tokens of streams one after another, `concat` their features side by side,
+    `pool` the one vector that `pooling` makes of a stream.
+    """
 
     name: str
     modalities: tuple[str, ...] = ()
     learned: int = 0
     size: int = 0
     join: tuple[str, ...] = ()
+    concat: tuple[str, ...] = ()
+    pool: str = ""
+    pooling: str = ""
+
+    def parts(self) -> tuple[str, ...]:
+        """The streams that it is made of."""
+        return self.join or self.concat or ((self.pool,) if self.pool else ())
 
 
 @dataclass(frozen=True)
@@ -77,16 +88,25 @@ class StreamCase(Case):
         return next(stream for stream in self.streams if stream.name == name)
 
     def size(self, name: str) -> int:
-        return self.stream(name).size or self.hidden_size
+        stream = self.stream(name)
+        if stream.concat or stream.pool:
+            return sum(self.size(part) for part in stream.parts())
+        return stream.size or self.hidden_size
+
+    def is_one_vector(self, name: str) -> bool:
+        stream = self.stream(name)
+        return bool(stream.pool) or (bool(stream.concat) and self.is_one_vector(stream.concat[0]))
 
     def groups(self, name: str) -> list[str]:
         """The groups of the tokens of a stream, or of several (`a+b`): modalities, and streams for their learned tokens."""
         if "+" in name:
             return [group for part in name.split("+") for group in self.groups(part)]
         stream = self.stream(name)
-        if stream.join:
-            return [group for part in stream.join for group in self.groups(part)]
+        if self.is_one_vector(name):
+            return [name]
+        if stream.parts():
+            return [group for part in (stream.join or stream.concat[:1]) for group in self.groups(part)]
         return [stream.name] * (stream.learned > 0) + list(stream.modalities)
 
     def all_groups(self) -> list[str]:
-        return [group for stream in self.streams if not stream.join for group in self.groups(stream.name)]
+        return [group for stream in self.streams if not stream.parts() for group in self.groups(stream.name)]

@@ -8,6 +8,28 @@ from stream_case import Stack, Stream, StreamCase
 VISUAL, TEXT = Stream("visual", ("visual",)), Stream("text", ("text",))
 SMALL = visual_and_text((6, (3, 1, 5)), (9, (2, 6, 1)))
 
+
+def mult(name: str) -> tuple[tuple[Stream, ...], tuple[Stack, ...]]:
+    """The streams and stacks of a target modality of MulT: attended to both others, side by side, then encoded."""
+    sources = [other for other in ("text", "audio", "visual") if other != name]
+    copies = [f"{name}_from_{source}" for source in sources]
+    streams = (
+        *(Stream(copy, size=6, join=(name,)) for copy in copies),
+        Stream(f"{name}_fused", concat=tuple(copies)),
+        Stream(f"{name}_vector", pool=f"{name}_fused", pooling="mean" if name == "audio" else "last"),
+    )
+    stacks = (
+        *(
+            Stack("cross_attention", copy, copy, source, 1, 2, 16, norm_first=True, final_norm=True)
+            for copy, source in zip(copies, sources, strict=True)
+        ),
+        Stack("encoder", f"{name}_fused", f"{name}_encoder", layers=1, intermediate_size=16, norm_first=True),
+    )
+    return streams, stacks
+
+
+MULT = [mult(name) for name in ("text", "audio", "visual")]
+
 STREAM_CASES = (
     StreamCase(
         "decoder",
@@ -284,5 +306,27 @@ STREAM_CASES = (
         output=("image", "fusion"),
         traps=("rotation forgotten", "the other rotary pairs", "bottleneck not averaged"),
         blind_to=("q and k swapped",),
+    ),
+    StreamCase(
+        "mult",
+        "MulT: each of three modalities attends to both others, what it found is side by side, encoded, pooled; masks",
+        seed=213,
+        modalities=(
+            masked("text", 9, "110", "0111", "101"),
+            masked("audio", 5, "1", "1101", "011"),
+            masked("visual", 7, "1011", "01", "1"),
+        ),
+        hidden_size=36,
+        heads=3,
+        layers=9,
+        intermediate_size=16,
+        streams=(
+            *(Stream(name, (name,), size=6) for name in ("text", "audio", "visual")),
+            *(stream for streams, _ in MULT for stream in streams),
+            Stream("vectors", concat=("text_vector", "audio_vector", "visual_vector")),
+        ),
+        stacks=tuple(stack for _, stacks in MULT for stack in stacks),
+        output=("vectors",),
+        traps=("mask ignored", "the other norm order"),
     ),
 )

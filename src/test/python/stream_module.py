@@ -86,21 +86,36 @@ class StreamModule(Reference):
         padding: Padding = {}
         self.features, self.keep = features, keep
         for stream in self.model.streams:
-            if not stream.join:
+            if not stream.parts():
                 tokens[stream.name] = self.embed(stream, features)
             padding[stream.name] = None if keep is None else ~self.kept(stream.name, keep)
         layers: list[Layer] = []
         for stack in self.model.stacks:
             for part in stack.parts():
                 for name in (part.stream, part.memory):
-                    if name and name not in tokens:
-                        tokens[name] = torch.cat([tokens[joined] for joined in self.model.stream(name).join], dim=1)
+                    if name:
+                        self.make(name, tokens)
             layers += self.run_stack(stack, tokens, padding)
-        outputs = tuple(tokens[name] for name in self.model.output)
+        outputs = tuple(self.make(name, tokens) for name in self.model.output)
         fused = torch.cat(outputs, dim=1)
         pooled = self.pooler(fused) if self.model.pooling == "pooler" else None
         weights = [weight for layer in layers for weight, _ in layer.attention]
         return StreamRun([layer.output for layer in layers], fused, weights, pooled, tuple(layers), outputs)
+
+    def make(self, name: str, tokens: dict[str, Tensor]) -> Tensor:
+        """The tokens [P, S, D] of a stream; one that is made of others is made when it is first asked for."""
+        if name not in tokens:
+            stream = self.model.stream(name)
+            parts = [self.make(part, tokens) for part in stream.parts()]
+            tokens[name] = self.pool(stream, parts[0]) if stream.pool else torch.cat(parts, dim=1 if stream.join else 2)
+        return tokens[name]
+
+    def pool(self, stream: Stream, x: Tensor) -> Tensor:
+        """Pools the kept tokens of x [P, S, D] to [P, 1, D]."""
+        whole = torch.ones(x.shape[:2], dtype=torch.bool)
+        kept = whole if self.keep is None else self.kept(stream.pool, self.keep)
+        rows = [pool(stream.pooling, row[mask]) for row, mask in zip(x, kept, strict=True)]
+        return torch.stack(cast(list[Tensor], rows))[:, None]
 
     def embed(self, stream: Stream, features: list[Tensor]) -> Tensor:
         """Embeds the features of a stream's modalities, each [P, M, feature size], to [P, S, D]."""
@@ -142,8 +157,10 @@ class StreamModule(Reference):
         if "+" in name:
             return torch.cat([self.kept(part, keep) for part in name.split("+")], dim=1)
         stream = self.model.stream(name)
-        if stream.join:
-            return torch.cat([self.kept(part, keep) for part in stream.join], dim=1)
+        if self.model.is_one_vector(name):
+            return torch.ones(len(keep[0]), 1, dtype=torch.bool)
+        if stream.parts():
+            return torch.cat([self.kept(part, keep) for part in stream.join or stream.concat[:1]], dim=1)
         parts = [torch.ones(len(keep[0]), stream.learned, dtype=torch.bool)]
         by_name = {modality.name: mask for modality, mask in zip(self.model.modalities, keep, strict=True)}
         return torch.cat(parts + [by_name[modality] for modality in stream.modalities], dim=1)
@@ -287,8 +304,9 @@ def stream_config(stream: Stream) -> dict[str, Any]:
         keys |= {"learned_tokens": stream.learned, "tensor": f"{stream.name}_tokens"}
     if stream.size:
         keys["hidden_size"] = stream.size
-    if stream.join:
-        keys["join"] = list(stream.join)
+    keys |= {key: list(parts) for key, parts in (("join", stream.join), ("concat", stream.concat)) if parts}
+    if stream.pool:
+        keys |= {"pool": stream.pool, "pooling": stream.pooling}
     return keys
 
 

@@ -36,7 +36,7 @@ public record ModelConfig(
     /** The name of a single stream, which is that of its learned token. */
     public static final String CLS = "cls";
 
-    /** A group of a row's tokens: those of a modality, or the learned ones of a stream. */
+    /** A group of a row's tokens: those of a modality, or the learned ones or the pooled vector of a stream. */
     @DefaultSerializer(JavaSerializer.class)
     public record Group(String name, int modality, int learned) implements Serializable {
         public boolean isLearned() {
@@ -192,8 +192,12 @@ public record ModelConfig(
     /** The groups of one stream, in token order. */
     public List<Group> groups(int stream) {
         StreamConfig config = streams.get(stream);
+        if (config.isOneVector(streams)) {
+            return List.of(new Group(config.name(), -1, 1));
+        }
         if (config.isJoined()) {
-            return groups(config.joined());
+            boolean sameTokens = config.joining() == StreamConfig.Joining.FEATURES;
+            return sameTokens ? groups(config.joined().get(0)) : groups(config.joined());
         }
         List<Group> groups = new ArrayList<>();
         if (config.learnedTokens() > 0) {

@@ -268,7 +268,11 @@ final class StackReader {
             stack.bad("streams", "two streams or more", named(changed.get(0)));
             return List.of();
         }
-        return changed == null ? List.of() : changed;
+        if (changed == null) {
+            return List.of();
+        }
+        changed.forEach(stream -> checkTokens("streams", stream));
+        return changed;
     }
 
     /** Where the layers of each stream are; those that are broken are reported, and left out. */
@@ -338,7 +342,14 @@ final class StackReader {
             stack.bad(key, "a stream (" + TopologyReader.quoted(names()) + ")", ConfigObject.shown(name));
             return null;
         }
+        checkTokens(key, index);
         return index;
+    }
+
+    private void checkTokens(String key, int stream) {
+        if (streams.get(stream).isOneVector(streams)) {
+            stack.bad(key, "a stream of tokens", named(stream) + ", one vector per row");
+        }
     }
 
     private List<String> names() {

@@ -6,28 +6,68 @@ import java.io.Serializable;
 import java.util.List;
 
 /**
- * One stream of tokens of a model. A row's tokens of it are learned ones, then those of modalities; or those of other streams,
- * one after another.
+ * One stream of tokens of a model. A row's tokens of it are learned ones, then those of modalities; or they are made of the tokens of
+ * other streams, as {@code joining} says.
  *
- * @param name in messages and, for learned tokens, in columns
+ * @param name in messages and, for learned tokens and pooled vectors, in columns
  * @param hiddenSize D, the size of a token
  * @param learnedTokens how many tokens of no modality every row begins with: learned ones, 1 for a CLS token; 1 for the fused vector of
  *     a model of vectors
  * @param modalities indices of its modalities, in token order
- * @param joined indices of the streams whose tokens it copies, in token order; then it has no learned tokens and no modalities
+ * @param joined indices of the streams that it is made of, in order; then it has no learned tokens and no modalities
+ * @param joining how it is made of them
+ * @param pooling how {@link Joining#POOLED} pools, else {@link Pooling#NONE}
  */
 @DefaultSerializer(JavaSerializer.class)
 public record StreamConfig(
-        String name, int hiddenSize, int learnedTokens, List<Integer> modalities, List<Integer> joined)
+        String name,
+        int hiddenSize,
+        int learnedTokens,
+        List<Integer> modalities,
+        List<Integer> joined,
+        Joining joining,
+        Pooling pooling)
         implements Serializable {
+
+    /** How a stream is made of others. */
+    public enum Joining {
+        /** Their tokens follow each other; of one stream, they are copies. */
+        TOKENS,
+        /** Token t is the concatenation of their tokens t, which are as many. */
+        FEATURES,
+        /** Its one token is the pooled vector of one stream. */
+        POOLED
+    }
 
     public StreamConfig {
         modalities = List.copyOf(modalities);
         joined = List.copyOf(joined);
     }
 
-    /** Whether it copies tokens of other streams. */
+    /** A stream of learned tokens and modalities, or of the tokens of other streams one after another. */
+    public StreamConfig(
+            String name, int hiddenSize, int learnedTokens, List<Integer> modalities, List<Integer> joined) {
+        this(name, hiddenSize, learnedTokens, modalities, joined, Joining.TOKENS, Pooling.NONE);
+    }
+
+    /** The features of other streams side by side. */
+    public static StreamConfig ofFeatures(String name, int hiddenSize, List<Integer> parts) {
+        return new StreamConfig(name, hiddenSize, 0, List.of(), parts, Joining.FEATURES, Pooling.NONE);
+    }
+
+    /** The pooled vector of another stream. */
+    public static StreamConfig pooled(String name, int hiddenSize, int of, Pooling pooling) {
+        return new StreamConfig(name, hiddenSize, 0, List.of(), List.of(of), Joining.POOLED, pooling);
+    }
+
+    /** Whether it is made of other streams. */
     public boolean isJoined() {
         return !joined.isEmpty();
+    }
+
+    /** Whether it has one vector per row, pooled of tokens, given the streams of the model. */
+    public boolean isOneVector(List<StreamConfig> streams) {
+        return joining == Joining.POOLED
+                || (joining == Joining.FEATURES && streams.get(joined.get(0)).isOneVector(streams));
     }
 }

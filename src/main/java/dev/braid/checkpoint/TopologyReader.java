@@ -16,8 +16,6 @@ import java.util.stream.Stream;
 final class TopologyReader {
     static final List<String> KEYS = List.of("streams", "stacks", "output");
 
-    private static final List<String> STREAM_KEYS =
-            List.of("name", "modalities", "hidden_size", "learned_tokens", "tensor", "join");
     /** Keys of the whole model that do not apply to several streams. */
     private static final Map<String, String> SINGLE_STREAM_KEYS = Map.of(
             "num_hidden_layers", "num_hidden_layers of a stack",
@@ -92,7 +90,9 @@ final class TopologyReader {
             return null;
         }
         for (ConfigObject stream : objects("streams", "a list of one or more streams")) {
-            read(stream);
+            new StreamReader(stream, modalities, hiddenSize, positions, streamConfigs())
+                    .read()
+                    .ifPresent(streams::add);
         }
         checkModalities();
         checkGroups();
@@ -149,66 +149,23 @@ final class TopologyReader {
         return objects;
     }
 
-    private void read(ConfigObject stream) {
-        stream.checkKeys(STREAM_KEYS);
-        String name = stream.text("name");
-        List<Integer> own = stream.has("modalities") ? indices(stream, "modalities", names(), "a modality") : List.of();
-        List<Integer> joined =
-                stream.has("join") ? indices(stream, "join", streamNames(), "a stream before it") : List.of();
-        Integer learned = stream.has("learned_tokens") ? stream.size("learned_tokens") : Integer.valueOf(0);
-        String tensor = learned != null && learned > 0 ? stream.text("tensor") : null;
-        Integer size = stream.size("hidden_size", hiddenSize);
-        if (name == null || own == null || joined == null || learned == null || size == null) {
-            return;
-        }
-        if (!ConfigReader.isName(name)) {
-            stream.bad("name", ConfigReader.NAME_EXPECTED, Quote.of(name));
-            return;
-        }
-        if (streamNames().stream().anyMatch(name::equalsIgnoreCase)) {
-            stream.bad("name", "a name of its own (columns ignore case)", "'" + name + "' again");
-            return;
-        }
-        if (learned == 0 && stream.has("tensor")) {
-            stream.bad("tensor", "no such key without 'learned_tokens'", ConfigObject.shown(stream.value("tensor")));
-        }
-        if (joined.isEmpty() == (own.isEmpty() && learned == 0)) {
-            stream.bad(
-                    "name",
-                    "a stream of 'modalities' and 'learned_tokens', or one that 'join's others",
-                    "'" + name + "'");
-            return;
-        }
-        for (int part : joined) {
-            StreamConfig of = streams.get(part).config();
-            if (of.hiddenSize() != size) {
-                stream.bad("join", "streams of hidden size " + size, "'" + of.name() + "' of " + of.hiddenSize());
-            }
-        }
-        if (joined.isEmpty() && !own.isEmpty() && positions.embeddings().areSinusoids() && size % 2 != 0) {
-            stream.bad(
-                    "hidden_size",
-                    "an even number (sinusoidal position_embeddings have a sine and a cosine per frequency)",
-                    size.toString());
-        }
-        if (hasTwice(joined)) {
-            stream.bad("join", "every modality and learned token once", "one of them twice, through its parts");
-        }
-        streams.add(new WrittenStream(new StreamConfig(name, size, learned, own, joined), tensor));
-    }
-
     /** Whether tokens are in several of these streams. */
-    private boolean hasTwice(List<Integer> ofStreams) {
-        List<StreamConfig> configs = streamConfigs();
+    static boolean hasTwice(List<Integer> ofStreams, List<StreamConfig> streams) {
         List<Integer> flat =
-                ofStreams.stream().flatMap(stream -> parts(stream, configs)).toList();
+                ofStreams.stream().flatMap(stream -> parts(stream, streams)).toList();
         return flat.stream().distinct().count() < flat.size();
     }
 
-    /** The streams of which a stream is joined, or itself. */
+    /** The streams that a stream's tokens come of: one that holds learned tokens or modalities, or a pooled one, is its own. */
     static Stream<Integer> parts(int stream, List<StreamConfig> streams) {
         StreamConfig config = streams.get(stream);
-        return config.isJoined() ? config.joined().stream().flatMap(part -> parts(part, streams)) : Stream.of(stream);
+        if (!config.isJoined() || config.joining() == StreamConfig.Joining.POOLED) {
+            return Stream.of(stream);
+        }
+        int parts = config.joining() == StreamConfig.Joining.FEATURES
+                ? 1
+                : config.joined().size(); // all have the same tokens
+        return config.joined().subList(0, parts).stream().flatMap(part -> parts(part, streams));
     }
 
     private List<String> names() {
@@ -262,14 +219,18 @@ final class TopologyReader {
         }
     }
 
-    /** Learned tokens are a column's field beside the modalities, under the name of their stream. */
+    /** Learned tokens and pooled vectors are fields of a column next to the modalities, under the names of their streams. */
     private void checkGroups() {
         for (WrittenStream stream : streams) {
             String name = stream.config().name();
             boolean taken = names().stream().anyMatch(name::equalsIgnoreCase);
-            if (stream.config().learnedTokens() > 0 && taken) {
+            boolean named =
+                    stream.config().learnedTokens() > 0 || stream.config().isOneVector(streamConfigs());
+            if (named && taken) {
                 root.bad(
-                        "streams", "another name than a modality's for a stream with learned tokens", "'" + name + "'");
+                        "streams",
+                        "another name than a modality's for a stream with learned tokens or a pooled vector",
+                        "'" + name + "'");
             }
         }
     }
@@ -279,7 +240,7 @@ final class TopologyReader {
         if (output == null) {
             return List.of();
         }
-        if (hasTwice(output)) {
+        if (hasTwice(output, streamConfigs())) {
             root.bad("output", "every modality and learned token once", "one of them twice, through joined streams");
         }
         Set<Integer> sizes = output.stream()

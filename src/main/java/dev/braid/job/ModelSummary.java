@@ -23,6 +23,7 @@ import dev.braid.model.FusionModel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -133,13 +134,27 @@ record ModelSummary(Inspection inspection) {
                             ? Shown.count(group.learned(), "learned token")
                             : "'" + group.name() + "'")
                     .collect(Collectors.joining(", "));
-            table.add("stream '" + streamConfig.name() + "'", groups + ", of size " + streamConfig.hiddenSize());
+            table.add(
+                    "stream '" + streamConfig.name() + "'",
+                    made(streamConfig, config).orElse(groups) + ", of size " + streamConfig.hiddenSize());
         }
         table.add(
                 "fused tokens",
                 config.output().stream()
                         .map(stream -> "'" + config.streams().get(stream).name() + "'")
                         .collect(Collectors.joining(", ")));
+    }
+
+    /** How a stream is made of others, unless their tokens follow each other. */
+    private static Optional<String> made(StreamConfig stream, ModelConfig config) {
+        String parts = stream.joined().stream()
+                .map(part -> "'" + config.streams().get(part).name() + "'")
+                .collect(Collectors.joining(", "));
+        return switch (stream.joining()) {
+            case TOKENS -> Optional.empty();
+            case FEATURES -> Optional.of(parts + " side by side");
+            case POOLED -> Optional.of(parts + " pooled by " + stream.pooling().configName());
+        };
     }
 
     private static String describe(StackConfig stack, ModelConfig config) {

@@ -194,12 +194,17 @@ final class Steps {
         steps.add(joined(stream));
     }
 
-    private JoinedTokens joined(int stream) {
-        List<Integer> parts = config.streams().get(stream).joined();
+    private Step joined(int stream) {
+        StreamConfig streamConfig = config.streams().get(stream);
+        List<Integer> parts = streamConfig.joined();
         if (parts.stream().anyMatch(mixed::contains)) {
             mixed.add(stream);
         }
-        return new JoinedTokens(stream, parts);
+        return switch (streamConfig.joining()) {
+            case TOKENS -> new JoinedTokens(stream, parts);
+            case FEATURES -> new JoinedFeatures(stream, parts);
+            case POOLED -> new PooledTokens(stream, parts.get(0), streamConfig.pooling());
+        };
     }
 
     /** @param pools whether the last layer may compute the pooled tokens alone */

@@ -243,6 +243,41 @@ class TopologyReaderTest {
                 .contains("one on 'text', whose tokens nothing reads afterwards");
     }
 
+    /** Columns: streams after the others, the output, and the problem that this makes. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "{\"name\": \"w\", \"concat\": [\"text\", \"image\"]} | w | 'streams[3].concat' in config.json: expected streams of the same tokens as 'text', or pooled ones, got 'image'",
+                "{\"name\": \"w\", \"concat\": [\"text\", \"c\"], \"hidden_size\": 8} | w | 'streams[4].hidden_size' in config.json: expected 16 (that of its parts together), got 8",
+                "{\"name\": \"w\", \"concat\": [\"text\", \"c\"]} | w | 'output' in config.json: expected streams of hidden size 8 (hidden_size), got [16]",
+                "{\"name\": \"w\", \"pool\": \"text\"} | w | 'streams[3].pooling' in config.json: expected one of last, mean, max",
+                "{\"name\": \"w\", \"pool\": \"text\", \"pooling\": \"cls\"} | w | 'streams[3].pooling' in config.json: expected one of last, mean, max, got 'cls'",
+                "{\"name\": \"w\", \"pool\": \"words\", \"pooling\": \"last\"} | w | 'streams[3].pool' in config.json: expected a stream before it",
+                "{\"name\": \"w\", \"pool\": \"text\", \"join\": [\"text\"]} | w | one that has 'join', 'concat' or 'pool', got 'w'",
+                "{\"name\": \"w\", \"pooling\": \"last\", \"join\": [\"text\"]} | w | 'streams[3].pooling' in config.json: expected no such key without 'pool'",
+                "{\"name\": \"Visual\", \"pool\": \"text\", \"pooling\": \"last\"} | Visual | with learned tokens or a pooled vector, got 'Visual'",
+                "{\"name\": \"w\", \"pool\": \"text\", \"pooling\": \"last\"}, {\"name\": \"j\", \"join\": [\"w\"]} | j | 'streams[4].join' in config.json: expected streams of tokens, got 'w', one vector per row",
+            })
+    void aBrokenStreamThatIsMadeOfOthersIsNamed(String streams, String output, String problem) {
+        String copy = streams.contains("\"c\"") ? "{\"name\": \"c\", \"join\": [\"text\"]}, " : "";
+        String json = CONFIG.replace("[\"text\", \"image\"]}]", "[\"text\", \"image\"]}, " + copy + streams + "]")
+                .replace("\"output\": [\"both\"]", "\"output\": [\"" + output + "\"]");
+        assertThat(problems(json)).anyMatch(found -> found.contains(problem));
+    }
+
+    @Test
+    void noStackReadsAPooledVector() {
+        String json = CONFIG.replace(
+                        "[\"text\", \"image\"]}]",
+                        "[\"text\", \"image\"]}, {\"name\": \"w\", \"pool\": \"image\", \"pooling\": \"mean\"}]")
+                .replace("\"memory\": \"image\"", "\"memory\": \"w\"");
+        assertThat(problems(json))
+                .anyMatch(found -> found.contains(
+                        "'stacks[0].memory' in config.json: expected a stream of tokens, got 'w', one vector per row"));
+    }
+
     @Test
     void streamsAreReachedThroughJoinsOfJoins() {
         String nested = """

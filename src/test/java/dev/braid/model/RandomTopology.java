@@ -75,8 +75,22 @@ final class RandomTopology {
         }
         ModelConfig config = new ModelConfig(
                 modalities, placed.streams(), stacks, List.of(0), positions(), POOLINGS.get(random.nextInt(5)));
-        return new ModelConfig(
-                modalities, config.streams(), stacks, output(config), config.positions(), config.pooling());
+        List<StreamConfig> all = new ArrayList<>(config.streams());
+        List<Integer> output = random.nextInt(4) == 0 ? vectors(all) : output(config);
+        return new ModelConfig(modalities, all, stacks, output, config.positions(), config.pooling());
+    }
+
+    /** Pools two streams, and puts their vectors side by side. */
+    private List<Integer> vectors(List<StreamConfig> all) {
+        int streamCount = all.size();
+        for (int v = 0; v < 2; v++) {
+            int of = random.nextInt(streams.size()); // not one that alternating stacks added
+            Pooling pooling = List.of(Pooling.LAST, Pooling.MEAN, Pooling.MAX).get(random.nextInt(3));
+            all.add(StreamConfig.pooled("v" + v, all.get(of).hiddenSize(), of, pooling));
+        }
+        int size = all.get(streamCount).hiddenSize() + all.get(streamCount + 1).hiddenSize();
+        all.add(StreamConfig.ofFeatures("vectors", size, List.of(streamCount, streamCount + 1)));
+        return List.of(streamCount + 2);
     }
 
     /** Tables for the longest row: learned tokens and three modalities. */

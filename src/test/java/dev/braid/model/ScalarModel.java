@@ -30,6 +30,7 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.DoubleStream;
 
 /** The forward pass of one row in plain double loops, a step after the other: what {@link FusionModel} is held against. */
 final class ScalarModel {
@@ -135,9 +136,43 @@ final class ScalarModel {
 
     private double[][] stream(int index) {
         if (streams[index] == null) {
-            streams[index] = joined(config.streams().get(index).joined());
+            StreamConfig stream = config.streams().get(index);
+            streams[index] = switch (stream.joining()) {
+                case TOKENS -> joined(stream.joined());
+                case FEATURES -> sideBySide(stream);
+                case POOLED -> new double[][] {pooled(stream)};
+            };
         }
         return streams[index];
+    }
+
+    private double[][] sideBySide(StreamConfig stream) {
+        double[][] wide = new double[stream(stream.joined().get(0)).length][stream.hiddenSize()];
+        int column = 0;
+        for (int part : stream.joined()) {
+            double[][] x = stream(part);
+            for (int t = 0; t < x.length; t++) {
+                System.arraycopy(x[t], 0, wide[t], column, x[t].length);
+            }
+            column += x[0].length;
+        }
+        return wide;
+    }
+
+    private double[] pooled(StreamConfig stream) {
+        double[][] x = stream(stream.joined().get(0));
+        double[] vector = new double[stream.hiddenSize()];
+        for (int c = 0; c < vector.length; c++) {
+            int column = c;
+            DoubleStream numbers = Arrays.stream(x).mapToDouble(token -> token[column]);
+            vector[c] = switch (stream.pooling()) {
+                case LAST -> x[x.length - 1][c];
+                case MEAN -> numbers.average().getAsDouble();
+                case MAX -> numbers.max().getAsDouble();
+                default -> throw new IllegalStateException("a stream pools by last, mean or max");
+            };
+        }
+        return vector;
     }
 
     /** The positions of a stream's tokens: counts from 0, learned and masked tokens too. */

@@ -1,0 +1,39 @@
+package dev.braid.model;
+
+import dev.braid.checkpoint.Pooling;
+
+/**
+ * Pools the tokens of a stream to the one token that each row has in another.
+ *
+ * @param stream index of the stream of vectors
+ * @param of index of the stream of tokens
+ * @param pooling last, mean or max
+ */
+record PooledTokens(int stream, int of, Pooling pooling) implements Step {
+
+    @Override
+    public void forward(FusionWorkspace workspace, boolean pooledOnly) {
+        TokenStream vectors = workspace.stream(stream);
+        TokenStream tokens = workspace.stream(of);
+        int rows = workspace.batch().rows();
+        if (pooling == Pooling.LAST) {
+            workspace
+                    .kernels()
+                    .copyRows(
+                            vectors.hidden(),
+                            row -> row,
+                            tokens.hidden(),
+                            row -> tokens.packed().firstToken(row + 1) - 1,
+                            rows);
+            return;
+        }
+        float[] vector = new float[vectors.hidden().columns()];
+        Pooler pooler = new Pooler(vector.length);
+        for (int row = 0; row < rows; row++) {
+            pooler.begin(pooling);
+            pooler.add(tokens.numbers(), tokens.firstToken(row), tokens.packed().tokens(row));
+            pooler.end(vector);
+            vectors.numbers().put(row * vector.length, vector);
+        }
+    }
+}
