@@ -217,6 +217,8 @@ CHANGES: dict[str, Change] = {
     "gate and up swapped": swap_gate_and_up,
     "gate forgotten": forget_gate,
     "gate turned": reorder_rows((r"gate",), torch.neg),
+    "scores turned": reorder_rows((r"scores",), torch.neg),
+    "outputs of a bilinear map shifted": reorder_rows((r"first.weight",), next_row),
     "running statistics forgotten": zero((r"running_mean",)),
     "rotation forgotten": forget_rotation,
     "the other rotary pairs": rotate_otherwise(other_pairs),

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from vector_module import ConcatenatedMlp, GatedUnit, LowRankBilinear, ThreeGates, VectorCase, step, vector
+from vector_module import (
+    BilinearFusion,
+    ConcatenatedMlp,
+    GatedUnit,
+    LowRankBilinear,
+    ThreeGates,
+    VectorCase,
+    WeightedModalities,
+    step,
+    vector,
+)
 
 VECTOR_CASES = (
     VectorCase(
@@ -91,5 +101,39 @@ VECTOR_CASES = (
             step("activation", "fused", "head", function="gelu_new"),
         ),
         traps=("gate turned",),
+    ),
+    VectorCase(
+        "bilinear",
+        "`nn.Bilinear` of two modalities, and another one without a bias: which input is which, and every output's matrix",
+        seed=305,
+        modalities=(vector("visual", 7, 4), vector("text", 5, 4)),
+        hidden_size=9,
+        build=BilinearFusion,
+        steps=(
+            step("bilinear", "first", ["visual", "text"]),
+            step("activation", "hidden", "first", function="tanh"),
+            step("bilinear", "fused", ["hidden", "visual"], prefix="second"),
+        ),
+        traps=("outputs of a bilinear map shifted",),
+    ),
+    VectorCase(
+        "weighted-modalities",
+        "a score per modality, a softmax over the modalities, and the sum of their vectors with these weights",
+        seed=306,
+        modalities=(vector("visual", 8, 5), vector("text", 5, 5), vector("audio", 6, 5)),
+        hidden_size=10,
+        build=WeightedModalities,
+        steps=(
+            step("linear", "v", "visual", prefix="projections.0"),
+            step("linear", "t", "text", prefix="projections.1"),
+            step("linear", "a", "audio", prefix="projections.2"),
+            step("linear", "v_score", "v", prefix="scores.0"),
+            step("linear", "t_score", "t", prefix="scores.1"),
+            step("linear", "a_score", "a", prefix="scores.2"),
+            step("concat", "scores", ["v_score", "t_score", "a_score"]),
+            step("softmax", "weights", "scores"),
+            step("weighted_sum", "fused", ["v", "t", "a"], weights="weights"),
+        ),
+        traps=("scores turned",),
     ),
 )

@@ -111,6 +111,34 @@ class ThreeGates(nn.Module):
         return nn.functional.gelu(self.head(torch.cat([fused, text], dim=-1)), approximate="tanh")
 
 
+class BilinearFusion(nn.Module):
+    """Two bilinear maps of two modalities, one of them without a bias, between Linears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Bilinear(7, 5, 12)
+        self.second = nn.Bilinear(12, 7, 9, bias=False)
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        return cast(Tensor, self.second(torch.tanh(self.first(visual, text)), visual))
+
+
+class WeightedModalities(nn.Module):
+    """Each modality has a score, a Linear of its own; the softmax over the scores weighs the projected vectors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = (8, 5, 6)
+        self.projections = nn.ModuleList(nn.Linear(size, 10) for size in sizes)
+        self.scores = nn.ModuleList(nn.Linear(10, 1) for _ in sizes)
+
+    def forward(self, visual: Tensor, text: Tensor, audio: Tensor) -> Tensor:
+        vectors = [map_(x) for map_, x in zip(self.projections, (visual, text, audio), strict=True)]
+        scores = torch.cat([score(x) for score, x in zip(self.scores, vectors, strict=True)], dim=-1)
+        weights = torch.softmax(scores, dim=-1)
+        return (weights[:, :, None] * torch.stack(vectors, dim=1)).sum(dim=1)
+
+
 class VectorModule(Reference):
     """A module of vectors as sequences of one token."""
 

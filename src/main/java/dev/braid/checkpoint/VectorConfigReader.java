@@ -119,7 +119,8 @@ final class VectorConfigReader {
             case NORM -> Stream.of("norm_type", "eps");
             case BATCH_NORM -> Stream.of("eps");
             case GATE -> Stream.of("gate");
-            case LINEAR, CONCAT, SUM, PRODUCT -> Stream.empty();
+            case WEIGHTED_SUM -> Stream.of("weights");
+            case LINEAR, BILINEAR, CONCAT, SUM, PRODUCT, SOFTMAX -> Stream.empty();
         };
         Stream<String> tensors = kind.hasTensors() ? Stream.of("prefix") : Stream.empty();
         return Stream.of(Stream.of("kind", "name", "of"), own, tensors)
@@ -151,7 +152,7 @@ final class VectorConfigReader {
         return step.choice("function", null, functions);
     }
 
-    /** What {@code of} names, a string or a list of them, and then the gate; null where a name is broken. */
+    /** What {@code of} names, a string or a list of them, and then the gate or the weights; null where a name is broken. */
     private List<Integer> inputs(ConfigObject step, VectorStep.Kind kind) {
         JsonNode of = step.value("of");
         List<JsonNode> written = new ArrayList<>();
@@ -168,6 +169,8 @@ final class VectorConfigReader {
         written.forEach(name -> inputs.add(input(step, "of", name)));
         if (kind == VectorStep.Kind.GATE) {
             inputs.add(input(step, "gate", step.value("gate")));
+        } else if (kind == VectorStep.Kind.WEIGHTED_SUM) {
+            inputs.add(input(step, "weights", step.value("weights")));
         }
         read.addAll(inputs);
         return inputs.contains(null) ? null : inputs;

@@ -25,6 +25,8 @@ public record VectorStep(
     public enum Kind {
         /** x W^T + b: {@code torch.nn.Linear}. */
         LINEAR("linear", 1, 1),
+        /** x1^T W[n] x2 + b[n]: {@code torch.nn.Bilinear}. */
+        BILINEAR("bilinear", 2, 2),
         /** A function of each number. */
         ACTIVATION("activation", 1, 1),
         /** {@code torch.nn.LayerNorm} or an RMSNorm. */
@@ -38,7 +40,11 @@ public record VectorStep(
         /** The product, number by number. */
         PRODUCT("product", 2, Integer.MAX_VALUE),
         /** g a + (1 - g) b, number by number; the gate g is its third input. */
-        GATE("gate", 2, 2);
+        GATE("gate", 2, 2),
+        /** exp(x[i]) / sum of exp(x[j]): positive numbers whose sum is 1. */
+        SOFTMAX("softmax", 1, 1),
+        /** w[0] a + w[1] b + ...: the weights w, a number for each vector, are its last input. */
+        WEIGHTED_SUM("weighted_sum", 2, Integer.MAX_VALUE);
 
         private final String configName;
         private final int fewest;
@@ -64,14 +70,9 @@ public record VectorStep(
             return most;
         }
 
-        /** Whether its inputs have one size, which is its own too. */
-        boolean keepsSize() {
-            return this != LINEAR && this != CONCAT;
-        }
-
         /** Whether the state dict has tensors of it. */
         boolean hasTensors() {
-            return this == LINEAR || this == NORM || this == BATCH_NORM;
+            return this == LINEAR || this == BILINEAR || this == NORM || this == BATCH_NORM;
         }
     }
 
@@ -79,8 +80,12 @@ public record VectorStep(
         inputs = List.copyOf(inputs);
     }
 
-    /** Multiply-adds of a Linear for one row, given the size of its input; 0 for another step. */
-    public long multiplyAdds(int inputSize) {
-        return kind == Kind.LINEAR ? (long) inputSize * size : 0;
+    /** Multiply-adds of matrix products for one row, given the sizes of its inputs; 0 for a step without any. */
+    public long multiplyAdds(List<Integer> inputSizes) {
+        return switch (kind) {
+            case LINEAR -> (long) inputSizes.get(0) * size;
+            case BILINEAR -> (inputSizes.get(1) + 1L) * inputSizes.get(0) * size;
+            default -> 0;
+        };
     }
 }

@@ -48,7 +48,7 @@ final class VectorTensors {
     private int size(WrittenVectors.Step written) {
         VectorStep step = written.step();
         List<Integer> ofInputs = step.inputs().stream().map(sizes::get).toList();
-        if (step.kind() == VectorStep.Kind.LINEAR) {
+        if (step.kind() == VectorStep.Kind.LINEAR || step.kind() == VectorStep.Kind.BILINEAR) {
             return outputs(written);
         }
         if (ofInputs.contains(UNKNOWN)) {
@@ -63,8 +63,18 @@ final class VectorTensors {
             }
             return (int) sum;
         }
-        if (Set.copyOf(ofInputs).size() > 1) {
-            String got = step.inputs().stream()
+        int added = step.inputs().size() - 1;
+        boolean weighs = step.kind() == VectorStep.Kind.WEIGHTED_SUM;
+        if (weighs && ofInputs.get(added) != added) {
+            problems.add("Cannot use '" + written.path() + "weights' in config.json: expected " + added
+                    + " numbers (one for each vector of 'of'), got "
+                    + Quote.of(config.name(step.inputs().get(added)))
+                    + " of " + ofInputs.get(added));
+            return UNKNOWN;
+        }
+        List<Integer> ofOneSize = weighs ? step.inputs().subList(0, added) : step.inputs();
+        if (ofOneSize.stream().map(sizes::get).distinct().count() > 1) {
+            String got = ofOneSize.stream()
                     .map(input -> Quote.of(config.name(input)) + " of " + sizes.get(input))
                     .collect(Collectors.joining(", "));
             problems.add(
@@ -74,19 +84,22 @@ final class VectorTensors {
         return ofInputs.get(0);
     }
 
-    /** The outputs of a Linear, which only its weight tells. */
+    /** The outputs of a Linear or bilinear map, which only its weight tells. */
     private int outputs(WrittenVectors.Step written) {
         String name = written.prefix() + ".weight";
         TensorEntry entry = files.entries().get(name);
         if (entry != null
-                && entry.shape().rank() == 2
+                && entry.shape().rank() == 1 + written.step().inputs().size()
                 && entry.shape().dimension(0) > 0
                 && entry.shape().dimension(0) <= Integer.MAX_VALUE) {
             return (int) entry.shape().dimension(0);
         }
-        int inputs = sizes.get(written.step().inputs().get(0));
+        String inputs = written.step().inputs().stream()
+                .map(sizes::get)
+                .map(size -> size == UNKNOWN ? "any" : size.toString())
+                .collect(Collectors.joining(", "));
         problems.add("Cannot load tensor " + Quote.of(name) + " from " + files.file(name) + ": expected [any, "
-                + (inputs == UNKNOWN ? "any" : inputs) + "] (" + written.source("prefix") + "), got "
+                + inputs + "] (" + written.source("prefix") + "), got "
                 + (entry == null
                         ? "no such tensor"
                                 + NearestName.hint(name, files.entries().keySet())
@@ -109,13 +122,29 @@ final class VectorTensors {
         String role = "'" + step.name() + "' ";
         String prefix = written.prefix() + ".";
         return switch (step.kind()) {
-            case LINEAR -> {
+            case LINEAR, BILINEAR -> {
                 Shape outputs = Shape.of(sizes.get(config.modalities().size() + index));
-                Shape weight = Shape.of(outputs.dimension(0), in);
+                boolean one = step.inputs().size() == 1;
+                Shape weight = one
+                        ? Shape.of(outputs.dimension(0), in)
+                        : Shape.of(
+                                outputs.dimension(0),
+                                in,
+                                sizes.get(step.inputs().get(1)));
                 String rows = "rows of '" + prefix + "weight'";
                 yield new VectorWeights(
                         new LinearWeights(
-                                visit(visitor, prefix + "weight", role + "weight", weight, source, true),
+                                visit(
+                                        visitor,
+                                        prefix + "weight",
+                                        role + "weight",
+                                        weight,
+                                        one
+                                                ? source
+                                                : source + " and "
+                                                        + sources.get(
+                                                                step.inputs().get(1)),
+                                        true),
                                 visit(visitor, prefix + "bias", role + "bias", outputs, rows, false)),
                         null,
                         null,
@@ -134,7 +163,7 @@ final class VectorTensors {
                         batch ? visit(visitor, prefix + "running_mean", role + "mean", size, source, true) : null,
                         batch ? visit(visitor, prefix + "running_var", role + "variance", size, source, true) : null);
             }
-            case ACTIVATION, CONCAT, SUM, PRODUCT, GATE -> VectorWeights.NONE;
+            case ACTIVATION, CONCAT, SUM, PRODUCT, GATE, SOFTMAX, WEIGHTED_SUM -> VectorWeights.NONE;
         };
     }
 

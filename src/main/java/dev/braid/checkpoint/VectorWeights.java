@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 /**
  * The weights of one {@link VectorStep} (D the size of its vector, K that of its input).
  *
- * @param linear [D, K], of a Linear, else null
+ * @param linear of a Linear, [D, K], or of a bilinear map, [D, K, size of its second input], else null
  * @param norm [D], of any norm, else null
  * @param mean [D], the running mean of a BatchNorm, else null
  * @param variance [D], the running variance of a BatchNorm, else null

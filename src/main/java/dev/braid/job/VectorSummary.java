@@ -25,7 +25,11 @@ record VectorSummary(ModelConfig config) {
             case NORM -> step.norm().configName() + " of " + of + ", eps " + ModelSummary.number(step.epsilon());
             case BATCH_NORM -> "batch_norm of " + of + ", eps " + ModelSummary.number(step.epsilon());
             case GATE -> "gate of " + of + " by " + inputs.get(2);
-            case LINEAR, CONCAT, SUM, PRODUCT -> step.kind().configName() + " of " + String.join(", ", inputs);
+            case WEIGHTED_SUM ->
+                "weighted_sum of " + String.join(", ", inputs.subList(0, inputs.size() - 1)) + " by "
+                        + inputs.get(inputs.size() - 1);
+            case LINEAR, BILINEAR, CONCAT, SUM, PRODUCT, SOFTMAX ->
+                step.kind().configName() + " of " + String.join(", ", inputs);
         };
     }
 
@@ -36,11 +40,11 @@ record VectorSummary(ModelConfig config) {
                 : config.vectors().get(vector - modalities).name();
     }
 
-    /** Multiply-adds of all Linears for one row. */
+    /** Multiply-adds of all Linears and bilinear maps for one row. */
     long multiplyAdds() {
         return config.vectors().stream()
-                .mapToLong(step ->
-                        step.multiplyAdds(config.vectorSize(step.inputs().get(0))))
+                .mapToLong(step -> step.multiplyAdds(
+                        step.inputs().stream().map(config::vectorSize).toList()))
                 .sum();
     }
 }

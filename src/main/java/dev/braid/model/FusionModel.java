@@ -134,11 +134,16 @@ public final class FusionModel implements AutoCloseable {
     private static List<LinearSize> linears(ModelConfig config) {
         List<LinearSize> linears = new ArrayList<>();
         for (VectorStep step : config.vectors()) {
-            linears.add(LinearSize.of(
-                    step.kind() == VectorStep.Kind.LINEAR
-                            ? config.vectorSize(step.inputs().get(0))
-                            : 1,
-                    step.size()));
+            int inputs = config.vectorSize(step.inputs().get(0));
+            linears.add(
+                    switch (step.kind()) {
+                        case LINEAR -> LinearSize.of(inputs, step.size());
+                        case BILINEAR -> // packed one output at a time, of one copy of all
+                            LinearSize.of(
+                                    (long) inputs * step.size(),
+                                    config.vectorSize(step.inputs().get(1)));
+                        default -> LinearSize.of(1, step.size());
+                    });
         }
         if (config.takesVectors()) {
             return linears;

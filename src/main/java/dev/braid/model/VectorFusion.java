@@ -87,6 +87,10 @@ final class VectorFusion implements Step {
             case SUM -> new VectorOperation.Sum();
             case PRODUCT -> new VectorOperation.Product();
             case GATE -> new VectorOperation.Mixed();
+            case BILINEAR ->
+                new VectorOperation.Bilinear(packer.slices(weights.linear().weight()), packer.sums(weights.linear()));
+            case SOFTMAX -> new VectorOperation.Softmax();
+            case WEIGHTED_SUM -> new VectorOperation.WeightedSum();
         };
     }
 
@@ -100,7 +104,7 @@ final class VectorFusion implements Step {
                 for (int vector : placed.from()) {
                     in.add(vector(vector, rows, workspace));
                 }
-                placed.operation().run(vector(modalities + placed.to(), rows, workspace), in, workspace.kernels());
+                placed.operation().run(vector(modalities + placed.to(), rows, workspace), in, workspace);
             }
         }
         workspace.stopwatch().lap(Stage.FEED_FORWARD);

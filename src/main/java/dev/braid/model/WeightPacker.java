@@ -89,10 +89,49 @@ final class WeightPacker implements AutoCloseable {
                 row += part.count();
             }
             addToEveryRow(bias, added);
-            PackedLinear packed = library.pack(weight, bias);
-            linears.add(packed);
-            return packed;
+            return keep(library.pack(weight, bias));
         }
+    }
+
+    /** A map of [K1, K2] for each of the N slices of a weight of [N, K1, K2]. */
+    List<PackedLinear> slices(StoredTensor weight) {
+        int count = Math.toIntExact(weight.shape().dimension(0));
+        int outputs = Math.toIntExact(weight.shape().dimension(1));
+        List<PackedLinear> packed = new ArrayList<>();
+        try (Matrix all = Matrix.allocate(
+                        count * outputs, Math.toIntExact(weight.shape().dimension(2)));
+                Matrix bias = Matrix.allocate(1, outputs)) {
+            weight.copyTo(all.buffer());
+            for (int slice = 0; slice < count; slice++) {
+                packed.add(keep(library.pack(all.rows(slice * outputs, outputs), bias)));
+            }
+        }
+        return packed;
+    }
+
+    /** For each output of a bilinear map the sum of its {@code products}' outputs, and its bias. */
+    List<PackedLinear> sums(LinearWeights bilinear) {
+        int count = Math.toIntExact(bilinear.weight().shape().dimension(0));
+        List<PackedLinear> packed = new ArrayList<>();
+        try (Matrix ones = Matrix.allocate(
+                        1, Math.toIntExact(bilinear.weight().shape().dimension(1)));
+                Matrix biases = Matrix.allocate(1, count)) {
+            for (int i = 0; i < ones.columns(); i++) {
+                ones.buffer().put(i, 1f);
+            }
+            if (bilinear.bias() != null) {
+                bilinear.bias().copyTo(biases.buffer());
+            }
+            for (int n = 0; n < count; n++) {
+                packed.add(keep(library.pack(ones, biases.columns(n, 1))));
+            }
+        }
+        return packed;
+    }
+
+    private PackedLinear keep(PackedLinear packed) {
+        linears.add(packed);
+        return packed;
     }
 
     private static void copy(Rows part, Matrix weight, Matrix bias) {

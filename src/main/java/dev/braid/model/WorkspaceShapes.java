@@ -2,10 +2,12 @@ package dev.braid.model;
 
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.StreamConfig;
+import dev.braid.checkpoint.VectorStep;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -19,7 +21,7 @@ import java.util.stream.Stream;
  * @param queryKeyValue [N, D + 2 G]
  * @param context [N, D]
  * @param attention [1, as much as {@link Kernels#attentionScratch} says]
- * @param intermediate [B, F]
+ * @param intermediate [B, F], or [B, K] of the first inputs of bilinear steps
  * @param up [B, F], or null where no feed-forward has a gate
  * @param vectors [B, D] for each step of a model of vectors but the last one
  */
@@ -67,8 +69,12 @@ record WorkspaceShapes(
                 .mapToInt(StreamConfig::hiddenSize)
                 .max()
                 .getAsInt();
-        long intermediate = config.stacks().stream()
-                .mapToInt(stack -> stack.layer().intermediateSize())
+        long intermediate = IntStream.concat(
+                        config.stacks().stream().mapToInt(stack -> stack.layer().intermediateSize()),
+                        config.vectors().stream()
+                                .filter(step -> step.kind() == VectorStep.Kind.BILINEAR)
+                                .mapToInt(
+                                        step -> config.vectorSize(step.inputs().get(0))))
                 .max()
                 .orElse(0);
         long scratch = config.stacks().stream()
@@ -100,7 +106,7 @@ record WorkspaceShapes(
                 attends ? new Size(height, projected) : NONE,
                 attends ? new Size(height, widest) : NONE,
                 new Size(1, scratch),
-                attends ? ofBlock : NONE,
+                ofBlock,
                 gated ? ofBlock : null,
                 config.vectors().stream()
                         .limit(Math.max(0, config.vectors().size() - 1))

@@ -61,6 +61,27 @@ public final class RandomVectors {
                         new VectorStep(kind, name(), List.of(input), outputs, null, null, 0),
                         new VectorWeights(linear, null, null, null));
             }
+            case BILINEAR -> {
+                int outputs = 1 + random.nextInt(20);
+                List<Integer> both = List.of(bounded(size, Activation.TANH), random.nextInt(modalities.size()));
+                int second = sizes.get(both.get(1));
+                float bound = (float) (1 / Math.sqrt((double) size * second));
+                LinearWeights bilinear = new LinearWeights(
+                        tensor(0, bound, outputs, size, second),
+                        random.nextBoolean() ? tensor(0, 0.1f, outputs) : null);
+                add(
+                        new VectorStep(kind, name(), both, outputs, null, null, 0),
+                        new VectorWeights(bilinear, null, null, null));
+            }
+            case SOFTMAX -> add(new VectorStep(kind, name(), List.of(input), size, null, null, 0), VectorWeights.NONE);
+            case WEIGHTED_SUM -> {
+                StoredTensor weight = tensor(0, (float) (1 / Math.sqrt(size)), 2, size);
+                add(
+                        new VectorStep(VectorStep.Kind.LINEAR, name(), List.of(input), 2, null, null, 0),
+                        new VectorWeights(new LinearWeights(weight, null), null, null, null));
+                List<Integer> weighed = List.of(input, sameSize(size), sizes.size() - 1);
+                add(new VectorStep(kind, name(), weighed, size, null, null, 0), VectorWeights.NONE);
+            }
             case ACTIVATION -> {
                 Activation function = any(Activation.values());
                 add(new VectorStep(kind, name(), List.of(input), size, function, null, 0), VectorWeights.NONE);

@@ -10,6 +10,7 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** One row through the steps of a model of vectors in plain double loops: what {@link VectorFusion} is held against. */
 final class ScalarVectors {
@@ -44,6 +45,37 @@ final class ScalarVectors {
                         ? null
                         : values(weights.linear().bias());
                 return ScalarReference.linear(new double[][] {first}, rows, bias)[0];
+            }
+            case BILINEAR -> {
+                double[] weight = values(weights.linear().weight());
+                double[] bias = weights.linear().bias() == null
+                        ? new double[step.size()]
+                        : values(weights.linear().bias());
+                double[] second = in.get(1);
+                double[] product = new double[step.size()];
+                for (int n = 0; n < product.length; n++) {
+                    product[n] = bias[n];
+                    for (int i = 0; i < first.length; i++) {
+                        for (int j = 0; j < second.length; j++) {
+                            product[n] += first[i] * weight[(n * first.length + i) * second.length + j] * second[j];
+                        }
+                    }
+                }
+                return product;
+            }
+            case SOFTMAX -> {
+                double largest = Arrays.stream(first).max().getAsDouble();
+                double sum =
+                        Arrays.stream(first).map(x -> Math.exp(x - largest)).sum();
+                Arrays.setAll(out, c -> Math.exp(first[c] - largest) / sum);
+            }
+            case WEIGHTED_SUM -> {
+                double[] factors = in.get(in.size() - 1);
+                Arrays.setAll(
+                        out,
+                        c -> IntStream.range(0, factors.length)
+                                .mapToDouble(v -> factors[v] * in.get(v)[c])
+                                .sum());
             }
             case ACTIVATION ->
                 Arrays.setAll(out, c -> ScalarReference.activate(first[c], WeightPacker.activation(step.function())));
