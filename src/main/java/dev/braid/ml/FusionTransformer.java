@@ -3,13 +3,7 @@ package dev.braid.ml;
 import dev.braid.InputException;
 import dev.braid.spark.FusionEngine;
 import java.util.List;
-import org.apache.spark.ml.Transformer;
-import org.apache.spark.ml.param.BooleanParam;
-import org.apache.spark.ml.param.DoubleParam;
-import org.apache.spark.ml.param.IntParam;
-import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
-import org.apache.spark.ml.param.StringArrayParam;
 import org.apache.spark.ml.util.DefaultParamsReader;
 import org.apache.spark.ml.util.DefaultParamsWritable;
 import org.apache.spark.ml.util.Identifiable;
@@ -31,27 +25,9 @@ import org.apache.spark.sql.types.StructType;
  * <p>A wrong parameter, model or column is an {@link InputException} when a schema or a table is asked for; a row that cannot
  * be fused is one among the causes of Spark's exception. Driver only.
  */
-public final class FusionTransformer extends Transformer implements DefaultParamsWritable, AutoCloseable {
+public final class FusionTransformer extends FusionParams implements DefaultParamsWritable, AutoCloseable {
     private static final long serialVersionUID = 1L;
 
-    private final String uid;
-    private final Param<String> model;
-    private final Param<String> modelSha256;
-    private final Param<String> key;
-    private final StringArrayParam column;
-    private final StringArrayParam dtype;
-    private final StringArrayParam boxes;
-    private final StringArrayParam mask;
-    private final StringArrayParam length;
-    private final StringArrayParam emit;
-    private final Param<String> vectors;
-    private final Param<String> pooling;
-    private final BooleanParam truncate;
-    private final IntParam maxTokens;
-    private final Param<String> precision;
-    private final Param<String> onMissingModality;
-    private final BooleanParam noVerify;
-    private final DoubleParam tolerance;
     /** Shared with copies. */
     private transient Engines engines = new Engines();
 
@@ -60,60 +36,9 @@ public final class FusionTransformer extends Transformer implements DefaultParam
         this(Identifiable.randomUID("fusion"));
     }
 
-    /** The same under an identifier of its own. */
+    /** A transformer without a model, with this identifier. */
     public FusionTransformer(String uid) {
-        this.uid = uid;
-        this.model = new Param<>(this, "model", "the model directory");
-        this.modelSha256 = new Param<>(
-                this, "modelSha256", "the SHA-256 that the model directory must have; any where it is not set");
-        this.key = new Param<>(this, "key", "the column by which messages name a row; none where it is not set");
-        this.column = new StringArrayParam(
-                this,
-                "column",
-                "the columns of features, as MODALITY=COLUMN; a modality that is not named has one of its name");
-        this.dtype = new StringArrayParam(
-                this,
-                "dtype",
-                "the numbers of binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16");
-        this.boxes = new StringArrayParam(
-                this, "boxes", "the columns of boxes, as MODALITY=COLUMN; one for each modality with boxes");
-        this.mask =
-                new StringArrayParam(this, "mask", "the columns that say which tokens are kept, as MODALITY=COLUMN");
-        this.length = new StringArrayParam(
-                this, "length", "the columns that say how many tokens are kept, as MODALITY=COLUMN");
-        this.emit = new StringArrayParam(this, "emit", "what to append: pooled, tokens, attention, attention-by-layer");
-        this.vectors = new Param<>(
-                this,
-                "vectors",
-                "how vectors are stored: vector (Spark ML's; of tokens, arrays), array, float32, float16 or int8");
-        this.pooling = new Param<>(
-                this,
-                "pooling",
-                "how a row's tokens become one vector: mean, max, last, cls, pooler or none; as the model says where it is not set");
-        this.truncate =
-                new BooleanParam(this, "truncate", "whether a sequence is cut to the positions that the model has");
-        this.maxTokens = new IntParam(this, "maxTokens", "the token budget of one batch, and so of one row");
-        this.precision = new Param<>(this, "precision", "what the model computes in: fp32 or bf16");
-        this.onMissingModality = new Param<>(this, "onMissingModality", "what a null feature does: fail, or fuse-rest");
-        this.noVerify = new BooleanParam(
-                this, "noVerify", "whether the model's golden.safetensors is not replayed before the first use");
-        this.tolerance = new DoubleParam(
-                this,
-                "tolerance",
-                "how far a number may be from the one in golden.safetensors, relative to the root mean square of its vector");
-        setDefault(column, new String[0]);
-        setDefault(dtype, new String[0]);
-        setDefault(boxes, new String[0]);
-        setDefault(mask, new String[0]);
-        setDefault(length, new String[0]);
-        setDefault(emit, new String[] {"pooled"});
-        setDefault(vectors, "vector");
-        setDefault(truncate, false);
-        setDefault(maxTokens, 4096);
-        setDefault(precision, "fp32");
-        setDefault(onMissingModality, "fail");
-        setDefault(noVerify, false);
-        setDefault(tolerance, 1e-4);
+        super(uid);
     }
 
     /** The transformer that {@link #save} has written. */
@@ -124,11 +49,6 @@ public final class FusionTransformer extends Transformer implements DefaultParam
     /** What {@link #load} and pipelines read one with. */
     public static MLReader<FusionTransformer> read() {
         return new DefaultParamsReader<>();
-    }
-
-    @Override
-    public String uid() {
-        return uid;
     }
 
     /**
@@ -171,173 +91,105 @@ public final class FusionTransformer extends Transformer implements DefaultParam
         }
     }
 
-    /** The model directory. */
-    public Param<String> model() {
-        return model;
-    }
-
+    /** Sets {@link #model}. */
     public FusionTransformer setModel(String value) {
-        set(model, value);
+        set(model(), value);
         return this;
     }
 
-    /** The SHA-256 that the model directory must have; any where it is not set. */
-    public Param<String> modelSha256() {
-        return modelSha256;
-    }
-
+    /** Sets {@link #modelSha256}. */
     public FusionTransformer setModelSha256(String value) {
-        set(modelSha256, value);
+        set(modelSha256(), value);
         return this;
     }
 
-    /** The column by which messages name a row; none where it is not set. */
-    public Param<String> key() {
-        return key;
-    }
-
+    /** Sets {@link #key}. */
     public FusionTransformer setKey(String value) {
-        set(key, value);
+        set(key(), value);
         return this;
     }
 
-    /** The columns of features, as MODALITY=COLUMN; a modality that is not named has one of its name. */
-    public StringArrayParam column() {
-        return column;
-    }
-
+    /** Sets {@link #column}. */
     public FusionTransformer setColumn(String... value) {
-        set(column, value);
+        set(column(), value);
         return this;
     }
 
-    /** The numbers of binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16. */
-    public StringArrayParam dtype() {
-        return dtype;
-    }
-
+    /** Sets {@link #dtype}. */
     public FusionTransformer setDtype(String... value) {
-        set(dtype, value);
+        set(dtype(), value);
         return this;
     }
 
-    /** The columns of boxes, as MODALITY=COLUMN; one for each modality with boxes. */
-    public StringArrayParam boxes() {
-        return boxes;
-    }
-
+    /** Sets {@link #boxes}. */
     public FusionTransformer setBoxes(String... value) {
-        set(boxes, value);
+        set(boxes(), value);
         return this;
     }
 
-    /** The columns that say which tokens are kept, as MODALITY=COLUMN. */
-    public StringArrayParam mask() {
-        return mask;
-    }
-
+    /** Sets {@link #mask}. */
     public FusionTransformer setMask(String... value) {
-        set(mask, value);
+        set(mask(), value);
         return this;
     }
 
-    /** The columns that say how many tokens are kept, as MODALITY=COLUMN. */
-    public StringArrayParam length() {
-        return length;
-    }
-
+    /** Sets {@link #length}. */
     public FusionTransformer setLength(String... value) {
-        set(length, value);
+        set(length(), value);
         return this;
     }
 
-    /** What to append: pooled, tokens, attention, attention-by-layer. */
-    public StringArrayParam emit() {
-        return emit;
-    }
-
+    /** Sets {@link #emit}. */
     public FusionTransformer setEmit(String... value) {
-        set(emit, value);
+        set(emit(), value);
         return this;
     }
 
-    /** How vectors are stored: array, float32, float16 or int8. */
-    public Param<String> vectors() {
-        return vectors;
-    }
-
+    /** Sets {@link #vectors}. */
     public FusionTransformer setVectors(String value) {
-        set(vectors, value);
+        set(vectors(), value);
         return this;
     }
 
-    /** How a row's tokens become one vector: mean, max, last, cls, pooler or none; as the model says where it is not set. */
-    public Param<String> pooling() {
-        return pooling;
-    }
-
+    /** Sets {@link #pooling}. */
     public FusionTransformer setPooling(String value) {
-        set(pooling, value);
+        set(pooling(), value);
         return this;
     }
 
-    /** Whether a sequence is cut to the positions that the model has. */
-    public BooleanParam truncate() {
-        return truncate;
-    }
-
+    /** Sets {@link #truncate}. */
     public FusionTransformer setTruncate(boolean value) {
-        set(truncate, value);
+        set(truncate(), value);
         return this;
     }
 
-    /** The token budget of one batch, and so of one row. */
-    public IntParam maxTokens() {
-        return maxTokens;
-    }
-
+    /** Sets {@link #maxTokens}. */
     public FusionTransformer setMaxTokens(int value) {
-        set(maxTokens, value);
+        set(maxTokens(), value);
         return this;
     }
 
-    /** What the model computes in: fp32 or bf16. */
-    public Param<String> precision() {
-        return precision;
-    }
-
+    /** Sets {@link #precision}. */
     public FusionTransformer setPrecision(String value) {
-        set(precision, value);
+        set(precision(), value);
         return this;
     }
 
-    /** What a null feature does: fail, or fuse-rest. */
-    public Param<String> onMissingModality() {
-        return onMissingModality;
-    }
-
+    /** Sets {@link #onMissingModality}. */
     public FusionTransformer setOnMissingModality(String value) {
-        set(onMissingModality, value);
+        set(onMissingModality(), value);
         return this;
     }
 
-    /** Whether the model's golden.safetensors is not replayed before the first use. */
-    public BooleanParam noVerify() {
-        return noVerify;
-    }
-
+    /** Sets {@link #noVerify}. */
     public FusionTransformer setNoVerify(boolean value) {
-        set(noVerify, value);
+        set(noVerify(), value);
         return this;
     }
 
-    /** How far a number may be from the one in golden.safetensors, relative to the root mean square of its vector. */
-    public DoubleParam tolerance() {
-        return tolerance;
-    }
-
+    /** Sets {@link #tolerance}. */
     public FusionTransformer setTolerance(double value) {
-        set(tolerance, value);
+        set(tolerance(), value);
         return this;
     }
 }

@@ -1,0 +1,181 @@
+package dev.braid.ml;
+
+import org.apache.spark.ml.Transformer;
+import org.apache.spark.ml.param.BooleanParam;
+import org.apache.spark.ml.param.DoubleParam;
+import org.apache.spark.ml.param.IntParam;
+import org.apache.spark.ml.param.Param;
+import org.apache.spark.ml.param.StringArrayParam;
+
+/**
+ * The parameters of {@link FusionTransformer}: the options of {@code braid fuse} in Spark ML's spelling ({@code --max-tokens} is
+ * {@code maxTokens}), with their defaults. Spark ML finds them by the public methods that return a {@link Param}.
+ */
+public abstract class FusionParams extends Transformer {
+    private static final long serialVersionUID = 1L;
+
+    private final String uid;
+    private final Param<String> model;
+    private final Param<String> modelSha256;
+    private final Param<String> key;
+    private final StringArrayParam column;
+    private final StringArrayParam dtype;
+    private final StringArrayParam boxes;
+    private final StringArrayParam mask;
+    private final StringArrayParam length;
+    private final StringArrayParam emit;
+    private final Param<String> vectors;
+    private final Param<String> pooling;
+    private final BooleanParam truncate;
+    private final IntParam maxTokens;
+    private final Param<String> precision;
+    private final Param<String> onMissingModality;
+    private final BooleanParam noVerify;
+    private final DoubleParam tolerance;
+
+    /** The parameters with their defaults; the model has none. */
+    FusionParams(String uid) {
+        this.uid = uid;
+        this.model = new Param<>(this, "model", "the model directory");
+        this.modelSha256 = new Param<>(
+                this, "modelSha256", "the SHA-256 that the model directory must have; any where it is not set");
+        this.key = new Param<>(this, "key", "the column by which messages name a row; none where it is not set");
+        this.column = new StringArrayParam(
+                this,
+                "column",
+                "the columns of features, as MODALITY=COLUMN; a modality that is not named has one of its name");
+        this.dtype = new StringArrayParam(
+                this,
+                "dtype",
+                "the numbers of binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16");
+        this.boxes = new StringArrayParam(
+                this, "boxes", "the columns of boxes, as MODALITY=COLUMN; one for each modality with boxes");
+        this.mask =
+                new StringArrayParam(this, "mask", "the columns that say which tokens are kept, as MODALITY=COLUMN");
+        this.length = new StringArrayParam(
+                this, "length", "the columns that say how many tokens are kept, as MODALITY=COLUMN");
+        this.emit = new StringArrayParam(this, "emit", "what to append: pooled, tokens, attention, attention-by-layer");
+        this.vectors = new Param<>(
+                this,
+                "vectors",
+                "how vectors are stored: vector (Spark ML's; of tokens, arrays), array, float32, float16 or int8");
+        this.pooling = new Param<>(
+                this,
+                "pooling",
+                "how a row's tokens become one vector: mean, max, last, cls, pooler or none; as the model says where it is not set");
+        this.truncate =
+                new BooleanParam(this, "truncate", "whether a sequence is cut to the positions that the model has");
+        this.maxTokens = new IntParam(this, "maxTokens", "the token budget of one batch, and so of one row");
+        this.precision = new Param<>(this, "precision", "what the model computes in: fp32 or bf16");
+        this.onMissingModality = new Param<>(this, "onMissingModality", "what a null feature does: fail, or fuse-rest");
+        this.noVerify = new BooleanParam(
+                this, "noVerify", "whether the model's golden.safetensors is not replayed before the first use");
+        this.tolerance = new DoubleParam(
+                this,
+                "tolerance",
+                "how far a number may be from the one in golden.safetensors, relative to the root mean square of its vector");
+        setDefault(column, new String[0]);
+        setDefault(dtype, new String[0]);
+        setDefault(boxes, new String[0]);
+        setDefault(mask, new String[0]);
+        setDefault(length, new String[0]);
+        setDefault(emit, new String[] {"pooled"});
+        setDefault(vectors, "vector");
+        setDefault(truncate, false);
+        setDefault(maxTokens, 4096);
+        setDefault(precision, "fp32");
+        setDefault(onMissingModality, "fail");
+        setDefault(noVerify, false);
+        setDefault(tolerance, 1e-4);
+    }
+
+    @Override
+    public String uid() {
+        return uid;
+    }
+
+    /** The model directory. */
+    public Param<String> model() {
+        return model;
+    }
+
+    /** The SHA-256 that the model directory must have; any where it is not set. */
+    public Param<String> modelSha256() {
+        return modelSha256;
+    }
+
+    /** The column by which messages name a row; none where it is not set. */
+    public Param<String> key() {
+        return key;
+    }
+
+    /** The columns of features, as MODALITY=COLUMN; a modality that is not named has one of its name. */
+    public StringArrayParam column() {
+        return column;
+    }
+
+    /** The numbers of binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16. */
+    public StringArrayParam dtype() {
+        return dtype;
+    }
+
+    /** The columns of boxes, as MODALITY=COLUMN; one for each modality with boxes. */
+    public StringArrayParam boxes() {
+        return boxes;
+    }
+
+    /** The columns that say which tokens are kept, as MODALITY=COLUMN. */
+    public StringArrayParam mask() {
+        return mask;
+    }
+
+    /** The columns that say how many tokens are kept, as MODALITY=COLUMN. */
+    public StringArrayParam length() {
+        return length;
+    }
+
+    /** What to append: pooled, tokens, attention, attention-by-layer. */
+    public StringArrayParam emit() {
+        return emit;
+    }
+
+    /** How vectors are stored: array, float32, float16 or int8. */
+    public Param<String> vectors() {
+        return vectors;
+    }
+
+    /** How a row's tokens become one vector: mean, max, last, cls, pooler or none; as the model says where it is not set. */
+    public Param<String> pooling() {
+        return pooling;
+    }
+
+    /** Whether a sequence is cut to the positions that the model has. */
+    public BooleanParam truncate() {
+        return truncate;
+    }
+
+    /** The token budget of one batch, and so of one row. */
+    public IntParam maxTokens() {
+        return maxTokens;
+    }
+
+    /** What the model computes in: fp32 or bf16. */
+    public Param<String> precision() {
+        return precision;
+    }
+
+    /** What a null feature does: fail, or fuse-rest. */
+    public Param<String> onMissingModality() {
+        return onMissingModality;
+    }
+
+    /** Whether the model's golden.safetensors is not replayed before the first use. */
+    public BooleanParam noVerify() {
+        return noVerify;
+    }
+
+    /** How far a number may be from the one in golden.safetensors, relative to the root mean square of its vector. */
+    public DoubleParam tolerance() {
+        return tolerance;
+    }
+}
