@@ -2,7 +2,6 @@ package dev.braid.job;
 
 import dev.braid.Shown;
 import dev.braid.checkpoint.BoxFusion;
-import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Inspection;
 import dev.braid.checkpoint.Interleaving;
 import dev.braid.checkpoint.LayerConfig;
@@ -19,7 +18,6 @@ import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.checkpoint.ProjectionWeights;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
-import dev.braid.model.FusionModel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -39,7 +37,10 @@ record ModelSummary(Inspection inspection) {
         return Stream.of(
                         Stream.of(architecture(), modalities()),
                         config.takesVectors() ? Stream.of(new VectorSummary(config).steps()) : Stream.empty(),
-                        Stream.of(cost(), tensors(), new UnusedTensors(inspection.unused())))
+                        Stream.of(
+                                new ModelCost(inspection.checkpoint()).table(),
+                                tensors(),
+                                new UnusedTensors(inspection.unused())))
                 .flatMap(tables -> tables)
                 .map(Object::toString)
                 .collect(Collectors.joining("\n\n"));
@@ -245,58 +246,6 @@ record ModelSummary(Inspection inspection) {
 
     private static String rows(int count) {
         return "+ " + count + (count == 1 ? " learned row" : " learned rows");
-    }
-
-    private TextTable cost() {
-        Checkpoint checkpoint = inspection.checkpoint();
-        ModelConfig config = checkpoint.config();
-        TextTable cost = TextTable.plain()
-                .add("parameters", count(checkpoint.parameters()))
-                .add("bytes", count(checkpoint.bytes()));
-        boolean single = config.streams().size() == 1;
-        String title = "multiply-adds";
-        if (config.takesVectors()) {
-            cost.add(title, count(new VectorSummary(config).multiplyAdds()) + " a row, in the Linears");
-        }
-        for (StackConfig stack : config.stacks()) {
-            String tokens = single ? " a token" : " a token of '" + stream(config, stack.stream()) + "'";
-            cost.add(title, count(FusionModel.linearMultiplyAdds(stack)) + tokens + ", in the layers' Linears");
-            title = "";
-            if (stack.kind().attendsToMemory()) {
-                cost.add(
-                        "",
-                        count(FusionModel.memoryMultiplyAdds(stack, config)) + " a token of '"
-                                + stream(config, stack.memory()) + "', in their keys and values");
-            }
-        }
-        for (StreamConfig stream : config.streams()) {
-            for (int m : stream.modalities()) {
-                ModalityConfig modality = config.modalities().get(m);
-                ModalityWeights weights = checkpoint.weights().modalities().get(m);
-                if (weights.projection() != null) {
-                    long inputs = modality.projectedSize() + (weights.boxes() == null ? 0L : modality.boxSize());
-                    long projection = inputs * stream.hiddenSize();
-                    cost.add("", count(projection) + " a token of '" + modality.name() + "', in its projection");
-                }
-            }
-        }
-        for (StackConfig stack : config.stacks()) {
-            long attention = 2L * stack.layers() * stack.layer().hiddenSize();
-            for (int keys : stack.keyStreams()) {
-                cost.add(
-                        "",
-                        count(attention)
-                                + (single
-                                        ? " n a token, in the attention of a row of n tokens"
-                                        : " n a token of '" + stream(config, stack.stream())
-                                                + "', in its attention to n tokens of '" + stream(config, keys) + "'"));
-            }
-        }
-        return cost;
-    }
-
-    private static String stream(ModelConfig config, int stream) {
-        return config.streams().get(stream).name();
     }
 
     private TextTable tensors() {
