@@ -15,6 +15,7 @@ import dev.braid.spark.JobDescription;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.NewTable;
+import dev.braid.spark.Origin;
 import dev.braid.spark.OutputFiles;
 import dev.braid.spark.OutputTable;
 import dev.braid.spark.PairedTable;
@@ -95,7 +96,7 @@ final class FuseCommand implements Callable<Integer> {
     @Override
     @SuppressWarnings("try") // the progress line and the description work by being open
     public Integer call() throws IOException {
-        options.check();
+        options.check("fuse");
         try (Session session = Session.open("fuse")) {
             SparkSession spark = session.spark();
             Instant start = Instant.now();
@@ -127,10 +128,10 @@ final class FuseCommand implements Callable<Integer> {
             if (options.update.update) {
                 input.refuseSnapshots();
             }
-            Manifest.Origin origin = new Manifest.Origin(
+            Origin origin = new Origin(
                     input.inputs(),
                     new Manifest.Model(options.input.model, digest.sha256()),
-                    FuseOptions.deciding(config, options.input.references(), options.partitionBy, checkpoint.config()));
+                    DecidingOptions.of(config, options.input.references(), options.partitionBy, checkpoint.config()));
             RunManifest description = new RunManifest(start, spark.version(), origin);
             Destination destination = options.update.update
                     ? options.update.of(spark, output.path(), origin, config, checkpoint.config())
@@ -258,7 +259,7 @@ final class FuseCommand implements Callable<Integer> {
     }
 
     /** The published rows go to a table of the catalog too, if one is named. */
-    private void commit(FusedTable output, Optional<OutputTable> table, Manifest.Origin origin) throws IOException {
+    private void commit(FusedTable output, Optional<OutputTable> table, Origin origin) throws IOException {
         if (table.isPresent()) {
             Stop.publishing(output.path());
             List<Manifest.Committed> all =

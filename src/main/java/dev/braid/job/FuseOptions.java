@@ -1,30 +1,22 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
-import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelDigest;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.spark.Emitted;
-import dev.braid.spark.FeatureColumn;
 import dev.braid.spark.FusionConfig;
-import dev.braid.spark.Manifest;
-import dev.braid.spark.Reference;
-import dev.braid.spark.SelectionColumn;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.VectorForm;
 import dev.braid.spark.Verification;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.ITypeConverter;
@@ -164,11 +156,6 @@ final class FuseOptions {
                     + " is one.")
     boolean noVerify;
 
-    /** As {@link #check(String)}, for the command that writes. */
-    void check() {
-        check("fuse");
-    }
-
     /**
      * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
      * --features}, and what {@link InputOptions#check}, {@link PolicyOptions#policy} and {@link UpdateOptions#check} say.
@@ -242,61 +229,6 @@ final class FuseOptions {
         }
         return new FusionConfig(
                 read, input.maxTokens, truncate, Set.copyOf(emit), vectors, precision.precision, rows.policy());
-    }
-
-    /**
-     * The options that decide what the rows of the output are, under their names in an options file, with the values that take
-     * effect: given or by default, however they were spelled. A test holds that no option is forgotten.
-     *
-     * @param config what {@link #config} gives
-     * @param references how pairs refer to each modality
-     * @param partitionBy the columns that name directories
-     * @param model with the pooling of {@link #repooled}
-     */
-    static Map<String, String> deciding(
-            FusionConfig config, Map<String, Reference> references, List<String> partitionBy, ModelConfig model) {
-        Map<String, String> deciding = new TreeMap<>();
-        references.forEach((modality, reference) -> {
-            deciding.put("pair." + modality, reference.column());
-            deciding.put("id." + modality, reference.id());
-        });
-        deciding.put("key", config.columns().key());
-        if (!partitionBy.isEmpty()) {
-            deciding.put(Manifest.PARTITION_BY, String.join(",", partitionBy));
-        }
-        if (!config.columns().keep().isEmpty()) {
-            deciding.put("keep", String.join(",", config.columns().keep()));
-        }
-        for (FeatureColumn feature : config.columns().features()) {
-            String modality = "." + feature.modality().name();
-            ElementType dtype = feature.dtype() == null ? ElementType.FLOAT32 : feature.dtype();
-            deciding.put("column" + modality, feature.column());
-            deciding.put("dtype" + modality, dtype.configName());
-            if (feature.boxes() != null) {
-                deciding.put("boxes" + modality, feature.boxes());
-            }
-            if (feature.selection() != null) {
-                boolean mask = feature.selection().kind() == SelectionColumn.Kind.MASK;
-                deciding.put(
-                        (mask ? "mask" : "length") + modality,
-                        feature.selection().column());
-            }
-        }
-        deciding.put("max-tokens", String.valueOf(config.maxTokens()));
-        deciding.put("truncate", String.valueOf(config.truncate()));
-        deciding.put(
-                "emit",
-                Arrays.stream(Emitted.values())
-                        .filter(config::emits)
-                        .map(Emitted::configName)
-                        .collect(Collectors.joining(",")));
-        deciding.put("vectors", config.vectors().configName());
-        deciding.put("pooling", model.pooling().configName());
-        deciding.put("precision", config.precision().configName());
-        deciding.put("on-bad-row", config.policy().onBadRow().configName());
-        deciding.put("max-bad-rows", config.policy().maxBadRows().toString());
-        deciding.put("on-missing-modality", config.policy().onMissing().configName());
-        return deciding;
     }
 
     /**

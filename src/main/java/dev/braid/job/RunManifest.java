@@ -2,6 +2,7 @@ package dev.braid.job;
 
 import dev.braid.spark.Lengths;
 import dev.braid.spark.Manifest;
+import dev.braid.spark.Origin;
 import dev.braid.spark.RunDirectory;
 import dev.braid.spark.Shard;
 import java.time.Duration;
@@ -15,7 +16,7 @@ import java.util.Optional;
  *
  * @param spark the version of Spark
  */
-record RunManifest(Instant start, String spark, Manifest.Origin origin) {
+record RunManifest(Instant start, String spark, Origin origin) {
     /**
      * The manifest of the table.
      *

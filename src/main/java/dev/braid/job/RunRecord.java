@@ -9,6 +9,7 @@ import dev.braid.spark.Exchanges;
 import dev.braid.spark.FusionProgress;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
+import dev.braid.spark.Origin;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;
@@ -39,7 +40,7 @@ record RunRecord(
         SparkSession spark,
         Instant start,
         String output,
-        Manifest.Origin origin,
+        Origin origin,
         ModelConfig model,
         String verified,
         long rows,

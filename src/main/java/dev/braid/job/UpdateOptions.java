@@ -2,7 +2,7 @@ package dev.braid.job;
 
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.spark.FusionConfig;
-import dev.braid.spark.Manifest;
+import dev.braid.spark.Origin;
 import dev.braid.spark.TableUpdate;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,7 +58,7 @@ final class UpdateOptions {
     }
 
     /** The run that updates this table. */
-    TableUpdate of(SparkSession spark, String table, Manifest.Origin origin, FusionConfig config, ModelConfig model) {
+    TableUpdate of(SparkSession spark, String table, Origin origin, FusionConfig config, ModelConfig model) {
         return new TableUpdate(spark, table, origin, config, model, changedBy(), prune);
     }
 

@@ -4,6 +4,7 @@ import dev.braid.spark.Exchanges.Exchange;
 import dev.braid.spark.Figures;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
+import dev.braid.spark.Origin;
 import dev.braid.spark.StageCost;
 import java.time.Duration;
 import java.time.Instant;
@@ -31,7 +32,7 @@ public record RunFacts(
         String output,
         Optional<Manifest> manifest,
         Optional<String> failure,
-        Manifest.Origin origin,
+        Origin origin,
         String verified,
         Instant started,
         Duration elapsed,

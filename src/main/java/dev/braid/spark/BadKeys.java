@@ -53,7 +53,7 @@ final class BadKeys implements Serializable {
      * @param counts rows of {@link KeyCounts#rows} whose keys are bad
      */
     Iterator<InternalRow> rows(Iterator<InternalRow> counts) {
-        SparkRows.ValueRows out = new SparkRows.ValueRows(Quarantine.schema(key));
+        ValueRows out = new ValueRows(Quarantine.schema(key));
         return new Iterator<>() {
             private Iterator<Repeated> faults = Collections.emptyIterator();
             private Object value;

@@ -112,7 +112,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
         List<From> vectors = from(schema.vectors());
         RowHash hash = new RowHash(new StructType(Arrays.copyOf(columns.fields(), 1 + fused)));
         int lengths = Arrays.asList(columns.fieldNames()).subList(0, 1 + fused).indexOf(FusedSchema.LENGTHS);
-        SparkRows.SourceFile source = new SparkRows.SourceFile();
+        SourceFile source = new SourceFile();
         String partition =
                 rows.hasNext() ? partition(source.current()) : ""; // Spark opens the file when hasNext() is called.
         Map<String, long[]> parts = new LinkedHashMap<>();
@@ -170,7 +170,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
 
     /** The directory of a file relative to the table, with a slash at the end; empty if it is the table's own. */
     private String partition(String uri) {
-        String directory = Partitioning.of(SparkRows.SourceFile.path(uri));
+        String directory = Partitioning.of(SourceFile.path(uri));
         return directory.equals(table) ? "" : directory.substring(table.length() + 1) + "/";
     }
 

@@ -1,21 +1,17 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import dev.braid.Shown;
 import dev.braid.checkpoint.ModelConfig;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
@@ -24,29 +20,20 @@ import org.apache.spark.sql.types.DataType;
  * rows a table of pairs refers to. Read in a Spark session of their own, whose settings fit wide columns. Driver only.
  */
 public final class FeatureTables {
-    /** Input bytes per task of a join. */
-    private static final long TASK_BYTES = 64L << 20;
-    /** Input bytes per task that counts keys. */
-    private static final long AUDIT_BYTES = 256L << 20;
-    /** How many changed files a message names. */
-    private static final int CHANGES = 3;
-
     private final SparkSettings settings;
     private final TableColumns columns;
-    private final List<SourceTable> sources;
+    private final SourceTables sources;
     /** Of each source that has the key what {@link ColumnCheck} selected. */
     private final List<Dataset<Row>> tables;
     /** What the table of pairs, which alone has the key, refers to; null if there is none. */
     private final ReferencedTables referenced;
-    /** Of all files. */
-    private final long inputBytes;
     /** The keys of the table that is updated; null if there is none. */
     private final KeyCounts.Published published;
 
     private FeatureTables(
             SparkSettings settings,
             TableColumns columns,
-            List<SourceTable> sources,
+            SourceTables sources,
             List<Dataset<Row>> tables,
             ReferencedTables referenced,
             KeyCounts.Published published) {
@@ -55,7 +42,6 @@ public final class FeatureTables {
         this.columns = columns;
         this.sources = sources;
         this.tables = tables;
-        this.inputBytes = inputs().stream().mapToLong(InputFile::bytes).sum();
         this.published = published;
     }
 
@@ -70,34 +56,27 @@ public final class FeatureTables {
     }
 
     /**
-     * Opens one table that holds every modality.
+     * Opens the tables of all modalities. Modalities with the same path are read from one table.
      *
-     * @param path a file, a directory of part files or a pattern, on any file system that Hadoop knows; or the name of a table
-     *     of the session's catalog
-     * @throws InputException with all problems of the path and its columns in one message
-     */
-    public static FeatureTables paired(SparkSession spark, String path, TableColumns columns) {
-        return open(new InputTables(spark), Map.of(path, columns.features()), columns);
-    }
-
-    /**
-     * Opens a table per modality; modalities of one path are read from one table.
-     *
-     * @param paths a path, or a table's name, for each modality of {@code columns}, by its name
+     * @param paths the table of each modality of {@code columns}, by the modality's name: a file, a directory of part files or a
+     *     pattern, on any file system that Hadoop knows; or the name of a table of the session's catalog
      * @throws InputException with all problems of all paths and their columns in one message
      */
-    public static FeatureTables perModality(SparkSession spark, Map<String, String> paths, TableColumns columns) {
-        return perModality(new InputTables(spark), paths, columns);
-    }
-
-    /** The same of tables that may be looked up already. */
+    @SuppressWarnings("try") // names Spark's jobs until it is closed
     public static FeatureTables perModality(InputTables tables, Map<String, String> paths, TableColumns columns) {
         List<String> problems = new ArrayList<>();
-        Map<String, List<FeatureColumn>> byPath = byPath(paths, columns, problems);
+        Map<String, List<FeatureColumn>> byPath = SourceTables.byPath(paths, columns, problems);
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot open feature tables", problems);
         }
-        return open(tables, byPath, columns);
+        SparkSettings settings = SparkSettings.reading(tables.session());
+        try (JobDescription opening =
+                JobDescription.of(tables.session(), "open " + JobDescription.list(byPath.keySet()))) {
+            SourceTables sources = SourceTables.open(settings, tables, byPath, columns, problems);
+            List<Dataset<Row>> selected = new ColumnCheck(sources.all(), columns, problems).select();
+            sources.fit(settings);
+            return new FeatureTables(settings, columns, sources, selected, null, null);
+        }
     }
 
     /**
@@ -108,7 +87,7 @@ public final class FeatureTables {
      * @param paths a path, or a table's name, for each modality
      * @throws InputException with all problems of all paths and their columns in one message
      */
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // names Spark's jobs until it is closed
     public static FeatureTables ofPairs(
             InputTables tables,
             String pairs,
@@ -119,123 +98,39 @@ public final class FeatureTables {
         try (JobDescription opening =
                 JobDescription.of(tables.session(), "open " + JobDescription.list(List.of(pairs)))) {
             ReferencedTables referenced = ReferenceCheck.open(settings, tables, pairs, references, paths, columns);
-            FeatureTables opened = new FeatureTables(
-                            settings, columns, referenced.sources(), List.of(referenced.pairs()), referenced, null)
-                    .fitted();
-            settings.shuffleInto(opened.auditTasks());
-            return opened;
+            SourceTables sources = referenced.sources();
+            sources.fit(settings);
+            settings.shuffleInto(sources.auditTasks(settings.shufflePartitions()));
+            return new FeatureTables(settings, columns, sources, List.of(referenced.pairs()), referenced, null);
         }
     }
 
     /** The modalities whose columns hold token ids, which the model has to embed ({@code Checkpoint.withTokenIds}). */
     public Set<String> tokenIds() {
-        return sources.stream()
-                .flatMap(source -> source.features().stream()
-                        .filter(feature -> FeatureType.of(
-                                        source.field(feature.column()).dataType())
-                                .filter(FeatureType::isIds)
-                                .isPresent()))
-                .map(feature -> feature.modality().name())
-                .collect(Collectors.toSet());
-    }
-
-    private FeatureTables fitted() {
-        fit(settings, sources);
-        return this;
-    }
-
-    /** Fits the reader to the rows of these tables. */
-    static void fit(SparkSettings settings, List<SourceTable> sources) {
-        settings.fit(
-                rows(sources),
-                files(sources).stream().distinct().map(InputFile::bytes).toList());
-    }
-
-    private static Footers.Rows rows(List<SourceTable> sources) {
-        return sources.stream().map(SourceTable::rows).reduce(Footers.Rows.NONE, Footers.Rows::and);
-    }
-
-    /** The features to read from each path, with a problem for every modality that has none, or that is none. */
-    static Map<String, List<FeatureColumn>> byPath(
-            Map<String, String> paths, TableColumns columns, List<String> problems) {
-        List<String> names =
-                columns.features().stream().map(f -> f.modality().name()).toList();
-        TableColumns.unknown("table", paths, names, problems);
-        Map<String, List<FeatureColumn>> byPath = new LinkedHashMap<>();
-        for (FeatureColumn feature : columns.features()) {
-            String path = paths.get(feature.modality().name());
-            if (path == null) {
-                problems.add(
-                        "modality '" + feature.modality().name() + "': expected a table of its features, got none");
-            } else {
-                byPath.computeIfAbsent(path, p -> new ArrayList<>()).add(feature);
-            }
-        }
-        return byPath;
-    }
-
-    @SuppressWarnings("try") // a description works by being open
-    private static FeatureTables open(
-            InputTables found, Map<String, List<FeatureColumn>> features, TableColumns columns) {
-        SparkSettings settings = SparkSettings.reading(found.session());
-        List<String> problems = new ArrayList<>();
-        try (JobDescription opening =
-                JobDescription.of(found.session(), "open " + JobDescription.list(features.keySet()))) {
-            List<SourceTable> sources = sources(settings, found, features, columns, problems);
-            List<Dataset<Row>> tables = new ColumnCheck(sources, columns, problems).select();
-            return new FeatureTables(settings, columns, sources, tables, null, null).fitted();
-        }
-    }
-
-    /** Opens the tables that can be opened, with a problem for each of the others. */
-    static List<SourceTable> sources(
-            SparkSettings settings,
-            InputTables tables,
-            Map<String, List<FeatureColumn>> features,
-            TableColumns columns,
-            List<String> problems) {
-        List<SourceTable> sources = new ArrayList<>();
-        tables.byTable(features)
-                .forEach((path, own) ->
-                        source(settings, tables, path, own, columns, problems).ifPresent(sources::add));
-        return sources;
-    }
-
-    /** Opens a table; if it cannot be opened, there is one more problem. */
-    static Optional<SourceTable> source(
-            SparkSettings settings,
-            InputTables tables,
-            String path,
-            List<FeatureColumn> features,
-            TableColumns columns,
-            List<String> problems) {
-        try {
-            return Optional.of(SourceTable.open(settings, tables, path, features, columns));
-        } catch (InputException problem) {
-            String message = "table '" + path + "': " + problem.getMessage();
-            if (!Diagnosis.isInput(problem)) {
-                throw new InputException("Cannot open feature tables:\n  " + message, problem);
-            }
-            problems.add(message);
-            return Optional.empty();
-        }
+        return sources.tokenIds();
     }
 
     /**
-     * An update needs each table's rows in the same order whenever it is read.
-     *
-     * @throws InputException if a snapshot of a table of the catalog is read
+     * The files of all tables, table by table, sorted by path, as they were listed when the tables were opened. Their rows, as
+     * their footers count them, are the rows of the run.
      */
+    public List<InputFile> inputs() {
+        return sources.files();
+    }
+
+    /** An update needs each table's rows in the same order whenever it is read: refuses snapshots of the catalog's tables. */
     public void refuseSnapshots() {
-        List<String> snapshots = sources.stream()
-                .filter(SourceTable::isSnapshot)
-                .map(source -> "'" + source.name() + "'")
-                .toList();
-        if (!snapshots.isEmpty()) {
-            throw new InputException("Cannot update a fused table: expected tables of Parquet files, got "
-                    + String.join(", ", snapshots)
-                    + ", which Spark reads in another order each time; fuse it without '--update'");
-        }
+        sources.refuseSnapshots();
+    }
+
+    /**
+     * Lists the files again, to be called right before a result is published. Files that were added meanwhile cause a warning:
+     * they are not part of the result.
+     *
+     * @throws TransientException if a file was removed or replaced since the tables were opened
+     */
+    public void refuseChanged() {
+        sources.refuseChanged();
     }
 
     /**
@@ -250,96 +145,27 @@ public final class FeatureTables {
     }
 
     /**
-     * Looks at the keys alone: a task per 256 MiB of input, but no more than {@code spark.sql.shuffle.partitions} where the
-     * user set it.
+     * Reads the keys alone and checks them: in a task per 256 MiB of input, but no more than {@code
+     * spark.sql.shuffle.partitions} where the user set it. Counts the keys that {@code policy} sets aside.
      *
-     * @return the number of rows, the same in every table
-     * @throws InputException if a key is null, stands twice in a table, or is missing in one
-     * @throws TransientException if that is not the number in the footers: the files changed since they were opened
+     * @throws InputException if a key is bad (null, twice in a table or missing in one) and the policy does not set it aside, or
+     *     there are more bad keys than it allows
+     * @throws TransientException if the number of rows is not that of the footers: the files changed since they were opened
      */
-    public long audit() {
-        return audit(RowPolicy.FAIL).rows();
-    }
-
-    /**
-     * The same, but keys that {@code policy} sets aside are counted.
-     *
-     * @throws InputException if a key is bad that the policy does not set aside, or there are more than it allows
-     * @throws IllegalStateException if the files changed since they were opened
-     */
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // names Spark's jobs until it is closed
     public AuditedKeys audit(RowPolicy policy) {
-        List<String> names = sources.subList(0, tables.size()).stream()
-                .map(SourceTable::name)
-                .toList();
+        List<String> names = keyed().map(SourceTable::name).toList();
         KeyCounts counts = counts(auditTasks());
         try (JobDescription auditing = describe("check the keys of")) {
             AuditedKeys found = new KeyAudit(counts, names, references(), columns.key(), policy).audit();
             if (referenced != null) {
-                found = found.referring(referenced.rows(sources, auditTasks()), referenced.unreferenced(auditTasks()));
+                found = found.referring(
+                        referenced.rows(sources.all(), auditTasks()), referenced.unreferenced(auditTasks()));
             }
-            for (int t = 0; t < sources.size(); t++) {
-                checkRows(sources.get(t), found.tableRows().get(t));
-            }
+            sources.checkRows(found.tableRows());
             return found;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw SparkFailure.translate(failure);
-        }
-    }
-
-    /**
-     * The files of all tables, table by table, sorted by path, as they were listed when the tables were opened. Their rows, as
-     * their footers count them, are the rows of the run.
-     */
-    public List<InputFile> inputs() {
-        return files(sources).stream().distinct().toList();
-    }
-
-    /**
-     * Lists the files again, to be called right before a result is published. Files that were added meanwhile cause a warning:
-     * they are not part of the result.
-     *
-     * @throws TransientException if a file was removed or replaced since the tables were opened
-     */
-    public void refuseChanged() {
-        List<String> changes =
-                sources.stream().flatMap(source -> source.changes().stream()).toList();
-        if (!changes.isEmpty()) {
-            throw new TransientException(
-                    "Cannot publish the fused table: expected the input as it was when the run began, got changed files: "
-                            + first(changes) + "; nothing is published; run it again",
-                    null);
-        }
-    }
-
-    /** The first of them, and how many more there are. */
-    private static String first(List<String> changes) {
-        String first = String.join(", ", changes.subList(0, Math.min(CHANGES, changes.size())));
-        return changes.size() <= CHANGES ? first : first + " and " + (changes.size() - CHANGES) + " more";
-    }
-
-    static List<InputFile> files(List<SourceTable> sources) {
-        return sources.stream().flatMap(source -> source.files().stream()).toList();
-    }
-
-    static int auditTasks(long inputBytes, OptionalInt shufflePartitions) {
-        return (int) Math.min(shufflePartitions.orElse(Integer.MAX_VALUE), inputBytes / AUDIT_BYTES + 1);
-    }
-
-    /** Spark reads a file that was replaced by a longer one up to its old end, without a word. */
-    private static void checkRows(SourceTable source, long found) {
-        long expected = source.rows().rows();
-        if (expected != found) {
-            List<String> changes = source.changes();
-            throw new TransientException(
-                    "Cannot read table '" + source.name() + "': expected " + Shown.count(expected, "row")
-                            + (source.isSnapshot()
-                                    ? " (counted in its snapshot), got "
-                                    : " (footers of its files), got ")
-                            + found + "; "
-                            + (changes.isEmpty() ? "" : "changed files: " + first(changes) + "; ")
-                            + "nothing is published; run it again once nobody writes to it",
-                    null);
         }
     }
 
@@ -370,11 +196,12 @@ public final class FeatureTables {
     }
 
     private Pairing pairing(OptionalInt partitions) {
-        int tasks = partitions.orElseGet(() -> settings.shufflePartitions().orElseGet(this::joinTasks));
+        int tasks = partitions.orElseGet(
+                () -> settings.shufflePartitions().orElseGet(() -> sources.joinTasks(settings.session())));
         if (referenced != null) {
             return new ReferencePairing(referenced, columns, this::counts, auditTasks(), tasks);
         }
-        SourceTable stored = sources.size() == 1 ? sources.get(0) : null;
+        SourceTable stored = sources.all().size() == 1 ? sources.all().get(0) : null;
         return new KeyPairing(tables, stored, columns, this::counts, auditTasks(), tasks, partitions.isPresent());
     }
 
@@ -393,7 +220,7 @@ public final class FeatureTables {
     }
 
     private int auditTasks() {
-        return auditTasks(inputBytes, settings.shufflePartitions());
+        return sources.auditTasks(settings.shufflePartitions());
     }
 
     /**
@@ -402,7 +229,7 @@ public final class FeatureTables {
      *
      * @return the files
      */
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // names Spark's jobs until it is closed
     public List<Shard> quarantine(AuditedKeys keys, String directory, String runId) {
         if (keys.setAside() == 0) {
             return List.of();
@@ -415,8 +242,7 @@ public final class FeatureTables {
 
     JavaRDD<InternalRow> badKeys(AuditedKeys keys, String runId) {
         KeyCounts counts = counts(auditTasks());
-        List<String> modalities = sources.subList(0, tables.size()).stream()
-                .map(source -> source.features().stream()
+        List<String> modalities = keyed().map(source -> source.features().stream()
                         .map(feature -> feature.modality().name())
                         .collect(Collectors.joining(", ")))
                 .toList();
@@ -434,50 +260,40 @@ public final class FeatureTables {
      * @param by kept columns, from the outermost
      * @throws InputException if a column's type or values cannot name directories, or there are too many
      */
-    @SuppressWarnings("try") // a description works by being open
+    @SuppressWarnings("try") // names Spark's jobs until it is closed
     public Partitioning partitioning(List<String> by) {
         if (by.isEmpty()) {
             return Partitioning.NONE;
         }
         try (JobDescription looking = describe("list the partitions (" + String.join(", ", by) + ") of")) {
-            return new PartitionValues(tables, columns, by).partitioning(auditTasks(inputBytes, OptionalInt.empty()));
+            return new PartitionValues(tables, columns, by).partitioning(sources.auditTasks(OptionalInt.empty()));
         }
     }
 
     private JobDescription describe(String what) {
-        return JobDescription.of(
-                settings.session(),
-                what + " "
-                        + JobDescription.list(
-                                sources.stream().map(SourceTable::name).toList()));
+        return JobDescription.of(settings.session(), what + " " + JobDescription.list(sources.names()));
     }
 
     /** What a fusion of these tables takes of each task. */
     public TableLoad load(FusionConfig config, ModelConfig model) {
-        // Of tables that have the key, the longest one; a table of pairs alone has it.
-        long rows = sources.subList(0, tables.size()).stream()
-                .mapToLong(table -> table.rows().rows())
-                .max()
-                .orElse(0);
-        return TableLoad.of(settings, rows, rows(), sources, OutputFiles.bytes(config, model, rows, bytes()));
+        // Of several tables with the key, the longest counts; with pairs, only their own table has the key.
+        long rows = keyed().mapToLong(table -> table.rows().rows()).max().orElse(0);
+        return TableLoad.of(settings, rows, sources, OutputFiles.bytes(config, model, rows, bytes()));
     }
 
-    /** What the footers of all files say. */
-    private Footers.Rows rows() {
-        return rows(sources);
-    }
-
-    /** The size of what is fused: of all files or, where pairs refer to features, of these for each pair. */
+    /** The size of what is fused: of all files or, if pairs refer to features, that of the features once per pair. */
     public long bytes() {
-        return references().stream().mapToLong(side -> side.table().rows().largestRow()).reduce(Long::sum).stream()
-                .map(row -> row * sources.get(0).rows().rows())
-                .findFirst()
-                .orElse(inputBytes);
+        if (referenced == null) {
+            return sources.bytes();
+        }
+        long features = references().stream()
+                .mapToLong(side -> side.table().rows().largestRow())
+                .sum();
+        return sources.all().get(0).rows().rows() * features;
     }
 
-    private int joinTasks() {
-        int parallelism = JavaSparkContext.fromSparkContext(settings.session().sparkContext())
-                .defaultParallelism();
-        return Math.toIntExact(Math.max(parallelism, inputBytes / TASK_BYTES + 1));
+    /** The tables that have the key. */
+    private Stream<SourceTable> keyed() {
+        return sources.all().stream().limit(tables.size());
     }
 }

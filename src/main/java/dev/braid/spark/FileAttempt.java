@@ -49,7 +49,7 @@ final class FileAttempt implements Quarantine.RowFile {
         this.directory = directory;
         this.files = directory.getFileSystem(settings);
         boolean isObject = Publication.isObjectStore(files, directory);
-        String ending = SparkSettings.codec(settings).getExtension() + ".parquet";
+        String ending = WriterSettings.codec(settings).getExtension() + ".parquet";
         // Attempts of another driver may have the same numbers.
         String own = isObject ? "-" + UUID.randomUUID().toString().substring(0, 8) : "";
         this.published = new Path(directory, name + own + ending);
@@ -65,7 +65,7 @@ final class FileAttempt implements Quarantine.RowFile {
     /** Opens the file unless it is open. */
     ParquetRows open() {
         if (rows == null) {
-            CompressionCodecName codec = SparkSettings.codec(settings);
+            CompressionCodecName codec = WriterSettings.codec(settings);
             try {
                 rows = new ParquetRows(path, columns, codec, settings);
             } catch (IOException failure) {

@@ -75,7 +75,7 @@ final class FileCopies {
                 .map(name -> renamed(name, all.schema().apply(name)))
                 .toList();
         FileSchema schema = new FusedFiles(carried, fused, List.of()).schema();
-        Configuration settings = SparkSettings.writing(session);
+        Configuration settings = WriterSettings.of(session);
         JavaRDD<StoredRow> stored = SparkRows.planned(rows, 0);
         Dataset<Row> keyed = all.select(PublishedTable.column(columns.key()).as(PairedTable.KEY));
         JavaRDD<long[]> gone = ChosenRows.numbers(keyed, keys, few, stored.getNumPartitions());
@@ -83,7 +83,7 @@ final class FileCopies {
         List<String> copies = new ArrayList<>();
         JavaSparkContext context = JavaSparkContext.fromSparkContext(session.sparkContext());
         try (JobDescription copying = JobDescription.of(context, "copy the rows of " + table + " that stay")) {
-            SparkSettings.run(
+            WriterSettings.run(
                     context,
                     settings,
                     () -> copies.addAll(stored.zipPartitions(gone, task).collect()));
@@ -129,7 +129,7 @@ final class FileCopies {
             double truncated = 0;
             List<Shard> copied = new ArrayList<>();
             for (CopyTask.Part part : copy.parts()) {
-                String path = SparkRows.SourceFile.path(part.file());
+                String path = SourceFile.path(part.file());
                 Shard shard = byPath.get(path);
                 copied.add(shard);
                 rows.merge(path, part.rows(), Long::sum);

@@ -88,7 +88,7 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
                 }
                 Json.write(
                         shards(group, files.publish(), bad.publish(), quarantine.counts()),
-                        RunDirectory.shard(path, first),
+                        ShardRecords.path(path, first),
                         new Path(path, RunDirectory.ATTEMPTS),
                         path.getFileSystem(hadoop));
             }

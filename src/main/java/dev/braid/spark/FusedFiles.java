@@ -71,16 +71,16 @@ final class FusedFiles {
             SparkSession session)
             throws IOException {
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
-        Configuration settings = SparkSettings.writing(session);
+        Configuration settings = WriterSettings.of(session);
         ParquetCheck.refuseUnwritable(settings::get, carried.get(0).dataType());
         Path path = new Path(directory);
         FileSystem files = path.getFileSystem(settings);
         // A table without rows may have no partitions, but still needs a file that shows its columns.
         JavaRDD<StoredRow> partitions = rows.getNumPartitions() > 0 ? rows : spark.parallelize(List.of(), 1);
-        String plan = division.map(how -> SparkSettings.planDigest(
+        String plan = division.map(how -> WriterSettings.planDigest(
                         session, settings, partitions.getNumPartitions() + " " + how, run.id()))
                 .orElseGet(() -> Shard.ONCE + UUID.randomUUID());
-        List<Shard> finished = RunDirectory.finishedShards(path, plan, files);
+        List<Shard> finished = new ShardRecords(path, files).keepFinished(plan);
         Set<Integer> done = finished.stream()
                 .flatMap(shard -> shard.partitions().stream())
                 .collect(Collectors.toCollection(HashSet::new));
@@ -93,13 +93,14 @@ final class FusedFiles {
         RejectedRows rejected = RejectedRows.start(session.sparkContext(), run.and(finished));
         PartitionPath paths = new PartitionPath(partitionBy, carried);
         FileTask task = new FileTask(partition, schema(), paths, directory, plan, groups, rejected, settings);
-        SparkSettings.run(
+        WriterSettings.run(
                 spark,
                 settings,
                 () -> rejected.await(merged.mapPartitionsWithIndex(task, false).collectAsync()));
-        List<Shard> own = RunDirectory.shards(path, files).stream()
-                .filter(shard -> shard.plan().equals(plan)) // Tasks of an overtaken run may still end.
-                .toList();
+        List<Shard> own = new ShardRecords(path, files)
+                .shards().stream()
+                        .filter(shard -> shard.plan().equals(plan)) // Tasks of an overtaken run may still end.
+                        .toList();
         return complete(own, partitions.getNumPartitions());
     }
 
@@ -112,11 +113,11 @@ final class FusedFiles {
     static List<Shard> writeBadKeys(
             JavaRDD<InternalRow> rows, DataType key, String directory, String run, SparkSession session) {
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
-        Configuration settings = SparkSettings.writing(session);
+        Configuration settings = WriterSettings.of(session);
         SerializableConfiguration travelling = new SerializableConfiguration(settings);
         int reason = Quarantine.schema(key).fieldIndex(Quarantine.REASON);
         List<String> written = new ArrayList<>();
-        SparkSettings.run(
+        WriterSettings.run(
                 spark,
                 settings,
                 () -> written.addAll(rows.mapPartitionsWithIndex(

@@ -1,10 +1,8 @@
 package dev.braid.spark;
 
-import dev.braid.batch.Batch;
 import dev.braid.model.Readout;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
-import dev.braid.spark.DecodedRow.Sequences;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.Optional;
@@ -12,7 +10,6 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.types.DataType;
 
 /**
  * The fused rows of one partition, in the order of its rows. Rows are read until a batch is full, fused together, and handed
@@ -24,12 +21,8 @@ import org.apache.spark.sql.types.DataType;
  * in progress and ends the rows, so that the workspaces can go to another task.
  */
 final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
-    /** A batch is complete when it has this many bad rows, because they are held until their turn comes. */
-    private static final int MOST_BAD_ROWS = 64;
-
-    private final Iterator<StoredRow> rows;
+    private final RowPacker packer;
     private final RowDecoder decoder;
-    private final Repeats repeats;
     private final FusedLayout layout;
     private final BadRows badRows;
     private final Lanes lanes;
@@ -39,7 +32,6 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final TaskCounter counter;
 
     private final RowWriter writer;
-    private final SparkRows.SourceFile sourceFile = new SparkRows.SourceFile();
     /** Gives the output for the vectors of a row, by the row's carried values. */
     private final Function<InternalRow, VectorOutput> vectorOutput;
 
@@ -52,11 +44,6 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     /** The lane whose rows are handed out; null before the first one. */
     private Lane lane;
-    /** The row that did not fit the last batch. Still valid: nothing is read until it is packed. */
-    private StoredRow pendingRow;
-
-    private DecodedRow pending;
-
     /** Whether the first row has been found. */
     private boolean begun;
 
@@ -96,18 +83,17 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             FusionProgress progress,
             TaskCounter counter,
             Function<InternalRow, VectorOutput> vectorOutput) {
-        this.rows = rows;
         this.decoder = decoder;
-        this.repeats = new Repeats(decoder);
         this.layout = layout;
         this.badRows = badRows;
-        this.lanes = new Lanes(threads, lender, this::pack, stopwatch);
+        this.writer = new RowWriter(layout.carried().size());
+        this.packer = new RowPacker(rows, decoder, layout, writer, stopwatch);
+        this.lanes = new Lanes(threads, lender, packer::pack, stopwatch);
         this.progress = progress;
         this.figures = progress != null && progress.collectsFigures() ? new Figures() : null;
         this.hasAttention =
                 layout.fused().stream().anyMatch(column -> column.readout().equals(Optional.of(Readout.ATTENTION)));
         this.counter = counter;
-        this.writer = new RowWriter(layout.carried().size());
         this.vectorOutput = vectorOutput == null ? carried -> writer : vectorOutput;
     }
 
@@ -143,9 +129,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     /** Whether there is a first row; without one nothing is borrowed. */
     private boolean begin() {
-        begun = rows.hasNext();
+        begun = packer.hasRows();
         closed = !begun;
-        stopwatch.lap(Stage.READ);
         return begun;
     }
 
@@ -229,6 +214,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     @Override
     public void close() {
         ending = true;
+        packer.stop();
         end();
     }
 
@@ -271,59 +257,6 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (progress != null && givenBack != 0) {
             progress.wrote(System.nanoTime() - givenBack);
         }
-    }
-
-    /** Fills a lane's batch with as many rows as fit. Returns false if no rows are left. */
-    private boolean pack(Lane empty) {
-        Batch batch = empty.batch();
-        repeats.clear();
-        while (empty.badRows() < MOST_BAD_ROWS) {
-            if (pending == null && !read()) {
-                return false;
-            }
-            if (pending instanceof BadRow bad) {
-                empty.add(bad);
-            } else {
-                Sequences sequences = (Sequences) pending;
-                if (!batch.fits(sequences.tokens())) {
-                    if (batch.isEmpty()) {
-                        throw new IllegalStateException("a row of " + sequences.tokens()
-                                + " tokens, which the decoder let pass, fits no batch");
-                    }
-                    return true;
-                }
-                if (batch.add(repeats.of(sequences))) {
-                    repeats.packed(batch.rows() - 1);
-                    InternalRow carried = pendingRow.carried();
-                    long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
-                    empty.add(new Lane.PackedRow(carried, keyHash, sourceFile.of(pendingRow), sequences.truncated()));
-                } else {
-                    empty.add(decoder.notFinite(pendingRow, sequences));
-                }
-                stopwatch.lap(Stage.PACK);
-            }
-            pending = null;
-        }
-        return true;
-    }
-
-    private DataType keyType() {
-        return layout.carriedTypes().get(0);
-    }
-
-    /** Reads and decodes the next row, if there is one. */
-    private boolean read() {
-        boolean more = !ending && rows.hasNext();
-        if (more) {
-            pendingRow = rows.next();
-        }
-        stopwatch.lap(Stage.READ);
-        if (more) {
-            pending = decoder.decode(pendingRow);
-            repeats.read(pendingRow, pending);
-            stopwatch.lap(Stage.DECODE);
-        }
-        return more;
     }
 
     private void reject(BadRow bad) {

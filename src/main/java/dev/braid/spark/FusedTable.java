@@ -1,16 +1,10 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import dev.braid.Shown;
-import dev.braid.spark.NamedFiles.Part;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 import org.apache.hadoop.conf.Configuration;
@@ -22,7 +16,6 @@ import org.apache.hadoop.fs.Path;
  * final path, audited, and then {@link Publication published} by a rename or by its manifest. Driver only.
  */
 public final class FusedTable {
-
     private final Path output;
     private final boolean overwrite;
     private final FileSystem files;
@@ -36,23 +29,8 @@ public final class FusedTable {
         this.overwrite = overwrite;
         this.files = output.getFileSystem(hadoop);
         this.check = new OutputCheck(output, files);
-        this.publisher = new Publisher(output, overwrite, publication(chosen), check, files);
+        this.publisher = new Publisher(output, overwrite, Publication.of(output, chosen, files), check, files);
         this.hadoop = hadoop;
-    }
-
-    private Publication publication(Optional<Publication> chosen) throws IOException {
-        boolean isObjectStore = Publication.isObjectStore(files, output);
-        if (isObjectStore && chosen.equals(Optional.of(Publication.RENAME))) {
-            throw new InputException("Cannot publish '" + output
-                    + "' by a rename: expected a file system that renames a directory at once, got an object store, which"
-                    + " copies its files one by one; pass '--publish manifest'");
-        }
-        return chosen.orElse(isObjectStore ? Publication.MANIFEST : Publication.RENAME);
-    }
-
-    /** The place of a fused table, published in the way that suits its file system. */
-    public static FusedTable at(String output, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
-        return at(output, overwrite, Optional.empty(), inputs, hadoop);
     }
 
     /**
@@ -138,31 +116,6 @@ public final class FusedTable {
             run.resume(identity);
             return true;
         });
-    }
-
-    /** A run whose files go into the published table. */
-    public interface IntoTable {
-        /**
-         * Digest of everything that decides what the run writes.
-         *
-         * @param published the existing table; empty if there is none, and the run's files become a new one
-         */
-        String identity(Optional<Manifest> published);
-
-        /**
-         * Whether there is nothing to do.
-         *
-         * @throws InputException if the run's files cannot go into this table
-         */
-        boolean isDone(Manifest published);
-
-        /**
-         * Refuses a table without a manifest if the run would replace more of it than it may.
-         *
-         * @param files of the table, by their paths in it
-         * @throws OutputExistsException if the run would replace too much
-         */
-        default void refuseUnknown(Set<String> files) {}
     }
 
     /**
@@ -264,7 +217,8 @@ public final class FusedTable {
             manifest = finished.isPresent()
                     ? finished.get()
                     : writing.write(run.path().toString());
-            manifest = audit(run, manifest, rows.applyAsLong(manifest));
+            manifest = new RunAudit(run, output, publisher.isInPlace(run), files, hadoop)
+                    .audited(manifest, rows.applyAsLong(manifest));
             run.refuseTaken(output);
             publisher.note(run, manifest);
             run.finish(manifest);
@@ -314,43 +268,5 @@ public final class FusedTable {
             Json.replace(committed, new Path(output, Manifest.FILE), run.path(), files);
             return committed;
         }
-    }
-
-    /** Compares a run's files with their records and its rows with the keys; deletes the run if they differ. */
-    private Manifest audit(RunDirectory run, Manifest manifest, long keys) throws IOException {
-        Set<String> kept = run.base().map(Manifest::paths).orElse(Set.of());
-        Map<String, Long> written = new TreeMap<>();
-        long keptRows = 0;
-        for (Shard shard : manifest.files()) {
-            if (shard.file() != null && kept.contains(shard.file())) {
-                keptRows += shard.rows();
-            } else if (shard.file() != null) {
-                written.put(shard.file(), shard.rows());
-            }
-        }
-        List<String> problems = new ArrayList<>();
-        NamedFiles named = new NamedFiles(files, hadoop, problems);
-        // A rename would also publish files that no record names.
-        List<Part> parts = named.parts(run.path(), "", written, !publisher.isInPlace(run));
-        named.withColumnsOfTheFirst(parts);
-        long rows = parts.stream().mapToLong(Part::rows).sum();
-        long found = keptRows + rows + manifest.quarantinedRows();
-        if (problems.isEmpty() && keptRows + rows != manifest.rows()) {
-            problems.add("expected " + Shown.count(manifest.rows(), "row") + " (" + Manifest.FILE + "), got "
-                    + (keptRows + rows));
-        }
-        if (found != keys) {
-            problems.add("expected " + Shown.count(keys, "row") + " (keys of the input), got " + found);
-        }
-        if (!problems.isEmpty()) {
-            run.delete();
-            throw new TransientException(
-                    "Cannot publish '" + output + "': " + String.join("; ", problems)
-                            + (found == keys
-                                    ? "; what else writes there? Run the same command again"
-                                    : "; did the input change while it was read?"),
-                    null);
-        }
-        return manifest.audited(new Manifest.Audit(parts.size(), rows, keys));
     }
 }

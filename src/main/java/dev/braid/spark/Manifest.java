@@ -5,18 +5,12 @@ import static java.util.Objects.requireNonNull;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.braid.Shown;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.hadoop.fs.FileSystem;
@@ -101,18 +95,6 @@ public record Manifest(
     public record Model(String path, String sha256) {
         public Model {
             path = Shown.path(path);
-        }
-    }
-
-    /**
-     * What decides the rows of a run.
-     *
-     * @param inputs the files of all tables
-     */
-    public record Origin(List<InputFile> inputs, Model model, Map<String, String> options) {
-        /** See {@link Manifest#identity}. */
-        public String identity() {
-            return Manifest.identity(inputs, model, options);
         }
     }
 
@@ -259,29 +241,6 @@ public record Manifest(
         }
         runs.addAll(earlier == null ? List.of() : earlier);
         return runs;
-    }
-
-    /**
-     * The identity of a run: runs with the same identity write the same rows. A table is identified by its files, however its
-     * path is spelled.
-     *
-     * @param inputs everything that is read
-     * @param options all options that decide the rows
-     */
-    public static String identity(List<InputFile> inputs, Model model, Map<String, String> options) {
-        Map<String, List<InputFile>> tables = new LinkedHashMap<>();
-        inputs.forEach(file ->
-                tables.computeIfAbsent(file.table(), table -> new ArrayList<>()).add(file.unnamed()));
-        List<Object> all = List.of(FORMAT, tables.values(), model.sha256(), new TreeMap<>(options));
-        return HexFormat.of().formatHex(sha256(Json.text(all)));
-    }
-
-    private static byte[] sha256(String text) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
     }
 
     /** The manifest of a published table, if it has one. */

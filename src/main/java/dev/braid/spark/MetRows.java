@@ -11,7 +11,7 @@ final class MetRows implements Iterator<StoredRow> {
     private final Iterator<StoredRow> features;
     private final Iterator<StoredRow> pairs;
     private final int place;
-    private final SparkRows.MetRow met;
+    private final MetRow met;
     /** The feature row that was read last. */
     private StoredRow feature;
 
@@ -28,7 +28,7 @@ final class MetRows implements Iterator<StoredRow> {
         this.features = features;
         this.pairs = pairs;
         this.place = pairColumns - 1;
-        this.met = new SparkRows.MetRow(pairColumns, featureColumns);
+        this.met = new MetRow(pairColumns, featureColumns);
     }
 
     @Override

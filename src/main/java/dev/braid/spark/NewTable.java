@@ -10,9 +10,9 @@ import java.util.function.Predicate;
  * @param origin what decides its rows
  * @param keep whether to keep a published table of this origin although it may be replaced
  */
-public record NewTable(Manifest.Origin origin, Predicate<Manifest> keep) implements Destination {
+public record NewTable(Origin origin, Predicate<Manifest> keep) implements Destination {
     /** A run that keeps no published table that may be replaced. */
-    public NewTable(Manifest.Origin origin) {
+    public NewTable(Origin origin) {
         this(origin, published -> false);
     }
 

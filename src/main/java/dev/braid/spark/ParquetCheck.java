@@ -43,9 +43,9 @@ final class ParquetCheck {
         }
         checkClass(FACTORY, EncryptionPropertiesFactory.class, setting, problems);
         checkClass(KMS, KmsClient.class, setting, problems);
-        if (holdsTimestamp(key) && "TIMESTAMP_MILLIS".equalsIgnoreCase(setting.apply(SparkSettings.TIMESTAMP_TYPE))) {
+        if (holdsTimestamp(key) && "TIMESTAMP_MILLIS".equalsIgnoreCase(setting.apply(WriterSettings.TIMESTAMP_TYPE))) {
             problems.add(
-                    "expected keys that are stored as they are, got '" + SparkSettings.TIMESTAMP_TYPE
+                    "expected keys that are stored as they are, got '" + WriterSettings.TIMESTAMP_TYPE
                             + "' TIMESTAMP_MILLIS, which cuts their microseconds and makes keys equal; set it to TIMESTAMP_MICROS");
         }
         refuse("Cannot write the table", problems);

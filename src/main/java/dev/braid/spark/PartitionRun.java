@@ -21,8 +21,8 @@ import org.apache.spark.sql.types.StructType;
  * @param origin what decides the rows; its options include the partition columns
  * @param overwrite whether existing partitions may be replaced
  */
-public record PartitionRun(String table, Partitioning partitions, Manifest.Origin origin, boolean overwrite)
-        implements Destination, FusedTable.IntoTable {
+public record PartitionRun(String table, Partitioning partitions, Origin origin, boolean overwrite)
+        implements Destination, IntoTable {
     /** How many partitions or options a message names. */
     private static final int NAMED = 5;
 

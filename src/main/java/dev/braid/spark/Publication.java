@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.InputException;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Locale;
@@ -31,6 +32,22 @@ public enum Publication {
         return Arrays.stream(values())
                 .filter(each -> each.configName().equals(configName))
                 .findFirst();
+    }
+
+    /**
+     * How a table is published.
+     *
+     * @param chosen what the user chose; empty for a rename, or for the manifest in an object store
+     * @throws InputException if a rename is chosen in an object store
+     */
+    static Publication of(Path output, Optional<Publication> chosen, FileSystem files) throws IOException {
+        boolean isObjectStore = isObjectStore(files, output);
+        if (isObjectStore && chosen.equals(Optional.of(RENAME))) {
+            throw new InputException("Cannot publish '" + output
+                    + "' by a rename: expected a file system that renames a directory at once, got an object store, which"
+                    + " copies its files one by one; pass '--publish manifest'");
+        }
+        return chosen.orElse(isObjectStore ? MANIFEST : RENAME);
     }
 
     /**

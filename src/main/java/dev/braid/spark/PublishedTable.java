@@ -182,7 +182,7 @@ public final class PublishedTable {
         Set<String> paths = new HashSet<>();
         try (JobDescription looking =
                 JobDescription.of(keys.sparkSession(), "find the rows of " + table + " that go")) {
-            found.collectAsList().forEach(row -> paths.add(SparkRows.SourceFile.path(row.getString(0))));
+            found.collectAsList().forEach(row -> paths.add(SourceFile.path(row.getString(0))));
         }
         return files().stream()
                 .filter(shard -> paths.contains(path(shard).toUri().getPath()))

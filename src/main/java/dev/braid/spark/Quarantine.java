@@ -29,7 +29,7 @@ final class Quarantine implements BadRows, AutoCloseable {
     static final String RUN_ID = "run_id";
 
     private final Run run;
-    private final SparkRows.ValueRows rows;
+    private final ValueRows rows;
     private final Supplier<RowFile> opener;
     private final Map<Reason, Long> counts = new EnumMap<>(Reason.class);
     /** The message with which the run fails; null if the policy sets every bad row aside. */
@@ -71,7 +71,7 @@ final class Quarantine implements BadRows, AutoCloseable {
      */
     Quarantine(Run run, DataType key, Supplier<RowFile> opener) {
         this.run = run;
-        this.rows = new SparkRows.ValueRows(schema(key));
+        this.rows = new ValueRows(schema(key));
         this.opener = opener;
         this.bad = run.badKeys();
     }
@@ -90,7 +90,7 @@ final class Quarantine implements BadRows, AutoCloseable {
     }
 
     /** A row of {@link #schema}, made by {@code rows}. */
-    static InternalRow row(SparkRows.ValueRows rows, Object key, Fault fault, String sourceFile, String runId) {
+    static InternalRow row(ValueRows rows, Object key, Fault fault, String sourceFile, String runId) {
         return rows.of(
                 key,
                 fault.modality(),

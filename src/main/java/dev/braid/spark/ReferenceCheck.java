@@ -51,7 +51,7 @@ final class ReferenceCheck {
         names.forEach(name -> more.add(references.get(name).column()));
         TableColumns ofPairs = new TableColumns(columns.key(), columns.keep(), List.of());
         Optional<SourceTable> pairsTable =
-                FeatureTables.source(settings, tables, pairs, List.of(), ofPairs.keeping(more), problems);
+                SourceTables.openOrNote(settings, tables, pairs, List.of(), ofPairs.keeping(more), problems);
         Map<FeatureColumn, SourceTable> byFeature = byFeature(settings, tables, references, paths, columns, problems);
         ColumnCheck pairsCheck = new ColumnCheck(pairsTable.stream().toList(), ofPairs, problems);
         pairsCheck.check();
@@ -106,7 +106,7 @@ final class ReferenceCheck {
         Map<FeatureColumn, SourceTable> found = new HashMap<>();
         places.forEach((place, features) -> {
             TableColumns needed = new TableColumns(place.id(), List.of(), features);
-            FeatureTables.source(settings, tables, place.path(), features, needed, problems)
+            SourceTables.openOrNote(settings, tables, place.path(), features, needed, problems)
                     .ifPresent(table -> {
                         if (table.isSnapshot()) {
                             problems.add(

@@ -89,10 +89,11 @@ final class ReferencedTables {
     }
 
     /** The pairs, then the feature tables, each once. */
-    List<SourceTable> sources() {
-        return Stream.concat(Stream.of(pairsTable), sides.stream().map(Side::table))
-                .distinct()
-                .toList();
+    SourceTables sources() {
+        return new SourceTables(
+                Stream.concat(Stream.of(pairsTable), sides.stream().map(Side::table))
+                        .distinct()
+                        .toList());
     }
 
     /** The key, the kept columns and the {@link #reference references}, under the names of {@link PairedTable}. */

@@ -255,6 +255,6 @@ final class RowDecoder implements Serializable {
     }
 
     private BadRow bad(StoredRow row, Fault fault) {
-        return new BadRow(row.carried(), keyType, fault, new SparkRows.SourceFile().of(row));
+        return new BadRow(row.carried(), keyType, fault, new SourceFile().of(row));
     }
 }

@@ -3,19 +3,10 @@ package dev.braid.spark;
 import static java.util.Objects.requireNonNull;
 
 import dev.braid.Shown;
-import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
-import java.util.stream.Collectors;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
@@ -29,12 +20,8 @@ public final class RunDirectory implements AutoCloseable {
     /** Unfinished files, and small files before they are renamed. */
     static final String ATTEMPTS = "_attempts";
 
-    /** The records of finished tasks. */
-    static final String SHARDS = "_shards";
     /** Says which run and which input the files belong to. */
     static final String PLAN = "_plan.json";
-
-    private static final List<String> PARTS = List.of(ATTEMPTS, SHARDS, Manifest.QUARANTINE);
 
     private static final Logger log = LoggerFactory.getLogger(RunDirectory.class);
 
@@ -92,9 +79,10 @@ public final class RunDirectory implements AutoCloseable {
 
     /** The number of files that an earlier run has finished and that are not computed again. */
     public int finishedFiles() throws IOException {
-        return (int) shards(directory, files).stream()
-                .filter(shard -> shard.file() != null && !shard.plan().startsWith(Shard.ONCE))
-                .count();
+        return (int) new ShardRecords(directory, files)
+                .shards().stream()
+                        .filter(shard -> shard.file() != null && !shard.plan().startsWith(Shard.ONCE))
+                        .count();
     }
 
     /** The same for a run whose files go into a table. */
@@ -117,123 +105,18 @@ public final class RunDirectory implements AutoCloseable {
         if (same) {
             id = found.get().run();
         } else {
-            if (finished.isPresent() || !shards(directory, files).isEmpty()) {
+            if (finished.isPresent()
+                    || !new ShardRecords(directory, files).shards().isEmpty()) {
                 log.warn("Removing the files of a run that was stopped, as its input, model or options were others");
             }
             remove();
         }
         Path attempts = new Path(directory, ATTEMPTS);
-        makeDirectory(attempts, files);
+        ShardRecords.makeDirectory(attempts, files);
         if (finished.isEmpty()) {
             files.delete(new Path(directory, Manifest.FILE), true); // not a readable manifest
         }
         Json.write(new Plan(id, identity), new Path(directory, PLAN), attempts, files);
-    }
-
-    /** What the finished tasks of a directory wrote. */
-    static List<Shard> shards(Path directory, FileSystem files) throws IOException {
-        return records(directory, files).stream().flatMap(List::stream).toList();
-    }
-
-    /** The records of these tasks, one per task. */
-    private static List<List<Shard>> records(Path directory, FileSystem files) throws IOException {
-        List<List<Shard>> records = new ArrayList<>();
-        try {
-            List<FileStatus> written = List.of(files.listStatus(new Path(directory, SHARDS)));
-            List<Optional<Shard[]>> read =
-                    StorageCalls.all(written, record -> Json.read(record.getPath(), Shard[].class, files));
-            for (int r = 0; r < written.size(); r++) {
-                FileStatus record = written.get(r);
-                List<Shard> shards = read.get(r).map(Arrays::asList).orElse(List.of());
-                boolean ofOurs = !shards.isEmpty()
-                        && shards.stream()
-                                .allMatch(shard -> shard != null
-                                        && !shard.partitions().isEmpty()
-                                        && record.getPath().getName().equals(recordName(shard)));
-                if (ofOurs) {
-                    records.add(shards);
-                }
-            }
-        } catch (FileNotFoundException none) {
-            // No task has finished.
-        }
-        return records;
-    }
-
-    /** The path of the record of the task whose first partition this is. */
-    static Path shard(Path directory, int partition) {
-        return new Path(new Path(directory, SHARDS), String.format(java.util.Locale.ROOT, "%05d.json", partition));
-    }
-
-    private static String recordName(Shard shard) {
-        return shard(new Path("/"), shard.partitions().get(0)).getName();
-    }
-
-    /**
-     * Prepares a directory for tasks: removes everything except finished files and their records.
-     *
-     * @param plan digest of how the input is split. Tasks with another plan do not count, nor do tasks whose files are gone
-     * @return what the tasks wrote whose records stay
-     */
-    static List<Shard> finishedShards(Path directory, String plan, FileSystem files) throws IOException {
-        for (String name : PARTS) {
-            makeDirectory(new Path(directory, name), files);
-        }
-        Path quarantine = new Path(directory, Manifest.QUARANTINE);
-        Set<String> written = TableDirectory.names(directory, files);
-        Set<String> setAside = TableDirectory.names(quarantine, files);
-        List<Shard> finished = records(directory, files).stream()
-                .filter(record -> record.stream()
-                        .allMatch(shard -> shard.plan().equals(plan)
-                                && (shard.file() == null || written.contains(shard.file()))
-                                && (shard.quarantine() == null || setAside.contains(shard.quarantine()))))
-                .flatMap(List::stream)
-                .toList();
-        Set<String> kept = new HashSet<>(PARTS);
-        kept.add(PLAN);
-        finished.forEach(shard -> kept.add(shard.file()));
-        deleteOthers(directory, kept, files);
-        deleteOthers(new Path(directory, ATTEMPTS), Set.of(), files);
-        deleteOthers(
-                new Path(directory, SHARDS),
-                finished.stream().map(RunDirectory::recordName).collect(Collectors.toSet()),
-                files);
-        deleteOthers(
-                quarantine,
-                finished.stream().map(Shard::quarantine).collect(Collectors.toCollection(HashSet::new)),
-                files);
-        return finished;
-    }
-
-    /** Makes a directory. If a file has its name, the file is removed. */
-    private static void makeDirectory(Path directory, FileSystem files) throws IOException {
-        if (files.exists(directory) && !files.getFileStatus(directory).isDirectory()) {
-            files.delete(directory, false);
-        }
-        files.mkdirs(directory);
-    }
-
-    /** @param kept paths of what stays in the directory; null is ignored */
-    private static void deleteOthers(Path directory, Set<String> kept, FileSystem files) throws IOException {
-        Map<String, Set<String>> inside = new HashMap<>();
-        for (String path : kept) {
-            if (path != null) {
-                int end = path.indexOf('/');
-                Set<String> own =
-                        inside.computeIfAbsent(end < 0 ? path : path.substring(0, end), name -> new HashSet<>());
-                if (end >= 0) {
-                    own.add(path.substring(end + 1));
-                }
-            }
-        }
-        for (FileStatus entry : files.listStatus(directory)) {
-            Set<String> own = inside.get(entry.getPath().getName());
-            if (own == null || (!own.isEmpty() && !entry.isDirectory())) {
-                files.delete(entry.getPath(), true);
-            } else if (!own.isEmpty()) {
-                deleteOthers(entry.getPath(), own, files);
-            }
-        }
     }
 
     /** Turns the directory into a table: only the files and the manifest stay. */
@@ -248,7 +131,7 @@ public final class RunDirectory implements AutoCloseable {
         if (files.exists(quarantine) && files.listStatus(quarantine).length == 0) {
             files.delete(quarantine, true);
         }
-        for (String name : List.of(SHARDS, PLAN, ATTEMPTS)) {
+        for (String name : List.of(ShardRecords.DIRECTORY, PLAN, ATTEMPTS)) {
             files.delete(new Path(directory, name), true);
         }
     }

@@ -18,8 +18,6 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.UnsupportedFileSystemException;
-import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -76,36 +74,6 @@ record SourceTable(
 
     static List<FileColumn> columns(StructType schema) {
         return Arrays.stream(schema.fields()).map(FileColumn::of).toList();
-    }
-
-    /**
-     * Opens Parquet files, or a table of Spark's catalog.
-     *
-     * @param table a path, or a name where no path is meant
-     * @param needed of which the features are {@code features}
-     * @throws InputException if there is no such table, or it is not of Parquet files
-     * @throws TransientException if the catalog or the storage do not answer
-     */
-    static SourceTable open(
-            SparkSettings settings,
-            InputTables tables,
-            String table,
-            List<FeatureColumn> features,
-            TableColumns needed) {
-        try {
-            Optional<CatalogTable> named = tables.named(table);
-            return named.isPresent()
-                    ? named.get().open(settings, features, needed)
-                    : ParquetTable.open(settings, table, features, needed);
-        } catch (InputException | TransientException told) {
-            throw told;
-        } catch (FileNotFoundException | AccessControlException | UnsupportedFileSystemException refused) {
-            throw new InputException("expected Parquet files, got " + SparkFailure.firstLine(refused), refused);
-        } catch (IOException failure) { // of a file system, which a second try may not have
-            throw SparkFailure.translate(failure);
-        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
-            throw new InputException("expected Parquet files, got " + SparkFailure.reason(failure), failure);
-        }
     }
 
     /** The columns to read, each once: those that one name finds, and Spark can read. */

@@ -1,19 +1,11 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.OptionalInt;
-import java.util.Set;
-import java.util.TreeMap;
-import java.util.UUID;
-import java.util.concurrent.ExecutionException;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -21,7 +13,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The Spark settings with which Braid reads and writes. Each setting has the first of these values that exists:
+ * The Spark settings with which Braid reads tables; {@link WriterSettings} are those for writing. Each setting has the first of these values that exists:
  *
  * <ol>
  *   <li>what the user set: in the session, {@code --conf}, {@code spark-defaults.conf} or, for Hadoop's settings, in Hadoop;
@@ -45,37 +37,15 @@ final class SparkSettings {
     /** Splits per task that writes a file. With few splits, a task of one split and a task of two would differ by half. */
     private static final int SPLITS_PER_TASK = 8;
 
-    private static final long ROW_GROUP_BYTES = 64L << 20;
-
     private static final String ADAPTIVE = "spark.sql.adaptive.enabled";
     private static final String BATCH_ROWS = "spark.sql.parquet.columnarReaderBatchSize";
-    private static final String CODEC = "spark.sql.parquet.compression.codec";
-    private static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
+    static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
     /** Spark makes no split smaller than this. Its default is the most that is chosen here. */
-    private static final String OPEN_COST = "spark.sql.files.openCostInBytes";
+    static final String OPEN_COST = "spark.sql.files.openCostInBytes";
 
     private static final long MOST_OPEN_COST = 4L << 20;
-    private static final String ROW_GROUP = "parquet.block.size";
     private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
-    private static final String ZSTD_LEVEL = "parquet.compression.codec.zstd.level";
     private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
-
-    /** Settings that Spark's Parquet writer expects to find. */
-    private static final List<String> WRITER = List.of(
-            "spark.sql.parquet.writeLegacyFormat",
-            "spark.sql.parquet.fieldId.write.enabled",
-            "spark.sql.parquet.variant.annotateLogicalType.enabled");
-
-    private static final List<String> REBASE_IN_WRITE =
-            List.of("spark.sql.parquet.datetimeRebaseModeInWrite", "spark.sql.parquet.int96RebaseModeInWrite");
-    /** Settings that decide how files are split. */
-    private static final List<String> SPLITTING =
-            List.of("spark.sql.files.maxPartitionBytes", OPEN_COST, MIN_PARTITIONS, "spark.sql.files.maxPartitionNum");
-
-    /** Settings of the Parquet writer that must not be in a digest; they do not change files. */
-    private static final Set<String> SECRETS = Set.of("encryption.key.list", "encryption.key.access.token");
-
-    static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
 
     private final SparkSession session;
     /** What the user set, by key. */
@@ -125,7 +95,7 @@ final class SparkSettings {
     }
 
     /** All settings of a session that do not have their default. */
-    private static Map<String, String> all(SparkSession session) {
+    static Map<String, String> all(SparkSession session) {
         Map<String, String> all = new HashMap<>();
         // The list masks values that look like a password, so each value is read separately.
         for (Row setting : session.sql("SET").collectAsList()) {
@@ -212,96 +182,5 @@ final class SparkSettings {
     OptionalInt shufflePartitions() {
         String partitions = users.getOrDefault(SHUFFLE_PARTITIONS, "");
         return partitions.matches("\\d{1,9}") ? OptionalInt.of(Integer.parseInt(partitions)) : OptionalInt.empty();
-    }
-
-    /** Hadoop's configuration with the session's settings, complete for the Parquet writer. */
-    static Configuration writing(SparkSession session) {
-        Configuration hadoop = new Configuration(session.sparkContext().hadoopConfiguration());
-        all(session).forEach(hadoop::set);
-        hadoop.setIfUnset(CODEC, "zstd");
-        // Fused numbers hardly compress; higher levels only take longer.
-        hadoop.setIfUnset(ZSTD_LEVEL, "1");
-        hadoop.setIfUnset(ROW_GROUP, String.valueOf(ROW_GROUP_BYTES));
-        // Writes old dates and times as they are.
-        for (String key : REBASE_IN_WRITE) {
-            hadoop.setIfUnset(key, "CORRECTED");
-        }
-        // Spark's default, INT96, is deprecated, and other readers take it for nanoseconds, which overflow before 1677.
-        hadoop.setIfUnset(TIMESTAMP_TYPE, "TIMESTAMP_MICROS");
-        for (String key : WRITER) {
-            hadoop.setIfUnset(key, setting(session, key));
-        }
-        return hadoop;
-    }
-
-    /** The session's value, or Spark's default; "false" if this Spark does not know the setting. */
-    private static String setting(SparkSession session, String key) {
-        try {
-            return session.conf().get(key);
-        } catch (NoSuchElementException unknown) {
-            return "false";
-        }
-    }
-
-    /** A Spark job to run. */
-    interface Job {
-        /** Runs the job and waits for its end. */
-        void run() throws ExecutionException, InterruptedException;
-    }
-
-    /** Runs a job with these settings as local properties, where Spark's tasks look for them. */
-    static void run(JavaSparkContext spark, Configuration writing, Job job) {
-        Map<String, String> before = new HashMap<>();
-        writing.getPropsWithPrefix("spark.sql.").forEach((rest, value) -> {
-            String key = "spark.sql." + rest;
-            before.put(key, spark.getLocalProperty(key));
-            spark.setLocalProperty(key, value);
-        });
-        try {
-            job.run();
-        } catch (ExecutionException failed) {
-            throw new IllegalStateException(failed.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException(e);
-        } finally {
-            before.forEach(spark::setLocalProperty);
-        }
-    }
-
-    /**
-     * Digest of how Spark splits an input into partitions, and of how files are written (compression, encryption).
-     *
-     * @param writing what {@link #writing} gives for the session
-     * @param division the number of partitions, and what else decides which rows each has
-     * @param run the run that the files belong to
-     */
-    static String planDigest(SparkSession session, Configuration writing, String division, String run) {
-        StringBuilder text = new StringBuilder(run)
-                .append(' ')
-                .append(session.version())
-                .append(' ')
-                .append(division)
-                .append(' ')
-                .append(session.sparkContext().defaultParallelism());
-        for (String key : SPLITTING) {
-            text.append(' ').append(setting(session, key));
-        }
-        text.append(' ').append(writing.get(CODEC));
-        Map<String, String> parquet = new TreeMap<>(writing.getPropsWithPrefix("parquet."));
-        parquet.keySet().removeAll(SECRETS);
-        text.append(' ').append(parquet);
-        return UUID.nameUUIDFromBytes(text.toString().getBytes(StandardCharsets.UTF_8))
-                .toString();
-    }
-
-    /** The compression codec of a Parquet writer with these settings. */
-    static CompressionCodecName codec(Configuration writing) {
-        String codec = writing.get(CODEC).toUpperCase(Locale.ROOT);
-        return switch (codec) {
-            case "NONE" -> CompressionCodecName.UNCOMPRESSED;
-            case "LZ4RAW" -> CompressionCodecName.LZ4_RAW;
-            default -> CompressionCodecName.valueOf(codec);
-        };
     }
 }

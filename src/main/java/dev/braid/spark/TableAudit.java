@@ -177,7 +177,7 @@ public final class TableAudit {
         long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
         KeyCounts counts = KeyCounts.of(
                 List.of(read(parts).select(unique(PublishedTable.column(name)).as(PairedTable.KEY))),
-                FeatureTables.auditTasks(bytes, settings.shufflePartitions()));
+                SourceTables.auditTasks(bytes, settings.shufflePartitions()));
         Row found = counts.rows()
                 .agg(
                         coalesce(sum(when(counts.is(Reason.NULL_KEY), counts.pairedRows())), lit(0L)),
@@ -227,7 +227,7 @@ public final class TableAudit {
         List<String> sums = SparkRows.internal(rows)
                 .mapPartitions(partition -> {
                     RowHash hash = new RowHash(schema);
-                    SparkRows.SourceFile file = new SparkRows.SourceFile();
+                    SourceFile file = new SourceFile();
                     Map<String, long[]> byFile = new HashMap<>();
                     while (partition.hasNext()) {
                         long one = hash.of(partition.next());
@@ -241,7 +241,7 @@ public final class TableAudit {
         Map<String, Long> byPath = new HashMap<>();
         for (String sum : sums) {
             int end = sum.indexOf(' ');
-            String path = SparkRows.SourceFile.path(sum.substring(end + 1));
+            String path = SourceFile.path(sum.substring(end + 1));
             byPath.merge(path, Long.parseUnsignedLong(sum.substring(0, end), 16), Long::sum);
         }
         return byPath;

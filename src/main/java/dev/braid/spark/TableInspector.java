@@ -44,10 +44,11 @@ final class TableInspector {
     }
 
     TableInspection inspect(Map<String, String> paths) {
-        Map<String, List<FeatureColumn>> byPath = FeatureTables.byPath(paths, columns, misfits);
-        List<SourceTable> sources = FeatureTables.sources(settings, found, byPath, columns, misfits);
-        List<Table> tables = tables(sources);
-        FeatureTables.fit(settings, sources);
+        Map<String, List<FeatureColumn>> byPath = SourceTables.byPath(paths, columns, misfits);
+        SourceTables opened = SourceTables.open(settings, found, byPath, columns, misfits);
+        List<Table> tables = tables(opened);
+        opened.fit(settings);
+        List<SourceTable> sources = opened.all();
         if (numbered) {
             sources = sources.stream().map(TableInspector::withRowNumber).toList();
         }
@@ -69,23 +70,20 @@ final class TableInspector {
     TableInspection inspectPairs(String pairs, Map<String, Reference> references, Map<String, String> paths) {
         TableColumns own = numbered ? new TableColumns(null, columns.keep(), columns.features()) : columns;
         ReferencedTables opened = ReferenceCheck.open(settings, found, pairs, references, paths, own);
-        List<SourceTable> sources = opened.sources();
-        FeatureTables.fit(settings, sources);
+        SourceTables sources = opened.sources();
+        sources.fit(settings);
         Map<String, TableInspection.References> byModality = new LinkedHashMap<>();
-        long inputBytes = FeatureTables.files(sources).stream()
-                .mapToLong(InputFile::bytes)
-                .sum();
-        int tasks = FeatureTables.auditTasks(inputBytes, settings.shufflePartitions());
+        SourceTable pairsTable = sources.all().get(0);
+        int tasks = sources.auditTasks(settings.shufflePartitions());
         settings.shuffleInto(tasks);
         for (int m = 0; m < opened.sides().size(); m++) {
             ReferencedTables.Side side = opened.sides().get(m);
             sample(side.alone(), null); // a row without an id is no fault, as no pair refers to it
             TableInspection.References counted =
-                    opened.inspect(m, sources.get(0).rows().rows(), tasks);
+                    opened.inspect(m, pairsTable.rows().rows(), tasks);
             byModality.put(side.feature().modality().name(), counted);
             String table = "table '" + side.table().name() + "': expected ";
-            String ids = "in '" + side.reference().column() + "' of '"
-                    + sources.get(0).name() + "'";
+            String ids = "in '" + side.reference().column() + "' of '" + pairsTable.name() + "'";
             misfit(counted.empty(), table + "an id " + ids + ", got null in ");
             misfit(counted.missing(), table + "every id " + ids + ", got one that is missing in ");
             misfit(counted.ambiguous(), table + "every id " + ids + " once, got one that occurs more than once in ");
@@ -93,8 +91,8 @@ final class TableInspector {
         return inspection(tables(sources), byModality);
     }
 
-    private static List<Table> tables(List<SourceTable> sources) {
-        return sources.stream()
+    private static List<Table> tables(SourceTables sources) {
+        return sources.all().stream()
                 .map(source -> new Table(source.name(), source.rows().rows(), source.schema()))
                 .toList();
     }

@@ -1,6 +1,5 @@
 package dev.braid.spark;
 
-import java.util.List;
 import org.apache.parquet.hadoop.ParquetOutputFormat;
 import org.apache.spark.SparkConf;
 
@@ -36,24 +35,21 @@ public record TableLoad(
      * The load of opened tables.
      *
      * @param rows to fuse
-     * @param all what their footers say together
      * @param fused the approximate size of the output
      */
-    static TableLoad of(SparkSettings settings, long rows, Footers.Rows all, List<SourceTable> tables, long fused) {
+    static TableLoad of(SparkSettings settings, long rows, SourceTables tables, long fused) {
         SparkConf conf = settings.session().sparkContext().getConf();
-        long written = SparkSettings.writing(settings.session()).getLong(ParquetOutputFormat.BLOCK_SIZE, 0);
+        Footers.Rows all = tables.rows();
+        long written = WriterSettings.of(settings.session()).getLong(ParquetOutputFormat.BLOCK_SIZE, 0);
         return new TableLoad(
                 rows,
                 all.groups(),
-                FeatureTables.files(tables).stream()
-                        .distinct()
-                        .mapToLong(InputFile::bytes)
-                        .sum(),
+                tables.bytes(),
                 all.largestRow(),
                 all.largestGroup(),
                 settings.batchRows() * all.largestRow(),
                 Math.min(written, fused),
-                tables.size() > 1,
+                tables.all().size() > 1,
                 conf.getDouble("spark.memory.fraction", MEMORY_FRACTION),
                 conf.getSizeAsMb("spark.reducer.maxSizeInFlight", "48m") << 20);
     }

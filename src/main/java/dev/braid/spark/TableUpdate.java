@@ -23,12 +23,12 @@ import org.apache.spark.sql.SparkSession;
 public record TableUpdate(
         SparkSession spark,
         String table,
-        Manifest.Origin origin,
+        Origin origin,
         FusionConfig config,
         ModelConfig model,
         String changedBy,
         boolean prune)
-        implements Destination, FusedTable.IntoTable {
+        implements Destination, IntoTable {
 
     @Override
     public Optional<RunDirectory> begin(FusedTable output) throws IOException {
@@ -40,18 +40,19 @@ public record TableUpdate(
     public String identity(Optional<Manifest> published) {
         String all = origin.identity();
         return published
-                .map(there -> Manifest.identity(
-                        origin.inputs(),
-                        origin.model(),
-                        Map.of(
-                                "of",
-                                all,
-                                "over",
-                                there.run(),
-                                "changed-by",
-                                String.valueOf(changedBy),
-                                "prune",
-                                String.valueOf(prune))))
+                .map(there -> new Origin(
+                                origin.inputs(),
+                                origin.model(),
+                                Map.of(
+                                        "of",
+                                        all,
+                                        "over",
+                                        there.run(),
+                                        "changed-by",
+                                        String.valueOf(changedBy),
+                                        "prune",
+                                        String.valueOf(prune)))
+                        .identity())
                 .orElse(all);
     }
 

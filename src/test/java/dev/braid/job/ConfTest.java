@@ -106,7 +106,9 @@ class ConfTest {
     @Test
     void theFileOfSparksSettingsNamesWhatTheCodeSets() throws IOException {
         String file = Files.readString(Path.of("conf/spark-defaults.conf"));
-        String code = Files.readString(Path.of("src/main/java/dev/braid/spark/SparkSettings.java"))
+        Path spark = Path.of("src/main/java/dev/braid/spark");
+        String code = (Files.readString(spark.resolve("SparkSettings.java"))
+                        + Files.readString(spark.resolve("WriterSettings.java")))
                 .replaceFirst("(?s)WRITER = List.of\\(.*?\\);", "");
 
         assertThat(Pattern.compile("\"((?:spark\\.sql|parquet)\\.[\\w.]+\\w)\"")

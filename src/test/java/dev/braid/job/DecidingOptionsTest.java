@@ -202,7 +202,7 @@ class DecidingOptionsTest {
     private static Map<String, String> deciding(String... arguments) {
         FuseOptions options = options(arguments);
         Checkpoint checkpoint = options.repooled(Checkpoint.read(MODEL, HADOOP));
-        return FuseOptions.deciding(
+        return DecidingOptions.of(
                 options.config(checkpoint.config()),
                 options.input.references(),
                 options.partitionBy,
@@ -218,7 +218,7 @@ class DecidingOptionsTest {
         parsed.parseArgs(Braid.withOptionsFile(all.toArray(String[]::new)));
         FuseCommand fuse = (FuseCommand)
                 parsed.getSubcommands().get("fuse").getCommandSpec().userObject();
-        fuse.options.check();
+        fuse.options.check("fuse");
         return fuse.options;
     }
 }

@@ -11,6 +11,7 @@ import dev.braid.spark.InputFile;
 import dev.braid.spark.JvmSettings;
 import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
+import dev.braid.spark.Origin;
 import dev.braid.spark.SampleFigures;
 import dev.braid.spark.StageCost;
 import java.io.IOException;
@@ -57,7 +58,7 @@ class RunPageTest {
                 "file:/data/" + name,
                 Optional.empty(),
                 Optional.of("Cannot decode row '" + name + "': no"),
-                new Manifest.Origin(
+                new Origin(
                         List.of(new InputFile(name, name, 1, "2026-11-27T01:02:03Z", null, null, 2)),
                         new Manifest.Model(name, name),
                         Map.of()),
@@ -205,7 +206,7 @@ class RunPageTest {
                 "file:/data/fused",
                 Optional.of(manifest),
                 Optional.empty(),
-                new Manifest.Origin(List.of(), manifest.model(), Map.of()),
+                new Origin(List.of(), manifest.model(), Map.of()),
                 manifest.verified(),
                 START,
                 Duration.ofMillis(6000 + 500L * tasks),

@@ -55,7 +55,7 @@ class CatalogTableTest {
 
     private FeatureTables open(String table, String... keep) {
         ModalityConfig visual = new ModalityConfig("visual", 2);
-        return FeatureTables.paired(
+        return Tables.paired(
                 spark,
                 table,
                 new TableColumns("id", List.of(keep), List.of(new FeatureColumn(visual, "visual", null))));
@@ -68,12 +68,12 @@ class CatalogTableTest {
         List<InputFile> files = open(path).inputs();
         for (String name : List.of("named.pairs", "spark_catalog.named.pairs", "NAMED.`pairs`")) {
             FeatureTables tables = open(name);
-            assertThat(tables.audit()).isEqualTo(4);
+            assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(4);
             assertThat(tables.inputs())
                     .hasSameSizeAs(files)
                     .allMatch(file -> file.table().equals(name) && file.snapshot() == null);
-            assertThat(Manifest.identity(tables.inputs(), new Manifest.Model("m", "0"), Map.of()))
-                    .isEqualTo(Manifest.identity(files, new Manifest.Model("m", "0"), Map.of()));
+            assertThat(new Origin(tables.inputs(), new Manifest.Model("m", "0"), Map.of()).identity())
+                    .isEqualTo(new Origin(files, new Manifest.Model("m", "0"), Map.of()).identity());
             assertThat(new InputTables(spark).places(List.of(name))).containsExactly("file:" + path);
         }
     }
@@ -224,12 +224,12 @@ class CatalogTableTest {
         List<FeatureColumn> features = List.of(
                 new FeatureColumn(new ModalityConfig("visual", 2), "visual", null),
                 new FeatureColumn(new ModalityConfig("text", 2), "text", null));
-        FeatureTables tables = FeatureTables.perModality(
+        FeatureTables tables = Tables.perModality(
                 spark,
                 Map.of("visual", "named.both", "text", "spark_catalog.NAMED.`both`"),
                 new TableColumns("id", List.of(), features));
         assertThat(tables.inputs()).extracting(InputFile::path).doesNotHaveDuplicates();
-        assertThat(tables.audit()).isEqualTo(4);
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(4);
     }
 
     @Test

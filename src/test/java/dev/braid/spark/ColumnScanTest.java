@@ -129,7 +129,7 @@ class ColumnScanTest {
     }
 
     private PairedTable open(Dataset<Row> table, FusionConfig config) {
-        return FeatureTables.paired(spark, write(table), config.columns()).pair(OptionalInt.empty());
+        return Tables.paired(spark, write(table), config.columns()).pair(OptionalInt.empty());
     }
 
     private String write(Dataset<Row> table) {

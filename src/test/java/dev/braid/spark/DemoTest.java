@@ -86,16 +86,16 @@ class DemoTest {
                 Map.of(),
                 Map.of());
         Map<String, String> paths = Map.of("visual", "src/demo/visual.parquet", "text", "src/demo/text.parquet");
-        FeatureTables tables = FeatureTables.perModality(spark, paths, columns);
+        FeatureTables tables = Tables.perModality(spark, paths, columns);
         FusionConfig config = new FusionConfig(
                 columns, 256, false, Set.of(Emitted.POOLED), VectorForm.ARRAY, precision, RowPolicy.FAIL);
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         Path output = directory.resolve("fused");
 
-        long rows = tables.audit();
+        long rows = tables.audit(RowPolicy.FAIL).rows();
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         try (FusionEngine engine = FusionEngine.open(spark, checkpoint, Optional.empty(), config)) {
-            FusedTable table = FusedTable.at(output.toString(), false, paths.values(), hadoop);
+            FusedTable table = Tables.output(output.toString(), false, paths.values(), hadoop);
             OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE);
             try (RunDirectory run = table.begin("demo").orElseThrow()) {
                 table.write(

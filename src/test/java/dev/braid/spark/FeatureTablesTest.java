@@ -42,8 +42,8 @@ class FeatureTablesTest {
     @Test
     void onePairedTableKeepsItsSplitsUnlessAskedOtherwise() {
         String path = write("paired", 3, "id", FEATURES + " as visual", FEATURES + " as text", "id + 1 as other");
-        FeatureTables tables = FeatureTables.paired(spark, path, columns("id", "other"));
-        assertThat(tables.audit()).isEqualTo(10);
+        FeatureTables tables = Tables.paired(spark, path, columns("id", "other"));
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(10);
         Dataset<Row> rows = tables.pair(OptionalInt.empty()).rows();
         assertThat(rows.columns()).containsExactly("key", "keep0", "feature0", "feature1");
         assertThat(rows.toJavaRDD().getNumPartitions()).isLessThanOrEqualTo(3);
@@ -54,11 +54,11 @@ class FeatureTablesTest {
 
     @Test
     void aTaskCountsTheKeysOf256MiBAndNoMoreTasksDoThanTheUserSet() {
-        assertThat(FeatureTables.auditTasks(0, OptionalInt.empty())).isEqualTo(1);
-        assertThat(FeatureTables.auditTasks(1L << 30, OptionalInt.empty())).isEqualTo(5);
-        assertThat(FeatureTables.auditTasks(1L << 30, OptionalInt.of(200))).isEqualTo(5);
-        assertThat(FeatureTables.auditTasks(1L << 30, OptionalInt.of(3))).isEqualTo(3);
-        assertThat(FeatureTables.auditTasks(1L << 62, OptionalInt.empty())).isEqualTo(Integer.MAX_VALUE);
+        assertThat(SourceTables.auditTasks(0, OptionalInt.empty())).isEqualTo(1);
+        assertThat(SourceTables.auditTasks(1L << 30, OptionalInt.empty())).isEqualTo(5);
+        assertThat(SourceTables.auditTasks(1L << 30, OptionalInt.of(200))).isEqualTo(5);
+        assertThat(SourceTables.auditTasks(1L << 30, OptionalInt.of(3))).isEqualTo(3);
+        assertThat(SourceTables.auditTasks(1L << 62, OptionalInt.empty())).isEqualTo(Integer.MAX_VALUE);
     }
 
     @Test
@@ -67,8 +67,8 @@ class FeatureTablesTest {
         String text = write("text", 3, "9 - id as id", "array(float(9 - id), 1f) as features");
         TableColumns columns = new TableColumns(
                 "id", List.of(), List.of(feature("visual", "features", null), feature("text", "features", null)));
-        FeatureTables tables = FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), columns);
-        assertThat(tables.audit()).isEqualTo(10);
+        FeatureTables tables = Tables.perModality(spark, Map.of("visual", visual, "text", text), columns);
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(10);
         Dataset<Row> rows = tables.pair(OptionalInt.of(3)).rows();
         String plan = rows.queryExecution().executedPlan().toString();
         assertThat(plan.split("Exchange hashpartitioning", -1)).hasSize(3);
@@ -92,9 +92,8 @@ class FeatureTablesTest {
                         feature("visual", "visual", null),
                         feature("audio", "audio", null),
                         feature("text", "text", null)));
-        FeatureTables tables =
-                FeatureTables.perModality(spark, Map.of("visual", both, "text", both, "audio", audio), columns);
-        assertThat(tables.audit()).isEqualTo(10);
+        FeatureTables tables = Tables.perModality(spark, Map.of("visual", both, "text", both, "audio", audio), columns);
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(10);
         Dataset<Row> rows = tables.pair(OptionalInt.empty()).rows();
         assertThat(rows.columns()).containsExactly("key", "keep0", "feature0", "feature1", "feature2");
         assertThat(rows.count()).isEqualTo(10);
@@ -106,11 +105,12 @@ class FeatureTablesTest {
         String path = write("odd names", 1, "id as `a.b``c`", FEATURES + " as Visual", FEATURES + " as `text.x`");
         TableColumns columns = new TableColumns(
                 "A.b`C", List.of(), List.of(feature("visual", "visual", null), feature("text", "text.x", null)));
-        assertThat(FeatureTables.paired(spark, path, columns).audit()).isEqualTo(10);
+        assertThat(Tables.paired(spark, path, columns).audit(RowPolicy.FAIL).rows())
+                .isEqualTo(10);
         SparkSession strict = spark.newSession();
         strict.conf().set("spark.sql.caseSensitive", true);
         assertProblems(
-                () -> FeatureTables.paired(strict, path, columns),
+                () -> Tables.paired(strict, path, columns),
                 "Cannot open feature tables",
                 "table '" + path + "': expected column 'A.b`C' (key), got none of that name; the nearest is 'a.b`c'",
                 "table '" + path + "': expected column 'visual' (features of 'visual'), got none of that name; the"
@@ -120,15 +120,19 @@ class FeatureTablesTest {
     @Test
     void patternsAndFilesAreReadAsSparkReadsThem() throws IOException {
         String path = write("parts", 4, "id", FEATURES + " as visual", FEATURES + " as text");
-        assertThat(FeatureTables.paired(spark, directory + "/par*", columns("id"))
-                        .audit())
+        assertThat(Tables.paired(spark, directory + "/par*", columns("id"))
+                        .audit(RowPolicy.FAIL)
+                        .rows())
                 .isEqualTo(10);
         try (var files = Files.list(Path.of(path))) {
             String file = files.filter(f -> f.toString().endsWith(".parquet"))
                     .findFirst()
                     .orElseThrow()
                     .toString();
-            assertThat(FeatureTables.paired(spark, file, columns("id")).audit()).isBetween(1L, 9L);
+            assertThat(Tables.paired(spark, file, columns("id"))
+                            .audit(RowPolicy.FAIL)
+                            .rows())
+                    .isBetween(1L, 9L);
         }
     }
 
@@ -141,7 +145,7 @@ class FeatureTablesTest {
                 List.of("label", "on", "FUSED", "one", "one"),
                 List.of(feature("visual", "visual", null), feature("text", "text", ElementType.FLOAT16)));
         assertProblems(
-                () -> FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), columns),
+                () -> Tables.perModality(spark, Map.of("visual", visual, "text", text), columns),
                 "Cannot open feature tables",
                 "table '" + text + "': expected key 'id' of type bigint (table '" + visual + "'), got string",
                 "output column 'FUSED': expected one column of that name among the key, the kept columns and "
@@ -162,12 +166,12 @@ class FeatureTablesTest {
         String visual = write("visual", 1, "id", FEATURES + " as visual", "array(true, false) as kept", "id as n");
         String text = write("text", 1, "id", FEATURES + " as text", "cast(1 + id % 2 as tinyint) as N");
         TableColumns columns = selecting(SelectionColumn.mask("kept"), SelectionColumn.length("n"));
-        Dataset<Row> rows = FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), columns)
+        Dataset<Row> rows = Tables.perModality(spark, Map.of("visual", visual, "text", text), columns)
                 .pair(OptionalInt.empty())
                 .rows();
         assertThat(rows.columns()).containsExactly("key", "feature0", "selection0", "feature1", "selection1");
         assertThat(rows.schema().toDDL()).contains("selection0 ARRAY<BOOLEAN>").endsWith("selection1 TINYINT");
-        Dataset<Row> one = FeatureTables.perModality(
+        Dataset<Row> one = Tables.perModality(
                         spark, Map.of("visual", visual, "text", text), selecting(null, SelectionColumn.length("n")))
                 .pair(OptionalInt.empty())
                 .rows();
@@ -180,7 +184,7 @@ class FeatureTablesTest {
         String visual = write("visual", 1, "id", FEATURES + " as visual", "array('x') as kept", "1 as other");
         String text = write("text", 1, "id", "1 as text", "1.5 as n", "array(1) as kept");
         assertProblems(
-                () -> FeatureTables.perModality(
+                () -> Tables.perModality(
                         spark,
                         Map.of("visual", visual, "text", text),
                         selecting(SelectionColumn.mask("kept"), SelectionColumn.length("n"))),
@@ -192,7 +196,7 @@ class FeatureTablesTest {
                 "table '" + text + "': expected column 'n' of tinyint, smallint, int or bigint (length of 'text'), got"
                         + " decimal(2,1)");
         assertProblems(
-                () -> FeatureTables.perModality(
+                () -> Tables.perModality(
                         spark,
                         Map.of("visual", visual, "text", text),
                         selecting(SelectionColumn.length("kept"), SelectionColumn.mask("kepd"))),
@@ -239,8 +243,8 @@ class FeatureTablesTest {
         String missing = directory.resolve("missing").toString();
         Path broken = Files.createDirectory(directory.resolve("broken"));
         Files.writeString(broken.resolve("part-0.parquet"), "this is no Parquet file at all");
-        assertThatThrownBy(() -> FeatureTables.perModality(
-                        spark, Map.of("visual", missing, "text", broken.toString()), columns("id")))
+        assertThatThrownBy(() ->
+                        Tables.perModality(spark, Map.of("visual", missing, "text", broken.toString()), columns("id")))
                 .isInstanceOf(InputException.class)
                 .hasMessageStartingWith("Cannot open feature tables:\n  table '" + missing
                         + "': expected a path that exists, got none\n  table '" + broken
@@ -251,7 +255,7 @@ class FeatureTablesTest {
     @Test
     void modalitiesWithoutATableAndTablesWithoutAModalityAreNamed() {
         assertProblems(
-                () -> FeatureTables.perModality(spark, Map.of("visual", "x", "vidoe", "y"), columns("id")),
+                () -> Tables.perModality(spark, Map.of("visual", "x", "vidoe", "y"), columns("id")),
                 "Cannot open feature tables",
                 "a table for modality 'vidoe': expected 'visual', 'text' (modalities in config.json)",
                 "modality 'text': expected a table of its features, got none");
@@ -261,7 +265,7 @@ class FeatureTablesTest {
     void aKeyWithoutAnOrderIsRefused() {
         String path = write("maps", 1, "map('a', id) as id", FEATURES + " as visual", FEATURES + " as text");
         assertProblems(
-                () -> FeatureTables.paired(spark, path, columns("id")),
+                () -> Tables.paired(spark, path, columns("id")),
                 "Cannot open feature tables",
                 "table '" + path + "': expected key 'id' of a type that has an order, got map<string,bigint>");
     }
@@ -271,9 +275,9 @@ class FeatureTablesTest {
         String visual =
                 write("visual", 2, "if(id < 2, null, if(id < 4, 'twice', 'k' || id)) as id", FEATURES + " as visual");
         String text = write("text", 2, "if(id < 8, 'k' || id, null) as id", FEATURES + " as text");
-        FeatureTables tables = FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), columns("id"));
+        FeatureTables tables = Tables.perModality(spark, Map.of("visual", visual, "text", text), columns("id"));
         assertProblems(
-                tables::audit,
+                () -> tables.audit(RowPolicy.FAIL),
                 "Cannot pair rows by key 'id'",
                 "table '" + visual + "': expected a key in every row, got null in 2 rows",
                 "table '" + visual + "': expected every key once, got 1 key more than once, such as 'twice'",
@@ -292,7 +296,9 @@ class FeatureTablesTest {
         String twice = directory.resolve("more").toString();
         rows.union(rows).write().parquet(twice);
         assertProblems(
-                () -> FeatureTables.paired(spark, twice, columns("id")).audit(),
+                () -> Tables.paired(spark, twice, columns("id"))
+                        .audit(RowPolicy.FAIL)
+                        .rows(),
                 "Cannot pair rows by key 'id'",
                 "table '" + twice + "': expected every key once, got 5 keys more than once, such as '10', '11', '12',"
                         + " '13', '14'");
@@ -305,8 +311,8 @@ class FeatureTablesTest {
                 .selectExpr("id", FEATURES + " as visual", FEATURES + " as text")
                 .write()
                 .parquet(path);
-        FeatureTables tables = FeatureTables.paired(spark, path, columns("id"));
-        assertThat(tables.audit()).isZero();
+        FeatureTables tables = Tables.paired(spark, path, columns("id"));
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isZero();
         assertThat(tables.pair(OptionalInt.empty()).rows().count()).isZero();
     }
 
@@ -314,7 +320,7 @@ class FeatureTablesTest {
     void sparkMustNotLeaveOutFiles() {
         SparkSession lenient = spark.newSession();
         lenient.conf().set("spark.sql.files.ignoreCorruptFiles", true);
-        assertThatThrownBy(() -> FeatureTables.paired(lenient, "x", columns("id")))
+        assertThatThrownBy(() -> Tables.paired(lenient, "x", columns("id")))
                 .isInstanceOf(InputException.class)
                 .hasMessage(
                         "Cannot read feature tables: expected 'spark.sql.files.ignoreCorruptFiles' to be false (rows"
@@ -334,9 +340,9 @@ class FeatureTablesTest {
         byte[] bytes = Files.readAllBytes(file);
         bytes[(int) lastByteOf("visual", file)] ^= 1;
         Files.write(file, bytes);
-        FeatureTables tables = FeatureTables.paired(spark, path, columns("id"));
-        assertThat(tables.audit()).isEqualTo(10);
-        FusedTable output = FusedTable.at(directory + "/out", false, List.of(path), new Configuration());
+        FeatureTables tables = Tables.paired(spark, path, columns("id"));
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(10);
+        FusedTable output = Tables.output(directory + "/out", false, List.of(path), new Configuration());
         assertThatThrownBy(() ->
                         Written.write(output, tables.pair(OptionalInt.empty()).rows(), 10))
                 .isInstanceOf(InputException.class)
@@ -359,7 +365,7 @@ class FeatureTablesTest {
     @Test
     void wideRowsAreReadFewAtATime() {
         String path = write("wide", 1, "id", "array_repeat(rand(), 50000) as visual", FEATURES + " as text");
-        FeatureTables tables = FeatureTables.paired(spark, path, columns("id"));
+        FeatureTables tables = Tables.paired(spark, path, columns("id"));
         String rows = tables.pair(OptionalInt.empty())
                 .rows()
                 .sparkSession()

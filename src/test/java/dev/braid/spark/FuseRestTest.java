@@ -117,7 +117,7 @@ class FuseRestTest {
                         golden.columns("label"), 64, false, Set.of(Emitted.POOLED, Emitted.TOKENS))
                 .with(CONFIG.policy());
         FeatureTables tables =
-                FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), golden.columns("label"));
+                Tables.perModality(spark, Map.of("visual", visual, "text", text), golden.columns("label"));
         AuditedKeys keys = tables.audit(config.policy());
         assertThat(keys.rows()).isEqualTo(golden.rows());
         assertThat(keys.badRows()).isZero();

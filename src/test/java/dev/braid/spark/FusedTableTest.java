@@ -308,7 +308,7 @@ class FusedTableTest {
         Configuration hadoop = new Configuration();
         hadoop.setClass("fs.file.impl", files, JvmLocalFileSystem.Raw.class);
         hadoop.setBoolean("fs.file.impl.disable.cache", true);
-        return FusedTable.at(directory + "/out", true, List.of(), hadoop);
+        return Tables.output(directory + "/out", true, List.of(), hadoop);
     }
 
     @Test
@@ -393,12 +393,12 @@ class FusedTableTest {
     void anOutputThatTouchesAnInputIsRefused() throws IOException {
         Files.createDirectories(directory.resolve("in/a"));
         for (String output : List.of("in/a", "in/a/out", "in", "in/./a/")) {
-            assertThatThrownBy(() -> FusedTable.at(
+            assertThatThrownBy(() -> Tables.output(
                             directory + "/" + output, true, List.of(directory + "/in/*"), new Configuration()))
                     .isInstanceOf(InputException.class)
                     .hasMessageContaining("': expected a path apart from the input, got input '");
         }
-        FusedTable.at(directory + "/in/b", true, List.of(directory + "/in/*"), new Configuration());
+        Tables.output(directory + "/in/b", true, List.of(directory + "/in/*"), new Configuration());
     }
 
     @Test
@@ -410,20 +410,20 @@ class FusedTableTest {
         Configuration hadoop = AliasFileSystem.hadoop();
         for (String input : List.of("latest", "alias/pairs", "lat*", "alias/*", "latest/x.parquet", "alias")) {
             for (String scheme : List.of("", "file:", "file://", "mount://a")) {
-                assertThatThrownBy(() -> FusedTable.at(
+                assertThatThrownBy(() -> Tables.output(
                                 directory + "/real/pairs", true, List.of(scheme + directory + "/" + input), hadoop))
                         .as(scheme + input)
                         .isInstanceOf(InputException.class)
                         .hasMessageContaining("': expected a path apart from the input, got input '");
             }
         }
-        assertThatThrownBy(() -> FusedTable.at(directory + "/latest", true, List.of(directory + "/real/pairs"), hadoop))
+        assertThatThrownBy(() -> Tables.output(directory + "/latest", true, List.of(directory + "/real/pairs"), hadoop))
                 .isInstanceOf(InputException.class);
         assertThatThrownBy(() ->
-                        FusedTable.at(directory + "/alias/pairs/new/out", true, List.of(directory + "/latest"), hadoop))
+                        Tables.output(directory + "/alias/pairs/new/out", true, List.of(directory + "/latest"), hadoop))
                 .isInstanceOf(InputException.class);
         assertThat(directory.resolve("real/pairs/x.parquet")).hasContent("rows");
-        FusedTable.at(directory + "/alias/other", true, List.of(directory + "/latest"), hadoop);
+        Tables.output(directory + "/alias/other", true, List.of(directory + "/latest"), hadoop);
     }
 
     @Test
@@ -445,7 +445,7 @@ class FusedTableTest {
     }
 
     private FusedTable at(String name, boolean overwrite) {
-        return FusedTable.at(directory + "/" + name, overwrite, List.of(), new Configuration());
+        return Tables.output(directory + "/" + name, overwrite, List.of(), new Configuration());
     }
 
     private Dataset<Row> rows(int count) {

@@ -238,8 +238,7 @@ class FusionEngineTest {
     void aTableOfFilesIsFusedByAnEngineToo() {
         String path = directory.resolve("pairs").toString();
         table().repartition(3).write().parquet(path);
-        PairedTable paired =
-                FeatureTables.paired(spark, path, GOLDEN.columns("label")).pair(OptionalInt.empty());
+        PairedTable paired = Tables.paired(spark, path, GOLDEN.columns("label")).pair(OptionalInt.empty());
         try (FusionEngine engine = open(Set.of(Emitted.POOLED))) {
             List<Row> expected = sorted(engine.fuse(table()));
             assertThat(sorted(engine.fuse(paired, null))).isEqualTo(expected);

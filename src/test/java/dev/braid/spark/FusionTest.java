@@ -123,7 +123,7 @@ class FusionTest {
     void joinedTablesGiveTheNumbersOfPyTorchInAnyNumberOfPartitions(int partitions) {
         GoldenTable golden = GoldenTable.read("odd-sizes").padded();
         FeatureTables tables = joined(golden);
-        assertThat(tables.audit()).isEqualTo(golden.rows());
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(golden.rows());
         PairedTable paired = tables.pair(OptionalInt.of(partitions));
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         FusionConfig config = new FusionConfig(golden.columns("label"), 64, false, ALL);
@@ -193,7 +193,7 @@ class FusionTest {
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
         String output = directory.resolve("cut").toString();
         Written.write(
-                FusedTable.at(output, false, List.of(), spark.sparkContext().hadoopConfiguration()),
+                Tables.output(output, false, List.of(), spark.sparkContext().hadoopConfiguration()),
                 FusionEngines.fuse(table, limited(true), limitedConfig(true), progress),
                 golden.rows());
         assertThat(progress.truncated())
@@ -389,7 +389,7 @@ class FusionTest {
         String text = directory.resolve("text").toString();
         table.select("id", "visual", "visual_mask").write().parquet(visual);
         table.select("id", "label", "text", "text_mask").write().parquet(text);
-        return FeatureTables.perModality(spark, Map.of("visual", visual, "text", text), golden.columns("label"));
+        return Tables.perModality(spark, Map.of("visual", visual, "text", text), golden.columns("label"));
     }
 
     private Dataset<Row> fused(GoldenTable golden, Dataset<Row> table, int maxTokens) {

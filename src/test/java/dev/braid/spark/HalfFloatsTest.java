@@ -122,7 +122,7 @@ class HalfFloatsTest {
                         + " them as float32");
         TableColumns one = new TableColumns(
                 "id", List.of(), List.of(new FeatureColumn(new ModalityConfig("one", 1), "one", null)));
-        assertThatThrownBy(() -> FeatureTables.paired(spark, file.toString(), one))
+        assertThatThrownBy(() -> Tables.paired(spark, file.toString(), one))
                 .hasMessage(table + "'one' of " + FeatureType.EXPECTED + " (features of 'one'), got one half float");
         assertThatThrownBy(() -> PairedTable.of(spark.sql("select 'a' as id, array(X'0000') as one"), one))
                 .hasMessageContaining("got array<binary>");
@@ -154,7 +154,7 @@ class HalfFloatsTest {
         for (String name : List.of("flat", "nested")) {
             features.add(new FeatureColumn(new ModalityConfig(name, WIDTH), name, dtype));
         }
-        return FeatureTables.paired(session, file.toString(), new TableColumns("id", keep, features));
+        return Tables.paired(session, file.toString(), new TableColumns("id", keep, features));
     }
 
     /** A row of each of these numbers' bits; -1 is null. */

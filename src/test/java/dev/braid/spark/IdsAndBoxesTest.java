@@ -71,7 +71,7 @@ class IdsAndBoxesTest {
                         "visual_mask");
         String text = write(joined ? table.select("id", "input_ids", "text_mask") : table);
         String visual = joined ? write(table.select("id", "visual", "xyxy", "visual_mask")) : text;
-        FeatureTables tables = FeatureTables.perModality(spark, Map.of("text", text, "visual", visual), columns);
+        FeatureTables tables = Tables.perModality(spark, Map.of("text", text, "visual", visual), columns);
         assertThat(tables.tokenIds()).containsExactly("text");
         List<Row> fused = fused(tables).collectAsList();
         assertThat(fused).hasSize(golden.rows());
@@ -102,7 +102,7 @@ class IdsAndBoxesTest {
                 value.equals("null")
                         ? table.withColumn(column, functions.expr("cast(null as array<array<float>>)"))
                         : table);
-        FeatureTables tables = FeatureTables.paired(spark, path, columns);
+        FeatureTables tables = Tables.paired(spark, path, columns);
         assertThatThrownBy(() -> fused(tables).collectAsList())
                 .rootCause()
                 .hasMessageStartingWith("Cannot decode row '0': ")
@@ -114,7 +114,7 @@ class IdsAndBoxesTest {
         String path = write(table().filter("id = '0'")
                 .withColumn(
                         "input_ids", functions.expr("transform(input_ids, (x, t) -> if(text_mask[t] = 0, 999, x))")));
-        Row row = fused(FeatureTables.paired(spark, path, columns)).first();
+        Row row = fused(Tables.paired(spark, path, columns)).first();
         assertThat(GoldenTable.error(golden.pooled().row(0), row.getList(1))).isLessThan(TOLERANCE);
     }
 
@@ -127,7 +127,7 @@ class IdsAndBoxesTest {
                         "visual",
                         "visual_mask",
                         "cast(flatten(xyxy) as array<int>) as xyxy"));
-        assertThatThrownBy(() -> FeatureTables.paired(spark, path, columns))
+        assertThatThrownBy(() -> Tables.paired(spark, path, columns))
                 .hasMessageContaining(
                         "or token ids: array<int>, array<bigint> or array<smallint> (features of 'text'), got"
                                 + " array<string>")
@@ -157,7 +157,7 @@ class IdsAndBoxesTest {
 
     private Dataset<Row> fused(FeatureTables tables) {
         Checkpoint checkpoint = stored.withTokenIds(tables.tokenIds(), MODEL, HADOOP);
-        tables.audit();
+        tables.audit(RowPolicy.FAIL);
         PairedTable paired = tables.pair(OptionalInt.of(1));
         return FusionEngines.fuse(
                 paired,

@@ -213,8 +213,8 @@ class InPlaceTest {
         return spark.range(first, end).selectExpr("id", "array(1f, 2f) as fused");
     }
 
-    private static FusedTable.IntoTable into(String identity) {
-        return new FusedTable.IntoTable() {
+    private static IntoTable into(String identity) {
+        return new IntoTable() {
             @Override
             public String identity(Optional<Manifest> published) {
                 return identity;
@@ -228,7 +228,7 @@ class InPlaceTest {
     }
 
     private FusedTable table(Configuration hadoop) {
-        return FusedTable.at(directory + "/out", false, List.of(), hadoop);
+        return Tables.output(directory + "/out", false, List.of(), hadoop);
     }
 
     /** What a reader of the manifest sees. */

@@ -125,7 +125,7 @@ class InputFilesTest {
     }
 
     private static String identity(List<InputFile> inputs) {
-        return Manifest.identity(inputs, new Manifest.Model("m", "0"), Map.of());
+        return new Origin(inputs, new Manifest.Model("m", "0"), Map.of()).identity();
     }
 
     @Test
@@ -272,7 +272,7 @@ class InputFilesTest {
         ParquetFiles.write(directory.resolve("t/c.parquet"));
         String table = directory.resolve("t").toString();
         try (Warnings warnings = Warnings.open()) {
-            assertThat(open(table).audit()).isEqualTo(2);
+            assertThat(open(table).audit(RowPolicy.FAIL).rows()).isEqualTo(2);
             assertThat(warnings.messages())
                     .containsExactly("Table '" + table + "': files of no bytes are ignored: 'file:" + table
                             + "/a.parquet'; write them again if they should hold rows");
@@ -291,7 +291,7 @@ class InputFilesTest {
         String names = " (the names begin with '_' or '.'); ";
         for (String path : List.of(table, table + "/*")) {
             try (Warnings warnings = Warnings.open()) {
-                assertThat(open(path).audit()).isEqualTo(2);
+                assertThat(open(path).audit(RowPolicy.FAIL).rows()).isEqualTo(2);
                 assertThat(warnings.messages())
                         .containsExactly("Table '" + path + "': Spark does not read " + hidden + names
                                 + "rename them if they hold rows");
@@ -314,14 +314,18 @@ class InputFilesTest {
     @Test
     void aHiddenDirectoryThatIsNamedIsRead() throws IOException {
         ParquetFiles.write(directory.resolve("_t/a.parquet"));
-        assertThat(open(directory.resolve("_t").toString()).audit()).isEqualTo(2);
+        assertThat(open(directory.resolve("_t").toString())
+                        .audit(RowPolicy.FAIL)
+                        .rows())
+                .isEqualTo(2);
     }
 
     @Test
     void filesOfAnyNameAreReadOrRefused() throws IOException {
         ParquetFiles.write(directory.resolve("t/a.parquet"), 2, 1, "", builder -> builder);
         Files.move(directory.resolve("t/a.parquet"), directory.resolve("t/000000_0"));
-        assertThat(open(directory.resolve("t").toString()).audit()).isEqualTo(2);
+        assertThat(open(directory.resolve("t").toString()).audit(RowPolicy.FAIL).rows())
+                .isEqualTo(2);
         Files.writeString(directory.resolve("t/notes.txt"), "These are the features of May.");
         assertThatThrownBy(() -> open(directory.resolve("t").toString()))
                 .isInstanceOf(InputException.class)
@@ -383,7 +387,7 @@ class InputFilesTest {
     private List<String> found() {
         try {
             FeatureTables tables = open("touched:" + directory.resolve("t"));
-            long rows = tables.audit();
+            long rows = tables.audit(RowPolicy.FAIL).rows();
             List<String> found =
                     tables.pair(OptionalInt.empty()).rows().toJSON().collectAsList();
             tables.refuseChanged();
@@ -426,7 +430,7 @@ class InputFilesTest {
     }
 
     private FeatureTables open(String path) {
-        return FeatureTables.paired(
+        return Tables.paired(
                 spark,
                 path,
                 new TableColumns(

@@ -74,11 +74,11 @@ class KeyPolicyTest {
     private FeatureTables joined(List<String> visual, List<String> text, List<String> audio) {
         Map<String, String> paths =
                 Map.of("visual", write(visual, "visual"), "text", write(text, "text"), "audio", write(audio, "audio"));
-        return FeatureTables.perModality(spark, paths, COLUMNS);
+        return Tables.perModality(spark, paths, COLUMNS);
     }
 
     private FeatureTables single(List<String> keys) {
-        return FeatureTables.paired(spark, write(keys, "visual", "text", "audio"), COLUMNS);
+        return Tables.paired(spark, write(keys, "visual", "text", "audio"), COLUMNS);
     }
 
     @Test

@@ -174,8 +174,7 @@ class OutputTableTest {
                         + " answer, got 'ConnectException: Connection refused'; try again");
         assertThatThrownBy(() -> new InputTables(spark).places(List.of("fake.db.delta")))
                 .isInstanceOf(TransientException.class);
-        assertThatThrownBy(() -> FeatureTables.paired(spark, "fake.db.delta", columns))
-                .isInstanceOf(TransientException.class);
+        assertThatThrownBy(() -> Tables.paired(spark, "fake.db.delta", columns)).isInstanceOf(TransientException.class);
     }
 
     @ParameterizedTest

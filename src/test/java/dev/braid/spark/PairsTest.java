@@ -139,7 +139,7 @@ class PairsTest {
             Dataset<Row> table = features.get(name);
             rows = rows.join(table, col(reference.column()).equalTo(table.col(reference.id())));
         }
-        FeatureTables tables = FeatureTables.paired(spark, write("joined", rows), config().columns());
+        FeatureTables tables = Tables.paired(spark, write("joined", rows), config().columns());
         return fused(tables, tables.audit(policy));
     }
 
@@ -218,10 +218,11 @@ class PairsTest {
         partitions = OptionalInt.of(other);
         write(tables, keys, output);
         long rows = 0;
-        for (Shard shard : RunDirectory.shards(
-                new org.apache.hadoop.fs.Path(output.toString()),
-                new org.apache.hadoop.fs.Path(output.toString())
-                        .getFileSystem(spark.sparkContext().hadoopConfiguration()))) {
+        for (Shard shard : new ShardRecords(
+                        new org.apache.hadoop.fs.Path(output.toString()),
+                        new org.apache.hadoop.fs.Path(output.toString())
+                                .getFileSystem(spark.sparkContext().hadoopConfiguration()))
+                .shards()) {
             rows += shard.rows();
         }
         assertThat(progress.finishedRows()).isZero();

@@ -216,13 +216,12 @@ class PartitionRunTest {
                 VectorForm.ARRAY,
                 Precision.FLOAT32,
                 QUARANTINE);
-        FeatureTables tables =
-                FeatureTables.paired(spark, directory.resolve(name).toString(), config.columns());
+        FeatureTables tables = Tables.paired(spark, directory.resolve(name).toString(), config.columns());
         Map<String, String> options = new java.util.TreeMap<>(others);
         options.put(Manifest.PARTITION_BY, "dt");
         Manifest.Model used = new Manifest.Model("m", model);
-        Manifest.Origin origin = new Manifest.Origin(tables.inputs(), used, options);
-        FusedTable output = FusedTable.at(table().toString(), overwrite, List.of(), new Configuration());
+        Origin origin = new Origin(tables.inputs(), used, options);
+        FusedTable output = Tables.output(table().toString(), overwrite, List.of(), new Configuration());
         PartitionRun parts = new PartitionRun(output.path(), tables.partitioning(List.of("dt")), origin, overwrite);
         try {
             Optional<RunDirectory> begun = parts.begin(output);

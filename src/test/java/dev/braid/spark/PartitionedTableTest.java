@@ -193,7 +193,7 @@ class PartitionedTableTest {
                 .write()
                 .parquet(input.toString());
         FusionConfig config = config("dt");
-        FeatureTables tables = FeatureTables.paired(spark, input.toString(), config.columns());
+        FeatureTables tables = Tables.paired(spark, input.toString(), config.columns());
         AuditedKeys keys = tables.audit(QUARANTINE);
         OutputFiles.Grouping files =
                 new OutputFiles.Grouping(OptionalInt.empty(), 0, tables.partitioning(List.of("dt")));
@@ -305,7 +305,7 @@ class PartitionedTableTest {
                     .parquet(directory.resolve(modality + "/dt=2026-11-26").toString());
         }
         FusionConfig config = config("dt");
-        FeatureTables tables = FeatureTables.perModality(
+        FeatureTables tables = Tables.perModality(
                 spark,
                 Map.of(
                         "visual", directory.resolve("visual/dt=2026-11-26").toString(),
@@ -322,7 +322,7 @@ class PartitionedTableTest {
                 .select("id", "text")
                 .write()
                 .parquet(directory.resolve("text/dt=2026-11-27").toString());
-        assertThatThrownBy(() -> FeatureTables.perModality(
+        assertThatThrownBy(() -> Tables.perModality(
                         spark,
                         Map.of(
                                 "visual",
@@ -344,14 +344,14 @@ class PartitionedTableTest {
 
     private Published publish(Path input, OptionalInt partitions, String... by) {
         FusionConfig config = config(by);
-        return publish(FeatureTables.paired(spark, input.toString(), config.columns()), config, partitions, by);
+        return publish(Tables.paired(spark, input.toString(), config.columns()), config, partitions, by);
     }
 
     /** Runs like the command, into a new table. */
     private Published publish(FeatureTables tables, FusionConfig config, OptionalInt partitions, String... by) {
         Path table = directory.resolve("table" + System.nanoTime());
         Partitioning into = tables.partitioning(List.of(by));
-        FusedTable output = FusedTable.at(table.toString(), false, List.of(), new Configuration());
+        FusedTable output = Tables.output(table.toString(), false, List.of(), new Configuration());
         AuditedKeys keys = tables.audit(QUARANTINE);
         try (RunDirectory run = output.begin("identity").orElseThrow();
                 FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {

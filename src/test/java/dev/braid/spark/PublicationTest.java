@@ -249,7 +249,7 @@ class PublicationTest {
     private void place(Before before) throws IOException {
         FileUtil.fullyDelete(directory.resolve("out").toFile());
         if (before == Before.BRAIDS_TABLE) {
-            FusedTable table = FusedTable.at(directory + "/out", false, List.of(), new Configuration());
+            FusedTable table = Tables.output(directory + "/out", false, List.of(), new Configuration());
             try (RunDirectory run = table.begin("old").orElseThrow()) {
                 table.write(run, files(run, "old"), ROWS);
             }

@@ -34,13 +34,13 @@ public final class RawTable {
      */
     public static void write(SparkSession session, Path directory, StructType schema, List<List<Object[]>> rows)
             throws IOException {
-        Configuration settings = SparkSettings.writing(session);
+        Configuration settings = WriterSettings.of(session);
         Files.createDirectories(directory);
         for (int file = 0; file < rows.size(); file++) {
             org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(
                     directory.resolve(file + ".parquet").toUri());
-            try (ParquetRows out =
-                    new ParquetRows(path, new FileSchema(schema, List.of()), SparkSettings.codec(settings), settings)) {
+            try (ParquetRows out = new ParquetRows(
+                    path, new FileSchema(schema, List.of()), WriterSettings.codec(settings), settings)) {
                 for (Object[] row : rows.get(file)) {
                     out.begin();
                     out.end(row(row));

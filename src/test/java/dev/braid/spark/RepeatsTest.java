@@ -126,8 +126,7 @@ class RepeatsTest {
         String path = directory.resolve("table").toString();
         table.write().mode("overwrite").parquet(path);
         FusionConfig config = new FusionConfig(golden.columns(), budget, false, Set.of(Emitted.POOLED, Emitted.TOKENS));
-        PairedTable scanned =
-                FeatureTables.paired(spark, path, config.columns()).pair(OptionalInt.empty());
+        PairedTable scanned = Tables.paired(spark, path, config.columns()).pair(OptionalInt.empty());
         assertThat(scanned.scan()).isPresent();
         PairedTable planned = ColumnScanTest.planned(scanned);
         FusionProgress progress = FusionProgress.start(spark.sparkContext());

@@ -197,7 +197,7 @@ class RunDirectoryTest {
         Files.copy(run.resolve("_shards/00000.json"), run.resolve("_shards/00002.json"));
         try (RunDirectory same = begin("a", false)) {
             assertThat(same.id()).isEqualTo(id);
-            assertThat(RunDirectory.finishedShards(hidden("run"), "plan", files))
+            assertThat(new ShardRecords(hidden("run"), files).keepFinished("plan"))
                     .hasSize(1);
             assertThat(names(run))
                     .containsExactly("_attempts", "_plan.json", "_quarantine", "_shards", "part-0.parquet");
@@ -216,7 +216,8 @@ class RunDirectoryTest {
             Files.writeString(run.resolve(name), "x");
         }
         try (RunDirectory same = begin("a", false)) {
-            assertThat(RunDirectory.finishedShards(same.path(), "plan", files)).isEmpty();
+            assertThat(new ShardRecords(same.path(), files).keepFinished("plan"))
+                    .isEmpty();
         }
         Files.writeString(run, "x");
         begin("a", false).close();
@@ -228,7 +229,8 @@ class RunDirectoryTest {
         leaveAShard("a");
         Files.delete(directory.resolve(".out.run/part-0.parquet"));
         try (RunDirectory same = begin("a", false)) {
-            assertThat(RunDirectory.finishedShards(same.path(), "plan", files)).isEmpty();
+            assertThat(new ShardRecords(same.path(), files).keepFinished("plan"))
+                    .isEmpty();
         }
     }
 
@@ -285,7 +287,7 @@ class RunDirectoryTest {
         Files.move(directory.resolve(".out.run"), directory.resolve("aside"));
         Written.write(table(false), "old", rows(9), 9);
         Files.move(directory.resolve("aside"), directory.resolve(".out.run"));
-        FusedTable.IntoTable more = new FusedTable.IntoTable() {
+        IntoTable more = new IntoTable() {
             @Override
             public String identity(Optional<Manifest> published) {
                 return "a";
@@ -401,11 +403,10 @@ class RunDirectoryTest {
     private String leaveAShard(String identity, String plan) throws IOException {
         RunDirectory run = begin(identity, false);
         org.apache.hadoop.fs.Path path = hidden("run");
-        RunDirectory.finishedShards(path, plan, files);
+        new ShardRecords(path, files).keepFinished(plan);
         Files.createFile(directory.resolve(".out.run/part-0.parquet"));
         Shard shard = new Shard(plan, List.of(0), "part-0.parquet", 1, 1, 0, null, "0", null, Map.of());
-        Json.write(
-                List.of(shard), RunDirectory.shard(path, 0), new org.apache.hadoop.fs.Path(path, "_attempts"), files);
+        Json.write(List.of(shard), ShardRecords.path(path, 0), new org.apache.hadoop.fs.Path(path, "_attempts"), files);
         run.close();
         return run.id();
     }
@@ -443,7 +444,7 @@ class RunDirectoryTest {
     }
 
     private FusedTable at(String name, boolean overwrite) {
-        return FusedTable.at(directory + "/" + name, overwrite, List.of(), new Configuration());
+        return Tables.output(directory + "/" + name, overwrite, List.of(), new Configuration());
     }
 
     private org.apache.hadoop.fs.Path hidden(String purpose) {

@@ -44,7 +44,7 @@ class SourceFileTest {
                 .collectAsList();
         assertThat(expected).hasSize(100).allMatch(row -> row.contains("some%20table"));
 
-        FeatureTables tables = FeatureTables.perModality(spark, Map.of("visual", path), COLUMNS);
+        FeatureTables tables = Tables.perModality(spark, Map.of("visual", path), COLUMNS);
         PairedTable stored = tables.pair(OptionalInt.empty());
         assertThat(stored.scan()).isPresent();
         assertThat(sources(stored, stored.scan().orElseThrow().coalesce(1)))
@@ -65,8 +65,8 @@ class SourceFileTest {
                 .write()
                 .parquet(directory.resolve("t").toString());
         String path = "other://me:SECRET@host" + directory.resolve("t");
-        PairedTable stored = FeatureTables.perModality(spark, Map.of("visual", path), COLUMNS)
-                .pair(OptionalInt.empty());
+        PairedTable stored =
+                Tables.perModality(spark, Map.of("visual", path), COLUMNS).pair(OptionalInt.empty());
         assertThat(sources(stored, stored.storedRows()))
                 .singleElement()
                 .asString()

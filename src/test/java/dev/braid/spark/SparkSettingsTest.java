@@ -102,8 +102,8 @@ class SparkSettingsTest {
 
     @Test
     void theWritersCodecAndRowGroupAreTheUsersWhereSet() {
-        Configuration chosen = SparkSettings.writing(spark);
-        assertThat(SparkSettings.codec(chosen)).isEqualTo(CompressionCodecName.ZSTD);
+        Configuration chosen = WriterSettings.of(spark);
+        assertThat(WriterSettings.codec(chosen)).isEqualTo(CompressionCodecName.ZSTD);
         assertThat(chosen.get("parquet.compression.codec.zstd.level")).isEqualTo("1");
         assertThat(chosen.get("parquet.block.size")).isEqualTo("67108864");
         assertThat(chosen.get("spark.sql.parquet.outputTimestampType")).isEqualTo("TIMESTAMP_MICROS");
@@ -114,7 +114,7 @@ class SparkSettingsTest {
                 "spark.sql.parquet.outputTimestampType", "INT96",
                 "spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY");
         set.forEach((key, value) -> spark.conf().set(key, value));
-        Configuration users = SparkSettings.writing(SparkSettings.reading(spark).session());
+        Configuration users = WriterSettings.of(SparkSettings.reading(spark).session());
         set.forEach((key, value) -> assertThat(users.get(key)).as(key).isEqualTo(value));
     }
 
@@ -134,7 +134,7 @@ class SparkSettingsTest {
                 });
         spark.conf().set("parquet.encryption.key.access.token", "renewed");
         assertThat(planDigest()).isEqualTo(plan);
-        assertThat(SparkSettings.planDigest(spark, SparkSettings.writing(spark), "3", "other"))
+        assertThat(WriterSettings.planDigest(spark, WriterSettings.of(spark), "3", "other"))
                 .isNotEqualTo(plan);
     }
 
@@ -149,7 +149,7 @@ class SparkSettingsTest {
     void codecsHaveSparksNames(String name, CompressionCodecName codec) {
         Configuration settings = new Configuration(false);
         settings.set("spark.sql.parquet.compression.codec", name);
-        assertThat(SparkSettings.codec(settings)).isEqualTo(codec);
+        assertThat(WriterSettings.codec(settings)).isEqualTo(codec);
     }
 
     @Test
@@ -159,7 +159,7 @@ class SparkSettingsTest {
         settings.set("spark.sql.x", "1");
         settings.set("other", "2");
         AtomicReference<String> seen = new AtomicReference<>();
-        SparkSettings.run(
+        WriterSettings.run(
                 context,
                 settings,
                 () -> seen.set(context.getLocalProperty("spark.sql.x") + context.getLocalProperty("other")));
@@ -168,6 +168,6 @@ class SparkSettingsTest {
     }
 
     private String planDigest() {
-        return SparkSettings.planDigest(spark, SparkSettings.writing(spark), "3", "run");
+        return WriterSettings.planDigest(spark, WriterSettings.of(spark), "3", "run");
     }
 }

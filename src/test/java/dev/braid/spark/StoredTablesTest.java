@@ -90,7 +90,7 @@ class StoredTablesTest {
                 List.of(),
                 List.of(new FeatureColumn(
                         new ModalityConfig("visual", 2), "visual", null, null, SelectionColumn.length("n"))));
-        assertThatThrownBy(() -> FeatureTables.paired(spark, file.toString(), columns))
+        assertThatThrownBy(() -> Tables.paired(spark, file.toString(), columns))
                 .isInstanceOf(InputException.class)
                 .hasMessage(
                         "Cannot open feature tables:\n  table '" + file + "': expected column 'n' of tinyint, smallint,"
@@ -122,7 +122,7 @@ class StoredTablesTest {
         session.conf().set("spark.sql.parquet.binaryAsString", true);
         TableColumns columns = new TableColumns(
                 "id", List.of(), List.of(new FeatureColumn(new ModalityConfig("visual", 2), "bytes", null)));
-        Dataset<Row> rows = FeatureTables.paired(session, file.toString(), columns)
+        Dataset<Row> rows = Tables.paired(session, file.toString(), columns)
                 .pair(OptionalInt.empty())
                 .rows();
         assertThat(rows.schema().fields()[1].dataType()).isEqualTo(DataTypes.BinaryType);
@@ -158,7 +158,7 @@ class StoredTablesTest {
                 1,
                 "",
                 builder -> builder.withDictionaryEncoding(false).withByteStreamSplitEncoding(true));
-        assertThat(SourceTable.open(
+        assertThat(SourceTables.open(
                                 SparkSettings.reading(spark),
                                 new InputTables(spark),
                                 file.toString(),
@@ -196,7 +196,7 @@ class StoredTablesTest {
                         .withMinRowCountForPageSizeCheck(1)
                         .withMaxRowCountForPageSizeCheck(1));
         FeatureTables tables = open(spark, file);
-        assertThat(tables.audit()).isEqualTo(8);
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(8);
         assertThat(tables.pair(OptionalInt.empty()).rows().toJavaRDD().glom().collect().stream()
                         .filter(rows -> !rows.isEmpty()))
                 .hasSizeGreaterThanOrEqualTo(4);
@@ -220,7 +220,7 @@ class StoredTablesTest {
         }
         Files.write(table.resolve("_metadata"), Files.readAllBytes(table.resolve("p.parquet")));
         assertRows(open(spark, table));
-        SourceTable source = SourceTable.open(
+        SourceTable source = SourceTables.open(
                 SparkSettings.reading(spark),
                 new InputTables(spark),
                 table.toString(),
@@ -355,10 +355,10 @@ class StoredTablesTest {
     void theOrderOfAuditAndPairDoesNotMatter() throws IOException {
         Path visual = ParquetFiles.write(directory.resolve("v/p.parquet"));
         Path text = ParquetFiles.write(directory.resolve("t/p.parquet"));
-        FeatureTables tables = FeatureTables.perModality(
+        FeatureTables tables = Tables.perModality(
                 spark, java.util.Map.of("visual", visual.toString(), "text", text.toString()), columns());
         PairedTable paired = tables.pair(OptionalInt.of(5));
-        assertThat(tables.audit()).isEqualTo(2);
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(2);
         assertThat(paired.rows().toJavaRDD().getNumPartitions()).isEqualTo(5);
         assertThat(tables.pair(OptionalInt.empty()).rows().toJavaRDD().getNumPartitions())
                 .as("spark.sql.shuffle.partitions of these tests")
@@ -375,11 +375,11 @@ class StoredTablesTest {
                 1,
                 "",
                 builder -> builder.withWriteMode(org.apache.parquet.hadoop.ParquetFileWriter.Mode.OVERWRITE));
-        assertThatThrownBy(tables::audit).isNotNull();
+        assertThatThrownBy(() -> tables.audit(RowPolicy.FAIL)).isNotNull();
     }
 
     private static FeatureTables open(SparkSession session, Path path, String... keep) {
-        return FeatureTables.paired(session, path.toString(), columns(keep));
+        return Tables.paired(session, path.toString(), columns(keep));
     }
 
     private static TableColumns columns(String... keep) {
@@ -392,7 +392,7 @@ class StoredTablesTest {
     }
 
     private static void assertRows(FeatureTables tables) {
-        assertThat(tables.audit()).isEqualTo(2);
+        assertThat(tables.audit(RowPolicy.FAIL).rows()).isEqualTo(2);
         assertThat(tables.pair(OptionalInt.empty())
                         .rows()
                         .collectAsList()

@@ -284,8 +284,8 @@ class TableAuditTest {
                 new FusionConfig(GOLDEN.columns("label"), 64, false, emitted, form, Precision.FLOAT32, QUARANTINE);
         Checkpoint checkpoint =
                 pooling == null ? GOLDEN.checkpoint() : GOLDEN.checkpoint().withPooling(pooling);
-        FusedTable output = FusedTable.at(table.toString(), false, List.of(), new Configuration());
-        FeatureTables tables = FeatureTables.paired(spark, input.toString(), config.columns());
+        FusedTable output = Tables.output(table.toString(), false, List.of(), new Configuration());
+        FeatureTables tables = Tables.paired(spark, input.toString(), config.columns());
         AuditedKeys keys = tables.audit(QUARANTINE);
         try (RunDirectory run = output.begin("identity").orElseThrow();
                 FusionEngine engine = FusionEngine.open(spark, checkpoint, Optional.empty(), config)) {

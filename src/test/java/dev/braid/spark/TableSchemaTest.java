@@ -203,7 +203,7 @@ class TableSchemaTest {
 
     private List<String> rows(SparkSession session) {
         FeatureTables tables = open(session);
-        tables.audit();
+        tables.audit(RowPolicy.FAIL);
         return tables
                 .pair(OptionalInt.empty())
                 .rows()
@@ -226,7 +226,7 @@ class TableSchemaTest {
     }
 
     private FeatureTables open(SparkSession session) {
-        return FeatureTables.paired(
+        return Tables.paired(
                 session,
                 directory.resolve("t").toString(),
                 new TableColumns(

@@ -1,0 +1,33 @@
+package dev.braid.spark;
+
+import dev.braid.checkpoint.ModalityConfig;
+import java.util.Collection;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.SparkSession;
+
+/** Tables as tests open them. */
+final class Tables {
+    private Tables() {}
+
+    /** One table that holds every modality. */
+    static FeatureTables paired(SparkSession spark, String path, TableColumns columns) {
+        return perModality(
+                spark,
+                columns.features().stream()
+                        .map(FeatureColumn::modality)
+                        .collect(Collectors.toMap(ModalityConfig::name, modality -> path)),
+                columns);
+    }
+
+    static FeatureTables perModality(SparkSession spark, Map<String, String> paths, TableColumns columns) {
+        return FeatureTables.perModality(new InputTables(spark), paths, columns);
+    }
+
+    /** The place of a fused table, published in the way that suits its file system. */
+    static FusedTable output(String path, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
+        return FusedTable.at(path, overwrite, Optional.empty(), inputs, hadoop);
+    }
+}
