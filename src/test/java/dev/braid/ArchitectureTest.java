@@ -26,7 +26,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The rooms of the house and the one way through them. */
 class ArchitectureTest {
     private static final Path SOURCES = Path.of("src/main/java/dev/braid");
-    private static final int MOST_LINES = 600;
+    private static final int MOST_LINES = 300;
+    /** Files that are still too long; no other file may join them. */
+    private static final Set<String> TOO_LONG = Set.of("FusionWorkspace.java", "StackReader.java", "FusionModel.java");
 
     /** What a room may import beside itself and the root package. */
     private static final Map<String, Set<String>> ROOMS = Map.of(
@@ -59,6 +61,22 @@ class ArchitectureTest {
             Map.entry("org.apache.logging.log4j", Set.of("job")),
             Map.entry("org.slf4j", Set.of("kernel", "model", "spark")),
             Map.entry("picocli", Set.of("job")));
+
+    /** The classes that use more of Spark's internals than its types of rows. */
+    private static final Set<String> OF_SPARKS_INTERNALS = Set.of(
+            "spark.SparkRows",
+            "spark.SparkRow",
+            "spark.PlannedRows",
+            "spark.ScannedRows",
+            "spark.RememberedValue",
+            "spark.MetRow",
+            "spark.ValueRows",
+            "spark.SourceFile",
+            "spark.StoredNumbers",
+            "spark.RowWriter",
+            "spark.FileColumns",
+            "spark.TableName",
+            "parquet.SparkColumns");
 
     private static final JavaClasses MAIN = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
@@ -151,12 +169,12 @@ class ArchitectureTest {
     void fewClassesUseSparksInternals() {
         Set<String> rows = Set.of("InternalRow", "ArrayData", "SpecializedGetters");
         noClasses()
-                .that(
-                        DescribedPredicate.describe(
-                                "are none of SparkRows, StoredNumbers, RowWriter, FileColumns, SparkColumns and TableName",
-                                type -> !type.getName()
-                                        .matches(
-                                                "dev\\.braid\\.(spark|parquet)\\.(SparkRows|StoredNumbers|RowWriter|FileColumns|SparkColumns|TableName)(\\$.*)?")))
+                .that(DescribedPredicate.describe(
+                        "are none of " + new TreeSet<>(OF_SPARKS_INTERNALS),
+                        type -> OF_SPARKS_INTERNALS.stream()
+                                .map(name -> "dev.braid." + name)
+                                .noneMatch(name -> type.getName().equals(name)
+                                        || type.getName().startsWith(name + "$"))))
                 .should()
                 .dependOnClassesThat(DescribedPredicate.describe(
                         "are internal to Spark, beyond " + rows,
@@ -191,7 +209,13 @@ class ArchitectureTest {
     @Test
     void noFileIsTooLongToReadInOneGo() throws IOException {
         for (Path file : sources()) {
-            assertThat(Files.readAllLines(file)).as(file.toString()).hasSizeLessThanOrEqualTo(MOST_LINES);
+            if (TOO_LONG.contains(file.getFileName().toString())) {
+                assertThat(Files.readAllLines(file))
+                        .as(file + ", which is no longer too long")
+                        .hasSizeGreaterThan(MOST_LINES);
+            } else {
+                assertThat(Files.readAllLines(file)).as(file.toString()).hasSizeLessThanOrEqualTo(MOST_LINES);
+            }
         }
     }
 
