@@ -44,7 +44,7 @@ import picocli.CommandLine.Spec;
 
 /**
  * {@code braid fuse}: feature tables in, a table of fused representations out. {@link #call()} is the run, a line per
- * step; the fusing itself goes on at {@link FusionEngine#write}.
+ * step; the next class to read is {@link FusionEngine}, whose {@code write} fuses the rows.
  */
 @Command(
         name = "fuse",
@@ -94,7 +94,7 @@ final class FuseCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Override
-    @SuppressWarnings("try") // the progress line and the description work by being open
+    @SuppressWarnings("try") // the progress line and the names of Spark's jobs end when these are closed
     public Integer call() throws IOException {
         options.check("fuse");
         try (Session session = Session.open("fuse")) {
@@ -235,7 +235,7 @@ final class FuseCommand implements Callable<Integer> {
                     out.println(new ProfileReport(progress.stages(), progress.tokens(), progress.repeatedTokens()));
                 }
             } catch (Exception | Error failure) {
-                if (record.isEmpty()) { // it failed before it fused
+                if (record.isEmpty()) { // the run failed before it fused a row
                     report.ifPresent(ReportFile::removeEarlier);
                 }
                 throw failure;
@@ -251,14 +251,14 @@ final class FuseCommand implements Callable<Integer> {
         }
     }
 
-    /** A page of a run that failed, but not of one that was stopped. */
+    /** Writes a page about a run that failed, but not about one that was stopped. */
     private void failed(Optional<RunRecord> record, Optional<Manifest> manifest, Throwable failure) {
         if (record.isPresent() && !Stop.requested()) {
             record.get().failed(manifest, failure, braid.messages());
         }
     }
 
-    /** The published rows go to a table of the catalog too, if one is named. */
+    /** Also writes the published rows to the catalog table that {@code --output-table} names, if any. */
     private void commit(FusedTable output, Optional<OutputTable> table, Origin origin) throws IOException {
         if (table.isPresent()) {
             Stop.publishing(output.path());

@@ -24,7 +24,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** The options of {@code braid fuse}, beside those of its input. {@code conf/braid.properties} lists the same ones; a test holds them together. */
+/** The options of {@code braid fuse}. A test compares them with {@code conf/braid.properties}. */
 final class FuseOptions {
     @Mixin
     InputOptions input;
@@ -157,10 +157,9 @@ final class FuseOptions {
     boolean noVerify;
 
     /**
-     * What picocli does not check: that every required option is there, with one of {@code --paired} and {@code
-     * --features}, and what {@link InputOptions#check}, {@link PolicyOptions#policy} and {@link UpdateOptions#check} say.
+     * Checks what picocli cannot check: that the options needed by {@code command} are given, and that options fit each other.
      *
-     * @throws UsageException naming the first of these that is wrong
+     * @throws UsageException naming the first option that is wrong
      */
     void check(String command) {
         List<String> missing = new ArrayList<>();
@@ -202,20 +201,20 @@ final class FuseOptions {
         }
     }
 
-    /** The kept columns, those that name directories included. */
+    /** The kept columns, including the partition columns. */
     private List<String> carried() {
         List<String> kept = update.keep(keep);
         return Stream.concat(kept.stream(), partitionBy.stream().filter(column -> !kept.contains(column)))
                 .toList();
     }
 
-    /** The model with the pooling asked for, or its own. */
+    /** The model with the pooling of {@code --pooling}, or with its own. */
     Checkpoint repooled(Checkpoint checkpoint) {
         return pooling == null ? checkpoint : checkpoint.withPooling(pooling);
     }
 
     /**
-     * What to read and to write for {@code model}.
+     * The configuration of a fusion with {@code model}.
      *
      * @throws InputException if an option names a modality that the model lacks, or its pooling is none and pooled
      *     vectors are asked for
@@ -232,10 +231,10 @@ final class FuseOptions {
     }
 
     /**
-     * Refuses a model that is not the one that {@code --model-sha256} names, before anything of it is used.
+     * Refuses a model whose digest is not that of {@code --model-sha256}. To be called before the model is read.
      *
-     * @return the digest of its files, which are read for it now only with that option
-     * @throws InputException if its digest is another, or the directory cannot be read
+     * @return the digest; its files are read here only if that option is given
+     * @throws InputException if the digest differs, or the directory cannot be read
      */
     ModelDigest checkDigest(Configuration hadoop) {
         ModelDigest digest = ModelDigest.of(input.model, hadoop);
@@ -243,7 +242,7 @@ final class FuseOptions {
         return digest;
     }
 
-    /** Whether this machine gives PyTorch's numbers for {@code stored}, the model as its directory holds it. */
+    /** Checks that this machine computes PyTorch's numbers for {@code stored}, the model without the changes of options. */
     Verification verify(Checkpoint stored, Configuration hadoop) {
         return noVerify
                 ? Verification.skipped()

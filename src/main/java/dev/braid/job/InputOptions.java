@@ -20,7 +20,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** What is read: the model and the feature tables. The same options for {@code braid fuse} and {@code braid inspect}. */
+/** The options about what is read, the model and the feature tables, for all commands that read them. */
 final class InputOptions {
     @Option(
             names = "--model",
@@ -112,11 +112,11 @@ final class InputOptions {
     int maxTokens;
 
     /**
-     * What picocli does not check: not both of {@code --paired} and {@code --features}, {@code --pairs} with what belongs to
-     * it, no modality named twice, none with a mask and a length.
+     * Checks what picocli cannot check: that {@code --paired} and {@code --features} are not both given, that {@code --pairs} has
+     * the options that it needs, and that no modality is named twice or has both a mask and a length.
      *
-     * @param command as messages call it
-     * @throws UsageException naming the first of these that is wrong
+     * @param command the name of the command, for messages
+     * @throws UsageException naming the first option that is wrong
      */
     void check(String command) {
         if (!isMissing(paired) && !features.isEmpty()) {
@@ -140,10 +140,10 @@ final class InputOptions {
     }
 
     /**
-     * Whether {@code --max-tokens} can be had for {@code model}.
+     * Checks {@code --max-tokens} for {@code model}.
      *
-     * @throws UsageException if no row could fit
-     * @throws dev.braid.InputException if its buffers could not be allocated
+     * @throws UsageException if not even the shortest row fits
+     * @throws dev.braid.InputException if the buffers for so many tokens cannot be allocated
      */
     void checkBudget(ModelConfig model) {
         int fewest = model.learnedTokens() + model.modalities().size();
@@ -155,7 +155,7 @@ final class InputOptions {
         FusionModel.check(model, maxTokens);
     }
 
-    /** The refusal of none or both of {@code --paired} and {@code --features}. */
+    /** The error if none or both of {@code --paired} and {@code --features} are given. */
     static UsageException oneOfBoth(String command, String got) {
         return new UsageException("Cannot " + command
                 + ": expected '--paired' (one table) or '--features' (a table per modality), got " + got);
@@ -166,7 +166,7 @@ final class InputOptions {
     }
 
     /**
-     * How the pairs refer to each modality; none without pairs.
+     * How the pairs refer to each modality; empty without {@code --pairs}.
      *
      * @throws UsageException if a modality is named twice, or has an id and no column of the pairs
      */
@@ -197,14 +197,14 @@ final class InputOptions {
                 : FeatureTables.ofPairs(found, pairs, references(), tables(config), read);
     }
 
-    /** What can be said of the tables before they are read. */
+    /** Inspects the tables without reading them to their end. */
     TableInspection inspect(InputTables found, ModelConfig config, TableColumns read) {
         return isMissing(pairs)
                 ? TableInspection.of(found, tables(config), read, config, maxTokens)
                 : TableInspection.ofPairs(found, pairs, references(), tables(config), read, config, maxTokens);
     }
 
-    /** Whether there is a table to read. */
+    /** Whether a table is given. */
     boolean hasTables() {
         return !isMissing(paired) || !features.isEmpty() || !isMissing(pairs);
     }
@@ -267,7 +267,7 @@ final class InputOptions {
                     return number;
                 }
             } catch (NumberFormatException e) {
-                // Said below, in our words.
+                // Reported below, in Braid's words.
             }
             throw new TypeConversionException(
                     "expected a whole number from 1 to " + Integer.MAX_VALUE + ", got '" + text + "'");

@@ -34,13 +34,13 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * What the parameters of a {@link FusionTransformer} mean: those that are equal share an engine.
+ * The parameters of a {@link FusionTransformer}, parsed. Transformers with equal settings share an engine.
  *
- * @param modelSha256 null where any model will do
- * @param key null where rows have no key
- * @param idColumns columns of the table that hold token ids where they are a modality's
- * @param vectors empty where pooled vectors are Spark ML's
- * @param pooling null where the model's own is meant
+ * @param modelSha256 the SHA-256 that the model must have; null for any model
+ * @param key the column that identifies a row; null if rows have no key
+ * @param idColumns the columns of the table whose type allows token ids
+ * @param vectors how vectors are stored; empty for Spark ML's vectors
+ * @param pooling null for the model's own pooling
  */
 record FusionSettings(
         String model,
@@ -66,7 +66,7 @@ record FusionSettings(
      * Reads a transformer's parameters.
      *
      * @param table the columns of the tables that it fuses
-     * @throws InputException with every one that is wrong
+     * @throws InputException with all wrong parameters in one message
      */
     static FusionSettings of(FusionTransformer transformer, StructType table) {
         ParamValues values = new ParamValues(transformer);
@@ -107,7 +107,7 @@ record FusionSettings(
         return forms;
     }
 
-    /** A fused table with the vectors of these settings. */
+    /** The fused table with its vectors in the form that these settings ask for. */
     Dataset<Row> asVectors(Dataset<Row> fused) {
         return vectors.isEmpty() && emitted.contains(Emitted.POOLED)
                 ? fused.withColumn(FUSED, array_to_vector(col(FUSED)))
@@ -115,10 +115,10 @@ record FusionSettings(
     }
 
     /**
-     * Reads and proves the model, and opens an engine of it.
+     * Reads and verifies the model, and opens an engine for it.
      *
-     * @throws InputException if the model is not the one that is meant, is damaged, does not give PyTorch's numbers here, or
-     *     cannot give what is asked for
+     * @throws InputException if the model has another SHA-256, is damaged, does not give PyTorch's numbers on this machine, or
+     *     cannot give what the parameters ask for
      * @throws TransientException if its files change while they are read
      */
     FusionEngine open(SparkSession session) {

@@ -15,20 +15,20 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * Finds the named columns in the opened tables, on their schemas alone, and cuts the tables down to them. All problems
- * of all tables are collected before one of them is raised.
+ * Finds the named columns in the schemas of the opened tables, and selects them. Reports all problems of all tables in one
+ * message.
  */
 final class ColumnCheck {
-    /** Columns of the output beside the key and the kept ones. */
+    /** The output's columns other than the key and the kept ones. */
     private static final List<String> OUTPUT = FusedSchema.NAMES;
 
-    /** As which Spark reads unsigned 64-bit numbers. */
+    /** The type as which Spark reads unsigned 64-bit integers. */
     private static final String UNSIGNED = "decimal(20,0)";
 
     private final List<SourceTable> tables;
     private final TableColumns columns;
     private final List<String> problems;
-    /** How messages call the key. */
+    /** What messages call the key: 'key' or 'id'. */
     private final String keyRole;
     /** A kept column may be in a table that could not be opened. */
     private final boolean allOpen;
@@ -40,7 +40,7 @@ final class ColumnCheck {
     /**
      * A check that adds to {@code problems}.
      *
-     * @param problems may hold what went wrong when the tables were opened
+     * @param problems the list to add to; it may contain problems from opening the tables
      */
     ColumnCheck(List<SourceTable> tables, TableColumns columns, List<String> problems) {
         this(tables, columns, problems, "key");
@@ -54,7 +54,7 @@ final class ColumnCheck {
         this.allOpen = problems.isEmpty();
     }
 
-    /** The same of one feature table of {@link ReferencedTables}, whose rows are named by ids: its key. */
+    /** A check of one feature table of {@link ReferencedTables}, whose key is the id. */
     static ColumnCheck ofIds(SourceTable table, TableColumns columns, List<String> problems) {
         return new ColumnCheck(List.of(table), columns, problems, "id");
     }
@@ -70,7 +70,7 @@ final class ColumnCheck {
         return checked(List.of());
     }
 
-    /** The same behind {@link #check}, and these columns of each table. */
+    /** The same columns followed by {@code more}; to be called after {@link #check}. */
     List<Dataset<Row>> checked(List<Column> more) {
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot open feature tables", problems);
@@ -83,7 +83,7 @@ final class ColumnCheck {
         return result;
     }
 
-    /** Adds a problem for every column that is missing, ambiguous or of the wrong type. Once. */
+    /** Adds a problem for every column that is missing, ambiguous or of the wrong type. To be called once. */
     void check() {
         tables.forEach(table -> selected.add(new ArrayList<>()));
         for (int t = 0; t < tables.size() && columns.key() != null; t++) {
@@ -127,7 +127,7 @@ final class ColumnCheck {
         own.add(table.column(found.get()).as(PairedTable.KEY));
     }
 
-    /** No two columns of the output may have one name. */
+    /** Refuses two columns of the output with the same name. */
     private void outputNames() {
         List<String> taken = new ArrayList<>(OUTPUT);
         for (String name : columns.carried()) {
@@ -159,7 +159,7 @@ final class ColumnCheck {
         }
     }
 
-    /** Whether the column is the same in all tables: each is a partition of that value. */
+    /** Whether the column has one and the same value in all tables, because each is a partition with that value. */
     private static boolean isOneValue(List<SourceTable> holders, String name) {
         List<Optional<String>> values =
                 holders.stream().map(table -> table.valueAbove(name)).distinct().toList();

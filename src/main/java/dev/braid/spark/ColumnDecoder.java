@@ -86,12 +86,12 @@ final class ColumnDecoder implements Serializable {
         return row.isNullAt(ordinal);
     }
 
-    /** The next row is compared with this one. */
+    /** Remembers this row, with which the next one is compared. */
     void remember(StoredRow row) {
         row.remember(ordinal);
     }
 
-    /** Whether the column holds what it held in the row that was remembered. */
+    /** Whether the column has the same value as in the remembered row. */
     boolean repeats(StoredRow row) {
         return !isNull(row) && row.repeats(ordinal, type);
     }
@@ -168,7 +168,7 @@ final class ColumnDecoder implements Serializable {
         }
     }
 
-    /** The id of a token that is kept must be one of the model's words. */
+    /** Refuses an id of a kept token that is not in the model's vocabulary. */
     private void checkIds(StoredNumbers numbers, Kept kept) throws UnfitValueException {
         int words = feature.modality().vocabularySize();
         int stored = numbers.length(0);
@@ -212,7 +212,7 @@ final class ColumnDecoder implements Serializable {
         }
     }
 
-    /** A token that holds null must be one that is not kept. */
+    /** Refuses a kept token that contains null. */
     private void checkDropped(int token, Kept kept) throws UnfitValueException {
         if (kept.holds(token)) {
             throw unfit(Reason.NULL_ELEMENT, token, "holds null at token " + token + ", expected numbers");

@@ -20,7 +20,7 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
     private final int maxTokens;
     private final RowDecoder decoder;
     private final FusedLayout layout;
-    /** Null if nobody counts. */
+    /** Null if nothing is counted. */
     private final FusionProgress progress;
 
     FusePartition(

@@ -25,7 +25,7 @@ final class FusedRelation extends RowsRelation implements PrunedScan {
     private final List<StructField> carried;
 
     private final List<FusedColumn> fused;
-    /** Null if nobody counts. */
+    /** Null if nothing is counted. */
     private final FusionProgress progress;
 
     /**

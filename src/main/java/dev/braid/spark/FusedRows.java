@@ -26,7 +26,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final FusedLayout layout;
     private final BadRows badRows;
     private final Lanes lanes;
-    /** Null if nobody counts. */
+    /** Null if nothing is counted. */
     private final FusionProgress progress;
 
     private final TaskCounter counter;

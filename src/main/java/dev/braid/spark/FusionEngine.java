@@ -28,9 +28,9 @@ import org.slf4j.LoggerFactory;
  * Fuses tables with one model: opened once, used for any number of tables, closed at the end. It holds the model's broadcast;
  * each executor JVM loads and proves the model when its first row arrives, and keeps it for the next table.
  *
- * <p>{@link #fuse} and {@link #append} compute nothing. The {@code Dataset} that they give computes its rows whenever an
- * action asks for them, and only the columns that the action needs; the work is in {@link FusePartition}. Rows stay in order,
- * and partitions as they are. Driver only; threads may share it.
+ * <p>{@link #fuse} and {@link #append} compute nothing. The {@code Dataset} that they return computes its rows when an action
+ * needs them, and only the columns that the action needs; the work is in {@link FusePartition}. The order of rows and the
+ * partitions do not change. Driver only; thread-safe.
  */
 public final class FusionEngine implements AutoCloseable {
     /** How long a task of {@link #close} holds its slot, so that others get the other slots. */
@@ -68,9 +68,9 @@ public final class FusionEngine implements AutoCloseable {
     }
 
     /**
-     * Whether a model gives what {@code config} asks for; cheap.
+     * Checks that a model can give what {@code config} asks for. Cheap.
      *
-     * @throws InputException if not
+     * @throws InputException if it cannot
      */
     public static void check(Checkpoint checkpoint, FusionConfig config) {
         List<ModalityConfig> given = config.columns().features().stream()
@@ -112,13 +112,13 @@ public final class FusionEngine implements AutoCloseable {
     }
 
     /**
-     * The key, the kept columns and the fused ones of a table that holds every modality, whatever else it holds.
+     * Fuses a table that has every modality; its other columns are ignored.
      *
-     * @return the key and kept columns as they are, then, as the configuration says, {@code fused} (one vector per row),
+     * @return the key and the kept columns unchanged, then, depending on the configuration, {@code fused} (one vector per row),
      *     {@code fused_tokens} (one per token, in the model's token order), {@code fused_lengths} (a struct that counts each
      *     modality's tokens), {@code attention} (a struct of the share of attention that each modality's tokens received)
-     *     and {@code attention_by_layer} (an array of those). The structs have a field {@code cls} first where the model has a
-     *     CLS token. Tokens that a mask or length leaves out are absent
+     *     and {@code attention_by_layer} (an array of such structs). If the model has a CLS token, the first field of the structs
+     *     is {@code cls}. Tokens that a mask or length drops are not in the output
      * @throws InputException if the table lacks a column or one has the wrong type. A row that cannot be fused, or an
      *     executor that cannot compute in the precision asked for, fails the job that computes the result, with an {@code
      *     InputException} as a cause
@@ -128,23 +128,24 @@ public final class FusionEngine implements AutoCloseable {
         return fuse(PairedTable.of(paired, config.columns()), null);
     }
 
-    /** The same of a paired table, counted while it is computed; nothing is counted where {@code progress} is null. */
+    /** Fuses a paired table. Counts its rows while they are computed, unless {@code progress} is null. */
     Dataset<Row> fuse(PairedTable paired, FusionProgress progress) {
         return dataset(paired, paired.columns().carried(), progress);
     }
 
     /**
-     * Fuses a paired table into Parquet files, with the columns that {@link #fuse(Dataset)} gives: one per task that has rows,
-     * and at least one. In a partitioned table a task writes one per partition; the partition columns are in no file. Rows that cannot be fused end the run or are set aside, as the configuration's policy
-     * says. Tasks that have finished in this directory, of the same input, model and options, are not run again.
+     * Fuses a paired table into Parquet files with the columns of {@link #fuse(Dataset)}: a file for each task that has rows, and
+     * at least one. In a partitioned table, a task writes a file per partition, without the partition columns. The policy of the
+     * configuration decides whether a row that cannot be fused ends the run or is set aside. Tasks that an earlier run with the
+     * same input, model and options has finished in this directory are not run again.
      *
-     * @param directory that exists, and holds nothing but what such tasks have written
-     * @param run identifier of the run, part of the files' names
-     * @param keys what is known of the rows' keys
+     * @param directory an existing directory, which is empty or holds the files of such tasks
+     * @param run the identifier of the run, which becomes part of the names of files
+     * @param keys what the audit of the keys found
      * @param grouping how many files there are, and in which directories
-     * @param progress counts rows; null where nobody counts
+     * @param progress counts rows; null if they are not counted
      * @return what each task wrote
-     * @throws InputException as {@link #fuse(Dataset)}; the files of tasks that have ended stay then
+     * @throws InputException as {@link #fuse(Dataset)}; the files of finished tasks stay in the directory
      * @throws IOException if the directory cannot be written
      */
     public List<Shard> write(
@@ -173,7 +174,7 @@ public final class FusionEngine implements AutoCloseable {
                 paired.rows().sparkSession());
     }
 
-    /** The rows in an order that is the same in every attempt of a task: as a table stores them, or partition by partition. */
+    /** The rows in an order that is the same in every attempt of a task: that of the stored table, or sorted by partition. */
     private static PairedTable inOrder(PairedTable paired, Partitioning into) {
         if (!paired.isStored()) {
             return paired.sortedBy(into.columns());
@@ -187,8 +188,8 @@ public final class FusionEngine implements AutoCloseable {
     }
 
     /**
-     * All columns of a table and the fused ones. The table needs no key; if the configuration names one, messages name rows
-     * by it.
+     * All columns of a table, then the fused ones. The table needs no key; if the configuration names one, messages use it to
+     * name rows.
      *
      * @throws InputException as {@link #fuse(Dataset)}, or if the table has a column of the name of a fused one
      */
@@ -216,7 +217,7 @@ public final class FusionEngine implements AutoCloseable {
         return new FusedRelation(this, paired, carried, progress).table();
     }
 
-    /** The columns of the rows that {@link #write} gives of a paired table. */
+    /** The columns of the files that {@link #write} makes of a paired table. */
     public StructType written(PairedTable paired) {
         return new FusedFiles(paired.carriedFields(), columns(), List.of()).columns();
     }
@@ -226,7 +227,7 @@ public final class FusionEngine implements AutoCloseable {
         return FusedSchema.columns(config, checkpoint.config());
     }
 
-    /** What each partition of a paired table runs. */
+    /** The function that runs on each partition of a paired table. */
     FusePartition partition(PairedTable paired, FusedLayout layout, FusionProgress progress) {
         requireOpen();
         RowDecoder decoder = paired.decoder(config, checkpoint.config());
@@ -258,8 +259,8 @@ public final class FusionEngine implements AutoCloseable {
         }
     }
 
-    /** A failure is no reason to fail: an executor that is gone holds nothing. */
-    @SuppressWarnings("try") // a description works by being open
+    /** Ignores failures, because an executor that has ended holds no memory. */
+    @SuppressWarnings("try") // names Spark's jobs until it is closed
     private void releaseOnExecutors() {
         UUID id = model.id();
         int slots = Math.max(1, spark.defaultParallelism());

@@ -12,19 +12,19 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructField;
 
-/** A table that holds every modality of a row side by side, its columns checked. */
+/** A table that has every modality of a row as columns. Its columns are checked. */
 public final class PairedTable {
     static final String KEY = "key";
 
     private final Dataset<Row> rows;
     private final TableColumns columns;
-    /** The table that the rows are read from; null if they are the result of more than reading. */
+    /** The table that the rows are read from; null if they come from a join or a shuffle. */
     private final SourceTable stored;
     /** Whether each partition has the same rows when another run reads the table. */
     private final boolean repeatable;
-    /** Of all rows that are read, gives those of this table. */
+    /** Selects the rows of this table among all rows that are read. */
     private final UnaryOperator<JavaRDD<StoredRow>> chosen;
-    /** Pairs that come to features; null for other tables. */
+    /** Joins pairs with the features that they refer to; null for other tables. */
     private final Meeting meeting;
 
     private PairedTable(
@@ -46,13 +46,13 @@ public final class PairedTable {
         this(rows, columns, stored, stored == null || !stored.isSnapshot(), UnaryOperator.identity(), null);
     }
 
-    /** Rows that are the result of more than reading. */
+    /** Rows that come from a join or a shuffle. */
     private PairedTable(Dataset<Row> rows, TableColumns columns, boolean repeatable) {
         this(rows, columns, null, repeatable, UnaryOperator.identity(), null);
     }
 
     /**
-     * Checks and chooses the columns of a table that is paired already. Keys are not looked at.
+     * Checks and selects the columns of a table that already has every modality. Does not read keys.
      *
      * @throws dev.braid.InputException if a column is missing, ambiguous or of a type that cannot be fused
      */
@@ -66,7 +66,7 @@ public final class PairedTable {
         return new PairedTable(inOrder(selected, columns), columns, table);
     }
 
-    /** Joins what {@link ColumnCheck} selected; one shuffle per table, none for a single one. */
+    /** Joins the tables that {@link ColumnCheck} selected, with one shuffle per table; a single table is not shuffled. */
     static PairedTable joined(List<Dataset<Row>> tables, TableColumns columns) {
         Dataset<Row> rows = tables.get(0);
         for (Dataset<Row> table : tables.subList(1, tables.size())) {
@@ -75,15 +75,16 @@ public final class PairedTable {
         return new PairedTable(inOrder(rows, columns), columns, null);
     }
 
-    /** Pairs that come to the rows of a feature table, with the other features that they refer to. */
+    /** Pairs, joined with the features that they refer to. */
     static PairedTable met(Meeting meeting, TableColumns columns) {
         return new PairedTable(meeting.rows(), columns, null, true, UnaryOperator.identity(), meeting);
     }
 
     /**
-     * The same for some keys alone, with null for what a table lacks; no shuffle if tables and keys are partitioned alike.
+     * Joins only the rows with these keys. A modality that a table lacks is null. Needs no shuffle if the tables and the keys
+     * are partitioned alike.
      *
-     * @param keys each once
+     * @param keys the keys, each once
      */
     static PairedTable joined(Dataset<Row> keys, List<Dataset<Row>> tables, TableColumns columns) {
         Dataset<Row> rows = keys.hint("merge");
@@ -94,7 +95,7 @@ public final class PairedTable {
     }
 
     /**
-     * The rows with other keys, and those without one.
+     * The rows without these keys, including rows that have no key.
      *
      * @param keys few enough to be sent to every executor, or partitioned as these rows are
      */
@@ -104,9 +105,9 @@ public final class PairedTable {
     }
 
     /**
-     * The rows with these keys. Those of a split without one are not read.
+     * The rows with these keys. A split without such a row is not read.
      *
-     * @param keys each once, null for rows without a key
+     * @param keys the keys, each once; null selects the rows without a key
      * @param few whether they are few enough to be sent to every executor
      */
     PairedTable choosing(Dataset<Row> keys, boolean few) {
@@ -126,12 +127,12 @@ public final class PairedTable {
                 columns.paired().keySet().stream().map(functions::col).toArray(Column[]::new));
     }
 
-    /** The same rows, shuffled by key into so many tasks. */
+    /** The same rows, shuffled by key into this many partitions. */
     PairedTable repartition(int partitions) {
         return new PairedTable(rows.repartition(partitions, functions.col(KEY)), columns, null);
     }
 
-    /** The same rows with some of their kept columns alone, by their indices. */
+    /** The same rows with only some of their kept columns, given by their indices. */
     PairedTable keeping(List<Integer> kept) {
         List<Column> selected = new ArrayList<>();
         if (columns.key() != null) {
@@ -146,20 +147,19 @@ public final class PairedTable {
         return new PairedTable(rows.select(selected.toArray(Column[]::new)), fewer, stored, repeatable, chosen, null);
     }
 
-    /** Whether the rows come as a table stores them, in the same order each time. */
+    /** Whether the rows are read as the table stores them, in the same order each time. */
     boolean isStored() {
         return stored != null;
     }
 
     /**
-     * Whether another run that reads the table finds the same rows in each partition. A snapshot's files may come in another
-     * order each time.
+     * Whether another run finds the same rows in each partition. A snapshot's files may come in another order each time.
      */
     boolean isRepeatable() {
         return repeatable;
     }
 
-    /** What decides, beside their number, which rows each partition has. */
+    /** What decides which rows each partition has, apart from the number of partitions. */
     String division() {
         return meeting == null ? "" : meeting.division();
     }
@@ -172,29 +172,29 @@ public final class PairedTable {
         return new PairedTable(rows.sortWithinPartitions(order), columns, repeatable);
     }
 
-    /** The columns of {@link TableColumns#paired}, under the names that they have there and in its order. */
+    /** The rows, with the columns of {@link TableColumns#paired} in that order and under those names. */
     public Dataset<Row> rows() {
         return rows;
     }
 
-    /** What the columns are called outside. */
+    /** The columns under the names that the user gave. */
     public TableColumns columns() {
         return columns;
     }
 
-    /** How many of the first columns are carried through. */
+    /** How many of the first columns are copied to the output. */
     int carried() {
         return columns.carried().size();
     }
 
-    /** The rows where Spark holds them. Shuffles that they need run at once if the session executes adaptively. */
+    /** The rows in Spark's own forms. In a session with adaptive execution, calling this runs the shuffles. */
     JavaRDD<StoredRow> storedRows() {
         return meeting != null
                 ? meeting.storedRows()
                 : chosen.apply(scan().orElseGet(() -> SparkRows.planned(rows, carried())));
     }
 
-    /** The rows as views of the file reader's column batches, if reading is all that they need. */
+    /** The rows as views of the file reader's column batches; empty if they need more than reading. */
     Optional<JavaRDD<StoredRow>> scan() {
         if (stored == null) {
             return Optional.empty();
@@ -210,7 +210,7 @@ public final class PairedTable {
         return new RowDecoder(config, model, rows.schema());
     }
 
-    /** The carried columns, under the names that they have outside. */
+    /** The columns that are copied to the output, under the names that the user gave. */
     List<StructField> carriedFields() {
         List<StructField> fields = new ArrayList<>();
         for (String name : columns.carried()) {

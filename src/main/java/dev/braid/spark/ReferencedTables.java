@@ -26,16 +26,16 @@ import org.apache.spark.sql.types.StructType;
 
 /** A table of pairs, and the feature tables whose rows it refers to by their ids. Driver only. */
 final class ReferencedTables {
-    /** Of a feature table: names its rows. */
+    /** The column that identifies the rows of a feature table. */
     static final String ID = "id";
-    /** Of a feature table: where a row is, as {@code monotonically_increasing_id} says it. */
+    /** The place of a row in a feature table, as {@code monotonically_increasing_id} numbers it. */
     static final String PLACE = "place";
     /** How many pairs refer to a row. */
     static final String PAIRS = "pairs";
     /** How many pairs refer to the rows before it in its split. */
     static final String PAIRS_BEFORE = "pairs_before";
 
-    /** What a pair may learn of the row that it refers to. */
+    /** The columns about a feature row that are joined to the pairs that refer to it. */
     static final List<String> KNOWN = List.of(PLACE, PAIRS, PAIRS_BEFORE);
 
     private final SourceTable pairsTable;
@@ -49,12 +49,12 @@ final class ReferencedTables {
      * @param rows its features, their boxes and selection, under the names of {@link PairedTable}, and {@link #ID}
      */
     record Side(FeatureColumn feature, Reference reference, SourceTable table, Dataset<Row> rows) {
-        /** Of the features, their boxes and selection. */
+        /** The columns of the features, their boxes and their selection. */
         StructType columns() {
             return rows.drop(ID).schema();
         }
 
-        /** These columns of the rows where Spark holds them: in column batches, if reading is all that they need. */
+        /** The rows with these columns, as views of column batches if Spark reads the table in batches. */
         JavaRDD<StoredRow> storedRows() {
             List<String> names = feature.columns().stream()
                     .map(column -> table.field(column).name())
@@ -66,7 +66,7 @@ final class ReferencedTables {
                     : JavaSparkContext.fromSparkContext(stored.context()).parallelize(List.of(), 1);
         }
 
-        /** How many splits the table is read in, at least one. */
+        /** The number of splits in which the table is read, at least one. */
         int splits() {
             return storedRows().getNumPartitions();
         }
@@ -76,7 +76,7 @@ final class ReferencedTables {
             return table.only(feature);
         }
 
-        /** Bytes that need not move if the pairs come to this table and those of the others do. */
+        /** The bytes that are not shuffled if the pairs are brought to this table instead of its features to the pairs. */
         long saved(ReferenceCounts counts) {
             return table.rows().largestRow() * (counts.pairs() - counts.rows());
         }
@@ -118,9 +118,9 @@ final class ReferencedTables {
     }
 
     /**
-     * What can be said of the ids of a modality, in one pass over them.
+     * Counts the ids of a modality and the pairs that refer to them, in one pass.
      *
-     * @param allPairs how many there are
+     * @param allPairs the number of pairs
      */
     TableInspection.References inspect(int modality, long allPairs, int tasks) {
         String rows = "n";
@@ -173,9 +173,9 @@ final class ReferencedTables {
     }
 
     /**
-     * Rows of pairs, with what is known of the ids that they refer to.
+     * The pairs, with columns about the feature rows that they refer to.
      *
-     * @param found with {@link #ID}, each once, in so many partitions by it
+     * @param found rows with {@link #ID}, each id once, partitioned by it
      */
     static Dataset<Row> joined(Dataset<Row> pairs, int modality, Dataset<Row> found, int tasks) {
         Dataset<Row> own = pairs.repartition(tasks, col(reference(modality)));
@@ -184,7 +184,7 @@ final class ReferencedTables {
                 .drop(ID);
     }
 
-    /** The ids of a feature table, where their rows are, and how many pairs refer to them: null if none does. */
+    /** The ids of a feature table, the places of their rows, and how many pairs refer to them (null if none). */
     Dataset<Row> referenced(int modality, int tasks) {
         return ids(modality)
                 .repartition(tasks, col(ID))
@@ -192,7 +192,7 @@ final class ReferencedTables {
                 .join(referring(modality, tasks).hint("merge"), new String[] {ID}, "left_outer");
     }
 
-    /** The ids that pairs refer to, each once, and how many do. */
+    /** The ids that pairs refer to, each once, with the number of these pairs. */
     private Dataset<Row> referring(int modality, int tasks) {
         return pairs.select(col(reference(modality)).as(ID))
                 .where(col(ID).isNotNull())
@@ -214,7 +214,7 @@ final class ReferencedTables {
                 .repartition(tasks, col(ID));
     }
 
-    /** What the ids of a modality say, which is looked up once. */
+    /** Counts of the ids of a modality, computed at most once. */
     synchronized ReferenceCounts counts(int modality, int tasks) {
         return counted.computeIfAbsent(modality, m -> ReferenceCounts.of(referenced(m, tasks)));
     }
@@ -231,7 +231,7 @@ final class ReferencedTables {
                 .toList();
     }
 
-    /** By modality, the rows that no pair refers to. */
+    /** The number of rows that no pair refers to, by modality. */
     Map<String, Long> unreferenced(int tasks) {
         Map<String, Long> unreferenced = new LinkedHashMap<>();
         IntStream.range(0, sides.size())

@@ -19,15 +19,15 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Reads a paired row where Spark holds it: its features become sequences that point into the row ({@link SequenceDecoder}),
- * and a row that cannot be fused becomes a {@link BadRow}. Nulls are found before values are read. Values that are not finite
- * are found when they are copied; {@link #notFinite} then names the value.
+ * Reads a paired row without copying it: its features become sequences that point into the row ({@link SequenceDecoder}), and
+ * a row that cannot be fused becomes a {@link BadRow}. Nulls are found before values are read. A value that is not finite is
+ * found when it is copied; {@link #notFinite} then finds its position for the message.
  */
 final class RowDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final TableColumns columns;
-    /** Ordinal 0 is the key's; null where rows have no key. */
+    /** The type of the key, which is column 0; null if rows have no key. */
     private final DataType keyType;
 
     private final List<SequenceDecoder> decoders;
@@ -35,13 +35,13 @@ final class RowDecoder implements Serializable {
     private final int maxTokens;
     private final int learnedTokens;
     private final boolean hasCls;
-    /** The most positions of a row. */
+    /** The number of positions in the model's table for whole rows. */
     private final int longestRow;
 
     private final Pooling pooling;
     /** The modality whose first token the pooling reads, or -1. */
     private final int pooledModality;
-    /** Per stream without learned tokens the indices of its modalities, of which a row has at least one. */
+    /** For each stream without learned tokens, the indices of its modalities: a row must have at least one of them. */
     private final List<List<Integer>> streams;
     /** Whether a row may lack modalities. */
     private final boolean fusesRest;
@@ -109,17 +109,17 @@ final class RowDecoder implements Serializable {
         return decoders.size();
     }
 
-    /** The next row is compared with this one. */
+    /** Remembers this row, with which the next one is compared. */
     void remember(StoredRow row) {
         decoders.forEach(decoder -> decoder.remember(row));
     }
 
-    /** Whether a row has the features of the row that was remembered in a modality; its mask or length may differ. */
+    /** Whether a row's features of a modality are those of the remembered row; its mask or length may differ. */
     boolean repeats(StoredRow row, int modality) {
         return decoders.get(modality).repeats(row);
     }
 
-    /** A decoded row that could not be packed, with its first NaN or infinity. */
+    /** The bad row for a decoded row with a NaN or an infinity; names the first one. */
     BadRow notFinite(StoredRow row, Sequences decoded) {
         for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
@@ -141,7 +141,7 @@ final class RowDecoder implements Serializable {
         throw new IllegalStateException("every value of the row is finite");
     }
 
-    /** A fused row of which an output column cannot hold the result. */
+    /** The bad row for a fused row whose result does not fit an output column. */
     BadRow unfit(InternalRow carried, String sourceFile, UnfitValueException unfit) {
         return new BadRow(carried, keyType, unfit.fault(), sourceFile);
     }
@@ -192,7 +192,7 @@ final class RowDecoder implements Serializable {
         }
     }
 
-    /** The model must have a position for every token, counted over the row. */
+    /** Refuses a row with more tokens than the model has positions for whole rows. */
     private void checkPositions(List<FeatureSequence> sequences) throws UnfitValueException {
         if (longestRow == ModalityConfig.UNLIMITED) {
             return;
@@ -206,7 +206,7 @@ final class RowDecoder implements Serializable {
         }
     }
 
-    /** A row must have the modality whose first token the pooling reads. */
+    /** Refuses a row without the modality whose first token the pooling takes. */
     private void checkNotPooled(int missing) throws UnfitValueException {
         if (missing == pooledModality) {
             throw unfit(
@@ -216,7 +216,7 @@ final class RowDecoder implements Serializable {
         }
     }
 
-    /** The tokens that the model has a position for, of a sequence that has others. */
+    /** The tokens of a longer sequence that the model has positions for. */
     private FeatureSequence truncated(FeatureSequence sequence, FeatureColumn feature) throws UnfitValueException {
         ModalityConfig modality = feature.modality();
         String kept = feature.selection() == null ? "" : " up to the last one kept";

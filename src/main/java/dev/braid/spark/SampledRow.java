@@ -6,16 +6,16 @@ import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.FloatBuffer;
 
 /**
- * What a look at one modality of one row found. It leaves a task as text, which every serializer knows.
+ * What was found in one modality of one sampled row. A task returns it as text, which every serializer can handle.
  *
- * @param tokens that would be fused; 0 where the row is rejected
- * @param positions rows of a position table that they reach
+ * @param tokens the number of tokens that would be fused; 0 if the row is rejected
+ * @param positions the number of rows of a position table that these tokens need
  * @param rejected why the row cannot be fused, or null
  * @param message of the rejection, or null
  */
 record SampledRow(int tokens, int positions, Reason rejected, String message) {
 
-    /** Decodes a row of one modality, values and all, as a fusion does. */
+    /** Decodes a row of one modality, including its numbers, as a fusion does. */
     static SampledRow of(StoredRow row, RowDecoder decoder, int tokenSize) {
         DecodedRow decoded = decoder.decode(row);
         if (decoded instanceof BadRow bad) {
@@ -35,7 +35,7 @@ record SampledRow(int tokens, int positions, Reason rejected, String message) {
         return new SampledRow(0, 0, bad.reason(), bad.message());
     }
 
-    /** The row as {@link #parse} reads it. */
+    /** The text that {@link #parse} reads. */
     String text() {
         return tokens + " " + positions + (rejected == null ? "" : " " + rejected + " " + message);
     }

@@ -4,8 +4,7 @@ import dev.braid.batch.FeatureSequence;
 import java.io.Serializable;
 
 /**
- * Reads one modality of a paired row: its features or token ids, their boxes where the modality has boxes, and its mask or length
- * where there is one.
+ * Reads one modality of a paired row: its features or token ids and, if the modality has them, its boxes and its mask or length.
  */
 final class SequenceDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -13,14 +12,14 @@ final class SequenceDecoder implements Serializable {
     private final ColumnDecoder features;
     /** Null for a modality without boxes. */
     private final ColumnDecoder boxes;
-    /** Null where every token is kept. */
+    /** Null if every token is kept. */
     private final TokenSelection selection;
 
     /**
      * A decoder of one modality.
      *
      * @param boxes null for a modality without boxes
-     * @param selection null where every token is kept
+     * @param selection null if every token is kept
      */
     SequenceDecoder(ColumnDecoder features, ColumnDecoder boxes, TokenSelection selection) {
         this.features = features;
@@ -33,7 +32,7 @@ final class SequenceDecoder implements Serializable {
         return features.isNull(row);
     }
 
-    /** The next row is compared with this one. */
+    /** Remembers this row, with which the next one is compared. */
     void remember(StoredRow row) {
         features.remember(row);
         if (boxes != null) {
@@ -41,7 +40,7 @@ final class SequenceDecoder implements Serializable {
         }
     }
 
-    /** Whether the row has the features and boxes of the row that was remembered; its mask or length may differ. */
+    /** Whether the row's features and boxes are those of the remembered row; its mask or length may differ. */
     boolean repeats(StoredRow row) {
         return features.repeats(row) && (boxes == null || boxes.repeats(row));
     }

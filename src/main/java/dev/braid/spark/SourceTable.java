@@ -28,18 +28,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One table as it was opened, with the features it is to give. Names find columns as Spark's do, by the letter or by
- * the session's {@code spark.sql.caseSensitive}; a dot in a name is part of it.
+ * An opened table, and the features that are read from it. Whether column names differ in case only is decided as in Spark, by
+ * the session's {@code spark.sql.caseSensitive}; a dot in a name is an ordinary character.
  *
  * @param name how error messages call the table
- * @param place the path that its files are listed at; null if they are not
- * @param data the table; of a table of files, only the columns that are needed
- * @param features the modalities that it holds
- * @param caseSensitive whether a name finds no column that differs in case
+ * @param place the path at which its files are listed; null if they are not listed
+ * @param data the rows; if they are in files, with the needed columns only
+ * @param features the feature columns that are read from it
+ * @param caseSensitive whether names that differ in case name different columns
  * @param columns every column, needed or not, readable or not
  * @param files the data files, or the snapshot that is read; empty if the table is not read from files
- * @param rows what the footers of the files say of the rows and of the columns that are needed
- * @param above what the directories that lead to the table hold, by column, where these columns are read
+ * @param rows what the footers of the files say about the rows and the needed columns
+ * @param above the values in the names of the directories above the table, by column, for the columns that are read
  */
 record SourceTable(
         String name,
@@ -76,7 +76,7 @@ record SourceTable(
         return Arrays.stream(schema.fields()).map(FileColumn::of).toList();
     }
 
-    /** The columns to read, each once: those that one name finds, and Spark can read. */
+    /** The columns to read: those that are needed, that Spark can read, and whose name is unambiguous. */
     StructType needed(TableColumns needed) {
         Set<String> featureNames = new TreeSet<>();
         features.forEach(feature -> featureNames.addAll(feature.tokenColumns()));
@@ -105,7 +105,7 @@ record SourceTable(
         return names(features, needed).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
     }
 
-    /** What has happened to the files since they were listed, a file each: they are gone or were replaced. */
+    /** The files that were removed or replaced since they were listed, a text for each. */
     List<String> changes() {
         if (place == null) {
             return List.of(); // a snapshot stays as it is
@@ -149,7 +149,7 @@ record SourceTable(
         return name.toLowerCase(Locale.ROOT);
     }
 
-    /** The table with a further column. */
+    /** The table with an additional column. */
     SourceTable with(String column, Column value) {
         Dataset<Row> more = data.withColumn(column, value);
         List<FileColumn> all = new ArrayList<>(columns);
@@ -162,7 +162,7 @@ record SourceTable(
         return new SourceTable(name, place, data, List.of(feature), caseSensitive, columns, files, rows, above);
     }
 
-    /** Every column that Spark can read; half floats as the bytes that they are read as. */
+    /** Every column that Spark can read; half floats have the type binary, as which they are read. */
     StructType schema() {
         return new StructType(columns.stream()
                 .map(column -> column.field() == null ? column.features() : column.field())
@@ -183,7 +183,7 @@ record SourceTable(
         return caseSensitive ? left.equals(right) : left.equalsIgnoreCase(right);
     }
 
-    /** The column of that name, or empty with a problem added that says what is there and what to do. */
+    /** The column with this name. If it cannot be used, adds a problem and is empty. */
     Optional<StructField> find(String column, String role, List<String> problems) {
         return find(column, role, false, problems);
     }
@@ -193,12 +193,12 @@ record SourceTable(
         return find(column, role, true, problems);
     }
 
-    /** Whether the column of a name that finds one holds half floats. */
+    /** Whether an existing column holds half floats. */
     boolean isHalf(String column) {
         return matches(column).get(0).isHalf();
     }
 
-    /** What keeps Spark from reading in column batches, as an error message says it; null if nothing does. */
+    /** Why Spark does not read in column batches, for error messages; null if it does. */
     String rowByRow() {
         for (String setting : BATCH_SETTINGS) {
             if (!Boolean.parseBoolean(data.sparkSession().conf().get(setting, "true"))) {
@@ -232,7 +232,7 @@ record SourceTable(
         return Optional.empty();
     }
 
-    /** The column of a name that finds one. */
+    /** The column with this name, which must exist. */
     StructField field(String column) {
         String exact = matches(column).get(0).name();
         return Arrays.stream(data.schema().fields())
@@ -241,7 +241,7 @@ record SourceTable(
                 .orElseThrow();
     }
 
-    /** The value that a column has in all rows, as the names of the directories that lead to the table say; empty if they do not. */
+    /** The value that a column has in all rows according to the directories above the table; empty if they do not give one. */
     Optional<String> valueAbove(String column) {
         return above.entrySet().stream()
                 .filter(each -> same(each.getKey(), column) && each.getValue().size() == 1)
@@ -253,7 +253,7 @@ record SourceTable(
         return !matches(column).isEmpty();
     }
 
-    /** These columns in the table's own order: nothing but the scan is left of the plan. */
+    /** These columns in the table's own order, so that Spark's plan is a scan and nothing else. */
     Dataset<Row> scan(List<String> exactNames) {
         return data.select(Arrays.stream(data.schema().fields())
                 .filter(field -> exactNames.contains(field.name()))

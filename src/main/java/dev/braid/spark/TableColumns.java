@@ -21,7 +21,7 @@ import org.apache.spark.sql.types.StructType;
 /**
  * Which columns of the feature tables are read.
  *
- * @param key the column that identifies a row; null where rows have no key
+ * @param key the column that identifies a row; null if rows have no key
  * @param keep further columns that the output carries, unchanged, in this order
  * @param features a column per modality, in the model's order
  */
@@ -35,10 +35,10 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
     /**
      * The columns of a model's modalities.
      *
-     * @param columns names by modality; a modality that is not named has a column of its own name
-     * @param dtypes storage by modality of binary columns; float32 where a modality is not named
+     * @param columns the feature column of each modality; a modality without an entry has a column with the modality's name
+     * @param dtypes the number type of each modality's binary column; float32 for a modality without an entry
      * @param boxes columns of boxes by modality: exactly the modalities that have boxes
-     * @param selections mask or length columns by modality; every token is kept where a modality is not named
+     * @param selections the mask or length column of each modality; all tokens of a modality without an entry are kept
      * @throws InputException if one of these names a modality that the model lacks, or boxes are missing or too many
      */
     public static TableColumns of(
@@ -86,17 +86,17 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         }
     }
 
-    /** The same columns, keeping others. */
+    /** The same columns with other kept ones. */
     TableColumns keeping(List<String> kept) {
         return new TableColumns(key, kept, features);
     }
 
-    /** The same columns without kept ones that name directories, and are in no file. */
+    /** The same columns without the partition columns, which are in no file. */
     TableColumns inFiles(List<String> partitionBy) {
         return keeping(keep.stream().filter(name -> !partitionBy.contains(name)).toList());
     }
 
-    /** The same columns, keeping all of a table's, of which one may be the key. */
+    /** The same columns, with all columns of a table as kept ones, except the key. */
     TableColumns keepingAll(List<String> table) {
         if (key == null) {
             return keeping(table);
@@ -111,7 +111,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return new TableColumns(own, others, features);
     }
 
-    /** The columns of a table that hold token ids where they are a modality's. */
+    /** The columns of a table whose type allows token ids. */
     public static Set<String> ofTokenIds(StructType table) {
         return Arrays.stream(table.fields())
                 .filter(field -> FeatureType.of(field.dataType())
@@ -129,7 +129,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
                 .collect(Collectors.toSet());
     }
 
-    /** The columns that are carried through: the key, if there is one, then the kept ones. */
+    /** The columns that are copied to the output: the key, if there is one, then the kept ones. */
     List<String> carried() {
         return Stream.concat(Stream.ofNullable(key), keep.stream()).toList();
     }
@@ -159,7 +159,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return paired;
     }
 
-    /** A problem for each modality named in {@code given} that is none of {@code known}. */
+    /** Adds a problem for each name in {@code given} that is not in {@code known}. */
     static void unknown(String what, Map<String, ?> given, List<String> known, List<String> problems) {
         for (String name : new TreeSet<>(given.keySet())) {
             if (!known.contains(name)) {

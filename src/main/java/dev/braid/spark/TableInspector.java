@@ -18,9 +18,9 @@ import java.util.stream.Collectors;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.functions;
 
-/** One {@link TableInspection} in the making: every step goes on where an earlier one found a misfit. */
+/** Makes a {@link TableInspection}. A misfit is noted and does not stop the inspection. */
 final class TableInspector {
-    /** The key where none is named, or a table lacks it. */
+    /** The key of rows if no column is named, or if the table lacks it. */
     private static final String ROW_NUMBER = "(row)";
 
     private final SparkSettings settings;
@@ -66,7 +66,7 @@ final class TableInspector {
         return new TableInspection(tables, inOrder, tokens, rowLengths, references, misfits);
     }
 
-    /** The same of pairs. */
+    /** Inspects a table of pairs and the feature tables that it refers to. */
     TableInspection inspectPairs(String pairs, Map<String, Reference> references, Map<String, String> paths) {
         TableColumns own = numbered ? new TableColumns(null, columns.keep(), columns.features()) : columns;
         ReferencedTables opened = ReferenceCheck.open(settings, found, pairs, references, paths, own);
@@ -116,8 +116,8 @@ final class TableInspector {
         }
     }
 
-    /** Every modality of a table by itself: what is wrong with one does not hide another. */
-    @SuppressWarnings("try") // a description works by being open
+    /** Samples each modality of a table separately, so that a fault in one does not hide a fault in another. */
+    @SuppressWarnings("try") // names Spark's jobs until it is closed
     private void sample(SourceTable source, String key) {
         int[] rowTokens = null;
         boolean whole = source.features().size() == columns.features().size();
@@ -149,7 +149,7 @@ final class TableInspector {
         }
     }
 
-    /** A table of the key and one modality of any length, empty where its column cannot be read. */
+    /** A table of the key and one modality, without a limit of its length; empty if the modality's column cannot be read. */
     private Optional<PairedTable> alone(SourceTable source, String key, FeatureColumn feature) {
         ModalityConfig modality = feature.modality();
         FeatureColumn unlimited = new FeatureColumn(
@@ -167,10 +167,10 @@ final class TableInspector {
         }
     }
 
-    /** The first rows. No more partitions are touched than that takes, and only what was found comes back. */
+    /** Decodes the first rows. Reads only as many partitions as needed, and returns findings instead of rows. */
     private List<SampledRow> sample(PairedTable alone) {
         ModalityConfig modality = alone.columns().features().get(0).modality();
-        // Of one modality a pooling may need the first token, which a mask can drop.
+        // If the pooling takes the first token of a modality, a mask must not drop that token.
         int pooled = model.pooledModality();
         boolean isPooled = pooled >= 0
                 && modality.name().equals(model.modalities().get(pooled).name());
@@ -191,7 +191,7 @@ final class TableInspector {
         }
     }
 
-    /** A model that takes what this one takes of one modality. */
+    /** A model with the same inputs for one modality, and no other modality. */
     private ModelConfig only(ModalityConfig modality) {
         return model.takesVectors()
                 ? ModelConfig.ofVectors(List.of(modality), model.vectors())
@@ -229,9 +229,9 @@ final class TableInspector {
     }
 
     /**
-     * Whether the rows fit the budget, beside the model's own tokens and one token of each modality elsewhere.
+     * Checks that the rows fit the token budget, together with the model's own tokens and one token of each other modality.
      *
-     * @param whole whether {@code rowTokens} count every modality
+     * @param whole whether {@code rowTokens} includes every modality
      */
     private void checkBudget(SourceTable source, int[] rowTokens, boolean whole) {
         int elsewhere = columns.features().size() - source.features().size();
@@ -254,7 +254,7 @@ final class TableInspector {
         }
     }
 
-    /** Row by row; 0 where either is rejected. */
+    /** The sums of two counts, row by row; 0 for a row that is rejected in either. */
     private static int[] sum(int[] one, int[] other) {
         int[] sums = new int[one.length];
         Arrays.setAll(sums, row -> one[row] == 0 || other[row] == 0 ? 0 : one[row] + other[row]);

@@ -19,10 +19,10 @@ import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * The check before a run that this machine gives PyTorch's numbers.
+ * Checks before a run that this machine computes the same numbers as PyTorch.
  *
- * @param proof for the executors to repeat; empty where there is nothing to prove or nobody wants it
- * @param outcome as the run report says it
+ * @param proof the check that each executor repeats; empty if the model has no golden file, or the check is switched off
+ * @param outcome the text for the run report
  */
 public record Verification(Optional<Proof> proof, String outcome) {
 
@@ -64,9 +64,9 @@ public record Verification(Optional<Proof> proof, String outcome) {
     }
 
     /**
-     * To be called once the model is read: it is that of the digest only if no file has changed since.
+     * Checks that no file has changed since the digest was made. To be called after the model was read.
      *
-     * @throws TransientException if one has
+     * @throws TransientException if a file has changed
      */
     public static void refuseChanged(ModelDigest digest) {
         List<String> changed = digest.changes();
@@ -79,7 +79,7 @@ public record Verification(Optional<Proof> proof, String outcome) {
         }
     }
 
-    /** The rows of the file must enter the model as those of the tables do. */
+    /** Refuses a golden file whose rows have features where the tables have token ids, or the reverse. */
     private static void checkTokenIds(Golden golden, ModelConfig model) {
         Set<String> read = model.modalities().stream()
                 .filter(ModalityConfig::tokenIds)
