@@ -134,9 +134,9 @@ public final class FeatureTables {
     }
 
     /**
-     * Whether a table with these keys can be written under the session's settings; cheap.
+     * Checks that a table with these keys can be written under the session's settings. Cheap.
      *
-     * @throws InputException if not
+     * @throws InputException if it cannot
      */
     public void refuseUnwritable() {
         ParquetCheck.refuseUnwritable(
@@ -146,7 +146,7 @@ public final class FeatureTables {
 
     /**
      * Reads the keys alone and checks them: in a task per 256 MiB of input, but no more than {@code
-     * spark.sql.shuffle.partitions} where the user set it. Counts the keys that {@code policy} sets aside.
+     * spark.sql.shuffle.partitions} if the user set it. Counts the keys that {@code policy} sets aside.
      *
      * @throws InputException if a key is bad (null, twice in a table or missing in one) and the policy does not set it aside, or
      *     there are more bad keys than it allows
@@ -173,19 +173,18 @@ public final class FeatureTables {
      * Brings the modalities of each row together. Several tables are joined on the key in one shuffle; one table is left
      * in its own splits, unless {@code partitions} asks for a shuffle.
      *
-     * @param partitions how many tasks will fuse; where empty, a join gets as many as {@code
-     *     spark.sql.shuffle.partitions} says where the user set it, else one per 64 MiB of input and no fewer than Spark's
-     *     default parallelism
+     * @param partitions the number of tasks that fuse; if empty, that of the splits of a single table; for a join, {@code
+     *     spark.sql.shuffle.partitions} if the user set it, otherwise one per 64 MiB of input, but at least Spark's default
+     *     parallelism
      */
     public PairedTable pair(OptionalInt partitions) {
         return pairing(partitions).all();
     }
 
     /**
-     * As {@link #pair(OptionalInt)}, without the rows whose keys are bad. Only duplicate keys and rows to be fused that lack
-     * a modality cost anything: one more pass over the keys, whose result meets the features in the same partitions. Where a
-     * table is updated ({@link #into}), only the rows that are not in it yet, or changed; splits without such a row are not
-     * read.
+     * The same without the rows whose keys are bad and, if a table is updated ({@link #into}), without the rows that it already
+     * has; splits without a row to fuse are not read then. Needs one more pass over the keys if there are duplicate keys, or
+     * rows to be fused that lack a modality.
      *
      * @param keys what {@link #audit(RowPolicy)} found
      */
@@ -205,7 +204,7 @@ public final class FeatureTables {
         return new KeyPairing(tables, stored, columns, this::counts, auditTasks(), tasks, partitions.isPresent());
     }
 
-    /** The keys whose rows go from the table that is updated: see {@link KeyCounts#removed}. */
+    /** The keys whose rows the update removes: see {@link KeyCounts#removed}. */
     Dataset<Row> removed(AuditedKeys keys, boolean prune) {
         return counts(auditTasks()).removed(keys.incomplete(), prune);
     }
@@ -214,7 +213,7 @@ public final class FeatureTables {
         return referenced == null ? KeyCounts.of(tables, published, tasks) : referenced.keyCounts(published, tasks);
     }
 
-    /** How the pairs refer to feature tables; none where tables have the key themselves. */
+    /** How the pairs refer to feature tables; empty if the feature tables have the key themselves. */
     private List<ReferencedTables.Side> references() {
         return referenced == null ? List.of() : referenced.sides();
     }
@@ -225,7 +224,7 @@ public final class FeatureTables {
 
     /**
      * Writes the rows of the keys that {@link #pair(OptionalInt, AuditedKeys)} leaves out into the quarantine of a run; {@link
-     * AuditedKeys#setAside()} says how many. A row without a key in a single table is not among them: its task finds it.
+     * AuditedKeys#setAside()} says how many. If there is a single table, its tasks set aside the rows without a key instead.
      *
      * @return the files
      */
@@ -255,7 +254,8 @@ public final class FeatureTables {
     }
 
     /**
-     * How the fused table is divided by kept columns. Only these are read, and where they are of several tables the keys.
+     * How kept columns divide the fused table into partitions. Reads only these columns and, if they are in several tables, the
+     * keys.
      *
      * @param by kept columns, from the outermost
      * @throws InputException if a column's type or values cannot name directories, or there are too many
@@ -274,7 +274,7 @@ public final class FeatureTables {
         return JobDescription.of(settings.session(), what + " " + JobDescription.list(sources.names()));
     }
 
-    /** What a fusion of these tables takes of each task. */
+    /** What a fusion of these tables demands of each task. */
     public TableLoad load(FusionConfig config, ModelConfig model) {
         // Of several tables with the key, the longest counts; with pairs, only their own table has the key.
         long rows = keyed().mapToLong(table -> table.rows().rows()).max().orElse(0);

@@ -1,11 +1,27 @@
 /**
- * Turns feature tables into a fused table. Start at {@link dev.braid.spark.FusionEngine}: it turns a paired table into a
- * fused one. The function that it runs for each partition is {@link dev.braid.spark.FusedRows}, a short loop. {@link
- * dev.braid.spark.FeatureTables} reads and pairs tables before it; {@link dev.braid.spark.FusedTable} writes, audits and
- * publishes after it. May import {@code tensor}, {@code checkpoint}, {@code batch}, {@code model} and {@code parquet}.
+ * Turns feature tables into a fused table, on Spark. Start at {@link dev.braid.spark.FusionEngine}: it turns a paired table into
+ * a fused one. The function that it runs for each partition is {@link dev.braid.spark.FusedRows}, a short loop. By subject, the
+ * class to read first, then those that it calls:
  *
- * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. {@link dev.braid.spark.SparkRows} and
- * {@link dev.braid.spark.StoredNumbers} read these forms, and {@link dev.braid.spark.RowWriter} writes them; no other class
- * looks into Spark's memory. {@link dev.braid.spark.TableName} uses Spark's parser.
+ * <ul>
+ *   <li>opening tables: {@link dev.braid.spark.FeatureTables}, then {@code SourceTables}, {@code ColumnCheck};
+ *   <li>checking keys: {@code KeyAudit}, then {@code KeyCounts};
+ *   <li>pairing rows: {@code KeyPairing}, or {@code ReferencePairing} for tables of pairs; the result is a {@link
+ *       dev.braid.spark.PairedTable};
+ *   <li>reading a row: {@code SparkRows}, then {@code RowDecoder};
+ *   <li>fusing rows: {@code FusedRows}, then {@code RowPacker}, {@code Lanes}; {@code ExecutorModel} lends the model;
+ *   <li>writing rows: {@code FusedFiles}, then {@code FileTask}, {@code RowWriter};
+ *   <li>publishing files: {@link dev.braid.spark.FusedTable}, then {@link dev.braid.spark.RunDirectory}, {@code Publisher};
+ *       {@link dev.braid.spark.Destination} decides what they become, and {@link dev.braid.spark.Manifest} describes them;
+ *   <li>tables of Spark's catalog: {@code CatalogTable} to read, {@link dev.braid.spark.OutputTable} to write;
+ *   <li>counts of a run: {@link dev.braid.spark.FusionProgress};
+ *   <li>failures: {@code SparkFailure}, then {@code Diagnosis};
+ *   <li>planning: {@link dev.braid.spark.MemoryPlan}, {@link dev.braid.spark.Schedule}; looking into tables: {@link
+ *       dev.braid.spark.TableInspection}, {@link dev.braid.spark.TableAudit}.
+ * </ul>
+ *
+ * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. The few classes that use Spark's internals
+ * for this are listed in {@code ArchitectureTest}. May import {@code tensor}, {@code checkpoint}, {@code batch}, {@code model}
+ * and {@code parquet}.
  */
 package dev.braid.spark;
