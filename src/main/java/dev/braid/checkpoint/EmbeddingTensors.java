@@ -19,9 +19,10 @@ final class EmbeddingTensors {
     private static final String PROJECTION_NORM = "projection_norm";
     private static final String BOX_PROJECTION = "box_projection";
     private static final String BOX_NORM = "box_norm";
+    private static final String EMBEDDING_NORM = "embedding_norm";
 
     /** What {@code tensor_prefixes} may name of a modality, after its name and a dot. */
-    static final List<String> PARTS = List.of(WORDS, PROJECTION_NORM, BOX_PROJECTION, BOX_NORM);
+    static final List<String> PARTS = List.of(WORDS, PROJECTION_NORM, BOX_PROJECTION, BOX_NORM, EMBEDDING_NORM);
 
     private final WrittenConfig config;
     private final Encoder encoder;
@@ -103,6 +104,9 @@ final class EmbeddingTensors {
         if (usual.boxes() == null && apart) {
             usual = usual.withBoxes(ModalityNames.boxes(name));
         }
+        if (usual.norm() == null && !dialect.published()) {
+            usual = usual.withNorm(ModalityNames.embeddingNorm(name));
+        }
         ModalityNames withRow = has.test(OptionalPart.MODALITY_EMBEDDINGS)
                 ? usual.withRow(
                         ModalityNames.modalities(config.modalities().size()).row(index))
@@ -117,7 +121,6 @@ final class EmbeddingTensors {
         ModalityConfig modality = config.modalities().get(index);
         ModalityNames parts = modalityNames(index);
         int stream = config.streamOf(index);
-        int hiddenSize = config.hiddenSize(stream);
         return new ModalityWeights(
                 modality.tokenIds() ? words(visitor, modality, parts.words()) : null,
                 parts.projection() == null ? null : projection(tensors, modality, parts.projection(), stream, normType),
@@ -126,15 +129,7 @@ final class EmbeddingTensors {
                 parts.positions() == null
                         ? null
                         : positions(visitor, parts.positions(), stream, OptionalPart.POSITION_EMBEDDINGS),
-                parts.norm() == null
-                        ? null
-                        : tensors.norm(
-                                around(parts.norm()),
-                                "norm of '" + modality.name() + "'",
-                                hiddenSize,
-                                config.hiddenSource(stream),
-                                "",
-                                normType),
+                norm(tensors, modality, parts.norm(), EMBEDDING_NORM, stream, normType),
                 rows(visitor, parts.rowsAfterNorm(), stream));
     }
 
@@ -200,7 +195,7 @@ final class EmbeddingTensors {
                 norm(tensors, modality, usual.norm(), BOX_NORM, stream, normType));
     }
 
-    /** The norm of a projection, which a published model has if it has a name and another model if it is stored. */
+    /** A norm of a modality, which a published model has if it has a name and another model if it is stored. */
     private NormWeights norm(
             PartTensors tensors, ModalityConfig modality, Part usual, String part, int stream, NormType normType) {
         if (usual == null) {

@@ -117,12 +117,21 @@ record ModalityNames(
         return Part.of("projection_norm." + modality + ".*");
     }
 
+    /** The norm of what enters the encoder, where a dialect has no name of its own for it. */
+    static Part embeddingNorm(String modality) {
+        return Part.of("embedding_norm." + modality + ".*");
+    }
+
     ModalityNames withWords(Table table) {
         return new ModalityNames(table, projection, boxes, rows, positions, norm, rowsAfterNorm);
     }
 
     ModalityNames withBoxes(Projection ofBoxes) {
         return new ModalityNames(words, projection, ofBoxes, rows, positions, norm, rowsAfterNorm);
+    }
+
+    ModalityNames withNorm(Part part) {
+        return new ModalityNames(words, projection, boxes, rows, positions, part, rowsAfterNorm);
     }
 
     ModalityNames withRow(Row row) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.InputException;
 import dev.braid.tensor.Shape;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
@@ -66,6 +67,16 @@ class IdsAndBoxesTest {
                 .isEqualTo(new ModalityConfig("text", 8, null, 30, true, ModalityConfig.UNLIMITED));
         assertThat(checkpoint.weights().modalities().get(1).words().shape()).isEqualTo(Shape.of(30, 8));
         assertThat(checkpoint.weights().modalities().get(1).projection()).isNull();
+    }
+
+    @Test
+    void theNormOfAModalityIsThatOfItsSummedEmbeddings() {
+        model.norm("embedding_norm.visual");
+        model.norm("my.norm");
+        model.replaced("}]", "}], \"tensor_prefixes\": {\"text.embedding_norm\": \"my.norm\"}");
+        List<ModalityWeights> modalities = model.read().weights().modalities();
+        assertThat(modalities.get(0).norm().weight().name()).isEqualTo("embedding_norm.visual.weight");
+        assertThat(modalities.get(1).norm().bias().name()).isEqualTo("my.norm.bias");
     }
 
     @Test

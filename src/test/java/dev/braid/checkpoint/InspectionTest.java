@@ -66,7 +66,7 @@ class InspectionTest {
         assertThat(roles(vilt))
                 .containsEntry("embeddings.token_type_embeddings.weight", "modality embeddings")
                 .containsEntry("embeddings.text_embeddings.position_embeddings.weight", "position embeddings of 'text'")
-                .containsEntry("embeddings.text_embeddings.LayerNorm.bias", "norm of 'text' bias")
+                .containsEntry("embeddings.text_embeddings.LayerNorm.bias", "embedding norm of 'text' bias")
                 .containsEntry("layernorm.weight", "final norm weight")
                 .containsEntry("pooler.dense.weight", "pooler weight");
         assertThat(roles(ModelDirectory.golden("flava", path).inspect()))
