@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from braid.blocks import is_block
 from braid.encoder import activation_name, is_layer, layer_readings, linear_tensors, norm_tensors
 from braid.errors import ExportError
-from braid.golden import Row
+from braid.golden import Row, same
 from braid.norms import may_be_norm, read_norm
 from braid.reference import ACTIVATIONS
 from braid.settings import BY_HAND, settled_reading
-from braid.trace import Call, tensors_in
+from braid.trace import Call, Event, event_of, tensors_in
 from braid.wrappers import Parts, within
 
 
@@ -37,15 +36,6 @@ class Step:
     config: dict[str, Any]
     tensors: dict[str, Tensor]
     norm: dict[str, Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class Event:
-    """One call of a part: its inputs and its first output, [tokens, size] each."""
-
-    path: str
-    inputs: list[Tensor]
-    output: Tensor
 
 
 @dataclass(frozen=True)
@@ -71,12 +61,10 @@ def record(running: nn.Module, row: Row, run: Call) -> Run:
     events: list[Event] = []
     handles = []
 
-    def note(path: str, _: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        inputs = [x for x in tensors_in((args, kwargs)) if x.is_floating_point() and x.dim() in (2, 3)]
-        outputs = list(tensors_in(output))
-        if inputs and all(x.dim() == 2 or 1 in x.shape[:2] for x in (*inputs, outputs[0])):
-            flat = [x.reshape(-1, x.shape[-1]).clone() for x in (*inputs, outputs[0])]
-            events.append(Event(path, flat[:-1], flat[-1]))
+    def note(path: str, part: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        event = event_of(path, part, args, kwargs, output)
+        if event is not None:
+            events.append(event)
 
     whole: list[str] = []
     blocks: list[str] = []
@@ -87,7 +75,7 @@ def record(running: nn.Module, row: Row, run: Call) -> Run:
             blocks.append(path)
         elif is_layer(part) or isinstance(part, (nn.TransformerDecoderLayer, nn.MultiheadAttention)):
             whole.append(path)
-        elif not isinstance(part, nn.Linear) and not may_be_norm(part):
+        elif not isinstance(part, (nn.Linear, nn.Embedding)) and not may_be_norm(part):
             continue
         handles.append(part.register_forward_hook(partial(note, path), with_kwargs=True))
     try:
@@ -128,11 +116,6 @@ def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
                 step.output = event.output
                 break
     return found
-
-
-def same(x: Tensor, y: Tensor) -> bool:
-    """Whether two tensors are one value, but for rounding."""
-    return x.shape == y.shape and torch.allclose(x, y, rtol=1e-5, atol=1e-6)
 
 
 def encoder_step(parts: Parts, event: Event, heads: int | None) -> Step:

@@ -6,9 +6,8 @@ Dimension letters: S tokens of a modality in a row, D hidden size.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, Union
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -16,39 +15,16 @@ from torch import Tensor, nn
 from braid.dataflow import has_cross_attention
 from braid.encoder import Encoder, linear_tensors, norm_tensors, read_encoder
 from braid.errors import ExportError, quoted
-from braid.golden import TOLERANCE, Row, RowOutput, error
-from braid.reference import Reference
+from braid.golden import TOLERANCE, Row, RowOutput, error, is_ids
+from braid.named import OF_STREAMS, Named, modality_rows, position_kinds, stream_tables, table
+from braid.reference import Reference, with_tables
 from braid.returned import pooling
 from braid.settings import settled
+from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
 from braid.stacks import find_stack, norm_of
 from braid.streams import describe_streams
-from braid.trace import Call, Trace, plain_run, trace_rows
+from braid.trace import Trace, plain_run, trace_rows
 from braid.wrappers import Parts, parts_of, path_of, unwrapped
-
-#: Learned rows: an embedding, or a tensor whose last axis has the hidden size.
-Table = Union[nn.Embedding, Tensor]
-
-
-#: What can be named of a module of several streams.
-_OF_STREAMS = {"call", "heads", "pooling", "modality_embeddings", "position_embeddings"}
-
-
-@dataclass(frozen=True)
-class Named:
-    """What the caller names of a module, in the words of config.json; None is found by running it, or absent."""
-
-    call: Call | None = None
-    encoder: nn.Module | None = None
-    final_layer_norm: nn.Module | None = None
-    heads: int | None = None
-    projections: Mapping[str, nn.Linear | None] | None = None
-    cls_token: Tensor | None = None
-    modality_embeddings: Table | None = None
-    position_embeddings: Table | Mapping[str, Table] | None = None
-    embedding_layer_norm: nn.Module | None = None
-    pooler: nn.Linear | None = None
-    pooling: str | None = None
-
 
 @dataclass(frozen=True)
 class Description:
@@ -71,7 +47,7 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
             return describe_stream(parts, running, rows, named)
         except ExportError as of_one_stream:
             given = {name for name, value in vars(named).items() if value is not None}
-            if given - _OF_STREAMS:
+            if given - OF_STREAMS:
                 raise
             try:
                 tables = stream_tables(parts, rows, named)
@@ -104,62 +80,94 @@ def embedding(
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Config and tensors: of all orders of modalities and Linears that read them, those that made the tokens."""
     subject = f"'{type(parts['']).__name__}'"
+    refuse_ambiguous_ids(subject, rows)
     extra_config, extra_tensors = extras(subject, encoder, list(rows[0]), named)
-    candidates = projections(parts, encoder, rows[0], traces, named)
+    hidden = encoder.config["hidden_size"]
     best: tuple[float, Reference] | None = None
-    positions = position_kinds(subject, encoder.config["hidden_size"], rows, named)
+    positions = position_kinds(subject, hidden, rows, named)
     for (kind, tables), order in itertools.product(positions, itertools.permutations(rows[0])):
+        adding = {
+            "modalities": [{"name": name} for name in order],
+            "modality_embeddings": named.modality_embeddings is not None,
+            "position_embeddings": kind,
+        }
+        candidates = candidates_of(parts, hidden, adding, {**extra_tensors, **tables}, rows, traces, named)
         for choice in itertools.product(*(candidates[name] for name in order)):
-            prefixes = {name: path for name, path in zip(order, choice) if path is not None}
-            tensors = {**encoder.tensors, **extra_tensors, **tables}
-            for name, path in prefixes.items():
-                tensors.update(linear_tensors(f"the projection of '{name}'", parts[path], path))
+            chosen = dict(zip(order, choice))
+            if kind and any(source.positions for source in choice):
+                continue
+            found = embedding_tables(parts, chosen)
+            tensors = {**extra_tensors, **tables, **found}
+            for name, source in chosen.items():
+                tensors |= source.tensors(parts, name, encoder.config)
+            prefixes = {key: path for name, source in chosen.items() for key, path in source.prefixes(name).items()}
             if encoder.path:
                 prefixes["encoder"] = encoder.path
             config = {
                 "model_type": "fusion_encoder",
-                "modalities": [{"name": name, "feature_size": rows[0][name].shape[1]} for name in order],
+                "modalities": [source.modality(parts, name, rows[0][name], hidden) for name, source in chosen.items()],
                 **encoder.config,
                 **extra_config,
-                "position_embeddings": kind,
+                "modality_embeddings": "modality_embeddings.weight" in tensors,
+                "position_embeddings": kind or any(source.positions for source in choice),
                 "pooling": "none",
                 "tensor_prefixes": prefixes,
             }
             reference = Reference(config, tensors)
             apart = max(error(reference.embed(row), t.entering) for row, t in zip(rows, traces))
             if apart <= TOLERANCE:
-                return config, tensors
+                return config, {**encoder.tensors, **tensors}
             if kind == positions[0][0] and (best is None or apart < best[0]):
                 best = apart, reference
     assert best is not None
     refuse_embedding(subject, encoder, best[1], rows, [t.entering for t in traces])
 
 
-def projections(
-    parts: Parts, encoder: Encoder, row: Row, traces: list[Trace], named: Named
-) -> dict[str, list[str | None]]:
-    """Per modality the paths of what may project it: named, or read its features in every row; None: as it is."""
+def candidates_of(
+    parts: Parts, hidden: int, adding: dict[str, Any], tables: dict[str, Tensor], rows: list[Row], traces: list[Trace],
+    named: Named,
+) -> dict[str, list[Source]]:  # fmt: skip
+    """Per modality what may make its tokens: found in every row, as far as the caller names nothing else.
+
+    `adding` says what the tables that the caller names add to the tokens.
+    """
     subject = f"'{type(parts['']).__name__}'"
     given = named.projections or {}
-    if not set(given) <= set(row):
-        raise ExportError(subject, f"modalities of the sample, {quoted(row)} (projections=)", quoted(given))
-    hidden = encoder.config["hidden_size"]
-    found: dict[str, list[str | None]] = {}
-    for name, features in row.items():
-        size = features.shape[1]
+    if not set(given) <= set(rows[0]):
+        raise ExportError(subject, f"modalities of the sample, {quoted(rows[0])} (projections=)", quoted(given))
+    runs = [(trace.events, row) for trace, row in zip(traces, rows)]
+    candidates: dict[str, list[Source]] = {}
+    for number, modality in enumerate(adding["modalities"]):
+        name = modality["name"]
+
+        def add(tokens: Tensor, number: int = number) -> Tensor:
+            return with_tables(adding, tables, number, tokens) if tokens.shape[1] == hidden else tokens
+
+        found = sources(parts, runs, name, add)
+        fitting = [source for source, tokens in found.items() if tokens[0].shape[1] == hidden]
+        if named.modality_embeddings is not None:
+            fitting = [source for source in fitting if source.row is None]
         if name in given:
             linear = given[name]
-            found[name] = [None if linear is None else path_of(parts, linear, f"projections['{name}']")]
-        else:
-            readers = [path for path in traces[0].readers[name] if all(path in t.readers[name] for t in traces)]
-            found[name] = [path for path in readers if parts[path].out_features == hidden]
-            if size == hidden:
-                found[name].append(None)
-        if not found[name] or (found[name] == [None] and size != hidden):
-            expected = f"a Linear({size}, {hidden}) that reads the features of '{name}' as the sample holds them"
-            hint = f"pass projections={{'{name}': module.<its Linear>}}, or the features as they enter that Linear"
-            raise ExportError(subject, expected, "none", hint)
-    return found
+            path = None if linear is None else path_of(parts, linear, f"projections['{name}']")
+            fitting = [source for source in fitting if source.linear == path]
+            if not fitting and path is not None and not is_ids(rows[0][name]):
+                fitting = [Source(linear=path)]
+        if not fitting:
+            raise unread(subject, name, rows[0][name], hidden)
+        candidates[name] = fitting
+    return candidates
+
+
+def unread(subject: str, name: str, x: Tensor, hidden: int) -> ExportError:
+    """The error of a modality that nothing makes tokens of."""
+    if is_ids(x):
+        expected = f"an nn.Embedding that reads the token ids of '{name}' as the sample holds them, for tokens of {hidden} numbers"
+        return ExportError(subject, expected, "none", "pass the features that the module makes of the ids")
+    size = x.shape[1]
+    expected = f"a Linear({size}, {hidden}) that reads the features of '{name}' as the sample holds them"
+    hint = f"pass projections={{'{name}': module.<its Linear>}}, or the features as they enter that Linear"
+    return ExportError(subject, expected, "none", hint)
 
 
 def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -178,68 +186,9 @@ def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tu
         tensors.update(linear_tensors("the pooler", named.pooler, "pooler.dense"))
     config = {
         "cls_token": named.cls_token is not None,
-        "modality_embeddings": named.modality_embeddings is not None,
         "embedding_layer_norm": named.embedding_layer_norm is not None,
     }
     return config, tensors
-
-
-def table(subject: str, hidden: int, argument: str, value: Table) -> Tensor:
-    """Learned rows as [rows, D]."""
-    weight = (value.weight if isinstance(value, nn.Embedding) else value).detach()
-    if weight.numel() == 0 or weight.shape[-1] != hidden:
-        raise ExportError(subject, f"rows of {hidden} numbers ({argument}=)", str(list(weight.shape)))
-    return weight.reshape(-1, hidden)
-
-
-def modality_rows(subject: str, hidden: int, names: list[str], value: Table) -> Tensor:
-    """A row per modality."""
-    weight = table(subject, hidden, "modality_embeddings", value)
-    if len(weight) < len(names):
-        raise ExportError(subject, f"{len(names)} rows (modality_embeddings=)", str(len(weight)))
-    return weight[: len(names)]
-
-
-def stream_tables(parts: Parts, rows: list[Row], named: Named) -> dict[str, Tensor]:
-    """The tensors of the tables that are named of a module of several streams, all of one hidden size."""
-    subject, names = f"'{type(parts['']).__name__}'", list(rows[0])
-    kinds, positions = named.modality_embeddings, named.position_embeddings
-    tables: dict[str, Tensor] = {}
-    if kinds is not None:
-        hidden = (kinds.weight if isinstance(kinds, nn.Embedding) else kinds).shape[-1]
-        tables["modality_embeddings.weight"] = modality_rows(subject, hidden, names, kinds)
-    if positions is not None:
-        first = positions if isinstance(positions, (nn.Embedding, Tensor)) else next(iter(positions.values()))
-        hidden = (first.weight if isinstance(first, nn.Embedding) else first).shape[-1]
-        ((_, of_modalities), *_) = position_kinds(subject, hidden, rows, named)
-        tables |= of_modalities
-    return tables
-
-
-def position_kinds(
-    subject: str, hidden: int, rows: list[Row], named: Named
-) -> list[tuple[bool | str, dict[str, Tensor]]]:
-    """The values of `position_embeddings` to try, with their tensors: those of a named table, else none and sinusoids."""
-    names, positions = list(rows[0]), named.position_embeddings
-    row_differs = len(names) > 1 or named.cls_token is not None
-    if positions is None:
-        sinusoids = ["sinusoidal", "sinusoidal_concatenated"] if row_differs else ["sinusoidal"]
-        return [(False, {}), *((kind, {}) for kind in sinusoids if hidden % 2 == 0)]
-    by_name: dict[str, Table]
-    if isinstance(positions, (nn.Embedding, Tensor)):
-        by_name = dict.fromkeys(names, positions)
-    else:  # a mapping, or nn.ModuleDict and nn.ParameterDict, which are none
-        by_name = dict(positions.items())
-    if set(by_name) != set(names):
-        raise ExportError(subject, f"a table for each of {quoted(names)} (position_embeddings=)", quoted(by_name))
-    tables = {name: table(subject, hidden, "position_embeddings", value) for name, value in by_name.items()}
-    kinds: list[tuple[bool | str, dict[str, Tensor]]] = [
-        (True, {f"position_embeddings.{name}.weight": weight for name, weight in tables.items()})
-    ]
-    longest = max(sum(map(len, row.values())) for row in rows) + (named.cls_token is not None)
-    if isinstance(positions, (nn.Embedding, Tensor)) and row_differs and len(tables[names[0]]) >= longest:
-        kinds.append(("concatenated", {"position_embeddings.weight": tables[names[0]]}))
-    return kinds
 
 
 def refuse_embedding(

@@ -12,12 +12,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from braid import huggingface
-from braid.describe import Description, Named, Table, describe
+from braid.describe import Description, describe
 from braid.directories import replaced
 from braid.errors import ExportError, quoted
 from braid.golden import Row, Sample, example_table, golden_tensors, read_rows
 from braid.graphs import describe_vectors, takes_vectors
 from braid.lengths import proven
+from braid.named import Named, Table
 from braid.trace import Call
 from braid.wrappers import refuse_sharded, wrapped_by
 
@@ -54,6 +55,9 @@ def export(
     Rows of a padded batch are cut first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths prove most;
     where all rows have one length, every second one is cut shorter, and a row alone followed by its shorter copy.
 
+    A modality of token ids has rows of integers, [tokens], which an nn.Embedding of the module reads. Embeddings of positions
+    and types that the module calls are found, and a norm of their sum; positions that are a parameter are named.
+
     Rows of [feature size], without an axis of tokens, are for a module that takes one vector per modality, [1, feature size]
     each, and returns the fused vector: torch.fx traces it, and its operations become the steps of a `vector_fusion`. Only
     `call` applies to it.
@@ -69,7 +73,8 @@ def export(
     projections: the Linear of a modality, or None where its features enter as they are.
     cls_token, modality_embeddings, position_embeddings, embedding_layer_norm: what is added to the projected features;
         a row per modality in token order, a row per position: one table for the positions in each modality or in the
-        concatenated tokens, or one table per modality. Sinusoids are found.
+        concatenated tokens, or a table for each modality that has one. Sinusoids and embeddings that the module calls are
+        found.
     pooler: the Linear of tanh(Linear(first token)).
     pooling: `none`, `cls`, `mean`, `max`, `last` or `pooler`, needed where the module returns neither tokens nor a
         vector of hidden size, or a vector that several of them give. A vector tells how it is pooled; with tokens alone

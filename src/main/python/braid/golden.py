@@ -19,10 +19,10 @@ from torch import Tensor
 
 from braid.errors import ExportError, quoted
 
-#: Per modality a sequence of rows, each [S, K] with a length of its own; what `torch.as_tensor` takes will do.
+#: Per modality a sequence of rows, each [S, K] or token ids [S], with a length of its own; what `torch.as_tensor` takes will do.
 Sample = Mapping[str, Sequence[Union[Tensor, "np.ndarray[Any, Any]"]]]
 
-#: One row: per modality its features [S, K], float32.
+#: One row: per modality its features [S, K], float32, or its token ids [S], int64.
 Row = dict[str, Tensor]
 
 #: A modality's name is that of a column, and stands before = on a command line.
@@ -68,21 +68,50 @@ def read_rows(sample: Sample) -> list[Row]:
             raise ExportError("the sample", expected, f"'{name}'")
         if name.lower() in (other.lower() for other in columns):
             raise ExportError("the sample", "modalities that differ in more than case", f"'{name}' again")
-        columns[name] = [torch.as_tensor(row).detach().to("cpu", torch.float32) for row in rows]
+        columns[name] = [numbers(row) for row in rows]
     for name, tensors in columns.items():
         subject = f"the sample's '{name}'"
         first = next(iter(columns.values()))
         if not tensors or len(tensors) != len(first):
             expected = f"{len(first)} rows, as in '{next(iter(columns))}'" if first else "one row or more"
             raise ExportError(subject, expected, str(len(tensors)))
-        size = tensors[0].shape[-1] if tensors[0].dim() else 0
-        for i, tensor in enumerate(tensors):
-            if tensor.dim() != 2 or tensor.shape[1] != size or 0 in tensor.shape:
-                expected = f"one token or more of {size} numbers in row {i}, [tokens, {size}]"
-                raise ExportError(subject, expected, str(list(tensor.shape)), "a padded batch is cut to its rows first")
-            if not bool(torch.isfinite(tensor).all()):
-                raise ExportError(subject, f"finite numbers in row {i}", "NaN or infinity")
+        if all(map(is_ids, tensors)):
+            check_ids(subject, tensors)
+        else:
+            check_features(subject, tensors)
     return [dict(zip(columns, row)) for row in zip(*columns.values())]
+
+
+def numbers(row: Any) -> Tensor:
+    """Features as float32, or token ids, a sequence of integers, as int64; on the CPU."""
+    tensor = torch.as_tensor(row).detach()
+    return tensor.to("cpu", torch.int64 if tensor.dim() == 1 and is_integer(tensor) else torch.float32)
+
+
+def is_integer(x: Tensor) -> bool:
+    return not x.is_floating_point() and not x.is_complex() and x.dtype != torch.bool
+
+
+def is_ids(x: Tensor) -> bool:
+    """Whether a row of a modality is token ids [S]."""
+    return x.dim() == 1 and is_integer(x)
+
+
+def check_features(subject: str, tensors: list[Tensor]) -> None:
+    size = tensors[0].shape[-1] if tensors[0].dim() else 0
+    for i, tensor in enumerate(tensors):
+        if tensor.dim() != 2 or tensor.shape[1] != size or 0 in tensor.shape:
+            expected = f"one token or more of {size} numbers in row {i}, [tokens, {size}]"
+            raise ExportError(subject, expected, str(list(tensor.shape)), "a padded batch is cut to its rows first")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ExportError(subject, f"finite numbers in row {i}", "NaN or infinity")
+
+
+def check_ids(subject: str, tensors: list[Tensor]) -> None:
+    for i, ids in enumerate(tensors):
+        if len(ids) == 0 or int(ids.min()) < 0:
+            got = "none" if len(ids) == 0 else str(int(ids.min()))
+            raise ExportError(subject, f"one token id or more in row {i}, from 0 on", got)
 
 
 def error(actual: Tensor, expected: Tensor) -> float:
@@ -98,6 +127,11 @@ def error(actual: Tensor, expected: Tensor) -> float:
     return float(torch.where(apart == 0, apart, apart / size).max())
 
 
+def same(x: Tensor, y: Tensor) -> bool:
+    """Whether two tensors are one value, but for rounding."""
+    return x.shape == y.shape and torch.allclose(x, y, rtol=1e-5, atol=1e-6)
+
+
 def attention_shares(weights: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     """Per layer's weights [heads, queries, keys] the share of each group of `sizes` keys: [layers, groups].
 
@@ -108,12 +142,15 @@ def attention_shares(weights: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
 
 
 def golden_tensors(rows: Sequence[Row], outputs: Sequence[RowOutput]) -> dict[str, Tensor]:
-    """The tensors of golden.safetensors: features [P, longest S, K] zero-padded, lengths [P], and the outputs."""
+    """The tensors of golden.safetensors: features [P, longest S, K] or ids [P, longest S], padded with zeros, lengths [P],
+    and the outputs.
+    """
     tensors: dict[str, Tensor] = {}
-    for name in rows[0]:
-        features = [row[name] for row in rows]
-        tensors[f"{name}.features"] = torch.nn.utils.rnn.pad_sequence(features, batch_first=True).contiguous()
-        tensors[f"{name}.lengths"] = torch.tensor([len(row) for row in features], dtype=torch.int64)
+    for name, first in rows[0].items():
+        tokens = [row[name] for row in rows]
+        kind = "ids" if is_ids(first) else "features"
+        tensors[f"{name}.{kind}"] = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).contiguous()
+        tensors[f"{name}.lengths"] = torch.tensor([len(row) for row in tokens], dtype=torch.int64)
     tensors["fused"] = torch.cat([output.fused for output in outputs]).contiguous()
     for i in range(len(outputs[0].layers)):
         tensors[f"layers.{i}"] = torch.cat([output.layers[i] for output in outputs]).contiguous()
@@ -130,10 +167,11 @@ def golden_tensors(rows: Sequence[Row], outputs: Sequence[RowOutput]) -> dict[st
 def example_table(path: str | os.PathLike[str], sample: Sample) -> None:
     """Writes the sample as a Parquet table that `jobs/fuse.sh --paired PATH --key id` reads.
 
-    Columns: `id` (`row-0`, `row-1`, ...) and one per modality, `array<array<float>>`.
+    Columns: `id` (`row-0`, `row-1`, ...) and one per modality, `array<array<float>>`, or `array<bigint>` of token ids.
     """
     rows = read_rows(sample)
     columns: dict[str, pa.Array] = {"id": pa.array([f"row-{i}" for i in range(len(rows))])}
-    for name in rows[0]:
-        columns[name] = pa.array([row[name].tolist() for row in rows], pa.list_(pa.list_(pa.float32())))
+    for name, first in rows[0].items():
+        of_token = pa.int64() if is_ids(first) else pa.list_(pa.float32())
+        columns[name] = pa.array([row[name].tolist() for row in rows], pa.list_(of_token))
     pq.write_table(pa.table(columns), os.fspath(path), write_page_checksum=True)

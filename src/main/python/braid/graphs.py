@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from braid.describe import Description
 from braid.errors import ExportError, quoted
-from braid.golden import TOLERANCE, Row, RowOutput, Sample, error, read_rows
+from braid.golden import TOLERANCE, Row, RowOutput, Sample, error, is_ids, read_rows
 from braid.steps import Step, fused
 from braid.trace import Call, plain_run, tensors_in
 from braid.wrappers import Parts, parts_of, unwrapped
@@ -62,8 +62,9 @@ Value = Union[None, str, Complement]
 
 
 def takes_vectors(sample: Sample) -> bool:
-    """Whether a sample holds one vector per row and modality, [K], and not sequences, [tokens, K]."""
-    return bool(sample) and all(len(rows) and all(torch.as_tensor(x).dim() == 1 for x in rows) for rows in sample.values())
+    """Whether a sample holds one vector per row and modality, [K], and not sequences, [tokens, K] or token ids."""
+    tensors = [torch.as_tensor(x) for rows in sample.values() for x in rows]
+    return bool(tensors) and all(x.dim() == 1 and not is_ids(x) for x in tensors)
 
 
 def describe_vectors(module: nn.Module, sample: Sample, call: Call | None) -> tuple[list[Row], Description]:

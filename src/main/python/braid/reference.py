@@ -70,23 +70,30 @@ class Reference:
     def embed(self, row: Row) -> Tensor:
         """The tokens [S, D] that enter the first layer: those of each modality in the config's order, CLS before."""
         parts = [self.tensors["cls_token"].reshape(1, -1)] if self.config["cls_token"] else []
-        positions = self.config["position_embeddings"]
-        for i, modality in enumerate(self.config["modalities"]):
-            name = modality["name"]
-            x = self.linear(self.prefixes[name], row[name]) if name in self.prefixes else row[name]
-            if self.config["modality_embeddings"]:
-                x = x + self.tensors["modality_embeddings.weight"][i]
-            if positions is True:
-                x = x + self.tensors[f"position_embeddings.{name}.weight"][: len(x)]
-            elif positions == "sinusoidal":
-                x = x + sinusoids(*x.shape)
-            parts.append(x)
+        parts += [self.modality(i, row) for i in range(len(self.config["modalities"]))]
         x = torch.cat(parts)
+        positions = self.config["position_embeddings"]
         if positions == "concatenated":
             x = x + self.tensors["position_embeddings.weight"][: len(x)]
         elif positions == "sinusoidal_concatenated":
             x = x + sinusoids(*x.shape)
         return self.norm("embedding_layer_norm", x) if self.config["embedding_layer_norm"] else x
+
+    def modality(self, number: int, row: Row) -> Tensor:
+        """The tokens [S, D] of one modality: words of ids, projected, normalised, rows and positions added, normalised."""
+        name = self.config["modalities"][number]["name"]
+        x = row[name]
+        if f"{name}.word_embeddings" in self.prefixes:
+            x = self.tensors[f"{self.prefixes[f'{name}.word_embeddings']}.weight"][x]
+        if name in self.prefixes:
+            x = self.linear(self.prefixes[name], x)
+        x = self.norm_of(f"{name}.projection_norm", x)
+        x = with_tables(self.config, self.tensors, number, x)
+        return self.norm_of(f"{name}.embedding_norm", x)
+
+    def norm_of(self, part: str, x: Tensor) -> Tensor:
+        """The norm of a modality, if it has one."""
+        return self.norm(self.prefixes[part], x) if part in self.prefixes else x
 
     def layer(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
         """One encoder layer over the tokens [S, D] of a row: its output and attention weights [heads, S, S]."""
@@ -160,6 +167,18 @@ class Reference:
     def norm(self, name: str, x: Tensor) -> Tensor:
         weight, bias = self.tensors[f"{name}.weight"], self.tensors.get(f"{name}.bias")
         return self.normalise(x, weight, bias, self.config["layer_norm_eps"])
+
+
+def with_tables(config: Mapping[str, Any], tensors: Mapping[str, Tensor], number: int, x: Tensor) -> Tensor:
+    """Tokens [S, D] of one modality with its row and their positions added."""
+    if config["modality_embeddings"]:
+        x = x + tensors["modality_embeddings.weight"][number]
+    if config["position_embeddings"] is True:
+        name = config["modalities"][number]["name"]
+        x = x + tensors[f"position_embeddings.{name}.weight"][: len(x)]
+    elif config["position_embeddings"] == "sinusoidal":
+        x = x + sinusoids(*x.shape)
+    return x
 
 
 def sinusoids(tokens: int, hidden: int) -> Tensor:

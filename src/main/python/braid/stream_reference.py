@@ -67,7 +67,9 @@ class StreamReference(Reference):
     """A model with `streams`, `stacks` and `output`."""
 
     def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        super().__init__(config, tensors)
+        # The norms of modalities are of the kind of the first stack's.
+        norms = {key: config["stacks"][0][key] for key in ("norm_type", "layer_norm_eps") if key in config["stacks"][0]}
+        super().__init__({**config, **norms}, tensors)
         self.streams: dict[str, Mapping[str, Any]] = {stream["name"]: stream for stream in config["streams"]}
         self.stacks = [StackReference({**config, **stack}, tensors) for stack in config["stacks"]]
 
@@ -102,13 +104,7 @@ class StreamReference(Reference):
         if "tensor" in stream:
             parts.append(self.tensors[stream["tensor"]].reshape(stream["learned_tokens"], -1))
         names = [modality["name"] for modality in self.config["modalities"]]
-        for name in stream.get("modalities", []):
-            x = self.linear(self.prefixes[name], row[name]) if name in self.prefixes else row[name]
-            if self.config["modality_embeddings"]:
-                x = x + self.tensors["modality_embeddings.weight"][names.index(name)]
-            if self.config["position_embeddings"]:
-                x = x + self.tensors[f"position_embeddings.{name}.weight"][: len(x)]
-            parts.append(x)
+        parts += [self.modality(names.index(name), row) for name in stream.get("modalities", [])]
         return torch.cat(parts)
 
     def groups(self, stream: str) -> list[str]:

@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from braid.dataflow import Run, Step, record, same, steps
+from braid.dataflow import Run, Step, record, steps
 from braid.errors import ExportError, quoted
-from braid.golden import POOLINGS, TOLERANCE, Row, RowOutput, error
+from braid.golden import POOLINGS, TOLERANCE, Row, RowOutput, error, same
+from braid.reference import with_tables
 from braid.settings import BY_HAND
+from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
 from braid.stream_reference import StreamReference
 from braid.topology import Builder, Topology, Value
 from braid.trace import Call, callers
@@ -37,17 +39,17 @@ def describe_streams(
     telling = max(range(len(rows)), key=lambda i: min(map(len, rows[i].values())))
     row, run = rows[telling], runs[telling]
     ran = steps(parts, run, heads)
-    builder = Builder(subject, parts, running, row, run, ran, tables)
+    refuse_ambiguous_ids(subject, rows)
+    builder = Builder(subject, parts, running, ran, sources_of(parts, rows, runs, telling, tables))
     output = output_of(subject, builder, run, pooling)
     dead = [step.path for step, (_, _, left) in zip(ran, builder.reads) if left.last_read < 0 and left not in output]
     if dead:
         expected = "layers that what the module returns depends on"
         raise ExportError(subject, expected, f"'{dead[0]}', whose tokens nothing reads", f"pass a call= without it; or {BY_HAND}")
     topology = builder.assemble(output)
-    topology.tensors |= tables
     if len(topology.streams) < 2:
         raise ExportError(subject, "several streams", "one", BY_HAND)
-    config = config_of(subject, topology, row, output)
+    config = config_of(subject, parts, topology, row, output, tables)
     for each, of_row in zip(rows, runs):
         if each is row or min(map(len, each.values())) > 1:  # a row of one token may be read in several ways
             prove_layers(config, topology.tensors, each, ran if each is row else steps(parts, of_row, heads))
@@ -63,6 +65,31 @@ def record_rows(subject: str, running: nn.Module, rows: list[Row], call: Call | 
             failure = raised
     got = f"{type(failure).__name__}: {failure}"
     raise ExportError(subject, "forward to take a row of the sample", got, "pass call=") from failure
+
+
+def sources_of(
+    parts: Parts, rows: list[Row], runs: list[Run], number: int, tables: dict[str, Tensor]
+) -> dict[str, dict[Source, Tensor]]:
+    """Per modality what may make its tokens in every row, and those tokens in one row, with the named tables added."""
+    adding = {"modalities": [{"name": name} for name in rows[0]], **table_keys(tables)}
+    hidden = {table.shape[1] for table in tables.values()}
+    found = {}
+    for i, name in enumerate(rows[0]):
+
+        def add(tokens: Tensor, i: int = i) -> Tensor:
+            return with_tables(adding, tables, i, tokens) if tokens.shape[1] in hidden else tokens
+
+        of_name = sources(parts, [(run.events, row) for run, row in zip(runs, rows)], name, add)
+        found[name] = {source: tokens[number] for source, tokens in of_name.items() if not (tables and (source.row or source.positions))}
+    return found
+
+
+def table_keys(tables: dict[str, Tensor]) -> dict[str, bool]:
+    """The keys of config.json that say which tables are added to the modalities' tokens."""
+    return {
+        "modality_embeddings": "modality_embeddings.weight" in tables,
+        "position_embeddings": any(name.startswith("position_embeddings.") for name in tables),
+    }
 
 
 def output_of(subject: str, builder: Builder, run: Run, pooling: str | None) -> list[Value]:
@@ -95,7 +122,10 @@ def vectors(run: Run, hidden: int) -> list[Tensor]:
     return [x.reshape(hidden).float() for x in run.returned if x.dim() and x.numel() == hidden == x.shape[-1]]
 
 
-def config_of(subject: str, topology: Topology, row: Row, output: list[Value]) -> dict[str, Any]:
+def config_of(
+    subject: str, parts: Parts, topology: Topology, row: Row, output: list[Value], tables: dict[str, Tensor]
+) -> dict[str, Any]:
+    """The whole config; named tables and those that were found join the topology's tensors."""
     in_streams = [name for stream in topology.streams for name in stream.get("modalities", [])]
     unread = [name for name in row if name not in in_streams]
     if unread:
@@ -107,19 +137,25 @@ def config_of(subject: str, topology: Topology, row: Row, output: list[Value]) -
         got = f"{quoted(groups)} of hidden sizes {sorted(sizes)}"
         raise ExportError(subject, "fused tokens of one hidden size that hold each stream once", got, BY_HAND)
     for stream in topology.streams:
-        parts = groups_of(topology, stream["name"])
-        if len(set(parts)) < len(parts):
+        held = groups_of(topology, stream["name"])
+        if len(set(held)) < len(held):
             expected = f"the joined stream '{stream['name']}' to hold every modality once"
-            raise ExportError(subject, expected, quoted(parts), BY_HAND)
+            raise ExportError(subject, expected, quoted(held), BY_HAND)
+    chosen = {name: topology.sources[name] for name in row}
+    hidden = {name: stream["hidden_size"] for stream in topology.streams for name in stream.get("modalities", [])}
+    tables = {**tables, **embedding_tables(parts, chosen)}
+    if tables and len(set(hidden.values())) > 1:
+        expected = "rows and positions that are added to tokens of one size"
+        raise ExportError(subject, expected, f"sizes {sorted(set(hidden.values()))}", BY_HAND)
+    topology.tensors |= tables
     return {
         "model_type": "fusion_encoder",
-        "modalities": [{"name": name, "feature_size": row[name].shape[1]} for name in row],
+        "modalities": [source.modality(parts, name, row[name], hidden[name]) for name, source in chosen.items()],
         "hidden_size": sizes.pop(),
         "num_attention_heads": topology.stacks[0]["num_attention_heads"],
         "hidden_act": next((stack["hidden_act"] for stack in topology.stacks if "hidden_act" in stack), "relu"),
         **topology.shared,
-        "modality_embeddings": "modality_embeddings.weight" in topology.tensors,
-        "position_embeddings": any(name.startswith("position_embeddings.") for name in topology.tensors),
+        **table_keys(tables),
         "streams": topology.streams,
         "stacks": topology.stacks,
         "output": topology.output,

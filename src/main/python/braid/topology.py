@@ -11,18 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from braid.dataflow import Run, Step, same
-from braid.encoder import linear_tensors
+from braid.dataflow import Step
 from braid.errors import ExportError
-from braid.golden import Row
+from braid.golden import same
 from braid.reference import joined
 from braid.settings import BY_HAND
+from braid.sources import Source
 from braid.wrappers import Parts
 
-#: A piece of tokens: a modality with the path of its Linear or None, a learned tensor's name, or an earlier value.
+#: A piece of tokens: a modality with its source, a learned tensor's name, or an earlier value.
 Piece = tuple[str, Any]
 
 
@@ -44,6 +43,8 @@ class Topology:
     stacks: list[dict[str, Any]] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     prefixes: dict[str, str] = field(default_factory=dict)
+    #: Per modality what makes its tokens.
+    sources: dict[str, Source] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     #: The keys that hold for all stacks.
     shared: dict[str, Any] = field(default_factory=dict)
@@ -53,12 +54,10 @@ class Builder:
     """Turns the steps of one run into a topology. Start at `assemble`."""
 
     def __init__(
-        self, subject: str, parts: Parts, running: nn.Module, row: Row, run: Run, steps: list[Step],
-        tables: dict[str, Tensor],
-    ) -> None:  # fmt: skip
-        """`tables` are the tensors of modality and position embeddings."""
-        self.tables = {name: tensor.to("cpu", torch.float32) for name, tensor in tables.items()}
-        self.subject, self.parts, self.row, self.run, self.steps = subject, parts, row, run, steps
+        self, subject: str, parts: Parts, running: nn.Module, steps: list[Step], sources: dict[str, dict[Source, Tensor]]
+    ) -> None:
+        """`sources` are, per modality, what may make its tokens, and those."""
+        self.subject, self.parts, self.steps, self.sources = subject, parts, steps, sources
         self.parameters = {name: p.detach() for name, p in running.named_parameters() if p.dim() in (2, 3)}
         self.values: list[Value] = []
         self.found = Topology()
@@ -130,26 +129,13 @@ class Builder:
         for value in self.values:
             if value.tokens.shape[1] == size:
                 yield ("value", value), value.tokens
-        for name, features in self.row.items():
-            if features.shape[1] == size:
-                yield (name, None), self.embedded(name, features)
-            for event in self.run.events:
-                linear = self.parts[event.path]
-                if isinstance(linear, nn.Linear) and linear.out_features == size and same(event.inputs[0], features):
-                    yield (name, event.path), self.embedded(name, event.output)
+        for name, of_name in self.sources.items():
+            for source, tokens in of_name.items():
+                if tokens.shape[1] == size:
+                    yield (name, source), tokens
         for name, parameter in self.parameters.items():
             if parameter.shape[-1] == size:
                 yield ("learned", name), parameter.reshape(-1, size)
-
-    def embedded(self, name: str, x: Tensor) -> Tensor:
-        """Projected features with what is added to them."""
-        kinds = self.tables.get("modality_embeddings.weight")
-        positions = self.tables.get(f"position_embeddings.{name}.weight")
-        if kinds is not None and kinds.shape[1] == x.shape[1]:
-            x = x + kinds[list(self.row).index(name)]
-        if positions is not None and positions.shape[1] == x.shape[1] and len(positions) >= len(x):
-            x = x + positions[: len(x)]
-        return x
 
     def stream(self, value: Value) -> str:
         """The stream that holds a value, which it is made for the first time it is asked for."""
@@ -175,15 +161,16 @@ class Builder:
         """A stream of learned tokens and modalities."""
         modalities = [kind for kind, _ in value.pieces if kind != "learned"]
         stream: dict[str, Any] = {"name": self.free(modalities[0] if modalities else "queries")}
-        for kind, path in value.pieces:
+        for kind, of_kind in value.pieces:
             if kind == "learned":
-                owner, _, leaf = path.rpartition(".")
+                owner, _, leaf = of_kind.rpartition(".")
                 tensor: Tensor = getattr(self.parts[owner], leaf)
-                stream |= {"learned_tokens": tensor.numel() // tensor.shape[-1], "tensor": path}
-                self.found.tensors[path] = tensor.detach()
-            elif path is not None:
-                self.found.prefixes[kind] = path
-                self.found.tensors |= linear_tensors(f"the projection of '{kind}'", self.parts[path], path)
+                stream |= {"learned_tokens": tensor.numel() // tensor.shape[-1], "tensor": of_kind}
+                self.found.tensors[of_kind] = tensor.detach()
+            else:
+                self.found.sources[kind] = of_kind
+                self.found.prefixes |= of_kind.prefixes(kind)
+                self.found.tensors |= of_kind.tensors(self.parts, kind, self.steps[0].config)
         if modalities:
             stream["modalities"] = modalities
         return self.add_stream(stream, value.tokens)

@@ -22,6 +22,28 @@ from braid.wrappers import within
 Call = Callable[[nn.Module, Row], Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Event:
+    """One call of a part: its inputs and its first output, [tokens, size] each; the input of an nn.Embedding is [tokens]."""
+
+    path: str
+    inputs: list[Tensor]
+    output: Tensor
+
+
+def event_of(path: str, part: nn.Module, args: Any, kwargs: Any, output: Any) -> Event | None:
+    """A call of a part on the tokens of one row; None if it had other inputs."""
+    outputs = list(tensors_in(output))
+    inputs = list(tensors_in((args, kwargs)))
+    if isinstance(part, nn.Embedding):
+        return Event(path, [inputs[0].reshape(-1).clone()], outputs[0].reshape(-1, outputs[0].shape[-1]).clone())
+    inputs = [x for x in inputs if x.is_floating_point() and x.dim() in (2, 3)]
+    if not inputs or any(x.dim() == 3 and 1 not in x.shape[:2] for x in (*inputs, outputs[0])):
+        return None
+    flat = [x.reshape(-1, x.shape[-1]).clone() for x in (*inputs, outputs[0])]
+    return Event(path, flat[:-1], flat[-1])
+
+
 @dataclass(frozen=True)
 class Trace:
     """One run: tokens into the first layer, out of every layer and of the encoder, [tokens, hidden size] each."""
@@ -29,8 +51,8 @@ class Trace:
     entering: Tensor
     layers: list[Tensor]
     fused: Tensor
-    #: Per modality the paths of the Linears that read its features as they are.
-    readers: dict[str, list[str]]
+    #: The calls of Linears, norms and embeddings outside of the layers.
+    events: list[Event]
     #: The paths of the LayerNorms behind the encoder that read some of its fused tokens as they are.
     norms: list[str]
     #: Every tensor that the module returned.
@@ -69,7 +91,7 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
     """Runs `call(module, row)` once and records it; refuses runs in which the layers do not follow one another."""
     ran: list[nn.Module] = []
     tokens: list[Tensor] = []  # into the first layer, out of each, out of the final norm
-    readers: dict[str, list[str]] = {name: [] for name in row}
+    events: list[Event] = []
     norms: list[str] = []
     handles = []
 
@@ -87,14 +109,13 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
 
         handles.append(part.register_forward_hook(record, with_kwargs=True))
 
-    def reader(path: str, linear: nn.Module) -> None:
-        def record(_: nn.Module, args: Any, output: Any) -> None:
-            for name, features in row.items():
-                size = features.shape[-1]
-                if args and args[0].shape[-1] == size and torch.equal(args[0].reshape(-1, size), features):
-                    readers[name].append(path)
+    def note(path: str, part: nn.Module) -> None:
+        def record(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+            event = event_of(path, part, args, kwargs, output)
+            if event is not None:
+                events.append(event)
 
-        handles.append(linear.register_forward_hook(record))
+        handles.append(part.register_forward_hook(record, with_kwargs=True))
 
     def norm(path: str, part: nn.Module) -> None:
         def record(_: nn.Module, args: Any, output: Any) -> None:
@@ -110,9 +131,9 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
     for path, part in module.named_modules():
         if any(within(path, step_path) for step_path in steps):
             continue
-        if isinstance(part, nn.Linear):
-            reader(path, part)
-        elif may_be_norm(part):
+        if isinstance(part, (nn.Linear, nn.Embedding)) or may_be_norm(part):
+            note(path, part)
+        if may_be_norm(part):
             norm(path, part)
     try:
         returned = list(tensors_in(call(module, row)))
@@ -125,8 +146,7 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
         hint = "pass encoder= where another is meant, and call= where the given module needs other inputs to reach it"
         raise ExportError(f"'{type(module).__name__}'", wanted, got, hint)
     layers = tokens[1 : len(encoder.layers) + 1]
-    read_by = {name: list(dict.fromkeys(paths)) for name, paths in readers.items()}
-    return Trace(tokens[0], layers, tokens[-1], read_by, list(dict.fromkeys(norms)), returned)
+    return Trace(tokens[0], layers, tokens[-1], events, list(dict.fromkeys(norms)), returned)
 
 
 def row_tokens(x: Tensor, encoder: Encoder, path: str) -> Tensor:

@@ -1,0 +1,165 @@
+"""Finds how a module makes tokens of one modality's features or token ids, from the calls of its parts. Start at `sources`.
+
+Dimension letters: S tokens of a modality in a row, D hidden size.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+
+from braid.encoder import linear_tensors, norm_tensors
+from braid.errors import ExportError
+from braid.golden import Row, is_ids, same
+from braid.norms import may_be_norm
+from braid.trace import Event
+from braid.wrappers import Parts
+
+#: Rows of the table of zeros that a modality without positions has next to one with them: Braid's usual number of positions.
+_POSITIONS = 4096
+
+
+@dataclass(frozen=True)
+class Source:
+    """What makes a modality's tokens, by the paths of the parts: None where it lacks one.
+
+    A token is norm(projection_norm(linear(features or words of ids)) + row + positions). `row` is a row of an embedding, the
+    same for all tokens, and its number.
+    """
+
+    words: str | None = None
+    linear: str | None = None
+    projection_norm: str | None = None
+    row: tuple[str, int] | None = None
+    positions: str | None = None
+    norm: str | None = None
+
+    def prefixes(self, name: str) -> dict[str, str]:
+        """The entries of `tensor_prefixes`."""
+        parts = {
+            name: self.linear,
+            f"{name}.word_embeddings": self.words,
+            f"{name}.projection_norm": self.projection_norm,
+            f"{name}.embedding_norm": self.norm,
+        }
+        return {key: path for key, path in parts.items() if path is not None}
+
+    def modality(self, parts: Parts, name: str, x: Tensor, hidden: int) -> dict[str, Any]:
+        """The modality as config.json has it; `x` is its features or ids in a row."""
+        if self.words is None:
+            return {"name": name, "feature_size": x.shape[1]}
+        words: Any = parts[self.words]
+        width = {} if words.embedding_dim == hidden else {"feature_size": words.embedding_dim}
+        return {"name": name, "vocab_size": words.num_embeddings, **width}
+
+    def tensors(self, parts: Parts, name: str, of_norms: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The tensors that `prefixes` names; the norms have to be of the kind of `of_norms`, keys of config.json."""
+        tensors = {}
+        if self.words is not None:
+            tensors[f"{self.words}.weight"] = weight_of(parts, self.words)
+        if self.linear is not None:
+            tensors |= linear_tensors(f"the projection of '{name}'", parts[self.linear], self.linear)
+        for path in (self.projection_norm, self.norm):
+            if path is not None:
+                tensors |= norm_tensors(f"the norm '{path}' of '{name}'", parts[path], of_norms, path)
+        return tensors
+
+
+def sources(
+    parts: Parts, runs: Iterable[tuple[list[Event], Row]], name: str, add: Callable[[Tensor], Tensor]
+) -> dict[Source, list[Tensor]]:
+    """All that may make a modality's tokens in each of these runs, and those tokens in each, [S, size]; simplest first.
+
+    `add` adds to tokens what the caller names.
+    """
+    found: dict[Source, list[Tensor]] | None = None
+    for events, row in runs:
+        of_row = sources_of_row(parts, events, row[name], add)
+        if found is None:
+            found = {source: [tokens] for source, tokens in of_row.items()}
+        else:
+            found = {source: [*before, of_row[source]] for source, before in found.items() if source in of_row}
+    return found or {}
+
+
+def sources_of_row(
+    parts: Parts, events: list[Event], x: Tensor, add: Callable[[Tensor], Tensor]
+) -> dict[Source, Tensor]:
+    norms = [e for e in events if may_be_norm(parts[e.path])]
+    looked_up = [e for e in events if isinstance(parts[e.path], nn.Embedding)]
+    rows = [e for e in looked_up if is_constant(e.inputs[0])]
+    positions = [e for e in looked_up if torch.equal(e.inputs[0], torch.arange(len(x)))]
+    found: dict[Source, Tensor] = {}
+    for source, tokens in projected(parts, events, norms, x).items():
+        for row, of_positions in itertools.product((None, *rows), (None, *positions)):
+            added = [e.output for e in (row, of_positions) if e is not None]
+            if all(y.shape[1] == tokens.shape[1] and len(y) in (1, len(tokens)) for y in added):
+                place = None if row is None else (row.path, int(row.inputs[0][0]))
+                table = None if of_positions is None else of_positions.path
+                found[replace(source, row=place, positions=table)] = add(tokens + sum(added))
+    for source, tokens in list(found.items()):
+        for norm in reading(norms, tokens):
+            found[replace(source, norm=norm.path)] = norm.output
+    return found
+
+
+def projected(parts: Parts, events: list[Event], norms: list[Event], x: Tensor) -> dict[Source, Tensor]:
+    """Features or the words of ids as they are, projected, and projected and normalised."""
+    found = {Source(): x}
+    if is_ids(x):
+        words = [e for e in events if isinstance(parts[e.path], nn.Embedding) and torch.equal(e.inputs[0], x)]
+        found = {Source(words=e.path): e.output for e in words}
+    linears = [e for e in events if isinstance(parts[e.path], nn.Linear)]
+    for source, tokens in list(found.items()):
+        for linear in reading(linears, tokens):
+            found[replace(source, linear=linear.path)] = linear.output
+            for norm in reading(norms, linear.output):
+                found[replace(source, linear=linear.path, projection_norm=norm.path)] = norm.output
+    return found
+
+
+def is_constant(ids: Tensor) -> bool:
+    return bool((ids == ids[0]).all())
+
+
+def reading(events: list[Event], x: Tensor) -> list[Event]:
+    """The calls that read just these tokens."""
+    return [event for event in events if same(event.inputs[0], x)]
+
+
+def refuse_ambiguous_ids(subject: str, rows: list[Row]) -> None:
+    """Refuses ids that an embedding of positions, or of one row for all tokens, would be asked for too."""
+    for name in rows[0]:
+        of_rows = [row[name] for row in rows]
+        if is_ids(of_rows[0]) and (
+            all(torch.equal(ids, torch.arange(len(ids))) for ids in of_rows) or is_constant(torch.cat(of_rows))
+        ):
+            expected = f"token ids of '{name}' that tell words from positions"
+            raise ExportError(subject, expected, "one id alone, or 0, 1, 2, ... in every row", "pass ids of real text")
+
+
+def embedding_tables(parts: Parts, chosen: Mapping[str, Source]) -> dict[str, Tensor]:
+    """The tables of a row per modality and per position, in which modalities without such have zeros."""
+    tables: dict[str, Tensor] = {}
+    rows = {name: weight_of(parts, of.row[0])[of.row[1]] for name, of in chosen.items() if of.row is not None}
+    if rows:
+        none = torch.zeros_like(next(iter(rows.values())))
+        tables["modality_embeddings.weight"] = torch.stack([rows.get(name, none) for name in chosen])
+    positions = {name: weight_of(parts, of.positions) for name, of in chosen.items() if of.positions is not None}
+    return {**tables, **position_tables(chosen, positions)} if positions else tables
+
+
+def position_tables(names: Iterable[str], tables: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A table of a row per position for each modality: zeros where it has none."""
+    none = torch.zeros_like(next(iter(tables.values()))[:1]).expand(_POSITIONS, -1)
+    return {f"position_embeddings.{name}.weight": tables.get(name, none) for name in names}
+
+
+def weight_of(parts: Parts, embedding: str) -> Tensor:
+    weight: Tensor = parts[embedding].weight  # type: ignore[assignment]
+    return weight.detach()
