@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from braid.dataflow import has_cross_attention
 from braid.encoder import Encoder, linear_tensors, norm_tensors, read_encoder
 from braid.errors import ExportError, quoted
-from braid.golden import TOLERANCE, Row, RowOutput, error, is_ids
+from braid.golden import BOXES, TOLERANCE, Row, RowOutput, error, is_ids, modalities_of
 from braid.named import OF_STREAMS, Named, modality_rows, position_kinds, stream_tables, table
 from braid.reference import Reference, with_tables
 from braid.returned import pooling
-from braid.settings import settled
+from braid.settings import BY_HAND, settled
 from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
 from braid.stacks import find_stack, norm_of
 from braid.streams import describe_streams
@@ -81,11 +81,11 @@ def embedding(
     """Config and tensors: of all orders of modalities and Linears that read them, those that made the tokens."""
     subject = f"'{type(parts['']).__name__}'"
     refuse_ambiguous_ids(subject, rows)
-    extra_config, extra_tensors = extras(subject, encoder, list(rows[0]), named)
+    extra_config, extra_tensors = extras(subject, encoder, modalities_of(rows[0]), named)
     hidden = encoder.config["hidden_size"]
     best: tuple[float, Reference] | None = None
     positions = position_kinds(subject, hidden, rows, named)
-    for (kind, tables), order in itertools.product(positions, itertools.permutations(rows[0])):
+    for (kind, tables), order in itertools.product(positions, itertools.permutations(modalities_of(rows[0]))):
         adding = {
             "modalities": [{"name": name} for name in order],
             "modality_embeddings": named.modality_embeddings is not None,
@@ -105,7 +105,7 @@ def embedding(
                 prefixes["encoder"] = encoder.path
             config = {
                 "model_type": "fusion_encoder",
-                "modalities": [source.modality(parts, name, rows[0][name], hidden) for name, source in chosen.items()],
+                "modalities": [source.modality(parts, name, rows[0], hidden) for name, source in chosen.items()],
                 **encoder.config,
                 **extra_config,
                 "modality_embeddings": "modality_embeddings.weight" in tensors,
@@ -133,8 +133,8 @@ def candidates_of(
     """
     subject = f"'{type(parts['']).__name__}'"
     given = named.projections or {}
-    if not set(given) <= set(rows[0]):
-        raise ExportError(subject, f"modalities of the sample, {quoted(rows[0])} (projections=)", quoted(given))
+    if not set(given) <= set(modalities_of(rows[0])):
+        raise ExportError(subject, f"modalities of the sample, {quoted(modalities_of(rows[0]))} (projections=)", quoted(given))
     runs = [(trace.events, row) for trace, row in zip(traces, rows)]
     candidates: dict[str, list[Source]] = {}
     for number, modality in enumerate(adding["modalities"]):
@@ -151,19 +151,24 @@ def candidates_of(
             linear = given[name]
             path = None if linear is None else path_of(parts, linear, f"projections['{name}']")
             fitting = [source for source in fitting if source.linear == path]
-            if not fitting and path is not None and not is_ids(rows[0][name]):
+            if not fitting and path is not None and not is_ids(rows[0][name]) and name + BOXES not in rows[0]:
                 fitting = [Source(linear=path)]
         if not fitting:
-            raise unread(subject, name, rows[0][name], hidden)
+            raise unread(subject, name, rows[0], hidden)
         candidates[name] = fitting
     return candidates
 
 
-def unread(subject: str, name: str, x: Tensor, hidden: int) -> ExportError:
+def unread(subject: str, name: str, row: Row, hidden: int) -> ExportError:
     """The error of a modality that nothing makes tokens of."""
+    x = row[name]
     if is_ids(x):
         expected = f"an nn.Embedding that reads the token ids of '{name}' as the sample holds them, for tokens of {hidden} numbers"
         return ExportError(subject, expected, "none", "pass the features that the module makes of the ids")
+    if name + BOXES in row:
+        joined = "sums or means of which, normalised or not, or one that reads both concatenated"
+        expected = f"Linears to {hidden} numbers that read the features and the boxes of '{name}', {joined}"
+        return ExportError(subject, expected, "none", f"boxes that other operations make tokens of cannot be described; {BY_HAND}")
     size = x.shape[1]
     expected = f"a Linear({size}, {hidden}) that reads the features of '{name}' as the sample holds them"
     hint = f"pass projections={{'{name}': module.<its Linear>}}, or the features as they enter that Linear"
@@ -196,7 +201,7 @@ def refuse_embedding(
 ) -> NoReturn:
     """Says what the tokens that enter the encoder have that the described ones have not."""
     described = [reference.embed(row) for row in rows]
-    expected = f"the projected features of {quoted(rows[0])}, one after another, to enter '{encoder.layers[0]}'"
+    expected = f"the projected features of {quoted(modalities_of(rows[0]))}, one after another, to enter '{encoder.layers[0]}'"
     for i, (x, own) in enumerate(zip(entered, described)):
         if x.shape != own.shape:
             hint = "pass cls_token= where the first is a learned token" if len(x) == len(own) + 1 else ""

@@ -58,6 +58,9 @@ def export(
     A modality of token ids has rows of integers, [tokens], which an nn.Embedding of the module reads. Embeddings of positions
     and types that the module calls are found, and a norm of their sum; positions that are a parameter are named.
 
+    Boxes [tokens, box size] next to the features of 'visual' are 'visual.boxes' in the sample; `forward` takes them by the name
+    `visual_boxes`, or in the sample's order. The table `pairs.parquet` has them in `visual_boxes`.
+
     Rows of [feature size], without an axis of tokens, are for a module that takes one vector per modality, [1, feature size]
     each, and returns the fused vector: torch.fx traces it, and its operations become the steps of a `vector_fusion`. Only
     `call` applies to it.

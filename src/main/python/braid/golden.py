@@ -20,10 +20,14 @@ from torch import Tensor
 from braid.errors import ExportError, quoted
 
 #: Per modality a sequence of rows, each [S, K] or token ids [S], with a length of its own; what `torch.as_tensor` takes will do.
+#: The boxes of 'visual', [S, box size], are 'visual.boxes'.
 Sample = Mapping[str, Sequence[Union[Tensor, "np.ndarray[Any, Any]"]]]
 
-#: One row: per modality its features [S, K], float32, or its token ids [S], int64.
+#: One row: per modality its features [S, K], float32, or its token ids [S], int64; and its boxes, float32, if it has some.
 Row = dict[str, Tensor]
+
+#: What follows a modality's name in that of its boxes.
+BOXES = ".boxes"
 
 #: A modality's name is that of a column, and stands before = on a command line.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -63,9 +67,10 @@ def read_rows(sample: Sample) -> list[Row]:
         raise ExportError("the sample", "a modality or more, {'visual': [...], 'text': [...]}", "none")
     columns: dict[str, list[Tensor]] = {}
     for name, rows in sample.items():
-        if not _NAME.fullmatch(name) or name.lower() in _TAKEN:
+        if not _NAME.fullmatch(name[: -len(BOXES)] if name.endswith(BOXES) else name) or name.lower() in _TAKEN:
             expected = f"modalities named by letters, digits and underscores, and none of {quoted(_TAKEN)}"
-            raise ExportError("the sample", expected, f"'{name}'")
+            hint = f"the boxes of 'visual' are 'visual{BOXES}'" if "box" in name else ""
+            raise ExportError("the sample", expected, f"'{name}'", hint)
         if name.lower() in (other.lower() for other in columns):
             raise ExportError("the sample", "modalities that differ in more than case", f"'{name}' again")
         columns[name] = [numbers(row) for row in rows]
@@ -79,6 +84,9 @@ def read_rows(sample: Sample) -> list[Row]:
             check_ids(subject, tensors)
         else:
             check_features(subject, tensors)
+    for name in columns:
+        if name.endswith(BOXES):
+            check_boxes(name, columns)
     return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
 
@@ -105,6 +113,25 @@ def check_features(subject: str, tensors: list[Tensor]) -> None:
             raise ExportError(subject, expected, str(list(tensor.shape)), "a padded batch is cut to its rows first")
         if not bool(torch.isfinite(tensor).all()):
             raise ExportError(subject, f"finite numbers in row {i}", "NaN or infinity")
+
+
+def check_boxes(name: str, columns: Mapping[str, list[Tensor]]) -> None:
+    features = columns.get(name[: -len(BOXES)])
+    if features is None or is_ids(features[0]) or is_ids(columns[name][0]):
+        raise ExportError(f"the sample's '{name}'", f"boxes [tokens, box size] of features '{name[: -len(BOXES)]}'", "none")
+    for i, (of_row, boxes) in enumerate(zip(features, columns[name])):
+        if len(of_row) != len(boxes):
+            expected = f"{len(of_row)} boxes in row {i}, as many as its tokens"
+            raise ExportError(f"the sample's '{name}'", expected, str(len(boxes)))
+
+
+def argument_name(name: str) -> str:
+    """The name of a modality's column or argument; that of its boxes, `visual_boxes`, has no dot."""
+    return name.replace(".", "_")
+
+
+def modalities_of(row: Row) -> list[str]:
+    return [name for name in row if not name.endswith(BOXES)]
 
 
 def check_ids(subject: str, tensors: list[Tensor]) -> None:
@@ -142,15 +169,16 @@ def attention_shares(weights: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
 
 
 def golden_tensors(rows: Sequence[Row], outputs: Sequence[RowOutput]) -> dict[str, Tensor]:
-    """The tensors of golden.safetensors: features [P, longest S, K] or ids [P, longest S], padded with zeros, lengths [P],
-    and the outputs.
+    """The tensors of golden.safetensors: features [P, longest S, K] or ids [P, longest S], padded with zeros, boxes,
+    lengths [P], and the outputs.
     """
     tensors: dict[str, Tensor] = {}
     for name, first in rows[0].items():
         tokens = [row[name] for row in rows]
-        kind = "ids" if is_ids(first) else "features"
-        tensors[f"{name}.{kind}"] = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).contiguous()
-        tensors[f"{name}.lengths"] = torch.tensor([len(row) for row in tokens], dtype=torch.int64)
+        stored = name if name.endswith(BOXES) else f"{name}.ids" if is_ids(first) else f"{name}.features"
+        tensors[stored] = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).contiguous()
+    for name in modalities_of(rows[0]):
+        tensors[f"{name}.lengths"] = torch.tensor([len(row[name]) for row in rows], dtype=torch.int64)
     tensors["fused"] = torch.cat([output.fused for output in outputs]).contiguous()
     for i in range(len(outputs[0].layers)):
         tensors[f"layers.{i}"] = torch.cat([output.layers[i] for output in outputs]).contiguous()
@@ -167,11 +195,12 @@ def golden_tensors(rows: Sequence[Row], outputs: Sequence[RowOutput]) -> dict[st
 def example_table(path: str | os.PathLike[str], sample: Sample) -> None:
     """Writes the sample as a Parquet table that `jobs/fuse.sh --paired PATH --key id` reads.
 
-    Columns: `id` (`row-0`, `row-1`, ...) and one per modality, `array<array<float>>`, or `array<bigint>` of token ids.
+    Columns: `id` (`row-0`, `row-1`, ...) and one per modality, `array<array<float>>`, or `array<bigint>` of token ids. The
+    boxes of 'visual' are in the column `visual_boxes`: `--boxes visual=visual_boxes`.
     """
     rows = read_rows(sample)
     columns: dict[str, pa.Array] = {"id": pa.array([f"row-{i}" for i in range(len(rows))])}
     for name, first in rows[0].items():
         of_token = pa.int64() if is_ids(first) else pa.list_(pa.float32())
-        columns[name] = pa.array([row[name].tolist() for row in rows], pa.list_(of_token))
+        columns[argument_name(name)] = pa.array([row[name].tolist() for row in rows], pa.list_(of_token))
     pq.write_table(pa.table(columns), os.fspath(path), write_page_checksum=True)

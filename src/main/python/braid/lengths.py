@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Callable, TypeVar
 
-from braid.golden import Row
+from braid.golden import Row, modalities_of
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def of_several_lengths(rows: list[Row]) -> list[Row]:
 
     A row alone is followed by its shorter copy.
     """
-    alike = [name for name, x in rows[0].items() if len(x) > 1 and len({len(row[name]) for row in rows}) == 1]
+    alike = [name for name in modalities_of(rows[0]) if len(rows[0][name]) > 1 and len({len(row[name]) for row in rows}) == 1]
     if not alike:
         return rows
     several = rows if len(rows) > 1 else [*rows, *rows]
@@ -45,6 +45,6 @@ def of_several_lengths(rows: list[Row]) -> list[Row]:
 
 
 def cut(row: Row, names: list[str]) -> Row:
-    """A row with half, a third, a quarter ... of the tokens of these modalities."""
+    """A row with half, a third, a quarter ... of the tokens of these modalities, and of their boxes."""
     lengths = {name: max(1, len(row[name]) // (2 + i)) for i, name in enumerate(names)}
-    return {name: x[: lengths.get(name)] for name, x in row.items()}
+    return {name: x[: lengths.get(name.partition(".")[0])] for name, x in row.items()}

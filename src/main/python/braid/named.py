@@ -12,7 +12,7 @@ from typing import Union
 from torch import Tensor, nn
 
 from braid.errors import ExportError, quoted
-from braid.golden import Row
+from braid.golden import Row, modalities_of
 from braid.sources import position_tables
 from braid.trace import Call
 from braid.wrappers import Parts
@@ -59,7 +59,7 @@ def modality_rows(subject: str, hidden: int, names: list[str], value: Table) -> 
 
 def stream_tables(parts: Parts, rows: list[Row], named: Named) -> dict[str, Tensor]:
     """The tensors of the tables that are named of a module of several streams, all of one hidden size."""
-    subject, names = f"'{type(parts['']).__name__}'", list(rows[0])
+    subject, names = f"'{type(parts['']).__name__}'", modalities_of(rows[0])
     kinds, positions = named.modality_embeddings, named.position_embeddings
     tables: dict[str, Tensor] = {}
     if kinds is not None:
@@ -77,7 +77,7 @@ def position_kinds(
     subject: str, hidden: int, rows: list[Row], named: Named
 ) -> list[tuple[bool | str, dict[str, Tensor]]]:
     """The values of `position_embeddings` to try, with their tensors: those of a named table, else none and sinusoids."""
-    names, positions = list(rows[0]), named.position_embeddings
+    names, positions = modalities_of(rows[0]), named.position_embeddings
     row_differs = len(names) > 1 or named.cls_token is not None
     if positions is None:
         sinusoids = ["sinusoidal", "sinusoidal_concatenated"] if row_differs else ["sinusoidal"]
@@ -95,7 +95,7 @@ def position_kinds(
         if len(of_name) < longest:
             raise ExportError(subject, f"{longest} positions or more of '{name}' (position_embeddings=)", str(len(of_name)))
     kinds: list[tuple[bool | str, dict[str, Tensor]]] = [(True, position_tables(names, tables))]
-    longest = max(sum(map(len, row.values())) for row in rows) + (named.cls_token is not None)
+    longest = max(sum(len(row[name]) for name in names) for row in rows) + (named.cls_token is not None)
     if isinstance(positions, (nn.Embedding, Tensor)) and row_differs and len(tables[names[0]]) >= longest:
         kinds.append(("concatenated", {"position_embeddings.weight": tables[names[0]]}))
     return kinds

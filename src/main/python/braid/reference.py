@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from braid.golden import POOLINGS, Row, RowOutput, attention_shares
+from braid.golden import BOXES, POOLINGS, Row, RowOutput, attention_shares
 
 #: What `hidden_act` names.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -80,14 +80,23 @@ class Reference:
         return self.norm("embedding_layer_norm", x) if self.config["embedding_layer_norm"] else x
 
     def modality(self, number: int, row: Row) -> Tensor:
-        """The tokens [S, D] of one modality: words of ids, projected, normalised, rows and positions added, normalised."""
+        """The tokens [S, D] of one modality: words of ids or features, projected, normalised; boxes, which join them, the same;
+        rows and positions added; normalised.
+        """
         name = self.config["modalities"][number]["name"]
         x = row[name]
         if f"{name}.word_embeddings" in self.prefixes:
             x = self.tensors[f"{self.prefixes[f'{name}.word_embeddings']}.weight"][x]
+        fusion = self.config["modalities"][number].get("box_fusion")
+        if fusion == "concatenate":
+            x = torch.cat([x, row[name + BOXES]], 1)
         if name in self.prefixes:
             x = self.linear(self.prefixes[name], x)
         x = self.norm_of(f"{name}.projection_norm", x)
+        if fusion in ("sum", "mean"):
+            box = self.linear(self.prefixes[f"{name}.box_projection"], row[name + BOXES])
+            x = x + self.norm_of(f"{name}.box_norm", box)
+            x = x / 2 if fusion == "mean" else x
         x = with_tables(self.config, self.tensors, number, x)
         return self.norm_of(f"{name}.embedding_norm", x)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from braid.encoder import linear_tensors, norm_tensors
 from braid.errors import ExportError
-from braid.golden import Row, is_ids, same
+from braid.golden import BOXES, Row, is_ids, modalities_of, same
 from braid.norms import may_be_norm
 from braid.trace import Event
 from braid.wrappers import Parts
@@ -28,13 +28,17 @@ _POSITIONS = 4096
 class Source:
     """What makes a modality's tokens, by the paths of the parts: None where it lacks one.
 
-    A token is norm(projection_norm(linear(features or words of ids)) + row + positions). `row` is a row of an embedding, the
-    same for all tokens, and its number.
+    A token is norm(joined(projection_norm(linear(features or words of ids)), box_norm(box_linear(box))) + row + positions).
+    `box_fusion` joins: `sum`, `mean`, or `concatenate` before the one Linear. `row` is a row of an embedding, the same for all
+    tokens, and its number.
     """
 
     words: str | None = None
     linear: str | None = None
     projection_norm: str | None = None
+    box_linear: str | None = None
+    box_norm: str | None = None
+    box_fusion: str | None = None
     row: tuple[str, int] | None = None
     positions: str | None = None
     norm: str | None = None
@@ -45,14 +49,17 @@ class Source:
             name: self.linear,
             f"{name}.word_embeddings": self.words,
             f"{name}.projection_norm": self.projection_norm,
+            f"{name}.box_projection": self.box_linear,
+            f"{name}.box_norm": self.box_norm,
             f"{name}.embedding_norm": self.norm,
         }
         return {key: path for key, path in parts.items() if path is not None}
 
-    def modality(self, parts: Parts, name: str, x: Tensor, hidden: int) -> dict[str, Any]:
-        """The modality as config.json has it; `x` is its features or ids in a row."""
+    def modality(self, parts: Parts, name: str, row: Row, hidden: int) -> dict[str, Any]:
+        """The modality as config.json has it."""
         if self.words is None:
-            return {"name": name, "feature_size": x.shape[1]}
+            boxes = {} if self.box_fusion is None else {"box_size": row[name + BOXES].shape[1], "box_fusion": self.box_fusion}
+            return {"name": name, "feature_size": row[name].shape[1], **boxes}
         words: Any = parts[self.words]
         width = {} if words.embedding_dim == hidden else {"feature_size": words.embedding_dim}
         return {"name": name, "vocab_size": words.num_embeddings, **width}
@@ -64,7 +71,9 @@ class Source:
             tensors[f"{self.words}.weight"] = weight_of(parts, self.words)
         if self.linear is not None:
             tensors |= linear_tensors(f"the projection of '{name}'", parts[self.linear], self.linear)
-        for path in (self.projection_norm, self.norm):
+        if self.box_linear is not None:
+            tensors |= linear_tensors(f"the box projection of '{name}'", parts[self.box_linear], self.box_linear)
+        for path in (self.projection_norm, self.box_norm, self.norm):
             if path is not None:
                 tensors |= norm_tensors(f"the norm '{path}' of '{name}'", parts[path], of_norms, path)
         return tensors
@@ -79,7 +88,7 @@ def sources(
     """
     found: dict[Source, list[Tensor]] | None = None
     for events, row in runs:
-        of_row = sources_of_row(parts, events, row[name], add)
+        of_row = sources_of_row(parts, events, row[name], row.get(name + BOXES), add)
         if found is None:
             found = {source: [tokens] for source, tokens in of_row.items()}
         else:
@@ -88,14 +97,21 @@ def sources(
 
 
 def sources_of_row(
-    parts: Parts, events: list[Event], x: Tensor, add: Callable[[Tensor], Tensor]
+    parts: Parts, events: list[Event], x: Tensor, boxes: Tensor | None, add: Callable[[Tensor], Tensor]
 ) -> dict[Source, Tensor]:
     norms = [e for e in events if may_be_norm(parts[e.path])]
     looked_up = [e for e in events if isinstance(parts[e.path], nn.Embedding)]
     rows = [e for e in looked_up if is_constant(e.inputs[0])]
     positions = [e for e in looked_up if torch.equal(e.inputs[0], torch.arange(len(x)))]
     found: dict[Source, Tensor] = {}
-    for source, tokens in projected(parts, events, norms, x).items():
+    linears = [e for e in events if isinstance(parts[e.path], nn.Linear)]
+    start = {Source(): x}
+    if is_ids(x):
+        start = {Source(words=e.path): e.output for e in looked_up if torch.equal(e.inputs[0], x)}
+    joined = projected(linears, norms, start)
+    if boxes is not None:
+        joined = with_boxes(linears, norms, joined, x, boxes)
+    for source, tokens in joined.items():
         for row, of_positions in itertools.product((None, *rows), (None, *positions)):
             added = [e.output for e in (row, of_positions) if e is not None]
             if all(y.shape[1] == tokens.shape[1] and len(y) in (1, len(tokens)) for y in added):
@@ -108,19 +124,30 @@ def sources_of_row(
     return found
 
 
-def projected(parts: Parts, events: list[Event], norms: list[Event], x: Tensor) -> dict[Source, Tensor]:
-    """Features or the words of ids as they are, projected, and projected and normalised."""
-    found = {Source(): x}
-    if is_ids(x):
-        words = [e for e in events if isinstance(parts[e.path], nn.Embedding) and torch.equal(e.inputs[0], x)]
-        found = {Source(words=e.path): e.output for e in words}
-    linears = [e for e in events if isinstance(parts[e.path], nn.Linear)]
-    for source, tokens in list(found.items()):
+def projected(linears: list[Event], norms: list[Event], start: dict[Source, Tensor]) -> dict[Source, Tensor]:
+    """Tokens as they are, projected, and projected and normalised."""
+    found = dict(start)
+    for source, tokens in start.items():
         for linear in reading(linears, tokens):
             found[replace(source, linear=linear.path)] = linear.output
             for norm in reading(norms, linear.output):
                 found[replace(source, linear=linear.path, projection_norm=norm.path)] = norm.output
     return found
+
+
+def with_boxes(
+    linears: list[Event], norms: list[Event], features: dict[Source, Tensor], x: Tensor, boxes: Tensor
+) -> dict[Source, Tensor]:
+    """Projected features joined with projected boxes, or both projected together."""
+    found: dict[Source, Tensor] = {}
+    of_boxes = projected(linears, norms, {Source(): boxes})
+    for (source, tokens), (box, located) in itertools.product(features.items(), of_boxes.items()):
+        if source.linear is not None and box.linear is not None and tokens.shape == located.shape:
+            both = replace(source, box_linear=box.linear, box_norm=box.projection_norm)
+            found[replace(both, box_fusion="sum")] = tokens + located
+            found[replace(both, box_fusion="mean")] = (tokens + located) / 2
+    together = projected(linears, norms, {Source(box_fusion="concatenate"): torch.cat([x, boxes], 1)})
+    return {**found, **{source: tokens for source, tokens in together.items() if source.linear is not None}}
 
 
 def is_constant(ids: Tensor) -> bool:
@@ -134,7 +161,7 @@ def reading(events: list[Event], x: Tensor) -> list[Event]:
 
 def refuse_ambiguous_ids(subject: str, rows: list[Row]) -> None:
     """Refuses ids that an embedding of positions, or of one row for all tokens, would be asked for too."""
-    for name in rows[0]:
+    for name in modalities_of(rows[0]):
         of_rows = [row[name] for row in rows]
         if is_ids(of_rows[0]) and (
             all(torch.equal(ids, torch.arange(len(ids))) for ids in of_rows) or is_constant(torch.cat(of_rows))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from braid.dataflow import Run, Step, record, steps
 from braid.errors import ExportError, quoted
-from braid.golden import POOLINGS, TOLERANCE, Row, RowOutput, error, same
+from braid.golden import POOLINGS, TOLERANCE, Row, RowOutput, error, modalities_of, same
 from braid.reference import with_tables
 from braid.settings import BY_HAND
 from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
@@ -71,10 +71,10 @@ def sources_of(
     parts: Parts, rows: list[Row], runs: list[Run], number: int, tables: dict[str, Tensor]
 ) -> dict[str, dict[Source, Tensor]]:
     """Per modality what may make its tokens in every row, and those tokens in one row, with the named tables added."""
-    adding = {"modalities": [{"name": name} for name in rows[0]], **table_keys(tables)}
+    adding = {"modalities": [{"name": name} for name in modalities_of(rows[0])], **table_keys(tables)}
     hidden = {table.shape[1] for table in tables.values()}
     found = {}
-    for i, name in enumerate(rows[0]):
+    for i, name in enumerate(modalities_of(rows[0])):
 
         def add(tokens: Tensor, i: int = i) -> Tensor:
             return with_tables(adding, tables, i, tokens) if tokens.shape[1] in hidden else tokens
@@ -127,7 +127,7 @@ def config_of(
 ) -> dict[str, Any]:
     """The whole config; named tables and those that were found join the topology's tensors."""
     in_streams = [name for stream in topology.streams for name in stream.get("modalities", [])]
-    unread = [name for name in row if name not in in_streams]
+    unread = [name for name in modalities_of(row) if name not in in_streams]
     if unread:
         expected = "every modality of the sample to enter a layer"
         raise ExportError(subject, expected, f"{quoted(unread)}, which does not", "leave it out of the sample")
@@ -141,7 +141,7 @@ def config_of(
         if len(set(held)) < len(held):
             expected = f"the joined stream '{stream['name']}' to hold every modality once"
             raise ExportError(subject, expected, quoted(held), BY_HAND)
-    chosen = {name: topology.sources[name] for name in row}
+    chosen = {name: topology.sources[name] for name in modalities_of(row)}
     hidden = {name: stream["hidden_size"] for stream in topology.streams for name in stream.get("modalities", [])}
     tables = {**tables, **embedding_tables(parts, chosen)}
     if tables and len(set(hidden.values())) > 1:
@@ -150,7 +150,7 @@ def config_of(
     topology.tensors |= tables
     return {
         "model_type": "fusion_encoder",
-        "modalities": [source.modality(parts, name, row[name], hidden[name]) for name, source in chosen.items()],
+        "modalities": [source.modality(parts, name, row, hidden[name]) for name, source in chosen.items()],
         "hidden_size": sizes.pop(),
         "num_attention_heads": topology.stacks[0]["num_attention_heads"],
         "hidden_act": next((stack["hidden_act"] for stack in topology.stacks if "hidden_act" in stack), "relu"),

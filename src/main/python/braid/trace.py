@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from braid.encoder import Encoder
 from braid.errors import ExportError, quoted
-from braid.golden import Row
+from braid.golden import Row, argument_name
 from braid.norms import may_be_norm
 from braid.wrappers import within
 
@@ -183,7 +183,7 @@ def tensors_in(returned: Any) -> Iterator[Tensor]:
 
 def default_call(module: nn.Module, row: Row, batch_axis: int) -> Any:
     """`module(**row)` where `forward` names the modalities, else `module(*row)`; features with a batch axis of 1."""
-    features = {name: x.unsqueeze(batch_axis) for name, x in row.items()}
+    features = {argument_name(name): x.unsqueeze(batch_axis) for name, x in row.items()}
     parameters = inspect.signature(module.forward).parameters.values()
     if set(features) <= {parameter.name for parameter in parameters}:
         return module(**features)

@@ -1,4 +1,4 @@
-"""Fusion modules that read token ids, small and with random weights. Start at `MODULES_OF_INPUTS`."""
+"""Fusion modules that read token ids, and boxes next to features, small and with random weights. Start at `MODULES_OF_INPUTS`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import torch
 import transformers
-from modules import HIDDEN, VISUAL, Sample, encoder, sample
+from modules import HIDDEN, TEXT, VISUAL, Sample, encoder, sample
 from modules_of_streams import decoder
 from torch import Tensor, nn
 
@@ -115,12 +115,70 @@ class TextAlone(nn.Module):
         return self.layers(self.embeddings(ids)).mean(1)
 
 
+class Located(nn.Module):
+    """LXMERT's regions: features and boxes, projected and normalised each, averaged."""
+
+    def __init__(self, boxes: int = 4) -> None:
+        super().__init__()
+        self.text = nn.Linear(TEXT, HIDDEN)
+        self.visual, self.boxes = nn.Linear(VISUAL, HIDDEN), nn.Linear(boxes, HIDDEN)
+        self.visual_norm, self.box_norm = nn.LayerNorm(HIDDEN), nn.LayerNorm(HIDDEN)
+        self.mixer = encoder(1)
+
+    def regions(self, visual: Tensor, boxes: Tensor) -> Tensor:
+        return (self.visual_norm(self.visual(visual)) + self.box_norm(self.boxes(boxes))) / 2
+
+    def forward(self, text: Tensor, visual: Tensor, boxes: Tensor) -> Tensor:
+        return self.mixer(torch.cat([self.text(text), self.regions(visual, boxes)], 1))
+
+
+class LocatedAsUniter(Located):
+    """UNITER's regions: the same summed with a type, and normalised again."""
+
+    def __init__(self) -> None:
+        super().__init__(7)
+        self.kinds, self.norm = nn.Embedding(2, HIDDEN), nn.LayerNorm(HIDDEN)
+
+    def regions(self, visual: Tensor, boxes: Tensor) -> Tensor:
+        kinds = self.kinds(torch.ones(visual.shape[:2], dtype=torch.long))
+        return self.norm(self.visual_norm(self.visual(visual)) + self.box_norm(self.boxes(boxes)) + kinds)
+
+
+class LocatedAsOscar(Located):
+    """OSCAR's regions: one projection of features followed by their box; arguments by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visual = nn.Linear(VISUAL + 4, HIDDEN)
+
+    def forward(self, visual_boxes: Tensor, visual: Tensor, text: Tensor) -> Tensor:
+        regions = self.visual_norm(self.visual(torch.cat([visual, visual_boxes], -1)))
+        return self.mixer(torch.cat([self.text(text), regions], 1))
+
+
+class ReadingRegions(Located):
+    """Text reads regions whose projected boxes are added, without norms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder = decoder(1)
+
+    def forward(self, text: Tensor, visual: Tensor, boxes: Tensor) -> Tensor:
+        return self.decoder(self.text(text), self.visual(visual) + self.boxes(boxes))
+
+
 def token_ids() -> list[Tensor]:
     return [torch.randint(WORDS, (n,), generator=torch.Generator().manual_seed(n)) for n in (4, 1, 6, 3)]
 
 
 def words_and_image() -> Sample:
     return {"text": token_ids(), **sample(visual=VISUAL)}
+
+
+def text_and_regions(boxes: int = 4) -> Sample:
+    features = sample(text=TEXT, visual=VISUAL)
+    generator = torch.Generator().manual_seed(5)
+    return {**features, "visual.boxes": [torch.rand(len(x), boxes, generator=generator) for x in features["visual"]]}
 
 
 #: By name: what builds the module, its sample, and the named parts of `export`.
@@ -131,4 +189,8 @@ MODULES_OF_INPUTS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample]
     "jointly-normed-words": (JointlyNormed, words_and_image, lambda m: {"embedding_layer_norm": m.norm}),
     "hugging-face-embeddings": (HuggingFaceEmbeddings, words_and_image, lambda m: {}),
     "text-alone": (TextAlone, lambda: {"ids": token_ids()}, lambda m: {}),
+    "located": (Located, text_and_regions, lambda m: {}),
+    "located-as-uniter": (LocatedAsUniter, lambda: text_and_regions(7), lambda m: {}),
+    "located-as-oscar": (LocatedAsOscar, text_and_regions, lambda m: {}),
+    "reading-regions": (ReadingRegions, text_and_regions, lambda m: {}),
 }
