@@ -22,10 +22,10 @@ from braid.wrappers import parts_of
 Reading = tuple[dict[str, Any], dict[str, Tensor]]
 
 #: Names of an attention's Linears; the one Linear beside them is the output projection.
-_QUERY = ("q_proj", "query_proj", "query", "wq", "to_q", "q_lin", "q")
-_KEY = ("k_proj", "key_proj", "key", "wk", "to_k", "k_lin", "k")
-_VALUE = ("v_proj", "value_proj", "value", "wv", "to_v", "v_lin", "v")
-_ALL_THREE = ("qkv_proj", "qkv", "in_proj", "Wqkv", "wqkv", "to_qkv")
+QUERY = ("q_proj", "query_proj", "query", "wq", "to_q", "q_lin", "q")
+KEY = ("k_proj", "key_proj", "key", "wk", "to_k", "k_lin", "k")
+VALUE = ("v_proj", "value_proj", "value", "wv", "to_v", "v_lin", "v")
+ALL_THREE = ("qkv_proj", "qkv", "in_proj", "Wqkv", "wqkv", "to_qkv")
 
 _HEADS = ("num_heads", "num_attention_heads", "n_heads", "heads", "nhead", "n_head", "num_q_heads")
 _HEAD_SIZES = ("head_dim", "head_size", "dim_head")
@@ -55,7 +55,7 @@ def is_attention(part: Any) -> bool:
     if isinstance(part, nn.MultiheadAttention):
         return part.in_proj_weight is not None
     names = [child for child, of in part.named_children() if isinstance(of, nn.Linear)]
-    return one_of(_ALL_THREE, names) is not None or all(one_of(of, names) for of in (_QUERY, _KEY, _VALUE))
+    return one_of(ALL_THREE, names) is not None or all(one_of(of, names) for of in (QUERY, KEY, VALUE))
 
 
 def one_of(known: tuple[str, ...], names: list[str]) -> str | None:
@@ -109,7 +109,7 @@ def attention_tensors(subject: str, attention: Any, heads: int | None) -> Readin
     tensors: dict[str, Tensor] = {}
     linears = {name: part for name, part in attention.named_modules() if isinstance(part, nn.Linear)}
     torch_attention = isinstance(attention, nn.MultiheadAttention)
-    fused = None if torch_attention else one_of(_ALL_THREE, list(linears))
+    fused = None if torch_attention else one_of(ALL_THREE, list(linears))
     if torch_attention or fused is not None:
         weight = attention.in_proj_weight if torch_attention else linears[str(fused)].weight
         bias = attention.in_proj_bias if torch_attention else linears[str(fused)].bias
@@ -122,7 +122,7 @@ def attention_tensors(subject: str, attention: Any, heads: int | None) -> Readin
                 tensors[f"self_attn.{name}.bias"] = bias.detach()[rows]
         used = [fused]
     else:
-        used = [one_of(known, list(linears)) for known in (_QUERY, _KEY, _VALUE)]
+        used = [one_of(known, list(linears)) for known in (QUERY, KEY, VALUE)]
         for own, name in zip(used, ("q_proj", "k_proj", "v_proj")):
             add_linear(tensors, f"self_attn.{name}", linears[str(own)])
     outputs = [part for name, part in linears.items() if name not in used]

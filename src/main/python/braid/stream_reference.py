@@ -6,7 +6,8 @@ tokens of the memory, D hidden size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Callable
 
 import torch
@@ -38,7 +39,8 @@ class StackReference(Reference):
             all_weights.append(weights)
             return attended
 
-        sublayers = [to_itself, to_memory] if self.config["kind"] == "decoder" else [to_memory]
+        kinds = {"decoder": [to_itself, to_memory], "cross_first": [to_memory, to_itself], "cross_attention": [to_memory]}
+        sublayers = kinds[self.config["kind"]]
         if f"{prefix}.linear1.weight" in self.tensors:
             sublayers.append(lambda inner: self.feed_forward(prefix, inner))
         for i, sublayer in enumerate(sublayers):
@@ -63,6 +65,15 @@ class StackReference(Reference):
         return self.linear(f"{own}.out_proj", attended), softmax
 
 
+@dataclass(frozen=True)
+class AlternatingStacks:
+    """Stacks of one or more streams, whose layers alternate: layer `first` of each, the next of each, until `end`."""
+
+    stacks: list[StackReference]
+    first: int
+    end: int
+
+
 class StreamReference(Reference):
     """A model with `streams`, `stacks` and `output`."""
 
@@ -71,24 +82,45 @@ class StreamReference(Reference):
         norms = {key: config["stacks"][0][key] for key in ("norm_type", "layer_norm_eps") if key in config["stacks"][0]}
         super().__init__({**config, **norms}, tensors)
         self.streams: dict[str, Mapping[str, Any]] = {stream["name"]: stream for stream in config["streams"]}
-        self.stacks = [StackReference({**config, **stack}, tensors) for stack in config["stacks"]]
+        self.runs = [run for stack in config["stacks"] for run in self.runs_of(stack)]
+
+    def runs_of(self, stack: Mapping[str, Any]) -> Iterator[AlternatingStacks]:
+        """The stacks of one entry of `stacks`, those together whose layers alternate."""
+        last = stack["num_hidden_layers"]
+        if stack["kind"] == "co_attention":
+            one, other = stack["streams"]
+            keys = {"kind": stack.get("layer_kind", "decoder")}
+            yield AlternatingStacks([self.stack(stack, one, other, **keys), self.stack(stack, other, one, **keys)], 0, last)
+        else:
+            memory = stack.get("memory", stack["stream"])
+            yield AlternatingStacks([self.stack(stack, stack["stream"], memory, prefix=stack["prefix"])], 0, last)
+
+    def stack(self, stack: Mapping[str, Any], stream: str, memory: str, **keys: str) -> StackReference:
+        prefix = {} if "prefix" in keys else {"prefix": stack["prefixes"][stream]}
+        return StackReference({**self.config, **stack, "stream": stream, "memory": memory, **prefix, **keys}, self.tensors)
 
     def run(self, row: Row) -> RowOutput:
         """Embeds the streams of one row, runs the stacks in their order, and pools the output streams."""
         tokens = {name: self.embed_stream(stream, row) for name, stream in self.streams.items() if "join" not in stream}
         layers: list[Tensor] = []
         shares: list[Tensor] = []
-        for stack in self.stacks:
-            stream, memory = stack.config["stream"], stack.config.get("memory", stack.config["stream"])
-            x, read = self.filled(stream, tokens), self.filled(memory, tokens)
-            keys = [stream, memory] if stack.config["kind"] == "decoder" else [memory]
-            for i in range(stack.config["num_hidden_layers"]):
-                x, weights = stack.run_layer(joined(stack.config["prefix"], f"layers.{i}"), x, read)
-                layers.append(x)
-                shares += [self.shares(of, key, row) for of, key in zip(weights, keys)]
-            if joined(stack.config["prefix"], "norm.weight") in self.tensors:
-                x = stack.norm(joined(stack.config["prefix"], "norm"), x)
-            tokens[stream] = x
+        for run in self.runs:
+            for stack in run.stacks:
+                self.filled(stack.config["stream"], tokens), self.filled(stack.config["memory"], tokens)
+            for i in range(run.first, run.end):
+                before = dict(tokens)
+                for stack in run.stacks:
+                    stream, memory = stack.config["stream"], stack.config["memory"]
+                    prefix = joined(stack.config["prefix"], f"layers.{i}")
+                    tokens[stream], weights = stack.run_layer(prefix, before[stream], before[memory])
+                    layers.append(tokens[stream])
+                    orders = {"decoder": [stream, memory], "cross_first": [memory, stream]}
+                    keys = orders.get(stack.config["kind"], [memory])
+                    shares += [self.shares(of, key, row) for of, key in zip(weights, keys)]
+            for stack in run.stacks:
+                norm = joined(stack.config["prefix"], "norm")
+                if f"{norm}.weight" in self.tensors:
+                    tokens[stack.config["stream"]] = stack.norm(norm, tokens[stack.config["stream"]])
         fused = torch.cat([self.filled(name, tokens) for name in self.config["output"]])
         return RowOutput(layers, fused, self.pool(fused), torch.stack(shares))
 

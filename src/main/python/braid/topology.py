@@ -86,15 +86,39 @@ class Builder:
         """The topology whose fused tokens are these values, one after another."""
         for value in output:
             self.mark_read(value, len(self.steps))
-        for i, (step, (query, read, left)) in enumerate(zip(self.steps, self.reads)):
-            stream = self.stream(query)
-            memory = "" if read is None else self.stream(read)
-            if query.last_read > i:
-                stream = self.add_stream({"name": self.free(stream), "join": [stream]}, query.tokens)
-            left.stream = stream
-            self.add_layer(step, stream, memory, chained=i > 0 and self.reads[i - 1][2] is query)
+        i = 0
+        while i < len(self.steps):
+            i += self.add_exchange(i) or self.add_step(i)
         self.found.output = [self.stream(value) for value in output]
         return self.found
+
+    def add_step(self, i: int) -> int:
+        """Adds one layer on one stream."""
+        step, (query, read, left) = self.steps[i], self.reads[i]
+        stream = self.stream(query)
+        memory = "" if read is None else self.stream(read)
+        if query.last_read > i:
+            stream = self.add_stream({"name": self.free(stream), "join": [stream]}, query.tokens)
+        left.stream = stream
+        described = {"kind": step.kind, "stream": stream, **({"memory": memory} if memory else {}), **self.facts(step)}
+        self.add_layers(described, {stream: step}, chained=i > 0 and self.reads[i - 1][2] is query)
+        return 1
+
+    def add_exchange(self, i: int) -> int:
+        """Adds two layers whose streams attend to what the other one was before, if the next two are such; else 0."""
+        if i + 1 == len(self.steps):
+            return 0
+        (one, read, left), (other, read_by_other, left_by_other) = self.reads[i : i + 2]
+        step, step_of_other = self.steps[i : i + 2]
+        alternate = read is other and read_by_other is one and step.kind == step_of_other.kind
+        if not alternate or self.facts(step) != self.facts(step_of_other) or max(one.last_read, other.last_read) > i + 1:
+            return 0
+        streams = [self.stream(one), self.stream(other)]
+        left.stream, left_by_other.stream = streams
+        described = {"kind": "co_attention", "layer_kind": step.kind, "streams": streams, **self.facts(step)}
+        chained = i > 1 and self.reads[i - 2][2] is one and self.reads[i - 1][2] is other
+        self.add_layers(described, dict(zip(streams, (step, step_of_other))), chained)
+        return 2
 
     def value(self, tokens: Tensor, reader: int, what: str) -> Value:
         """The value of these tokens, which step `reader` reads."""
@@ -189,24 +213,36 @@ class Builder:
         numbered = (name if i == 1 else f"{name}_{i}" for i in itertools.count(1))
         return next(each for each in numbered if each not in taken)
 
-    def add_layer(self, step: Step, stream: str, memory: str, chained: bool) -> None:
-        """Adds a layer to the last stack, if that goes on with it, or to a new one."""
+    def facts(self, step: Step) -> dict[str, Any]:
+        """What the config of a stack says of a layer, without the keys that hold for all stacks."""
         facts = {key: value for key, value in step.config.items() if key != "hidden_size"}
         for key in ("gated_feed_forward", "attention_output_projection"):
             if key in facts and self.found.shared.setdefault(key, facts[key]) != facts[key]:
                 raise ExportError(f"'{step.path}'", f"{key} as in the layers before", str(facts[key]), BY_HAND)
             facts.pop(key, None)
-        described = {"kind": step.kind, "stream": stream, **({"memory": memory} if memory else {}), **facts}
+        return facts
+
+    def add_layers(self, described: dict[str, Any], steps: dict[str, Step], chained: bool) -> None:
+        """Adds a layer of each of these streams to the last stack, if that goes on with them, or to a new one."""
         last = self.found.stacks[-1] if self.found.stacks else {}
-        own = {key: value for key, value in last.items() if key not in ("prefix", "num_hidden_layers")}
-        if chained and own == described and joined(last["prefix"], "norm.weight") not in self.found.tensors:
+        own = {key: value for key, value in last.items() if key not in ("prefix", "prefixes", "num_hidden_layers")}
+        if chained and own == described and not any(self.has_norm(prefix) for prefix in prefixes_of(last)):
             last["num_hidden_layers"] += 1
             stack = last
         else:
-            stack = {**described, "prefix": f"stacks.{len(self.found.stacks)}", "num_hidden_layers": 1}
+            place = f"stacks.{len(self.found.stacks)}"
+            several = {"prefixes": {stream: f"{place}.{stream}" for stream in steps}}
+            prefixes = several if len(steps) > 1 else {"prefix": place}
+            stack = {**described, **prefixes, "num_hidden_layers": 1}
             self.found.stacks.append(stack)
-        for name, tensor in step.tensors.items():
-            place = joined(stack["prefix"], f"layers.{stack['num_hidden_layers'] - 1}.{name}")
-            self.found.tensors[place] = tensor
-        for name, tensor in step.norm.items():
-            self.found.tensors[joined(stack["prefix"], name)] = tensor
+        for prefix, step in zip(prefixes_of(stack), steps.values()):
+            number = stack["num_hidden_layers"] - 1
+            self.found.tensors |= {joined(prefix, f"layers.{number}.{name}"): x for name, x in step.tensors.items()}
+            self.found.tensors |= {joined(prefix, name): x for name, x in step.norm.items()}
+
+    def has_norm(self, prefix: str) -> bool:
+        return joined(prefix, "norm.weight") in self.found.tensors
+
+
+def prefixes_of(stack: dict[str, Any]) -> list[str]:
+    return list(stack["prefixes"].values()) if "prefixes" in stack else [stack["prefix"]]

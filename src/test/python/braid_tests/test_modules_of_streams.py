@@ -34,14 +34,8 @@ EXPECTED: dict[str, tuple[dict[str, Any], Kinds, list[str], str]] = {
         "mean",
     ),
     "two-streams": (
-        {"text": ["text"], "visual": ["visual"], "text_2": "text", "text_2_2": "text_2", "joined": "text_2_2 visual"},
-        [
-            ("cross_attention", "text_2", "visual", 1),
-            ("cross_attention", "visual", "text", 1),
-            ("cross_attention", "text_2_2", "visual", 1),
-            ("cross_attention", "visual", "text_2", 1),
-            ("encoder", "joined", None, 1),
-        ],
+        {"text": ["text"], "visual": ["visual"], "joined": "text visual"},
+        [("co_attention", None, None, 2), ("encoder", "joined", None, 1)],
         ["joined"],
         "max",
     ),

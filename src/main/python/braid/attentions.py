@@ -1,0 +1,166 @@
+"""Reads attentions, torch's and those that people write themselves, from the calls of their parts. Start at `attentions`.
+
+Dimension letters: Q query tokens, S tokens of the memory, D hidden size, M size of the memory's tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from braid.blocks import ALL_THREE, KEY, QUERY, VALUE, heads_of, is_attention, one_of
+from braid.errors import ExportError
+from braid.golden import same
+from braid.settings import BY_HAND
+from braid.trace import Event
+from braid.wrappers import Parts, within
+
+#: Names of one Linear for keys and values.
+_KEY_VALUE = ("to_kv", "kv_proj", "kv", "wkv")
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """One call of an attention: queries [Q, D], the memory [S, M] or the same tokens, and the output [Q, D].
+
+    `tensors` have the names of torch.nn.MultiheadAttention. `at` is the number of the event that ended it.
+    """
+
+    path: str
+    at: int
+    query: Tensor
+    memory: Tensor
+    output: Tensor
+    heads: int
+    tensors: dict[str, Tensor]
+
+    @property
+    def crosses(self) -> bool:
+        return not same(self.query, self.memory)
+
+
+def attentions(parts: Parts, events: list[Event], heads: int | None) -> list[Attention]:
+    """The attentions that ran outside of whole layers, in the order in which they ended."""
+    found = [torch_attention(parts, i, e) for i, e in enumerate(events) if isinstance(parts[e.path], nn.MultiheadAttention)]
+    for path, part in parts.items():
+        if is_own(part):
+            found += own_attentions(parts, events, path, heads)
+    return sorted(found, key=lambda attention: attention.at)
+
+
+def crosses(parts: Parts, events: list[Event], block: str) -> bool:
+    """Whether an attention in a block reads other tokens than its queries."""
+    for event in events:
+        if within(event.path, block) and isinstance(parts[event.path], nn.MultiheadAttention):
+            if len(event.inputs) > 1 and not same(*event.inputs[:2]):
+                return True
+    own = [path for path, part in parts.items() if within(path, block) and is_own(part)]
+    return any(not same(q.inputs[0], k.inputs[0]) for path in own for q, k, _ in calls(parts, events, path))
+
+
+def is_own(part: nn.Module) -> bool:
+    names = linear_names(part)
+    return not isinstance(part, nn.MultiheadAttention) and (
+        is_attention(part) or (one_of(QUERY, names) is not None and one_of(_KEY_VALUE, names) is not None)
+    )
+
+
+def linear_names(part: nn.Module) -> list[str]:
+    return [name for name, child in part.named_children() if isinstance(child, nn.Linear)]
+
+
+def torch_attention(parts: Parts, at: int, event: Event) -> Attention:
+    subject, attention = f"'{event.path}'", parts[event.path]
+    assert isinstance(attention, nn.MultiheadAttention)
+    query = event.inputs[0]
+    key = event.inputs[1] if len(event.inputs) > 1 else query
+    if not same(key, event.inputs[2] if len(event.inputs) > 2 else event.inputs[-1]):
+        raise ExportError(subject, "keys and values of one stream", "different tensors", BY_HAND)
+    return Attention(
+        event.path, at, query, key, event.output, attention.num_heads, torch_tensors(subject, attention)
+    )
+
+
+def torch_tensors(subject: str, attention: nn.MultiheadAttention) -> dict[str, Tensor]:
+    """The tensors of an nn.MultiheadAttention as it stores them."""
+    if attention.bias_k is not None or attention.add_zero_attn:
+        raise ExportError(subject, "attention over the row's own tokens", "add_bias_kv or add_zero_attn")
+    return {key: tensor.detach() for key, tensor in attention.named_parameters()}
+
+
+def calls(parts: Parts, events: list[Event], path: str) -> Iterator[tuple[Event, Event, Event]]:
+    """Of each call of an attention written by hand those of the Linears of its queries, keys and values."""
+    names = linear_names(parts[path])
+    three, two = one_of(ALL_THREE, names), one_of(_KEY_VALUE, names)
+    used = [three] * 3 if three else [one_of(QUERY, names), two or one_of(KEY, names), two or one_of(VALUE, names)]
+    yield from zip(*([e for e in events if e.path == f"{path}.{name}"] for name in used))
+
+
+def own_attentions(parts: Parts, events: list[Event], path: str, heads: int | None) -> Iterator[Attention]:
+    """The calls of an attention written by hand, as far as a Linear of a projection reads what its heads give."""
+    subject = f"'{path}'"
+    linears = [(i, e) for i, e in enumerate(events) if isinstance(parts[e.path], nn.Linear)]
+    for of_query, of_key, of_value in calls(parts, events, path):
+        query, memory = of_query.inputs[0], of_key.inputs[0]
+        size = query.shape[1]
+        count = heads_of(subject, parts[path], size) if heads is None else heads
+        if not same(memory, of_value.inputs[0]):
+            raise ExportError(subject, "keys and values of one stream", "different tensors", BY_HAND)
+        split = thirds(of_query, of_key, of_value)
+        if any(of.shape[1] != size for of, _, _ in split):
+            got = f"{[of.shape[1] for of, _, _ in split]} numbers"
+            raise ExportError(subject, f"queries, keys and values of {size} numbers, the hidden size", got, BY_HAND)
+        attended = of_heads([of for of, _, _ in split], count)
+        outputs = [(i, e) for i, e in linears if same(e.inputs[0], attended)]
+        if not outputs:
+            expected = "softmax(Q K^T / sqrt(head size)) V of all tokens, and a Linear that reads it"
+            raise ExportError(subject, expected, "other numbers", f"masks and other scales cannot be described; {BY_HAND}")
+        at, output = outputs[0]
+        tensors = input_tensors(parts, split)
+        last: Any = parts[output.path]
+        tensors |= {f"out_proj.{name}": tensor.detach() for name, tensor in last.named_parameters()}
+        yield Attention(path, at, query, memory, output.output, count, tensors)
+
+
+#: The numbers that a Linear gives, the Linear's path, and the rows of its weight that give them.
+Projected = tuple[Tensor, str, slice]
+
+
+def thirds(of_query: Event, of_key: Event, of_value: Event) -> list[Projected]:
+    """Queries, keys and values, which may be parts of what one Linear gives."""
+    events = [of_query, of_key, of_value]
+    found = []
+    for number, event in enumerate(events):
+        sharing = [i for i, other in enumerate(events) if other is event]
+        size = event.output.shape[1] // len(sharing)
+        start = sharing.index(number) * size
+        found.append((event.output[:, start : start + size], event.path, slice(start, start + size)))
+    return found
+
+
+def of_heads(inputs: list[Tensor], heads: int) -> Tensor:
+    """What the heads give for queries, keys and values, side by side, [Q, D]."""
+    query, key, value = (x.reshape(len(x), heads, -1).transpose(0, 1) for x in inputs)
+    return F.scaled_dot_product_attention(query, key, value).transpose(0, 1).flatten(1)
+
+
+def input_tensors(parts: Parts, split: list[Projected]) -> dict[str, Tensor]:
+    """The weights of queries, keys and values as nn.MultiheadAttention stores them; a missing bias among others is zero."""
+    weights, biases = [], []
+    for x, path, rows in split:
+        linear: Any = parts[path]
+        weights.append(linear.weight.detach()[rows])
+        biases.append(None if linear.bias is None else linear.bias.detach()[rows])
+    if len({weight.shape[1] for weight in weights}) == 1:
+        tensors = {"in_proj_weight": torch.cat(weights)}
+    else:
+        tensors = {f"{name}_proj_weight": weight for name, weight in zip("qkv", weights)}
+    if any(bias is not None for bias in biases):
+        zeros = (weight.new_zeros(len(weight)) for weight in weights)
+        tensors["in_proj_bias"] = torch.cat([zero if bias is None else bias for bias, zero in zip(biases, zeros)])
+    return tensors

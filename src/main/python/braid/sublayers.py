@@ -1,0 +1,175 @@
+"""Puts attentions and feed-forwards that ran one after another together to layers. Start at `layers`.
+
+Dimension letters: Q query tokens, D hidden size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from braid.attentions import Attention
+from braid.encoder import linear_tensors, norm_tensors
+from braid.errors import ExportError
+from braid.golden import same
+from braid.norms import may_be_norm, read_norm
+from braid.reference import ACTIVATIONS
+from braid.settings import BY_HAND
+from braid.trace import Event
+from braid.wrappers import Parts
+
+#: The kind of a layer by its attentions, of which some (true) read another stream, and whether it has a feed-forward.
+_KINDS = {
+    ((False,), True): "encoder",
+    ((True,), True): "cross_attention",
+    ((True,), False): "cross_attention",
+    ((False, True), True): "decoder",
+    ((True, False), True): "cross_first",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Sublayer:
+    """An attention or a feed-forward with its residual and norm: tokens [Q, D] before and after; `norm` is an event's number."""
+
+    path: str
+    entering: Tensor
+    leaving: Tensor
+    norm_first: bool
+    norm: int
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+    attention: Attention | None = None
+
+    @property
+    def crosses(self) -> bool:
+        return self.attention is not None and self.attention.crosses
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Sublayers that are a layer of a known kind."""
+
+    kind: str
+    sublayers: list[Sublayer]
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    @property
+    def at(self) -> int:
+        """When it is known what the layer reads: its attention to a memory has run, or else its first one."""
+        read = [of.attention.at for of in self.sublayers if of.crosses and of.attention is not None]
+        first = self.sublayers[0].attention
+        assert first is not None
+        return read[0] if read else first.at
+
+    @property
+    def memory(self) -> Tensor | None:
+        return next((of.attention.memory for of in self.sublayers if of.crosses and of.attention is not None), None)
+
+
+def layers(parts: Parts, events: list[Event], calls: list[Attention]) -> tuple[list[Layer], set[int]]:
+    """The layers, and the numbers of the events that are their norms."""
+    used: set[int] = set()
+    sublayers = [of_attention(parts, events, call, used) for call in calls]
+    found = []
+    while sublayers:
+        chain = [sublayers.pop(0)]
+        fed = feed_forward(parts, events, chain[-1], used)
+        while fed is None and len(chain) == 1:
+            following = next((of for of in sublayers if same(of.entering, chain[-1].leaving)), None)
+            if following is None or (chain[0].crosses and following.crosses):
+                break
+            sublayers.remove(following)
+            chain.append(following)
+            fed = feed_forward(parts, events, following, used)
+        found.append(layer(parts, events, [*chain, fed] if fed else chain))
+    return found, used
+
+
+def of_attention(parts: Parts, events: list[Event], call: Attention, used: set[int]) -> Sublayer:
+    """An attention with the norm that follows its residual or gives its queries."""
+    x = call.query
+    norms = {i: e for i, e in enumerate(events) if may_be_norm(parts[e.path]) and i not in used}
+    after = {i: e for i, e in norms.items() if i > call.at and same(e.inputs[0], x + call.output)}
+    before = {i: e for i, e in norms.items() if i < call.at and same(e.output, x)}
+    if not after and not before:
+        expected = "a norm before or after it, norm(x + attention(x, memory)) or x + attention(norm(x), memory)"
+        raise ExportError(f"'{call.path}'", expected, "none", BY_HAND)
+    i, norm = min(after.items()) if after else max(before.items())
+    used.add(i)
+    entering, leaving = (x, norm.output) if after else (norm.inputs[0], norm.inputs[0] + call.output)
+    name = "multihead_attn" if call.crosses else "self_attn"
+    tensors = {f"{name}.{key}": tensor for key, tensor in call.tensors.items()}
+    config = {"hidden_size": x.shape[1], "num_attention_heads": call.heads}
+    return Sublayer(call.path, entering, leaving, not after, i, tensors, config, call)
+
+
+def feed_forward(parts: Parts, events: list[Event], before: Sublayer, used: set[int]) -> Sublayer | None:
+    """The feed-forward with its norm that reads what a sublayer left; None if none does."""
+    x = before.leaving
+    norms = [(i, e) for i, e in enumerate(events) if may_be_norm(parts[e.path]) and i not in used]
+    linears = [e for e in events if isinstance(parts[e.path], nn.Linear)]
+    reading = [(i, e.output) for i, e in norms if same(e.inputs[0], x)] if before.norm_first else [(-1, x)]
+    for of_input, inner in reading:
+        for first in (e for e in linears if same(e.inputs[0], inner)):
+            for (name, activation), second in ((known, e) for known in ACTIVATIONS.items() for e in linears):
+                if not same(second.inputs[0], activation(first.output)):
+                    continue
+                behind = [(i, e.output) for i, e in norms if same(e.inputs[0], x + second.output)]
+                if not before.norm_first and not behind:
+                    continue
+                i, leaving = (of_input, x + second.output) if before.norm_first else behind[0]
+                used.add(i)
+                tensors = linear_tensors(f"'{first.path}'", parts[first.path], "linear1")
+                tensors |= linear_tensors(f"'{second.path}'", parts[second.path], "linear2")
+                config = {"hidden_act": name, "intermediate_size": first.output.shape[1], "gated_feed_forward": False}
+                return Sublayer(first.path, x, leaving, before.norm_first, i, tensors, config)
+    return None
+
+
+def layer(parts: Parts, events: list[Event], sublayers: list[Sublayer]) -> Layer:
+    """A layer of sublayers that follow one another."""
+    first = sublayers[0]
+    calls = [of.attention for of in sublayers if of.attention is not None]
+    fed = sublayers[-1].attention is None
+    kind = _KINDS.get((tuple(call.crosses for call in calls), fed))
+    if kind is None:
+        got = "self-attention alone" if len(calls) == 1 else "two attentions without a feed-forward"
+        expected = "layers of self-attention or attention to another stream, or both, and a feed-forward"
+        raise ExportError(f"'{first.path}'", expected, got, BY_HAND)
+    if not fed and "q_proj_weight" in calls[0].tensors:
+        expected = "a feed-forward after attention to tokens of another size (kdim)"
+        raise ExportError(f"'{first.path}'", expected, "none", "project them to the hidden size before")
+    norm = read_norm(f"'{events[first.norm].path}'", parts[events[first.norm].path])
+    config = {
+        "norm_type": norm.type,
+        "norm_first": first.norm_first,
+        "layer_norm_eps": norm.eps,
+        "attention_output_projection": True,
+    }
+    tensors: dict[str, Tensor] = {}
+    for number, of in enumerate(sublayers):
+        for key, value in {**of.config, "norm_first": of.norm_first}.items():
+            if config.setdefault(key, value) != value:
+                raise ExportError(f"'{of.path}'", f"{key} {config[key]} as before in the layer", str(value), BY_HAND)
+        path = events[of.norm].path
+        tensors |= of.tensors | norm_tensors(f"'{path}'", parts[path], config, f"norm{number + 1}")
+    return Layer(kind, sublayers, config, tensors if kind == "cross_attention" else with_all_biases(tensors))
+
+
+def with_all_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Zeros for the biases that Linears of a layer lack, if others have some: Braid reads all of them or none."""
+    sizes: dict[str, int] = {}
+    for name, weight in tensors.items():
+        owner, _, kind = name.rpartition(".")
+        if kind == "weight" and not owner.startswith("norm"):
+            sizes[f"{owner}.bias"] = len(weight)
+        elif kind.endswith("proj_weight"):  # a bias of queries, keys and values
+            sizes[f"{owner}.in_proj_bias"] = len(weight) if kind == "in_proj_weight" else 3 * len(weight)
+    if not any(name in tensors for name in sizes):
+        return tensors
+    like = next(iter(tensors.values()))
+    return {**tensors, **{name: like.new_zeros(size) for name, size in sizes.items() if name not in tensors}}

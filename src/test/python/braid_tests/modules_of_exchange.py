@@ -1,0 +1,128 @@
+"""Fusion modules whose streams attend to each other, small and with random weights. Start at `MODULES_OF_EXCHANGE`."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import torch
+import transformers
+from modules import HIDDEN, TEXT, VISUAL, Sample, encoder, pair, sample
+from modules_of_streams import HEADS, CrossBlock
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.models.lxmert.modeling_lxmert import LxmertXLayer
+
+
+class Pair(nn.Module):
+    """A Linear per modality; subclasses say what runs over both streams."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visual, self.text = nn.Linear(VISUAL, HIDDEN), nn.Linear(TEXT, HIDDEN)
+
+    def exchange(self, text: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+    def forward(self, visual: Tensor, text: Tensor) -> Any:
+        t, v = self.exchange(self.text(text), self.visual(visual))
+        return torch.cat([t, v], 1)
+
+
+class SharedCrossAttention(Pair):
+    """LXMERT's layers of transformers: one cross-attention for both directions, then each stream's own layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = transformers.LxmertConfig(hidden_size=HIDDEN, num_attention_heads=HEADS, intermediate_size=28)
+        self.layers = nn.ModuleList(LxmertXLayer(config) for _ in range(2))
+
+    def exchange(self, text: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
+        for layer in self.layers:
+            text, visual = layer(text, None, visual, None)[:2]
+        return text, visual
+
+
+class Attention(nn.Module):
+    """Attention as many write it, of a stream to itself or to another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = HEADS
+        self.to_q, self.to_kv = nn.Linear(HIDDEN, HIDDEN, bias=False), nn.Linear(HIDDEN, 2 * HIDDEN, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(HIDDEN, HIDDEN), nn.Dropout(0.1))
+
+    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+        keys, values = self.to_kv(x if memory is None else memory).chunk(2, dim=-1)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (self.to_q(x), keys, values))
+        weights = (q @ k.transpose(-1, -2) * (HIDDEN // self.heads) ** -0.5).softmax(-1)
+        return self.to_out((weights @ v).transpose(1, 2).flatten(2))
+
+
+class PreNormLayer(nn.Module):
+    """Cross-attention, self-attention and feed-forward in lists, with norms before them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attentions = nn.ModuleList(Attention() for _ in range(2))
+        self.norms = nn.ModuleList(nn.LayerNorm(HIDDEN) for _ in range(2))
+        self.feed_forward = nn.Sequential(nn.LayerNorm(HIDDEN), nn.Linear(HIDDEN, 20), nn.GELU(), nn.Linear(20, HIDDEN))
+
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        x = x + self.attentions[0](self.norms[0](x), memory)
+        x = x + self.attentions[1](self.norms[1](x))
+        return x + self.feed_forward(x)
+
+
+class CrossFirst(Pair):
+    """Layers of one's own for each stream, which read what the other one was; text has an encoder before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = encoder(1, norm_first=True)
+        self.of_text = nn.ModuleList(PreNormLayer() for _ in range(3))
+        self.of_visual = nn.ModuleList(PreNormLayer() for _ in range(3))
+
+    def exchange(self, text: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
+        text = self.before(text)
+        for of_text, of_visual in zip(self.of_text, self.of_visual):
+            text, visual = of_text(text, visual), of_visual(visual, text)
+        return text, visual
+
+
+class DecoderLayers(Pair):
+    """METER with torch's decoder layers; the first tokens of both streams are returned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        options: dict[str, Any] = {"dim_feedforward": 28, "batch_first": True, "norm_first": True}
+        self.of_text = nn.ModuleList(nn.TransformerDecoderLayer(HIDDEN, HEADS, **options) for _ in range(2))
+        self.of_visual = nn.ModuleList(nn.TransformerDecoderLayer(HIDDEN, HEADS, **options) for _ in range(2))
+        self.norm = nn.LayerNorm(HIDDEN)
+
+    def exchange(self, text: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
+        for of_text, of_visual in zip(self.of_text, self.of_visual):
+            text, visual = of_text(text, visual), of_visual(visual, text)
+        return self.norm(text), visual
+
+
+class OneAfterTheOther(Pair):
+    """Text reads the image, then the image the new text: no exchange in one layer, but two stacks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_text, self.to_visual = CrossBlock(), CrossBlock()
+
+    def exchange(self, text: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
+        text = self.to_text(text, visual)
+        return text, self.to_visual(visual, text)
+
+
+Named = Callable[[Any], dict[str, Any]]
+
+#: By name: what builds the module, its sample, and the named parts of `export`.
+MODULES_OF_EXCHANGE: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample], Named]] = {
+    "shared-cross-attention": (SharedCrossAttention, pair, lambda m: {}),
+    "cross-first": (CrossFirst, pair, lambda m: {}),
+    "decoder-layers": (DecoderLayers, pair, lambda m: {}),
+    "one-after-the-other": (OneAfterTheOther, pair, lambda m: {}),
+}
