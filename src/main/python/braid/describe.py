@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from braid.dataflow import has_cross_attention
 from braid.encoder import Encoder, linear_tensors, norm_tensors, read_encoder
-from braid.errors import ExportError, quoted
+from braid.errors import ExportError, NeitherWayError, quoted
 from braid.golden import BOXES, TOLERANCE, Row, RowOutput, error, is_ids, modalities_of
 from braid.named import OF_STREAMS, Named, modality_rows, position_kinds, stream_tables, table
 from braid.reference import Reference, with_tables
 from braid.returned import pooling
 from braid.settings import BY_HAND, settled
 from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
-from braid.stacks import find_stack, norm_of
+from braid.stacks import SeveralStacksError, find_stack, norm_of
 from braid.streams import describe_streams
 from braid.trace import Trace, plain_run, trace_rows
 from braid.wrappers import Parts, parts_of, path_of, unwrapped
@@ -54,7 +54,11 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
                 ways = named.call, named.heads, named.pooling
                 return Description(*describe_streams(parts, running, rows, tables, *ways))
             except ExportError as of_several:
-                raise (of_several if has_cross_attention(parts) else of_one_stream) from None
+                if has_cross_attention(parts):
+                    raise of_several from None
+                if isinstance(of_one_stream, SeveralStacksError):
+                    raise NeitherWayError(of_one_stream, of_several) from None
+                raise of_one_stream from None
 
 
 def describe_stream(parts: Parts, running: nn.Module, rows: list[Row], named: Named) -> Description:

@@ -18,6 +18,13 @@ class ExportError(BraidError):
         )
 
 
+class NeitherWayError(ExportError):
+    """What stands in the way of an export as a model of one stream, and as one of several."""
+
+    def __init__(self, of_one_stream: ExportError, of_several: ExportError) -> None:
+        BraidError.__init__(self, f"{of_one_stream}; or, as a model of several streams: {of_several}")
+
+
 def quoted(names: Iterable[str]) -> str:
     """The names in quotes, `'a', 'b'`, or `none`; more than eight are counted."""
     listed = [f"'{name}'" for name in names]

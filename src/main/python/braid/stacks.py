@@ -20,6 +20,10 @@ from braid.trace import Call, callers
 from braid.wrappers import Parts, path_of, within
 
 
+class SeveralStacksError(ExportError):
+    """A module has more stacks than one, and they do not run one after another."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """Layers that follow one another, under the path by which the written tensors name them."""
@@ -53,7 +57,9 @@ def find_stack(parts: Parts, running: nn.Module, row: Row, call: Call | None, na
     expected = "one stack of nn.TransformerEncoderLayer" + (f" in '{below}' (encoder=)" if below else "")
     hint = f"pass encoder=, such as encoder=module.{next(iter(stacks))}" if stacks else hint_for(parts)
     subject = f"'{type(parts['']).__name__}'"
-    raise ExportError(subject, expected, f"{len(stacks)} ({quoted(stacks)})" if stacks else "none", hint)
+    if stacks:
+        raise SeveralStacksError(subject, expected, f"{len(stacks)} ({quoted(stacks)})", hint)
+    raise ExportError(subject, expected, "none", hint)
 
 
 def stack_of(path: str, parts: Parts) -> str:

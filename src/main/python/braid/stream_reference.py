@@ -67,11 +67,14 @@ class StackReference(Reference):
 
 @dataclass(frozen=True)
 class AlternatingStacks:
-    """Stacks of one or more streams, whose layers alternate: layer `first` of each, the next of each, until `end`."""
+    """Stacks of one or more streams, whose layers alternate: layer 0 of each, layer 1 of each, and so on.
+
+    `bottleneck` is a stream whose tokens follow those of each, and become the mean of what each layer made of them.
+    """
 
     stacks: list[StackReference]
-    first: int
-    end: int
+    layers: int
+    bottleneck: str | None = None
 
 
 class StreamReference(Reference):
@@ -90,10 +93,13 @@ class StreamReference(Reference):
         if stack["kind"] == "co_attention":
             one, other = stack["streams"]
             keys = {"kind": stack.get("layer_kind", "decoder")}
-            yield AlternatingStacks([self.stack(stack, one, other, **keys), self.stack(stack, other, one, **keys)], 0, last)
+            yield AlternatingStacks([self.stack(stack, one, other, **keys), self.stack(stack, other, one, **keys)], last)
+        elif stack["kind"] == "bottleneck":
+            encoders = [self.stack(stack, stream, stream, kind="encoder") for stream in stack["streams"]]
+            yield AlternatingStacks(encoders, last, stack["bottleneck"])
         else:
             memory = stack.get("memory", stack["stream"])
-            yield AlternatingStacks([self.stack(stack, stack["stream"], memory, prefix=stack["prefix"])], 0, last)
+            yield AlternatingStacks([self.stack(stack, stack["stream"], memory, prefix=stack["prefix"])], last)
 
     def stack(self, stack: Mapping[str, Any], stream: str, memory: str, **keys: str) -> StackReference:
         prefix = {} if "prefix" in keys else {"prefix": stack["prefixes"][stream]}
@@ -107,16 +113,23 @@ class StreamReference(Reference):
         for run in self.runs:
             for stack in run.stacks:
                 self.filled(stack.config["stream"], tokens), self.filled(stack.config["memory"], tokens)
-            for i in range(run.first, run.end):
+            for i in range(run.layers):
                 before = dict(tokens)
+                shared: list[Tensor] = []
                 for stack in run.stacks:
                     stream, memory = stack.config["stream"], stack.config["memory"]
                     prefix = joined(stack.config["prefix"], f"layers.{i}")
-                    tokens[stream], weights = stack.run_layer(prefix, before[stream], before[memory])
-                    layers.append(tokens[stream])
-                    orders = {"decoder": [stream, memory], "cross_first": [memory, stream]}
-                    keys = orders.get(stack.config["kind"], [memory])
+                    added = [] if run.bottleneck is None else [run.bottleneck]
+                    x = torch.cat([before[name] for name in (stream, *added)])
+                    x, weights = stack.run_layer(prefix, x, before[memory])
+                    layers.append(x)
+                    tokens[stream] = x[: len(before[stream])]
+                    shared.append(x[len(before[stream]) :])
+                    orders = {"decoder": [[stream], [memory]], "cross_first": [[memory], [stream]]}
+                    keys = orders.get(stack.config["kind"], [[memory, *added]])
                     shares += [self.shares(of, key, row) for of, key in zip(weights, keys)]
+                if run.bottleneck is not None:
+                    tokens[run.bottleneck] = torch.stack(shared).mean(0)
             for stack in run.stacks:
                 norm = joined(stack.config["prefix"], "norm")
                 if f"{norm}.weight" in self.tensors:
@@ -146,11 +159,11 @@ class StreamReference(Reference):
             return [group for part in described["join"] for group in self.groups(part)]
         return [stream] * ("tensor" in described) + list(described.get("modalities", []))
 
-    def shares(self, weights: Tensor, stream: str, row: Row) -> Tensor:
-        """The share of attention [groups of the model] that each group of the keys' stream received."""
+    def shares(self, weights: Tensor, keys: list[str], row: Row) -> Tensor:
+        """The share of attention [groups of the model] that each group of the keys' streams received."""
         all_groups = [group for name, of in self.streams.items() if "join" not in of for group in self.groups(name)]
         received = torch.zeros(len(all_groups))
-        groups = self.groups(stream)
+        groups = [group for stream in keys for group in self.groups(stream)]
         sizes = [len(row[group]) if group in row else self.streams[group]["learned_tokens"] for group in groups]
         for group, part in zip(groups, torch.split(weights.mean((0, 1)), sizes)):
             received[all_groups.index(group)] = part.sum()

@@ -40,19 +40,20 @@ def describe_streams(
     row, run = rows[telling], runs[telling]
     ran = steps(parts, run, heads)
     refuse_ambiguous_ids(subject, rows)
-    builder = Builder(subject, parts, running, ran, sources_of(parts, rows, runs, telling, tables))
+    builder = Builder(subject, parts, running, run, ran, sources_of(parts, rows, runs, telling, tables))
     output = output_of(subject, builder, run, pooling)
-    dead = [step.path for step, (_, _, left) in zip(ran, builder.reads) if left.last_read < 0 and left not in output]
+    dead = builder.dead(output)
     if dead:
         expected = "layers that what the module returns depends on"
-        raise ExportError(subject, expected, f"'{dead[0]}', whose tokens nothing reads", f"pass a call= without it; or {BY_HAND}")
+        raise ExportError(subject, expected, f"'{dead[0].path}', whose tokens nothing reads", f"pass a call= without it; or {BY_HAND}")
     topology = builder.assemble(output)
     if len(topology.streams) < 2:
         raise ExportError(subject, "several streams", "one", BY_HAND)
     config = config_of(subject, parts, topology, row, output, tables)
     for each, of_row in zip(rows, runs):
         if each is row or min(map(len, each.values())) > 1:  # a row of one token may be read in several ways
-            prove_layers(config, topology.tensors, each, ran if each is row else steps(parts, of_row, heads))
+            of_layers = ran if each is row else steps(parts, of_row, heads)
+            prove_layers(config, topology.tensors, each, of_layers, builder.leading())
     return prove_rows(subject, config, topology.tensors, rows, runs, pooling)
 
 
@@ -172,10 +173,12 @@ def groups_of(topology: Topology, name: str) -> list[str]:
     return [*([name] if "tensor" in stream else []), *stream.get("modalities", [])]
 
 
-def prove_layers(config: dict[str, Any], tensors: dict[str, Tensor], row: Row, ran: list[Step]) -> None:
-    """Compares every layer of the module with the description's."""
-    for step, own in zip(ran, StreamReference(config, tensors).run(row).layers):
-        apart = error(step.layer_output, own)
+def prove_layers(
+    config: dict[str, Any], tensors: dict[str, Tensor], row: Row, ran: list[Step], leading: dict[int, int]
+) -> None:
+    """Compares every layer of the module with the description's, in which so many `leading` tokens are the last ones."""
+    for i, (step, own) in enumerate(zip(ran, StreamReference(config, tensors).run(row).layers)):
+        apart = error(step.layer_output.roll(-leading.get(i, 0), 0), own)
         if not apart <= TOLERANCE:
             expected = f"an output within {TOLERANCE:.0e} of what the parts of a {step.kind} layer compute"
             hint = f"attention masks and a layer's own operations cannot be described; {BY_HAND}"

@@ -13,9 +13,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from braid.dataflow import Step
+from braid.bottlenecks import rounds
+from braid.dataflow import Run, Step
+from braid.encoder import norm_tensors
 from braid.errors import ExportError
 from braid.golden import same
+from braid.norms import may_be_norm
 from braid.reference import joined
 from braid.settings import BY_HAND
 from braid.sources import Source
@@ -33,6 +36,8 @@ class Value:
     pieces: list[Piece] = field(default_factory=list)
     stream: str = ""
     last_read: int = -1
+    #: The name of a stream of learned tokens alone.
+    name: str = "queries"
 
 
 @dataclass
@@ -54,20 +59,71 @@ class Builder:
     """Turns the steps of one run into a topology. Start at `assemble`."""
 
     def __init__(
-        self, subject: str, parts: Parts, running: nn.Module, steps: list[Step], sources: dict[str, dict[Source, Tensor]]
-    ) -> None:
+        self, subject: str, parts: Parts, running: nn.Module, run: Run, steps: list[Step],
+        sources: dict[str, dict[Source, Tensor]],
+    ) -> None:  # fmt: skip
         """`sources` are, per modality, what may make its tokens, and those."""
-        self.subject, self.parts, self.steps, self.sources = subject, parts, steps, sources
+        self.subject, self.parts, self.run, self.steps, self.sources = subject, parts, run, steps, sources
         self.parameters = {name: p.detach() for name, p in running.named_parameters() if p.dim() in (2, 3)}
         self.values: list[Value] = []
         self.found = Topology()
         #: Per step the values that it changes, reads and leaves.
         self.reads: list[tuple[Value, Value | None, Value]] = []
-        for i, step in enumerate(steps):
-            query = self.value(step.query, i, f"the tokens that enter '{step.path}'")
-            read = None if step.memory is None else self.value(step.memory, i, f"the memory of '{step.path}'")
-            self.reads.append((query, read, Value(step.output)))
-            self.values.append(self.reads[-1][2])
+        self.rounds = rounds(steps, self.parameters, run.returned)
+        #: By the number of a round's first step what its bottleneck becomes.
+        self.means: dict[int, Value] = {}
+        while len(self.reads) < len(steps):
+            i = len(self.reads)
+            if i in self.rounds:
+                self.read_round(i)
+            else:
+                self.read_step(i)
+
+    def read_step(self, i: int) -> None:
+        step = self.steps[i]
+        query = self.value(step.query, i, f"the tokens that enter '{step.path}'")
+        read = None if step.memory is None else self.value(step.memory, i, f"the memory of '{step.path}'")
+        self.reads.append((query, read, Value(step.output)))
+        self.values.append(self.reads[-1][2])
+
+    def read_round(self, i: int) -> None:
+        """Reads the steps of streams that share a bottleneck: each leaves its stream, all together the bottleneck."""
+        found = self.rounds[i]
+        bottleneck = next((value for value in self.values if same(value.tokens, found.tokens)), None)
+        if bottleneck is None:
+            bottleneck = Value(found.tokens, [("learned", found.learned)], name="bottleneck")
+            self.values.append(bottleneck)
+        for step in found.steps:
+            self.mark_read(bottleneck, len(self.reads))
+            query = self.value(found.of_stream(step.query), len(self.reads), f"the tokens that enter '{step.path}'")
+            self.reads.append((query, bottleneck, Value(self.normed(step, found.of_stream(step.output)))))
+        self.means[i] = Value(found.mean())
+        self.values += [*(left for _, _, left in self.reads[i:]), self.means[i]]
+
+    def normed(self, step: Step, x: Tensor) -> Tensor:
+        """The stream's tokens that a step leaves, or the output of a norm that reads them alone."""
+        for event in self.run.events:
+            if not step.norm and may_be_norm(self.parts[event.path]) and same(event.inputs[0], x):
+                step.norm = norm_tensors(f"'{event.path}'", self.parts[event.path], step.config, "norm")
+                return event.output
+        return x
+
+    def leading(self) -> dict[int, int]:
+        """By the number of a step how many tokens of a bottleneck stand before its stream's."""
+        return {
+            first + i: len(found.tokens)
+            for first, found in self.rounds.items()
+            for i in range(len(found.steps))
+            if found.bottleneck_first
+        }
+
+    def dead(self, output: list[Value]) -> list[Step]:
+        """The steps on whose tokens nothing depends that is returned."""
+        dead = {i for i, (_, _, left) in enumerate(self.reads) if left.last_read < 0 and left not in output}
+        for first, mean in self.means.items():
+            if mean.last_read >= 0 or mean in output:
+                dead -= set(range(first, first + len(self.rounds[first].steps)))
+        return [self.steps[i] for i in sorted(dead)]
 
     def left(self) -> list[Value]:
         """What the steps leave and none of them reads."""
@@ -88,7 +144,7 @@ class Builder:
             self.mark_read(value, len(self.steps))
         i = 0
         while i < len(self.steps):
-            i += self.add_exchange(i) or self.add_step(i)
+            i += self.add_round(i) if i in self.rounds else self.add_exchange(i) or self.add_step(i)
         self.found.output = [self.stream(value) for value in output]
         return self.found
 
@@ -119,6 +175,29 @@ class Builder:
         chained = i > 1 and self.reads[i - 2][2] is one and self.reads[i - 1][2] is other
         self.add_layers(described, dict(zip(streams, (step, step_of_other))), chained)
         return 2
+
+    def add_round(self, i: int) -> int:
+        """Adds a layer of each stream of a bottleneck."""
+        found = self.rounds[i]
+        end = i + len(found.steps)
+        reads = self.reads[i:end]
+        bottleneck = reads[0][1]
+        assert bottleneck is not None
+        if any(self.facts(step) != self.facts(found.steps[0]) for step in found.steps):
+            expected = "layers of one kind around a bottleneck"
+            raise ExportError(f"'{found.steps[0].path}'", expected, "layers that differ", BY_HAND)
+        if max(value.last_read for value in (bottleneck, *(query for query, _, _ in reads))) >= end:
+            expected = "streams around a bottleneck whose tokens nothing else reads"
+            raise ExportError(f"'{found.steps[0].path}'", expected, "a stream that a later layer reads too", BY_HAND)
+        streams = [self.stream(query) for query, _, _ in reads]
+        self.means[i].stream = self.stream(bottleneck)
+        described = {"kind": "bottleneck", "streams": streams, "bottleneck": bottleneck.stream}
+        for (_, _, left), stream in zip(reads, streams):
+            left.stream = stream
+        before = self.reads[max(0, i - len(reads)) : i]
+        chained = [left for _, _, left in before] == [query for query, _, _ in reads]
+        self.add_layers({**described, **self.facts(found.steps[0])}, dict(zip(streams, found.steps)), chained)
+        return len(reads)
 
     def value(self, tokens: Tensor, reader: int, what: str) -> Value:
         """The value of these tokens, which step `reader` reads."""
@@ -184,7 +263,9 @@ class Builder:
     def own(self, value: Value) -> str:
         """A stream of learned tokens and modalities."""
         modalities = [kind for kind, _ in value.pieces if kind != "learned"]
-        stream: dict[str, Any] = {"name": self.free(modalities[0] if modalities else "queries")}
+        learned = len(modalities) < len(value.pieces)
+        name = value.name if not modalities else f"{modalities[0]}_learned" if learned else modalities[0]
+        stream: dict[str, Any] = {"name": self.free(name)}
         for kind, of_kind in value.pieces:
             if kind == "learned":
                 owner, _, leaf = of_kind.rpartition(".")

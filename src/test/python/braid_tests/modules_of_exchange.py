@@ -6,10 +6,9 @@ from typing import Any, Callable
 
 import torch
 import transformers
-from modules import HIDDEN, TEXT, VISUAL, Sample, encoder, pair, sample
+from modules import HIDDEN, TEXT, VISUAL, Sample, SeedLayer, encoder, pair, sample
 from modules_of_streams import HEADS, CrossBlock
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers.models.lxmert.modeling_lxmert import LxmertXLayer
 
 
@@ -117,6 +116,64 @@ class OneAfterTheOther(Pair):
         return text, self.to_visual(visual, text)
 
 
+class Bottleneck(nn.Module):
+    """MBT with torch's layers: each stream has a learned token first; from layer 1 on fusion tokens follow its tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visual, self.audio = nn.Linear(VISUAL, HIDDEN), nn.Linear(TEXT, HIDDEN)
+        self.cls = nn.ParameterDict({name: torch.zeros(1, 1, HIDDEN) for name in ("visual", "audio")})
+        self.fusion = nn.Parameter(torch.zeros(1, 3, HIDDEN))
+        options: dict[str, Any] = {"dim_feedforward": 28, "batch_first": True, "norm_first": True, "activation": "gelu"}
+        self.layers = nn.ModuleDict(
+            {
+                name: nn.ModuleList(nn.TransformerEncoderLayer(HIDDEN, HEADS, **options) for _ in range(3))
+                for name in ("visual", "audio")
+            }
+        )
+        self.norms = nn.ModuleDict({name: nn.LayerNorm(HIDDEN) for name in ("visual", "audio")})
+
+    def forward(self, visual: Tensor, audio: Tensor) -> Any:
+        projected = {"visual": self.visual(visual), "audio": self.audio(audio)}
+        tokens = {name: torch.cat([self.cls[name], x], 1) for name, x in projected.items()}
+        fusion = self.fusion
+        for i in range(3):
+            shared = []
+            for name, x in tokens.items():
+                layer: Any = self.layers[name]
+                if i == 0:
+                    tokens[name] = layer[i](x)
+                    continue
+                x = layer[i](torch.cat([x, fusion], 1))
+                tokens[name] = x[:, :-3]
+                shared.append(x[:, -3:])
+            fusion = torch.stack(shared).mean(0) if shared else fusion
+        return torch.cat([self.norms[name](x) for name, x in tokens.items()], 1)
+
+
+class HandWrittenBottleneck(nn.Module):
+    """Two layers written by hand for each of two streams; the fusion tokens stand first, and are the output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visual, self.text = nn.Linear(VISUAL, HIDDEN), nn.Linear(TEXT, HIDDEN)
+        self.tokens = nn.Parameter(torch.zeros(2, HIDDEN))
+        self.visual_layers = nn.ModuleList(SeedLayer() for _ in range(2))
+        self.text_layers = nn.ModuleList(SeedLayer() for _ in range(2))
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        v, t = self.visual(visual), self.text(text)
+        shared = self.tokens[None]
+        for of_visual, of_text in zip(self.visual_layers, self.text_layers):
+            v, t = of_visual(torch.cat([shared, v], 1)), of_text(torch.cat([shared, t], 1))
+            shared = self.exchanged(v[:, :2], t[:, :2])
+            v, t = v[:, 2:], t[:, 2:]
+        return shared
+
+    def exchanged(self, of_visual: Tensor, of_text: Tensor) -> Tensor:
+        return (of_visual + of_text) / 2
+
+
 Named = Callable[[Any], dict[str, Any]]
 
 #: By name: what builds the module, its sample, and the named parts of `export`.
@@ -125,4 +182,6 @@ MODULES_OF_EXCHANGE: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sampl
     "cross-first": (CrossFirst, pair, lambda m: {}),
     "decoder-layers": (DecoderLayers, pair, lambda m: {}),
     "one-after-the-other": (OneAfterTheOther, pair, lambda m: {}),
+    "bottleneck": (Bottleneck, lambda: sample(visual=VISUAL, audio=TEXT), lambda m: {}),
+    "hand-written-bottleneck": (HandWrittenBottleneck, pair, lambda m: {}),
 }

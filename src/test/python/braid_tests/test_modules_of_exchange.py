@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from modules import pair, randomised
-from modules_of_exchange import MODULES_OF_EXCHANGE, Attention, CrossFirst, PreNormLayer
+from modules_of_exchange import MODULES_OF_EXCHANGE, Attention, CrossFirst, HandWrittenBottleneck, PreNormLayer
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -22,6 +22,12 @@ EXPECTED: dict[str, list[tuple[str, str | None, Any, int]]] = {
     "cross-first": [("encoder", None, "text", 1), ("co_attention", "cross_first", ["text", "visual"], 3)],
     "decoder-layers": [("co_attention", "decoder", ["text", "visual"], 2)],
     "one-after-the-other": [("cross_attention", None, "text", 1), ("cross_attention", None, "visual", 1)],
+    "bottleneck": [
+        ("encoder", None, "visual_learned", 1),
+        ("encoder", None, "audio_learned", 1),
+        ("bottleneck", None, ["visual_learned", "audio_learned"], 2),
+    ],
+    "hand-written-bottleneck": [("bottleneck", None, ["visual", "text"], 2)],
 }
 
 
@@ -106,4 +112,31 @@ def test_what_is_not_understood_is_refused(build: Any, message: str, tmp_path: P
         braid.export(randomised(build()), tmp_path / "model", pair())
     assert message in str(refusal.value)
     assert "src/docs/models.md" in str(refusal.value)
+    assert not (tmp_path / "model").exists()
+
+
+class InTurn(HandWrittenBottleneck):
+    """The fusion tokens that visual made go to text, and the other way round in the next layer."""
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        v, t = self.visual(visual), self.text(text)
+        shared = self.tokens[None]
+        for of_visual, of_text in zip(self.visual_layers, self.text_layers):
+            v = of_visual(torch.cat([shared, v], 1))
+            t = of_text(torch.cat([v[:, :2], t], 1))
+            shared, v, t = t[:, :2], v[:, 2:], t[:, 2:]
+        return shared
+
+
+class Weighted(HandWrittenBottleneck):
+    """The mean is not one."""
+
+    def exchanged(self, of_visual: Tensor, of_text: Tensor) -> Tensor:
+        return 0.7 * of_visual + 0.3 * of_text
+
+
+@pytest.mark.parametrize("build", [InTurn, Weighted])
+def test_other_exchanges_of_fusion_tokens_are_refused(build: Any, tmp_path: Path) -> None:
+    with pytest.raises(braid.ExportError, match="the tokens that enter '.*_layers..' to be outputs of layers, projected"):
+        braid.export(randomised(build()), tmp_path / "model", pair())
     assert not (tmp_path / "model").exists()
