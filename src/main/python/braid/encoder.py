@@ -86,7 +86,7 @@ def batch_first(layer: nn.Module) -> bool:
 
 def hint_for(parts: Parts) -> str:
     for path, part in parts.items():
-        if path and getattr(getattr(part, "config", None), "model_type", None) in ("flava", "visual_bert", "vilt"):
+        if path and getattr(getattr(part, "config", None), "model_type", None) in ("flava", "visual_bert", "vilt", "lxmert"):
             return f"pass the Hugging Face model itself, module.{path}"
     return (
         "such layers, blocks of one attention, two norms and a feed-forward, and Hugging Face models are understood; others "

@@ -44,7 +44,7 @@ def export(
 
     What is no model's stays in a directory that is there.
 
-    `module` is a Hugging Face FLAVA, VisualBERT or ViLT model, or any module that projects each modality by a Linear
+    `module` is a Hugging Face FLAVA, VisualBERT, ViLT or LXMERT model, or any module that projects each modality by a Linear
     (or not at all), concatenates them and runs one stack of encoder layers over them, or runs stacks of encoder, decoder
     and cross-attention layers over several streams of tokens. A module of one's own is run on
     the sample in float32, without autocast, row by row, unpadded, on a copy on the CPU, in which what torch.compile and

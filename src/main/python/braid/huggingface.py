@@ -1,4 +1,4 @@
-"""Runs Hugging Face's FLAVA, VisualBERT and ViLT on features, as Braid does. Start at `kind_of` and `run`.
+"""Runs Hugging Face's FLAVA, VisualBERT, ViLT and LXMERT on features or token ids, as Braid does. Start at `kind_of` and `run`.
 
 Their directories describe themselves; nothing is imported from transformers here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -14,31 +15,53 @@ import torch
 from torch import Tensor, nn
 
 from braid.errors import ExportError, quoted
-from braid.golden import Row, RowOutput, attention_shares
+from braid.golden import Row, RowOutput, attention_shares, is_ids
 from braid.reference import ACTIVATIONS
 from braid.trace import plain_run
+
+
+#: What a model is called with beside its inputs.
+_EVERYTHING: dict[str, Any] = {"return_dict": True, "output_attentions": True}
 
 
 @dataclass(frozen=True)
 class Kind:
     """One model type: its forward on [1, tokens, size] of each modality, and where its facts are."""
 
-    forward: Callable[[Any, Tensor, Tensor], Any]
+    forward: Callable[[Any, Row], Any]
     sizes: Callable[[Any], dict[str, int]]
     encoder: Callable[[Any], Any]
     #: The modalities in token order.
     order: tuple[str, str]
+    #: Whether it embeds token ids.
+    ids: bool = True
 
     def config(self, model: Any) -> Any:
         return self.encoder(model).config
 
+    def layers(self, model: Any) -> list[tuple[nn.Module, int]]:
+        """The layers, and how many streams each changes."""
+        encoder = self.encoder(model)
+        of_visual, of_both = getattr(encoder, "r_layers", []), getattr(encoder, "x_layers", [])  # LXMERT's
+        return [*((layer, 1) for layer in (*encoder.layer, *of_visual)), *((layer, 2) for layer in of_both)]
 
-_EVERYTHING: dict[str, Any] = {"return_dict": True, "output_attentions": True}
+
+def _text(text: Tensor) -> dict[str, Tensor]:
+    return {"inputs_embeds" if text.is_floating_point() else "input_ids": text}
 
 
-def _flava(model: Any, visual: Tensor, text: Tensor) -> Any:
-    projected = [model.image_to_mm_projection(visual), model.text_to_mm_projection(text)]
+def _flava(model: Any, row: Row) -> Any:
+    projected = [model.image_to_mm_projection(row["visual"]), model.text_to_mm_projection(row["text"])]
     return model.multimodal_model(torch.cat(projected, dim=1), **_EVERYTHING)
+
+
+def _vilt(model: Any, row: Row) -> Any:
+    mask = torch.ones(row["visual"].shape[:2])
+    return model(**_text(row["text"]), image_embeds=row["visual"], pixel_mask=mask, **_EVERYTHING)
+
+
+def _lxmert(model: Any, row: Row) -> Any:
+    return model(**_text(row["text"]), visual_feats=row["visual"], visual_pos=row["visual.boxes"], return_dict=True)
 
 
 KINDS = {
@@ -50,18 +73,27 @@ KINDS = {
         },
         lambda model: model.multimodal_model.encoder,
         ("visual", "text"),
+        ids=False,
     ),
     "visual_bert": Kind(
-        lambda model, visual, text: model(inputs_embeds=text, visual_embeds=visual, **_EVERYTHING),
+        lambda model, row: model(**_text(row["text"]), visual_embeds=row["visual"], **_EVERYTHING),
         lambda model: {"visual": model.config.visual_embedding_dim, "text": model.config.hidden_size},
         lambda model: model.encoder,
         ("text", "visual"),
     ),
     "vilt": Kind(
-        lambda model, visual, text: model(
-            inputs_embeds=text, image_embeds=visual, pixel_mask=torch.ones(visual.shape[:2]), **_EVERYTHING
-        ),
+        _vilt,
         lambda model: {"visual": model.config.hidden_size, "text": model.config.hidden_size},
+        lambda model: model.encoder,
+        ("text", "visual"),
+    ),
+    "lxmert": Kind(
+        _lxmert,
+        lambda model: {
+            "visual": model.config.visual_feat_dim,
+            "visual.boxes": model.config.visual_pos_dim,
+            "text": model.config.hidden_size,
+        },
         lambda model: model.encoder,
         ("text", "visual"),
     ),
@@ -86,24 +118,34 @@ def run(module: nn.Module, kind: Kind, rows: list[Row]) -> list[RowOutput]:
         for row in rows:
             layers: list[Tensor] = []
 
-            def record(_: nn.Module, args: Any, output: Any, into: list[Tensor] = layers) -> None:
-                into.append((output[0] if isinstance(output, tuple) else output)[0].clone())
+            def record(_: nn.Module, args: Any, output: Any, streams: int, into: list[Tensor] = layers) -> None:
+                outputs = output if isinstance(output, tuple) else (output,)
+                into += [x[0].clone() for x in outputs[:streams]]
 
-            handles = [layer.register_forward_hook(record) for layer in kind.encoder(base).layer]
+            handles = [
+                layer.register_forward_hook(partial(record, streams=streams)) for layer, streams in kind.layers(base)
+            ]
             try:
-                output = kind.forward(base, row["visual"].unsqueeze(0), row["text"].unsqueeze(0))
+                output = kind.forward(base, {name: x.unsqueeze(0) for name, x in row.items()})
             finally:
                 for handle in handles:
                     handle.remove()
-            fused = output.last_hidden_state[0]
-            pooled = output.pooler_output[0] if output.pooler_output is not None else fused[0]
-            sizes = [len(row[name]) for name in kind.order]
-            if len(fused) > sum(sizes):
-                sizes = [1, *sizes]  # FLAVA's own CLS
-            weights = [of_layer[0] for of_layer in output.attentions or () if of_layer is not None]
-            shares = attention_shares(weights, sizes) if len(weights) == len(layers) else None
-            outputs.append(RowOutput(layers, fused, pooled, shares))
+            outputs.append(output_of_row(kind, row, layers, output))
         return outputs
+
+
+def output_of_row(kind: Kind, row: Row, layers: list[Tensor], output: Any) -> RowOutput:
+    if hasattr(output, "language_output"):  # LXMERT's; it returns the attentions of some layers alone
+        fused = torch.cat([output.language_output[0], output.vision_output[0]])
+        return RowOutput(layers, fused, output.pooled_output[0])
+    fused = output.last_hidden_state[0]
+    pooled = output.pooler_output[0] if output.pooler_output is not None else fused[0]
+    sizes = [len(row[name]) for name in kind.order]
+    if len(fused) > sum(sizes):
+        sizes = [1, *sizes]  # FLAVA's own CLS
+    weights = [of_layer[0] for of_layer in output.attentions or () if of_layer is not None]
+    shares = attention_shares(weights, sizes) if len(weights) == len(layers) else None
+    return RowOutput(layers, fused, pooled, shares)
 
 
 def write(module: nn.Module, directory: Path) -> None:
@@ -115,9 +157,16 @@ def write(module: nn.Module, directory: Path) -> None:
 def check(subject: str, kind: Kind, base: Any, rows: list[Row]) -> None:
     """Refuses what Braid would: other modalities and sizes, text beyond the positions, options it lacks."""
     sizes = kind.sizes(base)
-    given = {name: features.shape[1] for name, features in rows[0].items()}
+    given = {name: sizes.get(name, 0) if is_ids(x) else x.shape[1] for name, x in rows[0].items()}
+    if not kind.ids and any(map(is_ids, rows[0].values())):
+        raise ExportError(subject, f"features, of sizes {sizes}", "token ids, which it does not embed")
+    if is_ids(rows[0].get("visual", torch.zeros(1, 1))):
+        raise ExportError(subject, "features of 'visual'", "token ids")
     if given != sizes:
         raise ExportError(subject, f"a sample of feature sizes {sizes}", str(given))
+    largest = max(int(row["text"].max()) for row in rows)
+    if is_ids(rows[0]["text"]) and largest >= base.config.vocab_size:
+        raise ExportError(subject, f"token ids below {base.config.vocab_size} (vocab_size)", str(largest))
     config = kind.config(base)
     if config.hidden_act not in ACTIVATIONS:
         raise ExportError(subject, f"hidden_act to be one of {quoted(ACTIVATIONS)}", f"'{config.hidden_act}'")

@@ -39,6 +39,25 @@ def vilt(model: str, **options: Any) -> nn.Module:
     return randomised(getattr(transformers, model)(config))
 
 
+def lxmert(model: str) -> nn.Module:
+    layers = {"l_layers": 2, "r_layers": 1, "x_layers": 2, "visual_feat_dim": 14, "max_position_embeddings": 16}
+    config = transformers.LxmertConfig(
+        hidden_size=24, num_attention_heads=2, intermediate_size=32, vocab_size=9, num_qa_labels=3, **layers
+    )
+    return randomised(getattr(transformers, model)(config))
+
+
+def ids(visual: int) -> Sample:
+    """Token ids of a vocabulary of 9, and features."""
+    features = sample(visual=visual)
+    return {**features, "text": [torch.randint(9, (2 + len(x),)) for x in features["visual"]]}
+
+
+def regions(of_text: Sample) -> Sample:
+    """Text and features with boxes."""
+    return {**of_text, "visual.boxes": [torch.rand(len(x), 4) for x in of_text["visual"]]}
+
+
 def features(visual: int, text: int) -> Callable[[], Sample]:
     return lambda: sample(visual=visual, text=text)
 
@@ -54,4 +73,12 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample]]] = {
     "visual-bert-regions": (lambda: visual_bert("VisualBertForRegionToPhraseAlignment"), features(14, 24)),
     "vilt": (lambda: vilt("ViltModel"), features(24, 24)),
     "vilt-answering": (lambda: vilt("ViltForQuestionAnswering", hidden_act="relu"), features(24, 24)),
+}
+
+#: Models that read token ids or boxes: what builds one, and its sample.
+MODELS_OF_INPUTS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample]]] = {
+    "visual-bert-ids": (lambda: visual_bert("VisualBertModel"), lambda: ids(14)),
+    "vilt-ids": (lambda: vilt("ViltForQuestionAnswering"), lambda: ids(24)),
+    "lxmert": (lambda: lxmert("LxmertModel"), lambda: regions(sample(text=24, visual=14))),
+    "lxmert-ids": (lambda: lxmert("LxmertForQuestionAnswering"), lambda: regions(ids(14))),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from hugging_face import MODELS, flava, vilt, visual_bert
+from hugging_face import MODELS, MODELS_OF_INPUTS, flava, ids, lxmert, vilt, visual_bert
 from modules import sample
 from safetensors.torch import load_file
 
@@ -55,6 +55,31 @@ def test_export_writes_the_models_own_numbers(name: str, tmp_path: Path) -> None
     assert "largest error" in braid.verify(str(tmp_path), tolerance=2e-5)
 
 
+@pytest.mark.usefixtures("spark")
+@pytest.mark.parametrize("name", MODELS_OF_INPUTS)
+def test_token_ids_and_boxes_are_the_models_own(name: str, tmp_path: Path) -> None:
+    build, make_sample = MODELS_OF_INPUTS[name]
+    module: Any = build()
+    rows = make_sample()
+    braid.export(module, tmp_path, rows)
+    golden = load_file(tmp_path / "golden.safetensors")
+    assert ("text.ids" in golden) == name.endswith("ids")
+    base, fused = module.eval().base_model, []
+    for i, visual in enumerate(rows["visual"]):
+        text = {"input_ids" if name.endswith("ids") else "inputs_embeds": rows["text"][i][None]}
+        with torch.no_grad():
+            if name.startswith("lxmert"):
+                output = base(**text, visual_feats=visual[None], visual_pos=rows["visual.boxes"][i][None])
+                fused.append(torch.cat([output.language_output[0], output.vision_output[0]]))
+            elif name.startswith("vilt"):
+                mask = torch.ones(1, len(visual))
+                fused.append(base(**text, image_embeds=visual[None], pixel_mask=mask).last_hidden_state[0])
+            else:
+                fused.append(base(**text, visual_embeds=visual[None]).last_hidden_state[0])
+    assert error(torch.cat(fused), golden["fused"]) < 5e-6
+    assert "largest error" in braid.verify(str(tmp_path), tolerance=2e-5)
+
+
 def test_layers_are_those_before_the_final_norm(tmp_path: Path) -> None:
     module: Any = flava("FlavaModel")
     braid.export(module, tmp_path, MODELS["flava"][1]())
@@ -92,6 +117,24 @@ def test_what_cannot_be_exported_is_refused(module: Any, sizes: tuple[int, int],
         braid.export(module(), tmp_path / "model", sample(visual=sizes[0], text=sizes[1]))
     assert message in str(refusal.value)
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "rows", "message"),
+    [
+        (lambda: flava("FlavaModel"), lambda: ids(16), "got token ids, which it does not embed"),
+        (lambda: lxmert("LxmertModel"), lambda: ids(14), "'visual': 14, 'visual.boxes': 4, 'text': 24}, got"),
+        (
+            lambda: vilt("ViltModel"),
+            lambda: {**ids(24), "text": [torch.tensor([1, 9])] * 4},
+            "token ids below 9 (vocab_size), got 9",
+        ),
+    ],
+)
+def test_ids_and_boxes_have_to_fit(module: Any, rows: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(braid.ExportError) as refusal:
+        braid.export(module(), tmp_path / "model", rows())
+    assert message in str(refusal.value)
 
 
 def test_text_beyond_the_positions_is_refused(tmp_path: Path) -> None:
