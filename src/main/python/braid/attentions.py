@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from braid.blocks import ALL_THREE, KEY, QUERY, VALUE, heads_of, is_attention, one_of
 from braid.errors import ExportError
 from braid.golden import same
+from braid.reference import joined
 from braid.settings import BY_HAND
 from braid.trace import Event
 from braid.wrappers import Parts, within
@@ -98,7 +99,7 @@ def calls(parts: Parts, events: list[Event], path: str) -> Iterator[tuple[Event,
     names = linear_names(parts[path])
     three, two = one_of(ALL_THREE, names), one_of(_KEY_VALUE, names)
     used = [three] * 3 if three else [one_of(QUERY, names), two or one_of(KEY, names), two or one_of(VALUE, names)]
-    yield from zip(*([e for e in events if e.path == f"{path}.{name}"] for name in used))
+    yield from zip(*([e for e in events if e.path == joined(path, str(name))] for name in used))
 
 
 def own_attentions(parts: Parts, events: list[Event], path: str, heads: int | None) -> Iterator[Attention]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from braid.dataflow import has_cross_attention
-from braid.encoder import Encoder, linear_tensors, norm_tensors, read_encoder
+from braid.encoder import Encoder, linear_tensors, norm_tensors, published_in, read_encoder
 from braid.errors import ExportError, NeitherWayError, quoted
 from braid.golden import BOXES, TOLERANCE, Row, RowOutput, error, is_ids, modalities_of
 from braid.named import OF_STREAMS, Named, modality_rows, position_kinds, stream_tables, table
@@ -21,7 +21,7 @@ from braid.reference import Reference, with_tables
 from braid.returned import pooling
 from braid.settings import BY_HAND, settled
 from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
-from braid.stacks import SeveralStacksError, find_stack, norm_of
+from braid.stacks import NoStackError, SeveralStacksError, find_stack, norm_of
 from braid.streams import describe_streams
 from braid.trace import Trace, plain_run, trace_rows
 from braid.wrappers import Parts, parts_of, path_of, unwrapped
@@ -51,10 +51,12 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
                 raise
             try:
                 tables = stream_tables(parts, rows, named)
-                ways = named.call, named.heads, named.pooling
+                # One stream of layers that only their parts tell is a model of streams, too.
+                fewest = 1 if isinstance(of_one_stream, NoStackError) else 2
+                ways = named.call, named.heads, named.pooling, fewest
                 return Description(*describe_streams(parts, running, rows, tables, *ways))
             except ExportError as of_several:
-                if has_cross_attention(parts):
+                if has_cross_attention(parts) and published_in(parts) is None:
                     raise of_several from None
                 if isinstance(of_one_stream, SeveralStacksError):
                     raise NeitherWayError(of_one_stream, of_several) from None

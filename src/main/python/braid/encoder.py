@@ -84,10 +84,17 @@ def batch_first(layer: nn.Module) -> bool:
     return all(part.batch_first for part in layer.modules() if isinstance(part, nn.MultiheadAttention))
 
 
+def published_in(parts: Parts) -> str | None:
+    """The path of a Hugging Face model inside a module that is exported by itself; None if there is none."""
+    published = ("flava", "visual_bert", "vilt", "lxmert")
+    models = (path for path, part in parts.items() if getattr(getattr(part, "config", None), "model_type", None) in published)
+    return next((path for path in models if path), None)
+
+
 def hint_for(parts: Parts) -> str:
-    for path, part in parts.items():
-        if path and getattr(getattr(part, "config", None), "model_type", None) in ("flava", "visual_bert", "vilt", "lxmert"):
-            return f"pass the Hugging Face model itself, module.{path}"
+    model = published_in(parts)
+    if model is not None:
+        return f"pass the Hugging Face model itself, module.{model}"
     return (
         "such layers, blocks of one attention, two norms and a feed-forward, and Hugging Face models are understood; others "
         "may run with a config.json that you write: see src/docs/models.md"

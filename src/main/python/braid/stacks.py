@@ -20,6 +20,10 @@ from braid.trace import Call, callers
 from braid.wrappers import Parts, path_of, within
 
 
+class NoStackError(ExportError):
+    """A module has no layers that are known as a whole."""
+
+
 class SeveralStacksError(ExportError):
     """A module has more stacks than one, and they do not run one after another."""
 
@@ -59,7 +63,7 @@ def find_stack(parts: Parts, running: nn.Module, row: Row, call: Call | None, na
     subject = f"'{type(parts['']).__name__}'"
     if stacks:
         raise SeveralStacksError(subject, expected, f"{len(stacks)} ({quoted(stacks)})", hint)
-    raise ExportError(subject, expected, "none", hint)
+    raise NoStackError(subject, expected, "none", hint)
 
 
 def stack_of(path: str, parts: Parts) -> str:

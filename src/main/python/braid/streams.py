@@ -28,14 +28,15 @@ Streams = tuple[dict[str, Any], dict[str, Tensor], list[RowOutput]]
 
 def describe_streams(
     parts: Parts, running: nn.Module, rows: list[Row], tables: dict[str, Tensor], call: Call | None,
-    heads: int | None, pooling: str | None,
+    heads: int | None, pooling: str | None, fewest: int,
 ) -> Streams:  # fmt: skip
     """Finds streams and stacks in a run of the row that tells most, and proves them on every row.
 
     `tables` are the tensors of what is added to the projected features.
     """
     subject = f"'{type(parts['']).__name__}'"
-    runs = record_rows(subject, running, rows, call)
+    batch_first = all(part.batch_first for part in parts.values() if isinstance(part, nn.MultiheadAttention))
+    runs = record_rows(subject, running, rows, callers(call, batch_first))
     telling = max(range(len(rows)), key=lambda i: min(map(len, rows[i].values())))
     row, run = rows[telling], runs[telling]
     ran = steps(parts, run, heads)
@@ -47,7 +48,7 @@ def describe_streams(
         expected = "layers that what the module returns depends on"
         raise ExportError(subject, expected, f"'{dead[0].path}', whose tokens nothing reads", f"pass a call= without it; or {BY_HAND}")
     topology = builder.assemble(output)
-    if len(topology.streams) < 2:
+    if len(topology.streams) < fewest:
         raise ExportError(subject, "several streams", "one", BY_HAND)
     config = config_of(subject, parts, topology, row, output, tables)
     for each, of_row in zip(rows, runs):
@@ -57,9 +58,10 @@ def describe_streams(
     return prove_rows(subject, config, topology.tensors, rows, runs, pooling)
 
 
-def record_rows(subject: str, running: nn.Module, rows: list[Row], call: Call | None) -> list[Run]:
+def record_rows(subject: str, running: nn.Module, rows: list[Row], ways: list[Call]) -> list[Run]:
+    """The runs of all rows in the first way that works for all."""
     failure: Exception | None = None
-    for run in callers(call, False):
+    for run in ways:
         try:
             return [record(running, row, run) for row in rows]
         except Exception as raised:  # whatever the module raises is what the caller has to see

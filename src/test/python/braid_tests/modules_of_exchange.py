@@ -1,4 +1,7 @@
-"""Fusion modules whose streams attend to each other, small and with random weights. Start at `MODULES_OF_EXCHANGE`."""
+"""Fusion modules whose streams attend to each other, and layers whose parts are anywhere, small and with random weights.
+
+Start at `MODULES_OF_EXCHANGE`.
+"""
 
 from __future__ import annotations
 
@@ -174,6 +177,55 @@ class HandWrittenBottleneck(nn.Module):
         return (of_visual + of_text) / 2
 
 
+class PartsInLists(Pair):
+    """Attention and feed-forward in lists, which are no module that runs; all tokens are one stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.ModuleList(nn.LayerNorm(HIDDEN) for _ in range(2)) for _ in range(2))
+        self.layers = nn.ModuleList(
+            nn.ModuleList([Attention(), nn.Sequential(nn.Linear(HIDDEN, 20), nn.GELU(), nn.Linear(20, HIDDEN))])
+            for _ in range(2)
+        )
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        x = torch.cat([self.text(text), self.visual(visual)], 1)
+        for layer, norms in zip(self.layers, self.norms):
+            for part, norm in zip(layer, norms):  # type: ignore[call-overload]
+                x = x + part(norm(x))
+        return x
+
+
+class BertLayers(Pair):
+    """The encoder of BERT, whose attention and norms are deep in its layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = transformers.BertConfig(
+            hidden_size=HIDDEN, num_attention_heads=HEADS, intermediate_size=28, num_hidden_layers=2, vocab_size=9
+        )
+        self.bert = transformers.BertModel(config, add_pooling_layer=False).encoder
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        return self.bert(torch.cat([self.text(text), self.visual(visual)], 1)).last_hidden_state
+
+
+class AttentionInForward(Pair):
+    """The module itself holds the Linears of an attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_heads = HEADS
+        self.q, self.k, self.v, self.o = (nn.Linear(HIDDEN, HIDDEN) for _ in range(4))
+        self.norm = nn.LayerNorm(HIDDEN)
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        x, memory = self.text(text), self.visual(visual)
+        inputs = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in (self.q(x), self.k(memory), self.v(memory)))
+        attended = nn.functional.scaled_dot_product_attention(*inputs)
+        return self.norm(x + self.o(attended.transpose(1, 2).flatten(2)))
+
+
 Named = Callable[[Any], dict[str, Any]]
 
 #: By name: what builds the module, its sample, and the named parts of `export`.
@@ -184,4 +236,7 @@ MODULES_OF_EXCHANGE: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sampl
     "one-after-the-other": (OneAfterTheOther, pair, lambda m: {}),
     "bottleneck": (Bottleneck, lambda: sample(visual=VISUAL, audio=TEXT), lambda m: {}),
     "hand-written-bottleneck": (HandWrittenBottleneck, pair, lambda m: {}),
+    "parts-in-lists": (PartsInLists, pair, lambda m: {}),
+    "bert-layers": (BertLayers, pair, lambda m: {}),
+    "attention-in-forward": (AttentionInForward, pair, lambda m: {}),
 }

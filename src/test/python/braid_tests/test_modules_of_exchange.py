@@ -28,6 +28,9 @@ EXPECTED: dict[str, list[tuple[str, str | None, Any, int]]] = {
         ("bottleneck", None, ["visual_learned", "audio_learned"], 2),
     ],
     "hand-written-bottleneck": [("bottleneck", None, ["visual", "text"], 2)],
+    "parts-in-lists": [("encoder", None, "text", 2)],
+    "bert-layers": [("encoder", None, "text", 2)],
+    "attention-in-forward": [("cross_attention", None, "text", 1)],
 }
 
 
