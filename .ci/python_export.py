@@ -13,15 +13,14 @@ from braid.golden import error
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src" / "test" / "python" / "braid_tests"))
 from hugging_face import MODELS  # noqa: E402
 from modules import MODULES, randomised  # noqa: E402
-from modules_of_exchange import MODULES_OF_EXCHANGE  # noqa: E402
 from modules_of_inputs import MODULES_OF_INPUTS  # noqa: E402
 from modules_of_streams import MODULES_OF_STREAMS  # noqa: E402
 from modules_of_today import MODULES_OF_TODAY  # noqa: E402
 
-ALL_MODULES = {**MODULES, **MODULES_OF_TODAY, **MODULES_OF_STREAMS, **MODULES_OF_INPUTS, **MODULES_OF_EXCHANGE}
+ALL_MODULES = {**MODULES, **MODULES_OF_TODAY, **MODULES_OF_STREAMS, **MODULES_OF_INPUTS}
 
 #: A start for each takes seconds; the tests verify all the others in one JVM.
-OWN = ("seed-own-layers", "embeddings", "eurobert", "two-streams", "normed-words", "bottleneck")
+OWN = ("seed-own-layers", "embeddings", "eurobert", "two-streams", "normed-words")
 HUGGING_FACE = ("flava-pretraining",)
 
 #: Largest error that parity allows, relative to the root mean square of a vector.

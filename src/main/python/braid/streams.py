@@ -17,8 +17,9 @@ from braid.golden import POOLINGS, TOLERANCE, Row, RowOutput, error, modalities_
 from braid.reference import with_tables
 from braid.settings import BY_HAND
 from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
+from braid.stream_keys import Topology
 from braid.stream_reference import StreamReference
-from braid.topology import Builder, Topology, Value
+from braid.topology import Builder, Value
 from braid.trace import Call, callers
 from braid.wrappers import Parts
 

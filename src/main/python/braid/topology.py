@@ -19,9 +19,9 @@ from braid.encoder import norm_tensors
 from braid.errors import ExportError
 from braid.golden import same
 from braid.norms import may_be_norm
-from braid.reference import joined
 from braid.settings import BY_HAND
 from braid.sources import Source
+from braid.stream_keys import Topology
 from braid.wrappers import Parts
 
 #: A piece of tokens: a modality with its source, a learned tensor's name, or an earlier value.
@@ -40,21 +40,6 @@ class Value:
     name: str = "queries"
 
 
-@dataclass
-class Topology:
-    """The keys `streams`, `stacks`, `output` and `tensor_prefixes`, and the tensors."""
-
-    streams: list[dict[str, Any]] = field(default_factory=list)
-    stacks: list[dict[str, Any]] = field(default_factory=list)
-    output: list[str] = field(default_factory=list)
-    prefixes: dict[str, str] = field(default_factory=dict)
-    #: Per modality what makes its tokens.
-    sources: dict[str, Source] = field(default_factory=dict)
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    #: The keys that hold for all stacks.
-    shared: dict[str, Any] = field(default_factory=dict)
-
-
 class Builder:
     """Turns the steps of one run into a topology. Start at `assemble`."""
 
@@ -66,7 +51,7 @@ class Builder:
         self.subject, self.parts, self.run, self.steps, self.sources = subject, parts, run, steps, sources
         self.parameters = {name: p.detach() for name, p in running.named_parameters() if p.dim() in (2, 3)}
         self.values: list[Value] = []
-        self.found = Topology()
+        self.found = Topology(subject)
         #: Per step the values that it changes, reads and leaves.
         self.reads: list[tuple[Value, Value | None, Value]] = []
         self.rounds = rounds(steps, self.parameters, run.returned)
@@ -154,10 +139,10 @@ class Builder:
         stream = self.stream(query)
         memory = "" if read is None else self.stream(read)
         if query.last_read > i:
-            stream = self.add_stream({"name": self.free(stream), "join": [stream]}, query.tokens)
+            stream = self.found.add_stream({"name": self.found.free(stream), "join": [stream]}, query.tokens)
         left.stream = stream
-        described = {"kind": step.kind, "stream": stream, **({"memory": memory} if memory else {}), **self.facts(step)}
-        self.add_layers(described, {stream: step}, chained=i > 0 and self.reads[i - 1][2] is query)
+        described = {"kind": step.kind, "stream": stream, **({"memory": memory} if memory else {}), **self.found.facts(step)}
+        self.found.add_layers(described, {stream: step}, chained=i > 0 and self.reads[i - 1][2] is query)
         return 1
 
     def add_exchange(self, i: int) -> int:
@@ -167,13 +152,13 @@ class Builder:
         (one, read, left), (other, read_by_other, left_by_other) = self.reads[i : i + 2]
         step, step_of_other = self.steps[i : i + 2]
         alternate = read is other and read_by_other is one and step.kind == step_of_other.kind
-        if not alternate or self.facts(step) != self.facts(step_of_other) or max(one.last_read, other.last_read) > i + 1:
+        if not alternate or self.found.facts(step) != self.found.facts(step_of_other) or max(one.last_read, other.last_read) > i + 1:
             return 0
         streams = [self.stream(one), self.stream(other)]
         left.stream, left_by_other.stream = streams
-        described = {"kind": "co_attention", "layer_kind": step.kind, "streams": streams, **self.facts(step)}
+        described = {"kind": "co_attention", "layer_kind": step.kind, "streams": streams, **self.found.facts(step)}
         chained = i > 1 and self.reads[i - 2][2] is one and self.reads[i - 1][2] is other
-        self.add_layers(described, dict(zip(streams, (step, step_of_other))), chained)
+        self.found.add_layers(described, dict(zip(streams, (step, step_of_other))), chained)
         return 2
 
     def add_round(self, i: int) -> int:
@@ -183,7 +168,7 @@ class Builder:
         reads = self.reads[i:end]
         bottleneck = reads[0][1]
         assert bottleneck is not None
-        if any(self.facts(step) != self.facts(found.steps[0]) for step in found.steps):
+        if any(self.found.facts(step) != self.found.facts(found.steps[0]) for step in found.steps):
             expected = "layers of one kind around a bottleneck"
             raise ExportError(f"'{found.steps[0].path}'", expected, "layers that differ", BY_HAND)
         if max(value.last_read for value in (bottleneck, *(query for query, _, _ in reads))) >= end:
@@ -196,7 +181,7 @@ class Builder:
             left.stream = stream
         before = self.reads[max(0, i - len(reads)) : i]
         chained = [left for _, _, left in before] == [query for query, _, _ in reads]
-        self.add_layers({**described, **self.facts(found.steps[0])}, dict(zip(streams, found.steps)), chained)
+        self.found.add_layers({**described, **self.found.facts(found.steps[0])}, dict(zip(streams, found.steps)), chained)
         return len(reads)
 
     def value(self, tokens: Tensor, reader: int, what: str) -> Value:
@@ -255,7 +240,7 @@ class Builder:
         for piece in value.pieces:
             part = piece[1] if piece[0] == "value" else Value(self.piece_tokens(piece, value), [piece])
             parts.append(self.stream(part))
-        return self.add_stream({"name": self.free("joined"), "join": parts}, value.tokens)
+        return self.found.add_stream({"name": self.found.free("joined"), "join": parts}, value.tokens)
 
     def piece_tokens(self, piece: Piece, value: Value) -> Tensor:
         return next(x for candidate, x in self.candidates(value.tokens.shape[1]) if candidate == piece)
@@ -265,7 +250,7 @@ class Builder:
         modalities = [kind for kind, _ in value.pieces if kind != "learned"]
         learned = len(modalities) < len(value.pieces)
         name = value.name if not modalities else f"{modalities[0]}_learned" if learned else modalities[0]
-        stream: dict[str, Any] = {"name": self.free(name)}
+        stream: dict[str, Any] = {"name": self.found.free(name)}
         for kind, of_kind in value.pieces:
             if kind == "learned":
                 owner, _, leaf = of_kind.rpartition(".")
@@ -278,52 +263,4 @@ class Builder:
                 self.found.tensors |= of_kind.tensors(self.parts, kind, self.steps[0].config)
         if modalities:
             stream["modalities"] = modalities
-        return self.add_stream(stream, value.tokens)
-
-    def add_stream(self, stream: dict[str, Any], tokens: Tensor) -> str:
-        taken = {name for other in self.found.streams for name in other.get("modalities", [])}
-        twice = [name for name in stream.get("modalities", []) if name in taken]
-        if twice:
-            expected = "each modality in one stream"
-            raise ExportError(self.subject, expected, f"'{twice[0]}' in two, differently", BY_HAND)
-        self.found.streams.append({**stream, "hidden_size": tokens.shape[1]})
-        return str(stream["name"])
-
-    def free(self, name: str) -> str:
-        taken = {stream["name"] for stream in self.found.streams}
-        numbered = (name if i == 1 else f"{name}_{i}" for i in itertools.count(1))
-        return next(each for each in numbered if each not in taken)
-
-    def facts(self, step: Step) -> dict[str, Any]:
-        """What the config of a stack says of a layer, without the keys that hold for all stacks."""
-        facts = {key: value for key, value in step.config.items() if key != "hidden_size"}
-        for key in ("gated_feed_forward", "attention_output_projection"):
-            if key in facts and self.found.shared.setdefault(key, facts[key]) != facts[key]:
-                raise ExportError(f"'{step.path}'", f"{key} as in the layers before", str(facts[key]), BY_HAND)
-            facts.pop(key, None)
-        return facts
-
-    def add_layers(self, described: dict[str, Any], steps: dict[str, Step], chained: bool) -> None:
-        """Adds a layer of each of these streams to the last stack, if that goes on with them, or to a new one."""
-        last = self.found.stacks[-1] if self.found.stacks else {}
-        own = {key: value for key, value in last.items() if key not in ("prefix", "prefixes", "num_hidden_layers")}
-        if chained and own == described and not any(self.has_norm(prefix) for prefix in prefixes_of(last)):
-            last["num_hidden_layers"] += 1
-            stack = last
-        else:
-            place = f"stacks.{len(self.found.stacks)}"
-            several = {"prefixes": {stream: f"{place}.{stream}" for stream in steps}}
-            prefixes = several if len(steps) > 1 else {"prefix": place}
-            stack = {**described, **prefixes, "num_hidden_layers": 1}
-            self.found.stacks.append(stack)
-        for prefix, step in zip(prefixes_of(stack), steps.values()):
-            number = stack["num_hidden_layers"] - 1
-            self.found.tensors |= {joined(prefix, f"layers.{number}.{name}"): x for name, x in step.tensors.items()}
-            self.found.tensors |= {joined(prefix, name): x for name, x in step.norm.items()}
-
-    def has_norm(self, prefix: str) -> bool:
-        return joined(prefix, "norm.weight") in self.found.tensors
-
-
-def prefixes_of(stack: dict[str, Any]) -> list[str]:
-    return list(stack["prefixes"].values()) if "prefixes" in stack else [stack["prefix"]]
+        return self.found.add_stream(stream, value.tokens)

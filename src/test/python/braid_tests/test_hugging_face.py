@@ -107,7 +107,7 @@ def test_layers_are_those_before_the_final_norm(tmp_path: Path) -> None:
         (
             lambda: flava("FlavaModel").multimodal_model,
             (24, 24),
-            "expected the module to return tokens that its layers leave",
+            "expected every modality of the sample to enter a layer, got 'text', which does not",
         ),
         (lambda: torch.nn.Sequential(flava("FlavaModel")), (16, 20), "pass the Hugging Face model itself, module.0"),
     ],

@@ -1,0 +1,80 @@
+"""The keys of config.json that say what the streams and stacks of a model are. Start at `Topology`."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from braid.dataflow import Step
+from braid.errors import ExportError
+from braid.reference import joined
+from braid.settings import BY_HAND
+from braid.sources import Source
+
+
+@dataclass
+class Topology:
+    """The keys `streams`, `stacks`, `output` and `tensor_prefixes`, and the tensors."""
+
+    subject: str
+    streams: list[dict[str, Any]] = field(default_factory=list)
+    stacks: list[dict[str, Any]] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    prefixes: dict[str, str] = field(default_factory=dict)
+    #: Per modality what makes its tokens.
+    sources: dict[str, Source] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    #: The keys that hold for all stacks.
+    shared: dict[str, Any] = field(default_factory=dict)
+
+    def add_stream(self, stream: dict[str, Any], tokens: Tensor) -> str:
+        taken = {name for other in self.streams for name in other.get("modalities", [])}
+        twice = [name for name in stream.get("modalities", []) if name in taken]
+        if twice:
+            expected = "each modality in one stream"
+            raise ExportError(self.subject, expected, f"'{twice[0]}' in two, differently", BY_HAND)
+        self.streams.append({**stream, "hidden_size": tokens.shape[1]})
+        return str(stream["name"])
+
+    def free(self, name: str) -> str:
+        """This name, or one like it that no stream has."""
+        taken = {stream["name"] for stream in self.streams}
+        numbered = (name if i == 1 else f"{name}_{i}" for i in itertools.count(1))
+        return next(each for each in numbered if each not in taken)
+
+    def facts(self, step: Step) -> dict[str, Any]:
+        """What the config of a stack says of a layer, without the keys that hold for all stacks."""
+        facts = {key: value for key, value in step.config.items() if key != "hidden_size"}
+        for key in ("gated_feed_forward", "attention_output_projection"):
+            if key in facts and self.shared.setdefault(key, facts[key]) != facts[key]:
+                raise ExportError(f"'{step.path}'", f"{key} as in the layers before", str(facts[key]), BY_HAND)
+            facts.pop(key, None)
+        return facts
+
+    def add_layers(self, described: dict[str, Any], steps: dict[str, Step], chained: bool) -> None:
+        """Adds a layer of each of these streams to the last stack, if that goes on with them, or to a new one."""
+        last = self.stacks[-1] if self.stacks else {}
+        own = {key: value for key, value in last.items() if key not in ("prefix", "prefixes", "num_hidden_layers")}
+        if chained and own == described and not any(self.has_norm(prefix) for prefix in prefixes_of(last)):
+            last["num_hidden_layers"] += 1
+            stack = last
+        else:
+            place = f"stacks.{len(self.stacks)}"
+            several = {"prefixes": {stream: f"{place}.{stream}" for stream in steps}}
+            prefixes = several if len(steps) > 1 else {"prefix": place}
+            stack = {**described, **prefixes, "num_hidden_layers": 1}
+            self.stacks.append(stack)
+        for prefix, step in zip(prefixes_of(stack), steps.values()):
+            number = stack["num_hidden_layers"] - 1
+            self.tensors |= {joined(prefix, f"layers.{number}.{name}"): x for name, x in step.tensors.items()}
+            self.tensors |= {joined(prefix, name): x for name, x in step.norm.items()}
+
+    def has_norm(self, prefix: str) -> bool:
+        return joined(prefix, "norm.weight") in self.tensors
+
+
+def prefixes_of(stack: dict[str, Any]) -> list[str]:
+    return list(stack["prefixes"].values()) if "prefixes" in stack else [stack["prefix"]]
