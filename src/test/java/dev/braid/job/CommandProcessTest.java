@@ -45,19 +45,6 @@ class CommandProcessTest {
         assertThat(names()).containsExactlyInAnyOrder("fused", "report.html", "out", "error");
     }
 
-    @Test
-    void aRowThatATaskRefusesIsOneMessageAndNoOutput() throws Exception {
-        Outcome outcome = fuse("--max-tokens", "5", "--report", "refused.html", "--output", "refused");
-
-        // The tasks beside the refused one are stopped in mid-work, and Spark may say so first.
-        assertThat(outcome.error()).doesNotContain("\tat ").containsOnlyOnce("Cannot decode row '");
-        assertThat(outcome.error().lines().toList()).last().asString().startsWith("Cannot decode row '");
-        assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
-        assertThat(outcome.out()).isEmpty();
-        assertThat(Files.readString(directory.resolve("refused.html"))).contains("<p>Cannot decode row '");
-        assertThat(names()).containsExactlyInAnyOrder("refused.html", "out", "error");
-    }
-
     /** A driver that replays nothing computes nothing. */
     @Test
     void bfloat16IsRefusedByAMachineThatLacksIt() throws Exception {

@@ -1,8 +1,11 @@
 package dev.braid.job;
 
+import static dev.braid.job.GrowingInput.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.ChildJvm;
+import dev.braid.job.GrowingInput.Outcome;
+import dev.braid.spark.SharedSpark;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -13,36 +16,45 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Plans for the demo data, and runs that follow them or cannot, each in a JVM of its own. */
+/** Plans for the demo data in the shared Spark, and runs that follow them or cannot, each in a JVM of its own. */
+@ExtendWith(SharedSpark.class)
 class PlanCommandTest {
     private static final Path DEMO = Path.of("src/demo").toAbsolutePath();
     private static final long MIB = 1 << 20;
 
+    private final SparkSession spark;
+
     @TempDir
     private Path directory;
 
-    /** How a command ended, and the most memory that its process has held, in bytes. */
-    private record Outcome(int code, String out, String error, long peak) {}
+    /** How a run ended, and the most memory that its process has held, in bytes. */
+    private record Run(int code, String error, long peak) {}
+
+    PlanCommandTest(SparkSession spark) {
+        this.spark = spark;
+    }
 
     @Test
     void thePrintedSettingsWorkAndThePeakOfTheRunIsWithinThePlan() throws Exception {
-        Outcome plan = start(List.of(), demo("plan", "--rate=100tokens"));
-        assertThat(plan.error()).isEmpty();
-        assertThat(plan.code()).isEqualTo(ExitCode.DONE);
-        assertThat(plan.out())
+        String plan = report(plan(Map.of(), "--rate=100tokens"));
+        assertThat(plan)
                 .startsWith("rows        390\ninput       ")
                 .containsPattern("\ntokens +14\\.9 a row, 8 to 24 \\(sampled: the first 390 rows\\)\n")
                 .containsPattern("\nwork +1\\.0 minutes of one slot\n");
-        int heap = number("These settings work: --driver-memory (\\d+)m ", plan.out());
-        int outside = number("\n\noutside the heap(?:.|\n)*?\nneeded +([0-9,]+)\n", plan.out());
+        int heap = number("These settings work: --driver-memory (\\d+)m ", plan);
+        int outside = number("\n\noutside the heap(?:.|\n)*?\nneeded +([0-9,]+)\n", plan);
 
-        Outcome run = start(List.of("-Xmx" + heap + "m"), demo("fuse", "--output=fused"));
+        Run run = start("-Xmx" + heap + "m", demo("fuse", "--output=fused"));
 
         assertThat(run.error()).isEmpty();
         assertThat(run.code()).isEqualTo(ExitCode.DONE);
@@ -52,8 +64,8 @@ class PlanCommandTest {
 
     @Test
     void executorsThatAreTooSmallAreRefusedAndThePrintedOnesAreNot() throws Exception {
-        List<String> small = List.of("-Dspark.executor.cores=8", "-Dspark.executor.memory=600m");
-        Outcome refused = start(small, demo("plan", "--rate=100", "--until=1h", "--price=0.05"));
+        Map<String, String> small = Map.of("spark.executor.cores", "8", "spark.executor.memory", "600m");
+        Outcome refused = plan(small, "--rate=100", "--until=1h", "--price=0.05");
         assertThat(refused.code()).isEqualTo(ExitCode.INPUT);
         assertThat(refused.error())
                 .startsWith("Cannot fuse with these settings:\n  heap of an executor: expected at least ")
@@ -61,22 +73,24 @@ class PlanCommandTest {
         assertThat(refused.out())
                 .containsPattern("\nexecutors +1 of 8 cores: 0\\.\\d minutes, in time for '1h'\ncost +0\\.0");
 
-        Matcher settings = Pattern.compile("--executor-memory (\\w+) --conf (spark\\.executor\\.memoryOverhead=\\w+) ")
+        Matcher settings = Pattern.compile(
+                        "--executor-memory (\\w+) --conf (spark\\.executor\\.memoryOverhead)=(\\w+) ")
                 .matcher(refused.out());
         assertThat(settings.find()).isTrue();
-        List<String> printed = List.of(
-                "-Dspark.executor.cores=8", "-Dspark.executor.memory=" + settings.group(1), "-D" + settings.group(2));
-        Outcome accepted = start(printed, demo("plan"));
-        assertThat(accepted.error()).isEmpty();
-        assertThat(accepted.code()).isEqualTo(ExitCode.DONE);
-        assertThat(accepted.out())
+        Map<String, String> printed = Map.of(
+                "spark.executor.cores",
+                "8",
+                "spark.executor.memory",
+                settings.group(1),
+                settings.group(2),
+                settings.group(3));
+        assertThat(report(plan(printed)))
                 .containsPattern("\nrate +[0-9,]+ tokens/s a slot, measured on this processor \\(.+\\), ");
     }
 
     @Test
     void buffersThatNoContainerHoldsAreRefusedBeforeAnythingIsMeasured() throws Exception {
-        Outcome outcome =
-                start(List.of("-Dspark.executor.memory=2g"), demo("plan", "--max-tokens=700000", "--until=06:00"));
+        Outcome outcome = plan(Map.of("spark.executor.memory", "2g"), "--max-tokens=700000", "--until=06:00");
         assertThat(outcome.code()).isEqualTo(ExitCode.INPUT);
         assertThat(outcome.error())
                 .startsWith("Cannot fuse with these settings:\n  memory of an executor: expected at least ")
@@ -89,8 +103,8 @@ class PlanCommandTest {
     @Test
     void aRunWhoseHeapCannotHoldTheModelIsRefusedBeforeARowIsRead() throws Exception {
         Path model = zeros(44_000, 1024);
-        Outcome outcome = start(
-                List.of("-Xmx480m"),
+        Run outcome = start(
+                "-Xmx480m",
                 List.of(
                         "fuse",
                         "--model=" + model,
@@ -125,27 +139,33 @@ class PlanCommandTest {
         return Integer.parseInt(found.group(1).replace(",", ""));
     }
 
-    private Outcome start(List<String> ofJava, List<String> arguments) throws IOException, InterruptedException {
+    /** Plans as if the Spark had been started with some more settings. */
+    private Outcome plan(Map<String, String> settings, String... options) {
+        SparkConf conf = spark.sparkContext().conf();
+        settings.forEach(conf::set);
+        try {
+            return GrowingInput.run(demo("plan", options).toArray(String[]::new));
+        } finally {
+            settings.keySet().forEach(conf::remove);
+        }
+    }
+
+    private Run start(String heap, List<String> arguments) throws IOException, InterruptedException {
         List<String> command = ChildJvm.javaWithSpark(2);
-        command.addAll(ofJava);
+        command.add(heap);
         command.addAll(List.of("-cp", ChildJvm.classPath(), Braid.class.getName()));
         command.addAll(arguments);
-        Path out = directory.resolve("out");
         Path error = directory.resolve("error");
         Process process = new ProcessBuilder(command)
                 .directory(directory.toFile())
-                .redirectOutput(out.toFile())
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(error.toFile())
                 .start();
         long peak = 0;
         do {
             peak = Math.max(peak, peak(process));
         } while (!process.waitFor(20, TimeUnit.MILLISECONDS));
-        return new Outcome(
-                process.exitValue(),
-                Files.readString(out),
-                Files.readString(error).replaceAll("Fusing: .*\n", ""),
-                peak);
+        return new Run(process.exitValue(), Files.readString(error).replaceAll("Fusing: .*\n", ""), peak);
     }
 
     /** The largest resident set of a process so far; 0 once it has ended. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.braid.ChildJvm;
 import dev.braid.NativeThreads;
 import dev.braid.kernel.Matrix;
+import java.io.IOException;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -22,15 +23,19 @@ class TaskThreadsTest {
     @Test
     void aTaskComputesOnAsManyThreadsAsItHasProcessors() throws Exception {
         Map<String, String> environment = Map.of("OMP_NUM_THREADS", "8");
-        List<String> one = ChildJvm.run(environment, Main.class, 1);
-        assertThat(one.get(0)).isEqualTo("0 helpers, 0 native threads");
-        for (int cpus : new int[] {2, 5}) {
-            List<String> several = ChildJvm.run(environment, Main.class, cpus);
-            assertThat(several).containsExactly(cpus - 1 + " helpers, 0 native threads", one.get(1));
-        }
+        List<String> lines = ChildJvm.run(environment, Main.class, 1, 2, 5);
+        String fingerprint = lines.get(1);
+        assertThat(lines)
+                .containsExactly(
+                        "0 helpers, 0 native threads",
+                        fingerprint,
+                        "1 helpers, 0 native threads",
+                        fingerprint,
+                        "4 helpers, 0 native threads",
+                        fingerprint);
     }
 
-    /** Fuses one table, and prints how many threads helped the task, and the run's fingerprint. */
+    /** For each number of processors per task: fuses one table, prints how many threads helped the task and the fingerprint. */
     static final class Main {
         /** Of the threads that run tasks, as Linux cuts it. */
         private static final String NAME = "Executor task launch worker".substring(0, 15);
@@ -38,9 +43,15 @@ class TaskThreadsTest {
         public static void main(String[] arguments) throws Exception {
             // The pool that a BLAS starts when it is loaded, and that stays idle, takes this thread's name.
             Matrix.allocate(1, 1).close();
+            for (String cpus : arguments) {
+                fuse(cpus);
+            }
+        }
+
+        private static void fuse(String cpus) throws IOException, InterruptedException {
             try (SparkSession spark = SparkSession.builder()
-                    .master("local[" + arguments[0] + "]")
-                    .config("spark.task.cpus", arguments[0])
+                    .master("local[" + cpus + "]")
+                    .config("spark.task.cpus", cpus)
                     .config("spark.ui.enabled", false)
                     .config("spark.driver.host", "localhost")
                     .config("spark.driver.bindAddress", "127.0.0.1")
