@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
@@ -28,7 +29,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Fused tables whose directories are named by values, and inputs of that kind. */
@@ -47,30 +47,31 @@ class PartitionedTableTest {
         this.spark = spark;
     }
 
-    /** One kind of value each, with null among them. */
-    @ParameterizedTest
-    @CsvSource(
-            delimiter = ';',
-            quoteCharacter = '\0',
-            value = {
-                "string; elt(n % 8 + 1, '2026-11-26', 'a/b', 'a=b', '50%', 'a b', '图像 é', 'x:y{z}', '007')",
-                "boolean; n % 2 = 0",
-                "tinyint; cast(n - 4 as tinyint)",
-                "smallint; cast(n * 1000 as smallint)",
-                "int; cast(n - 2 as int)",
-                "bigint; n * 10000000000",
-                "date; date_add(date'1582-10-10', cast(n * 200000 as int))",
-            })
-    void everyKindOfValueIsReadBackAsItWas(String type, String value) {
-        Dataset<Row> input = numbered().withColumn("dt", functions.expr("if(n = 5, null, " + value + ")"));
-        Map<String, Object> expected = values(input, "dt");
-        Path table = publish(write("in", input), "dt").table();
-        SparkSession reader = asText();
-        Dataset<Row> read = reader.read().parquet(table.toString());
-        assertThat(values(read.withColumn("dt", functions.col("dt").cast(type)), "dt"))
-                .isEqualTo(expected)
-                .hasSize(GOLDEN.rows());
-        assertThat(read.columns()).containsExactly("id", "fused", "dt");
+    /** A column of each kind, with null among its values; a partition is named by all of them. */
+    @Test
+    void everyKindOfValueIsReadBackAsItWas() {
+        Map<String, String> kinds = new TreeMap<>(Map.of(
+                "string", "elt(n % 8 + 1, '2026-11-26', 'a/b', 'a=b', '50%', 'a b', '图像 é', 'x:y{z}', '007')",
+                "boolean", "n % 2 = 0",
+                "tinyint", "cast(n - 4 as tinyint)",
+                "smallint", "cast(n * 1000 as smallint)",
+                "int", "cast(n - 2 as int)",
+                "bigint", "n * 10000000000",
+                "date", "date_add(date'1582-10-10', cast(n * 200000 as int))"));
+        Dataset<Row> input = numbered();
+        for (Map.Entry<String, String> kind : kinds.entrySet()) {
+            input = input.withColumn("of_" + kind.getKey(), functions.expr("if(n = 5, null, " + kind.getValue() + ")"));
+        }
+        String[] columns = kinds.keySet().stream().map(type -> "of_" + type).toArray(String[]::new);
+        Path table = publish(write("in", input), columns).table();
+        Dataset<Row> read = asText().read().parquet(table.toString());
+        assertThat(read.columns()).startsWith("id", "fused").endsWith(columns).hasSize(2 + columns.length);
+        for (String type : kinds.keySet()) {
+            String column = "of_" + type;
+            assertThat(values(read.withColumn(column, functions.col(column).cast(type)), column))
+                    .isEqualTo(values(input, column))
+                    .hasSize(GOLDEN.rows());
+        }
     }
 
     @Test
@@ -112,25 +113,45 @@ class PartitionedTableTest {
                 .hasMessageContaining("'" + other.file() + "': expected fingerprint " + other.fingerprint());
     }
 
-    @ParameterizedTest
-    @CsvSource(
-            delimiter = ';',
-            value = {
-                "cast(n as float); expected a type that can name directories (string, boolean, date or whole numbers), got float",
-                "cast(n as double); got double",
-                "cast(n as decimal(9, 2)); got decimal(9,2)",
-                "timestamp_seconds(n); got timestamp",
-                "array(n); got array<bigint>",
-                "named_struct('a', n); got struct<a:bigint>",
-                "cast(id as binary); got binary",
-                "if(n = 3, '', 'x'); expected values that can name a directory, got an empty one, which readers take for null",
-            })
-    void otherValuesAreRefusedBeforeAnythingIsFused(String value, String message) {
-        Path input = write("in", numbered().withColumn("dt", functions.expr(value)));
+    @Test
+    void columnsOfOtherTypesAreRefusedTogetherBeforeAnythingIsFused() {
+        List<String> values = List.of(
+                "cast(n as float)",
+                "cast(n as double)",
+                "cast(n as decimal(9, 2))",
+                "timestamp_seconds(n)",
+                "array(n)",
+                "named_struct('a', n)",
+                "cast(id as binary)");
+        List<String> types =
+                List.of("float", "double", "decimal(9,2)", "timestamp", "array<bigint>", "struct<a:bigint>", "binary");
+        Dataset<Row> table = numbered();
+        List<String> columns = new ArrayList<>();
+        StringBuilder message = new StringBuilder("Cannot partition the fused table:");
+        for (int i = 0; i < values.size(); i++) {
+            columns.add("dt" + i);
+            table = table.withColumn("dt" + i, functions.expr(values.get(i)));
+            message.append("\n  column 'dt")
+                    .append(i)
+                    .append(
+                            "': expected a type that can name directories (string, boolean, date or whole numbers), got ")
+                    .append(types.get(i));
+        }
+        Path input = write("in", table);
+        assertThatThrownBy(() -> publish(input, columns.toArray(String[]::new)))
+                .isInstanceOf(InputException.class)
+                .hasMessage(message.toString());
+        assertThat(names(directory)).containsExactly("in");
+    }
+
+    @Test
+    void anEmptyValueIsRefusedBeforeAnythingIsFused() {
+        Path input = write("in", numbered().withColumn("dt", functions.expr("if(n = 3, '', 'x')")));
         assertThatThrownBy(() -> publish(input, "dt"))
                 .isInstanceOf(InputException.class)
-                .hasMessageStartingWith("Cannot partition the fused table:\n  column 'dt': expected ")
-                .hasMessageContaining(message);
+                .hasMessageStartingWith(
+                        "Cannot partition the fused table:\n  column 'dt': expected values that can name a"
+                                + " directory, got an empty one, which readers take for null");
         assertThat(names(directory)).containsExactly("in");
     }
 

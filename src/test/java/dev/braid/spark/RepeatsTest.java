@@ -136,8 +136,7 @@ class RepeatsTest {
         assertThat(fused).isNotEmpty();
         assertThat(FusionTest.stored(FusionEngines.fuse(planned, golden.checkpoint(), config, copied)))
                 .isEqualTo(fused);
-        assertThat(FusionTest.stored(
-                        FusionEngines.fuse(planned.repartition(7 * ROWS), golden.checkpoint(), config, alone)))
+        assertThat(FusionTest.stored(FusionEngines.fuse(planned.repartition(ROWS), golden.checkpoint(), config, alone)))
                 .containsExactlyInAnyOrderElementsOf(fused);
         assertThat(alone.repeatedTokens()).isLessThanOrEqualTo(copied.repeatedTokens() / 4);
         // The second row of several that are alike is copied, the third is known to be the same.

@@ -8,11 +8,15 @@ import dev.braid.checkpoint.ModalityConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
+import java.util.function.BiFunction;
+import java.util.function.BinaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -58,29 +62,51 @@ class TableSchemaTest {
                 + " to read null");
     }
 
-    @ParameterizedTest
-    @CsvSource(
-            delimiter = ';',
-            value = {
-                "int(1) as label;bigint(1) as label;int;bigint",
-                "bigint(1) as label;int(1) as label;bigint;int",
-                "float(1) as label;double(1) as label;float;double",
-                "smallint(1) as label;date'2020-01-01' as label;smallint;date",
-                "'x' as label;1 as label;string;int",
-                "timestamp'2020-01-01' as label;timestamp_ntz'2020-01-01' as label;timestamp;timestamp_ntz",
-                "cast(1 as decimal(9,2)) as label;cast(1 as decimal(18,2)) as label;decimal(9,2);decimal(18,2)",
-                "array(1) as label;array(1L) as label;array<int>;array<bigint>",
-                "array(1) as label;1 as label;array<int>;int",
-                "named_struct('a', 1) as label;named_struct('a', 1, 'b', 2) as label;struct<a:int>;struct<a:int,b:int>",
-                "named_struct('a', 1, 'b', 2) as label;named_struct('a', 1) as label;struct<a:int,b:int>;struct<a:int>",
-                "map('a', 1) as label;map('a', 1L) as label;map<string,int>;map<string,bigint>"
-            })
-    void aColumnOfSeveralTypesIsRefusedWithAFileOfEach(String one, String other, String type, String otherType) {
-        file("a", FLAT, one);
-        file("b", FLAT, other);
-        file("c", FLAT, one);
-        assertProblem("'label' (kept) of one type in all files, got " + type + " in 'file:" + path("a") + "', 'file:"
-                + path("c") + "', " + otherType + " in 'file:" + path("b") + "'; write them with one type");
+    /** Each pair of types is a column of one table, as all problems are told at once. */
+    @Test
+    void columnsOfSeveralTypesAreRefusedWithAFileOfEach() {
+        Mixed mixed = new Mixed(
+                "int(1)|int|bigint(1)|bigint",
+                "bigint(1)|bigint|int(1)|int",
+                "float(1)|float|double(1)|double",
+                "smallint(1)|smallint|date'2020-01-01'|date",
+                "'x'|string|1|int",
+                "timestamp'2020-01-01'|timestamp|timestamp_ntz'2020-01-01'|timestamp_ntz",
+                "cast(1 as decimal(9,2))|decimal(9,2)|cast(1 as decimal(18,2))|decimal(18,2)",
+                "array(1)|array<int>|array(1L)|array<bigint>",
+                "array(1)|array<int>|1|int",
+                "named_struct('a', 1)|struct<a:int>|named_struct('a', 1, 'b', 2)|struct<a:int,b:int>",
+                "named_struct('a', 1, 'b', 2)|struct<a:int,b:int>|named_struct('a', 1)|struct<a:int>",
+                "map('a', 1)|map<string,int>|map('a', 1L)|map<string,bigint>");
+        file("a", FLAT, mixed.columns(0));
+        file("b", FLAT, mixed.columns(2));
+        file("c", FLAT, mixed.columns(0));
+        assertProblems(
+                mixed.names(),
+                mixed.each((name, pair) -> "'" + name + "' (kept) of one type in all files, got " + pair[1]
+                        + " in 'file:" + path("a") + "', 'file:" + path("c") + "', " + pair[3] + " in 'file:"
+                        + path("b") + "'; write them with one type"));
+    }
+
+    /** Two expressions a column, for files of two kinds, each with what a test expects of it, as {@code one|text|other|text}. */
+    private record Mixed(String... pairs) {
+        List<String> each(BinaryOperator<String> ofNameAndPart, int part) {
+            return each((name, pair) -> ofNameAndPart.apply(name, pair[part]));
+        }
+
+        List<String> each(BiFunction<String, String[], String> ofNameAndPair) {
+            return IntStream.range(0, pairs.length)
+                    .mapToObj(c -> ofNameAndPair.apply("label" + c, pairs[c].split("\\|")))
+                    .toList();
+        }
+
+        List<String> names() {
+            return each((name, pair) -> name);
+        }
+
+        String[] columns(int part) {
+            return each((name, text) -> text + " as " + name, part).toArray(String[]::new);
+        }
     }
 
     @ParameterizedTest
@@ -98,39 +124,37 @@ class TableSchemaTest {
                 + "', " + otherType + " in 'file:" + path("b") + "'; write them with one type");
     }
 
-    /** In either order of the files, with and without column batches. */
+    /** In either order of the files, with and without column batches; each pair of types is a column of one table. */
     @ParameterizedTest
-    @CsvSource(
-            delimiter = ';',
-            value = {
-                "int(70000);70000;smallint(-32768);-32768",
-                "int(70000);70000;tinyint(-128);-128",
-                "smallint(300);300;tinyint(-128);-128",
-                "concat('é');é;binary('e');e",
-                "array(70000, null);[70000, null];array(smallint(-32768));[-32768]",
-                "map('a', 70000);{a -> 70000};map('b', tinyint(-1));{b -> -1}",
-                "named_struct('a', 1, 'b', 70000);{1, 70000};named_struct('a', 2, 'b', smallint(3));{2, 3}"
-            })
-    void typesThatEverySparkReadsExactlyMayMix(String one, String text, String other, String otherText) {
-        for (boolean swapped : new boolean[] {false, true}) {
-            file(swapped ? "b" : "a", FLAT, one + " as label");
-            file(swapped ? "a" : "b", FLAT, other + " as label");
-            assertInBatchesAndRowByRow((swapped ? "b0 " : "a0 ") + text, (swapped ? "a0 " : "b0 ") + otherText);
-        }
+    @ValueSource(booleans = {false, true})
+    void typesThatEverySparkReadsExactlyMayMix(boolean swapped) {
+        Mixed mixed = new Mixed(
+                "int(70000)|70000|smallint(-32768)|-32768",
+                "int(70000)|70000|tinyint(-128)|-128",
+                "smallint(300)|300|tinyint(-128)|-128",
+                "concat('é')|é|binary('e')|e",
+                "array(70000, null)|[70000, null]|array(smallint(-32768))|[-32768]",
+                "map('a', 70000)|{a -> 70000}|map('b', tinyint(-1))|{b -> -1}",
+                "named_struct('a', 1, 'b', 70000)|{1, 70000}|named_struct('a', 2, 'b', smallint(3))|{2, 3}");
+        file(swapped ? "b" : "a", FLAT, mixed.columns(0));
+        file(swapped ? "a" : "b", FLAT, mixed.columns(2));
+        String one = String.join(" ", mixed.each((name, text) -> text, 1));
+        String other = String.join(" ", mixed.each((name, text) -> text, 3));
+        assertInBatchesAndRowByRow(mixed.names(), (swapped ? "b0 " : "a0 ") + one, (swapped ? "a0 " : "b0 ") + other);
     }
 
     @Test
     void theFieldsOfAStructMayHaveAnotherOrder() {
         file("a", FLAT, "named_struct('a', 1, 'b', 'x') as label");
         file("b", FLAT, "named_struct('b', 'y', 'a', 2) as label");
-        assertInBatchesAndRowByRow("a0 {1, x}", "b0 {2, y}");
+        assertInBatchesAndRowByRow(List.of("label"), "a0 {1, x}", "b0 {2, y}");
     }
 
-    private void assertInBatchesAndRowByRow(String... expected) {
+    private void assertInBatchesAndRowByRow(List<String> kept, String... expected) {
         for (boolean batches : new boolean[] {true, false}) {
             SparkSession session = spark.newSession();
             session.conf().set("spark.sql.parquet.enableVectorizedReader", batches);
-            assertThat(rows(session)).containsExactlyInAnyOrder(expected);
+            assertThat(rows(session, kept)).containsExactlyInAnyOrder(expected);
         }
     }
 
@@ -202,37 +226,49 @@ class TableSchemaTest {
     }
 
     private List<String> rows(SparkSession session) {
-        FeatureTables tables = open(session);
+        return rows(session, List.of("label"));
+    }
+
+    /** Each row's key and kept values. */
+    private List<String> rows(SparkSession session, List<String> kept) {
+        FeatureTables tables = open(session, kept);
         tables.audit(RowPolicy.FAIL);
+        List<String> columns = new ArrayList<>(List.of("key"));
+        IntStream.range(0, kept.size()).forEach(c -> columns.add("cast(keep" + c + " as string)"));
         return tables
                 .pair(OptionalInt.empty())
                 .rows()
-                .selectExpr("key", "cast(keep0 as string)")
+                .selectExpr(columns.toArray(String[]::new))
                 .collectAsList()
                 .stream()
-                .map(TableSchemaTest::text)
+                .map(row -> row.mkString(" "))
                 .toList();
     }
 
-    private static String text(Row row) {
-        return row.getString(0) + " " + row.get(1);
+    private void assertProblem(String problem) {
+        assertProblems(List.of("label"), List.of(problem));
     }
 
-    private void assertProblem(String problem) {
-        assertThatThrownBy(() -> open(spark))
+    private void assertProblems(List<String> kept, List<String> problems) {
+        assertThatThrownBy(() -> open(spark, kept))
                 .isInstanceOf(InputException.class)
-                .hasMessage("Cannot open feature tables:\n  table '" + directory.resolve("t") + "': expected column "
-                        + problem);
+                .hasMessage("Cannot open feature tables:"
+                        + problems.stream()
+                                .map(problem ->
+                                        "\n  table '" + directory.resolve("t") + "': expected column " + problem)
+                                .collect(Collectors.joining()));
     }
 
     private FeatureTables open(SparkSession session) {
+        return open(session, List.of("label"));
+    }
+
+    private FeatureTables open(SparkSession session, List<String> kept) {
         return Tables.paired(
                 session,
                 directory.resolve("t").toString(),
                 new TableColumns(
-                        "id",
-                        List.of("label"),
-                        List.of(new FeatureColumn(new ModalityConfig("visual", 2), "visual", null))));
+                        "id", kept, List.of(new FeatureColumn(new ModalityConfig("visual", 2), "visual", null))));
     }
 
     private Path path(String name) {
