@@ -170,7 +170,7 @@ final class ConfigReader {
                         root.positive("layer_norm_eps")),
                 positions,
                 parts(positions.embeddings()),
-                root.choice("pooling", null, choices(Pooling.values(), Pooling::configName)),
+                pooling(root),
                 tensorPrefixes(modalities),
                 topology));
     }
@@ -188,6 +188,11 @@ final class ConfigReader {
             parts.put(OptionalPart.CONCATENATED_POSITION_EMBEDDINGS, positions == PositionEmbeddings.CONCATENATED);
         }
         return parts;
+    }
+
+    /** The pooling that a config names; null for the default of its kind. */
+    static Pooling pooling(ConfigObject root) {
+        return root.choice("pooling", null, choices(Pooling.values(), Pooling::configName));
     }
 
     /** Values by their spelling. */

@@ -131,7 +131,7 @@ record PublishedModel(
                 layer,
                 PositionConfig.NONE,
                 has,
-                null,
+                ConfigReader.pooling(root),
                 Map.of(),
                 streams == null || hiddenSize == null ? null : streams.read(encoder, hiddenSize, layer));
     }

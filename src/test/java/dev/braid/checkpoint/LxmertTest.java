@@ -40,6 +40,20 @@ class LxmertTest {
     }
 
     @Test
+    void configOfAPublishedModelMayNameThePooling() {
+        assertThat(pooling("mean").read().config().pooling()).isEqualTo(Pooling.MEAN);
+        assertThatThrownBy(() -> pooling("average").read())
+                .hasMessageContaining("'pooling' in config.json")
+                .hasMessageContaining("one of none, cls, mean, max, last, pooler")
+                .hasMessageContaining("got 'average'");
+    }
+
+    private ModelDirectory pooling(String pooling) {
+        ModelDirectory golden = golden();
+        return golden.config(golden.config().replace("\"x_layers\"", "\"pooling\": \"" + pooling + "\", \"x_layers\""));
+    }
+
+    @Test
     void crossAttentionIsHeldAndCountedOnce() {
         Inspection inspection = golden().inspect();
         List<StackWeights> stacks = inspection.checkpoint().weights().stacks();
