@@ -142,6 +142,7 @@ def candidates_of(
     if not set(given) <= set(modalities_of(rows[0])):
         raise ExportError(subject, f"modalities of the sample, {quoted(modalities_of(rows[0]))} (projections=)", quoted(given))
     runs = [(trace.events, row) for trace, row in zip(traces, rows)]
+    tables = {name: x.to("cpu", torch.float32) for name, x in tables.items()}
     candidates: dict[str, list[Source]] = {}
     for number, modality in enumerate(adding["modalities"]):
         name = modality["name"]

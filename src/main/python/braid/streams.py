@@ -76,6 +76,7 @@ def sources_of(
 ) -> dict[str, dict[Source, Tensor]]:
     """Per modality what may make its tokens in every row, and those tokens in one row, with the named tables added."""
     adding = {"modalities": [{"name": name} for name in modalities_of(rows[0])], **table_keys(tables)}
+    tables = {name: table.to("cpu", torch.float32) for name, table in tables.items()}
     hidden = {table.shape[1] for table in tables.values()}
     found = {}
     for i, name in enumerate(modalities_of(rows[0])):
