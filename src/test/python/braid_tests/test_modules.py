@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from modules import HIDDEN, MODULES, TEXT, VISUAL, Fusion, Seed, images_and_texts, pair, randomised
+from modules_of_exchange import MODULES_OF_EXCHANGE
+from modules_of_inputs import MODULES_OF_INPUTS
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
@@ -220,8 +222,9 @@ class Elsewhere(Tensor):
 
 
 def test_a_module_on_another_device_gives_the_same_files(tmp_path: Path) -> None:
-    for name in ("seed", "embeddings"):
-        build, make_sample, parts = MODULES[name]
+    modules = {**MODULES, **MODULES_OF_INPUTS, **MODULES_OF_EXCHANGE}
+    for name in ("seed", "embeddings", "normed-words", "narrow-words", "bottleneck", "cross-first"):
+        build, make_sample, parts = modules[name]
         module = randomised(build())
         braid.export(module, tmp_path / name, make_sample(), **parts(module))
         for part in module.modules():
