@@ -21,8 +21,6 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructType;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,16 +43,6 @@ class PairsCommandTest {
                 .map(row -> row.getString(0))
                 .sorted()
                 .toList();
-    }
-
-    @BeforeEach
-    void interpretPlans() {
-        SharedSpark.interpretPlans(spark);
-    }
-
-    @AfterEach
-    void compilePlans() {
-        SharedSpark.compilePlans(spark);
     }
 
     private static Row pair(String key, String picture, String text) {

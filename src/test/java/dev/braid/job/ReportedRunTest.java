@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.spark.sql.SparkSession;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -34,14 +33,8 @@ class ReportedRunTest {
 
     @BeforeEach
     void begin() {
-        SharedSpark.interpretPlans(spark);
         input = new GrowingInput(spark, directory);
         page = directory.resolve("report.html");
-    }
-
-    @AfterEach
-    void end() {
-        SharedSpark.compilePlans(spark);
     }
 
     @Test

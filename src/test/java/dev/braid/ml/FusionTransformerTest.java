@@ -25,6 +25,8 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,6 +43,16 @@ class FusionTransformerTest {
 
     FusionTransformerTest(SparkSession spark) {
         this.spark = spark;
+    }
+
+    @BeforeAll
+    static void compilePlans(SparkSession spark) { // as Spark does for users
+        SharedSpark.compilePlans(spark);
+    }
+
+    @AfterAll
+    static void interpretPlans(SparkSession spark) {
+        SharedSpark.interpretPlans(spark);
     }
 
     private Dataset<Row> emoji() {

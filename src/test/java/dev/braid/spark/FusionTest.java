@@ -31,6 +31,8 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,6 +58,16 @@ class FusionTest {
 
     FusionTest(SparkSession spark) {
         this.spark = spark;
+    }
+
+    @BeforeAll
+    static void compilePlans(SparkSession spark) { // as Spark does for users
+        SharedSpark.compilePlans(spark);
+    }
+
+    @AfterAll
+    static void interpretPlans(SparkSession spark) {
+        SharedSpark.interpretPlans(spark);
     }
 
     @ParameterizedTest

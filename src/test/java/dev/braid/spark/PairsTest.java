@@ -26,7 +26,6 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,11 +52,6 @@ class PairsTest {
 
     PairsTest(SparkSession spark) {
         this.spark = spark;
-    }
-
-    @BeforeEach
-    void interpretPlans() {
-        SharedSpark.interpretPlans(spark);
     }
 
     /** So many pairs of rows of the golden table, chosen at random; few rows have most of them. */

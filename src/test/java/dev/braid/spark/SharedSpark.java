@@ -5,8 +5,15 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
-/** Gives tests one session on {@code local[2]}, started by the first and stopped after the last. */
+/**
+ * Gives tests one session on {@code local[2]}, started by the first and stopped after the last. It interprets its plans: where
+ * rows are few, compiling them takes longer than the run.
+ */
 public final class SharedSpark implements ParameterResolver {
+    private static final String CODEGEN = "spark.sql.codegen.factoryMode";
+    /** Whole-stage compilation stays enabled, although nothing is compiled, because column batches depend on it. */
+    private static final String INTERPRET = "NO_CODEGEN";
+
     private record Started(SparkSession session) implements AutoCloseable {
         @Override
         public void close() {
@@ -27,16 +34,14 @@ public final class SharedSpark implements ParameterResolver {
                 .session();
     }
 
-    /** From now on Spark interprets its plans, which takes half the time of compiling them where rows are few. */
-    public static void interpretPlans(SparkSession spark) {
-        spark.conf().set("spark.sql.codegen.wholeStage", false);
-        spark.conf().set("spark.sql.codegen.factoryMode", "NO_CODEGEN");
+    /** From now on Spark compiles its plans, as it does for users, until {@link #interpretPlans}. */
+    public static void compilePlans(SparkSession spark) {
+        spark.conf().set(CODEGEN, "FALLBACK");
     }
 
-    /** From now on Spark compiles its plans again, as it does for users. */
-    public static void compilePlans(SparkSession spark) {
-        spark.conf().unset("spark.sql.codegen.wholeStage");
-        spark.conf().unset("spark.sql.codegen.factoryMode");
+    /** Spark interprets its plans again. */
+    public static void interpretPlans(SparkSession spark) {
+        spark.conf().set(CODEGEN, INTERPRET);
     }
 
     static SparkSession start() {
@@ -48,6 +53,8 @@ public final class SharedSpark implements ParameterResolver {
                 .config("spark.driver.bindAddress", "127.0.0.1")
                 .config("spark.plugins", FusionPlugin.class.getName())
                 .config("spark.sql.shuffle.partitions", 2)
+                .config("spark.sql.artifact.isolation.enabled", false)
+                .config(CODEGEN, INTERPRET)
                 .getOrCreate();
     }
 }
