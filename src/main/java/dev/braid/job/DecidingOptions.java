@@ -15,8 +15,8 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * The options that decide what the rows of the output are, under their names in an options file, with the values that take effect:
- * given or by default, however they were spelled. A test holds that no option is forgotten.
+ * The options that decide the rows of the output, under their names in an options file, with the values that take effect. A test
+ * checks that no option is missing.
  */
 final class DecidingOptions {
     private DecidingOptions() {}

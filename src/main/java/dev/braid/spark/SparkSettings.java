@@ -13,7 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The Spark settings with which Braid reads tables; {@link WriterSettings} are those for writing. Each setting has the first of these values that exists:
+ * The Spark settings with which Braid reads tables; {@link WriterSettings} are those for writing. Each setting has the first of
+ * these values that exists:
  *
  * <ol>
  *   <li>what the user set: in the session, {@code --conf}, {@code spark-defaults.conf} or, for Hadoop's settings, in Hadoop;
