@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import EuroBertConfig, EuroBertModel
 
 from fusion_layers import ACTIVATIONS, Layer, LayerStack, PositionalEncoding, build_norm, split_heads
-from golden_case import FusionCase
+from golden_case import FusionCase, Modality
 from reference import Reference, Run
 
 #: EuroBERT's table of words, beside which its tokens enter.
@@ -110,6 +110,15 @@ class FusionModule(Reference):
             if modality.projected:
                 extractor = Extractor(modality.feature_size, hidden_size, modality.bias)
                 self.add_module(extractor_name(modality.name), extractor)
+        with_boxes = [modality.name for modality in case.modalities if modality.box_size]
+        self.projection_norm = nn.ModuleDict({name: build_norm(case) for name in with_boxes})
+        self.box_norm = nn.ModuleDict({name: build_norm(case) for name in with_boxes})
+        self.box_projection = nn.ModuleDict(
+            {m.name: nn.Linear(m.box_size, hidden_size) for m in case.modalities if m.box_size}
+        )
+        self.word_embeddings = nn.ModuleDict(
+            {m.name: nn.Embedding(m.vocabulary, m.feature_size) for m in case.modalities if m.vocabulary}
+        )
         self.transformer_encoder = build_encoder(case)
         if case.cls_token:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, hidden_size))
@@ -147,7 +156,11 @@ class FusionModule(Reference):
         case = self.fusion
         parts = [self.cls_token.expand(len(features[0]), 1, -1)] if case.cls_token else []
         for i, (modality, x) in enumerate(zip(case.modalities, features, strict=True)):
-            if modality.projected:
+            if modality.vocabulary:
+                x = self.word_embeddings[modality.name](x[..., 0].long())
+            if modality.box_size:
+                x = self.with_boxes(modality.name, *x.split([modality.feature_size, modality.box_size], dim=-1))
+            elif modality.projected:
                 x = self.get_submodule(extractor_name(modality.name))(x)
             if case.modality_embeddings:
                 x = x + self.modality_embeddings.weight[i]
@@ -161,6 +174,12 @@ class FusionModule(Reference):
             table = self.row_positions if case.row_positions == "concatenated" else self.sinusoids
             tokens = tokens + table(self.positions(features, keep).clamp_max(case.max_positions - 1))
         return self.embedding_layer_norm(tokens) if case.embedding_norm else tokens
+
+    def with_boxes(self, name: str, features: Tensor, boxes: Tensor) -> Tensor:
+        """Projects and normalises features and boxes, each [P, M, size], and adds or averages them."""
+        projected = self.projection_norm[name](self.get_submodule(extractor_name(name))(features))
+        both = projected + self.box_norm[name](self.box_projection[name](boxes))
+        return both / 2 if self.fusion.box_fusion == "mean" else cast(Tensor, both)
 
     def run(self, features: list[Tensor], keep: list[Tensor] | None = None) -> Run:
         padding = None if keep is None else ~self.with_leading(keep)
@@ -263,7 +282,7 @@ def build_eurobert(case: FusionCase) -> nn.Module:
 def config(case: FusionCase) -> dict[str, Any]:
     keys: dict[str, Any] = {
         "model_type": "fusion_encoder",
-        "modalities": [{"name": m.name, "feature_size": m.feature_size} for m in case.modalities],
+        "modalities": [modality_config(case, modality) for modality in case.modalities],
         "hidden_size": case.hidden_size,
         "num_hidden_layers": case.layers,
         "num_attention_heads": case.heads,
@@ -296,6 +315,15 @@ def config(case: FusionCase) -> dict[str, Any]:
     if case.tensor_prefixes:
         keys["tensor_prefixes"] = dict(case.tensor_prefixes)
     return {key: value for key, value in keys.items() if key not in case.config_omits}
+
+
+def modality_config(case: FusionCase, modality: Modality) -> dict[str, Any]:
+    keys: dict[str, Any] = {"name": modality.name, "feature_size": modality.feature_size}
+    if modality.vocabulary:
+        keys["vocab_size"] = modality.vocabulary
+    if modality.box_size:
+        keys |= {"box_size": modality.box_size, "box_fusion": case.box_fusion}
+    return keys
 
 
 def stored_name(case: FusionCase, name: str) -> str:

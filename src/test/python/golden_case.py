@@ -131,6 +131,8 @@ class FusionCase(Case):
     final_norm: bool = False
     cls_token: bool = False
     modality_embeddings: bool = False
+    #: How projected boxes join projected features: `sum` or `mean`, each normalised before.
+    box_fusion: str = "sum"
     embedding_norm: bool = False
     #: True takes the seed's own layer in place of torch's.
     own_layer: bool = False

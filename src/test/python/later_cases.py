@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from golden_case import SMALL, FusionCase, Modality, masked, visual_and_text
 
 #: The names of layers whose query, key and value are Linears of their own.
@@ -255,5 +257,23 @@ LATER_CASES = (
         cls_token=True,
         traps=("final norm forgotten", "positions recounted", "mask ignored"),
         blind_to=("q and k swapped",),
+    ),
+    FusionCase(
+        "own-ids-and-boxes",
+        "a model of one's own reads token ids of narrow word embeddings, and averages features and boxes; masks in both",
+        seed=171,
+        modalities=(
+            replace(masked("text", 8, "1011", "10001", "011", positions=6), vocabulary=13),
+            replace(masked("visual", 9, "0110", "0001", "1", positions=5), box_size=5),
+        ),
+        hidden_size=16,
+        heads=4,
+        layers=2,
+        intermediate_size=24,
+        pooling="max",
+        cls_token=True,
+        modality_embeddings=True,
+        box_fusion="mean",
+        traps=("mask ignored", "positions recounted", "word embeddings shifted", "located boxes forgotten"),
     ),
 )

@@ -215,7 +215,10 @@ final class ColumnDecoder implements Serializable {
     /** Refuses a kept token that contains null. */
     private void checkDropped(int token, Kept kept) throws UnfitValueException {
         if (kept.holds(token)) {
-            throw unfit(Reason.NULL_ELEMENT, token, "holds null at token " + token + ", expected numbers");
+            throw unfit(
+                    Reason.NULL_ELEMENT,
+                    token,
+                    "holds null at token " + token + ", expected " + (type.isIds() ? "an id" : "numbers"));
         }
     }
 

@@ -96,7 +96,9 @@ class FusionTest {
                 "learned-queries",
                 "cross-attention-alone",
                 "bottleneck",
-                "co-attention"
+                "co-attention",
+                "llama-streams",
+                "mult"
             })
     void clsPositionsMasksAndStreamsGiveTheNumbersOfPyTorch(String name) {
         GoldenTable golden = GoldenTable.read(name);

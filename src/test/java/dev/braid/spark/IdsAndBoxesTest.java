@@ -26,8 +26,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Columns of token ids and of boxes, from Parquet files to PyTorch's numbers, for UNITER with masks. */
+/** Columns of token ids and of boxes, from Parquet files to PyTorch's numbers, for UNITER and other models with masks. */
 @ExtendWith(SharedSpark.class)
 class IdsAndBoxesTest {
     private static final String MODEL = "src/test/resources/golden/uniter-masks";
@@ -36,14 +37,7 @@ class IdsAndBoxesTest {
 
     private final Checkpoint stored = Checkpoint.read(MODEL, HADOOP);
     private final Golden golden = Golden.read(MODEL, stored.config(), HADOOP).orElseThrow();
-    private final TableColumns columns = TableColumns.of(
-            stored.config(),
-            "id",
-            List.of(),
-            Map.of("text", "input_ids"),
-            Map.of(),
-            Map.of("visual", "xyxy"),
-            Map.of("text", SelectionColumn.mask("text_mask"), "visual", SelectionColumn.mask("visual_mask")));
+    private final TableColumns columns = columns(stored);
 
     private final SparkSession spark;
 
@@ -82,6 +76,23 @@ class IdsAndBoxesTest {
         }
     }
 
+    /** LXMERT has a stream for each modality; a model of one's own embeds ids without transformers' code. */
+    @ParameterizedTest
+    @ValueSource(strings = {"lxmert-ids-masks", "own-ids-and-boxes"})
+    void theNumbersOfOtherModelsArePyTorchsToo(String name) {
+        String model = "src/test/resources/golden/" + name;
+        Checkpoint other = Checkpoint.read(model, HADOOP);
+        Golden rows = Golden.read(model, other.config(), HADOOP).orElseThrow();
+        String path = write(table(rows, other));
+        FeatureTables tables = FeatureTables.paired(spark, path, columns(other));
+        List<Row> fused = fused(tables, other, model).collectAsList();
+        assertThat(fused).hasSize(rows.rows());
+        for (Row row : fused) {
+            assertThat(GoldenTable.error(rows.pooled().row(Integer.parseInt(row.getString(0))), row.getList(1)))
+                    .isLessThan(TOLERANCE);
+        }
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -89,7 +100,7 @@ class IdsAndBoxesTest {
                 "input_ids|transform(input_ids, (x, t) -> if(t = 0, 11, x))|column 'input_ids' holds id 11 at token 0,"
                         + " expected 0 to 10 (11 word embeddings of 'text' in the model)",
                 "input_ids|transform(input_ids, (x, t) -> if(t = 0, null, x))|column 'input_ids' holds null at token 0,"
-                        + " expected numbers",
+                        + " expected an id",
                 "xyxy|slice(xyxy, 1, 2)|column 'xyxy' has 2 boxes, expected 4 (tokens of 'visual')",
                 "xyxy|transform(xyxy, x -> slice(x, 1, 4))|expected 7 (box_size of 'visual' in config.json)",
                 "xyxy|transform(xyxy, x -> transform(x, y -> float('NaN')))|column 'xyxy' holds NaN at token 1, expected finite"
@@ -156,13 +167,17 @@ class IdsAndBoxesTest {
     }
 
     private Dataset<Row> fused(FeatureTables tables) {
-        Checkpoint checkpoint = stored.withTokenIds(tables.tokenIds(), MODEL, HADOOP);
+        return fused(tables, stored, MODEL);
+    }
+
+    private Dataset<Row> fused(FeatureTables tables, Checkpoint read, String model) {
+        Checkpoint checkpoint = read.withTokenIds(tables.tokenIds(), model, HADOOP);
         tables.audit(RowPolicy.FAIL);
         PairedTable paired = tables.pair(OptionalInt.of(1));
         return FusionEngines.fuse(
                 paired,
                 checkpoint,
-                new FusionConfig(columns, 64, false, Set.of(Emitted.POOLED)),
+                new FusionConfig(columns(read), 64, false, Set.of(Emitted.POOLED)),
                 FusionProgress.start(spark.sparkContext()));
     }
 
@@ -172,20 +187,37 @@ class IdsAndBoxesTest {
         return path;
     }
 
-    /** The golden rows: ids as ints, features and boxes an array per token, masks. */
+    private static TableColumns columns(Checkpoint model) {
+        return TableColumns.of(
+                model.config(),
+                "id",
+                List.of(),
+                Map.of("text", "input_ids"),
+                Map.of(),
+                Map.of("visual", "xyxy"),
+                Map.of("text", SelectionColumn.mask("text_mask"), "visual", SelectionColumn.mask("visual_mask")));
+    }
+
     private Dataset<Row> table() {
+        return table(golden, stored);
+    }
+
+    /** Golden rows: ids as ints, features and boxes an array per token, masks. */
+    private Dataset<Row> table(Golden of, Checkpoint model) {
+        int features = model.config().modalities().get(1).featureSize();
+        int boxes = model.config().modalities().get(1).boxSize();
         StructType schema = StructType.fromDDL("id string, input_ids array<int>, text_mask array<int>,"
                 + " visual array<array<float>>, xyxy array<array<float>>, visual_mask array<int>");
         List<Row> rows = new ArrayList<>();
-        for (int r = 0; r < golden.rows(); r++) {
-            GoldenInput text = golden.inputs().get(0);
-            GoldenInput visual = golden.inputs().get(1);
+        for (int r = 0; r < of.rows(); r++) {
+            GoldenInput text = of.inputs().get(0);
+            GoldenInput visual = of.inputs().get(1);
             rows.add(RowFactory.create(
                     String.valueOf(r),
                     ids(text, r),
                     mask(text, r),
-                    tokens(visual, r, 0, 9),
-                    tokens(visual, r, 9, 16),
+                    tokens(visual, r, 0, features),
+                    tokens(visual, r, features, features + boxes),
                     mask(visual, r)));
         }
         return spark.createDataFrame(rows, schema);
