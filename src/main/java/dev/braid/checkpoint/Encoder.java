@@ -3,6 +3,7 @@ package dev.braid.checkpoint;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Where a checkpoint keeps its encoder.
@@ -24,7 +25,11 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
         Map<Encoder, String> found = new LinkedHashMap<>();
         for (String tensor : stored) {
             for (Dialect dialect : dialects) {
-                String layer = before(tensor, dialect.layer().query());
+                String layer = dialect.layer().queries().stream()
+                        .map(query -> before(tensor, query))
+                        .filter(Objects::nonNull)
+                        .findFirst()
+                        .orElse(null);
                 boolean known = layer != null && !dialect.published();
                 if (layer == null) {
                     layer = before(tensor, dialect.layer().feedForward1());

@@ -182,6 +182,12 @@ record LayerNames(
         return attentions.get(0).query();
     }
 
+    /** The queries that a layer may be known by: the usual one, and the one of keys of another size. */
+    List<Part> queries() {
+        Widths widths = attentions.get(0).widths();
+        return widths == null ? List.of(query()) : List.of(query(), widths.query());
+    }
+
     List<Part> parts() {
         return Stream.concat(
                         attentions.stream().flatMap(AttentionNames::parts),

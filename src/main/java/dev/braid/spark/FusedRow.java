@@ -13,6 +13,9 @@ final class FusedRow {
     private final float[] token;
     private final List<ModelConfig.Group> groups;
     private final List<ModelConfig.Group> fusedGroups;
+    /** Learned tokens that the model reads: the fused vector of a model of vectors is none of them. */
+    private final int learned;
+
     private final int[] lengths;
     private final int[] fusedLengths;
     private byte[] bytes = new byte[0];
@@ -26,6 +29,7 @@ final class FusedRow {
         this.token = new float[config.hiddenSize()];
         this.groups = config.groups();
         this.fusedGroups = config.outputGroups();
+        this.learned = config.takesVectors() ? 0 : config.learnedTokens();
         this.lengths = new int[groups.size()];
         this.fusedLengths = new int[fusedGroups.size()];
     }
@@ -51,9 +55,9 @@ final class FusedRow {
 
     /** All tokens of the row that the model reads, learned ones included. */
     int tokens() {
-        int tokens = 0;
-        for (int length : lengths()) {
-            tokens += length;
+        int tokens = learned;
+        for (ModelConfig.Group group : groups) {
+            tokens += group.isLearned() ? 0 : batch.tokens(row, group.modality());
         }
         return tokens;
     }

@@ -308,6 +308,21 @@ class TopologyReaderTest {
                 .isEqualTo(2);
     }
 
+    /** torch stores the query of such an attention as q_proj_weight; without a feed-forward, the layer has no other mark. */
+    @Test
+    void crossAttentionToAnotherSizeIsFoundWithoutFeedForward() {
+        ModelDirectory model = ModelDirectory.golden("learned-queries", path);
+        for (int layer = 0; layer < 2; layer++) {
+            for (String part : List.of("linear1", "linear2", "norm2")) {
+                model.tensors()
+                        .without("resampler.layers." + layer + "." + part + ".weight")
+                        .without("resampler.layers." + layer + "." + part + ".bias");
+            }
+        }
+        StackWeights resampler = model.read().weights().stacks().get(0);
+        assertThat(resampler.layers()).hasSize(2).allMatch(layer -> layer.feedForward() == null);
+    }
+
     @Test
     void severalBrokenKeysAreReportedTogether() {
         String json = CONFIG.replace("\"text\"]},", "\"t\"]},").replace("\"decoder\"", "7");

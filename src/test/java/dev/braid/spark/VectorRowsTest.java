@@ -67,6 +67,15 @@ class VectorRowsTest {
     }
 
     @Test
+    void theFusedVectorIsNoTokenThatTheModelReads() {
+        FusionProgress progress = FusionProgress.start(spark.sparkContext());
+        FusionConfig config = new FusionConfig(GOLDEN.columns(), 64, false, Set.of(Emitted.POOLED));
+        FusionEngines.fuse(GOLDEN.paired(spark, GoldenTable.NESTED), GOLDEN.checkpoint(), config, progress)
+                .collectAsList();
+        assertThat(progress.tokens()).isEqualTo(2L * GOLDEN.rows());
+    }
+
+    @Test
     void aRowWithoutExactlyOneVectorPerModalityIsBad() {
         float[] visual = GOLDEN.sequence(0, 0)[0];
         float[] text = GOLDEN.sequence(1, 0)[0];
