@@ -5,9 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
 /**
@@ -15,17 +13,6 @@ import java.util.stream.Stream;
  * stack for each of them then. Every problem is reported.
  */
 final class StackReader {
-    private static final List<String> KEYS = List.of(
-            "kind",
-            "num_hidden_layers",
-            "num_attention_heads",
-            "num_key_value_heads",
-            "intermediate_size",
-            "hidden_act",
-            "norm_first",
-            "norm_type",
-            "layer_norm_eps");
-
     private final ConfigObject root;
     private final ConfigObject stack;
     private final String path;
@@ -49,88 +36,29 @@ final class StackReader {
         this.positions = positions;
     }
 
-    /** The kinds of stacks as {@code config.json} spells them: of one stream, by the kind of their layers, and of several. */
-    private enum Form {
-        ENCODER(StackConfig.Kind.ENCODER),
-        DECODER(StackConfig.Kind.DECODER),
-        CROSS_ATTENTION(StackConfig.Kind.CROSS_ATTENTION),
-        CROSS_FIRST(StackConfig.Kind.CROSS_FIRST),
-        BOTTLENECK(StackConfig.Kind.ENCODER),
-        CO_ATTENTION(null);
-
-        /** Of its layers; null where the config says it. */
-        private final StackConfig.Kind layerKind;
-
-        Form(StackConfig.Kind layerKind) {
-            this.layerKind = layerKind;
-        }
-
-        /** Its keys next to those of every stack. */
-        List<String> keys() {
-            return switch (this) {
-                case ENCODER -> List.of("stream", "prefix");
-                case DECODER, CROSS_ATTENTION, CROSS_FIRST -> List.of("stream", "memory", "prefix");
-                case BOTTLENECK -> List.of("streams", "prefixes", "bottleneck", "fusion_layer");
-                case CO_ATTENTION -> List.of("streams", "prefixes", "layer_kind");
-            };
-        }
-
-        String configName() {
-            return ofSeveralStreams() ? name().toLowerCase(Locale.ROOT) : layerKind.configName();
-        }
-
-        boolean ofSeveralStreams() {
-            return this == BOTTLENECK || this == CO_ATTENTION;
-        }
-    }
-
-    /** What all layers of the object have. */
-    private record Layers(Integer count, WrittenLayer layer) {}
-
     /** No stack where the object is broken. */
     List<WrittenStack> read() {
-        Map<String, Form> forms = ConfigReader.choices(Form.values(), Form::configName);
-        Form form = stack.choice("kind", null, forms);
+        Map<String, StackForm> forms = ConfigReader.choices(StackForm.values(), StackForm::configName);
+        StackForm form = stack.choice("kind", null, forms);
         if (form == null && !stack.has("kind")) {
             stack.bad("kind", "one of " + String.join(", ", forms.keySet()), "no such key");
         }
         Stream<String> ofForm =
-                form == null ? Arrays.stream(Form.values()).flatMap(any -> any.keys().stream()) : form.keys().stream();
-        stack.checkKeys(Stream.concat(KEYS.stream(), ofForm).distinct().toList());
-        Layers layers = layers();
+                form == null ? Arrays.stream(StackForm.values()).flatMap(any -> any.keys().stream()) : form.keys().stream();
+        stack.checkKeys(
+                Stream.concat(LayerKeys.NAMES.stream(), ofForm).distinct().toList());
+        LayerKeys layers = LayerKeys.read(root, stack);
         if (form == null) {
             return List.of();
         }
         return switch (form) {
-            case ENCODER, DECODER, CROSS_ATTENTION, CROSS_FIRST -> ofOneStream(form.layerKind, layers);
+            case ENCODER, DECODER, CROSS_ATTENTION, CROSS_FIRST -> ofOneStream(form.layerKind(), layers);
             case BOTTLENECK -> bottleneck(layers);
             case CO_ATTENTION -> coAttention(layers);
         };
     }
 
-    private Layers layers() {
-        Integer count = stack.size("num_hidden_layers");
-        Integer heads = inherited("num_attention_heads", (of, key) -> of.size(key));
-        Integer keyValueHeads = inherited("num_key_value_heads", (of, key) -> of.has(key) ? of.size(key) : null);
-        Activation activation = inherited(
-                "hidden_act",
-                (of, key) -> of.choice(key, null, ConfigReader.choices(Activation.values(), Activation::configName)));
-        NormType normType = inherited(
-                "norm_type",
-                (of, key) -> of.choice(key, null, ConfigReader.choices(NormType.values(), NormType::configName)));
-        Boolean normFirst = inherited("norm_first", (of, key) -> of.flag(key, null));
-        Float eps = inherited("layer_norm_eps", ConfigObject::positive);
-        Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;
-        return new Layers(
-                count, new WrittenLayer(heads, keyValueHeads, intermediateSize, activation, normFirst, normType, eps));
-    }
-
-    /** A key of the stack or, where it has none, of the whole model. */
-    private <T> T inherited(String key, BiFunction<ConfigObject, String, T> read) {
-        return read.apply(stack.has(key) ? stack : root, key);
-    }
-
-    private List<WrittenStack> ofOneStream(StackConfig.Kind kind, Layers layers) {
+    private List<WrittenStack> ofOneStream(StackConfig.Kind kind, LayerKeys layers) {
         Integer stream = index("stream");
         Integer memory = kind.attendsToMemory() ? index("memory") : stream;
         String prefix = stack.text("prefix");
@@ -140,12 +68,18 @@ final class StackReader {
         if (kind.attendsToMemory() && stream.equals(memory)) {
             stack.bad("memory", "another stream than 'stream'", named(memory));
         }
-        return List.of(
-                new WrittenStack(path, kind, stream, memory, layers.count(), layers.layer(), prefix("prefix", prefix)));
+        return List.of(new WrittenStack(
+                path,
+                kind,
+                stream,
+                memory,
+                layers.count(),
+                layers.layer(),
+                new WrittenStack.Prefix(path + "prefix", prefix)));
     }
 
     /** Encoders of two or more streams, which have a bottleneck in common from one of their layers on. */
-    private List<WrittenStack> bottleneck(Layers layers) {
+    private List<WrittenStack> bottleneck(LayerKeys layers) {
         List<Integer> changed = changed();
         Integer bottleneck = index("bottleneck");
         Map<Integer, String> prefixes = prefixes(changed);
@@ -191,7 +125,7 @@ final class StackReader {
     }
 
     /** The number of the first layer with the bottleneck, or null where it is broken. */
-    private Integer fusionLayer(Layers layers) {
+    private Integer fusionLayer(LayerKeys layers) {
         JsonNode written = stack.value("fusion_layer");
         if (written == null) {
             return 0;
@@ -228,7 +162,7 @@ final class StackReader {
     }
 
     /** Two streams that attend to each other. */
-    private List<WrittenStack> coAttention(Layers layers) {
+    private List<WrittenStack> coAttention(LayerKeys layers) {
         List<Integer> changed = changed();
         Map<Integer, String> prefixes = prefixes(changed);
         List<StackConfig.Kind> kinds = Arrays.stream(StackConfig.Kind.values())
@@ -296,43 +230,14 @@ final class StackReader {
     }
 
     private WrittenStack.Prefix prefix(int stream, Map<Integer, String> prefixes) {
-        return prefix("prefixes." + names().get(stream), prefixes.get(stream));
-    }
-
-    private WrittenStack.Prefix prefix(String key, String value) {
-        return new WrittenStack.Prefix(path + key, value);
+        return new WrittenStack.Prefix(path + "prefixes." + names().get(stream), prefixes.get(stream));
     }
 
     /** Whether layers can be on these streams; what is wrong was reported, or is. */
-    private boolean isSound(Layers layers, StackConfig.Kind kind, List<Integer> changed) {
-        Integer heads = layers.layer().heads();
-        if (heads == null || layers.count() == null) {
-            return false;
-        }
-        Integer keyValueHeads = layers.layer().keyValueHeads();
-        if (keyValueHeads != null && heads % keyValueHeads != 0) {
-            stack.bad(
-                    "num_key_value_heads",
-                    "a divisor of " + heads + " (num_attention_heads)",
-                    keyValueHeads.toString());
-        }
-        for (int size : changed.stream()
-                .map(stream -> streams.get(stream).hiddenSize())
-                .distinct()
-                .toList()) {
-            if (size % heads != 0) {
-                stack.bad(
-                        "num_attention_heads",
-                        "a divisor of " + size + " (hidden_size of the stream)",
-                        heads.toString());
-            } else if (kind.attendsToItself() && positions.rotary() != null && size / heads % 2 != 0) {
-                stack.bad(
-                        "num_attention_heads",
-                        "heads of an even size (rotary_embeddings)",
-                        size / heads + " (hidden_size of the stream / num_attention_heads)");
-            }
-        }
-        return true;
+    private boolean isSound(LayerKeys layers, StackConfig.Kind kind, List<Integer> changed) {
+        boolean rotates = kind.attendsToItself() && positions.rotary() != null;
+        return layers.fit(
+                changed.stream().map(stream -> streams.get(stream).hiddenSize()).toList(), rotates, stack);
     }
 
     private Integer index(String key) {

@@ -118,14 +118,14 @@ final class AttentionBlock {
             if (together && query != null) {
                 projectQueries(in, workspace, block);
             }
-            Matrix projected = workspace.queryKeyValue().rows(block.first(), block.height());
+            Matrix projected = workspace.buffers().queryKeyValue().rows(block.first(), block.height());
             workspace.kernels().linear(columns(projected, keyValue), in, keyValue, Activation.NONE);
             if (!copies) {
                 rotateKeys(keys, together, workspace, block);
             }
         }
         if (copies) {
-            keys.repeat(workspace.queryKeyValue(), workspace.kernels());
+            keys.repeat(workspace.buffers().queryKeyValue(), workspace.kernels());
             keys.blocks().forEach(block -> rotateKeys(keys, together, workspace, block));
         }
         if (!together) {
@@ -150,7 +150,7 @@ final class AttentionBlock {
     }
 
     private void projectQueries(Matrix in, FusionWorkspace workspace, Block block) {
-        Matrix projected = workspace.queryKeyValue().rows(block.first(), block.height());
+        Matrix projected = workspace.buffers().queryKeyValue().rows(block.first(), block.height());
         workspace.kernels().linear(projected.columns(0, hiddenSize), in, query, Activation.NONE);
     }
 
@@ -163,6 +163,7 @@ final class AttentionBlock {
     private void rotate(FusionWorkspace workspace, Block block, int column, int columns, IntUnaryOperator position) {
         if (rotation != null) {
             Matrix heads = workspace
+                    .buffers()
                     .queryKeyValue()
                     .rows(block.first(), block.tokens())
                     .columns(column, columns);
@@ -190,22 +191,22 @@ final class AttentionBlock {
         AttentionShares shares = workspace.attentionShares();
         SoftmaxReader reader =
                 shares == null ? null : (row, softmax, first) -> shares.add(row, place.index(), softmax, first);
-        Matrix projected = workspace.queryKeyValue();
+        Matrix projected = workspace.buffers().queryKeyValue();
         Attention attention = new Attention(
-                workspace.context(hiddenSize),
+                workspace.buffers().context(hiddenSize),
                 projected.columns(0, hiddenSize),
                 projected.columns(hiddenSize, keyValueSize),
                 projected.columns(hiddenSize + keyValueSize, keyValueSize),
                 new AttentionRows(workspace.batch().rows(), queries::firstToken, keys::firstToken),
                 heads,
                 reader);
-        workspace.kernels().attention(attention, workspace.attentionScratch());
+        workspace.kernels().attention(attention, workspace.buffers().attentionScratch());
     }
 
     /** Adds what attention found for a block of tokens to their residual, and normalises it in a post-norm layer. */
     void addOutput(Matrix residual, FusionWorkspace workspace, Block block) {
         Kernels kernels = workspace.kernels();
-        Matrix context = workspace.context(hiddenSize).rows(block.first(), block.height());
+        Matrix context = workspace.buffers().context(hiddenSize).rows(block.first(), block.height());
         if (output == null) {
             kernels.add(residual, context);
         } else {

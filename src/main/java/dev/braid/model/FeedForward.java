@@ -62,10 +62,11 @@ final class FeedForward {
             in = normed.rows(0, residual.rows());
             kernels.norm(in, residual, norm);
         }
-        Matrix intermediate = workspace.intermediate(linear1.outputs()).rows(0, in.rows());
+        Matrix intermediate =
+                workspace.buffers().intermediate(linear1.outputs()).rows(0, in.rows());
         kernels.linear(intermediate, in, linear1, activation);
         if (up != null) {
-            Matrix factor = workspace.up(up.outputs()).rows(0, in.rows());
+            Matrix factor = workspace.buffers().up(up.outputs()).rows(0, in.rows());
             kernels.linear(factor, in, up, Activation.NONE);
             kernels.multiply(intermediate, factor);
         }

@@ -3,17 +3,13 @@ package dev.braid.model;
 import dev.braid.InputException;
 import dev.braid.batch.Batch;
 import dev.braid.checkpoint.Checkpoint;
-import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.StackConfig;
-import dev.braid.checkpoint.StreamConfig;
 import dev.braid.checkpoint.VectorStep;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Matrix;
-import dev.braid.kernel.PackedLinear;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -85,25 +81,7 @@ public final class FusionModel implements AutoCloseable {
      * @throws InputException if a weight or a buffer would pass what one allocation can hold
      */
     public static void check(ModelConfig config, int maxTokens) {
-        long weight = 0;
-        for (LinearSize linear : linears(config)) {
-            weight = Math.max(weight, PackedLinear.mostElements(linear.wider(), linear.narrower()));
-        }
-        for (StreamConfig stream : config.streams()) {
-            for (int modality : stream.modalities()) {
-                int positions = config.modalities().get(modality).maxPositions();
-                if (positions != ModalityConfig.UNLIMITED) {
-                    weight = Math.max(weight, (long) positions * stream.hiddenSize());
-                }
-            }
-        }
-        for (ModalityConfig modality : config.modalities()) {
-            if (modality.tokenIds()) {
-                checkVocabulary(modality);
-                weight = Math.max(weight, (long) modality.vocabularySize() * modality.featureSize());
-            }
-        }
-        weight = Math.max(weight, PositionTables.mostElements(config));
+        long weight = WeightSizes.mostElements(config);
         if (weight > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot run the model: expected no weight over " + Matrix.MAX_ELEMENTS
                     + " numbers, padding included, got " + weight);
@@ -113,55 +91,6 @@ public final class FusionModel implements AutoCloseable {
             throw new InputException("Cannot size the buffers of a task: expected none over " + Matrix.MAX_ELEMENTS
                     + " numbers, got " + buffer + " for " + maxTokens + " tokens; lower --max-tokens");
         }
-    }
-
-    private static void checkVocabulary(ModalityConfig modality) {
-        if (modality.vocabularySize() > ModalityConfig.MOST_WORDS) {
-            throw new InputException(
-                    "Cannot read token ids of '" + modality.name() + "': expected a vocabulary of at most "
-                            + ModalityConfig.MOST_WORDS + " words, got " + modality.vocabularySize());
-        }
-    }
-
-    /** The sizes of a linear map. */
-    private record LinearSize(long wider, long narrower) {
-        static LinearSize of(long one, long other) {
-            return new LinearSize(Math.max(one, other), Math.min(one, other));
-        }
-    }
-
-    /** The largest linear maps of every layer and projection. */
-    private static List<LinearSize> linears(ModelConfig config) {
-        List<LinearSize> linears = new ArrayList<>();
-        for (VectorStep step : config.vectors()) {
-            int inputs = config.vectorSize(step.inputs().get(0));
-            linears.add(
-                    switch (step.kind()) {
-                        case LINEAR -> LinearSize.of(inputs, step.size());
-                        case BILINEAR -> // packed one output at a time, of one copy of all
-                            LinearSize.of(
-                                    (long) inputs * step.size(),
-                                    config.vectorSize(step.inputs().get(1)));
-                        default -> LinearSize.of(1, step.size());
-                    });
-        }
-        if (config.takesVectors()) {
-            return linears;
-        }
-        for (StackConfig stack : config.stacks()) {
-            long hiddenSize = stack.layer().hiddenSize();
-            long keyValueSize = stack.layer().keyValueSize();
-            linears.add(LinearSize.of(hiddenSize + 2 * keyValueSize, hiddenSize));
-            linears.add(LinearSize.of(
-                    2 * keyValueSize, config.streams().get(stack.memory()).hiddenSize()));
-            linears.add(LinearSize.of(stack.layer().intermediateSize(), hiddenSize));
-        }
-        for (StreamConfig stream : config.streams()) {
-            for (int modality : stream.modalities()) {
-                linears.add(LinearSize.of(config.modalities().get(modality).projectedSize(), stream.hiddenSize()));
-            }
-        }
-        return linears;
     }
 
     /**
@@ -182,11 +111,7 @@ public final class FusionModel implements AutoCloseable {
 
     /** Bytes of the largest copy of a linear map that is held while the weights are packed. */
     public static long packingBytes(ModelConfig config) {
-        return linears(config).stream()
-                        .mapToLong(linear -> linear.wider() * linear.narrower())
-                        .max()
-                        .getAsLong()
-                * Float.BYTES;
+        return WeightSizes.largestLinear(config) * Float.BYTES;
     }
 
     /**

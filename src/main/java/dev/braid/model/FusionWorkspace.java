@@ -6,7 +6,6 @@ import dev.braid.batch.PackedTokens;
 import dev.braid.batch.TokenGroup;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
-import dev.braid.checkpoint.StackConfig;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
@@ -19,30 +18,14 @@ import java.util.stream.IntStream;
 /**
  * Every buffer of one thread, sized once for a budget of N tokens: rows are packed into {@link #batch}, {@link
  * FusionModel#fuse} runs, and {@link #pooled} and {@link #tokens} read the result until the next row is packed. Used by
- * one thread at a time.
- *
- * <p>{@link WorkspaceShapes} says how large they are.
+ * one thread at a time. {@code WorkspaceBuffers} holds the matrices.
  */
 public final class FusionWorkspace implements AutoCloseable {
     /** Bytes of attention compiled for one size. */
     private static final long COMPILED_SIZE = 2 << 20;
 
     private final ModelConfig config;
-    private final List<Matrix> buffers;
-    private final List<Matrix> features = new ArrayList<>();
-    /** Null for a modality without token ids. */
-    private final List<Matrix> words = new ArrayList<>();
-
-    private final Matrix queryKeyValue;
-    private final Matrix context;
-    private final Matrix attentionScratch;
-    private final Matrix intermediate;
-    /** Null where no feed-forward has a gate. */
-    private final Matrix up;
-
-    /** Of each step of a model of vectors but the last one. */
-    private final List<Matrix> vectors = new ArrayList<>();
-
+    private final WorkspaceBuffers buffers;
     private final Kernels kernels;
     private final List<Projector> projectors;
     private final Batch batch;
@@ -62,11 +45,11 @@ public final class FusionWorkspace implements AutoCloseable {
             int maxTokens,
             Set<Readout> readouts) {
         FusionModel.check(config, maxTokens);
-        List<Matrix> buffers = new ArrayList<>();
+        WorkspaceBuffers buffers = new WorkspaceBuffers(WorkspaceShapes.of(config, maxTokens));
         try {
             return new FusionWorkspace(config, library, projectors, maxTokens, readouts, buffers);
         } catch (RuntimeException | Error failure) {
-            buffers.forEach(Matrix::close);
+            buffers.close();
             throw failure;
         }
     }
@@ -77,42 +60,28 @@ public final class FusionWorkspace implements AutoCloseable {
             List<Projector> projectors,
             int maxTokens,
             Set<Readout> readouts,
-            List<Matrix> buffers) {
+            WorkspaceBuffers buffers) {
         this.config = config;
         this.buffers = buffers;
-        WorkspaceShapes shapes = WorkspaceShapes.of(config, maxTokens);
-        List<FeatureBlock> blocks = new ArrayList<>();
-        for (WorkspaceShapes.Size size : shapes.features()) {
-            Matrix matrix = allocate(size);
-            blocks.add(new FeatureBlock(features.size(), matrix.buffer(), matrix.rows()));
-            features.add(matrix);
-        }
-        shapes.words().forEach(size -> words.add(size == null ? null : allocate(size)));
-        this.batch =
-                new Batch(blocks, embeddedGroups(config), config.positions().areOfRow(), maxTokens, this::project);
+        this.batch = new Batch(
+                buffers.featureBlocks(),
+                embeddedGroups(config),
+                config.positions().areOfRow(),
+                maxTokens,
+                this::project);
         Iterator<PackedTokens> embedded = batch.streams().iterator();
         for (int stream = 0; stream < config.streams().size(); stream++) {
             boolean joined = config.streams().get(stream).isJoined();
-            WorkspaceShapes.StreamSizes sizes = shapes.streams().get(stream);
             streams.add(new TokenStream(
-                    joined ? batch.join(groups(config, stream)) : embedded.next(),
-                    allocate(sizes.hidden()),
-                    allocate(sizes.projected()),
-                    allocate(sizes.normed())));
+                    joined ? batch.join(groups(config, stream)) : embedded.next(), buffers.stream(stream)));
         }
-        this.queryKeyValue = allocate(shapes.queryKeyValue());
-        this.context = allocate(shapes.context());
-        this.attentionScratch = allocate(shapes.attention());
-        this.intermediate = allocate(shapes.intermediate());
-        this.up = shapes.up() == null ? null : allocate(shapes.up());
-        shapes.vectors().forEach(size -> vectors.add(allocate(size)));
         this.projectors = projectors;
         this.attentionShares = readouts.contains(Readout.ATTENTION)
                 ? new AttentionShares(
                         config, streams.stream().map(TokenStream::packed).toList(), batch, maxTokens)
                 : null;
         this.pooler = new Pooler(config.hiddenSize());
-        this.pooledOnly = readouts.isEmpty() && poolsInLastLayer(config);
+        this.pooledOnly = readouts.isEmpty() && LastLayer.pools(config);
         this.kernels = library.open();
     }
 
@@ -132,32 +101,6 @@ public final class FusionWorkspace implements AutoCloseable {
                 .toList();
     }
 
-    /** Whether the last layer can leave out all tokens but the pooled one of each row. */
-    static boolean poolsInLastLayer(ModelConfig config) {
-        if (config.stacks().isEmpty()) {
-            return false;
-        }
-        List<List<StackConfig>> stacks = config.interleavedStacks();
-        return stacks.get(stacks.size() - 1).stream().anyMatch(stack -> isPooled(stack, config));
-    }
-
-    /** Whether the pooling reads one token, and that is of the stream that a stack changes. */
-    static boolean isPooled(StackConfig stack, ModelConfig config) {
-        return config.pooling().readsOneToken() && config.changedStream(stack) == pooledStream(config);
-    }
-
-    /** The stream that has the token that the pooling reads, where it reads one. */
-    private static int pooledStream(ModelConfig config) {
-        return config.output()
-                .get(config.pooling() == Pooling.LAST ? config.output().size() - 1 : 0);
-    }
-
-    private Matrix allocate(WorkspaceShapes.Size size) {
-        Matrix matrix = Matrix.allocate(Math.toIntExact(size.rows()), Math.toIntExact(size.columns()));
-        buffers.add(matrix);
-        return matrix;
-    }
-
     /**
      * Bytes outside the Java heap of the buffers of one workspace. Its kernels hold scratch memory and compiled code beside
      * them.
@@ -171,7 +114,7 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Bytes outside the Java heap of the kernels that a workspace compiles for rows of these lengths, in tokens, at most. */
     public static long compiledBytes(ModelConfig config, int shortest, int longest) {
         long sizes = config.attentions().stream().distinct().count();
-        long kinds = sizes + (poolsInLastLayer(config) ? 1 : 0); // one token's attention is another size
+        long kinds = sizes + (LastLayer.pools(config) ? 1 : 0); // one token's attention is another size
         return kinds * Kernels.attentionSizes(shortest, longest) * COMPILED_SIZE;
     }
 
@@ -207,7 +150,8 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Writes a row's fused tokens, pooled to one vector [D], to {@code vector}. */
     public void pooled(int row, float[] vector) {
         if (config.pooling() == Pooling.POOLER) {
-            context.buffer().get(row * context.stride(), vector);
+            Matrix vectors = buffers.context(vector.length);
+            vectors.buffer().get(row * vectors.stride(), vector);
         } else if (config.pooling().readsOneToken()) {
             pooledStream().numbers().get(pooledToken(row) * vector.length, vector);
         } else {
@@ -322,7 +266,7 @@ public final class FusionWorkspace implements AutoCloseable {
     }
 
     private TokenStream pooledStream() {
-        return streams.get(pooledStream(config));
+        return streams.get(LastLayer.pooledStream(config));
     }
 
     /** The stream whose tokens are the first ones of the fused tokens. */
@@ -338,29 +282,9 @@ public final class FusionWorkspace implements AutoCloseable {
         return kernels;
     }
 
-    /** [128, K]: the block of features of one modality, or of its token ids. */
-    Matrix features(int modality) {
-        return features.get(modality);
-    }
-
-    /** [128, size of a word embedding]: those of a block of token ids; only for a modality that has them. */
-    Matrix words(int modality) {
-        return words.get(modality);
-    }
-
-    /** [N, 3 D of the widest stream]: queries, keys and values side by side, in the first columns. */
-    Matrix queryKeyValue() {
-        return queryKeyValue;
-    }
-
-    /** [N, D]: what attention found, heads side by side; after the last step the pooler's vectors, row after row. */
-    Matrix context(int columns) {
-        return columns == context.columns() ? context : context.columns(0, columns);
-    }
-
-    /** Scratch memory of {@link Kernels#attention}. */
-    Matrix attentionScratch() {
-        return attentionScratch;
+    /** The matrices that steps write to. */
+    WorkspaceBuffers buffers() {
+        return buffers;
     }
 
     /** Null where nobody asks for attention. */
@@ -368,29 +292,9 @@ public final class FusionWorkspace implements AutoCloseable {
         return attentionShares;
     }
 
-    /** [128, F]. */
-    Matrix intermediate(int columns) {
-        return columns == intermediate.columns() ? intermediate : intermediate.columns(0, columns);
-    }
-
-    /** [128, columns]: what the gate of a feed-forward is multiplied with; only where one has a gate. */
-    Matrix up(int columns) {
-        return columns == up.columns() ? up : up.columns(0, columns);
-    }
-
-    /** How many steps of a model of vectors have a matrix of their own: all but the last one. */
-    int vectorSteps() {
-        return vectors.size();
-    }
-
-    /** [128, D]: a block of vectors of one step of a model of vectors, not of the last one. */
-    Matrix vector(int step) {
-        return vectors.get(step);
-    }
-
     @Override
     public void close() {
         kernels.close();
-        buffers.forEach(Matrix::close);
+        buffers.close();
     }
 }

@@ -116,7 +116,7 @@ final class Projector {
 
     /** Projects a block of the workspace's features and puts its tokens in their places among the hidden tokens. */
     void project(FeatureBlock block, FusionWorkspace workspace) {
-        Matrix features = workspace.features(modality).rows(0, (int) Block.roundUp(block.tokens()));
+        Matrix features = workspace.buffers().features(modality).rows(0, (int) Block.roundUp(block.tokens()));
         Matrix tokens = tokens(features, workspace, block);
         workspace
                 .kernels()
@@ -151,8 +151,9 @@ final class Projector {
 
     /** Word embeddings of a block of ids, projected if there is a projection. */
     private void embed(Matrix tokens, Matrix features, FusionWorkspace workspace, int count) {
-        Matrix embedded =
-                projection == null ? tokens : workspace.words(modality).rows(0, tokens.rows());
+        Matrix embedded = projection == null
+                ? tokens
+                : workspace.buffers().words(modality).rows(0, tokens.rows());
         FloatBuffer ids = features.buffer();
         workspace.kernels().copyRows(embedded, token -> token, words, token -> (int) ids.get(token), count);
         if (projection != null) {

@@ -113,7 +113,7 @@ final class Steps {
     /** Stacks whose layers alternate, or one that runs by itself. */
     private void add(List<StackConfig> together) {
         boolean last = stacks + together.size() == config.stacks().size();
-        boolean pools = last && FusionWorkspace.poolsInLastLayer(config);
+        boolean pools = last && LastLayer.pools(config);
         together.forEach(this::fill);
         for (int layer = 0; layer < together.get(0).layers(); layer++) {
             boolean poolsHere = pools && layer == together.get(0).layers() - 1;
@@ -137,7 +137,7 @@ final class Steps {
 
     /** Adds a step of a stack; where the last layer pools, only the stack that has the pooled tokens must run. */
     private void add(Step step, StackConfig stack, boolean pools) {
-        steps.add(pools && !FusionWorkspace.isPooled(stack, config) ? step.unlessPooledOnly() : step);
+        steps.add(pools && !LastLayer.isPooled(stack, config) ? step.unlessPooledOnly() : step);
     }
 
     private void fill(StackConfig stack) {
@@ -210,7 +210,7 @@ final class Steps {
     /** @param pools whether the last layer may compute the pooled tokens alone */
     private TransformerLayer layer(StackConfig stack, LayerWeights layer, boolean pools) {
         LayerConfig layerConfig = stack.layer();
-        boolean isPooled = pools && FusionWorkspace.isPooled(stack, config);
+        boolean isPooled = pools && LastLayer.isPooled(stack, config);
         List<AttentionBlock> blocks = new ArrayList<>();
         for (int keys : stack.keyStreams()) {
             AttentionBlock.Place place =

@@ -10,7 +10,7 @@ record TanhPooler(PackedLinear dense) {
     /** Writes row r's pooled vector to row r of the context, which no step needs after the last layer. */
     void pool(FusionWorkspace workspace) {
         TokenStream tokens = workspace.firstOutput();
-        Matrix pooled = workspace.context(dense.outputs());
+        Matrix pooled = workspace.buffers().context(dense.outputs());
         for (Block rows : Block.split(workspace.batch().rows())) {
             Matrix first = tokens.projected().rows(0, rows.height());
             workspace

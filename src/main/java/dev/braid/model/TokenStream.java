@@ -24,12 +24,12 @@ final class TokenStream {
     /** Whether hidden token r is the pooled token of row r, and no other token is left. */
     private boolean kept;
 
-    TokenStream(PackedTokens packed, Matrix hidden, Matrix projected, Matrix normed) {
+    TokenStream(PackedTokens packed, WorkspaceBuffers.StreamBuffers buffers) {
         this.packed = packed;
-        this.hidden = hidden;
+        this.hidden = buffers.hidden();
         this.numbers = hidden.buffer();
-        this.projected = projected;
-        this.normed = normed;
+        this.projected = buffers.projected();
+        this.normed = buffers.normed();
     }
 
     /** Which tokens are whose. */

@@ -116,9 +116,9 @@ final class VectorFusion implements Step {
             return workspace.stream(index).hidden(rows);
         }
         int step = index - modalities;
-        return step == workspace.vectorSteps()
+        return step == workspace.buffers().vectorSteps()
                 ? workspace.stream(fused).hidden(rows)
-                : workspace.vector(step).rows(0, rows.height());
+                : workspace.buffers().vector(step).rows(0, rows.height());
     }
 
     @Override

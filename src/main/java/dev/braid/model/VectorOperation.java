@@ -55,7 +55,8 @@ interface VectorOperation {
         @Override
         public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
             Kernels kernels = workspace.kernels();
-            Matrix product = workspace.intermediate(in.get(0).columns()).rows(0, out.rows());
+            Matrix product =
+                    workspace.buffers().intermediate(in.get(0).columns()).rows(0, out.rows());
             for (int n = 0; n < products.size(); n++) {
                 kernels.linear(product, in.get(1), products.get(n), Activation.NONE);
                 kernels.multiply(product, in.get(0));

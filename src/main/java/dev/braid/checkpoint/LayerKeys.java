@@ -1,0 +1,90 @@
+package dev.braid.checkpoint;
+
+import java.util.List;
+import java.util.function.BiFunction;
+
+/**
+ * The keys of a stack of {@code config.json} that describe its layers, whatever streams these are on. Null stands where a key is
+ * broken.
+ *
+ * @param count how many layers
+ * @param layer what they have in common
+ */
+record LayerKeys(Integer count, WrittenLayer layer) {
+    static final List<String> NAMES = List.of(
+            "kind",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "intermediate_size",
+            "hidden_act",
+            "norm_first",
+            "norm_type",
+            "layer_norm_eps");
+
+    /**
+     * Reads them.
+     *
+     * @param root the whole config, whose keys hold for a stack that has none of its own
+     */
+    static LayerKeys read(ConfigObject root, ConfigObject stack) {
+        Integer count = stack.size("num_hidden_layers");
+        Integer heads = inherited(root, stack, "num_attention_heads", (of, key) -> of.size(key));
+        Integer keyValueHeads =
+                inherited(root, stack, "num_key_value_heads", (of, key) -> of.has(key) ? of.size(key) : null);
+        Activation activation = inherited(
+                root,
+                stack,
+                "hidden_act",
+                (of, key) -> of.choice(key, null, ConfigReader.choices(Activation.values(), Activation::configName)));
+        NormType normType = inherited(
+                root,
+                stack,
+                "norm_type",
+                (of, key) -> of.choice(key, null, ConfigReader.choices(NormType.values(), NormType::configName)));
+        Boolean normFirst = inherited(root, stack, "norm_first", (of, key) -> of.flag(key, null));
+        Float eps = inherited(root, stack, "layer_norm_eps", ConfigObject::positive);
+        Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;
+        return new LayerKeys(
+                count, new WrittenLayer(heads, keyValueHeads, intermediateSize, activation, normFirst, normType, eps));
+    }
+
+    /** A key of the stack or, where it has none, of the whole model. */
+    private static <T> T inherited(
+            ConfigObject root, ConfigObject stack, String key, BiFunction<ConfigObject, String, T> read) {
+        return read.apply(stack.has(key) ? stack : root, key);
+    }
+
+    /**
+     * Whether the layers can be on streams of these sizes; what is wrong was reported, or is.
+     *
+     * @param rotates whether heads are rotated, in pairs of numbers
+     */
+    boolean fit(List<Integer> hiddenSizes, boolean rotates, ConfigObject stack) {
+        Integer heads = layer.heads();
+        if (heads == null || count == null) {
+            return false;
+        }
+        Integer keyValueHeads = layer.keyValueHeads();
+        if (keyValueHeads != null && heads % keyValueHeads != 0) {
+            stack.bad(
+                    "num_key_value_heads",
+                    "a divisor of " + heads + " (num_attention_heads)",
+                    keyValueHeads.toString());
+        }
+        for (int size : hiddenSizes.stream().distinct().toList()) {
+            if (size % heads != 0) {
+                stack.bad(
+                        "num_attention_heads",
+                        "a divisor of " + size + " (hidden_size of the stream)",
+                        heads.toString());
+            } else if (rotates && size / heads % 2 != 0) {
+                stack.bad(
+                        "num_attention_heads",
+                        "heads of an even size (rotary_embeddings)",
+                        size / heads + " (hidden_size of the stream / num_attention_heads)");
+            }
+        }
+        return true;
+    }
+}

@@ -1,0 +1,31 @@
+package dev.braid.model;
+
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.checkpoint.Pooling;
+import dev.braid.checkpoint.StackConfig;
+import java.util.List;
+
+/** What the last layer of a model may leave out where pooled vectors are all that is read. */
+final class LastLayer {
+    private LastLayer() {}
+
+    /** Whether the last layer can leave out all tokens but the pooled one of each row. */
+    static boolean pools(ModelConfig config) {
+        if (config.stacks().isEmpty()) {
+            return false;
+        }
+        List<List<StackConfig>> stacks = config.interleavedStacks();
+        return stacks.get(stacks.size() - 1).stream().anyMatch(stack -> isPooled(stack, config));
+    }
+
+    /** Whether the pooling reads one token, and that is of the stream that a stack changes. */
+    static boolean isPooled(StackConfig stack, ModelConfig config) {
+        return config.pooling().readsOneToken() && config.changedStream(stack) == pooledStream(config);
+    }
+
+    /** The stream that has the token that the pooling reads, where it reads one. */
+    static int pooledStream(ModelConfig config) {
+        return config.output()
+                .get(config.pooling() == Pooling.LAST ? config.output().size() - 1 : 0);
+    }
+}
