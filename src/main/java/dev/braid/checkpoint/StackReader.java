@@ -43,8 +43,9 @@ final class StackReader {
         if (form == null && !stack.has("kind")) {
             stack.bad("kind", "one of " + String.join(", ", forms.keySet()), "no such key");
         }
-        Stream<String> ofForm =
-                form == null ? Arrays.stream(StackForm.values()).flatMap(any -> any.keys().stream()) : form.keys().stream();
+        Stream<String> ofForm = form == null
+                ? Arrays.stream(StackForm.values()).flatMap(any -> any.keys().stream())
+                : form.keys().stream();
         stack.checkKeys(
                 Stream.concat(LayerKeys.NAMES.stream(), ofForm).distinct().toList());
         LayerKeys layers = LayerKeys.read(root, stack);
