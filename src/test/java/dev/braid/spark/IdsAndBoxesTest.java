@@ -84,7 +84,7 @@ class IdsAndBoxesTest {
         Checkpoint other = Checkpoint.read(model, HADOOP);
         Golden rows = Golden.read(model, other.config(), HADOOP).orElseThrow();
         String path = write(table(rows, other));
-        FeatureTables tables = FeatureTables.paired(spark, path, columns(other));
+        FeatureTables tables = Tables.paired(spark, path, columns(other));
         List<Row> fused = fused(tables, other, model).collectAsList();
         assertThat(fused).hasSize(rows.rows());
         for (Row row : fused) {
