@@ -99,7 +99,9 @@ final class RandomTopology {
                 PositionEmbeddings.NONE, PositionEmbeddings.SINUSOIDAL, PositionEmbeddings.SINUSOIDAL_CONCATENATED);
         boolean evenSizes = streams.stream().allMatch(stream -> stream.hiddenSize() % 2 == 0);
         RotaryEmbeddings rotary = hiddenSize / heads % 2 == 0 && random.nextBoolean()
-                ? new RotaryEmbeddings(RotaryEmbeddings.Pairs.values()[random.nextInt(2)], 1 + random.nextInt(1000))
+                ? new RotaryEmbeddings(
+                        random.nextBoolean() ? RotaryEmbeddings.Pairs.HALF : RotaryEmbeddings.Pairs.INTERLEAVED,
+                        1 + random.nextInt(1000))
                 : null;
         return new PositionConfig(
                 evenSizes ? computed.get(random.nextInt(computed.size())) : PositionEmbeddings.NONE, rotary, 100);

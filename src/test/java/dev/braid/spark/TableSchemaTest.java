@@ -89,14 +89,18 @@ class TableSchemaTest {
     }
 
     /** Two expressions a column, for files of two kinds, each with what a test expects of it, as {@code one|text|other|text}. */
-    private record Mixed(String... pairs) {
+    private record Mixed(List<String> pairs) {
+        Mixed(String... pairs) {
+            this(List.of(pairs));
+        }
+
         List<String> each(BinaryOperator<String> ofNameAndPart, int part) {
             return each((name, pair) -> ofNameAndPart.apply(name, pair[part]));
         }
 
         List<String> each(BiFunction<String, String[], String> ofNameAndPair) {
-            return IntStream.range(0, pairs.length)
-                    .mapToObj(c -> ofNameAndPair.apply("label" + c, pairs[c].split("\\|")))
+            return IntStream.range(0, pairs.size())
+                    .mapToObj(c -> ofNameAndPair.apply("label" + c, pairs.get(c).split("\\|")))
                     .toList();
         }
 
