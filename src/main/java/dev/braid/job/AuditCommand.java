@@ -1,7 +1,7 @@
 package dev.braid.job;
 
-import dev.braid.spark.Manifest;
-import dev.braid.spark.Shard;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Shard;
 import dev.braid.spark.TableAudit;
 import java.util.Locale;
 import java.util.Map;

@@ -2,10 +2,10 @@ package dev.braid.job;
 
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.publish.Manifest;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FeatureColumn;
 import dev.braid.spark.FusionConfig;
-import dev.braid.spark.Manifest;
 import dev.braid.spark.Reference;
 import dev.braid.spark.SelectionColumn;
 import java.util.Arrays;

@@ -2,9 +2,9 @@ package dev.braid.job;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.NearestName;
-import dev.braid.spark.Diagnosis;
-import dev.braid.spark.OutputExistsException;
-import dev.braid.spark.TransientException;
+import dev.braid.failure.Diagnosis;
+import dev.braid.failure.TransientException;
+import dev.braid.publish.OutputExistsException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package dev.braid.job;
 
-import dev.braid.spark.Publication;
+import dev.braid.publish.Publication;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 

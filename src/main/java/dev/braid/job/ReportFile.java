@@ -1,10 +1,10 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
+import dev.braid.failure.Diagnosis;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunPage;
-import dev.braid.spark.Diagnosis;
-import dev.braid.spark.Place;
+import dev.braid.storage.Place;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;

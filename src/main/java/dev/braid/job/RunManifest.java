@@ -1,10 +1,10 @@
 package dev.braid.job;
 
-import dev.braid.spark.Lengths;
-import dev.braid.spark.Manifest;
-import dev.braid.spark.Origin;
-import dev.braid.spark.RunDirectory;
-import dev.braid.spark.Shard;
+import dev.braid.publish.Lengths;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Origin;
+import dev.braid.publish.RunDirectory;
+import dev.braid.publish.Shard;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

@@ -1,15 +1,15 @@
 package dev.braid.job;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.failure.Diagnosis;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Origin;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunFacts.Setting;
 import dev.braid.report.RunFacts.Work;
-import dev.braid.spark.Diagnosis;
 import dev.braid.spark.Exchanges;
 import dev.braid.spark.FusionProgress;
-import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
-import dev.braid.spark.Origin;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;

@@ -1,8 +1,8 @@
 package dev.braid.job;
 
-import dev.braid.spark.Manifest;
-import dev.braid.spark.Partitioning;
-import dev.braid.spark.Shard;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Partitioning;
+import dev.braid.publish.Shard;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;

@@ -1,8 +1,8 @@
 package dev.braid.job;
 
-import dev.braid.spark.Diagnosis;
+import dev.braid.failure.Diagnosis;
+import dev.braid.failure.TransientException;
 import dev.braid.spark.FusionPlugin;
-import dev.braid.spark.TransientException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;

@@ -1,8 +1,8 @@
 package dev.braid.job;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.publish.Origin;
 import dev.braid.spark.FusionConfig;
-import dev.braid.spark.Origin;
 import dev.braid.spark.TableUpdate;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,10 +1,10 @@
 package dev.braid.report;
 
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Origin;
 import dev.braid.spark.Exchanges.Exchange;
 import dev.braid.spark.Figures;
-import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
-import dev.braid.spark.Origin;
 import dev.braid.spark.StageCost;
 import java.time.Duration;
 import java.time.Instant;

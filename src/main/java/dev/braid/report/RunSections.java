@@ -1,8 +1,8 @@
 package dev.braid.report;
 
+import dev.braid.publish.InputFile;
+import dev.braid.publish.Manifest;
 import dev.braid.report.RunFacts.Setting;
-import dev.braid.spark.InputFile;
-import dev.braid.spark.Manifest;
 import dev.braid.spark.Memory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.failure.TransientException;
 import dev.braid.model.FusionModel;
 import dev.braid.model.Precision;
 import dev.braid.model.Proof;

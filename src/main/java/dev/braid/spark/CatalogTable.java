@@ -1,6 +1,12 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.failure.Diagnosis;
+import dev.braid.failure.TransientException;
+import dev.braid.publish.InputFile;
+import dev.braid.storage.Footers;
+import dev.braid.storage.StorageCalls;
+import dev.braid.storage.TablePath;
 import java.io.IOException;
 import java.net.URI;
 import java.util.Arrays;

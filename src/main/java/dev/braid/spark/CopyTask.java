@@ -4,6 +4,10 @@ import static java.util.Objects.requireNonNull;
 
 import dev.braid.Shown;
 import dev.braid.parquet.FileSchema;
+import dev.braid.publish.Json;
+import dev.braid.publish.Lengths;
+import dev.braid.publish.Partitioning;
+import dev.braid.publish.Shard;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,6 +1,11 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.publish.FusedTable;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.OutputExistsException;
+import dev.braid.publish.RunDirectory;
+import dev.braid.publish.Shard;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;

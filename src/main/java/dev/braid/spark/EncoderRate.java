@@ -7,6 +7,7 @@ import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.failure.SparkFailure;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;

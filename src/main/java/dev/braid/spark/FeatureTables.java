@@ -2,6 +2,11 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.failure.SparkFailure;
+import dev.braid.failure.TransientException;
+import dev.braid.publish.InputFile;
+import dev.braid.publish.Partitioning;
+import dev.braid.publish.Shard;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -110,10 +115,7 @@ public final class FeatureTables {
         return sources.tokenIds();
     }
 
-    /**
-     * The files of all tables, table by table, sorted by path, as they were listed when the tables were opened. Their rows, as
-     * their footers count them, are the rows of the run.
-     */
+    /** The files of all tables as they were listed when the tables were opened: table by table, sorted by path. */
     public List<InputFile> inputs() {
         return sources.files();
     }
@@ -133,11 +135,7 @@ public final class FeatureTables {
         sources.refuseChanged();
     }
 
-    /**
-     * Checks that a table with these keys can be written under the session's settings. Cheap.
-     *
-     * @throws InputException if it cannot
-     */
+    /** Refuses settings of the session with which a table with these keys cannot be written. Cheap. */
     public void refuseUnwritable() {
         ParquetCheck.refuseUnwritable(
                 settings::ofParquet,

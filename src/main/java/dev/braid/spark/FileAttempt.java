@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import dev.braid.parquet.FileSchema;
 import dev.braid.parquet.ParquetRows;
+import dev.braid.publish.Publication;
+import dev.braid.publish.RunDirectory;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;

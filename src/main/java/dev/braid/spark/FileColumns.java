@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.storage.Footers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

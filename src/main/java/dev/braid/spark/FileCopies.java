@@ -2,6 +2,12 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.parquet.FileSchema;
+import dev.braid.publish.Json;
+import dev.braid.publish.Lengths;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Shard;
+import dev.braid.storage.Footers;
+import dev.braid.storage.StorageCalls;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

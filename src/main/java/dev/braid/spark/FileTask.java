@@ -1,6 +1,11 @@
 package dev.braid.spark;
 
 import dev.braid.parquet.FileSchema;
+import dev.braid.publish.Json;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.RunDirectory;
+import dev.braid.publish.Shard;
+import dev.braid.publish.ShardRecords;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.model.Readout;
+import dev.braid.publish.Shard;
 import java.io.Serializable;
 import java.util.EnumSet;
 import java.util.Iterator;

@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.parquet.FileSchema;
+import dev.braid.publish.Shard;
+import dev.braid.publish.ShardRecords;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -6,6 +6,8 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
 import dev.braid.model.Proof;
+import dev.braid.publish.Partitioning;
+import dev.braid.publish.Shard;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
+import dev.braid.publish.Shard;
 import java.io.Serializable;
 import java.util.EnumMap;
 import java.util.List;

@@ -1,6 +1,9 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.failure.Diagnosis;
+import dev.braid.failure.TransientException;
+import dev.braid.storage.TablePath;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;

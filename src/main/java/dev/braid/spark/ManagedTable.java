@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.storage.StorageCalls;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;

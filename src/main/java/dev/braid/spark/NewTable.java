@@ -1,5 +1,9 @@
 package dev.braid.spark;
 
+import dev.braid.publish.FusedTable;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Origin;
+import dev.braid.publish.RunDirectory;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.function.Predicate;

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.publish.Partitioning;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;

@@ -1,6 +1,14 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.failure.SparkFailure;
+import dev.braid.failure.TransientException;
+import dev.braid.publish.Committing;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.OutputExistsException;
+import dev.braid.publish.Shard;
+import dev.braid.storage.Footers;
+import dev.braid.storage.StorageCalls;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;

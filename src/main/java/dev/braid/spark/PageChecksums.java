@@ -1,6 +1,8 @@
 package dev.braid.spark;
 
 import dev.braid.Shown;
+import dev.braid.storage.Footers;
+import dev.braid.storage.StorageCalls;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;

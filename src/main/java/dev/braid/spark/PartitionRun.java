@@ -1,6 +1,14 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.publish.FusedTable;
+import dev.braid.publish.IntoTable;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Origin;
+import dev.braid.publish.OutputExistsException;
+import dev.braid.publish.Partitioning;
+import dev.braid.publish.RunDirectory;
+import dev.braid.publish.Shard;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;

@@ -1,6 +1,8 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.failure.SparkFailure;
+import dev.braid.publish.Partitioning;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -4,6 +4,10 @@ import static org.apache.spark.sql.functions.col;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.RunDirectory;
+import dev.braid.publish.Shard;
+import dev.braid.storage.TablePath;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;

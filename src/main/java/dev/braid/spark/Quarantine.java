@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.publish.Shard;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;

@@ -2,6 +2,11 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
+import dev.braid.failure.Diagnosis;
+import dev.braid.failure.SparkFailure;
+import dev.braid.failure.TransientException;
+import dev.braid.publish.InputFile;
+import dev.braid.storage.Footers;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;

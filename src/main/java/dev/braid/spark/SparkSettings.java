@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.storage.Footers;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

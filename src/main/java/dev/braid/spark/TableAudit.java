@@ -11,7 +11,14 @@ import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
-import dev.braid.spark.NamedFiles.Part;
+import dev.braid.failure.SparkFailure;
+import dev.braid.failure.TransientException;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.NamedFiles;
+import dev.braid.publish.NamedFiles.Part;
+import dev.braid.publish.Shard;
+import dev.braid.storage.Footers;
+import dev.braid.storage.TablePath;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.publish.Manifest;
+import dev.braid.publish.OutputExistsException;
 import java.util.List;
 import java.util.Optional;
 

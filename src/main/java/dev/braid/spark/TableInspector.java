@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.Shown;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.failure.SparkFailure;
 import dev.braid.spark.TableInspection.Lengths;
 import dev.braid.spark.TableInspection.Table;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.storage.Footers;
 import org.apache.parquet.hadoop.ParquetOutputFormat;
 import org.apache.spark.SparkConf;
 

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.spark.FileColumns.FileColumn;
+import dev.braid.storage.Footers;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.publish.Lengths;
+
 /** Sums over the rows of a file. Used by one thread at a time. */
 final class Tally {
     private long rows;

@@ -6,6 +6,7 @@ import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelDigest;
+import dev.braid.failure.TransientException;
 import dev.braid.model.FusionModel;
 import dev.braid.model.GoldenResult;
 import dev.braid.model.Precision;

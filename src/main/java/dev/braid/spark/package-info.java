@@ -11,17 +11,15 @@
  *   <li>reading a row: {@code SparkRows}, then {@code RowDecoder};
  *   <li>fusing rows: {@code FusedRows}, then {@code RowPacker}, {@code Lanes}; {@code ExecutorModel} lends the model;
  *   <li>writing rows: {@code FusedFiles}, then {@code FileTask}, {@code RowWriter};
- *   <li>publishing files: {@link dev.braid.spark.FusedTable}, then {@link dev.braid.spark.RunDirectory}, {@code Publisher};
- *       {@link dev.braid.spark.Destination} decides what they become, and {@link dev.braid.spark.Manifest} describes them;
+ *   <li>what happens to the files: {@link dev.braid.spark.Destination}, whose table the room {@code publish} publishes;
  *   <li>tables of Spark's catalog: {@code CatalogTable} to read, {@link dev.braid.spark.OutputTable} to write;
  *   <li>counts of a run: {@link dev.braid.spark.FusionProgress};
- *   <li>failures: {@code SparkFailure}, then {@code Diagnosis};
  *   <li>planning: {@link dev.braid.spark.MemoryPlan}, {@link dev.braid.spark.Schedule}; looking into tables: {@link
  *       dev.braid.spark.TableInspection}, {@link dev.braid.spark.TableAudit}.
  * </ul>
  *
  * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. The few classes that use Spark's internals
- * for this are listed in {@code ArchitectureTest}. May import {@code tensor}, {@code checkpoint}, {@code batch}, {@code model}
- * and {@code parquet}.
+ * for this are listed in {@code ArchitectureTest}. May import {@code tensor}, {@code checkpoint}, {@code batch}, {@code model},
+ * {@code parquet}, {@code failure}, {@code storage} and {@code publish}.
  */
 package dev.braid.spark;

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelDigest;
-import dev.braid.spark.TransientException;
+import dev.braid.failure.TransientException;
 import dev.braid.spark.Verification;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -2,8 +2,8 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.spark.Manifest;
-import dev.braid.spark.Shard;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Shard;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;

@@ -3,7 +3,7 @@ package dev.braid.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.ChildJvm;
-import dev.braid.spark.TransientException;
+import dev.braid.failure.TransientException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

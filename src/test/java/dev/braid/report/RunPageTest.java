@@ -3,15 +3,15 @@ package dev.braid.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.model.Stage;
+import dev.braid.publish.InputFile;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Origin;
 import dev.braid.report.RunFacts.Setting;
 import dev.braid.report.RunFacts.Work;
 import dev.braid.spark.Exchanges.Exchange;
 import dev.braid.spark.Figures;
-import dev.braid.spark.InputFile;
 import dev.braid.spark.JvmSettings;
-import dev.braid.spark.Manifest;
 import dev.braid.spark.MemoryPlan;
-import dev.braid.spark.Origin;
 import dev.braid.spark.SampleFigures;
 import dev.braid.spark.StageCost;
 import java.io.IOException;

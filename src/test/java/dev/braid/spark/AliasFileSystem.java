@@ -15,7 +15,7 @@ import org.apache.hadoop.fs.Path;
 public final class AliasFileSystem extends JvmLocalFileSystem.Raw {
     private URI uri;
 
-    static Configuration hadoop() {
+    public static Configuration hadoop() {
         Configuration hadoop = new Configuration();
         for (String scheme : new String[] {"twin", "mount", "s3", "s3a", "s3n", "other"}) {
             register(scheme, hadoop);
@@ -24,7 +24,7 @@ public final class AliasFileSystem extends JvmLocalFileSystem.Raw {
     }
 
     /** For this configuration alone: Hadoop would keep the file system for every other test of the JVM. */
-    static void register(String scheme, Configuration hadoop) {
+    public static void register(String scheme, Configuration hadoop) {
         hadoop.setClass("fs." + scheme + ".impl", AliasFileSystem.class, FileSystem.class);
         hadoop.setBoolean("fs." + scheme + ".impl.disable.cache", true);
     }

@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.braid.failure.TransientException;
 import dev.braid.model.FusionModel;
 import dev.braid.model.Precision;
 import java.lang.reflect.Field;

@@ -6,6 +6,11 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.failure.TransientException;
+import dev.braid.publish.InputFile;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.Origin;
+import dev.braid.storage.Footers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

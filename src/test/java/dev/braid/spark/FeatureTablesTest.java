@@ -8,6 +8,7 @@ import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.publish.FusedTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -6,6 +6,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.Precision;
+import dev.braid.publish.Partitioning;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;

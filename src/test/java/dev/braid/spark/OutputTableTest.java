@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.failure.TransientException;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.OutputExistsException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.storage.Footers;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;

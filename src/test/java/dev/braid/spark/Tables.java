@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.publish.FusedTable;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
@@ -9,11 +10,11 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 
 /** Tables as tests open them. */
-final class Tables {
+public final class Tables {
     private Tables() {}
 
     /** One table that holds every modality. */
-    static FeatureTables paired(SparkSession spark, String path, TableColumns columns) {
+    public static FeatureTables paired(SparkSession spark, String path, TableColumns columns) {
         return perModality(
                 spark,
                 columns.features().stream()
@@ -22,12 +23,12 @@ final class Tables {
                 columns);
     }
 
-    static FeatureTables perModality(SparkSession spark, Map<String, String> paths, TableColumns columns) {
+    public static FeatureTables perModality(SparkSession spark, Map<String, String> paths, TableColumns columns) {
         return FeatureTables.perModality(new InputTables(spark), paths, columns);
     }
 
     /** The place of a fused table, published in the way that suits its file system. */
-    static FusedTable output(String path, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
+    public static FusedTable output(String path, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
         return FusedTable.at(path, overwrite, Optional.empty(), inputs, hadoop);
     }
 }

@@ -1,5 +1,11 @@
 package dev.braid.spark;
 
+import dev.braid.publish.FusedTable;
+import dev.braid.publish.Manifest;
+import dev.braid.publish.RunDirectory;
+import dev.braid.publish.Shard;
+import dev.braid.publish.TableDirectory;
+import dev.braid.storage.Footers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -12,15 +18,15 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /** Tables whose files Spark writes, for tests of what is around them. */
-final class Written {
+public final class Written {
     private Written() {}
 
     /** A run that writes these rows. */
-    static void write(FusedTable table, Dataset<Row> rows, long expected) {
+    public static void write(FusedTable table, Dataset<Row> rows, long expected) {
         write(table, "identity", rows, expected);
     }
 
-    static void write(FusedTable table, String identity, Dataset<Row> rows, long expected) {
+    public static void write(FusedTable table, String identity, Dataset<Row> rows, long expected) {
         try (RunDirectory run = table.begin(identity).orElseThrow()) {
             table.write(run, files(run, identity, rows), expected);
         } catch (IOException failure) {
@@ -28,7 +34,7 @@ final class Written {
         }
     }
 
-    static FusedTable.Writing files(RunDirectory run, String identity, Dataset<Row> rows) {
+    public static FusedTable.Writing files(RunDirectory run, String identity, Dataset<Row> rows) {
         return directory -> {
             rows.write().mode("append").parquet(directory);
             return manifest(run.id(), identity, shards(new Path(directory)));
@@ -36,7 +42,7 @@ final class Written {
     }
 
     /** A record for each file of a directory. */
-    static List<Shard> shards(Path directory) throws IOException {
+    public static List<Shard> shards(Path directory) throws IOException {
         Configuration hadoop = new Configuration();
         List<Shard> shards = new ArrayList<>();
         for (FileStatus file : TableDirectory.parts(directory, name -> true, directory.getFileSystem(hadoop))) {
@@ -48,12 +54,12 @@ final class Written {
     }
 
     /** The manifest of what tasks wrote. */
-    static Manifest manifest(String run, String identity, List<Shard> files) {
+    public static Manifest manifest(String run, String identity, List<Shard> files) {
         return manifest(run, identity, new Manifest.Model("m", ""), Map.of(), files, null);
     }
 
     /** The same of a table with partitions of other runs. */
-    static Manifest manifest(
+    public static Manifest manifest(
             String run,
             String identity,
             Manifest.Model model,
@@ -66,7 +72,7 @@ final class Written {
         return manifest(run, identity, model, options, rows, quarantined, fingerprint, files, earlier);
     }
 
-    static Manifest manifest(String run, String identity, long rows, List<Shard> files) {
+    public static Manifest manifest(String run, String identity, long rows, List<Shard> files) {
         Manifest.Model model = new Manifest.Model("m", "");
         return manifest(run, identity, model, Map.of(), rows, Map.of(), "0", files, null);
     }

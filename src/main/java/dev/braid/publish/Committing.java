@@ -1,0 +1,31 @@
+package dev.braid.publish;
+
+import dev.braid.failure.TransientException;
+import java.io.IOException;
+import org.apache.hadoop.fs.Path;
+
+/** Writes the rows of a published table to a second place as well. Driver only. */
+public interface Committing {
+    /** Tells whether this driver is still the only one that writes an output. */
+    @FunctionalInterface
+    interface Owned {
+        /**
+         * Checks that.
+         *
+         * @throws OutputExistsException if another run has taken over the output
+         */
+        void check() throws IOException;
+    }
+
+    /**
+     * Writes the rows in one transaction, unless the place already has them.
+     *
+     * @param directory the published table
+     * @param owned is checked right before the transaction
+     * @return what to record in the manifest
+     * @throws OutputExistsException if the place's history has these rows, but a later change may have removed them, or they
+     *     were written in another mode
+     * @throws TransientException if Spark or the storage fails; then either no row is written or all are
+     */
+    Manifest.Committed commit(Manifest published, Path directory, Owned owned) throws IOException;
+}

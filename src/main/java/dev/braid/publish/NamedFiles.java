@@ -1,0 +1,132 @@
+package dev.braid.publish;
+
+import dev.braid.InputException;
+import dev.braid.Shown;
+import dev.braid.failure.Diagnosis;
+import dev.braid.failure.SparkFailure;
+import dev.braid.storage.Footers;
+import dev.braid.storage.StorageCalls;
+import dev.braid.storage.TablePath;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.Type;
+
+/** Checks the Parquet files that a manifest names: reads their footers in a directory and notes problems. Driver only. */
+public final class NamedFiles {
+    private final FileSystem files;
+    private final Configuration hadoop;
+    private final List<String> problems;
+
+    /**
+     * A file that the manifest names.
+     *
+     * @param name its path in the table
+     * @param footer null if it cannot be read
+     * @param problem why it cannot be read; null if it can
+     */
+    public record Part(String name, FileStatus status, Footers.All footer, String problem) {
+        public long rows() {
+            return footer.rows().rows();
+        }
+
+        public MessageType columns() {
+            return footer.first().type();
+        }
+    }
+
+    /**
+     * Files of a file system.
+     *
+     * @param problems takes the problems that are found
+     */
+    public NamedFiles(FileSystem files, Configuration hadoop, List<String> problems) {
+        this.files = files;
+        this.hadoop = hadoop;
+        this.problems = problems;
+    }
+
+    /**
+     * The files of a directory that can be read. Notes those that are missing, damaged or have another number of rows.
+     *
+     * @param prefix put before their names in messages
+     * @param named the expected rows of each file
+     * @param alone whether a file that is not named is a problem
+     */
+    public List<Part> parts(Path directory, String prefix, Map<String, Long> named, boolean alone) throws IOException {
+        Map<String, Long> missing = new TreeMap<>(named);
+        Map<String, FileStatus> present = new TreeMap<>();
+        TableDirectory.entries(directory, files).forEach((name, entry) -> {
+            if (named.containsKey(name)) {
+                missing.remove(name);
+                present.put(name, entry);
+            } else if (alone && (!TablePath.isHidden(entry.getPath().getName()) || name.endsWith(".parquet"))) {
+                problems.add("'" + prefix + name + "': expected only files that the manifest names, got another "
+                        + (entry.isDirectory() ? "directory" : "file"));
+            }
+        });
+        missing.forEach((name, rows) ->
+                problems.add("'" + prefix + name + "': expected a file of " + Shown.count(rows, "row") + ", got none"));
+        List<Part> readable = new ArrayList<>();
+        for (Part part : StorageCalls.all(List.copyOf(present.entrySet()), this::part)) {
+            long rows = named.get(part.name());
+            if (part.problem() != null) {
+                problems.add("'" + prefix + part.name() + "': " + part.problem());
+            } else {
+                readable.add(part);
+                if (rows != part.rows()) {
+                    problems.add("'" + prefix + part.name() + "': expected " + Shown.count(rows, "row") + ", got "
+                            + part.rows());
+                }
+            }
+        }
+        return readable;
+    }
+
+    private Part part(Map.Entry<String, FileStatus> named) throws IOException {
+        FileStatus file = named.getValue();
+        try {
+            return new Part(named.getKey(), file, Footers.read(List.of(file), name -> true, hadoop), null);
+        } catch (InputException | IOException failure) {
+            if (!Diagnosis.isInput(failure)) {
+                throw failure;
+            }
+            return new Part(
+                    named.getKey(),
+                    file,
+                    null,
+                    failure instanceof InputException
+                            ? failure.getMessage()
+                            : "expected an intact Parquet file, got '" + SparkFailure.firstLine(failure) + "'");
+        }
+    }
+
+    /** The files that have the same columns as the first one. Notes the others. */
+    public List<Part> withColumnsOfTheFirst(List<Part> parts) {
+        List<Part> alike = new ArrayList<>();
+        for (Part part : parts) {
+            MessageType first = parts.get(0).columns();
+            if (part.columns().equals(first)) {
+                alike.add(part);
+            } else {
+                String names = names(part.columns());
+                problems.add("'" + part.name() + "': expected the columns of '"
+                        + parts.get(0).name() + "', " + names(first) + ", got "
+                        + (names.equals(names(first)) ? "the same names of other types" : names));
+            }
+        }
+        return alike;
+    }
+
+    private static String names(MessageType columns) {
+        return columns.getFields().stream().map(Type::getName).collect(Collectors.joining("', '", "'", "'"));
+    }
+}

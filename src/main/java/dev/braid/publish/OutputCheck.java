@@ -1,0 +1,202 @@
+package dev.braid.publish;
+
+import dev.braid.InputException;
+import dev.braid.failure.Diagnosis;
+import dev.braid.storage.Place;
+import dev.braid.storage.TablePath;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.UUID;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Finds out, before any work is done, whether a table can be written at a path. Driver only. */
+final class OutputCheck {
+    /** Hidden names contain this many characters of the output's name. */
+    private static final int SHORT_NAME = 100;
+
+    private static final Logger log = LoggerFactory.getLogger(OutputCheck.class);
+
+    private final Path output;
+    private final FileSystem files;
+
+    OutputCheck(Path output, FileSystem files) {
+        this.output = output;
+        this.files = files;
+    }
+
+    /**
+     * Refuses an output that is an input, contains one or lies inside one, under any name.
+     *
+     * @param inputs paths and patterns; an input that cannot be opened is reported by its reader
+     */
+    void refuseOverlap(Collection<String> inputs, Configuration hadoop) throws IOException {
+        Place place = Place.of(output, hadoop);
+        for (String input : inputs) {
+            for (Path path : paths(input, hadoop)) {
+                Place read = Place.of(path, hadoop);
+                if (place.holds(read) || read.holds(place)) {
+                    boolean same = read.path().toString().equals(path.toString());
+                    throw new InputException("Cannot write '" + output
+                            + "': expected a path apart from the input, got input '" + path + "'"
+                            + (same ? "" : ", which leads to '" + read.path() + "'"));
+                }
+            }
+        }
+    }
+
+    /** The path and what its pattern matches. */
+    private static List<Path> paths(String input, Configuration hadoop) throws IOException {
+        List<Path> paths = new ArrayList<>();
+        try {
+            paths.add(TablePath.parse(input, hadoop));
+            TablePath.resolve(input, hadoop).forEach(found -> paths.add(found.getPath()));
+        } catch (IOException | RuntimeException failure) { // unchecked: a malformed path or a missing library
+            if (!Diagnosis.isInput(failure)) {
+                throw failure;
+            }
+            log.debug("Cannot resolve '{}'", input, failure);
+        }
+        return paths;
+    }
+
+    /**
+     * Refuses what is at the path, unless it may be replaced and is a table or an empty directory.
+     *
+     * @return whether there is something to replace
+     */
+    boolean refuseExisting(boolean overwrite) throws IOException {
+        FileStatus status;
+        try {
+            status = files.getFileStatus(output);
+        } catch (FileNotFoundException free) {
+            return false;
+        }
+        if (!overwrite) {
+            throw new OutputExistsException(
+                    "Cannot write '" + output + "': expected a path that does not exist, got one that does; choose"
+                            + " another or pass --overwrite");
+        }
+        String other = status.isDirectory() ? noTable(output, true) : "a file";
+        if (other != null) {
+            throw new OutputExistsException("Cannot replace '" + output
+                    + "': expected a table (a directory of nothing but Parquet files) or an empty directory, got "
+                    + other
+                    + "; choose another path, or remove it yourself");
+        }
+        return true;
+    }
+
+    /** What shows that a directory is not a table of Parquet files; null if it is one. */
+    private String noTable(Path directory, boolean mayBeEmpty) throws IOException {
+        FileStatus[] entries = files.listStatus(directory);
+        boolean success = false;
+        for (FileStatus entry : entries) {
+            success |= entry.getPath().getName().equals("_SUCCESS");
+        }
+        boolean table = success || (entries.length == 0 && mayBeEmpty);
+        for (FileStatus entry : entries) {
+            String name = entry.getPath().getName();
+            String holds = "one with '" + name + "'";
+            if (entry.isDirectory()) {
+                String inner = name.equals("_temporary") || name.equals(Manifest.QUARANTINE)
+                        ? null
+                        : name.contains("=") ? noTable(entry.getPath(), true) : holds;
+                if (inner != null) {
+                    return inner;
+                }
+                table |= name.contains("=");
+            } else if (name.endsWith(".parquet") || (success && name.startsWith("part-"))) {
+                table = true;
+            } else if (!name.startsWith("_") && !name.startsWith(".")) {
+                return holds;
+            }
+        }
+        return table ? null : "one without Parquet files";
+    }
+
+    /**
+     * Tries to create a directory with a name as long as the output's, in the nearest existing directory above it, and
+     * deletes it. Missing directories above the output are not created yet.
+     */
+    void refuseUncreatable() throws IOException {
+        if (output.getParent() == null) {
+            throw new InputException(
+                    "Cannot write '" + output + "': expected a directory below the root, got the root");
+        }
+        Path existing = Place.existing(output.getParent(), files);
+        if (!files.getFileStatus(existing).isDirectory()) {
+            throw new InputException("Cannot write '" + output + "': expected a directory to create it in, got file '"
+                    + existing + "'; choose another path");
+        }
+        // Always the same name, so that the next run removes what a killed one has left.
+        String probe = ".probe-" + UUID.nameUUIDFromBytes(output.toString().getBytes(StandardCharsets.UTF_8));
+        int missing = Math.max(0, plain(output.getName()).length() - probe.length());
+        Path directory = new Path(existing, probe + "x".repeat(missing));
+        create(directory);
+        files.delete(directory, true);
+    }
+
+    /** Creates a directory for the output, and the directories above it. */
+    void create(Path directory) {
+        Path parent = directory.getParent();
+        try {
+            if (!files.mkdirs(directory) && !files.exists(directory)) {
+                if (!files.getUri().getScheme().equals("file")) {
+                    throw new IOException("no reason from '" + files.getUri() + "'");
+                }
+                // Hadoop only says that it failed; the JDK gives the reason.
+                Files.createDirectories(java.nio.file.Path.of(directory.toUri().getPath()));
+            }
+        } catch (IOException | RuntimeException failure) {
+            throw new InputException(
+                    "Cannot write '" + output + "': expected to create a directory in '" + parent + "', got '"
+                            + reason(failure) + "'; choose another path",
+                    failure);
+        }
+    }
+
+    private static String reason(Exception failure) {
+        if (failure instanceof AccessDeniedException) {
+            return "Permission denied";
+        }
+        if (failure instanceof FileSystemException local && local.getReason() != null) {
+            return local.getReason();
+        }
+        return Diagnosis.of(failure).cause();
+    }
+
+    /**
+     * A path next to the output, so that a rename suffices, with a dot that hides it from every reader. It is always the same
+     * for an output. Its name is short and plain ASCII.
+     */
+    Path hidden(String purpose) {
+        String name = output.getName();
+        String plain = plain(name);
+        String begin = plain.substring(0, Math.min(plain.length(), SHORT_NAME));
+        if (!begin.equals(name)) { // another output may have the same beginning
+            begin += "-"
+                    + UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8))
+                            .toString()
+                            .substring(0, 8);
+        }
+        return new Path(output.getParent(), "." + begin + "." + purpose);
+    }
+
+    /** The name with one ASCII character for every byte. */
+    private static String plain(String name) {
+        return new String(name.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1)
+                .replaceAll("[^A-Za-z0-9._-]", "_");
+    }
+}
