@@ -6,6 +6,7 @@ Dimension letters: S tokens of a modality in a row, D hidden size.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Callable
@@ -30,10 +31,12 @@ class Source:
 
     A token is norm(joined(projection_norm(linear(features or words of ids)), box_norm(box_linear(box))) + row + positions).
     `box_fusion` joins: `sum`, `mean`, or `concatenate` before the one Linear. `row` is a row of an embedding, the same for all
-    tokens, and its number.
+    tokens, and its number. `scaled` words are multiplied by the square root of their size, as in Vaswani et al. 2017 (arXiv
+    1706.03762, section 3.4), and stored multiplied.
     """
 
     words: str | None = None
+    scaled: bool = False
     linear: str | None = None
     projection_norm: str | None = None
     box_linear: str | None = None
@@ -68,7 +71,8 @@ class Source:
         """The tensors that `prefixes` names; the norms have to be of the kind of `of_norms`, keys of config.json."""
         tensors = {}
         if self.words is not None:
-            tensors[f"{self.words}.weight"] = weight_of(parts, self.words)
+            words = weight_of(parts, self.words)
+            tensors[f"{self.words}.weight"] = multiplied(words) if self.scaled else words
         if self.linear is not None:
             tensors |= linear_tensors(f"the projection of '{name}'", parts[self.linear], self.linear)
         if self.box_linear is not None:
@@ -107,7 +111,9 @@ def sources_of_row(
     linears = [e for e in events if isinstance(parts[e.path], nn.Linear)]
     start = {Source(): x}
     if is_ids(x):
-        start = {Source(words=e.path): e.output for e in looked_up if torch.equal(e.inputs[0], x)}
+        words = [e for e in looked_up if torch.equal(e.inputs[0], x)]
+        start = {Source(words=e.path): e.output for e in words}
+        start |= {Source(words=e.path, scaled=True): multiplied(e.output) for e in words}
     joined = projected(linears, norms, start)
     if boxes is not None:
         joined = with_boxes(linears, norms, joined, x, boxes)
@@ -148,6 +154,11 @@ def with_boxes(
             found[replace(both, box_fusion="mean")] = (tokens + located) / 2
     together = projected(linears, norms, {Source(box_fusion="concatenate"): torch.cat([x, boxes], 1)})
     return {**found, **{source: tokens for source, tokens in together.items() if source.linear is not None}}
+
+
+def multiplied(words: Tensor) -> Tensor:
+    """Word embeddings [.., size] times the square root of their size."""
+    return words * math.sqrt(words.shape[-1])
 
 
 def is_constant(ids: Tensor) -> bool:

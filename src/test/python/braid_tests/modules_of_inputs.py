@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable
 
 import torch
@@ -42,6 +43,17 @@ class Narrow(Words):
 
     def text(self, ids: Tensor) -> Tensor:
         return self.wide(self.words(ids)) + self.positions[:, : ids.shape[1]]
+
+
+class Scaled(Words):
+    """Words are multiplied by the square root of their size, as in Vaswani et al. 2017; positions are looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(12, HIDDEN)
+
+    def text(self, ids: Tensor) -> Tensor:
+        return self.words(ids) * math.sqrt(HIDDEN) + self.positions(torch.arange(ids.shape[1], device=ids.device))
 
 
 class BertEmbeddings(nn.Module):
@@ -185,6 +197,7 @@ def text_and_regions(boxes: int = 4) -> Sample:
 MODULES_OF_INPUTS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample], Callable[[Any], dict[str, Any]]]] = {
     "words": (Words, words_and_image, lambda m: {}),
     "narrow-words": (Narrow, words_and_image, lambda m: {"position_embeddings": {"text": m.positions}}),
+    "scaled-words": (Scaled, words_and_image, lambda m: {}),
     "normed-words": (Normed, words_and_image, lambda m: {}),
     "jointly-normed-words": (JointlyNormed, words_and_image, lambda m: {"embedding_layer_norm": m.norm}),
     "hugging-face-embeddings": (HuggingFaceEmbeddings, words_and_image, lambda m: {}),

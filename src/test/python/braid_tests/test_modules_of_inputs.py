@@ -75,10 +75,10 @@ class OneHot(Words):
 
 
 class Scaled(Words):
-    """Words are multiplied, as the Transformer's author does: no config says so."""
+    """Words are multiplied by a number of the module's own: no config says so."""
 
     def text(self, ids: Tensor) -> Tensor:
-        return self.words(ids) * 24**0.5
+        return self.words(ids) * 24
 
 
 class Learned(Words):
