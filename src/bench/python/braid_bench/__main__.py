@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from braid_bench import encoder, ends, jobs
-from braid_bench.environment import environment
 from braid_bench.catalogue import MODELS
+from braid_bench.environment import environment
 from braid_bench.models import TEXTS
 from braid_bench.report import report, write_raw
 from braid_bench.tables import FORMS
@@ -68,7 +68,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="directory for tables of up to 5 GB; default: that of the output")
     parser.add_argument("--quick", action="store_true", help="one model, few rows, one run of each contender")
     parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
-    parser.add_argument("--model", action="append", choices=MODELS, help="default: i, ii, iv, two-streams, lxmert; ii from table to table")
+    models = "default: i, ii, iv, two-streams, lxmert; ii from table to table"
+    parser.add_argument("--model", action="append", choices=MODELS, help=models)
     parser.add_argument("--rows", type=int, help="rows of a pass, or of a table")
     parser.add_argument("--slots", type=int, action="append", help="task slots; default: one, then one per core")
     parser.add_argument("--runs", type=int, help="starts of each contender; default: 3, or 1")

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from braid_bench.forms import rivals
 from braid_bench.catalogue import MODELS
+from braid_bench.forms import rivals
 from braid_bench.models import Floats, Model, Text
 from braid_bench.parity import largest_error
 from braid_bench.processes import Refused, Worker, java, python

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from braid_bench.forms import rivals
 from braid_bench.catalogue import MODELS
+from braid_bench.forms import rivals
 from braid_bench.models import Text
 from braid_bench.parity import compare_tables
 from braid_bench.processes import Braid, Job, PySpark, Worker, python

@@ -18,8 +18,8 @@ import pyarrow as pa
 import torch
 from pyspark.sql import SparkSession
 
-from braid_bench.forms import Form, rivals
 from braid_bench.catalogue import MODELS
+from braid_bench.forms import Form, rivals
 from braid_bench.models import Model
 from braid_bench.rows import feature_columns, mini_batches
 from braid_bench.tables import FUSED, KEY

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from braid_bench.forms import DTYPES, Form, rivals
 from braid_bench.catalogue import MODELS
+from braid_bench.forms import DTYPES, Form, rivals
 from braid_bench.models import Floats, Ints, Model
 from braid_bench.rows import FeatureColumn, MiniBatch, feature_columns, mini_batches
 

@@ -112,7 +112,8 @@ class StreamReference(Reference):
         shares: list[Tensor] = []
         for run in self.runs:
             for stack in run.stacks:
-                self.filled(stack.config["stream"], tokens), self.filled(stack.config["memory"], tokens)
+                self.filled(stack.config["stream"], tokens)
+                self.filled(stack.config["memory"], tokens)
             for i in range(run.layers):
                 before = dict(tokens)
                 shared: list[Tensor] = []

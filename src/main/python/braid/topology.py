@@ -114,9 +114,13 @@ class Builder:
         """What the steps leave and none of them reads."""
         return [left for _, _, left in self.reads if left.last_read < 0]
 
+    def known(self, tokens: Tensor) -> Value | None:
+        """The last value that is these tokens."""
+        return next((value for value in reversed(self.values) if same(value.tokens, tokens)), None)
+
     def composed(self, tokens: Tensor) -> list[Value] | None:
         """The values that tokens consist of, one after another; None if of something else."""
-        known = next((value for value in reversed(self.values) if same(value.tokens, tokens)), None)
+        known = self.known(tokens)
         if known is not None:
             return [known]
         ways = (way for way in self.apart(tokens, []) if all(kind == "value" for kind, _ in way))
@@ -186,7 +190,7 @@ class Builder:
 
     def value(self, tokens: Tensor, reader: int, what: str) -> Value:
         """The value of these tokens, which step `reader` reads."""
-        known = next((value for value in reversed(self.values) if same(value.tokens, tokens)), None)
+        known = self.known(tokens)
         if known is None:
             pieces = next(self.apart(tokens, []), None)
             if pieces is None:

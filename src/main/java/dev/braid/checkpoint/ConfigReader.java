@@ -35,19 +35,12 @@ final class ConfigReader {
 
     private static final Set<String> KEYS = Stream.of(
                     PART_KEYS.stream().map(OptionalPart::configName),
+                    LayerKeys.NAMES.stream(),
                     Stream.of(
                             "model_type",
                             "modalities",
                             "hidden_size",
-                            "num_hidden_layers",
-                            "num_attention_heads",
-                            "num_key_value_heads",
-                            "intermediate_size",
-                            "hidden_act",
-                            "norm_first",
-                            "norm_type",
                             PositionKeys.EMBEDDINGS,
-                            "layer_norm_eps",
                             "rotary_embeddings",
                             "rope_theta",
                             "max_position_embeddings",

@@ -12,7 +12,6 @@ import java.util.function.BiFunction;
  */
 record LayerKeys(Integer count, WrittenLayer layer) {
     static final List<String> NAMES = List.of(
-            "kind",
             "num_hidden_layers",
             "num_attention_heads",
             "num_key_value_heads",

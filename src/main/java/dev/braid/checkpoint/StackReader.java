@@ -46,8 +46,10 @@ final class StackReader {
         Stream<String> ofForm = form == null
                 ? Arrays.stream(StackForm.values()).flatMap(any -> any.keys().stream())
                 : form.keys().stream();
-        stack.checkKeys(
-                Stream.concat(LayerKeys.NAMES.stream(), ofForm).distinct().toList());
+        stack.checkKeys(Stream.of(Stream.of("kind"), LayerKeys.NAMES.stream(), ofForm)
+                .flatMap(keys -> keys)
+                .distinct()
+                .toList());
         LayerKeys layers = LayerKeys.read(root, stack);
         if (form == null) {
             return List.of();

@@ -1,6 +1,7 @@
 package dev.braid.checkpoint;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -9,7 +10,8 @@ final class StreamReader {
     private static final List<String> KEYS = List.of(
             "name", "modalities", "hidden_size", "learned_tokens", "tensor", "join", "concat", "pool", "pooling");
 
-    private static final List<Pooling> POOLINGS = List.of(Pooling.LAST, Pooling.MEAN, Pooling.MAX);
+    private static final Map<String, Pooling> POOLINGS =
+            ConfigReader.choices(new Pooling[] {Pooling.LAST, Pooling.MEAN, Pooling.MAX}, Pooling::configName);
 
     private final ConfigObject stream;
     private final List<ModalityConfig> modalities;
@@ -152,10 +154,9 @@ final class StreamReader {
     /** One vector per row, of another stream's tokens. */
     private Optional<WrittenStream> pooled(String name) {
         int of = names().indexOf(String.valueOf(stream.text("pool")));
-        Pooling pooling = stream.choice(
-                "pooling", null, ConfigReader.choices(POOLINGS.toArray(Pooling[]::new), Pooling::configName));
+        Pooling pooling = stream.choice("pooling", null, POOLINGS);
         if (!stream.has("pooling")) {
-            stream.bad("pooling", "one of last, mean, max", "no such key");
+            stream.bad("pooling", "one of " + String.join(", ", POOLINGS.keySet()), "no such key");
         }
         if (of < 0) {
             stream.bad(

@@ -1,6 +1,8 @@
 package dev.braid.kernel;
 
 import java.nio.FloatBuffer;
+import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntUnaryOperator;
 
 /** Kernels whose matrices lie in host memory: rows are copied, added, scaled, activated, mixed and rotated there. */
@@ -116,6 +118,48 @@ abstract class HostKernels implements Kernels {
                 row[c] = operand[c] * row[c] + (1f - operand[c]) * other[c];
             }
             target.put(r * values.stride(), row, 0, columns);
+        }
+    }
+
+    @Override
+    public final void softmax(Matrix values) {
+        FloatBuffer target = values.buffer();
+        int columns = values.columns();
+        for (int r = 0; r < values.rows(); r++) {
+            row = read(row, target, r * values.stride(), columns);
+            softmax(row, columns);
+            target.put(r * values.stride(), row, 0, columns);
+        }
+    }
+
+    private static void softmax(float[] x, int count) {
+        float largest = Float.NEGATIVE_INFINITY;
+        for (int i = 0; i < count; i++) {
+            largest = Math.max(largest, x[i]);
+        }
+        double sum = 0;
+        for (int i = 0; i < count; i++) {
+            sum += Math.exp((double) x[i] - largest);
+        }
+        for (int i = 0; i < count; i++) {
+            x[i] = (float) (Math.exp((double) x[i] - largest) / sum);
+        }
+    }
+
+    @Override
+    public final void weightedSum(Matrix out, List<Matrix> in, Matrix weights) {
+        int columns = out.columns();
+        row = row.length < columns ? new float[columns] : row;
+        for (int r = 0; r < out.rows(); r++) {
+            Arrays.fill(row, 0, columns, 0f);
+            other = read(other, weights.buffer(), r * weights.stride(), in.size());
+            for (int i = 0; i < in.size(); i++) {
+                operand = read(operand, in.get(i).buffer(), r * in.get(i).stride(), columns);
+                for (int c = 0; c < columns; c++) {
+                    row[c] += other[i] * operand[c];
+                }
+            }
+            out.buffer().put(r * out.stride(), row, 0, columns);
         }
     }
 

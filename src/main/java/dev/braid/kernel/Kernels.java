@@ -1,5 +1,6 @@
 package dev.braid.kernel;
 
+import java.util.List;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -59,6 +60,15 @@ public interface Kernels extends AutoCloseable {
      * 1702.01992), the last equation of section 3.1.
      */
     void mix(Matrix values, Matrix gate, Matrix other);
+
+    /** {@code values[r] = softmax(values[r])} for each row r: [M, D]. */
+    void softmax(Matrix values);
+
+    /**
+     * {@code out[r] = weights[r, 0] in[0][r] + weights[r, 1] in[1][r] + ...} for each row r: out and each of in [M, D], weights [M, as
+     * many as in], all apart.
+     */
+    void weightedSum(Matrix out, List<Matrix> in, Matrix weights);
 
     /**
      * Copies row {@code from(i)} of {@code in} to row {@code to(i)} of {@code out}, for i from 0 to {@code count - 1} in order:

@@ -139,7 +139,7 @@ public abstract class FusionParams extends Transformer {
         return emit;
     }
 
-    /** How vectors are stored: array, float32, float16 or int8. */
+    /** How vectors are stored: vector (Spark ML's; of tokens, arrays), array, float32, float16 or int8. */
     public Param<String> vectors() {
         return vectors;
     }

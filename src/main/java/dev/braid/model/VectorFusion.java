@@ -104,7 +104,12 @@ final class VectorFusion implements Step {
                 for (int vector : placed.from()) {
                     in.add(vector(vector, rows, workspace));
                 }
-                placed.operation().run(vector(modalities + placed.to(), rows, workspace), in, workspace);
+                placed.operation()
+                        .run(
+                                vector(modalities + placed.to(), rows, workspace),
+                                in,
+                                workspace.kernels(),
+                                workspace.buffers());
             }
         }
         workspace.stopwatch().lap(Stage.FEED_FORWARD);

@@ -6,8 +6,6 @@ import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
-import java.nio.FloatBuffer;
-import java.util.Arrays;
 import java.util.List;
 
 /** What one step of a {@link VectorFusion} computes over a block of rows. */
@@ -18,8 +16,9 @@ interface VectorOperation {
      *
      * @param out [rows, D], apart from the inputs; what it holds is overwritten
      * @param in [rows, K] each
+     * @param buffers for what lies between two products
      */
-    void run(Matrix out, List<Matrix> in, FusionWorkspace workspace);
+    void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers);
 
     /** Multiply-adds in matrix products for one row. */
     default long multiplyAdds() {
@@ -33,8 +32,7 @@ interface VectorOperation {
     /** {@code activation(x W^T + b)}. */
     record Linear(PackedLinear weights, Activation activation) implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             kernels.linear(out, in.get(0), weights, activation);
         }
 
@@ -53,10 +51,8 @@ interface VectorOperation {
      */
     record Bilinear(List<PackedLinear> products, List<PackedLinear> sums) implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
-            Matrix product =
-                    workspace.buffers().intermediate(in.get(0).columns()).rows(0, out.rows());
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
+            Matrix product = buffers.intermediate(in.get(0).columns()).rows(0, out.rows());
             for (int n = 0; n < products.size(); n++) {
                 kernels.linear(product, in.get(1), products.get(n), Activation.NONE);
                 kernels.multiply(product, in.get(0));
@@ -74,8 +70,7 @@ interface VectorOperation {
     /** An activation that no Linear computes. */
     record Activated(Activation activation) implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             copy(out, in.get(0), kernels);
             kernels.activate(out, activation);
         }
@@ -84,8 +79,7 @@ interface VectorOperation {
     /** A LayerNorm or RMSNorm. */
     record Normed(Norm norm) implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             kernels.norm(out, in.get(0), norm);
         }
     }
@@ -111,8 +105,7 @@ interface VectorOperation {
         }
 
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             copy(out, in.get(0), kernels);
             kernels.scaleAndShift(out, scale, shift);
         }
@@ -121,8 +114,7 @@ interface VectorOperation {
     /** One vector after another. */
     record Concatenated() implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             int first = 0;
             for (Matrix part : in) {
                 copy(out.columns(first, part.columns()), part, kernels);
@@ -134,8 +126,7 @@ interface VectorOperation {
     /** The sum of all. */
     record Sum() implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             copy(out, in.get(0), kernels);
             in.subList(1, in.size()).forEach(other -> kernels.add(out, other));
         }
@@ -144,8 +135,7 @@ interface VectorOperation {
     /** The product of all, number by number. */
     record Product() implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             copy(out, in.get(0), kernels);
             in.subList(1, in.size()).forEach(other -> kernels.multiply(out, other));
         }
@@ -154,8 +144,7 @@ interface VectorOperation {
     /** {@code g a + (1 - g) b} of a, b and g. */
     record Mixed() implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            Kernels kernels = workspace.kernels();
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             copy(out, in.get(0), kernels);
             kernels.mix(out, in.get(2), in.get(1));
         }
@@ -164,48 +153,18 @@ interface VectorOperation {
     /** The softmax of a vector. */
     record Softmax() implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
-            FloatBuffer from = in.get(0).buffer();
-            FloatBuffer to = out.buffer();
-            for (int row = 0; row < out.rows(); row++) {
-                softmax(to, row * out.stride(), from, row * in.get(0).stride(), out.columns());
-            }
-        }
-
-        private static void softmax(FloatBuffer to, int out, FloatBuffer from, int in, int count) {
-            float largest = Float.NEGATIVE_INFINITY;
-            for (int i = 0; i < count; i++) {
-                largest = Math.max(largest, from.get(in + i));
-            }
-            double sum = 0;
-            for (int i = 0; i < count; i++) {
-                sum += Math.exp((double) from.get(in + i) - largest);
-            }
-            for (int i = 0; i < count; i++) {
-                to.put(out + i, (float) (Math.exp((double) from.get(in + i) - largest) / sum));
-            }
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
+            copy(out, in.get(0), kernels);
+            kernels.softmax(out);
         }
     }
 
     /** {@code w[0] a + w[1] b + ...} of a, b, ... and w. */
     record WeightedSum() implements VectorOperation {
         @Override
-        public void run(Matrix out, List<Matrix> in, FusionWorkspace workspace) {
+        public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             int count = in.size() - 1;
-            Matrix weights = in.get(count);
-            float[] sum = new float[out.columns()];
-            float[] vector = new float[out.columns()];
-            for (int row = 0; row < out.rows(); row++) {
-                Arrays.fill(sum, 0f);
-                for (int v = 0; v < count; v++) {
-                    float weight = weights.buffer().get(row * weights.stride() + v);
-                    in.get(v).buffer().get(row * in.get(v).stride(), vector);
-                    for (int c = 0; c < sum.length; c++) {
-                        sum[c] += weight * vector[c];
-                    }
-                }
-                out.buffer().put(row * out.stride(), sum);
-            }
+            kernels.weightedSum(out, in.subList(0, count), in.get(count));
         }
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -223,6 +224,31 @@ class KernelParityTest {
         }
         scaled.assertHolds(expectedScaled);
         mixed.assertHolds(expectedMixed);
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}]")
+    @MethodSource("normSizes")
+    void softmaxAndWeightedSumEqualTheReference(KernelLibrary library, int rows, int columns) {
+        double[][] x = normal(rows, columns, 3);
+        double[][] other = normal(rows, columns, 1);
+        double[][] weights = normal(rows, 2, 1);
+        Window softmax = new Window(x);
+        Window sum = new Window(other);
+        double[][] expectedSoftmax = new double[rows][columns];
+        double[][] expectedSum = new double[rows][columns];
+        for (int r = 0; r < rows; r++) {
+            double exponentials = Arrays.stream(x[r]).map(Math::exp).sum();
+            for (int c = 0; c < columns; c++) {
+                expectedSoftmax[r][c] = Math.exp(x[r][c]) / exponentials;
+                expectedSum[r][c] = weights[r][0] * x[r][c] + weights[r][1] * other[r][c];
+            }
+        }
+        try (Kernels kernels = open(library)) {
+            kernels.softmax(softmax.matrix);
+            kernels.weightedSum(sum.matrix, List.of(window(x), window(other)), window(weights));
+        }
+        softmax.assertHolds(expectedSoftmax);
+        sum.assertHolds(expectedSum);
     }
 
     static Stream<Arguments> rotationSizes() {
