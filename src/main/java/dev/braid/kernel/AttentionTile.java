@@ -4,7 +4,8 @@ package dev.braid.kernel;
  * The sizes of one step of attention: all heads of some queries of one row, or of several short rows of equal length, with
  * a few heads computed at a time. Lengths are rounded up so that rows of similar lengths share compiled products. They
  * depend only on the row, and so do its bits. The tensors follow each other in scratch memory: keys, values, queries,
- * context, scores of the heads that are computed at a time, and mask.
+ * context, scores of the heads that are computed at a time, mask, and for bfloat16 the softmax of those scores, which float32
+ * has in their place. Scores and mask are float32, the others are of the operands' type.
  *
  * @param rows the number of rows
  * @param queries per row, including unused padding
@@ -12,8 +13,9 @@ package dev.braid.kernel;
  * @param heads H
  * @param headsAtOnce the heads computed at a time, a divisor of H
  * @param headSize D / H
+ * @param bfloat16 whether the operands are bfloat16 instead of float32
  */
-record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce, int headSize) {
+record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce, int headSize, boolean bfloat16) {
     /**
      * Rows with at most this many queries and keys are computed together, because for them a call costs more than its
      * product.
@@ -41,7 +43,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     private static final int LINE = 16;
 
     /** A tile for one row with this many queries and keys. */
-    static AttentionTile of(int queries, int keys, int heads, int headSize) {
+    static AttentionTile of(int queries, int keys, int heads, int headSize, boolean bfloat16) {
         int paddedKeys = padded(keys);
         int paddedQueries = padded(queries);
         int most = mostQueries(paddedKeys);
@@ -52,12 +54,12 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         while (heads % headsAtOnce != 0) {
             headsAtOnce--;
         }
-        return new AttentionTile(1, height, paddedKeys, heads, headsAtOnce, headSize);
+        return new AttentionTile(1, height, paddedKeys, heads, headsAtOnce, headSize, bfloat16);
     }
 
     /** A tile for several such rows, which must be short. */
     AttentionTile times(int count) {
-        return new AttentionTile(count, queries, keys, heads, headsAtOnce, headSize);
+        return new AttentionTile(count, queries, keys, heads, headsAtOnce, headSize, bfloat16);
     }
 
     private static int mostQueries(int keys) {
@@ -76,11 +78,13 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         return (length + step - 1) / step * step;
     }
 
-    /** The largest size of a tile in floats, for rows of up to {@code maxTokens} tokens. */
+    /** The largest size of a tile in floats, for rows of up to {@code maxTokens} tokens and operands of either type. */
     static long mostFloats(int hiddenSize, int heads, int maxTokens) {
         long keys = padded(Math.max(maxTokens, GROUP * SHORT));
-        long scores = LEAST_HEADS * Math.max(CACHED_SCORES, LEAST_QUERIES * keys);
-        return 2 * (keys + MOST_QUERIES) * hiddenSize + Math.min(scores, keys * MOST_QUERIES * heads) + keys + 6 * LINE;
+        long operands = 2 * (keys + MOST_QUERIES) * hiddenSize;
+        long scores =
+                Math.min(LEAST_HEADS * Math.max(CACHED_SCORES, LEAST_QUERIES * keys), keys * MOST_QUERIES * heads);
+        return Math.max(operands + scores, (operands + 3 * scores) / 2) + keys + 7 * LINE;
     }
 
     /** The number of different tiles for self-attention in rows of these lengths. */
@@ -98,28 +102,42 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         return heads * headSize;
     }
 
-    /** The position of the values; the keys begin at 0. */
+    /** The byte where the values begin; the keys begin at 0. */
     int value() {
-        return aligned(rows * keys * hiddenSize());
+        return operand(rows * keys * hiddenSize());
     }
 
     int query() {
-        return value() + aligned(rows * keys * hiddenSize());
+        return value() + operand(rows * keys * hiddenSize());
     }
 
     int context() {
-        return query() + aligned(rows * queries * hiddenSize());
+        return query() + operand(rows * queries * hiddenSize());
     }
 
     int scores() {
-        return context() + aligned(rows * queries * hiddenSize());
+        return context() + operand(rows * queries * hiddenSize());
     }
 
     int mask() {
-        return scores() + aligned(rows * headsAtOnce * queries * keys);
+        return scores() + aligned(rows * headsAtOnce * queries * keys * Float.BYTES);
     }
 
-    private static int aligned(int floats) {
-        return (floats + LINE - 1) / LINE * LINE;
+    int softmax() {
+        return bfloat16 ? mask() + aligned(keys * Float.BYTES) : scores();
+    }
+
+    /** Bytes of one element of the operands. */
+    int elementBytes() {
+        return bfloat16 ? Short.BYTES : Float.BYTES;
+    }
+
+    private int operand(int elements) {
+        return aligned(elements * elementBytes());
+    }
+
+    private static int aligned(int bytes) {
+        int line = LINE * Float.BYTES;
+        return (bytes + line - 1) / line * line;
     }
 }

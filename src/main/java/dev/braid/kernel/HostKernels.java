@@ -1,5 +1,6 @@
 package dev.braid.kernel;
 
+import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
@@ -16,10 +17,15 @@ abstract class HostKernels implements Kernels {
 
     @Override
     public final void copyRows(Matrix out, IntUnaryOperator to, Matrix in, IntUnaryOperator from, int count) {
-        FloatBuffer target = out.buffer();
-        FloatBuffer source = in.buffer();
+        ByteBuffer target = out.bytes();
+        ByteBuffer source = in.bytes();
+        int bytes = in.elementBytes();
         for (int i = 0; i < count; i++) {
-            target.put(to.applyAsInt(i) * out.stride(), source, from.applyAsInt(i) * in.stride(), in.columns());
+            target.put(
+                    to.applyAsInt(i) * out.stride() * bytes,
+                    source,
+                    from.applyAsInt(i) * in.stride() * bytes,
+                    in.columns() * bytes);
         }
     }
 
@@ -56,15 +62,16 @@ abstract class HostKernels implements Kernels {
         if (rotated.length < columns) {
             rotated = new float[columns];
         }
-        FloatBuffer target = heads.buffer();
+        HostRows target = HostRows.of(heads);
         FloatBuffer table = angles.buffer();
+        row = row.length < columns ? new float[columns] : row;
         for (int i = 0; i < count; i++) {
-            row = read(row, target, i * heads.stride(), columns);
+            target.read(i, row);
             operand = read(operand, table, position.applyAsInt(i) * angles.stride(), headSize);
             for (int head = 0; head < columns; head += headSize) {
                 rotateHead(rotated, row, head, operand, headSize / 2);
             }
-            target.put(i * heads.stride(), rotated, 0, columns);
+            target.write(i, rotated);
         }
     }
 

@@ -26,9 +26,9 @@ public interface KernelLibrary {
     }
 
     /**
-     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16. The product of two bfloat16
-     * numbers is exact in float32, in which the sums are computed. Bias, activation, residual, LayerNorm and attention stay
-     * float32.
+     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16, and with attention of bfloat16
+     * queries, keys, values and softmax. The product of two bfloat16 numbers is exact in float32, in which the sums are
+     * computed. Bias, activation, residual, LayerNorm and the softmax before it is rounded are float32.
      *
      * @throws InputException if the processor has no bfloat16 products, because emulating them would be slower than
      *     float32, and on any platform but Linux with glibc, on the processor for which the jar was built
@@ -64,6 +64,14 @@ public interface KernelLibrary {
      * @param bias [1, N]; copied
      */
     PackedLinear pack(Matrix weight, Matrix bias);
+
+    /**
+     * The form of a matrix that only linear maps and attention read: it shares the memory, but its numbers may be bfloat16.
+     * {@link Kernels} says which operations take it. What the given matrix then holds means nothing.
+     */
+    default Matrix operand(Matrix matrix) {
+        return matrix;
+    }
 
     /** Kernels for one caller at a time. They compute on the caller's thread; the owner closes them. */
     Kernels open();

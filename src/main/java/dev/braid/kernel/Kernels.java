@@ -9,9 +9,10 @@ import java.util.function.IntUnaryOperator;
  * Shapes must agree as written; an implementation may assume it. Matrices may be windows unless said otherwise; an output may
  * share memory with an input only where it is said.
  *
- * <p>Numerics: float32 throughout, accumulated in float32; only {@link KernelLibrary#oneDnnBfloat16} rounds the operands of
- * {@link #linear} and {@link #linearAdd}. With oneDNN a row's result of these two has the same bits whatever the other rows
- * are, as long as M is a multiple of {@link #ROW_MULTIPLE}.
+ * <p>Matrices are float32, but {@link KernelLibrary#operand operands} may be bfloat16: the inputs and outputs of {@link #linear},
+ * the inputs of {@link #linearAdd} and {@link #add}, the outputs of {@link #norm}, all matrices of {@link #attention}, {@link
+ * #copyRows} and {@link #multiply}, and the heads of {@link #rotate}. Sums are float32. With oneDNN, linear maps and attention give a
+ * row the same bits whatever the other rows are, as long as M is a multiple of {@link #ROW_MULTIPLE}.
  *
  * <p>Proven against a scalar double reference by {@code KernelParityTest} and {@code AttentionTest}.
  */

@@ -49,7 +49,12 @@ final class OneDnn {
     }
 
     static dnnl_memory_desc strided(Matrix matrix) {
-        return strided(new long[] {matrix.rows(), matrix.columns()}, matrix.stride(), 1);
+        return strided(type(matrix.isBfloat16()), new long[] {matrix.rows(), matrix.columns()}, matrix.stride(), 1);
+    }
+
+    /** oneDNN's number for a type. */
+    static int type(boolean bfloat16) {
+        return bfloat16 ? dnnl_bf16 : dnnl_f32;
     }
 
     /** The number of floats that hold this many bytes. */

@@ -42,7 +42,11 @@ final class OneDnnAttention implements AutoCloseable {
         for (int row = 0; row < rows.count(); row = done.nextClearBit(row)) {
             int count = groupFrom(row, rows);
             AttentionTile sizes = AttentionTile.of(
-                            rows.queries(row), rows.keys(row), attention.heads(), attention.headSize())
+                            rows.queries(row),
+                            rows.keys(row),
+                            attention.heads(),
+                            attention.headSize(),
+                            attention.query().isBfloat16())
                     .times(count);
             compute(sizes, operands);
         }

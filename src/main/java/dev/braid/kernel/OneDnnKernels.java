@@ -18,11 +18,18 @@ final class OneDnnKernels extends HostKernels {
     private final OneDnnLinears linears;
     private final OneDnnAttention attention;
 
-    private record NormSize(int rows, int columns, boolean rms, float epsilon) {}
+    private record NormSize(int rows, int columns, boolean toBfloat16, boolean rms, float epsilon) {}
 
-    private record BinarySize(int algorithm, int rows, int columns, int inStride, int outStride) {}
+    private record BinarySize(
+            int algorithm,
+            int rows,
+            int columns,
+            int inStride,
+            boolean ofBfloat16,
+            int outStride,
+            boolean toBfloat16) {}
 
-    /** Kernels whose linear maps multiply float32 or bfloat16 numbers. */
+    /** Kernels whose linear maps and attention multiply float32 or bfloat16 numbers. */
     OneDnnKernels(boolean bfloat16) {
         linears = new OneDnnLinears(oneDnn, bfloat16);
         attention = new OneDnnAttention(oneDnn);
@@ -50,8 +57,8 @@ final class OneDnnKernels extends HostKernels {
 
     @Override
     public void norm(Matrix out, Matrix in, Norm norm) {
-        NormSize size = new NormSize(in.rows(), in.columns(), norm.isRms(), norm.epsilon());
-        OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileNorm(in, norm));
+        NormSize size = new NormSize(in.rows(), in.columns(), out.isBfloat16(), norm.isRms(), norm.epsilon());
+        OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileNorm(out, in, norm));
         if (norm.isRms()) {
             oneDnn.run(primitive, out, in, norm.scale());
         } else {
@@ -59,13 +66,14 @@ final class OneDnnKernels extends HostKernels {
         }
     }
 
-    private OneDnnPrimitive compileNorm(Matrix in, Norm norm) {
+    private OneDnnPrimitive compileNorm(Matrix out, Matrix in, Norm norm) {
         try (Descriptors descriptors = new Descriptors()) {
-            dnnl_memory_desc tensor = descriptors.strided(in);
+            dnnl_memory_desc source = descriptors.strided(in);
+            dnnl_memory_desc target = descriptors.strided(out);
             dnnl_memory_desc vector = descriptors.strided(new long[] {in.columns()}, 1);
             List<Argument> arguments = new ArrayList<>(List.of(
-                    new Argument(DNNL_ARG_DST, tensor),
-                    new Argument(DNNL_ARG_SRC, tensor),
+                    new Argument(DNNL_ARG_DST, target),
+                    new Argument(DNNL_ARG_SRC, source),
                     new Argument(DNNL_ARG_SCALE, vector)));
             if (!norm.isRms()) {
                 arguments.add(new Argument(DNNL_ARG_SHIFT, vector));
@@ -76,8 +84,8 @@ final class OneDnnKernels extends HostKernels {
                             descriptor,
                             engine,
                             dnnl_forward_inference,
-                            tensor,
-                            tensor,
+                            source,
+                            target,
                             null,
                             norm.epsilon(),
                             dnnl_use_scale | (norm.isRms() ? dnnl_rms_norm : dnnl_use_shift),
@@ -98,7 +106,8 @@ final class OneDnnKernels extends HostKernels {
 
     /** {@code out = out . in}, element by element, with one of oneDNN's binary algorithms. */
     private void binary(int algorithm, Matrix out, Matrix in) {
-        BinarySize size = new BinarySize(algorithm, in.rows(), in.columns(), in.stride(), out.stride());
+        BinarySize size = new BinarySize(
+                algorithm, in.rows(), in.columns(), in.stride(), in.isBfloat16(), out.stride(), out.isBfloat16());
         OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileBinary(algorithm, out, in));
         oneDnn.run(primitive, out, out, in);
     }

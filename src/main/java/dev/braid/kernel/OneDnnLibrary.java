@@ -72,6 +72,11 @@ final class OneDnnLibrary implements KernelLibrary {
     }
 
     @Override
+    public Matrix operand(Matrix matrix) {
+        return bfloat16 ? matrix.asBfloat16() : matrix;
+    }
+
+    @Override
     public Kernels open() {
         return new OneDnnKernels(bfloat16);
     }

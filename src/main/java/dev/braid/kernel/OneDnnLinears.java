@@ -15,9 +15,9 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
- * Linear maps on oneDNN's matmul, with bias, activation and residual fused into it. Its operands are float32 or bfloat16: then
- * the weights are rounded when they are packed, the inputs before each product; sums, bias, activation and output stay
- * float32.
+ * Linear maps on oneDNN's matmul, with bias, activation and residual fused into it. The product is of float32 or bfloat16
+ * numbers. For the latter, weights are rounded when they are packed, and float32 inputs before each product. Sums, bias and
+ * activation are float32, also where the output is then rounded to bfloat16.
  */
 final class OneDnnLinears implements AutoCloseable {
     /** The height for which a weight's layout is chosen; the primitives of all other heights take that layout over. */
@@ -31,14 +31,21 @@ final class OneDnnLinears implements AutoCloseable {
     private Matrix rounded = Matrix.allocate(1, 1);
 
     private record LinearSize(
-            int rows, int inputs, int outputs, int inStride, int outStride, Activation activation, boolean sum) {}
+            int rows,
+            int inputs,
+            int outputs,
+            int inStride,
+            int outStride,
+            boolean toBfloat16,
+            Activation activation,
+            boolean sum) {}
 
     private record RoundingSize(int rows, int columns, int stride) {}
 
     OneDnnLinears(OneDnnStream oneDnn, boolean bfloat16) {
         this.oneDnn = oneDnn;
         this.bfloat16 = bfloat16;
-        this.operandType = bfloat16 ? dnnl_bf16 : dnnl_f32;
+        this.operandType = OneDnn.type(bfloat16);
     }
 
     /** Chooses the layout of a weight [N, K] and reorders it. */
@@ -51,7 +58,7 @@ final class OneDnnLinears implements AutoCloseable {
             made.add(Matrix.allocate(1, OneDnn.floats(dnnl_memory_desc_get_size(layout))));
             made.add(Matrix.allocate(1, outputs));
             dnnl_memory_desc transposed = descriptors.strided(new long[] {inputs, outputs}, 1, weight.stride());
-            try (OneDnnPrimitive reorder = compileReorder(transposed, layout)) {
+            try (OneDnnPrimitive reorder = oneDnn.compileReorder(transposed, layout)) {
                 oneDnn.run(reorder, made.get(0), weight);
             }
             made.get(1).buffer().put(bias.buffer());
@@ -88,13 +95,20 @@ final class OneDnnLinears implements AutoCloseable {
     void linear(Matrix out, Matrix in, Packed weights, Activation activation, boolean sum) {
         Matrix operand = in;
         int stride = in.stride();
-        if (bfloat16) {
+        if (bfloat16 && !in.isBfloat16()) {
             round(in);
             operand = rounded;
             stride = in.columns();
         }
-        LinearSize size =
-                new LinearSize(in.rows(), weights.inputs(), weights.outputs(), stride, out.stride(), activation, sum);
+        LinearSize size = new LinearSize(
+                in.rows(),
+                weights.inputs(),
+                weights.outputs(),
+                stride,
+                out.stride(),
+                out.isBfloat16(),
+                activation,
+                sum);
         OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileLinear(size, weights));
         oneDnn.run(primitive, out, operand, weights.weight(), weights.bias());
     }
@@ -112,25 +126,16 @@ final class OneDnnLinears implements AutoCloseable {
             dnnl_memory_desc target =
                     descriptors.strided(dnnl_bf16, new long[] {in.rows(), in.columns()}, in.columns(), 1);
             rounded = OneDnnStream.grown(rounded, dnnl_memory_desc_get_size(target));
-            return compileReorder(source, target);
+            return oneDnn.compileReorder(source, target);
         }
-    }
-
-    private OneDnnPrimitive compileReorder(dnnl_memory_desc source, dnnl_memory_desc target) {
-        return oneDnn.compile(
-                "reorder_primitive_desc_create",
-                (descriptor, engine, attributes) ->
-                        dnnl_reorder_primitive_desc_create(descriptor, source, engine, target, engine, attributes),
-                new Argument(DNNL_ARG_DST, target),
-                new Argument(DNNL_ARG_SRC, source));
     }
 
     private OneDnnPrimitive compileLinear(LinearSize size, Packed weights) {
         try (Descriptors descriptors = new Descriptors()) {
             dnnl_memory_desc source =
                     descriptors.strided(operandType, new long[] {size.rows(), size.inputs()}, size.inStride(), 1);
-            dnnl_memory_desc target =
-                    descriptors.strided(new long[] {size.rows(), size.outputs()}, size.outStride(), 1);
+            dnnl_memory_desc target = descriptors.strided(
+                    OneDnn.type(size.toBfloat16()), new long[] {size.rows(), size.outputs()}, size.outStride(), 1);
             dnnl_memory_desc bias = descriptors.strided(new long[] {1, size.outputs()}, size.outputs(), 1);
             return oneDnn.compile(
                     "matmul_primitive_desc_create",

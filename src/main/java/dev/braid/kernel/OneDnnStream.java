@@ -5,10 +5,12 @@ import static dev.braid.kernel.OneDnn.destroyed;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnPrimitive.Argument;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.bytedeco.dnnl.dnnl_engine;
+import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 import org.bytedeco.dnnl.dnnl_stream;
@@ -74,11 +76,27 @@ final class OneDnnStream implements AutoCloseable {
         return larger;
     }
 
+    /** A primitive that copies a tensor to one of the same shape, of another type or layout. The caller closes it. */
+    OneDnnPrimitive compileReorder(dnnl_memory_desc source, dnnl_memory_desc target) {
+        return compile(
+                "reorder_primitive_desc_create",
+                (descriptor, engine, attributes) ->
+                        dnnl_reorder_primitive_desc_create(descriptor, source, engine, target, engine, attributes),
+                new Argument(DNNL_ARG_DST, target),
+                new Argument(DNNL_ARG_SRC, source));
+    }
+
     void run(OneDnnPrimitive primitive, Matrix... operands) {
-        Pointer[] addresses = new Pointer[operands.length + 1];
+        Pointer[] addresses = new Pointer[operands.length];
         for (int i = 0; i < operands.length; i++) {
             addresses[i] = operands[i].pointer();
         }
+        run(primitive, addresses);
+    }
+
+    /** @param operands addresses of the arguments */
+    void run(OneDnnPrimitive primitive, Pointer... operands) {
+        Pointer[] addresses = Arrays.copyOf(operands, operands.length + 1);
         addresses[operands.length] = scratch.pointer();
         primitive.run(stream, addresses);
     }

@@ -3,44 +3,55 @@ package dev.braid.kernel;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnPrimitive.Argument;
+import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * The two compiled products and the compiled softmax of an {@link AttentionTile}, and its tensors in scratch memory. With R
  * rows and h heads at once: scores [R, h, Q, S] from queries [R, h, Q, D/H] and keys [R, h, D/H, S], plus the mask [S];
- * their softmax in place; and the context [R, h, Q, D/H] with values [R, h, S, D/H]. The scores are dense because oneDNN's
- * softmax is fast only on dense tensors. The mask costs nothing because it is the bias of the first product.
+ * their softmax in place, then rounded for bfloat16 values; and the context [R, h, Q, D/H] with values [R, h, S, D/H]. The scores are dense
+ * because oneDNN's softmax is fast only on dense tensors. The mask costs nothing because it is the bias of the first product.
  */
 final class OneDnnTile implements AutoCloseable {
     private final AttentionTile sizes;
+    private final List<OneDnnPrimitive> compiled = new ArrayList<>();
     private final OneDnnPrimitive toScores;
     private final OneDnnPrimitive toSoftmax;
+    /** Rounds the softmax to bfloat16, or null where all is float32. */
+    private final OneDnnPrimitive toRounded;
+
     private final OneDnnPrimitive toContext;
-    private final float[] zeros;
+    /** Of one token. */
+    private final byte[] zeros;
     /** The memory of the tensors. */
     private Matrix scratch;
 
-    private FloatBuffer memory;
+    private ByteBuffer memory;
     /** For each step, the keys from the step's first head on; likewise values, queries and context. */
-    private final Matrix[] key;
+    private final Pointer[] key;
 
-    private final Matrix[] value;
-    private final Matrix[] query;
-    private final Matrix[] context;
-    private Matrix scores;
-    private Matrix mask;
+    private final Pointer[] value;
+    private final Pointer[] query;
+    private final Pointer[] context;
+    private Pointer scores;
+    private Pointer mask;
+    private Pointer softmax;
+    /** The floats from the first score on, for a reader of the softmax. */
+    private FloatBuffer weights;
 
     OneDnnTile(AttentionTile sizes, OneDnnStream oneDnn) {
         this.sizes = sizes;
-        this.zeros = new float[sizes.hiddenSize()];
+        this.zeros = new byte[sizes.hiddenSize() * sizes.elementBytes()];
         int steps = sizes.heads() / sizes.headsAtOnce();
-        this.key = new Matrix[steps];
-        this.value = new Matrix[steps];
-        this.query = new Matrix[steps];
-        this.context = new Matrix[steps];
+        this.key = new Pointer[steps];
+        this.value = new Pointer[steps];
+        this.query = new Pointer[steps];
+        this.context = new Pointer[steps];
         int rows = sizes.rows();
         int heads = sizes.headsAtOnce();
         int headSize = sizes.headSize();
@@ -48,16 +59,18 @@ final class OneDnnTile implements AutoCloseable {
         int keys = sizes.keys();
         int width = sizes.hiddenSize();
         long ofHead = (long) queries * keys;
-        List<OneDnnPrimitive> compiled = new ArrayList<>();
+        int type = OneDnn.type(sizes.bfloat16());
         try (Descriptors descriptors = new Descriptors()) {
             dnnl_memory_desc query = descriptors.strided(
-                    new long[] {rows, heads, queries, headSize}, (long) queries * width, headSize, width, 1);
+                    type, new long[] {rows, heads, queries, headSize}, (long) queries * width, headSize, width, 1);
             dnnl_memory_desc key = descriptors.strided(
-                    new long[] {rows, heads, headSize, keys}, (long) keys * width, headSize, 1, width);
+                    type, new long[] {rows, heads, headSize, keys}, (long) keys * width, headSize, 1, width);
             dnnl_memory_desc value = descriptors.strided(
-                    new long[] {rows, heads, keys, headSize}, (long) keys * width, headSize, width, 1);
+                    type, new long[] {rows, heads, keys, headSize}, (long) keys * width, headSize, width, 1);
             dnnl_memory_desc scores =
                     descriptors.strided(new long[] {rows, heads, queries, keys}, heads * ofHead, ofHead, keys, 1);
+            dnnl_memory_desc softmax =
+                    descriptors.strided(type, new long[] {rows, heads, queries, keys}, heads * ofHead, ofHead, keys, 1);
             dnnl_memory_desc mask = descriptors.strided(new long[] {1, 1, 1, keys}, keys, keys, keys, 1);
             compiled.add(oneDnn.compile(
                     "matmul_primitive_desc_create",
@@ -83,17 +96,21 @@ final class OneDnnTile implements AutoCloseable {
             compiled.add(oneDnn.compile(
                     "matmul_primitive_desc_create",
                     (descriptor, engine, attributes) -> dnnl_matmul_primitive_desc_create(
-                            descriptor, engine, scores, value, null, query, attributes),
+                            descriptor, engine, softmax, value, null, query, attributes),
                     new Argument(DNNL_ARG_DST, query),
-                    new Argument(DNNL_ARG_SRC, scores),
+                    new Argument(DNNL_ARG_SRC, softmax),
                     new Argument(DNNL_ARG_WEIGHTS, value)));
+            if (sizes.bfloat16()) {
+                compiled.add(oneDnn.compileReorder(scores, softmax));
+            }
         } catch (RuntimeException | Error failure) {
-            compiled.forEach(OneDnnPrimitive::close);
+            close();
             throw failure;
         }
         this.toScores = compiled.get(0);
         this.toSoftmax = compiled.get(1);
         this.toContext = compiled.get(2);
+        this.toRounded = sizes.bfloat16() ? compiled.get(3) : null;
     }
 
     /** Binds the tensors to a matrix of one row, unless they are already in it. */
@@ -101,9 +118,9 @@ final class OneDnnTile implements AutoCloseable {
         if (matrix == scratch) {
             return;
         }
-        memory = matrix.buffer();
+        memory = matrix.bytes();
         for (int step = 0; step < key.length; step++) {
-            int head = step * sizes.headsAtOnce() * sizes.headSize();
+            int head = step * sizes.headsAtOnce() * sizes.headSize() * sizes.elementBytes();
             key[step] = from(matrix, head);
             value[step] = from(matrix, sizes.value() + head);
             query[step] = from(matrix, sizes.query() + head);
@@ -111,11 +128,14 @@ final class OneDnnTile implements AutoCloseable {
         }
         scores = from(matrix, sizes.scores());
         mask = from(matrix, sizes.mask());
+        softmax = from(matrix, sizes.softmax());
+        int firstScore = sizes.scores() / Float.BYTES;
+        weights = matrix.buffer().slice(firstScore, matrix.columns() - firstScore);
         scratch = matrix;
     }
 
-    private static Matrix from(Matrix matrix, int first) {
-        return matrix.columns(first, matrix.columns() - first);
+    private static Pointer from(Matrix matrix, int firstByte) {
+        return new BytePointer(matrix.pointer()).getPointer(firstByte);
     }
 
     /**
@@ -134,7 +154,7 @@ final class OneDnnTile implements AutoCloseable {
             memory.put(sizes.value() + start + k * zeros.length, zeros);
         }
         for (int k = 0; k < sizes.keys(); k++) {
-            memory.put(sizes.mask() + k, k < count ? 0f : Float.NEGATIVE_INFINITY);
+            memory.putFloat(sizes.mask() + k * Float.BYTES, k < count ? 0f : Float.NEGATIVE_INFINITY);
         }
     }
 
@@ -159,7 +179,10 @@ final class OneDnnTile implements AutoCloseable {
         for (int step = 0; step < key.length; step++) {
             oneDnn.run(toScores, scores, query[step], key[step], mask);
             oneDnn.run(toSoftmax, scores, scores);
-            oneDnn.run(toContext, context[step], scores, value[step]);
+            if (toRounded != null) {
+                oneDnn.run(toRounded, softmax, scores);
+            }
+            oneDnn.run(toContext, context[step], softmax, value[step]);
             if (reader != null) {
                 readSoftmax(names, count, reader);
             }
@@ -169,16 +192,14 @@ final class OneDnnTile implements AutoCloseable {
     private void readSoftmax(int[] names, int count, SoftmaxReader reader) {
         for (int head = 0; head < sizes.rows() * sizes.headsAtOnce(); head++) {
             for (int q = 0; q < count; q++) {
-                int first = sizes.scores() + (head * sizes.queries() + q) * sizes.keys();
-                reader.read(names[head / sizes.headsAtOnce()], memory, first);
+                int first = (head * sizes.queries() + q) * sizes.keys();
+                reader.read(names[head / sizes.headsAtOnce()], weights, first);
             }
         }
     }
 
     @Override
     public void close() {
-        toScores.close();
-        toSoftmax.close();
-        toContext.close();
+        compiled.forEach(OneDnnPrimitive::close);
     }
 }

@@ -184,12 +184,12 @@ final class PortableKernels extends HostKernels {
                 keys,
                 query.columns(),
                 1f,
-                query.pointer(),
+                query.floatPointer(),
                 query.stride(),
-                key.pointer(),
+                key.floatPointer(),
                 key.stride(),
                 0f,
-                scores.pointer(),
+                scores.floatPointer(),
                 keys);
         for (int q = 0; q < queries; q++) {
             row = read(row, weights, q * keys, keys);
@@ -204,12 +204,12 @@ final class PortableKernels extends HostKernels {
                 value.columns(),
                 keys,
                 1f,
-                scores.pointer(),
+                scores.floatPointer(),
                 keys,
-                value.pointer(),
+                value.floatPointer(),
                 value.stride(),
                 0f,
-                context.pointer(),
+                context.floatPointer(),
                 context.stride());
     }
 
@@ -240,12 +240,12 @@ final class PortableKernels extends HostKernels {
                 sum.columns(),
                 in.columns(),
                 1f,
-                in.pointer(),
+                in.floatPointer(),
                 in.stride(),
-                weight.pointer(),
+                weight.floatPointer(),
                 weight.stride(),
                 1f,
-                sum.pointer(),
+                sum.floatPointer(),
                 sum.stride());
     }
 

@@ -45,7 +45,7 @@ public final class FusionWorkspace implements AutoCloseable {
             int maxTokens,
             Set<Readout> readouts) {
         FusionModel.check(config, maxTokens);
-        WorkspaceBuffers buffers = new WorkspaceBuffers(WorkspaceShapes.of(config, maxTokens));
+        WorkspaceBuffers buffers = new WorkspaceBuffers(WorkspaceShapes.of(config, maxTokens), library);
         try {
             return new FusionWorkspace(config, library, projectors, maxTokens, readouts, buffers);
         } catch (RuntimeException | Error failure) {
@@ -150,7 +150,7 @@ public final class FusionWorkspace implements AutoCloseable {
     /** Writes a row's fused tokens, pooled to one vector [D], to {@code vector}. */
     public void pooled(int row, float[] vector) {
         if (config.pooling() == Pooling.POOLER) {
-            Matrix vectors = buffers.context(vector.length);
+            Matrix vectors = buffers.pooled(vector.length);
             vectors.buffer().get(row * vectors.stride(), vector);
         } else if (config.pooling().readsOneToken()) {
             pooledStream().numbers().get(pooledToken(row) * vector.length, vector);

@@ -175,7 +175,7 @@ final class Projector {
             workspace.kernels().linearAdd(tokens, ofBlock, boxes.linear());
             return;
         }
-        Matrix projected = workspace.stream(stream).normed().rows(0, tokens.rows());
+        Matrix projected = workspace.stream(stream).boxes().rows(0, tokens.rows());
         project(projected, ofBlock, boxes, workspace.kernels());
         workspace.kernels().add(tokens, projected);
     }

@@ -7,10 +7,10 @@ import dev.braid.kernel.PackedLinear;
 /** {@code tanh(x W^T + b)} of the token at position 0 of every row, as BERT pools: Devlin et al. 2019 (arXiv 1810.04805). */
 record TanhPooler(PackedLinear dense) {
 
-    /** Writes row r's pooled vector to row r of the context, which no step needs after the last layer. */
+    /** Writes row r's pooled vector to row r of {@link WorkspaceBuffers#pooled}. */
     void pool(FusionWorkspace workspace) {
         TokenStream tokens = workspace.firstOutput();
-        Matrix pooled = workspace.buffers().context(dense.outputs());
+        Matrix pooled = workspace.buffers().pooled(dense.outputs());
         for (Block rows : Block.split(workspace.batch().rows())) {
             Matrix first = tokens.projected().rows(0, rows.height());
             workspace

@@ -20,6 +20,8 @@ final class TokenStream {
     /** [B, D]. */
     private final Matrix projected;
     /** [B, D]. */
+    private final Matrix boxes;
+    /** [B, D]. */
     private final Matrix normed;
     /** Whether hidden token r is the pooled token of row r, and no other token is left. */
     private boolean kept;
@@ -29,6 +31,7 @@ final class TokenStream {
         this.hidden = buffers.hidden();
         this.numbers = hidden.buffer();
         this.projected = buffers.projected();
+        this.boxes = buffers.boxes();
         this.normed = buffers.normed();
     }
 
@@ -65,7 +68,12 @@ final class TokenStream {
         return projected;
     }
 
-    /** [128, D]: a block of tokens as a pre-norm layer reads it. */
+    /** [128, D]: the projected boxes of a block of tokens. */
+    Matrix boxes() {
+        return boxes;
+    }
+
+    /** [128, D], an operand: a block of tokens as a pre-norm layer reads it. */
     Matrix normed() {
         return normed;
     }

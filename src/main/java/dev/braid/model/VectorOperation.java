@@ -52,7 +52,7 @@ interface VectorOperation {
     record Bilinear(List<PackedLinear> products, List<PackedLinear> sums) implements VectorOperation {
         @Override
         public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
-            Matrix product = buffers.intermediate(in.get(0).columns()).rows(0, out.rows());
+            Matrix product = buffers.products(in.get(0).columns()).rows(0, out.rows());
             for (int n = 0; n < products.size(); n++) {
                 kernels.linear(product, in.get(1), products.get(n), Activation.NONE);
                 kernels.multiply(product, in.get(0));

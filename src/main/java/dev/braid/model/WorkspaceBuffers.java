@@ -1,12 +1,16 @@
 package dev.braid.model;
 
 import dev.braid.batch.FeatureBlock;
+import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Every matrix of one workspace, allocated once; {@link WorkspaceShapes} says how large they are. */
+/**
+ * Every matrix of one workspace, allocated once; {@link WorkspaceShapes} says how large they are. Those that only linear maps and
+ * attention read have the form that the kernels prefer: {@link KernelLibrary#operand}.
+ */
 final class WorkspaceBuffers implements AutoCloseable {
     private final List<Matrix> all = new ArrayList<>();
     private final List<Matrix> features = new ArrayList<>();
@@ -15,8 +19,10 @@ final class WorkspaceBuffers implements AutoCloseable {
 
     private final List<StreamBuffers> streams = new ArrayList<>();
     private final Matrix queryKeyValue;
+    private final Matrix pooled;
     private final Matrix context;
     private final Matrix attentionScratch;
+    private final Matrix products;
     private final Matrix intermediate;
     /** Null where no feed-forward has a gate. */
     private final Matrix up;
@@ -29,24 +35,28 @@ final class WorkspaceBuffers implements AutoCloseable {
      *
      * @param hidden [N, D]
      * @param projected [B, D]
-     * @param normed [B, D]
+     * @param boxes [B, D]
+     * @param normed [B, D], an operand, in the memory of {@code boxes}
      */
-    record StreamBuffers(Matrix hidden, Matrix projected, Matrix normed) {}
+    record StreamBuffers(Matrix hidden, Matrix projected, Matrix boxes, Matrix normed) {}
 
     /** Allocates all; if that fails, it leaves nothing open. */
-    WorkspaceBuffers(WorkspaceShapes shapes) {
+    WorkspaceBuffers(WorkspaceShapes shapes, KernelLibrary library) {
         try {
             shapes.features().forEach(size -> features.add(allocate(size)));
             shapes.words().forEach(size -> words.add(size == null ? null : allocate(size)));
             for (WorkspaceShapes.StreamSizes sizes : shapes.streams()) {
+                Matrix boxes = allocate(sizes.normed());
                 streams.add(new StreamBuffers(
-                        allocate(sizes.hidden()), allocate(sizes.projected()), allocate(sizes.normed())));
+                        allocate(sizes.hidden()), allocate(sizes.projected()), boxes, library.operand(boxes)));
             }
-            this.queryKeyValue = allocate(shapes.queryKeyValue());
-            this.context = allocate(shapes.context());
+            this.queryKeyValue = library.operand(allocate(shapes.queryKeyValue()));
+            this.pooled = allocate(shapes.context());
+            this.context = library.operand(pooled);
             this.attentionScratch = allocate(shapes.attention());
-            this.intermediate = allocate(shapes.intermediate());
-            this.up = shapes.up() == null ? null : allocate(shapes.up());
+            this.products = allocate(shapes.intermediate());
+            this.intermediate = library.operand(products);
+            this.up = shapes.up() == null ? null : library.operand(allocate(shapes.up()));
             shapes.vectors().forEach(size -> vectors.add(allocate(size)));
         } catch (RuntimeException | Error failure) {
             close();
@@ -88,9 +98,18 @@ final class WorkspaceBuffers implements AutoCloseable {
         return queryKeyValue;
     }
 
-    /** [N, D]: what attention found, heads side by side; after the last step the pooler's vectors, row after row. */
+    /** [N, D]: what attention found, heads side by side. */
     Matrix context(int columns) {
-        return columns == context.columns() ? context : context.columns(0, columns);
+        return columns(context, columns);
+    }
+
+    /** [N, D]: the pooler's vectors, row after row. The same memory as the context, which no step reads after the last layer. */
+    Matrix pooled(int columns) {
+        return columns(pooled, columns);
+    }
+
+    private static Matrix columns(Matrix matrix, int columns) {
+        return columns == matrix.columns() ? matrix : matrix.columns(0, columns);
     }
 
     /** Scratch memory of {@link Kernels#attention}. */
@@ -98,14 +117,19 @@ final class WorkspaceBuffers implements AutoCloseable {
         return attentionScratch;
     }
 
-    /** [128, columns]: between the Linears of a feed-forward, or the products of a bilinear map. */
+    /** [128, columns]: between the Linears of a feed-forward. */
     Matrix intermediate(int columns) {
-        return columns == intermediate.columns() ? intermediate : intermediate.columns(0, columns);
+        return columns(intermediate, columns);
+    }
+
+    /** [128, columns]: the products of a bilinear map. The same memory as the intermediate, which vectors do not have. */
+    Matrix products(int columns) {
+        return columns(products, columns);
     }
 
     /** [128, columns]: what the gate of a feed-forward is multiplied with; only where one has a gate. */
     Matrix up(int columns) {
-        return columns == up.columns() ? up : up.columns(0, columns);
+        return columns(up, columns);
     }
 
     /** How many steps of a model of vectors have a matrix of their own: all but the last one. */

@@ -54,7 +54,7 @@ record WorkspaceShapes(
      *
      * @param hidden [N, D]
      * @param projected [B, D]
-     * @param normed [B, D]
+     * @param normed [B, D], of projected boxes too
      */
     record StreamSizes(Size hidden, Size projected, Size normed) {
         Stream<Size> all() {

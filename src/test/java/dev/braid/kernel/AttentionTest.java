@@ -3,7 +3,6 @@ package dev.braid.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -16,13 +15,20 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Attention in both forms against a scalar double reference; with oneDNN, a row's bits next to other rows, whatever they hold. */
+/** Attention in every form against a scalar double reference; with oneDNN, a row's bits next to other rows, whatever they hold. */
 class AttentionTest {
     /** Of the context, by its own size, and of a softmax weight: scores of tens are rounded to float32 before their exponential. */
     private static final double TOLERANCE = 2e-5;
 
     /** Fills what no row owns, and must neither be read into a result nor change. */
     private static final float GUARD = Float.NaN;
+
+    /** Queries, keys, heads, head size. */
+    private static final int[][] SIZES = {
+        {1, 1, 1, 1}, {3, 3, 1, 7}, {7, 13, 3, 13}, {81, 81, 8, 32}, {13, 207, 4, 5}, {87, 261, 12, 64},
+        {1, 1, 8, 32}, {2, 2, 4, 64}, {16, 16, 8, 96}, {17, 17, 8, 128}, {128, 128, 4, 64}, {129, 129, 4, 64},
+        {400, 400, 8, 32}, {2000, 2000, 2, 32}, {1, 2000, 8, 128}, {1, 17, 4, 96}, {400, 2, 8, 96}, {5, 400, 8, 128}
+    };
 
     private final Random random = new Random(7);
 
@@ -39,14 +45,9 @@ class AttentionTest {
     }
 
     static Stream<Arguments> sizes() {
-        int[][] sizes = {
-            {1, 1, 1, 1}, {3, 3, 1, 7}, {7, 13, 3, 13}, {81, 81, 8, 32}, {13, 207, 4, 5}, {87, 261, 12, 64},
-            {1, 1, 8, 32}, {2, 2, 4, 64}, {16, 16, 8, 96}, {17, 17, 8, 128}, {128, 128, 4, 64}, {129, 129, 4, 64},
-            {400, 400, 8, 32}, {2000, 2000, 2, 32}, {1, 2000, 8, 128}, {1, 17, 4, 96}, {400, 2, 8, 96}, {5, 400, 8, 128}
-        };
         return libraries()
                 .flatMap(library ->
-                        Stream.of(sizes).map(size -> Arguments.of(library, size[0], size[1], size[2], size[3])));
+                        Stream.of(SIZES).map(size -> Arguments.of(library, size[0], size[1], size[2], size[3])));
     }
 
     @ParameterizedTest(name = "{0} {1} queries, {2} keys, {3} heads of {4}")
@@ -84,6 +85,46 @@ class AttentionTest {
         assertClose(result.context(), ScalarReference.attention(row.query(), row.key(), row.value(), heads));
     }
 
+    static Stream<Arguments> bfloat16Sizes() {
+        return Stream.of(SIZES).map(size -> Arguments.of(size[0], size[1], size[2], size[3]));
+    }
+
+    /** What is rounded beside the operands: softmax weights, by up to 2^-9 of each, and the context, by 2^-9 of it. */
+    @ParameterizedTest(name = "{0} queries, {1} keys, {2} heads of {3}")
+    @MethodSource("bfloat16Sizes")
+    void bfloat16AttentionEqualsTheReferenceOnRoundedOperands(int queries, int keys, int heads, int headSize) {
+        Row row = row(queries, keys, heads * headSize);
+        Result result = attend(Bfloat16.library(), List.of(row), heads).get(0);
+        Row rounded =
+                new Row(Bfloat16.nearest(row.query()), Bfloat16.nearest(row.key()), Bfloat16.nearest(row.value()));
+        double largest = Arrays.stream(rounded.value())
+                .flatMapToDouble(Arrays::stream)
+                .map(Math::abs)
+                .max()
+                .orElseThrow();
+        double[][] expected = ScalarReference.attention(rounded.query(), rounded.key(), rounded.value(), heads);
+        assertClose(result.context(), expected, 0x1p-8 * largest);
+        assertSoftmax(result.softmax(), ScalarReference.softmax(rounded.query(), rounded.key(), heads));
+    }
+
+    @Test
+    void aBfloat16RowHasTheSameBitsInEveryBatch() {
+        sameBits(
+                Bfloat16.library(),
+                Arrays.stream(lengths())
+                        .mapToObj(length -> row(length, length, 96))
+                        .toList());
+    }
+
+    @Test
+    void aGroupedBfloat16RowHasTheSameBitsInEveryBatch() {
+        sameBits(
+                Bfloat16.library(),
+                Arrays.stream(lengths())
+                        .mapToObj(length -> new Row(normal(1 + length / 2, 96), normal(length, 32), normal(length, 32)))
+                        .toList());
+    }
+
     @Test
     void aGroupedRowHasTheSameBitsInEveryBatch() {
         sameBits(Arrays.stream(lengths())
@@ -92,9 +133,13 @@ class AttentionTest {
     }
 
     private static void assertClose(float[][] got, double[][] expected) {
+        assertClose(got, expected, TOLERANCE);
+    }
+
+    private static void assertClose(float[][] got, double[][] expected, double tolerance) {
         for (int q = 0; q < expected.length; q++) {
             for (int c = 0; c < expected[q].length; c++) {
-                double limit = TOLERANCE * Math.max(1, Math.abs(expected[q][c]));
+                double limit = tolerance * Math.max(1, Math.abs(expected[q][c]));
                 assertThat((double) got[q][c]).isCloseTo(expected[q][c], within(limit));
             }
         }
@@ -106,7 +151,11 @@ class AttentionTest {
     void theSoftmaxThatIsReadEqualsTheReference(KernelLibrary library, int queries, int keys, int heads, int headSize) {
         Row row = row(queries, keys, heads * headSize);
         List<float[]> read = attend(library, List.of(row), heads).get(0).softmax();
-        double[][] expected = ScalarReference.softmax(row.query(), row.key(), heads);
+        assertSoftmax(read, ScalarReference.softmax(row.query(), row.key(), heads));
+    }
+
+    private static void assertSoftmax(List<float[]> read, double[][] expected) {
+        int keys = expected[0].length;
         assertThat(read).hasSize(expected.length);
         // Sums over all heads and queries do not depend on the order, which is nobody's business.
         double[] sums = new double[keys];
@@ -162,12 +211,16 @@ class AttentionTest {
     }
 
     private void sameBits(List<Row> rows) {
+        sameBits(KernelLibrary.oneDnn(), rows);
+    }
+
+    private void sameBits(KernelLibrary library, List<Row> rows) {
         List<Row> shuffled = new ArrayList<>(rows);
         Collections.shuffle(shuffled, random);
-        List<Result> together = attend(KernelLibrary.oneDnn(), shuffled, 3);
-        assertSame(attend(KernelLibrary.oneDnn(), shuffled, 3), together);
+        List<Result> together = attend(library, shuffled, 3);
+        assertSame(attend(library, shuffled, 3), together);
         for (int r = 0; r < shuffled.size(); r++) {
-            assertSame(attend(KernelLibrary.oneDnn(), List.of(shuffled.get(r)), 3), List.of(together.get(r)));
+            assertSame(attend(library, List.of(shuffled.get(r)), 3), List.of(together.get(r)));
         }
     }
 
@@ -218,9 +271,10 @@ class AttentionTest {
                 .max()
                 .orElseThrow();
         int height = Math.max(queries, keys);
-        try (Matrix operands = guarded(height + 2, 3 * width + 4);
-                Matrix out = guarded(queries + 2, width + 2);
-                Matrix scratch = guarded(1, Math.toIntExact(Kernels.attentionScratch(width, heads, longest)));
+        try (Matrix operands = guarded(library.operand(Matrix.allocate(height + 2, 3 * width + 4)));
+                Matrix out = guarded(library.operand(Matrix.allocate(queries + 2, width + 2)));
+                Matrix scratch =
+                        guarded(Matrix.allocate(1, Math.toIntExact(Kernels.attentionScratch(width, heads, longest))));
                 Kernels kernels = library.open()) {
             Matrix query = operands.rows(1, queries).columns(1, width);
             Matrix key = operands.rows(1, keys).columns(1 + width, keyWidth);
@@ -250,10 +304,7 @@ class AttentionTest {
             for (int r = 0; r < rows.size(); r++) {
                 float[][] context = new float[rows.get(r).query().length][width];
                 for (int q = 0; q < context.length; q++) {
-                    out.rows(1 + firstQueries[r] + q, 1)
-                            .columns(1, width)
-                            .buffer()
-                            .get(context[q]);
+                    HostRows.of(out.columns(1, width)).read(1 + firstQueries[r] + q, context[q]);
                 }
                 results.add(new Result(context, softmax.get(r)));
             }
@@ -271,32 +322,34 @@ class AttentionTest {
         return offsets;
     }
 
-    private static Matrix guarded(int rows, int columns) {
-        Matrix matrix = Matrix.allocate(rows, columns);
-        FloatBuffer buffer = matrix.buffer();
-        for (int i = 0; i < buffer.capacity(); i++) {
-            buffer.put(i, GUARD);
+    private static Matrix guarded(Matrix matrix) {
+        float[] guards = new float[matrix.columns()];
+        Arrays.fill(guards, GUARD);
+        for (int r = 0; r < matrix.rows(); r++) {
+            HostRows.of(matrix).write(r, guards);
         }
         return matrix;
     }
 
     private static void assertGuarded(Matrix matrix) {
-        FloatBuffer buffer = matrix.buffer();
-        for (int i = 0; i < buffer.capacity(); i++) {
-            int row = i / matrix.columns();
-            int column = i % matrix.columns();
-            if (row == 0 || row == matrix.rows() - 1 || column == 0 || column == matrix.columns() - 1) {
-                assertThat(buffer.get(i)).isNaN();
+        float[] row = new float[matrix.columns()];
+        for (int r = 0; r < matrix.rows(); r++) {
+            HostRows.of(matrix).read(r, row);
+            for (int c = 0; c < row.length; c++) {
+                if (r == 0 || r == matrix.rows() - 1 || c == 0 || c == row.length - 1) {
+                    assertThat(row[c]).isNaN();
+                }
             }
         }
     }
 
     private static void fill(Matrix matrix, int first, double[][] values) {
+        float[] row = new float[matrix.columns()];
         for (int r = 0; r < values.length; r++) {
-            FloatBuffer row = matrix.rows(first + r, 1).buffer();
-            for (int c = 0; c < values[r].length; c++) {
-                row.put(c, (float) values[r][c]);
+            for (int c = 0; c < row.length; c++) {
+                row[c] = (float) values[r][c];
             }
+            HostRows.of(matrix).write(first + r, row);
         }
     }
 

@@ -16,7 +16,7 @@ class AttentionTileTest {
     void thereAreAsManySizesAsTheAccountSays(int shortest, int longest) {
         Set<AttentionTile> tiles = new HashSet<>();
         for (int length = shortest; length <= longest; length++) {
-            AttentionTile tile = AttentionTile.of(length, length, 8, 64);
+            AttentionTile tile = AttentionTile.of(length, length, 8, 64, false);
             tiles.add(tile);
             if (length <= AttentionTile.SHORT) {
                 tiles.add(tile.times(AttentionTile.GROUP));
@@ -52,16 +52,26 @@ class AttentionTileTest {
     })
     void noTileIsLargerThanTheScratchMemory(int heads, int headSize, int maxTokens) {
         long most = Kernels.attentionScratch(heads * headSize, heads, maxTokens);
-        for (int keys = 1; keys <= maxTokens; keys++) {
-            for (int queries : new int[] {1, 2, 16, keys, maxTokens}) {
-                AttentionTile tile = AttentionTile.of(Math.min(queries, maxTokens), keys, heads, headSize);
-                assertThat(tile.mask() + tile.keys()).as("%s", tile).isLessThanOrEqualTo((int) most);
-                assertThat(heads % tile.headsAtOnce()).isZero();
-                if (Math.max(queries, keys) <= AttentionTile.SHORT) {
-                    AttentionTile group = tile.times(AttentionTile.GROUP);
-                    assertThat(group.mask() + group.keys()).as("%s", group).isLessThanOrEqualTo((int) most);
+        for (boolean bfloat16 : new boolean[] {false, true}) {
+            for (int keys = 1; keys <= maxTokens; keys++) {
+                for (int queries : new int[] {1, 2, 16, keys, maxTokens}) {
+                    AttentionTile tile =
+                            AttentionTile.of(Math.min(queries, maxTokens), keys, heads, headSize, bfloat16);
+                    assertThat(floats(tile)).as("%s", tile).isLessThanOrEqualTo(most);
+                    assertThat(heads % tile.headsAtOnce()).isZero();
+                    if (Math.max(queries, keys) <= AttentionTile.SHORT) {
+                        AttentionTile group = tile.times(AttentionTile.GROUP);
+                        assertThat(floats(group)).as("%s", group).isLessThanOrEqualTo(most);
+                    }
                 }
             }
         }
+    }
+
+    /** From the keys to the end of the last tensor: the mask, or the softmax of bfloat16 operands. */
+    private static long floats(AttentionTile tile) {
+        int scores = tile.rows() * tile.headsAtOnce() * tile.queries() * tile.keys();
+        int end = tile.bfloat16() ? tile.softmax() + scores * Short.BYTES : tile.mask() + tile.keys() * Float.BYTES;
+        return end / Float.BYTES;
     }
 }

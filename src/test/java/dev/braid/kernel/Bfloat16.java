@@ -1,6 +1,7 @@
 package dev.braid.kernel;
 
 import dev.braid.InputException;
+import java.util.Arrays;
 import org.junit.jupiter.api.Assumptions;
 
 /** bfloat16 as tests see it. */
@@ -21,5 +22,11 @@ public final class Bfloat16 {
         int bits = Float.floatToIntBits((float) value);
         int half = 0x7fff + ((bits >>> 16) & 1);
         return Float.intBitsToFloat((bits + half) & 0xffff0000);
+    }
+
+    static double[][] nearest(double[][] values) {
+        return Arrays.stream(values)
+                .map(row -> Arrays.stream(row).map(Bfloat16::nearest).toArray())
+                .toArray(double[][]::new);
     }
 }

@@ -31,7 +31,7 @@ class Bfloat16Test {
                 .distinct();
     }
 
-    /** The worst of all is 0.99995. */
+    /** The worst of all is 0.99991. */
     @ParameterizedTest
     @MethodSource("models")
     void everyVectorHasPyTorchsDirectionButNotItsNumbers(String name) {

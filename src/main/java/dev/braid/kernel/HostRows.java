@@ -1,0 +1,56 @@
+package dev.braid.kernel;
+
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+
+/** The rows of a matrix of either type, read and written as floats. */
+interface HostRows {
+
+    static HostRows of(Matrix matrix) {
+        return matrix.isBfloat16()
+                ? new Bfloat16(matrix.bytes().asShortBuffer(), matrix.stride(), matrix.columns())
+                : new Float32(matrix.buffer(), matrix.stride(), matrix.columns());
+    }
+
+    /** Copies row r, [D], to the beginning of an array. */
+    void read(int r, float[] numbers);
+
+    /** Overwrites row r, [D], with the beginning of an array. */
+    void write(int r, float[] numbers);
+
+    /** As they are. */
+    record Float32(FloatBuffer matrix, int stride, int columns) implements HostRows {
+        @Override
+        public void read(int r, float[] numbers) {
+            matrix.get(r * stride, numbers, 0, columns);
+        }
+
+        @Override
+        public void write(int r, float[] numbers) {
+            matrix.put(r * stride, numbers, 0, columns);
+        }
+    }
+
+    /** The upper halves of floats; written to the nearest one, to the even one of two. */
+    record Bfloat16(ShortBuffer matrix, int stride, int columns) implements HostRows {
+        @Override
+        public void read(int r, float[] numbers) {
+            for (int c = 0; c < columns; c++) {
+                numbers[c] = Float.intBitsToFloat(matrix.get(r * stride + c) << Short.SIZE);
+            }
+        }
+
+        @Override
+        public void write(int r, float[] numbers) {
+            for (int c = 0; c < columns; c++) {
+                matrix.put(r * stride + c, rounded(numbers[c]));
+            }
+        }
+
+        private static short rounded(float number) {
+            int bits = Float.floatToIntBits(number); // one NaN for all, so that rounding makes no number of it
+            int even = bits >>> Short.SIZE & 1;
+            return (short) (Float.isNaN(number) ? bits >>> Short.SIZE : bits + 0x7fff + even >>> Short.SIZE);
+        }
+    }
+}
