@@ -48,9 +48,12 @@ interface HostRows {
         }
 
         private static short rounded(float number) {
-            int bits = Float.floatToIntBits(number); // one NaN for all, so that rounding makes no number of it
-            int even = bits >>> Short.SIZE & 1;
-            return (short) (Float.isNaN(number) ? bits >>> Short.SIZE : bits + 0x7fff + even >>> Short.SIZE);
+            int bits = Float.floatToIntBits(number);
+            if (Float.isNaN(number)) {
+                return (short) (bits >>> Short.SIZE); // rounding up could make it a number
+            }
+            int even = (bits >>> Short.SIZE) & 1;
+            return (short) ((bits + 0x7fff + even) >>> Short.SIZE);
         }
     }
 }
