@@ -79,6 +79,7 @@ public final class Matrix implements AutoCloseable {
             throw new IllegalArgumentException(
                     "a matrix holds 1 to " + MAX_ELEMENTS + " floats, got [" + rows + ", " + columns + "]");
         }
+        NativeCache.loadOneDnnFirst();
         INDArray owner = create(bytes(rows, columns) / Float.BYTES);
         HELD.addAndGet(owner.length() * Float.BYTES);
         BytePointer start = new BytePointer(owner.data().addressPointer());

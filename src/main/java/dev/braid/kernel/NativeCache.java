@@ -8,11 +8,13 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.javacpp.Loader;
 
 /**
  * The directory into which JavaCPP unpacks native libraries, unless a property sets it: a private directory of this user,
  * in {@code ~/.cache/braid} or, without a home, in the directory of temporary files. JavaCPP's default directory is shared
- * with all other programs and follows the umask.
+ * with all other programs and follows the umask. All JVMs of a user that run Braid load libraries from there.
  */
 final class NativeCache {
     private static final String DIRECTORY = "org.bytedeco.javacpp.cachedir";
@@ -33,6 +35,28 @@ final class NativeCache {
                 .filter(NativeCache::isOurs)
                 .findFirst()
                 .ifPresent(directory -> System.setProperty(DIRECTORY, directory.toString()));
+    }
+
+    /**
+     * Loads oneDNN before ND4J, in every JVM. Both bring an OpenMP runtime. JavaCPP unpacks that of the library which is loaded
+     * first, and replaces the other one by a link to it. JVMs that load them in different orders exchange file and link, and one
+     * may then write through the other's new link, into a file that further JVMs are running: a SIGBUS kills them.
+     */
+    static void loadOneDnnFirst() {
+        OneDnnFirst.tried();
+    }
+
+    /** Tries it once per JVM. */
+    private static final class OneDnnFirst {
+        static {
+            try {
+                Loader.load(dnnl.class);
+            } catch (LinkageError error) {
+                // KernelLibrary.best reports it, and takes the portable kernels.
+            }
+        }
+
+        static void tried() {}
     }
 
     /** Creates a directory that only this user can enter. Returns false if this fails or another user owns the directory. */
