@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -58,26 +59,38 @@ final class InspectCommand implements Callable<Integer> {
             return ExitCode.DONE;
         }
         try (Session session = Session.open("inspect")) {
-            SparkSession spark = session.spark();
-            Inspection model = Inspection.read(input.model, spark.sparkContext().hadoopConfiguration());
-            printModel(model, out);
-            printTables(spark, model.checkpoint().config(), out);
+            print(session.spark(), out);
             return ExitCode.DONE;
         }
+    }
+
+    /** Shows the model, with the word embeddings that columns of token ids need, then the tables. */
+    private void print(SparkSession spark, PrintWriter out) {
+        Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+        Inspection model = Inspection.read(input.model, hadoop);
+        TableInspection tables;
+        try {
+            tables = inspectTables(spark, model.checkpoint().config());
+        } catch (InputException failure) {
+            printModel(model, out);
+            throw failure;
+        }
+        boolean readsIds = !tables.tokenIds().isEmpty();
+        printModel(readsIds ? Inspection.read(input.model, hadoop, tables.tokenIds()) : model, out);
+        out.println("\n" + new TableSummary(tables));
+        if (!tables.misfits().isEmpty()) {
+            throw InputException.of("Cannot fuse these tables with model '" + input.model + "'", tables.misfits());
+        }
+        out.println("\nThe tables fit the model.");
     }
 
     private static void printModel(Inspection model, PrintWriter out) {
         out.println(new ModelSummary(model));
     }
 
-    private void printTables(SparkSession spark, ModelConfig model, PrintWriter out) {
+    private TableInspection inspectTables(SparkSession spark, ModelConfig model) {
         input.checkBudget(model);
         TableColumns columns = input.columns(model, List.of());
-        TableInspection tables = input.inspect(new InputTables(spark), model, columns);
-        out.println("\n" + new TableSummary(tables));
-        if (!tables.misfits().isEmpty()) {
-            throw InputException.of("Cannot fuse these tables with model '" + input.model + "'", tables.misfits());
-        }
-        out.println("\nThe tables fit the model.");
+        return input.inspect(new InputTables(spark), model, columns);
     }
 }

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 
@@ -18,6 +19,7 @@ import org.apache.spark.sql.types.StructType;
  * @param lengths by modality, in the model's order, for modalities whose column could be read and has rows to fuse
  * @param tokens by modality, the tokens of each sampled row that can be fused
  * @param rowLengths of whole rows, including the model's own tokens, if one table holds every modality; otherwise null
+ * @param tokenIds names of the modalities of a vocabulary whose columns hold token ids
  * @param references by modality, how pairs refer to its feature table; empty without pairs
  * @param misfits what a fusion would refuse, one line each; empty if nothing was found
  */
@@ -26,6 +28,7 @@ public record TableInspection(
         Map<String, Lengths> lengths,
         Map<String, List<Integer>> tokens,
         Lengths rowLengths,
+        Set<String> tokenIds,
         Map<String, References> references,
         List<String> misfits) {
     /** How many rows of a feature column are sampled. */
@@ -35,6 +38,7 @@ public record TableInspection(
         tables = List.copyOf(tables);
         lengths = new LinkedHashMap<>(lengths);
         tokens = Map.copyOf(tokens);
+        tokenIds = Set.copyOf(tokenIds);
         references = new LinkedHashMap<>(references);
         misfits = List.copyOf(misfits);
     }

@@ -56,15 +56,21 @@ final class TableInspector {
         new ColumnCheck(sources, columns, misfits).check();
         checkRows(tables);
         sources.forEach(source -> sample(source, columns.key()));
-        return inspection(tables, Map.of());
+        return inspection(opened, tables, Map.of());
     }
 
-    private TableInspection inspection(List<Table> tables, Map<String, TableInspection.References> references) {
+    private TableInspection inspection(
+            SourceTables opened, List<Table> tables, Map<String, TableInspection.References> references) {
+        Set<String> tokenIds = opened.tokenIds();
+        tokenIds.retainAll(model.modalities().stream()
+                .filter(modality -> modality.vocabularySize() > 0)
+                .map(ModalityConfig::name)
+                .toList());
         Map<String, Lengths> inOrder = new LinkedHashMap<>();
         for (ModalityConfig modality : model.modalities()) {
             inOrder.computeIfAbsent(modality.name(), lengths::get);
         }
-        return new TableInspection(tables, inOrder, tokens, rowLengths, references, misfits);
+        return new TableInspection(tables, inOrder, tokens, rowLengths, tokenIds, references, misfits);
     }
 
     /** Inspects a table of pairs and the feature tables that it refers to. */
@@ -89,7 +95,7 @@ final class TableInspector {
             misfit(counted.missing(), table + "every id " + ids + ", got one that is missing in ");
             misfit(counted.ambiguous(), table + "every id " + ids + " once, got one that occurs more than once in ");
         }
-        return inspection(tables(sources), byModality);
+        return inspection(sources, tables(sources), byModality);
     }
 
     private static List<Table> tables(SourceTables sources) {

@@ -66,6 +66,24 @@ class TableInspectionTest {
     }
 
     @Test
+    void columnsOfTokenIdsAreNamedWhereTheModelHasAVocabulary(SparkSession spark) {
+        ModelConfig words = ModelConfig.singleStream(
+                List.of(
+                        new ModalityConfig("visual", 2),
+                        new ModalityConfig("text", 3, null, 9, false, ModalityConfig.UNLIMITED)),
+                false,
+                1,
+                new LayerConfig(4, 1, 4, Activation.RELU, false, 1e-5f, true),
+                Pooling.MEAN);
+        String path = table(spark, "ids", 20, "id", VISUAL, "array(3, 1) as text");
+        Map<String, String> paths = Map.of("visual", path, "text", path);
+        TableColumns columns = TableColumns.of(words, "id", List.of(), Map.of(), Map.of(), Map.of(), Map.of());
+        assertThat(TableInspection.of(spark, paths, columns, words, 99).tokenIds())
+                .containsExactly("text");
+        assertThat(inspect(spark, paths, "id", 99).tokenIds()).isEmpty();
+    }
+
+    @Test
     void tablesPerModalityAreLookedAtByThemselvesAndNeedNoKey(SparkSession spark) {
         Map<String, String> paths = Map.of(
                 "visual",
