@@ -144,7 +144,7 @@ final class ConfigReader {
         root.checkKeys(KEYS);
         Integer hiddenSize = root.size("hidden_size");
         List<ModalityConfig> modalities = new ModalityKeys(root, problems).read(hiddenSize);
-        PositionConfig positions = new PositionKeys(root).read();
+        PositionConfig positions = new PositionKeys(root, modalities).read();
         boolean hasStreams = TopologyReader.isWritten(root);
         WrittenConfig.Topology topology =
                 hasStreams ? TopologyReader.read(root, modalities, hiddenSize, positions, problems) : null;

@@ -111,7 +111,7 @@ final class EmbeddingTensors {
                 ? usual.withRow(
                         ModalityNames.modalities(config.modalities().size()).row(index))
                 : usual;
-        return has.test(OptionalPart.POSITION_EMBEDDINGS)
+        return has.test(OptionalPart.POSITION_EMBEDDINGS) && config.positions().hasTable(name)
                 ? withRow.withPositions(ModalityNames.positions(name))
                 : withRow;
     }

@@ -7,7 +7,7 @@ package dev.braid.checkpoint;
 public enum PositionEmbeddings {
     /** Nothing. */
     NONE("false"),
-    /** A learned row per position in the modality. */
+    /** A learned row per position in the modality, of all modalities or of those that a list names. */
     LEARNED("true"),
     /** A learned row per position in the row's concatenated tokens. */
     CONCATENATED("concatenated"),

@@ -10,9 +10,12 @@ final class PositionKeys {
     static final String EMBEDDINGS = OptionalPart.POSITION_EMBEDDINGS.configName();
 
     private final ConfigObject root;
+    private final List<ModalityConfig> modalities;
 
-    PositionKeys(ConfigObject root) {
+    /** @param modalities of the model, or null where they are broken */
+    PositionKeys(ConfigObject root, List<ModalityConfig> modalities) {
         this.root = root;
+        this.modalities = modalities;
     }
 
     PositionConfig read() {
@@ -33,14 +36,29 @@ final class PositionKeys {
         }
         return new PositionConfig(
                 embeddings,
+                withTable(),
                 pairs == null
                         ? null
                         : new RotaryEmbeddings(pairs, theta == null ? RotaryEmbeddings.USUAL_THETA : theta),
                 computed && rows != null ? rows : ModalityConfig.UNLIMITED);
     }
 
+    /** The modalities of a list. */
+    private List<String> withTable() {
+        JsonNode value = root.value(EMBEDDINGS);
+        if (modalities == null || value == null || !value.isArray()) {
+            return List.of();
+        }
+        List<String> names = modalities.stream().map(ModalityConfig::name).toList();
+        List<Integer> listed = TopologyReader.indices(root, EMBEDDINGS, names, "modalities");
+        return listed == null ? List.of() : listed.stream().map(names::get).toList();
+    }
+
     private PositionEmbeddings positionEmbeddings() {
         JsonNode value = root.value(EMBEDDINGS);
+        if (value != null && value.isArray()) {
+            return PositionEmbeddings.LEARNED;
+        }
         if (value == null || (value.isBoolean() && !value.booleanValue())) {
             return PositionEmbeddings.NONE;
         }
@@ -60,7 +78,7 @@ final class PositionKeys {
                 EMBEDDINGS,
                 named.stream()
                         .map(PositionEmbeddings::configName)
-                        .collect(Collectors.joining(", ", "true, false, ", "")),
+                        .collect(Collectors.joining(", ", "true, false, a list of modalities, ", "")),
                 ConfigObject.shown(value));
         return PositionEmbeddings.NONE;
     }

@@ -175,7 +175,7 @@ class ConfigReaderTest {
                         keys("\"position_embeddings\": \"learned\""),
                         bad(
                                 "position_embeddings",
-                                "true, false, concatenated, sinusoidal, sinusoidal_concatenated",
+                                "true, false, a list of modalities, concatenated, sinusoidal, sinusoidal_concatenated",
                                 "'learned'")),
                 Arguments.of(
                         keys("\"pooling\": null"), bad("pooling", "one of none, cls, mean, max, last, pooler", "null")),

@@ -41,6 +41,24 @@ class OptionalPartsTest {
     }
 
     @Test
+    void aListNamesTheModalitiesThatHavePositions() {
+        model.with(", \"position_embeddings\": [\"text\"]");
+        model.tensors().random("position_embeddings.text.weight", 11, 8);
+        Checkpoint checkpoint = model.read();
+        assertThat(checkpoint.config().modalities())
+                .containsExactly(new ModalityConfig("visual", 6), new ModalityConfig("text", 9, 11));
+        assertThat(checkpoint.weights().modalities().get(0).positions()).isNull();
+        model.tensors().random("position_embeddings.visual.weight", 5, 8);
+        assertProblems(place("position_embeddings.visual.weight")
+                + "only tensors of the model in config.json, got F32 [5, 8]");
+        model.with(", \"position_embeddings\": [\"txt\"]");
+        assertThatThrownBy(model::read)
+                .hasMessageContaining(
+                        "Cannot read 'position_embeddings' in config.json: expected a list of names, each of them"
+                                + " once: modalities ('visual', 'text'), got");
+    }
+
+    @Test
     void aModelWithoutThemHasNone() {
         Checkpoint checkpoint = model.read();
         assertThat(checkpoint.config().stacks().get(0).layer().normFirst()).isFalse();
