@@ -51,6 +51,8 @@ class Stack:
     bottleneck: str = ""
     fusion_layer: int = 0
     layer_kind: str = ""
+    #: Whether cross-attention layers normalise what they read.
+    memory_norm: bool = False
     #: True takes layers of Llama's parts in place of torch's.
     llama: bool = False
     #: Heads of keys and values; 0 for as many as heads.

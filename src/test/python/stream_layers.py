@@ -26,6 +26,7 @@ class CrossAttentionLayer(nn.Module):
             size, heads, kdim=memory, vdim=memory, batch_first=True, bias=stack.bias
         )
         self.norm1 = nn.LayerNorm(size, case.layer_norm_eps)
+        self.memory_norm = nn.LayerNorm(memory, case.layer_norm_eps) if stack.memory_norm else None
         self.norm_first = stack.norm_first
         self.activation = ACTIVATIONS[case.hidden_act]
         self.has_feed_forward = stack.intermediate_size > 0
@@ -37,6 +38,7 @@ class CrossAttentionLayer(nn.Module):
     def forward(self, x: Tensor, memory: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
         """Maps x [P, S, D] and the memory to [P, S, D], and to attention weights [P, heads, S, keys]."""
         query = self.norm1(x) if self.norm_first else x
+        memory = memory if self.memory_norm is None else self.memory_norm(memory)
         attended, weights = self.multihead_attn(
             query, memory, memory, key_padding_mask=padding, average_attn_weights=False
         )

@@ -7,22 +7,27 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * One multi-head attention with its LayerNorm (D size of the queries' stream, K of the keys' stream, which is D in
- * self-attention).
+ * One multi-head attention with its norm (D size of the queries' stream, K of the keys' stream, which is D in self-attention).
  *
  * @param query [D, D]
  * @param key [G, K]
  * @param value [G, K]
  * @param output [D, D], or null in a model without attention output projection
  * @param norm before attention in a pre-norm model, else after its residual
+ * @param memoryNorm of the tokens that cross-attention reads, or null where it reads them as they are
  */
 @DefaultSerializer(JavaSerializer.class)
 public record AttentionWeights(
-        LinearWeights query, LinearWeights key, LinearWeights value, LinearWeights output, NormWeights norm)
+        LinearWeights query,
+        LinearWeights key,
+        LinearWeights value,
+        LinearWeights output,
+        NormWeights norm,
+        NormWeights memoryNorm)
         implements Serializable {
     Stream<StoredTensor> tensors() {
         return Stream.concat(
                 Stream.of(query, key, value, output).filter(Objects::nonNull).flatMap(LinearWeights::tensors),
-                norm.tensors());
+                Stream.of(norm, memoryNorm).filter(Objects::nonNull).flatMap(NormWeights::tensors));
     }
 }

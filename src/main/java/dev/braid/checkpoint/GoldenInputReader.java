@@ -183,7 +183,8 @@ final class GoldenInputReader {
 
     /** Whether the model takes rows with those tokens kept. */
     private boolean canBe(int[][] kept, ModalityConfig modality) {
-        boolean first = config.modalities().indexOf(modality) == config.pooledModality();
+        boolean first =
+                config.firstTokenModalities(true).contains(config.modalities().indexOf(modality));
         String tokens = "the kept tokens of '" + tokens(modality) + "': expected ";
         for (int row = 0; row < kept.length; row++) {
             int[] ofRow = kept[row];
@@ -193,8 +194,8 @@ final class GoldenInputReader {
                 return false;
             }
             if (first && (ofRow.length == 0 || ofRow[0] != 0)) {
-                file.report(tokens + "token 0 (pooling '" + config.pooling().configName()
-                        + "' reads it), got it dropped" + " in row " + row);
+                file.report(tokens + "token 0 (pooling '"
+                        + config.firstTokenPooling().configName() + "' reads it), got it dropped" + " in row " + row);
                 return false;
             }
         }

@@ -21,6 +21,9 @@ record LayerNames(
         Part feedForwardNorm,
         boolean oneBias) {
 
+    /** The norm of the tokens that cross-attention reads, in layers that have one. */
+    static final Part MEMORY_NORM = Part.of("memory_norm.*");
+
     /**
      * The names of one attention's parts.
      *
@@ -58,7 +61,7 @@ record LayerNames(
         }
 
         Stream<Part> parts() {
-            return Stream.of(query, key, value, output, norm);
+            return Stream.of(query, key, value, output, norm, MEMORY_NORM);
         }
     }
 

@@ -39,7 +39,8 @@ record LayerTensors(
             String source = keyValueSource() + (keySize == d ? "" : " and " + config.hiddenSource(stack.memory()));
             Linear key = new Linear(keyValueSize(), keySize, source, qkvBias, "");
             String ofAttention = ofLayer + (cross ? "cross-attention " : "");
-            attentions.add(parts.attention(attention, prefix, ofAttention, query, key, output, normType));
+            String memorySource = cross && normsMemory() ? config.hiddenSource(stack.memory()) : null;
+            attentions.add(parts.attention(attention, prefix, ofAttention, query, key, output, memorySource, normType));
         }
         boolean hasFeedForward = stored.intermediateSize() != StoredEncoder.NONE;
         return new LayerWeights(attentions, hasFeedForward ? feedForward(parts, prefix, ofLayer) : null);
@@ -62,6 +63,13 @@ record LayerTensors(
                         : null,
                 parts.linear(layer.feedForward2(), prefix, of + (gatedFeedForward ? "down" : "2"), second),
                 parts.norm(norm, of + "norm", d, hidden(), "", normType));
+    }
+
+    /** Whether any layer has a norm of the tokens that cross-attention reads; then all have. */
+    private boolean normsMemory() {
+        return stored.layers().stream()
+                .map(stored.encoder()::layer)
+                .anyMatch(layer -> Part.isStored(LayerNames.MEMORY_NORM.in(names, layer), names));
     }
 
     private Dialect dialect() {

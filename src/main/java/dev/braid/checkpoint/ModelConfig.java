@@ -5,7 +5,10 @@ import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The architecture of a model, validated: what {@code config.json} says, its defaults filled in, and the intermediate sizes of
@@ -213,11 +216,26 @@ public record ModelConfig(
         return ofStreams.stream().flatMap(stream -> groups(stream).stream()).toList();
     }
 
-    /** The modality whose token 0 makes the pooled vector, which must then be kept; -1 where there is none. */
-    public int pooledModality() {
-        Group first = outputGroups().get(0);
-        boolean poolsFirst = pooling == Pooling.CLS || pooling == Pooling.POOLER;
-        return poolsFirst && !first.isLearned() ? first.modality() : -1;
+    /**
+     * The modalities whose token 0 makes a pooled vector, so that it must be kept: of a stream that pools another by it and, where
+     * {@code pools}, of the fused tokens.
+     */
+    public Set<Integer> firstTokenModalities(boolean pools) {
+        Stream<Group> ofStreams = streams.stream()
+                .filter(stream -> stream.joining() == StreamConfig.Joining.POOLED && stream.pooling() == Pooling.CLS)
+                .map(stream -> groups(stream.joined().get(0)).get(0));
+        Stream<Group> ofModel = pools && (pooling == Pooling.CLS || pooling == Pooling.POOLER)
+                ? Stream.of(outputGroups().get(0))
+                : Stream.empty();
+        return Stream.concat(ofStreams, ofModel)
+                .filter(first -> !first.isLearned())
+                .map(Group::modality)
+                .collect(Collectors.toSet());
+    }
+
+    /** How the first tokens of {@link #firstTokenModalities} are pooled, as messages name it. */
+    public Pooling firstTokenPooling() {
+        return pooling == Pooling.POOLER ? Pooling.POOLER : Pooling.CLS;
     }
 
     public ModelConfig withPooling(Pooling other) {

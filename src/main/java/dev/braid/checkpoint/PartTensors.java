@@ -59,6 +59,7 @@ final class PartTensors {
      * @param query the sizes of its query's map
      * @param key those of its key's and value's maps
      * @param output those of the output projection, or null where there is none
+     * @param memorySource where the size of the tokens of keys and values is from if these have a norm, else null
      */
     AttentionWeights attention(
             AttentionNames parts,
@@ -67,6 +68,7 @@ final class PartTensors {
             Linear query,
             Linear key,
             Linear output,
+            String memorySource,
             NormType normType) {
         boolean apart = parts.widths() != null && query.in() != key.in();
         boolean fused = parts.query().slices() > 1 && !apart;
@@ -84,7 +86,16 @@ final class PartTensors {
                         query.out(),
                         query.source(),
                         "",
-                        normType));
+                        normType),
+                memorySource == null
+                        ? null
+                        : norm(
+                                LayerNames.MEMORY_NORM.in(names, prefix),
+                                role + "memory norm",
+                                key.in(),
+                                memorySource,
+                                "",
+                                normType));
     }
 
     /** @param type of the norm; an RMSNorm has no bias */

@@ -10,8 +10,8 @@ final class StreamReader {
     private static final List<String> KEYS = List.of(
             "name", "modalities", "hidden_size", "learned_tokens", "tensor", "join", "concat", "pool", "pooling");
 
-    private static final Map<String, Pooling> POOLINGS =
-            ConfigReader.choices(new Pooling[] {Pooling.LAST, Pooling.MEAN, Pooling.MAX}, Pooling::configName);
+    private static final Map<String, Pooling> POOLINGS = ConfigReader.choices(
+            new Pooling[] {Pooling.CLS, Pooling.LAST, Pooling.MEAN, Pooling.MAX}, Pooling::configName);
 
     private final ConfigObject stream;
     private final List<ModalityConfig> modalities;

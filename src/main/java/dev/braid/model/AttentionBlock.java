@@ -37,6 +37,8 @@ final class AttentionBlock {
     private final PackedLinear output;
 
     private final Norm norm;
+    /** Of the tokens that cross-attention reads, or null. */
+    private final Norm memoryNorm;
     /** Null where queries and keys are not rotated, as in cross-attention. */
     private final Rotation rotation;
 
@@ -70,6 +72,7 @@ final class AttentionBlock {
             PackedLinear keyValue,
             PackedLinear output,
             Norm norm,
+            Norm memoryNorm,
             Rotation rotation) {
         this.place = place;
         this.normFirst = config.normFirst();
@@ -80,6 +83,7 @@ final class AttentionBlock {
         this.keyValue = keyValue;
         this.output = output;
         this.norm = norm;
+        this.memoryNorm = memoryNorm;
         this.rotation = rotation;
     }
 
@@ -99,6 +103,7 @@ final class AttentionBlock {
                 packer.stacked(apart ? List.of(key, value) : List.of(query, key, value)),
                 weights.output() == null ? null : packer.linear(weights.output()),
                 packer.norm(weights.norm(), config.norm()),
+                weights.memoryNorm() == null ? null : packer.norm(weights.memoryNorm(), config.norm()),
                 rotation);
     }
 
@@ -114,7 +119,7 @@ final class AttentionBlock {
         boolean copies = place.sharesCopies() && keys.packed().repeated() > 0;
         for (Block block : copies ? keys.ownBlocks() : keys.blocks()) {
             Matrix hidden = keys.hidden(block);
-            Matrix in = place.isSelfAttention() ? normed(hidden, keys, workspace) : hidden;
+            Matrix in = normed(hidden, keys, place.isSelfAttention() ? preNorm() : memoryNorm, workspace);
             if (together && query != null) {
                 projectQueries(in, workspace, block);
             }
@@ -133,7 +138,7 @@ final class AttentionBlock {
                 queries.keep(row -> workspace.pooledToken(queries, row), workspace.kernels());
             }
             for (Block block : queries.blocks()) {
-                projectQueries(normed(queries.hidden(block), queries, workspace), workspace, block);
+                projectQueries(normed(queries.hidden(block), queries, preNorm(), workspace), workspace, block);
                 rotate(
                         workspace,
                         block,
@@ -178,12 +183,18 @@ final class AttentionBlock {
         return projected.columns(hiddenSize + 2 * keyValueSize - map.outputs(), map.outputs());
     }
 
-    private Matrix normed(Matrix hidden, TokenStream stream, FusionWorkspace workspace) {
-        if (!normFirst) {
+    /** The norm of the tokens that queries, and keys of self-attention, are made of; null in a post-norm layer. */
+    private Norm preNorm() {
+        return normFirst ? norm : null;
+    }
+
+    /** @param by null for tokens as they are */
+    private static Matrix normed(Matrix hidden, TokenStream stream, Norm by, FusionWorkspace workspace) {
+        if (by == null) {
             return hidden;
         }
         Matrix normed = stream.normed().rows(0, hidden.rows());
-        workspace.kernels().norm(normed, hidden, norm);
+        workspace.kernels().norm(normed, hidden, by);
         return normed;
     }
 

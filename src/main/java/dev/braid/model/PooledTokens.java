@@ -1,13 +1,14 @@
 package dev.braid.model;
 
 import dev.braid.checkpoint.Pooling;
+import java.util.function.IntUnaryOperator;
 
 /**
  * Pools the tokens of a stream to the one token that each row has in another.
  *
  * @param stream index of the stream of vectors
  * @param of index of the stream of tokens
- * @param pooling last, mean or max
+ * @param pooling cls (the first token), last, mean or max
  */
 record PooledTokens(int stream, int of, Pooling pooling) implements Step {
 
@@ -16,15 +17,11 @@ record PooledTokens(int stream, int of, Pooling pooling) implements Step {
         TokenStream vectors = workspace.stream(stream);
         TokenStream tokens = workspace.stream(of);
         int rows = workspace.batch().rows();
-        if (pooling == Pooling.LAST) {
-            workspace
-                    .kernels()
-                    .copyRows(
-                            vectors.hidden(),
-                            row -> row,
-                            tokens.hidden(),
-                            row -> tokens.packed().firstToken(row + 1) - 1,
-                            rows);
+        if (pooling.readsOneToken()) {
+            IntUnaryOperator token = pooling == Pooling.LAST
+                    ? row -> tokens.packed().firstToken(row + 1) - 1
+                    : tokens.packed()::firstToken;
+            workspace.kernels().copyRows(vectors.hidden(), row -> row, tokens.hidden(), token, rows);
             return;
         }
         float[] vector = new float[vectors.hidden().columns()];

@@ -7,13 +7,13 @@ import dev.braid.batch.PieceCopy;
 import dev.braid.batch.RowPositions;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
-import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.StreamConfig;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.io.Serializable;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
@@ -38,9 +38,11 @@ final class RowDecoder implements Serializable {
     /** The number of positions in the model's table for whole rows. */
     private final int longestRow;
 
-    private final Pooling pooling;
-    /** The modality whose first token the pooling reads, or -1. */
-    private final int pooledModality;
+    /** The name of what pools first tokens. */
+    private final String pooling;
+    /** The modalities whose first token is pooled. */
+    private final Set<Integer> firstTokens;
+
     /** For each stream without learned tokens, the indices of its modalities: a row must have at least one of them. */
     private final List<List<Integer>> streams;
     /** Whether a row may lack modalities. */
@@ -78,8 +80,8 @@ final class RowDecoder implements Serializable {
         this.learnedTokens = model.learnedTokens();
         this.hasCls = model.clsToken();
         this.longestRow = model.positions().longestRow();
-        this.pooling = model.pooling();
-        this.pooledModality = config.emits(Emitted.POOLED) ? model.pooledModality() : -1;
+        this.pooling = model.firstTokenPooling().configName();
+        this.firstTokens = model.firstTokenModalities(config.emits(Emitted.POOLED));
         this.streams = model.streams().stream()
                 .filter(stream -> !stream.isJoined() && stream.learnedTokens() == 0)
                 .map(StreamConfig::modalities)
@@ -157,13 +159,13 @@ final class RowDecoder implements Serializable {
                 continue;
             }
             FeatureSequence sequence = decoders.get(m).decode(row);
-            if (m == pooledModality && sequence.position(0) != 0) {
+            if (firstTokens.contains(m) && sequence.position(0) != 0) {
                 throw new UnfitValueException(new Fault(
                         Reason.POOLED_TOKEN_DROPPED,
                         feature.modality().name(),
                         feature.selection().column(),
                         0,
-                        "drops token 0, expected it kept (pooling '" + pooling.configName() + "' reads it)"));
+                        "drops token 0, expected it kept (pooling '" + pooling + "' reads it)"));
             }
             if (sequence.position(sequence.tokens() - 1) >= feature.modality().maxPositions()) {
                 sequence = truncated(sequence, feature);
@@ -208,11 +210,11 @@ final class RowDecoder implements Serializable {
 
     /** Refuses a row without the modality whose first token the pooling takes. */
     private void checkNotPooled(int missing) throws UnfitValueException {
-        if (missing == pooledModality) {
+        if (firstTokens.contains(missing)) {
             throw unfit(
                     Reason.MISSING_MODALITY,
                     columns.features().get(missing),
-                    "is null, expected features (pooling '" + pooling.configName() + "' reads their first token)");
+                    "is null, expected features (pooling '" + pooling + "' reads their first token)");
         }
     }
 

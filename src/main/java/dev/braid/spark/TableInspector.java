@@ -178,9 +178,9 @@ final class TableInspector {
     private List<SampledRow> sample(PairedTable alone) {
         ModalityConfig modality = alone.columns().features().get(0).modality();
         // If the pooling takes the first token of a modality, a mask must not drop that token.
-        int pooled = model.pooledModality();
-        boolean isPooled = pooled >= 0
-                && modality.name().equals(model.modalities().get(pooled).name());
+        boolean isPooled = model.firstTokenModalities(true).stream()
+                .anyMatch(pooled ->
+                        modality.name().equals(model.modalities().get(pooled).name()));
         FusionConfig config = new FusionConfig(
                 alone.columns(), Integer.MAX_VALUE, false, Set.of(isPooled ? Emitted.POOLED : Emitted.TOKENS));
         RowDecoder decoder = alone.decoder(config, only(modality));

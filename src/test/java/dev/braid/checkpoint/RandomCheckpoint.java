@@ -41,6 +41,8 @@ public final class RandomCheckpoint {
         EMBEDDING_NORM,
         /** A LayerNorm behind the last layer. */
         FINAL_NORM,
+        /** A norm of the tokens that cross-attention reads. */
+        MEMORY_NORM,
         /** A pooler, which a config with {@link Pooling#POOLER} has anyway. */
         POOLER,
         /** No projection where a modality's feature size is the hidden size. */
@@ -129,7 +131,8 @@ public final class RandomCheckpoint {
                     linear(layer.keyValueSize(), keySize),
                     linear(layer.keyValueSize(), keySize),
                     layer.attentionOutputProjection() ? linear(size, size) : null,
-                    norm(size, layer.normType())));
+                    norm(size, layer.normType()),
+                    keys == stack.stream() ? null : norm(Part.MEMORY_NORM, keySize, layer.normType())));
         }
         int intermediateSize = layer.intermediateSize();
         return new LayerWeights(

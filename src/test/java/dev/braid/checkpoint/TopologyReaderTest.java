@@ -252,8 +252,8 @@ class TopologyReaderTest {
                 "{\"name\": \"w\", \"concat\": [\"text\", \"image\"]} | w | 'streams[3].concat' in config.json: expected streams of the same tokens as 'text', or pooled ones, got 'image'",
                 "{\"name\": \"w\", \"concat\": [\"text\", \"c\"], \"hidden_size\": 8} | w | 'streams[4].hidden_size' in config.json: expected 16 (that of its parts together), got 8",
                 "{\"name\": \"w\", \"concat\": [\"text\", \"c\"]} | w | 'output' in config.json: expected streams of hidden size 8 (hidden_size), got [16]",
-                "{\"name\": \"w\", \"pool\": \"text\"} | w | 'streams[3].pooling' in config.json: expected one of last, mean, max",
-                "{\"name\": \"w\", \"pool\": \"text\", \"pooling\": \"cls\"} | w | 'streams[3].pooling' in config.json: expected one of last, mean, max, got 'cls'",
+                "{\"name\": \"w\", \"pool\": \"text\"} | w | 'streams[3].pooling' in config.json: expected one of cls, last, mean, max",
+                "{\"name\": \"w\", \"pool\": \"text\", \"pooling\": \"none\"} | w | 'streams[3].pooling' in config.json: expected one of cls, last, mean, max, got 'none'",
                 "{\"name\": \"w\", \"pool\": \"words\", \"pooling\": \"last\"} | w | 'streams[3].pool' in config.json: expected a stream before it",
                 "{\"name\": \"w\", \"pool\": \"text\", \"join\": [\"text\"]} | w | one that has 'join', 'concat' or 'pool', got 'w'",
                 "{\"name\": \"w\", \"pooling\": \"last\", \"join\": [\"text\"]} | w | 'streams[3].pooling' in config.json: expected no such key without 'pool'",
@@ -321,6 +321,23 @@ class TopologyReaderTest {
         }
         StackWeights resampler = model.read().weights().stacks().get(0);
         assertThat(resampler.layers()).hasSize(2).allMatch(layer -> layer.feedForward() == null);
+    }
+
+    @Test
+    void aNormOfTheMemoryIsInAllLayersOrNone() {
+        ModelDirectory model = ModelDirectory.golden("memory-norms", path);
+        model.tensors()
+                .without("text_layers.layers.1.memory_norm.weight")
+                .without("text_layers.layers.1.memory_norm.bias");
+        assertThatThrownBy(model::read)
+                .hasMessageContaining(
+                        "Cannot load tensor 'text_layers.layers.1.memory_norm.weight' from"
+                                + " model.safetensors: expected [4] (hidden_size of stream 'visual' in config.json), got no such tensor");
+        model.tensors()
+                .without("text_layers.layers.0.memory_norm.weight")
+                .without("text_layers.layers.0.memory_norm.bias");
+        List<LayerWeights> layers = model.read().weights().stacks().get(1).layers();
+        assertThat(layers).allMatch(layer -> layer.attentions().get(0).memoryNorm() == null);
     }
 
     @Test

@@ -71,7 +71,7 @@ final class BrokenCell {
         this.random = random;
         int most = Math.min(MOST_TOKENS, columns.modality().maxPositions());
         fill(1 + random.nextInt(most));
-        boolean first = columns.index() == 0 && model.pooledModality() == 0;
+        boolean first = columns.index() == 0 && model.firstTokenModalities(true).contains(0);
         if (columns.selection() != Selection.ALL) {
             int always = first || columns.selection() == Selection.LENGTH ? 0 : random.nextInt(tokens.length);
             boolean prefix = columns.selection() == Selection.LENGTH;
@@ -170,7 +170,7 @@ final class BrokenCell {
             possible.add(Reason.UNFIT_MASK);
             possible.add(Reason.EMPTY_MASK);
         }
-        if (masked && columns.index() == 0 && model.pooledModality() == 0 && tokens.length > 1) {
+        if (masked && columns.index() == 0 && model.firstTokenModalities(true).contains(0) && tokens.length > 1) {
             possible.add(Reason.POOLED_TOKEN_DROPPED);
         }
         return possible;

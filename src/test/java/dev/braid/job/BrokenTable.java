@@ -194,7 +194,7 @@ final class BrokenTable {
         if (cells.stream().allMatch(cell -> cell == null)) {
             reasons.add(reason(Reason.MISSING_MODALITY.reasonName(), null));
         }
-        if (cells.get(0) == null && model.pooledModality() == 0) {
+        if (cells.get(0) == null && model.firstTokenModalities(true).contains(0)) {
             reasons.add(reason(
                     Reason.MISSING_MODALITY.reasonName(),
                     columns.get(0).modality().name()));

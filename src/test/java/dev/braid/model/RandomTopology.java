@@ -47,7 +47,12 @@ final class RandomTopology {
         ModelConfig config = topology.config();
         return random.nextBoolean()
                 ? RandomCheckpoint.of(config, seed)
-                : RandomCheckpoint.of(config, seed, RandomCheckpoint.Part.FINAL_NORM, RandomCheckpoint.Part.ROWS);
+                : RandomCheckpoint.of(
+                        config,
+                        seed,
+                        RandomCheckpoint.Part.FINAL_NORM,
+                        RandomCheckpoint.Part.MEMORY_NORM,
+                        RandomCheckpoint.Part.ROWS);
     }
 
     private ModelConfig config() {
@@ -85,7 +90,8 @@ final class RandomTopology {
         int streamCount = all.size();
         for (int v = 0; v < 2; v++) {
             int of = random.nextInt(streams.size()); // not one that alternating stacks added
-            Pooling pooling = List.of(Pooling.LAST, Pooling.MEAN, Pooling.MAX).get(random.nextInt(3));
+            Pooling pooling = List.of(Pooling.CLS, Pooling.LAST, Pooling.MEAN, Pooling.MAX)
+                    .get(random.nextInt(4));
             all.add(StreamConfig.pooled("v" + v, all.get(of).hiddenSize(), of, pooling));
         }
         int size = all.get(streamCount).hiddenSize() + all.get(streamCount + 1).hiddenSize();

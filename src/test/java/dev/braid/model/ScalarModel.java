@@ -166,10 +166,11 @@ final class ScalarModel {
             int column = c;
             DoubleStream numbers = Arrays.stream(x).mapToDouble(token -> token[column]);
             vector[c] = switch (stream.pooling()) {
+                case CLS -> x[0][c];
                 case LAST -> x[x.length - 1][c];
                 case MEAN -> numbers.average().getAsDouble();
                 case MAX -> numbers.max().getAsDouble();
-                default -> throw new IllegalStateException("a stream pools by last, mean or max");
+                default -> throw new IllegalStateException("a stream pools by cls, last, mean or max");
             };
         }
         return vector;
@@ -299,6 +300,9 @@ final class ScalarModel {
             int keys = stack.keyStreams().get(a);
             double[][] in = layerConfig.normFirst() ? norm(x, ofAttention.norm(), normConfig) : x;
             double[][] memory = keys == stack.stream() ? in : stream(keys);
+            if (ofAttention.memoryNorm() != null) {
+                memory = norm(memory, ofAttention.memoryNorm(), normConfig);
+            }
             boolean rotates = keys == stack.stream() && config.positions().rotary() != null;
             x = ScalarReference.add(x, attention(in, memory, ofAttention, layerConfig, keys, rotates));
             x = layerConfig.normFirst() ? x : norm(x, ofAttention.norm(), normConfig);
