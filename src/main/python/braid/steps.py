@@ -30,7 +30,8 @@ def fused(steps: list[Step], tensors: Mapping[str, Tensor], row: Mapping[str, Te
     """What the steps make of one vector [P, D] per modality: the vector of the last one."""
     vectors = dict(row)
     for step in steps:
-        names = [step["of"]] if isinstance(step["of"], str) else [*step["of"], *([step["gate"]] if "gate" in step else [])]
+        names = [step["of"]] if isinstance(step["of"], str) else step["of"]
+        names = [*names, *(step[key] for key in ("gate", "weights") if key in step)]
         weights = {
             name.rpartition(".")[2]: tensor.float()
             for name, tensor in tensors.items()
@@ -41,7 +42,7 @@ def fused(steps: list[Step], tensors: Mapping[str, Tensor], row: Mapping[str, Te
 
 
 def vector(step: Step, weights: Mapping[str, Tensor], inputs: list[Tensor]) -> Tensor:
-    """One step on its inputs, of which a gate's third is the gate."""
+    """One step on its inputs, of which the last one is the gate of a gate, or the weights of a weighted sum."""
     x = inputs[0]
     kind = step["kind"]
     if kind == "linear":
@@ -57,6 +58,13 @@ def vector(step: Step, weights: Mapping[str, Tensor], inputs: list[Tensor]) -> T
         return F.batch_norm(x, mean, variance, weights["weight"], weights["bias"], eps=step["eps"])
     if kind == "concat":
         return torch.cat(inputs, -1)
+    if kind == "bilinear":
+        return F.bilinear(x, inputs[1], weights["weight"], weights.get("bias"))
+    if kind == "softmax":
+        return torch.softmax(x, -1)
+    if kind == "weighted_sum":
+        shares = inputs[-1].unbind(-1)
+        return torch.stack([share[..., None] * y for share, y in zip(shares, inputs)]).sum(0)
     if kind == "gate":
         return inputs[2] * x + (1 - inputs[2]) * inputs[1]
     for other in inputs[1:]:

@@ -53,6 +53,23 @@ class Bilinear(nn.Module):
         return sum([self.out(joint), a, torch.mul(b, b).relu()])  # type: ignore[return-value]
 
 
+class Scored(nn.Module):
+    """The sum of projections, each times its share of a softmax over scores; a bilinear map of that and another such sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.v, self.t = nn.Linear(VISUAL, HIDDEN), nn.Linear(TEXT, HIDDEN)
+        self.score, self.shares = nn.Sequential(nn.Linear(HIDDEN, 4), nn.Tanh(), nn.Linear(4, 1)), nn.Linear(VISUAL + TEXT, 2)
+        self.pair = nn.Bilinear(HIDDEN, HIDDEN, 5)
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        both = torch.stack([self.v(visual), self.t(text)], dim=1)
+        scored = (F.softmax(self.score(both), dim=1) * both).sum(1)
+        shares = self.shares(torch.cat([visual, text], -1)).softmax(-1)
+        shared = shares[:, 1:2] * both[:, 1] + shares[:, :1] * both[:, 0]
+        return self.pair(scored, shared)
+
+
 class Mlp(nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
@@ -71,6 +88,12 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], list[str]]] = 
         {},
         ["linear", "norm", "activation", "linear", "batch_norm", "product", "activation", "linear"]
     + ["product", "activation", "sum", "sum"],
+    ),
+    "scored": (
+        Scored,
+        {},
+        ["linear", "linear", "linear", "linear", "activation", "activation", "linear", "linear", "concat", "softmax"]
+    + ["weighted_sum", "concat", "linear", "softmax", "weighted_sum", "bilinear"],
     ),
     "mlp": (Mlp, {"call": concatenated}, ["concat", "linear", "batch_norm", "activation", "linear", "activation"]),
 }
@@ -121,10 +144,11 @@ class Lambda(nn.Module):
 
 REFUSED: dict[str, tuple[Callable[[Any, Tensor, Tensor], Any], str]] = {
     "another operation": (lambda m, v, t: v - t, "'sub', which is not 1 - gate (node 'sub', test_graphs.py line"),
-    "a softmax": (lambda m, v, t: torch.softmax(v, -1) * t, "got 'softmax' (node 'softmax'"),
+    "a softmax over rows": (lambda m, v, t: torch.softmax(v, 0) * t, "got 'softmax' (node 'softmax'"),
+    "a share alone": (lambda m, v, t: v[:, 1:2] * t, "a fused vector that a step makes"),
+    "a stack": (lambda m, v, t: torch.stack([v, t], 1).mean(1), "got 'mean'"),
     "a parameter": (lambda m, v, t: v * m.scale + t, "got 'scale', a parameter"),
     "a scalar": (lambda m, v, t: 0.5 * v + t, "'mul' with 0.5, which is no vector"),
-    "a bilinear": (lambda m, v, t: m.bilinear(v, t), "Bilinear 'bilinear' of 2 arguments"),
     "rows joined": (lambda m, v, t: torch.cat([v, t]), "one fused vector of a row, [1, size], got [2, 6]"),
     "dropout left on": (lambda m, v, t: F.dropout(v, 0.0) + t, "got 'dropout'"),
     "half a gate": (lambda m, v, t: (1 - v.sigmoid()) * t, "a fused vector that a step makes"),
