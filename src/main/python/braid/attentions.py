@@ -5,18 +5,20 @@ Dimension letters: Q query tokens, S tokens of the memory, D hidden size, M size
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from braid.blocks import ALL_THREE, KEY, QUERY, VALUE, heads_of, is_attention, one_of
+from braid.blocks import ALL_THREE, KEY, PAIRS, QUERY, VALUE, heads_of, is_attention, one_of
+from braid.encoder import thetas_of
 from braid.errors import ExportError
 from braid.golden import same
-from braid.reference import joined
+from braid.reference import joined, rotated
 from braid.settings import BY_HAND
 from braid.trace import Event
 from braid.wrappers import Parts, within
@@ -29,7 +31,9 @@ _KEY_VALUE = ("to_kv", "kv_proj", "kv", "wkv")
 class Attention:
     """One call of an attention: queries [Q, D], the memory [S, M] or the same tokens, and the output [Q, D].
 
-    `tensors` have the names of torch.nn.MultiheadAttention. `at` is the number of the event that ended it.
+    `tensors` have the names of torch.nn.MultiheadAttention, or those of Llama if heads of queries share keys and values.
+    `config` says how many there are of these, and how queries and keys are rotated. `at` is the number of the event that
+    ended the attention.
     """
 
     path: str
@@ -39,6 +43,7 @@ class Attention:
     output: Tensor
     heads: int
     tensors: dict[str, Tensor]
+    config: dict[str, Any] = field(default_factory=dict)
 
     @property
     def crosses(self) -> bool:
@@ -112,42 +117,67 @@ def own_attentions(parts: Parts, events: list[Event], path: str, heads: int | No
         count = heads_of(subject, parts[path], size) if heads is None else heads
         if not same(memory, of_value.inputs[0]):
             raise ExportError(subject, "keys and values of one stream", "different tensors", BY_HAND)
-        split = thirds(of_query, of_key, of_value)
-        if any(of.shape[1] != size for of, _, _ in split):
-            got = f"{[of.shape[1] for of, _, _ in split]} numbers"
-            raise ExportError(subject, f"queries, keys and values of {size} numbers, the hidden size", got, BY_HAND)
-        attended = of_heads([of for of, _, _ in split], count)
-        outputs = [(i, e) for i, e in linears if same(e.inputs[0], attended)]
-        if not outputs:
+        split = inputs_of(of_query, of_key, of_value, size)
+        sizes = [of.shape[1] for of, _, _ in split]
+        if sizes[0] != size or sizes[1] != sizes[2] or size % count or not sizes[1] or sizes[1] % (size // count):
+            expected = f"queries of {size} numbers, the hidden size, and keys and values for some of {count} heads"
+            raise ExportError(subject, expected, f"{sizes} numbers", BY_HAND)
+        rotations: list[dict[str, Any]] = [{}]
+        if same(query, memory) and size // count % 2 == 0:
+            pairs = itertools.product(PAIRS, thetas_of(parts))
+            rotations += [{"rotary_embeddings": pair, "rope_theta": theta} for pair, theta in pairs]
+        for rotation in rotations:
+            attended = of_heads([of for of, _, _ in split], count, rotation)
+            outputs = [(i, e) for i, e in linears if same(e.inputs[0], attended)]
+            if outputs:
+                break
+        else:
             expected = "softmax(Q K^T / sqrt(head size)) V of all tokens, and a Linear that reads it"
-            raise ExportError(subject, expected, "other numbers", f"masks and other scales cannot be described; {BY_HAND}")
+            hint = f"masks, other scales, norms of queries and rotations across streams cannot be described; {BY_HAND}"
+            raise ExportError(subject, expected, "other numbers", hint)
         at, output = outputs[0]
-        tensors = input_tensors(parts, split)
+        grouped = sizes[1] < size
+        tensors = grouped_tensors(parts, split) if grouped else input_tensors(parts, split)
         last: Any = parts[output.path]
-        tensors |= {f"out_proj.{name}": tensor.detach() for name, tensor in last.named_parameters()}
-        yield Attention(path, at, query, memory, output.output, count, tensors)
+        tensors |= {f"{'o_proj' if grouped else 'out_proj'}.{name}": x.detach() for name, x in last.named_parameters()}
+        config = {**rotation, **({"num_key_value_heads": sizes[1] * count // size} if grouped else {})}
+        yield Attention(path, at, query, memory, output.output, count, tensors, config)
 
 
 #: The numbers that a Linear gives, the Linear's path, and the rows of its weight that give them.
 Projected = tuple[Tensor, str, slice]
 
 
-def thirds(of_query: Event, of_key: Event, of_value: Event) -> list[Projected]:
-    """Queries, keys and values, which may be parts of what one Linear gives."""
+def inputs_of(of_query: Event, of_key: Event, of_value: Event, hidden: int) -> list[Projected]:
+    """Queries, keys and values, which may be parts of what one Linear gives: then queries have the hidden size."""
     events = [of_query, of_key, of_value]
     found = []
     for number, event in enumerate(events):
         sharing = [i for i, other in enumerate(events) if other is event]
-        size = event.output.shape[1] // len(sharing)
-        start = sharing.index(number) * size
+        width = event.output.shape[1]
+        sizes = [hidden, *[(width - hidden) // 2] * 2] if len(sharing) == 3 else [width // len(sharing)] * len(sharing)
+        start, size = sum(sizes[: sharing.index(number)]), sizes[sharing.index(number)]
         found.append((event.output[:, start : start + size], event.path, slice(start, start + size)))
     return found
 
 
-def of_heads(inputs: list[Tensor], heads: int) -> Tensor:
-    """What the heads give for queries, keys and values, side by side, [Q, D]."""
-    query, key, value = (x.reshape(len(x), heads, -1).transpose(0, 1) for x in inputs)
+def of_heads(inputs: list[Tensor], heads: int, rotation: Mapping[str, Any]) -> Tensor:
+    """What the heads give for queries, keys and values, side by side, [Q, D]; neighbouring queries may share keys."""
+    size = inputs[0].shape[1] // heads
+    query, key, value = (x.reshape(len(x), -1, size).transpose(0, 1) for x in inputs)
+    if rotation:
+        query, key = (rotated(x, rotation["rotary_embeddings"], rotation["rope_theta"]) for x in (query, key))
+    key, value = (x.repeat_interleave(heads // len(x), 0) for x in (key, value))
     return F.scaled_dot_product_attention(query, key, value).transpose(0, 1).flatten(1)
+
+
+def grouped_tensors(parts: Parts, split: list[Projected]) -> dict[str, Tensor]:
+    """The weights of queries, keys and values as Llama stores them."""
+    tensors: dict[str, Tensor] = {}
+    for name, (_, path, rows) in zip("qkv", split):
+        linear: Any = parts[path]
+        tensors |= {f"{name}_proj.{kind}": x.detach()[rows] for kind, x in linear.named_parameters()}
+    return tensors
 
 
 def input_tensors(parts: Parts, split: list[Projected]) -> dict[str, Tensor]:

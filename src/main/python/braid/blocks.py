@@ -31,7 +31,7 @@ _HEADS = ("num_heads", "num_attention_heads", "n_heads", "heads", "nhead", "n_he
 _HEAD_SIZES = ("head_dim", "head_size", "dim_head")
 
 #: How queries and keys may be rotated.
-_PAIRS = ("half", "interleaved")
+PAIRS = ("half", "interleaved")
 
 
 def is_block(part: nn.Module) -> bool:
@@ -77,7 +77,7 @@ def readings(subject: str, block: nn.Module, heads: int | None, thetas: list[flo
     facts |= {"norm_type": norms[0].type, "layer_norm_eps": norms[0].eps}
     rotations: list[dict[str, Any]] = [{}]
     if not isinstance(attention, nn.MultiheadAttention) and facts["hidden_size"] // facts["num_attention_heads"] % 2 == 0:
-        pairs = itertools.product(_PAIRS, thetas)
+        pairs = itertools.product(PAIRS, thetas)
         rotations += [{"rotary_embeddings": pair, "rope_theta": theta} for pair, theta in pairs]
     hidden = facts["hidden_size"]
     linears = [part for part in outside.values() if isinstance(part, nn.Linear)]

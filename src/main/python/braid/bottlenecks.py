@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from braid.dataflow import Step
+from braid.dataflow import Step, contains
 from braid.golden import same
 
 
@@ -83,7 +83,3 @@ def exchanges(round_: Round, later: list[Step], returned: list[Tensor]) -> bool:
         return True
     used = [*read, *(x.reshape(-1, x.shape[-1]) for x in returned if x.dim() in (2, 3))]
     return not any(contains(x, step.output) for x in used for step in round_.steps)
-
-
-def contains(x: Tensor, tokens: Tensor) -> bool:
-    return any(same(x[i : i + len(tokens)], tokens) for i in range(len(x) - len(tokens) + 1))

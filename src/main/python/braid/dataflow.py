@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from braid.attentions import attentions, crosses, is_own, torch_tensors
 from braid.blocks import is_block
 from braid.encoder import activation_name, is_layer, layer_readings, linear_tensors, norm_tensors
-from braid.errors import ExportError
 from braid.golden import Row, same
 from braid.norms import may_be_norm
+from braid.reference import NORMS
 from braid.settings import settled_reading
 from braid.sublayers import layers as layers_of
-from braid.trace import Call, Event, event_of, tensors_in
+from braid.trace import Call, Event, consists_of, event_of, tensors_in
 from braid.wrappers import Parts, parts_of, within
 
 
@@ -108,15 +109,34 @@ def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
         kinds = layer.kind, first.entering, layer.memory, last.leaving, last.leaving, layer.config, layer.tensors
         placed.append((layer.at, Step(first.path, *kinds, {})))
     found = [step for _, step in sorted(placed, key=lambda of: of[0])]
-    for i, event in enumerate(run.events):
-        if i in used or not may_be_norm(parts[event.path]):
-            continue
+    norms = [event for i, event in enumerate(run.events) if i not in used and may_be_norm(parts[event.path])]
+    for event in norms:
         for step in found:
-            if step.output is step.layer_output and same(step.layer_output, event.inputs[0]):
+            if not step.norm and same(step.layer_output, event.inputs[0]):
                 step.norm = norm_tensors(f"'{event.path}'", parts[event.path], step.config, "norm")
                 step.output = event.output
                 break
+    for step in found:
+        if not step.norm:
+            step.output = normed_in_part(parts, run, step, step.layer_output)
     return found
+
+
+def normed_in_part(parts: Parts, run: Run, step: Step, x: Tensor) -> Tensor:
+    """The tokens that a step leaves, or all of them normalised where a norm reads some of them and nothing else reads them all."""
+    if any(contains(of, x) for event in run.events for of in event.inputs):
+        return x
+    for event in run.events:
+        if may_be_norm(parts[event.path]) and consists_of(event.inputs[0], x):
+            step.norm = norm_tensors(f"'{event.path}'", parts[event.path], step.config, "norm")
+            weights = {name: tensor.to("cpu", torch.float32) for name, tensor in step.norm.items()}
+            normalise = NORMS[step.config["norm_type"]]
+            return normalise(x, weights["norm.weight"], weights.get("norm.bias"), step.config["layer_norm_eps"])
+    return x
+
+
+def contains(x: Tensor, tokens: Tensor) -> bool:
+    return any(same(x[i : i + len(tokens)], tokens) for i in range(len(x) - len(tokens) + 1))
 
 
 def encoder_step(parts: Parts, event: Event, heads: int | None) -> Step:
@@ -124,12 +144,8 @@ def encoder_step(parts: Parts, event: Event, heads: int | None) -> Step:
     layers = layer_readings(parts, event.path, heads)
     facts, tensors = layers[settled_reading(layers, event.path, x, y)]
     kept = {"norm_type": "layer_norm", "gated_feed_forward": False, **facts}
-    unfit = [key for key in ("rotary_embeddings",) if key in kept]
-    if kept.pop("num_key_value_heads", kept["num_attention_heads"]) != kept["num_attention_heads"]:
-        unfit.append("num_key_value_heads")
-    if unfit:
-        hint = "models of several streams have no such keys: see src/docs/models.md"
-        raise ExportError(f"layer '{event.path}'", "a layer without rotations and grouped keys", unfit[0], hint)
+    if kept.get("num_key_value_heads") == kept["num_attention_heads"]:
+        del kept["num_key_value_heads"]
     return Step(event.path, "encoder", x, None, y, y, kept, tensors, {})
 
 

@@ -20,9 +20,9 @@ from braid.named import OF_STREAMS, Named, modality_rows, position_kinds, stream
 from braid.reference import Reference, with_tables
 from braid.returned import pooling
 from braid.settings import BY_HAND, settled
-from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
+from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources, with_positions
 from braid.stacks import NoStackError, SeveralStacksError, find_stack, norm_of
-from braid.streams import describe_streams
+from braid.streams import OneStreamError, describe_streams
 from braid.trace import Trace, plain_run, trace_rows
 from braid.wrappers import Parts, parts_of, path_of, unwrapped
 
@@ -56,7 +56,8 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
                 ways = named.call, named.heads, named.pooling, fewest
                 return Description(*describe_streams(parts, running, rows, tables, *ways))
             except ExportError as of_several:
-                if has_cross_attention(parts) and published_in(parts) is None:
+                several = has_cross_attention(parts) and not isinstance(of_several, OneStreamError)
+                if several and published_in(parts) is None:
                     raise of_several from None
                 if isinstance(of_one_stream, SeveralStacksError):
                     raise NeitherWayError(of_one_stream, of_several) from None
@@ -115,7 +116,7 @@ def embedding(
                 **encoder.config,
                 **extra_config,
                 "modality_embeddings": "modality_embeddings.weight" in tensors,
-                "position_embeddings": kind or any(source.positions for source in choice),
+                "position_embeddings": kind or with_positions(order, tensors),
                 "pooling": "none",
                 "tensor_prefixes": prefixes,
             }

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from braid.errors import ExportError, quoted
 from braid.golden import Row, modalities_of
-from braid.sources import position_tables
+from braid.sources import position_tables, with_positions
 from braid.trace import Call
 from braid.wrappers import Parts
 
@@ -75,7 +75,7 @@ def stream_tables(parts: Parts, rows: list[Row], named: Named) -> dict[str, Tens
 
 def position_kinds(
     subject: str, hidden: int, rows: list[Row], named: Named
-) -> list[tuple[bool | str, dict[str, Tensor]]]:
+) -> list[tuple[bool | str | list[str], dict[str, Tensor]]]:
     """The values of `position_embeddings` to try, with their tensors: those of a named table, else none and sinusoids."""
     names, positions = modalities_of(rows[0]), named.position_embeddings
     row_differs = len(names) > 1 or named.cls_token is not None
@@ -94,7 +94,8 @@ def position_kinds(
         longest = max(len(row[name]) for row in rows)
         if len(of_name) < longest:
             raise ExportError(subject, f"{longest} positions or more of '{name}' (position_embeddings=)", str(len(of_name)))
-    kinds: list[tuple[bool | str, dict[str, Tensor]]] = [(True, position_tables(names, tables))]
+    named_tables = position_tables(tables)
+    kinds: list[tuple[bool | str | list[str], dict[str, Tensor]]] = [(with_positions(names, named_tables), named_tables)]
     longest = max(sum(len(row[name]) for name in names) for row in rows) + (named.cls_token is not None)
     if isinstance(positions, (nn.Embedding, Tensor)) and row_differs and len(tables[names[0]]) >= longest:
         kinds.append(("concatenated", {"position_embeddings.weight": tables[names[0]]}))

@@ -22,6 +22,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
     "silu": F.silu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
 }
 
 
@@ -136,13 +138,13 @@ class Reference:
         x, weights = self.attend(query, key, value)
         return self.linear(f"{own}.{output}", x) if self.config["attention_output_projection"] else x, weights
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, rotates: bool = True) -> tuple[Tensor, Tensor]:
         """Attention of queries [Q, D] to keys and values [S, D or less]: the heads' outputs side by side; the softmax."""
         query = query.reshape(len(query), self.heads, -1).transpose(0, 1)
         size = query.shape[-1]
         key, value = (part.reshape(len(part), -1, size).transpose(0, 1) for part in (key, value))
         pairs = self.config.get("rotary_embeddings")
-        if pairs is not None:
+        if pairs is not None and rotates:
             query, key = (rotated(part, pairs, self.config["rope_theta"]) for part in (query, key))
         key, value = (part.repeat_interleave(self.heads // len(part), 0) for part in (key, value))
         scores = query @ key.transpose(1, 2) / math.sqrt(size)
@@ -182,10 +184,10 @@ def with_tables(config: Mapping[str, Any], tensors: Mapping[str, Tensor], number
     """Tokens [S, D] of one modality with its row and their positions added."""
     if config["modality_embeddings"]:
         x = x + tensors["modality_embeddings.weight"][number]
-    if config["position_embeddings"] is True:
-        name = config["modalities"][number]["name"]
+    name, positions = config["modalities"][number]["name"], config["position_embeddings"]
+    if positions is True or (isinstance(positions, list) and name in positions):
         x = x + tensors[f"position_embeddings.{name}.weight"][: len(x)]
-    elif config["position_embeddings"] == "sinusoidal":
+    elif positions == "sinusoidal":
         x = x + sinusoids(*x.shape)
     return x
 

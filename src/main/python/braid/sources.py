@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
@@ -21,16 +21,14 @@ from braid.norms import may_be_norm
 from braid.trace import Event
 from braid.wrappers import Parts
 
-#: Rows of the table of zeros that a modality without positions has next to one with them: Braid's usual number of positions.
-_POSITIONS = 4096
-
 
 @dataclass(frozen=True)
 class Source:
     """What makes a modality's tokens, by the paths of the parts: None where it lacks one.
 
     A token is norm(joined(projection_norm(linear(features or words of ids)), box_norm(box_linear(box))) + row + positions).
-    `box_fusion` joins: `sum`, `mean`, or `concatenate` before the one Linear. `row` is a row of an embedding, the same for all
+    `box_fusion` joins: `sum`, `mean`, or `concatenate` before the one Linear, whose columns are stored in another order if it reads
+    boxes `box_first`. `row` is a row of an embedding, the same for all
     tokens, and its number. `scaled` words are multiplied by the square root of their size, as in Vaswani et al. 2017 (arXiv
     1706.03762, section 3.4), and stored multiplied.
     """
@@ -42,6 +40,7 @@ class Source:
     box_linear: str | None = None
     box_norm: str | None = None
     box_fusion: str | None = None
+    box_first: int = 0
     row: tuple[str, int] | None = None
     positions: str | None = None
     norm: str | None = None
@@ -75,6 +74,8 @@ class Source:
             tensors[f"{self.words}.weight"] = multiplied(words) if self.scaled else words
         if self.linear is not None:
             tensors |= linear_tensors(f"the projection of '{name}'", parts[self.linear], self.linear)
+            weight = f"{self.linear}.weight"
+            tensors[weight] = tensors[weight].roll(-self.box_first, 1)
         if self.box_linear is not None:
             tensors |= linear_tensors(f"the box projection of '{name}'", parts[self.box_linear], self.box_linear)
         for path in (self.projection_norm, self.box_norm, self.norm):
@@ -152,7 +153,9 @@ def with_boxes(
             both = replace(source, box_linear=box.linear, box_norm=box.projection_norm)
             found[replace(both, box_fusion="sum")] = tokens + located
             found[replace(both, box_fusion="mean")] = (tokens + located) / 2
-    together = projected(linears, norms, {Source(box_fusion="concatenate"): torch.cat([x, boxes], 1)})
+    orders = {Source(box_fusion="concatenate"): torch.cat([x, boxes], 1)}
+    orders[Source(box_fusion="concatenate", box_first=boxes.shape[1])] = torch.cat([boxes, x], 1)
+    together = projected(linears, norms, orders)
     return {**found, **{source: tokens for source, tokens in together.items() if source.linear is not None}}
 
 
@@ -182,20 +185,25 @@ def refuse_ambiguous_ids(subject: str, rows: list[Row]) -> None:
 
 
 def embedding_tables(parts: Parts, chosen: Mapping[str, Source]) -> dict[str, Tensor]:
-    """The tables of a row per modality and per position, in which modalities without such have zeros."""
+    """The tables of a row per modality, zeros where it has none, and per position."""
     tables: dict[str, Tensor] = {}
     rows = {name: weight_of(parts, of.row[0])[of.row[1]] for name, of in chosen.items() if of.row is not None}
     if rows:
         none = torch.zeros_like(next(iter(rows.values())))
         tables["modality_embeddings.weight"] = torch.stack([rows.get(name, none) for name in chosen])
     positions = {name: weight_of(parts, of.positions) for name, of in chosen.items() if of.positions is not None}
-    return {**tables, **position_tables(chosen, positions)} if positions else tables
+    return {**tables, **position_tables(positions)}
 
 
-def position_tables(names: Iterable[str], tables: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A table of a row per position for each modality: zeros where it has none."""
-    none = torch.zeros_like(next(iter(tables.values()))[:1]).expand(_POSITIONS, -1)
-    return {f"position_embeddings.{name}.weight": tables.get(name, none) for name in names}
+def position_tables(tables: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tables of a row per position, by modality, under their names in a directory."""
+    return {f"position_embeddings.{name}.weight": table for name, table in tables.items()}
+
+
+def with_positions(names: Collection[str], tensors: Mapping[str, Tensor]) -> bool | list[str]:
+    """What `position_embeddings` says of modalities of which these tensors hold tables: all have one, none, or some."""
+    having = [name for name in names if f"position_embeddings.{name}.weight" in tensors]
+    return having if having and len(having) < len(names) else bool(having)
 
 
 def weight_of(parts: Parts, embedding: str) -> Tensor:

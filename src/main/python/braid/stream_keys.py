@@ -27,6 +27,8 @@ class Topology:
     #: Per modality what makes its tokens.
     sources: dict[str, Source] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    #: The tables of positions that were found.
+    positions: dict[str, Tensor] = field(default_factory=dict)
     #: The keys that hold for all stacks.
     shared: dict[str, Any] = field(default_factory=dict)
 
@@ -45,13 +47,35 @@ class Topology:
         numbered = (name if i == 1 else f"{name}_{i}" for i in itertools.count(1))
         return next(each for each in numbered if each not in taken)
 
+    def stream(self, name: str) -> dict[str, Any]:
+        return next(stream for stream in self.streams if stream["name"] == name)
+
+    def groups_of(self, name: str) -> list[str]:
+        """The modalities, learned tokens and pooled vectors in a stream, through those that it is made of."""
+        stream = self.stream(name)
+        if self.is_one_vector(name):
+            return [name]
+        parts = stream.get("join", stream.get("concat", [])[:1])
+        if parts:
+            return [group for part in parts for group in self.groups_of(part)]
+        return [*([name] if "tensor" in stream else []), *stream.get("modalities", [])]
+
+    def is_one_vector(self, name: str) -> bool:
+        """Whether a stream has one pooled vector per row."""
+        stream = self.stream(name)
+        return "pool" in stream or ("concat" in stream and self.is_one_vector(stream["concat"][0]))
+
     def facts(self, step: Step) -> dict[str, Any]:
         """What the config of a stack says of a layer, without the keys that hold for all stacks."""
         facts = {key: value for key, value in step.config.items() if key != "hidden_size"}
-        for key in ("gated_feed_forward", "attention_output_projection"):
-            if key in facts and self.shared.setdefault(key, facts[key]) != facts[key]:
-                raise ExportError(f"'{step.path}'", f"{key} as in the layers before", str(facts[key]), BY_HAND)
-            facts.pop(key, None)
+        shared: dict[str, Any] = {key: facts.pop(key) for key in ("gated_feed_forward", "attention_output_projection") if key in facts}
+        rotations = {key: facts.pop(key, None) for key in ("rotary_embeddings", "rope_theta")}
+        if step.kind != "cross_attention":
+            shared |= rotations
+        for key, value in shared.items():
+            if self.shared.setdefault(key, value) != value:
+                expected = f"{key} {self.shared[key] or 'none'} as in the layers before, which holds for all layers"
+                raise ExportError(f"'{step.path}'", expected, str(value or "none"), BY_HAND)
         return facts
 
     def add_layers(self, described: dict[str, Any], steps: dict[str, Step], chained: bool) -> None:

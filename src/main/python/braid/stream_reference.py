@@ -14,8 +14,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from braid.golden import Row, RowOutput
+from braid.golden import POOLINGS, Row, RowOutput
 from braid.reference import Reference, joined
+
+#: By the kind of a layer Llama's names of its norms in their order.
+LLAMA_NORMS = {
+    "encoder": ("input_layernorm", "post_attention_layernorm"),
+    "cross_attention": ("input_layernorm", "post_attention_layernorm"),
+    "decoder": ("input_layernorm", "cross_attn_layernorm", "post_attention_layernorm"),
+    "cross_first": ("cross_attn_layernorm", "input_layernorm", "post_attention_layernorm"),
+}
 
 
 class StackReference(Reference):
@@ -35,16 +43,20 @@ class StackReference(Reference):
 
         def to_memory(inner: Tensor) -> Tensor:
             assert memory is not None
-            attended, weights = self.cross_attention(f"{prefix}.multihead_attn", inner, memory)
+            attended, weights = self.cross_attention(prefix, inner, memory)
             all_weights.append(weights)
             return attended
 
+        kind = self.config["kind"]
         kinds = {"decoder": [to_itself, to_memory], "cross_first": [to_memory, to_itself], "cross_attention": [to_memory]}
-        sublayers = kinds[self.config["kind"]]
-        if f"{prefix}.linear1.weight" in self.tensors:
+        sublayers = kinds[kind]
+        norms = [f"norm{i + 1}" for i in range(3)]
+        if f"{prefix}.cross_attn.q_proj.weight" in self.tensors:
+            norms = list(LLAMA_NORMS[kind])
+        if any(f"{prefix}.{first}.weight" in self.tensors for first in ("linear1", "mlp.gate_proj")):
             sublayers.append(lambda inner: self.feed_forward(prefix, inner))
-        for i, sublayer in enumerate(sublayers):
-            x = self.residual(f"{prefix}.norm{i + 1}", x, sublayer)
+        for norm, sublayer in zip(norms, sublayers):
+            x = self.residual(f"{prefix}.{norm}", x, sublayer)
         return x, all_weights
 
     def residual(self, norm: str, x: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
@@ -52,16 +64,24 @@ class StackReference(Reference):
             return x + sublayer(self.norm(norm, x))
         return self.norm(norm, x + sublayer(x))
 
-    def cross_attention(self, own: str, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """nn.MultiheadAttention of queries [Q, D] to a memory [S, its size]: the output, and the softmax."""
+    def cross_attention(self, prefix: str, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention of queries [Q, D] to a memory [S, its size], normalised if its norm is there: the output, and the softmax."""
+        if f"{prefix}.memory_norm.weight" in self.tensors:
+            memory = self.norm(f"{prefix}.memory_norm", memory)
+        own = f"{prefix}.cross_attn"
+        if f"{own}.q_proj.weight" in self.tensors:
+            query, key, value = (self.linear(f"{own}.{part}_proj", of) for part, of in zip("qkv", (x, memory, memory)))
+            attended, softmax = self.attend(query, key, value, rotates=False)
+            return self.linear(f"{own}.o_proj", attended), softmax
+        own = f"{prefix}.multihead_attn"
         if f"{own}.in_proj_weight" in self.tensors:
             weights = self.tensors[f"{own}.in_proj_weight"].chunk(3)
         else:
             weights = tuple(self.tensors[f"{own}.{part}_proj_weight"] for part in "qkv")
         bias = self.tensors.get(f"{own}.in_proj_bias")
         biases = (None, None, None) if bias is None else bias.chunk(3)
-        parts = (F.linear(of, weight, b) for of, weight, b in zip((x, memory, memory), weights, biases))
-        attended, softmax = self.attend(*parts)
+        query, key, value = (F.linear(of, weight, b) for of, weight, b in zip((x, memory, memory), weights, biases))
+        attended, softmax = self.attend(query, key, value, rotates=False)
         return self.linear(f"{own}.out_proj", attended), softmax
 
 
@@ -107,7 +127,7 @@ class StreamReference(Reference):
 
     def run(self, row: Row) -> RowOutput:
         """Embeds the streams of one row, runs the stacks in their order, and pools the output streams."""
-        tokens = {name: self.embed_stream(stream, row) for name, stream in self.streams.items() if "join" not in stream}
+        tokens = {name: self.embed_stream(stream, row) for name, stream in self.streams.items() if not is_made(stream)}
         layers: list[Tensor] = []
         shares: list[Tensor] = []
         for run in self.runs:
@@ -139,10 +159,20 @@ class StreamReference(Reference):
         return RowOutput(layers, fused, self.pool(fused), torch.stack(shares))
 
     def filled(self, stream: str, tokens: dict[str, Tensor]) -> Tensor:
-        """The tokens of a stream; of a joined one that is read for the first time, those of its parts now."""
+        """The tokens of a stream; of one made of others that is read for the first time, those of its parts now."""
         if stream not in tokens:
-            tokens[stream] = torch.cat([self.filled(part, tokens) for part in self.streams[stream]["join"]])
+            described = self.streams[stream]
+            if "pool" in described:
+                tokens[stream] = POOLINGS[described["pooling"]](self.filled(described["pool"], tokens))[None]
+            else:
+                parts = [self.filled(part, tokens) for part in described.get("join", described.get("concat"))]
+                tokens[stream] = torch.cat(parts, 0 if "join" in described else 1)
         return tokens[stream]
+
+    def is_one_vector(self, stream: str) -> bool:
+        """Whether a stream has one pooled vector per row."""
+        described = self.streams[stream]
+        return "pool" in described or ("concat" in described and self.is_one_vector(described["concat"][0]))
 
     def embed_stream(self, stream: Mapping[str, Any], row: Row) -> Tensor:
         """The learned tokens of a stream, then those of its modalities."""
@@ -156,16 +186,22 @@ class StreamReference(Reference):
     def groups(self, stream: str) -> list[str]:
         """The groups of a stream's tokens in their order: its learned tokens, under its own name, and its modalities."""
         described = self.streams[stream]
-        if "join" in described:
-            return [group for part in described["join"] for group in self.groups(part)]
+        parts = described.get("join", described.get("concat", [])[:1])
+        if parts:
+            return [group for part in parts for group in self.groups(part)]
         return [stream] * ("tensor" in described) + list(described.get("modalities", []))
 
     def shares(self, weights: Tensor, keys: list[str], row: Row) -> Tensor:
         """The share of attention [groups of the model] that each group of the keys' streams received."""
-        all_groups = [group for name, of in self.streams.items() if "join" not in of for group in self.groups(name)]
+        all_groups = [group for name, of in self.streams.items() if not is_made(of) for group in self.groups(name)]
         received = torch.zeros(len(all_groups))
         groups = [group for stream in keys for group in self.groups(stream)]
         sizes = [len(row[group]) if group in row else self.streams[group]["learned_tokens"] for group in groups]
         for group, part in zip(groups, torch.split(weights.mean((0, 1)), sizes)):
             received[all_groups.index(group)] = part.sum()
         return received
+
+
+def is_made(stream: Mapping[str, Any]) -> bool:
+    """Whether a stream is made of others."""
+    return any(key in stream for key in ("join", "concat", "pool"))

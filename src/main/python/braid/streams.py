@@ -16,15 +16,20 @@ from braid.errors import ExportError, quoted
 from braid.golden import POOLINGS, TOLERANCE, Row, RowOutput, error, modalities_of, same
 from braid.reference import with_tables
 from braid.settings import BY_HAND
-from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources
+from braid.sources import Source, embedding_tables, refuse_ambiguous_ids, sources, with_positions
 from braid.stream_keys import Topology
 from braid.stream_reference import StreamReference
-from braid.topology import Builder, Value
+from braid.topology import Builder
 from braid.trace import Call, callers
+from braid.values import Value
 from braid.wrappers import Parts
 
 #: Config, tensors, and the output of every row.
 Streams = tuple[dict[str, Any], dict[str, Tensor], list[RowOutput]]
+
+
+class OneStreamError(ExportError):
+    """A module's layers are of one stream, which another description is for."""
 
 
 def describe_streams(
@@ -50,7 +55,7 @@ def describe_streams(
         raise ExportError(subject, expected, f"'{dead[0].path}', whose tokens nothing reads", f"pass a call= without it; or {BY_HAND}")
     topology = builder.assemble(output)
     if len(topology.streams) < fewest:
-        raise ExportError(subject, "several streams", "one", BY_HAND)
+        raise OneStreamError(subject, "several streams", "one", BY_HAND)
     config = config_of(subject, parts, topology, row, output, tables)
     for each, of_row in zip(rows, runs):
         if each is row or min(map(len, each.values())) > 1:  # a row of one token may be read in several ways
@@ -75,7 +80,7 @@ def sources_of(
     parts: Parts, rows: list[Row], runs: list[Run], number: int, tables: dict[str, Tensor]
 ) -> dict[str, dict[Source, Tensor]]:
     """Per modality what may make its tokens in every row, and those tokens in one row, with the named tables added."""
-    adding = {"modalities": [{"name": name} for name in modalities_of(rows[0])], **table_keys(tables)}
+    adding = {"modalities": [{"name": name} for name in modalities_of(rows[0])], **table_keys(modalities_of(rows[0]), tables)}
     tables = {name: table.to("cpu", torch.float32) for name, table in tables.items()}
     hidden = {table.shape[1] for table in tables.values()}
     found = {}
@@ -89,11 +94,11 @@ def sources_of(
     return found
 
 
-def table_keys(tables: dict[str, Tensor]) -> dict[str, bool]:
+def table_keys(names: list[str], tables: dict[str, Tensor]) -> dict[str, Any]:
     """The keys of config.json that say which tables are added to the modalities' tokens."""
     return {
         "modality_embeddings": "modality_embeddings.weight" in tables,
-        "position_embeddings": any(name.startswith("position_embeddings.") for name in tables),
+        "position_embeddings": with_positions(names, tables),
     }
 
 
@@ -101,7 +106,7 @@ def output_of(subject: str, builder: Builder, run: Run, pooling: str | None) -> 
     """The values that the fused tokens are: returned as they are, or pooled, or all that nothing reads."""
     left = builder.left()
     flat = [x.reshape(-1, x.shape[-1]) for x in run.returned if x.dim() in (2, 3) and x.is_floating_point()]
-    composed = [values for values in map(builder.composed, flat) if values]
+    composed = [values for values in map(builder.values.composed, flat) if values]
     # What layers read, such as the states between them, is returned beside what they leave.
     composed = [values for values in composed if set(values) & set(left)] or composed
     if composed:
@@ -114,12 +119,30 @@ def output_of(subject: str, builder: Builder, run: Run, pooling: str | None) -> 
             pooled = [pool(fused) for pool in POOLINGS.values()]
             if any(same(x, y) for x in vectors(run, fused.shape[1]) for y in pooled):
                 return list(values)
+    for x in flat:
+        made = builder.values.made(x) if len(x) > 1 else None
+        if made is not None:
+            return [made]
+    returned = [x.reshape(1, -1).float() for x in run.returned if x.dim() and x.numel() == x.shape[-1] and x.is_floating_point()]
+    for x in returned:
+        vector = builder.values.vector(x)
+        if vector is not None:
+            return [vector]
     if pooling is not None:
         return left
     shapes = ", ".join(str(list(x.shape)) for x in run.returned) or "no tensor"
-    expected = "the module to return tokens that its layers leave, or a vector that pools them"
-    hint = f"pass pooling=, one of {quoted([*POOLINGS, 'none'])}, which takes all tokens that no layer reads; or {BY_HAND}"
-    raise ExportError(subject, expected, shapes, hint)
+    expected = "the module to return tokens that its layers leave, a vector that pools them, or such vectors side by side"
+    hint = f"pass pooling=, one of {quoted([*POOLINGS, 'none'])}, which takes all tokens that no layer reads{head_hint(builder, run)}"
+    raise ExportError(subject, expected, shapes, f"{hint}; or {BY_HAND}")
+
+
+def head_hint(builder: Builder, run: Run) -> str:
+    """Where a part reads vectors side by side that streams are pooled to: what to return instead."""
+    for event in run.events:
+        x = event.inputs[0]
+        if x.is_floating_point() and len(x) == 1 and builder.values.vector(x) is not None:
+            return f", or a call= that returns the vector of {x.shape[1]} numbers that '{event.path}' reads"
+    return ""
 
 
 def vectors(run: Run, hidden: int) -> list[Tensor]:
@@ -136,21 +159,26 @@ def config_of(
     if unread:
         expected = "every modality of the sample to enter a layer"
         raise ExportError(subject, expected, f"{quoted(unread)}, which does not", "leave it out of the sample")
-    groups = [group for name in topology.output for group in groups_of(topology, name)]
+    groups = [group for name in topology.output for group in topology.groups_of(name)]
     sizes = {value.tokens.shape[1] for value in output}
     if len(set(groups)) < len(groups) or len(sizes) > 1:
         got = f"{quoted(groups)} of hidden sizes {sorted(sizes)}"
         raise ExportError(subject, "fused tokens of one hidden size that hold each stream once", got, BY_HAND)
     for stream in topology.streams:
-        held = groups_of(topology, stream["name"])
+        held = topology.groups_of(stream["name"])
         if len(set(held)) < len(held):
             expected = f"the joined stream '{stream['name']}' to hold every modality once"
             raise ExportError(subject, expected, quoted(held), BY_HAND)
+        beside = [part for part in stream.get("concat", []) if not topology.is_one_vector(part)]
+        held_by = {tuple(topology.groups_of(part)) for part in beside}
+        if len(held_by) > 1:
+            expected = f"features side by side in '{stream['name']}' to be those of the same tokens"
+            raise ExportError(subject, expected, f"those of {' and '.join(quoted(of) for of in held_by)}", BY_HAND)
     chosen = {name: topology.sources[name] for name in modalities_of(row)}
     hidden = {name: stream["hidden_size"] for stream in topology.streams for name in stream.get("modalities", [])}
-    tables = {**tables, **embedding_tables(parts, chosen)}
-    if tables and len(set(hidden.values())) > 1:
-        expected = "rows and positions that are added to tokens of one size"
+    tables = {**tables, **embedding_tables(parts, chosen), **topology.positions}
+    if "modality_embeddings.weight" in tables and len(set(hidden.values())) > 1:
+        expected = "rows of modalities that are added to tokens of one size"
         raise ExportError(subject, expected, f"sizes {sorted(set(hidden.values()))}", BY_HAND)
     topology.tensors |= tables
     return {
@@ -159,22 +187,14 @@ def config_of(
         "hidden_size": sizes.pop(),
         "num_attention_heads": topology.stacks[0]["num_attention_heads"],
         "hidden_act": next((stack["hidden_act"] for stack in topology.stacks if "hidden_act" in stack), "relu"),
-        **topology.shared,
-        **table_keys(tables),
+        **{key: value for key, value in topology.shared.items() if value is not None},
+        **table_keys(modalities_of(row), tables),
         "streams": topology.streams,
         "stacks": topology.stacks,
         "output": topology.output,
         "pooling": "none",
         "tensor_prefixes": topology.prefixes,
     }
-
-
-def groups_of(topology: Topology, name: str) -> list[str]:
-    """The modalities and learned tokens in a stream, through its joins."""
-    stream = next(stream for stream in topology.streams if stream["name"] == name)
-    if "join" in stream:
-        return [group for part in stream["join"] for group in groups_of(topology, part)]
-    return [*([name] if "tensor" in stream else []), *stream.get("modalities", [])]
 
 
 def prove_layers(
@@ -211,7 +231,8 @@ def prove_rows(
     if named is not None and named != "none" and (named not in POOLINGS or (all(returned) and named not in agreeing)):
         known = agreeing or list(POOLINGS)
         raise ExportError(subject, f"one of {quoted([*known, 'none'])} (pooling=)", f"'{named}'")
-    if named is None and len(agreeing) > 1:
+    one_vector = all(reference.is_one_vector(name) for name in config["output"])
+    if named is None and len(agreeing) > 1 and not one_vector:
         expected = "the vector that the module returns to tell how it pools the fused tokens"
         hint = "pass pooling=, or rows of several tokens"
         raise ExportError(subject, expected, f"one that {quoted(agreeing)} give alike", hint)

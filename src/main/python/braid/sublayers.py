@@ -5,7 +5,9 @@ Dimension letters: Q query tokens, D hidden size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,8 +19,12 @@ from braid.golden import same
 from braid.norms import may_be_norm, read_norm
 from braid.reference import ACTIVATIONS
 from braid.settings import BY_HAND
+from braid.stream_reference import LLAMA_NORMS
 from braid.trace import Event
 from braid.wrappers import Parts
+
+#: Llama's names of the other parts of a layer.
+_LLAMA = {"multihead_attn": "cross_attn", "linear1": "mlp.gate_proj", "linear3": "mlp.up_proj", "linear2": "mlp.down_proj"}
 
 #: The kind of a layer by its attentions, of which some (true) read another stream, and whether it has a feed-forward.
 _KINDS = {
@@ -32,7 +38,10 @@ _KINDS = {
 
 @dataclass(frozen=True, eq=False)
 class Sublayer:
-    """An attention or a feed-forward with its residual and norm: tokens [Q, D] before and after; `norm` is an event's number."""
+    """An attention or a feed-forward with its residual and norm: tokens [Q, D] before and after; `norm` is an event's number.
+
+    `memory` are the tokens that an attention reads, before `memory_norm`, the number of an event too, if there is one.
+    """
 
     path: str
     entering: Tensor
@@ -42,6 +51,8 @@ class Sublayer:
     tensors: dict[str, Tensor]
     config: dict[str, Any]
     attention: Attention | None = None
+    memory: Tensor | None = None
+    memory_norm: int | None = None
 
     @property
     def crosses(self) -> bool:
@@ -67,13 +78,16 @@ class Layer:
 
     @property
     def memory(self) -> Tensor | None:
-        return next((of.attention.memory for of in self.sublayers if of.crosses and of.attention is not None), None)
+        return next((of.memory for of in self.sublayers if of.crosses), None)
 
 
 def layers(parts: Parts, events: list[Event], calls: list[Attention]) -> tuple[list[Layer], set[int]]:
     """The layers, and the numbers of the events that are their norms."""
     used: set[int] = set()
     sublayers = [of_attention(parts, events, call, used) for call in calls]
+    before = {of.norm for of in sublayers if of.norm_first}
+    sublayers = [with_memory(parts, events, of, before) for of in sublayers]
+    used |= {of.memory_norm for of in sublayers if of.memory_norm is not None}
     found = []
     while sublayers:
         chain = [sublayers.pop(0)]
@@ -103,8 +117,24 @@ def of_attention(parts: Parts, events: list[Event], call: Attention, used: set[i
     entering, leaving = (x, norm.output) if after else (norm.inputs[0], norm.inputs[0] + call.output)
     name = "multihead_attn" if call.crosses else "self_attn"
     tensors = {f"{name}.{key}": tensor for key, tensor in call.tensors.items()}
-    config = {"hidden_size": x.shape[1], "num_attention_heads": call.heads}
-    return Sublayer(call.path, entering, leaving, not after, i, tensors, config, call)
+    config = {"hidden_size": x.shape[1], "num_attention_heads": call.heads, "num_key_value_heads": call.heads, **call.config}
+    return Sublayer(call.path, entering, leaving, not after, i, tensors, config, call, call.memory)
+
+
+def with_memory(parts: Parts, events: list[Event], of: Sublayer, before: set[int]) -> Sublayer:
+    """Cross-attention with the norm that gives its memory, if that is no norm of the stream: where it is one of those `before`
+    attentions to their own tokens, or something else reads what it reads.
+    """
+    call = of.attention
+    if call is None or not call.crosses:
+        return of
+    for i, norm in reversed(list(enumerate(events[: call.at]))):
+        if may_be_norm(parts[norm.path]) and same(norm.output, call.memory):
+            raw = norm.inputs[0]
+            others = (e for e in events if any(same(x, raw) for x in e.inputs) and not same(e.output, norm.output))
+            if i in before or any(others):
+                return replace(of, memory=raw, memory_norm=i)
+    return of
 
 
 def feed_forward(parts: Parts, events: list[Event], before: Sublayer, used: set[int]) -> Sublayer | None:
@@ -114,20 +144,39 @@ def feed_forward(parts: Parts, events: list[Event], before: Sublayer, used: set[
     linears = [e for e in events if isinstance(parts[e.path], nn.Linear)]
     reading = [(i, e.output) for i, e in norms if same(e.inputs[0], x)] if before.norm_first else [(-1, x)]
     for of_input, inner in reading:
-        for first in (e for e in linears if same(e.inputs[0], inner)):
-            for (name, activation), second in ((known, e) for known in ACTIVATIONS.items() for e in linears):
-                if not same(second.inputs[0], activation(first.output)):
-                    continue
+        for path, name, between, tensors in activated(parts, [e for e in linears if same(e.inputs[0], inner)]):
+            for second in (e for e in linears if same(e.inputs[0], between)):
                 behind = [(i, e.output) for i, e in norms if same(e.inputs[0], x + second.output)]
                 if not before.norm_first and not behind:
                     continue
                 i, leaving = (of_input, x + second.output) if before.norm_first else behind[0]
                 used.add(i)
-                tensors = linear_tensors(f"'{first.path}'", parts[first.path], "linear1")
                 tensors |= linear_tensors(f"'{second.path}'", parts[second.path], "linear2")
-                config = {"hidden_act": name, "intermediate_size": first.output.shape[1], "gated_feed_forward": False}
-                return Sublayer(first.path, x, leaving, before.norm_first, i, tensors, config)
+                gated = "linear3.weight" in tensors
+                config = {"hidden_act": name, "intermediate_size": between.shape[1], "gated_feed_forward": gated}
+                return Sublayer(path, x, leaving, before.norm_first, i, tensors, config)
     return None
+
+
+def activated(parts: Parts, linears: list[Event]) -> Iterator[tuple[str, str, Tensor, dict[str, Tensor]]]:
+    """What the last Linear of a feed-forward may read, made by Linears that read its input: plain, gated by another Linear, or
+    gated by one half of what one Linear gives. The path, the activation, the numbers, and the tensors.
+    """
+    for first, (name, activation) in itertools.product(linears, ACTIVATIONS.items()):
+        tensors = linear_tensors(f"'{first.path}'", parts[first.path], "linear1")
+        yield first.path, name, activation(first.output), dict(tensors)
+        for up in linears:
+            if up is not first and up.output.shape == first.output.shape:
+                both = {**tensors, **linear_tensors(f"'{up.path}'", parts[up.path], "linear3")}
+                yield first.path, name, activation(first.output) * up.output, both
+        for one, other in (("linear1", "linear3"), ("linear3", "linear1")) if first.output.shape[1] % 2 == 0 else ():
+            halves = dict(zip((one, other), first.output.chunk(2, -1)))
+            of_halves = {
+                f"{half}.{key.rpartition('.')[2]}": part
+                for key, x in tensors.items()
+                for half, part in zip((one, other), x.chunk(2))
+            }
+            yield first.path, name, activation(halves["linear1"]) * halves["linear3"], of_halves
 
 
 def layer(parts: Parts, events: list[Event], sublayers: list[Sublayer]) -> Layer:
@@ -140,9 +189,6 @@ def layer(parts: Parts, events: list[Event], sublayers: list[Sublayer]) -> Layer
         got = "self-attention alone" if len(calls) == 1 else "two attentions without a feed-forward"
         expected = "layers of self-attention or attention to another stream, or both, and a feed-forward"
         raise ExportError(f"'{first.path}'", expected, got, BY_HAND)
-    if not fed and "q_proj_weight" in calls[0].tensors:
-        expected = "a feed-forward after attention to tokens of another size (kdim)"
-        raise ExportError(f"'{first.path}'", expected, "none", "project them to the hidden size before")
     norm = read_norm(f"'{events[first.norm].path}'", parts[events[first.norm].path])
     config = {
         "norm_type": norm.type,
@@ -157,7 +203,23 @@ def layer(parts: Parts, events: list[Event], sublayers: list[Sublayer]) -> Layer
                 raise ExportError(f"'{of.path}'", f"{key} {config[key]} as before in the layer", str(value), BY_HAND)
         path = events[of.norm].path
         tensors |= of.tensors | norm_tensors(f"'{path}'", parts[path], config, f"norm{number + 1}")
+        if of.memory_norm is not None:
+            path = events[of.memory_norm].path
+            tensors |= norm_tensors(f"'{path}'", parts[path], config, "memory_norm")
+    if config["num_key_value_heads"] != config["num_attention_heads"]:
+        return Layer(kind, sublayers, config, as_llama(kind, tensors))
+    del config["num_key_value_heads"]
     return Layer(kind, sublayers, config, tensors if kind == "cross_attention" else with_all_biases(tensors))
+
+
+def as_llama(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a layer under Llama's names, which alone may have shared keys and values."""
+    names = {**_LLAMA, **{f"norm{i + 1}": name for i, name in enumerate(LLAMA_NORMS[kind])}}
+    renamed = {}
+    for tensor, x in tensors.items():
+        owner, _, rest = tensor.partition(".")
+        renamed[f"{names.get(owner, owner)}.{rest}"] = x
+    return renamed
 
 
 def with_all_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -6,38 +6,21 @@ learned tokens and other values. A layer changes its stream in place, or a copy 
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
 
 from braid.bottlenecks import rounds
-from braid.dataflow import Run, Step
+from braid.dataflow import Run, Step, normed_in_part
 from braid.encoder import norm_tensors
 from braid.errors import ExportError
 from braid.golden import same
 from braid.norms import may_be_norm
 from braid.settings import BY_HAND
-from braid.sources import Source
+from braid.sources import Source, position_tables
 from braid.stream_keys import Topology
+from braid.values import Value, Values, rows_of, with_projected
 from braid.wrappers import Parts
-
-#: A piece of tokens: a modality with its source, a learned tensor's name, or an earlier value.
-Piece = tuple[str, Any]
-
-
-@dataclass(eq=False)
-class Value:
-    """Tokens, what they consist of if no layer made them, and the stream that holds them."""
-
-    tokens: Tensor
-    pieces: list[Piece] = field(default_factory=list)
-    stream: str = ""
-    last_read: int = -1
-    #: The name of a stream of learned tokens alone.
-    name: str = "queries"
 
 
 class Builder:
@@ -48,13 +31,14 @@ class Builder:
         sources: dict[str, dict[Source, Tensor]],
     ) -> None:  # fmt: skip
         """`sources` are, per modality, what may make its tokens, and those."""
-        self.subject, self.parts, self.run, self.steps, self.sources = subject, parts, run, steps, sources
-        self.parameters = {name: p.detach() for name, p in running.named_parameters() if p.dim() in (2, 3)}
-        self.values: list[Value] = []
+        self.subject, self.parts, self.run, self.steps = subject, parts, run, steps
+        parameters = rows_of(running.named_parameters())
+        tables = {**parameters, **rows_of(running.named_buffers())}
+        self.values = Values(sources, with_projected(parameters, parts, run.events), tables)
         self.found = Topology(subject)
         #: Per step the values that it changes, reads and leaves.
         self.reads: list[tuple[Value, Value | None, Value]] = []
-        self.rounds = rounds(steps, self.parameters, run.returned)
+        self.rounds = rounds(steps, parameters, run.returned)
         #: By the number of a round's first step what its bottleneck becomes.
         self.means: dict[int, Value] = {}
         while len(self.reads) < len(steps):
@@ -69,21 +53,21 @@ class Builder:
         query = self.value(step.query, i, f"the tokens that enter '{step.path}'")
         read = None if step.memory is None else self.value(step.memory, i, f"the memory of '{step.path}'")
         self.reads.append((query, read, Value(step.output)))
-        self.values.append(self.reads[-1][2])
+        self.values.all.append(self.reads[-1][2])
 
     def read_round(self, i: int) -> None:
         """Reads the steps of streams that share a bottleneck: each leaves its stream, all together the bottleneck."""
         found = self.rounds[i]
-        bottleneck = next((value for value in self.values if same(value.tokens, found.tokens)), None)
+        bottleneck = next((value for value in self.values.all if same(value.tokens, found.tokens)), None)
         if bottleneck is None:
             bottleneck = Value(found.tokens, [("learned", found.learned)], name="bottleneck")
-            self.values.append(bottleneck)
+            self.values.all.append(bottleneck)
         for step in found.steps:
             self.mark_read(bottleneck, len(self.reads))
             query = self.value(found.of_stream(step.query), len(self.reads), f"the tokens that enter '{step.path}'")
             self.reads.append((query, bottleneck, Value(self.normed(step, found.of_stream(step.output)))))
         self.means[i] = Value(found.mean())
-        self.values += [*(left for _, _, left in self.reads[i:]), self.means[i]]
+        self.values.all += [*(left for _, _, left in self.reads[i:]), self.means[i]]
 
     def normed(self, step: Step, x: Tensor) -> Tensor:
         """The stream's tokens that a step leaves, or the output of a norm that reads them alone."""
@@ -91,7 +75,7 @@ class Builder:
             if not step.norm and may_be_norm(self.parts[event.path]) and same(event.inputs[0], x):
                 step.norm = norm_tensors(f"'{event.path}'", self.parts[event.path], step.config, "norm")
                 return event.output
-        return x
+        return x if step.norm else normed_in_part(self.parts, self.run, step, x)
 
     def leading(self) -> dict[int, int]:
         """By the number of a step how many tokens of a bottleneck stand before its stream's."""
@@ -104,9 +88,11 @@ class Builder:
 
     def dead(self, output: list[Value]) -> list[Step]:
         """The steps on whose tokens nothing depends that is returned."""
-        dead = {i for i, (_, _, left) in enumerate(self.reads) if left.last_read < 0 and left not in output}
+        for value in output:
+            self.mark_read(value, len(self.steps))
+        dead = {i for i, (_, _, left) in enumerate(self.reads) if left.last_read < 0}
         for first, mean in self.means.items():
-            if mean.last_read >= 0 or mean in output:
+            if mean.last_read >= 0:
                 dead -= set(range(first, first + len(self.rounds[first].steps)))
         return [self.steps[i] for i in sorted(dead)]
 
@@ -114,23 +100,8 @@ class Builder:
         """What the steps leave and none of them reads."""
         return [left for _, _, left in self.reads if left.last_read < 0]
 
-    def known(self, tokens: Tensor) -> Value | None:
-        """The last value that is these tokens."""
-        return next((value for value in reversed(self.values) if same(value.tokens, tokens)), None)
-
-    def composed(self, tokens: Tensor) -> list[Value] | None:
-        """The values that tokens consist of, one after another; None if of something else."""
-        known = self.known(tokens)
-        if known is not None:
-            return [known]
-        ways = (way for way in self.apart(tokens, []) if all(kind == "value" for kind, _ in way))
-        way = next(ways, None)
-        return None if way is None else [part for _, part in way]
-
     def assemble(self, output: list[Value]) -> Topology:
-        """The topology whose fused tokens are these values, one after another."""
-        for value in output:
-            self.mark_read(value, len(self.steps))
+        """The topology whose fused tokens are these values, one after another, which `dead` has seen."""
         i = 0
         while i < len(self.steps):
             i += self.add_round(i) if i in self.rounds else self.add_exchange(i) or self.add_step(i)
@@ -190,15 +161,11 @@ class Builder:
 
     def value(self, tokens: Tensor, reader: int, what: str) -> Value:
         """The value of these tokens, which step `reader` reads."""
-        known = self.known(tokens)
+        known = self.values.known(tokens) or self.values.made(tokens)
         if known is None:
-            pieces = next(self.apart(tokens, []), None)
-            if pieces is None:
-                expected = f"{what} to be outputs of layers, projected features and learned tokens, one after another"
-                got = f"{list(tokens.shape)} other numbers"
-                raise ExportError(self.subject, expected, got, f"other operations cannot be described; {BY_HAND}")
-            known = Value(tokens, pieces)
-            self.values.append(known)
+            expected = f"{what} to be outputs of layers, projected features and learned tokens, one after another or side by side"
+            got = f"{list(tokens.shape)} other numbers"
+            raise ExportError(self.subject, expected, got, f"other operations cannot be described; {BY_HAND}")
         self.mark_read(known, reader)
         return known
 
@@ -209,45 +176,25 @@ class Builder:
                     self.mark_read(part, reader)
         value.last_read = max(value.last_read, reader)
 
-    def apart(self, tokens: Tensor, before: list[Piece]) -> Iterator[list[Piece]]:
-        """The ways to take tokens apart."""
-        if len(tokens) == 0:
-            yield before
-        for piece, x in self.candidates(tokens.shape[1]):
-            if 0 < len(x) <= len(tokens) and piece not in before and same(x, tokens[: len(x)]):
-                yield from self.apart(tokens[len(x) :], [*before, piece])
-
-    def candidates(self, size: int) -> Iterator[tuple[Piece, Tensor]]:
-        for value in self.values:
-            if value.tokens.shape[1] == size:
-                yield ("value", value), value.tokens
-        for name, of_name in self.sources.items():
-            for source, tokens in of_name.items():
-                if tokens.shape[1] == size:
-                    yield (name, source), tokens
-        for name, parameter in self.parameters.items():
-            if parameter.shape[-1] == size:
-                yield ("learned", name), parameter.reshape(-1, size)
-
     def stream(self, value: Value) -> str:
         """The stream that holds a value, which it is made for the first time it is asked for."""
         if not value.stream:
             kinds = [kind for kind, _ in value.pieces]
-            if "value" in kinds or "learned" in kinds[1:]:
-                value.stream = self.joined(value)
+            if value.form != "join" or "value" in kinds or "learned" in kinds[1:]:
+                value.stream = self.composed_stream(value)
             else:
                 value.stream = self.own(value)
         return value.stream
 
-    def joined(self, value: Value) -> str:
-        parts = []
-        for piece in value.pieces:
-            part = piece[1] if piece[0] == "value" else Value(self.piece_tokens(piece, value), [piece])
-            parts.append(self.stream(part))
-        return self.found.add_stream({"name": self.found.free("joined"), "join": parts}, value.tokens)
-
-    def piece_tokens(self, piece: Piece, value: Value) -> Tensor:
-        return next(x for candidate, x in self.candidates(value.tokens.shape[1]) if candidate == piece)
+    def composed_stream(self, value: Value) -> str:
+        """A stream that is made of others."""
+        parts = [self.stream(self.values.piece(piece)) for piece in value.pieces]
+        if value.form == "pool":
+            return self.found.add_stream(
+                {"name": self.found.free(f"{parts[0]}_vector"), "pool": parts[0], "pooling": value.pooling}, value.tokens
+            )
+        name = self.found.free({"join": "joined", "concat": "concatenated"}[value.form])
+        return self.found.add_stream({"name": name, value.form: parts}, value.tokens)
 
     def own(self, value: Value) -> str:
         """A stream of learned tokens and modalities."""
@@ -255,16 +202,28 @@ class Builder:
         learned = len(modalities) < len(value.pieces)
         name = value.name if not modalities else f"{modalities[0]}_learned" if learned else modalities[0]
         stream: dict[str, Any] = {"name": self.found.free(name)}
+        table = self.values.tables.get(value.positions)
         for kind, of_kind in value.pieces:
             if kind == "learned":
-                owner, _, leaf = of_kind.rpartition(".")
-                tensor: Tensor = getattr(self.parts[owner], leaf)
-                stream |= {"learned_tokens": tensor.numel() // tensor.shape[-1], "tensor": of_kind}
-                self.found.tensors[of_kind] = tensor.detach()
+                tensor, path = self.learned(of_kind), of_kind
+                if table is not None:
+                    tensor = tensor.reshape(-1, tensor.shape[-1]).float().cpu()
+                    tensor, path = tensor + table[: len(tensor)], f"{of_kind}.{value.positions}"
+                stream |= {"learned_tokens": tensor.numel() // tensor.shape[-1], "tensor": path}
+                self.found.tensors[path] = tensor
             else:
+                if table is not None:
+                    first = stream.get("learned_tokens", 0)
+                    self.found.positions |= position_tables({kind: table[first:]})
                 self.found.sources[kind] = of_kind
                 self.found.prefixes |= of_kind.prefixes(kind)
                 self.found.tensors |= of_kind.tensors(self.parts, kind, self.steps[0].config)
         if modalities:
             stream["modalities"] = modalities
         return self.found.add_stream(stream, value.tokens)
+
+    def learned(self, name: str) -> Tensor:
+        """Learned tokens as the module stores them, if it does."""
+        owner, _, leaf = name.rpartition(".")
+        stored = getattr(self.parts.get(owner), leaf, None)
+        return stored.detach() if isinstance(stored, Tensor) else self.values.constants[name]

@@ -168,6 +168,14 @@ class LocatedAsOscar(Located):
         return self.mixer(torch.cat([self.text(text), regions], 1))
 
 
+class BoxesFirst(LocatedAsOscar):
+    """One projection of boxes followed by features."""
+
+    def forward(self, visual_boxes: Tensor, visual: Tensor, text: Tensor) -> Tensor:
+        regions = self.visual(torch.cat([visual_boxes, visual], -1))
+        return self.mixer(torch.cat([self.text(text), regions], 1))
+
+
 class ReadingRegions(Located):
     """Text reads regions whose projected boxes are added, without norms."""
 
@@ -205,5 +213,6 @@ MODULES_OF_INPUTS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample]
     "located": (Located, text_and_regions, lambda m: {}),
     "located-as-uniter": (LocatedAsUniter, lambda: text_and_regions(7), lambda m: {}),
     "located-as-oscar": (LocatedAsOscar, text_and_regions, lambda m: {}),
+    "boxes-first": (BoxesFirst, text_and_regions, lambda m: {}),
     "reading-regions": (ReadingRegions, text_and_regions, lambda m: {}),
 }

@@ -111,6 +111,13 @@ class Reading(nn.Module):
         return self.last(x + self.down(F.silu(self.up(self.between(x)))))
 
 
+class Unfed(Reading):
+    """The same post-norm, without a feed-forward."""
+
+    def forward(self, text: Tensor, audio: Tensor) -> Any:
+        return self.last(text + self.attention(text, audio, audio)[0])
+
+
 class Encoders(nn.Module):
     """An encoder for each modality, one after the other for both, with a learned token first."""
 
@@ -139,4 +146,5 @@ MODULES_OF_STREAMS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample
     "encoders": (Encoders, pair, lambda m: {}),
     "asking": (Asking, lambda: sample(text=HIDDEN, audio=AUDIO), lambda m: {}),
     "reading": (Reading, lambda: sample(text=HIDDEN, audio=AUDIO), lambda m: {}),
+    "unfed": (Unfed, lambda: sample(text=HIDDEN, audio=AUDIO), lambda m: {}),
 }

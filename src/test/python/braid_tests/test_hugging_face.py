@@ -97,7 +97,7 @@ def test_layers_are_those_before_the_final_norm(tmp_path: Path) -> None:
         (
             lambda: vilt("ViltModel", hidden_act="mish"),
             (24, 24),
-            "hidden_act to be one of 'relu', 'gelu', 'gelu_new', 'silu', got 'mish'",
+            "hidden_act to be one of 'relu', 'gelu', 'gelu_new', 'silu', 'tanh', 'sigmoid', got 'mish'",
         ),
         (
             lambda: visual_bert("VisualBertModel", bypass_transformer=True),

@@ -47,6 +47,7 @@ EXPECTED: dict[str, tuple[dict[str, Any], Kinds, list[str], str]] = {
     ),
     "asking": ({"text": ["text"], "audio": ["audio"]}, [("cross_attention", "text", "audio", 1)], ["text"], "cls"),
     "reading": ({"text": ["text"], "audio": ["audio"]}, [("cross_attention", "text", "audio", 1)], ["text"], "mean"),
+    "unfed": ({"text": ["text"], "audio": ["audio"]}, [("cross_attention", "text", "audio", 1)], ["text"], "mean"),
 }
 
 
@@ -95,17 +96,12 @@ class Values(Reading):
         return self.last(text + self.attention(text, audio, 2 * audio)[0])
 
 
-class Unfed(Reading):
-    def forward(self, text: Tensor, audio: Tensor) -> Any:
-        return self.last(text + self.attention(text, audio, audio)[0])
-
-
-class Features(TwoStreams):
-    """Joins the streams along their features."""
+class Difference(TwoStreams):
+    """Subtracts what the streams are pooled to."""
 
     def forward(self, visual: Tensor, text: Tensor) -> Tensor:
         v, t = self.visual(visual), self.text(text)
-        return torch.cat([self.to_text[0](t, v).mean(1), self.to_visual[0](v, t).mean(1)], 1)
+        return self.to_text[0](t, v).mean(1) - self.to_visual[0](v, t).mean(1)
 
 
 class Scaling(Decoding):
@@ -155,7 +151,7 @@ def spoken() -> Any:
         (doubling, pair, "the tokens that enter 'to_text.1.reads'"),
         (Doubled, spoken, "'attention': expected a norm before or after it, norm(x + attention(x, memory)) or"),
         (Values, spoken, "'attention': expected keys and values of one stream, got different tensors"),
-        (Features, pair, "expected the module to return tokens that its layers leave, or a vector that pools them"),
+        (Difference, pair, "expected the module to return tokens that its layers leave, a vector that pools them, or"),
         (Scaling, pair, "the tokens that enter 'decoder.layers.0' to be outputs of layers, projected features and learned"),
         (Causal, pair, "'decoder.layers.0': expected an output within 1e-04 of what the parts of a decoder layer compute"),
         (Unread, pair, "got 'regions.layers.1', whose tokens nothing reads; pass a call= without it"),
@@ -168,11 +164,6 @@ def test_what_is_not_understood_is_refused(build: Any, make_sample: Any, message
     assert message in str(refusal.value)
     assert "src/docs/models.md" in str(refusal.value)
     assert not (tmp_path / "model").exists()
-
-
-def test_braid_knows_attention_to_another_size_by_its_feed_forward(tmp_path: Path) -> None:
-    with pytest.raises(braid.ExportError, match="expected a feed-forward after attention to tokens of another size"):
-        braid.export(randomised(Unfed()), tmp_path / "model", spoken())
 
 
 def test_a_named_pooling_is_the_modules(tmp_path: Path) -> None:

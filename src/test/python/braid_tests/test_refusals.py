@@ -151,7 +151,7 @@ def thrice() -> Any:
             lambda: Fusion(activation=F.mish),
             images_and_texts,
             {},
-            "an activation that computes 'relu', 'gelu', 'gelu_new', 'silu', got 'mish'",
+            "an activation that computes 'relu', 'gelu', 'gelu_new', 'silu', 'tanh', 'sigmoid', got 'mish'",
         ),
         (lambda: Fusion(activation=nn.PReLU(1)), images_and_texts, {}, "got 'PReLU'"),
         (lambda: nn.Linear(VISUAL, HIDDEN), pair, {}, "expected one stack of nn.TransformerEncoderLayer, got none"),
