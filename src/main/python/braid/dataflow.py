@@ -26,7 +26,7 @@ class Step:
     """One layer that ran: the tokens [Q, D] of the stream that it changes, of the one that it reads, and its output.
 
     `config` holds the keys of a stack, `tensors` the layer's and `norm` those of a norm that follows, which makes `output`
-    of `layer_output`.
+    of `layer_output`. `unnormed` are the tokens of which a norm of this path made the memory, if it may be the layer's own.
     """
 
     path: str
@@ -38,6 +38,7 @@ class Step:
     config: dict[str, Any]
     tensors: dict[str, Tensor]
     norm: dict[str, Tensor]
+    unnormed: tuple[Tensor, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
     for layer in layers:
         first, last = layer.sublayers[0], layer.sublayers[-1]
         kinds = layer.kind, first.entering, layer.memory, last.leaving, last.leaving, layer.config, layer.tensors
-        placed.append((layer.at, Step(first.path, *kinds, {})))
+        placed.append((layer.at, Step(first.path, *kinds, {}, layer.unnormed)))
     found = [step for _, step in sorted(placed, key=lambda of: of[0])]
     norms = [event for i, event in enumerate(run.events) if i not in used and may_be_norm(parts[event.path])]
     for event in norms:

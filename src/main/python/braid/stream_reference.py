@@ -174,6 +174,11 @@ class StreamReference(Reference):
         described = self.streams[stream]
         return "pool" in described or ("concat" in described and self.is_one_vector(described["concat"][0]))
 
+    def has_one_token(self) -> bool:
+        """Whether every row has one fused token: a pooled vector, or a learned token."""
+        tokens = [1 if self.is_one_vector(name) else self.streams[name].get("learned_tokens", 2) for name in self.config["output"]]
+        return tokens == [1] and not self.streams[self.config["output"][0]].get("modalities")
+
     def embed_stream(self, stream: Mapping[str, Any], row: Row) -> Tensor:
         """The learned tokens of a stream, then those of its modalities."""
         parts = []

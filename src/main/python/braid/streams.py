@@ -45,21 +45,33 @@ def describe_streams(
     runs = record_rows(subject, running, rows, callers(call, batch_first))
     telling = max(range(len(rows)), key=lambda i: min(map(len, rows[i].values())))
     row, run = rows[telling], runs[telling]
-    ran = steps(parts, run, heads)
     refuse_ambiguous_ids(subject, rows)
-    builder = Builder(subject, parts, running, run, ran, sources_of(parts, rows, runs, telling, tables))
-    output = output_of(subject, builder, run, pooling)
-    dead = builder.dead(output)
+    made = sources_of(parts, rows, runs, telling, tables)
+    kept = list(range(len(steps(parts, run, heads))))
+    while True:
+        ran = steps(parts, run, heads)
+        ran = [ran[i] for i in kept]
+        builder = Builder(subject, parts, running, run, ran, made)
+        output = output_of(subject, builder, run, pooling)
+        dead = builder.dead(output)
+        spare = builder.spare(dead)
+        if not spare:
+            break
+        kept = [number for i, number in enumerate(kept) if i not in spare]
     if dead:
         expected = "layers that what the module returns depends on"
-        raise ExportError(subject, expected, f"'{dead[0].path}', whose tokens nothing reads", f"pass a call= without it; or {BY_HAND}")
+        got = f"'{ran[dead[0]].path}', whose tokens nothing reads"
+        raise ExportError(subject, expected, got, f"pass a call= without it; or {BY_HAND}")
     topology = builder.assemble(output)
     if len(topology.streams) < fewest:
         raise OneStreamError(subject, "several streams", "one", BY_HAND)
     config = config_of(subject, parts, topology, row, output, tables)
     for each, of_row in zip(rows, runs):
         if each is row or min(map(len, each.values())) > 1:  # a row of one token may be read in several ways
-            of_layers = ran if each is row else steps(parts, of_row, heads)
+            of_layers = ran
+            if each is not row:
+                all_layers = steps(parts, of_row, heads)
+                of_layers = [all_layers[i] for i in kept]
             prove_layers(config, topology.tensors, each, of_layers, builder.leading())
     return prove_rows(subject, config, topology.tensors, rows, runs, pooling)
 
@@ -231,8 +243,7 @@ def prove_rows(
     if named is not None and named != "none" and (named not in POOLINGS or (all(returned) and named not in agreeing)):
         known = agreeing or list(POOLINGS)
         raise ExportError(subject, f"one of {quoted([*known, 'none'])} (pooling=)", f"'{named}'")
-    one_vector = all(reference.is_one_vector(name) for name in config["output"])
-    if named is None and len(agreeing) > 1 and not one_vector:
+    if named is None and len(agreeing) > 1 and not reference.has_one_token():
         expected = "the vector that the module returns to tell how it pools the fused tokens"
         hint = "pass pooling=, or rows of several tokens"
         raise ExportError(subject, expected, f"one that {quoted(agreeing)} give alike", hint)

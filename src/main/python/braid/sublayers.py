@@ -40,7 +40,8 @@ _KINDS = {
 class Sublayer:
     """An attention or a feed-forward with its residual and norm: tokens [Q, D] before and after; `norm` is an event's number.
 
-    `memory` are the tokens that an attention reads, before `memory_norm`, the number of an event too, if there is one.
+    `memory` are the tokens that an attention reads, before `memory_norm`, the number of an event too, if there is one. `unnormed` are
+    the tokens that a norm of this path made the memory of, if it is open whether that is a norm of the stream.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Sublayer:
     attention: Attention | None = None
     memory: Tensor | None = None
     memory_norm: int | None = None
+    unnormed: tuple[Tensor, str] | None = None
 
     @property
     def crosses(self) -> bool:
@@ -79,6 +81,10 @@ class Layer:
     @property
     def memory(self) -> Tensor | None:
         return next((of.memory for of in self.sublayers if of.crosses), None)
+
+    @property
+    def unnormed(self) -> tuple[Tensor, str] | None:
+        return next((of.unnormed for of in self.sublayers if of.crosses), None)
 
 
 def layers(parts: Parts, events: list[Event], calls: list[Attention]) -> tuple[list[Layer], set[int]]:
@@ -134,6 +140,7 @@ def with_memory(parts: Parts, events: list[Event], of: Sublayer, before: set[int
             others = (e for e in events if any(same(x, raw) for x in e.inputs) and not same(e.output, norm.output))
             if i in before or any(others):
                 return replace(of, memory=raw, memory_norm=i)
+            return replace(of, unnormed=(raw, norm.path))
     return of
 
 

@@ -51,7 +51,11 @@ class Builder:
     def read_step(self, i: int) -> None:
         step = self.steps[i]
         query = self.value(step.query, i, f"the tokens that enter '{step.path}'")
-        read = None if step.memory is None else self.value(step.memory, i, f"the memory of '{step.path}'")
+        memory = step.memory
+        if memory is not None and step.unnormed and not self.values.explained(memory) and self.values.explained(step.unnormed[0]):
+            memory, path = step.unnormed
+            step.tensors |= norm_tensors(f"'{path}'", self.parts[path], step.config, "memory_norm")
+        read = None if memory is None else self.value(memory, i, f"the memory of '{step.path}'")
         self.reads.append((query, read, Value(step.output)))
         self.values.all.append(self.reads[-1][2])
 
@@ -86,15 +90,23 @@ class Builder:
             if found.bottleneck_first
         }
 
-    def dead(self, output: list[Value]) -> list[Step]:
-        """The steps on whose tokens nothing depends that is returned."""
+    def dead(self, output: list[Value]) -> list[int]:
+        """The numbers of the steps on whose tokens nothing depends that is returned."""
         for value in output:
             self.mark_read(value, len(self.steps))
         dead = {i for i, (_, _, left) in enumerate(self.reads) if left.last_read < 0}
         for first, mean in self.means.items():
             if mean.last_read >= 0:
                 dead -= set(range(first, first + len(self.rounds[first].steps)))
-        return [self.steps[i] for i in sorted(dead)]
+        for first, found in list(self.rounds.items())[1:]:  # in a later layer, all streams of a bottleneck run for one of them
+            of_round = set(range(first, first + len(found.steps)))
+            dead -= of_round if of_round - dead else set()
+        return sorted(dead)
+
+    def spare(self, dead: list[int]) -> list[int]:
+        """Of dead steps the last layers of streams that others read before: the model is the same without them."""
+        read = [value for i, (query, memory, _) in enumerate(self.reads) if i not in dead for value in (query, memory)]
+        return [i for i in dead if self.reads[i][0] in read]
 
     def left(self) -> list[Value]:
         """What the steps leave and none of them reads."""
@@ -161,7 +173,7 @@ class Builder:
 
     def value(self, tokens: Tensor, reader: int, what: str) -> Value:
         """The value of these tokens, which step `reader` reads."""
-        known = self.values.known(tokens) or self.values.made(tokens)
+        known = self.values.explained(tokens)
         if known is None:
             expected = f"{what} to be outputs of layers, projected features and learned tokens, one after another or side by side"
             got = f"{list(tokens.shape)} other numbers"

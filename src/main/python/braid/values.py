@@ -58,6 +58,10 @@ class Values:
         """The last value that is these tokens."""
         return next((value for value in reversed(self.all) if same(value.tokens, tokens)), None)
 
+    def explained(self, tokens: Tensor) -> Value | None:
+        """A value that is these tokens, which may be new."""
+        return self.known(tokens) or self.made(tokens)
+
     def composed(self, tokens: Tensor) -> list[Value] | None:
         """The values that tokens consist of, one after another; None if of something else."""
         known = self.known(tokens)

@@ -97,6 +97,42 @@ class Exchange(nn.Module):
         return torch.cat([t[:, 0], v.mean(1)], -1)
 
 
+class OneSide(Exchange):
+    """Text alone is returned: nothing reads what the last layer makes of the image."""
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        v, t = self.visual(visual), self.text(text)
+        for to_visual, to_text in zip(self.to_visual, self.to_text):
+            v, t = to_visual(v, t), to_text(t, v)
+        return t[:, 0]
+
+
+class OneQuery(Perceiver):
+    """One latent, which is the vector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latents = nn.Parameter(torch.zeros(1, HIDDEN))
+
+    def forward(self, visual: Tensor) -> Tensor:
+        return super().forward(visual)[:, 0]
+
+
+class Placed(nn.Module):
+    """A learned token and the positions of all, a parameter of each stream; a norm of the first token alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visual, self.text = nn.Linear(VISUAL, 12), nn.Linear(TEXT, 16)
+        self.cls, self.places, self.text_places = (nn.Parameter(torch.zeros(1, n, size)) for n, size in ((1, 12), (9, 12), (9, 16)))
+        self.read, self.norm = Reader(12, 16), nn.LayerNorm(12)
+
+    def forward(self, visual: Tensor, text: Tensor) -> Tensor:
+        x, memory = torch.cat([self.cls, self.visual(visual)], 1), self.text(text)
+        x, memory = x + self.places[:, : x.shape[1]], memory + self.text_places[:, : memory.shape[1]]
+        return self.norm(self.read(x, memory)[:, 0])
+
+
 class MultLayer(nn.Module):
     """A layer of MulT: one norm for queries and memory."""
 
@@ -199,6 +235,9 @@ Named = Callable[[Any], dict[str, Any]]
 MODULES_OF_MEMORY: dict[str, tuple[Callable[[], nn.Module], Callable[[], Sample], Named]] = {
     "perceiver": (Perceiver, lambda: sample(visual=VISUAL), lambda m: {}),
     "exchange": (Exchange, pair, lambda m: {}),
+    "one-side": (OneSide, pair, lambda m: {}),
+    "one-query": (OneQuery, lambda: sample(visual=VISUAL), lambda m: {}),
+    "placed": (Placed, pair, lambda m: {}),
     "mult": (Mult, three, lambda m: {"call": lambda m, row: m.vector(*(x[None] for x in row.values()))}),
     "rotated": (Rotated, pair, lambda m: {}),
     "side-by-side": (SideBySide, pair, lambda m: {}),
