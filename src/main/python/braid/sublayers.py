@@ -115,6 +115,10 @@ def of_attention(parts: Parts, events: list[Event], call: Attention, used: set[i
     norms = {i: e for i, e in enumerate(events) if may_be_norm(parts[e.path]) and i not in used}
     after = {i: e for i, e in norms.items() if i > call.at and same(e.inputs[0], x + call.output)}
     before = {i: e for i, e in norms.items() if i < call.at and same(e.output, x)}
+    alone = [e.path for i, e in norms.items() if i > call.at and same(e.inputs[0], call.output)]
+    if alone and not after:
+        expected = "a residual around it, x + attention(x, memory)"
+        raise ExportError(f"'{call.path}'", expected, f"'{alone[0]}', which reads what it gives alone", BY_HAND)
     if not after and not before:
         expected = "a norm before or after it, norm(x + attention(x, memory)) or x + attention(norm(x), memory)"
         raise ExportError(f"'{call.path}'", expected, "none", BY_HAND)

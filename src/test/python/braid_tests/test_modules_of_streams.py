@@ -89,6 +89,13 @@ class Doubled(Reading):
         return self.last(text + 2 * self.attention(text, audio, audio)[0])
 
 
+class Bare(Reading):
+    """No residual around the attention."""
+
+    def forward(self, text: Tensor, audio: Tensor) -> Any:
+        return self.last(self.attention(self.before(text), audio, audio)[0])
+
+
 class Values(Reading):
     """Values are not what the keys are."""
 
@@ -150,6 +157,7 @@ def spoken() -> Any:
     [
         (doubling, pair, "the tokens that enter 'to_text.1.reads'"),
         (Doubled, spoken, "'attention': expected a norm before or after it, norm(x + attention(x, memory)) or"),
+        (Bare, spoken, "'attention': expected a residual around it, x + attention(x, memory), got 'last', which reads what it"),
         (Values, spoken, "'attention': expected keys and values of one stream, got different tensors"),
         (Difference, pair, "expected the module to return tokens that its layers leave, a vector that pools them, or"),
         (Scaling, pair, "the tokens that enter 'decoder.layers.0' to be outputs of layers, projected features and learned"),
