@@ -8,30 +8,35 @@ import sys
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-#: Why a test of bf16 is skipped: the refusal that a user gets.
-REFUSED = "Cannot compute in bf16"
+#: The class that runs all golden models in a precision, and the flag of the processors that have it.
+TESTS = {"fp32": "GoldenParityTest", "bf16": "Bfloat16Test", "int8": "Int8Test"}
+FLAGS = {"bf16": "avx512_bf16", "int8": "avx512_vnni"}
 
 
 def main(reports: Path, cpuinfo: Path) -> None:
-    ran = {"fp32": 0, "bf16": 0}
-    skipped = 0
+    ran = dict.fromkeys(TESTS, 0)
+    skipped = dict.fromkeys(TESTS, 0)
     for report in sorted(reports.glob("TEST-*.xml")):
         for case in xml.parse(report).getroot().iter("testcase"):
             name = f"{case.get('classname')}.{case.get('name')}"
             skip = case.find("skipped")
-            if skip is not None:
-                skipped += REFUSED in f"{skip.get('message')} {skip.text}"
-            elif ".GoldenParityTest." in name:
-                ran["fp32"] += 1
-            elif ".Bfloat16Test." in name:
-                ran["bf16"] += 1
+            for precision, test in TESTS.items():
+                if skip is not None:
+                    # Why a test is skipped: the refusal that a user gets.
+                    skipped[precision] += f"Cannot compute in {precision}" in f"{skip.get('message')} {skip.text}"
+                elif f".{test}." in name:
+                    ran[precision] += 1
     text = cpuinfo.read_text()
     model = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
-    has_bf16 = re.search(r"^flags\s*:.*\bavx512_bf16\b", text, re.MULTILINE) is not None
     print(f"processor: {model.group(1) if model else 'of unknown name'}")
     print(f"fp32: {ran['fp32']} runs of golden models, on oneDNN and on ND4J")
-    print(f"bf16: {ran['bf16']} runs of golden models, {skipped} tests were skipped ({'' if has_bf16 else 'no '}avx512_bf16 here)")
-    if ran["fp32"] == 0 or (has_bf16 and (skipped > 0 or ran["bf16"] == 0)):
+    wrong = ran["fp32"] == 0
+    for precision, flag in FLAGS.items():
+        has = re.search(rf"^flags\s*:.*\b{flag}\b", text, re.MULTILINE) is not None
+        here = f"{'' if has else 'no '}{flag} here"
+        print(f"{precision}: {ran[precision]} runs of golden models, {skipped[precision]} tests were skipped ({here})")
+        wrong |= has and (skipped[precision] > 0 or ran[precision] == 0)
+    if wrong:
         sys.exit("WRONG: expected every precision that this processor has to be tested, got the above")
 
 

@@ -71,7 +71,7 @@ class FusionTransformer(JavaTransformer, DefaultParamsReadable["FusionTransforme
         "truncate", "whether a sequence is cut to the positions that the model has", TypeConverters.toBoolean
     )
     maxTokens = _param("maxTokens", "the token budget of one batch, and so of one row", TypeConverters.toInt)
-    precision = _param("precision", "what the model computes in: fp32 or bf16", TypeConverters.toString)
+    precision = _param("precision", "what the model computes in: fp32, bf16 or int8", TypeConverters.toString)
     onMissingModality = _param("onMissingModality", "what a null feature does: fail, or fuse-rest", TypeConverters.toString)
     noVerify = _param("noVerify", "whether golden.safetensors is not replayed first", TypeConverters.toBoolean)
     tolerance = _param(

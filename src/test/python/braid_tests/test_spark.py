@@ -98,7 +98,7 @@ def test_features_that_cannot_be_joined_are_named(pairs: DataFrame) -> None:
 def test_what_is_wrong_is_said_in_one_message_without_a_trace(pairs: DataFrame) -> None:
     with pytest.raises(braid.BraidError, match="'vectors': expected .*, got 'float8'") as failure:
         braid.fuse(pairs, MODEL, dtype=HALVES, vectors="float8", precision="fp8")
-    assert "'precision': expected fp32, bf16, got 'fp8'" in str(failure.value)
+    assert "'precision': expected fp32, bf16, int8, got 'fp8'" in str(failure.value)
     with pytest.raises(braid.BraidError, match="'/absent'") as failure:
         braid.fuse(pairs, "/absent")
     with pytest.raises(braid.BraidError, match="'text'"):

@@ -12,9 +12,9 @@ final class PrecisionOption {
             converter = Name.class,
             defaultValue = "fp32",
             description =
-                    "fp32, or bf16: linear maps and attention multiply bfloat16 numbers, which makes the encoder about 1.9"
-                            + " times as fast; refused on processors without AVX512-BF16 or AMX. Default:"
-                            + " ${DEFAULT-VALUE}.")
+                    "fp32; bf16: linear maps and attention multiply bfloat16 numbers, about 1.9 times as fast with AVX512-BF16"
+                            + " or AMX; int8: linear maps multiply 8-bit integers, faster with AVX512-VNNI and less precise."
+                            + " Refused on processors without them. Default: ${DEFAULT-VALUE}.")
     Precision precision;
 
     static final class Name implements ITypeConverter<Precision> {

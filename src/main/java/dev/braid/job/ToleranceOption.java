@@ -13,8 +13,8 @@ final class ToleranceOption {
             defaultValue = "1e-4",
             description =
                     "How far a number may be from the one in golden.safetensors in fp32, relative to the root mean square of its"
-                            + " vector. In fp32 and bf16 every pooled vector (every token where the model does not pool)"
-                            + " also needs a cosine of at least 0.999 with PyTorch's. Default: ${DEFAULT-VALUE}.")
+                            + " vector. In every precision each pooled vector (each token where the model does not pool) also"
+                            + " needs a cosine of at least 0.999 with PyTorch's, in int8 of 0.99. Default: ${DEFAULT-VALUE}.")
     double tolerance;
 
     static final class Positive implements ITypeConverter<Double> {

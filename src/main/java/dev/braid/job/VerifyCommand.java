@@ -27,8 +27,8 @@ import picocli.CommandLine.Spec;
         sortOptions = false,
         footer = {
             "",
-            "Exit codes: 0 within the tolerance; 3 beyond it, no golden.safetensors, or bf16 on a processor without it; 1",
-            "and 2 as jobs/fuse.sh.",
+            "Exit codes: 0 within the tolerance; 3 beyond it, no golden.safetensors, or a precision that the processor",
+            "does not have; 1 and 2 as jobs/fuse.sh.",
             "",
             "Examples:",
             "  jobs/verify.sh --model model",
@@ -64,9 +64,9 @@ final class VerifyCommand implements Callable<Integer> {
         FusionModel.check(checkpoint.config(), 1);
         PrintWriter out = spec.commandLine().getOut();
         prove(new Proof(golden, tolerance.tolerance), checkpoint, out);
-        if (precision.precision == Precision.BFLOAT16) {
+        if (precision.precision != Precision.FLOAT32) {
             out.println();
-            prove(new Proof(golden, tolerance.tolerance, Precision.BFLOAT16), checkpoint, out);
+            prove(new Proof(golden, tolerance.tolerance, precision.precision), checkpoint, out);
         }
         return ExitCode.DONE;
     }
@@ -74,7 +74,8 @@ final class VerifyCommand implements Callable<Integer> {
     private void prove(Proof proof, Checkpoint checkpoint, PrintWriter out) {
         try (FusionModel loaded = FusionModel.load(checkpoint, proof.precision())) {
             GoldenResult result = proof.replay(loaded);
-            out.println(proof.precision() == Precision.FLOAT32 ? inFloat32(result) : inBfloat16(result));
+            out.println(
+                    proof.precision() == Precision.FLOAT32 ? inFloat32(result) : rounded(result, proof.precision()));
             printLayers(result, out);
             proof.check(result);
         }
@@ -91,14 +92,14 @@ final class VerifyCommand implements Callable<Integer> {
                         ModelSummary.number(tolerance.tolerance) + " (relative to the root mean square of its vector)");
     }
 
-    private static TextTable inBfloat16(GoldenResult result) {
+    private static TextTable rounded(GoldenResult result, Precision precision) {
         return TextTable.plain()
-                .add("precision", Precision.BFLOAT16.configName())
+                .add("precision", precision.configName())
                 .add("largest error", error(result.largest()))
                 .add("where", result.largest().toString())
                 .add("smallest cosine", result.smallest().digits())
                 .add("where", result.smallest().toString())
-                .add("expected", "a cosine of at least " + Proof.LEAST_COSINE);
+                .add("expected", "a cosine of at least " + precision.leastCosine());
     }
 
     private static void printLayers(GoldenResult result, PrintWriter out) {

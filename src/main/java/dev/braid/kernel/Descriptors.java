@@ -33,11 +33,11 @@ final class Descriptors implements AutoCloseable {
         return owned(OneDnn.strided(matrix));
     }
 
-    /** A matrix of one of oneDNN's types. The primitive that uses it chooses the layout. */
-    dnnl_memory_desc anyLayout(int type, long rows, long columns) {
+    /** A tensor of one of oneDNN's types. The primitive that uses it chooses the layout. */
+    dnnl_memory_desc anyLayout(int type, long... dimensions) {
         dnnl_memory_desc descriptor = new dnnl_memory_desc();
         created(
-                dnnl_memory_desc_create_with_tag(descriptor, 2, new long[] {rows, columns}, type, dnnl_format_tag_any),
+                dnnl_memory_desc_create_with_tag(descriptor, dimensions.length, dimensions, type, dnnl_format_tag_any),
                 "memory_desc_create_with_tag");
         return owned(descriptor);
     }

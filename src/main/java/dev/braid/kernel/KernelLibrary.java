@@ -1,6 +1,7 @@
 package dev.braid.kernel;
 
 import dev.braid.InputException;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,7 +23,7 @@ public interface KernelLibrary {
 
     /** oneDNN; throws {@link LinkageError} if its native library cannot be loaded. */
     static KernelLibrary oneDnn() {
-        return new OneDnnLibrary(false);
+        return new OneDnnLibrary(Multiplied.FLOAT32);
     }
 
     /**
@@ -34,19 +35,41 @@ public interface KernelLibrary {
      *     float32, and on any platform but Linux with glibc, on the processor for which the jar was built
      */
     static KernelLibrary oneDnnBfloat16() {
+        return where(
+                OneDnnLibrary::multipliesBfloat16,
+                Multiplied.BFLOAT16,
+                "bf16",
+                "AVX512-BF16 or AMX (elsewhere fp32 is faster)");
+    }
+
+    /**
+     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to 8-bit integers, which have a scale for each
+     * output and each row. Sums of the products are exact. Everything else is float32, attention too.
+     *
+     * @throws InputException if the processor has no AVX512-VNNI, and on any platform but Linux with glibc, on the processor for
+     *     which the jar was built
+     */
+    static KernelLibrary oneDnnInt8() {
+        return where(
+                OneDnnLibrary::multipliesInt8,
+                Multiplied.INT8,
+                "int8",
+                "AVX512-VNNI (elsewhere fp32 is faster or int8 is wrong)");
+    }
+
+    private static KernelLibrary where(BooleanSupplier has, Multiplied multiplied, String precision, String expected) {
         Platform.check();
         String got;
         try {
-            if (OneDnnLibrary.multipliesBfloat16()) {
-                return new OneDnnLibrary(true);
+            if (has.getAsBoolean()) {
+                return new OneDnnLibrary(multiplied);
             }
             got = "one of which oneDNN uses no more than " + OneDnnLibrary.instructions();
         } catch (LinkageError error) {
             got = "no oneDNN (" + error + ")";
         }
-        throw new InputException(
-                "Cannot compute in bf16: expected a processor with AVX512-BF16 or AMX (elsewhere fp32 is"
-                        + " faster), got " + got + "; drop '--precision bf16'");
+        throw new InputException("Cannot compute in " + precision + ": expected a processor with " + expected + ", got "
+                + got + "; drop '--precision " + precision + "'");
     }
 
     /** The kernels that need only ND4J. */

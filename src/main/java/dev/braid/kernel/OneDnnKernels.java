@@ -29,9 +29,8 @@ final class OneDnnKernels extends HostKernels {
             int outStride,
             boolean toBfloat16) {}
 
-    /** Kernels whose linear maps and attention multiply float32 or bfloat16 numbers. */
-    OneDnnKernels(boolean bfloat16) {
-        linears = new OneDnnLinears(oneDnn, bfloat16);
+    OneDnnKernels(Multiplied multiplied) {
+        linears = OneDnnLinears.of(multiplied, oneDnn);
         attention = new OneDnnAttention(oneDnn);
     }
 

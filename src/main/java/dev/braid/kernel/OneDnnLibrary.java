@@ -7,7 +7,7 @@ import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
 
-/** oneDNN. Weights have the layout that its matmul prefers on this processor, in float32 or bfloat16. */
+/** oneDNN. Weights have the type and the layout that its matmul prefers on this processor. */
 final class OneDnnLibrary implements KernelLibrary {
     static {
         NativeMemory.unguard();
@@ -15,11 +15,11 @@ final class OneDnnLibrary implements KernelLibrary {
         OpenMp.warnWhereBound(System.getenv());
     }
 
-    private final boolean bfloat16;
+    private final Multiplied multiplied;
 
-    OneDnnLibrary(boolean bfloat16) {
+    OneDnnLibrary(Multiplied multiplied) {
         Loader.load(dnnl.class);
-        this.bfloat16 = bfloat16;
+        this.multiplied = multiplied;
     }
 
     /**
@@ -27,8 +27,20 @@ final class OneDnnLibrary implements KernelLibrary {
      * instruction sets are bit masks. AVX2_VNNI_2 does not count: its bfloat16 instructions only convert.
      */
     static boolean multipliesBfloat16() {
+        return has(dnnl_cpu_isa_avx512_core_bf16);
+    }
+
+    /**
+     * Whether this processor has AVX512-VNNI, with which oneDNN's products of 8-bit integers are fast. Without any VNNI they add
+     * pairs of products in 16 bits, which are too few for the largest.
+     */
+    static boolean multipliesInt8() {
+        return has(dnnl_cpu_isa_avx512_core_vnni);
+    }
+
+    private static boolean has(int instructions) {
         Loader.load(dnnl.class);
-        int instructions = dnnl_cpu_isa_avx512_core_bf16; // on other processors, these bits mean other instructions
+        // On other processors, these bits mean other instructions.
         return Platform.isX86() && (dnnl_get_effective_cpu_isa() & instructions) == instructions;
     }
 
@@ -60,12 +72,16 @@ final class OneDnnLibrary implements KernelLibrary {
     public String name() {
         dnnl_version_t version = dnnl_version();
         return "oneDNN " + version.major() + "." + version.minor() + "." + version.patch()
-                + (bfloat16 ? " in bfloat16" : "");
+                + switch (multiplied) {
+                    case FLOAT32 -> "";
+                    case BFLOAT16 -> " in bfloat16";
+                    case INT8 -> " in int8";
+                };
     }
 
     @Override
     public PackedLinear pack(Matrix weight, Matrix bias) {
-        try (OneDnnKernels kernels = new OneDnnKernels(bfloat16)) {
+        try (OneDnnKernels kernels = new OneDnnKernels(multiplied)) {
             kernels.bindThread();
             return kernels.pack(weight, bias);
         }
@@ -73,21 +89,28 @@ final class OneDnnLibrary implements KernelLibrary {
 
     @Override
     public Matrix operand(Matrix matrix) {
-        return bfloat16 ? matrix.asBfloat16() : matrix;
+        return multiplied == Multiplied.BFLOAT16 ? matrix.asBfloat16() : matrix;
     }
 
     @Override
     public Kernels open() {
-        return new OneDnnKernels(bfloat16);
+        return new OneDnnKernels(multiplied);
     }
 
     /** A weight in oneDNN's layout, the descriptor of this layout, and a copy of the bias. */
     static final class Packed extends PackedLinear {
         private final dnnl_memory_desc layout;
+        /** [1, N], or null where the weight needs none. */
+        private final Matrix scales;
 
-        Packed(int inputs, int outputs, dnnl_memory_desc layout, Matrix weight, Matrix bias) {
+        Packed(int inputs, int outputs, dnnl_memory_desc layout, Matrix weight, Matrix bias, Matrix scales) {
             super(inputs, outputs, weight, bias);
             this.layout = layout;
+            this.scales = scales;
+        }
+
+        Matrix scales() {
+            return scales;
         }
 
         dnnl_memory_desc layout() {
@@ -97,6 +120,9 @@ final class OneDnnLibrary implements KernelLibrary {
         @Override
         public void close() {
             super.close();
+            if (scales != null) {
+                scales.close();
+            }
             OneDnn.destroy(layout);
         }
     }

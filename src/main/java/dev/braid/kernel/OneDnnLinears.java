@@ -2,182 +2,62 @@ package dev.braid.kernel;
 
 import static dev.braid.kernel.OneDnn.check;
 import static dev.braid.kernel.OneDnn.created;
-import static dev.braid.kernel.OneDnn.destroy;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
-import dev.braid.kernel.OneDnnPrimitive.Argument;
-import java.util.ArrayList;
-import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_post_ops;
-import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 
-/**
- * Linear maps on oneDNN's matmul, with bias, activation and residual fused into it. The product is of float32 or bfloat16
- * numbers. For the latter, weights are rounded when they are packed, and float32 inputs before each product. Sums, bias and
- * activation are float32, also where the output is then rounded to bfloat16.
- */
-final class OneDnnLinears implements AutoCloseable {
+/** Linear maps on oneDNN's matmul. */
+interface OneDnnLinears extends AutoCloseable {
     /** The height for which a weight's layout is chosen; the primitives of all other heights take that layout over. */
-    private static final int LAYOUT_HEIGHT = 128;
+    int LAYOUT_HEIGHT = 128;
 
-    private final OneDnnStream oneDnn;
-    private final boolean bfloat16;
-    /** oneDNN's type of weights and inputs. */
-    private final int operandType;
-    /** The input of one map in bfloat16, dense; grows to the largest. */
-    private Matrix rounded = Matrix.allocate(1, 1);
-
-    private record LinearSize(
-            int rows,
-            int inputs,
-            int outputs,
-            int inStride,
-            int outStride,
-            boolean toBfloat16,
-            Activation activation,
-            boolean sum) {}
-
-    private record RoundingSize(int rows, int columns, int stride) {}
-
-    OneDnnLinears(OneDnnStream oneDnn, boolean bfloat16) {
-        this.oneDnn = oneDnn;
-        this.bfloat16 = bfloat16;
-        this.operandType = OneDnn.type(bfloat16);
+    static OneDnnLinears of(Multiplied multiplied, OneDnnStream oneDnn) {
+        return switch (multiplied) {
+            case FLOAT32 -> new OneDnnFloatLinears(oneDnn, false);
+            case BFLOAT16 -> new OneDnnFloatLinears(oneDnn, true);
+            case INT8 -> new OneDnnInt8Linears(oneDnn);
+        };
     }
 
-    /** Chooses the layout of a weight [N, K] and reorders it. */
-    Packed pack(Matrix weight, Matrix bias) {
-        int outputs = weight.rows();
-        int inputs = weight.columns();
-        dnnl_memory_desc layout = chosenLayout(inputs, outputs);
-        List<Matrix> made = new ArrayList<>();
-        try (Descriptors descriptors = new Descriptors()) {
-            made.add(Matrix.allocate(1, OneDnn.floats(dnnl_memory_desc_get_size(layout))));
-            made.add(Matrix.allocate(1, outputs));
-            dnnl_memory_desc transposed = descriptors.strided(new long[] {inputs, outputs}, 1, weight.stride());
-            try (OneDnnPrimitive reorder = oneDnn.compileReorder(transposed, layout)) {
-                oneDnn.run(reorder, made.get(0), weight);
-            }
-            made.get(1).buffer().put(bias.buffer());
-            return new Packed(inputs, outputs, layout, made.get(0), made.get(1));
-        } catch (RuntimeException | Error failure) {
-            made.forEach(Matrix::close);
-            destroy(layout);
-            throw failure;
-        }
-    }
-
-    /** For the caller to destroy. */
-    private dnnl_memory_desc chosenLayout(int inputs, int outputs) {
-        try (Descriptors descriptors = new Descriptors()) {
-            dnnl_memory_desc in = descriptors.strided(operandType, new long[] {LAYOUT_HEIGHT, inputs}, inputs, 1);
-            dnnl_memory_desc out = descriptors.strided(new long[] {LAYOUT_HEIGHT, outputs}, outputs, 1);
-            dnnl_memory_desc any = descriptors.anyLayout(operandType, inputs, outputs);
-            dnnl_memory_desc bias = descriptors.strided(new long[] {1, outputs}, outputs, 1);
-            dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-            descriptors.own(
-                    descriptor,
-                    dnnl_matmul_primitive_desc_create(
-                            descriptor, oneDnn.engine(), in, any, bias, out, descriptors.attributes()),
-                    "matmul_primitive_desc_create");
-            dnnl_memory_desc layout = new dnnl_memory_desc();
-            created(
-                    dnnl_memory_desc_clone(layout, dnnl_primitive_desc_query_md(descriptor, dnnl_query_weights_md, 0)),
-                    "memory_desc_clone");
-            return layout;
-        }
-    }
+    /** Chooses the layout of a weight [N, K] and brings it there. */
+    Packed pack(Matrix weight, Matrix bias);
 
     /** {@code out = activation(in W^T + b)}, or {@code out += in W^T + b}. */
-    void linear(Matrix out, Matrix in, Packed weights, Activation activation, boolean sum) {
-        Matrix operand = in;
-        int stride = in.stride();
-        if (bfloat16 && !in.isBfloat16()) {
-            round(in);
-            operand = rounded;
-            stride = in.columns();
-        }
-        LinearSize size = new LinearSize(
-                in.rows(),
-                weights.inputs(),
-                weights.outputs(),
-                stride,
-                out.stride(),
-                out.isBfloat16(),
-                activation,
-                sum);
-        OneDnnPrimitive primitive = oneDnn.primitive(size, () -> compileLinear(size, weights));
-        oneDnn.run(primitive, out, operand, weights.weight(), weights.bias());
-    }
-
-    /** To {@link #rounded}: to the nearest bfloat16, to the even one of two. */
-    private void round(Matrix in) {
-        RoundingSize size = new RoundingSize(in.rows(), in.columns(), in.stride());
-        OneDnnPrimitive rounding = oneDnn.primitive(size, () -> compileRounding(in));
-        oneDnn.run(rounding, rounded, in);
-    }
-
-    private OneDnnPrimitive compileRounding(Matrix in) {
-        try (Descriptors descriptors = new Descriptors()) {
-            dnnl_memory_desc source = descriptors.strided(in);
-            dnnl_memory_desc target =
-                    descriptors.strided(dnnl_bf16, new long[] {in.rows(), in.columns()}, in.columns(), 1);
-            rounded = OneDnnStream.grown(rounded, dnnl_memory_desc_get_size(target));
-            return oneDnn.compileReorder(source, target);
-        }
-    }
-
-    private OneDnnPrimitive compileLinear(LinearSize size, Packed weights) {
-        try (Descriptors descriptors = new Descriptors()) {
-            dnnl_memory_desc source =
-                    descriptors.strided(operandType, new long[] {size.rows(), size.inputs()}, size.inStride(), 1);
-            dnnl_memory_desc target = descriptors.strided(
-                    OneDnn.type(size.toBfloat16()), new long[] {size.rows(), size.outputs()}, size.outStride(), 1);
-            dnnl_memory_desc bias = descriptors.strided(new long[] {1, size.outputs()}, size.outputs(), 1);
-            return oneDnn.compile(
-                    "matmul_primitive_desc_create",
-                    (descriptor, engine, attributes) -> {
-                        setPostOps(attributes, size);
-                        return dnnl_matmul_primitive_desc_create(
-                                descriptor, engine, source, weights.layout(), bias, target, attributes);
-                    },
-                    new Argument(DNNL_ARG_DST, target),
-                    new Argument(DNNL_ARG_SRC, source),
-                    new Argument(DNNL_ARG_WEIGHTS, weights.layout()),
-                    new Argument(DNNL_ARG_BIAS, bias));
-        }
-    }
-
-    /** The residual added first, then the activation. */
-    private static void setPostOps(dnnl_primitive_attr attributes, LinearSize size) {
-        try (Descriptors descriptors = new Descriptors()) {
-            dnnl_post_ops postOps = descriptors.postOps();
-            if (size.sum()) {
-                check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
-            }
-            int algorithm = switch (size.activation()) {
-                case NONE -> dnnl_alg_kind_undef;
-                case RELU -> dnnl_eltwise_relu;
-                case GELU -> dnnl_eltwise_gelu_erf;
-                case GELU_TANH -> dnnl_eltwise_gelu_tanh;
-                case SILU -> dnnl_eltwise_swish;
-                case TANH -> dnnl_eltwise_tanh;
-                case SIGMOID -> dnnl_eltwise_logistic;
-            };
-            if (size.activation() != Activation.NONE) {
-                // Swish is x times the logistic function of alpha x; relu's alpha is its slope below 0.
-                float alpha = size.activation() == Activation.SILU ? 1f : 0f;
-                check(dnnl_post_ops_append_eltwise(postOps, algorithm, alpha, 0f), "post_ops_append_eltwise");
-            }
-            check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
-        }
-    }
+    void linear(Matrix out, Matrix in, Packed weights, Activation activation, boolean sum);
 
     @Override
-    public void close() {
-        rounded.close();
+    void close();
+
+    /** The layout of the weights that a matmul prefers; for the caller to destroy. */
+    static dnnl_memory_desc layout(dnnl_primitive_desc matmul) {
+        dnnl_memory_desc layout = new dnnl_memory_desc();
+        created(
+                dnnl_memory_desc_clone(layout, dnnl_primitive_desc_query_md(matmul, dnnl_query_weights_md, 0)),
+                "memory_desc_clone");
+        return layout;
+    }
+
+    /** Appends what is added to a product, and the activation of the sum. */
+    static void append(dnnl_post_ops postOps, boolean sum, Activation activation) {
+        if (sum) {
+            check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
+        }
+        int algorithm = switch (activation) {
+            case NONE -> dnnl_alg_kind_undef;
+            case RELU -> dnnl_eltwise_relu;
+            case GELU -> dnnl_eltwise_gelu_erf;
+            case GELU_TANH -> dnnl_eltwise_gelu_tanh;
+            case SILU -> dnnl_eltwise_swish;
+            case TANH -> dnnl_eltwise_tanh;
+            case SIGMOID -> dnnl_eltwise_logistic;
+        };
+        if (activation != Activation.NONE) {
+            // Swish is x times the logistic function of alpha x; relu's alpha is its slope below 0.
+            float alpha = activation == Activation.SILU ? 1f : 0f;
+            check(dnnl_post_ops_append_eltwise(postOps, algorithm, alpha, 0f), "post_ops_append_eltwise");
+        }
     }
 }

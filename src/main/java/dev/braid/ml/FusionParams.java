@@ -66,7 +66,7 @@ public abstract class FusionParams extends Transformer {
         this.truncate =
                 new BooleanParam(this, "truncate", "whether a sequence is cut to the positions that the model has");
         this.maxTokens = new IntParam(this, "maxTokens", "the token budget of one batch, and so of one row");
-        this.precision = new Param<>(this, "precision", "what the model computes in: fp32 or bf16");
+        this.precision = new Param<>(this, "precision", "what the model computes in: fp32, bf16 or int8");
         this.onMissingModality = new Param<>(this, "onMissingModality", "what a null feature does: fail, or fuse-rest");
         this.noVerify = new BooleanParam(
                 this, "noVerify", "whether the model's golden.safetensors is not replayed before the first use");
@@ -159,7 +159,7 @@ public abstract class FusionParams extends Transformer {
         return maxTokens;
     }
 
-    /** What the model computes in: fp32 or bf16. */
+    /** What the model computes in: fp32, bf16 or int8. */
     public Param<String> precision() {
         return precision;
     }

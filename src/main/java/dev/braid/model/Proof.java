@@ -9,7 +9,7 @@ import java.util.Locale;
 
 /**
  * The proof that this machine gives PyTorch's numbers: a golden file and how near they have to be. The direction of every
- * vector has to agree. In float32 every number has to be within a tolerance as well, which bfloat16 cannot reach.
+ * vector has to agree. In float32 every number has to be within a tolerance as well, which rounded numbers cannot reach.
  *
  * @param golden the model's golden file
  * @param tolerance in float32, the largest {@link Deviation#error} allowed
@@ -17,12 +17,6 @@ import java.util.Locale;
  */
 @DefaultSerializer(JavaSerializer.class)
 public record Proof(Golden golden, double tolerance, Precision precision) implements Serializable {
-    /**
-     * The smallest cosine with PyTorch's vectors that is allowed. In float32 a tolerance below 0.04 ensures it, so it refuses
-     * wrong vectors that only a very large tolerance lets pass.
-     */
-    public static final double LEAST_COSINE = 0.999;
-
     private static final String COMPARE =
             "compare num_attention_heads, norm_first, hidden_act and layer_norm_eps, or the steps, in config.json with the"
                     + " trained model, or export it again";
@@ -50,7 +44,7 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
         if (precision == Precision.FLOAT32 && !result.within(tolerance)) {
             throw new InputException(tooFar(result));
         }
-        if (!result.aligned(LEAST_COSINE)) {
+        if (!result.aligned(precision.leastCosine())) {
             throw new InputException(tooAskew(result));
         }
     }
@@ -90,9 +84,9 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
                 "Cannot reproduce %s in %s: expected a cosine of at least %s with every vector of PyTorch's, got %s (%s); %s",
                 Golden.FILE,
                 precision.configName(),
-                LEAST_COSINE,
+                precision.leastCosine(),
                 result.smallest().digits(),
                 result.smallest(),
-                precision == Precision.FLOAT32 ? COMPARE : "drop '--precision bf16'");
+                precision == Precision.FLOAT32 ? COMPARE : "drop '--precision " + precision.configName() + "'");
     }
 }

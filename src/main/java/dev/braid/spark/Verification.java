@@ -52,12 +52,13 @@ public record Verification(Optional<Proof> proof, String outcome) {
                 "%,d rows, largest error %.1e",
                 result.rows(),
                 result.largest().error());
-        if (precision == Precision.BFLOAT16) {
+        if (precision != Precision.FLOAT32) {
             proof = new Proof(golden.get(), tolerance, precision);
             GoldenResult rounded = verify(proof, checkpoint);
             outcome += String.format(
                     Locale.ROOT,
-                    "; in bf16 %.1e, smallest cosine %s",
+                    "; in %s %.1e, smallest cosine %s",
+                    precision.configName(),
                     rounded.largest().error(),
                     rounded.smallest().digits());
         }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.job.GrowingInput.Outcome;
 import dev.braid.kernel.Bfloat16;
+import dev.braid.kernel.Int8;
 import dev.braid.spark.SharedSpark;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -89,10 +90,19 @@ class CommandsTest {
     @Test
     void aRunInBfloat16SaysHowFarItIsBehind() {
         Bfloat16.library();
+        assertSaysHowFarItIsBehind("bf16");
+    }
 
-        assertThat(report(fuse(MODEL, directory.resolve("rounded"), "--precision=bf16")))
-                .matches("(?s)verified +4 rows, largest error [0-9]\\.[0-9]e-0[5-9]; in bf16 [0-9]\\.[0-9]e-0[1-3],"
-                        + " smallest cosine 0\\.9999[0-9]+\nrows +390\n.*");
+    @Test
+    void aRunInInt8SaysHowFarItIsBehind() {
+        Int8.library();
+        assertSaysHowFarItIsBehind("int8");
+    }
+
+    private void assertSaysHowFarItIsBehind(String precision) {
+        assertThat(report(fuse(MODEL, directory.resolve("rounded"), "--precision=" + precision)))
+                .matches("(?s)verified +4 rows, largest error [0-9]\\.[0-9]e-0[5-9]; in " + precision
+                        + " [0-9]\\.[0-9]e-0[1-3], smallest cosine 0\\.9999[0-9]+\nrows +390\n.*");
     }
 
     @Test

@@ -210,7 +210,7 @@ class FusionTransformerTest {
         assertThatThrownBy(() -> fusion(MODEL).setVectors(" ").setPrecision("").transform(emoji()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("'vectors': expected vector, array, float32, float16, int8, got ''")
-                .hasMessageContaining("'precision': expected fp32, bf16, got ''");
+                .hasMessageContaining("'precision': expected fp32, bf16, int8, got ''");
         assertThatThrownBy(() -> fusion(MODEL).setMaxTokens(1).transform(emoji()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("expected at least 2 (a token per modality of the model)");
