@@ -9,10 +9,11 @@ import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every object of oneDNN is destroyed, on paths that fail too. */
 class OneDnnObjectsTest {
-    private final KernelLibrary library = KernelLibrary.oneDnn();
     private long objects;
     private long bytes;
 
@@ -28,8 +29,19 @@ class OneDnnObjectsTest {
         assertThat(Matrix.heldBytes()).isEqualTo(bytes);
     }
 
-    @Test
-    void kernelsThatRanAreClosed() {
+    /** Skips the calling test where the processor lacks it. */
+    private static KernelLibrary library(Multiplied multiplied) {
+        return switch (multiplied) {
+            case FLOAT32 -> KernelLibrary.oneDnn();
+            case BFLOAT16 -> Bfloat16.library();
+            case INT8 -> Int8.library();
+        };
+    }
+
+    @ParameterizedTest
+    @EnumSource(Multiplied.class)
+    void kernelsThatRanAreClosed(Multiplied multiplied) {
+        KernelLibrary library = library(multiplied);
         try (Matrix weight = Matrix.allocate(32, 32);
                 Matrix vector = Matrix.allocate(1, 32);
                 Matrix x = Matrix.allocate(16, 32);
@@ -43,7 +55,8 @@ class OneDnnObjectsTest {
             kernels.add(y, x);
             AttentionRows rows = new AttentionRows(2, row -> 8 * row, row -> 8 * row);
             try (Matrix scratch = Matrix.allocate(1, (int) Kernels.attentionScratch(32, 2, 16))) {
-                kernels.attention(new Attention(y, x, x, x, rows, 2, null), scratch);
+                Matrix tokens = library.operand(x);
+                kernels.attention(new Attention(library.operand(y), tokens, tokens, tokens, rows, 2, null), scratch);
             }
             assertThat(OneDnn.open()).isGreaterThan(objects + 10);
         }
@@ -89,8 +102,10 @@ class OneDnnObjectsTest {
     }
 
     /** The bias is too long for its buffer, which is seen when the weight is packed. */
-    @Test
-    void aMapThatCannotBePackedLeavesNothing() {
+    @ParameterizedTest
+    @EnumSource(Multiplied.class)
+    void aMapThatCannotBePackedLeavesNothing(Multiplied multiplied) {
+        KernelLibrary library = library(multiplied);
         try (Matrix weight = Matrix.allocate(32, 32);
                 Matrix bias = Matrix.allocate(1, 33)) {
             assertThatThrownBy(() -> library.pack(weight, bias)).isInstanceOf(java.nio.BufferOverflowException.class);
