@@ -6,9 +6,9 @@ import dev.braid.batch.PieceCopy;
 /**
  * A sequence stored as arrays.
  *
- * @param numbers the stored numbers; its kept tokens have no nulls and the right width
+ * @param numbers the stored numbers, already checked: no kept token has a null or another width
  * @param nested whether each token is an array of its own
- * @param tokens length in tokens, at least one
+ * @param tokens the number of tokens, at least one
  * @param width numbers per token
  */
 record ArraySequence(StoredNumbers numbers, boolean nested, int tokens, int width) implements FeatureSequence {

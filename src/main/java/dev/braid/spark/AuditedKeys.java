@@ -9,8 +9,8 @@ import java.util.stream.Stream;
 /**
  * The result of the key audit and, for pairs, of the audit of the ids that they refer to.
  *
- * @param rows the rows of the paired table, bad ones included: one per key, or as many as the table with the most copies has
- *     if a table repeats the key; plus one per row without a key
+ * @param rows the rows of the paired table, bad ones included. A key counts as often as it occurs in the table that has it
+ *     most often; rows without a key count one by one
  * @param tableRows the rows of each table
  * @param bad the rows whose key alone makes them bad, by reason; empty if there are none
  * @param duplicateKeys the number of keys that occur more than once in a table
@@ -48,7 +48,7 @@ public record AuditedKeys(
     public AuditedKeys {
         tableRows = List.copyOf(tableRows);
         bad = Map.copyOf(bad);
-        unreferenced = Collections.unmodifiableMap(new TreeMap<>(unreferenced)); // in one order
+        unreferenced = Collections.unmodifiableMap(new TreeMap<>(unreferenced)); // always in the same order
     }
 
     /** For pairs: adds the row counts of the feature tables, and how many of their rows no pair refers to. */
@@ -77,7 +77,10 @@ public record AuditedKeys(
         return bad.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** The bad rows that {@link BadKeys} writes. If there is one table, the tasks set aside its rows without a key instead. */
+    /**
+     * The bad rows that {@link BadKeys} writes. Rows without a key in a single table are not among them: its tasks write
+     * those.
+     */
     public long setAside() {
         return badRows() - (joins() ? 0 : bad.getOrDefault(Reason.NULL_KEY, 0L));
     }

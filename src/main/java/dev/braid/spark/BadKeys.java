@@ -10,8 +10,8 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Turns counts of bad keys into quarantine rows: one for each row that is not fused because of its key, saying how often each
- * table has the key. A key of a million rows is one row in memory.
+ * Turns counts of bad keys into quarantine rows: one for each row that is not fused because of its key. The row says how
+ * often each table has the key. Rows are made one at a time, so a key that occurs a million times takes little memory.
  */
 final class BadKeys implements Serializable {
     private static final long serialVersionUID = 1L;

@@ -6,7 +6,7 @@ import dev.braid.InputException;
 @FunctionalInterface
 interface BadRows {
 
-    /** Fails the Spark task at the first bad row: for callers that pull rows through Spark's own plan. */
+    /** Fails the Spark task at the first bad row: for a {@code Dataset}, which has no quarantine. */
     BadRows FAIL = row -> {
         throw new InputException(row.message());
     };

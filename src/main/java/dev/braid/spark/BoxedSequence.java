@@ -4,7 +4,7 @@ import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 
 /**
- * Tokens of features that are followed by a box each.
+ * Tokens that consist of features and a box: the numbers of each token's features, then those of its box.
  *
  * @param features as many tokens as {@code boxes}
  */

@@ -167,7 +167,7 @@ record CatalogTable(
         }
     }
 
-    /** As {@link SourceTable#open}. */
+    /** Opens the table for {@link SourceTables#open}. */
     SourceTable open(SparkSettings settings, List<FeatureColumn> features, TableColumns needed) throws IOException {
         return format.isPresent()
                 ? snapshot(format.get(), settings, features, needed)
@@ -189,7 +189,10 @@ record CatalogTable(
         return ParquetTable.open(settings, name, location, files, new StructType(partitions), features, needed);
     }
 
-    /** Refuses a table whose catalog knows fewer partitions than there are directories, or has some elsewhere. */
+    /**
+     * Refuses a table whose files differ from those of the catalog's partitions, as after a partition was added without the
+     * catalog.
+     */
     private void refuseOthers(TableFiles files, String[] known) {
         Set<String> others = Arrays.stream(known)
                 .map(file -> new Path(URI.create(file)).toString())

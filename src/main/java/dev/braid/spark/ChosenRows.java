@@ -117,7 +117,7 @@ final class ChosenRows {
         }
 
         private T read() {
-            if (!rows.hasNext()) { // Spark's iterators must be asked first
+            if (!rows.hasNext()) { // Spark's iterators need hasNext() before next()
                 throw new IllegalStateException("expected row " + numbers[numbers.length - 1]
                         + " of a partition, as a scan of" + " the keys has it, got " + read + " rows");
             }

@@ -19,7 +19,7 @@ import org.apache.spark.sql.types.StructField;
  * message.
  */
 final class ColumnCheck {
-    /** The output's columns other than the key and the kept ones. */
+    /** The columns that a fusion adds; the key and the kept columns must have other names. */
     private static final List<String> OUTPUT = FusedSchema.NAMES;
 
     /** The type as which Spark reads unsigned 64-bit integers. */

@@ -9,8 +9,7 @@ import java.util.Locale;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Reads one column of a modality: its features, its token ids, or its boxes. It does not look at the numbers of tokens that are
- * not kept.
+ * Reads one column of a modality: its features, its token ids, or its boxes. Ignores the numbers of tokens that are not kept.
  */
 final class ColumnDecoder implements Serializable {
     private static final long serialVersionUID = 1L;

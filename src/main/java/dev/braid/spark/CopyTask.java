@@ -28,7 +28,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 
-/** The task that copies a published file without the rows whose numbers it is given. */
+/** Copies a published file in a Spark task, and leaves out the rows whose numbers it is given. */
 final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<long[]>, String> {
     private static final long serialVersionUID = 1L;
 

@@ -29,8 +29,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * How fast this machine encodes rows of the lengths of a sample: packing, and all of the model. The features are random
- * numbers, of which the time does not depend.
+ * How fast this machine packs and fuses rows that are as long as those of a sample. The features are random numbers: the time
+ * does not depend on their values.
  *
  * @param tokens per second and task slot, while {@code slots} of them work
  * @param slots that worked at once
@@ -40,14 +40,14 @@ import java.util.stream.Collectors;
 public record EncoderRate(double tokens, int slots, int threads, String processor) {
     private static final Pattern NAME = Pattern.compile("(?m)^model name\\s*: (.*)$");
 
-    /** Buffers for so many tokens are enough to be fast. */
+    /** Tokens per batch: enough to reach full speed. */
     private static final int BUDGET = 4096;
 
     private static final double WARM_SECONDS = 1;
     private static final double SECONDS = 3;
 
     /**
-     * Measures, for about four seconds.
+     * Measures for about four seconds.
      *
      * @param sample by modality, the tokens of sampled rows; at least one
      * @param slots that work at once
@@ -91,7 +91,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
         }
     }
 
-    /** Tokens per second of one thread; others are warm too when it is timed. */
+    /** Tokens per second of one thread. Measuring starts when all threads have warmed up. */
     private static double rate(
             FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows, CountDownLatch warm)
             throws InterruptedException {
@@ -101,7 +101,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
         return fuse(model, workspace, rows, SECONDS);
     }
 
-    /** Fuses the rows again and again, and at least once. */
+    /** Fuses the rows over and over for this many seconds; returns tokens per second. */
     private static double fuse(
             FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows, double seconds) {
         Batch batch = workspace.batch();
@@ -121,7 +121,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
         return tokens / elapsed;
     }
 
-    /** As many rows as the modality with the most has in the sample. */
+    /** One row for each sampled row of the modality with the most; the lengths of the other modalities are repeated. */
     private static List<List<FeatureSequence>> rows(ModelConfig model, Map<String, List<Integer>> sample) {
         int count = sample.values().stream().mapToInt(List::size).max().orElse(0);
         List<List<FeatureSequence>> rows = new ArrayList<>();
@@ -152,7 +152,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
         }
     }
 
-    /** A sequence of random numbers, the same for all, or of ids that count through the vocabulary. */
+    /** A sequence of random features, the same for every sequence, or of ids that count through the vocabulary. */
     private record RandomSequence(int tokens, ModalityConfig modality) implements FeatureSequence {
         private static final float[] NUMBERS = new float[1 << 12];
 
@@ -163,7 +163,10 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
             }
         }
 
-        /** Each sequence begins at the row's first positions, so that rows of any lengths have positions that the model has. */
+        /**
+         * Takes up no positions of the row. Every sequence begins at the row's first position, so that long rows do not need
+         * more positions than the model has.
+         */
         @Override
         public int positions() {
             return 0;

@@ -11,14 +11,14 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerStageCompleted;
 import org.apache.spark.scheduler.SparkListenerStageSubmitted;
 
-/** Records the data that stages exchange, from when it starts to listen until it is closed. Driver only. */
+/** Records the shuffle output of Spark's stages, from {@link #listen} until it is closed. Driver only. */
 public final class Exchanges extends SparkListener implements AutoCloseable {
     private final SparkContext spark;
     private final Map<Integer, String> steps = new HashMap<>();
     private final List<Exchange> all = new ArrayList<>();
 
     /**
-     * The output of a stage that goes to the tasks of another stage.
+     * The shuffle output of one stage.
      *
      * @param step the description of the job that wrote it ({@link JobDescription})
      * @param bytes as they were written, compressed

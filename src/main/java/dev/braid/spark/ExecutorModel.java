@@ -62,7 +62,7 @@ final class ExecutorModel {
         }
     }
 
-    /** Lends a further workspace to a user who has one: of the same model, even if it was released meanwhile. */
+    /** Lends one more workspace of this model to a user who has one, even if the model was released meanwhile. */
     private Borrowed lendAnother(Supplier<FusionModel> load, Size size) {
         synchronized (MODELS) {
             users++;

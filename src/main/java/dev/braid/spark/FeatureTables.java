@@ -28,9 +28,9 @@ public final class FeatureTables {
     private final SparkSettings settings;
     private final TableColumns columns;
     private final SourceTables sources;
-    /** Of each source that has the key what {@link ColumnCheck} selected. */
+    /** The columns that {@link ColumnCheck} selected from each table that has the key. */
     private final List<Dataset<Row>> tables;
-    /** What the table of pairs, which alone has the key, refers to; null if there is none. */
+    /** The table of pairs, which alone has the key, and the tables that it refers to; null without pairs. */
     private final ReferencedTables referenced;
     /** The keys of the table that is updated; null if there is none. */
     private final KeyCounts.Published published;
@@ -51,7 +51,7 @@ public final class FeatureTables {
     }
 
     /**
-     * The same tables, of which a published table has rows already.
+     * The same tables, read to update a published table, which already has some of their rows.
      *
      * @throws InputException if the published table's key or a kept column has another type
      */
@@ -120,7 +120,7 @@ public final class FeatureTables {
         return sources.files();
     }
 
-    /** An update needs each table's rows in the same order whenever it is read: refuses snapshots of the catalog's tables. */
+    /** Refuses snapshots of the catalog's tables: an update needs a table's rows in the same order at each reading. */
     public void refuseSnapshots() {
         sources.refuseSnapshots();
     }
@@ -180,9 +180,9 @@ public final class FeatureTables {
     }
 
     /**
-     * The same without the rows whose keys are bad and, if a table is updated ({@link #into}), without the rows that it already
-     * has; splits without a row to fuse are not read then. Needs one more pass over the keys if there are duplicate keys, or
-     * rows to be fused that lack a modality.
+     * The same without two kinds of rows: those whose keys are bad and, in an update ({@link #into}), those that the
+     * published table already has. A split without a row to fuse is not read. Needs one more pass over the keys if there are
+     * duplicate keys, or rows to be fused that lack a modality.
      *
      * @param keys what {@link #audit(RowPolicy)} found
      */
@@ -221,8 +221,9 @@ public final class FeatureTables {
     }
 
     /**
-     * Writes the rows of the keys that {@link #pair(OptionalInt, AuditedKeys)} leaves out into the quarantine of a run; {@link
-     * AuditedKeys#setAside()} says how many. If there is a single table, its tasks set aside the rows without a key instead.
+     * Writes the rows of bad keys, which {@link #pair(OptionalInt, AuditedKeys)} leaves out, into the quarantine of a run.
+     * {@link AuditedKeys#setAside()} says how many they are. In a single table, rows without a key are not among them: its
+     * tasks set them aside.
      *
      * @return the files
      */
@@ -272,14 +273,14 @@ public final class FeatureTables {
         return JobDescription.of(settings.session(), what + " " + JobDescription.list(sources.names()));
     }
 
-    /** What a fusion of these tables demands of each task. */
+    /** The sizes from which the memory of a task is planned. */
     public TableLoad load(FusionConfig config, ModelConfig model) {
         // Of several tables with the key, the longest counts; with pairs, only their own table has the key.
         long rows = keyed().mapToLong(table -> table.rows().rows()).max().orElse(0);
         return TableLoad.of(settings, rows, sources, OutputFiles.bytes(config, model, rows, bytes()));
     }
 
-    /** The size of what is fused: of all files or, if pairs refer to features, that of the features once per pair. */
+    /** Bytes to fuse: the size of all files or, with pairs, one row of every feature table for each pair. */
     public long bytes() {
         if (referenced == null) {
             return sources.bytes();

@@ -26,25 +26,25 @@ enum FeatureType {
     FLAT_DOUBLE,
     /** All tokens in one vector of Spark ML. */
     FLAT_VECTOR,
-    /** Half floats, each of which Spark reads as two little-endian bytes. */
+    /** Half floats. Spark reads each of them as a binary value of two little-endian bytes. */
     NESTED_HALF,
     FLAT_HALF,
     /** All tokens as little-endian numbers. */
     BINARY,
-    /** A token's id each. */
+    /** One whole number per token: its id. */
     SHORT_IDS,
     INT_IDS,
     LONG_IDS;
 
-    /** What an error message says of the types above. */
+    /** The types of a column of features, for error messages. */
     static final String EXPECTED =
             "array<array<float>>, array<float>, the same of double or half floats, vector, array<vector>, or binary";
 
-    /** The same of boxes. */
+    /** The types of a column of boxes, for error messages. */
     static final String EXPECTED_BOXES =
             "array<array<float>>, array<float>, the same of double, vector, array<vector>, or binary float32";
 
-    /** The same of token ids. */
+    /** The types of a column of token ids, for error messages. */
     static final String EXPECTED_IDS = "array<int>, array<bigint> or array<smallint>";
 
     private static final Map<DataType, FeatureType> IDS =
@@ -53,7 +53,10 @@ enum FeatureType {
     /** Fields of a vector of Spark ML as it is stored: whether it is dense (1), size, indices, and values. */
     static final int VECTOR_FIELDS = 4;
 
-    /** Empty if {@code type} is none of them. Only a Parquet file tells whether arrays of binary are half floats. */
+    /**
+     * The type of a column; empty if it fits none. Arrays of binary count as half floats; only a Parquet file tells whether
+     * they are.
+     */
     static Optional<FeatureType> of(DataType type) {
         if (type instanceof BinaryType) {
             return Optional.of(BINARY);
@@ -110,12 +113,12 @@ enum FeatureType {
         return this == NESTED_VECTOR || this == FLAT_VECTOR;
     }
 
-    /** Whether a token is its id. */
+    /** Whether the column holds token ids. */
     boolean isIds() {
         return this == SHORT_IDS || this == INT_IDS || this == LONG_IDS;
     }
 
-    /** How a token's id is stored. */
+    /** The integer type of the token ids. */
     NumberType integers() {
         return switch (this) {
             case SHORT_IDS -> NumberType.SHORT;

@@ -132,7 +132,7 @@ final class FileAttempt implements Quarantine.RowFile {
         return published.getName();
     }
 
-    /** Makes the directory of a partition, but never brings back that of a run that was deleted meanwhile. */
+    /** Makes the directory of a partition, unless the run was deleted meanwhile: its directory must not come back. */
     private void makeDirectory() throws IOException {
         if (!files.exists(published.getParent())) {
             if (!files.exists(path)) {

@@ -58,7 +58,7 @@ final class FileColumns {
             return new FileColumn(name, field, features, parquetTypes, reason);
         }
 
-        /** Whether half floats are the only type in it that Spark cannot read. */
+        /** Whether half floats are the only type in the column that Spark cannot read. */
         boolean isHalf() {
             return parquetTypes.equals(List.of(FLOAT16)) && features != null;
         }
@@ -172,7 +172,10 @@ final class FileColumns {
                 : types.stream().distinct().toList();
     }
 
-    /** The file's own type decides, because other writers copy Spark's notes. A note adds the types that Parquet lacks. */
+    /**
+     * Takes the types of the file's columns, and from Spark's schema in the metadata only types that Parquet lacks. Other
+     * writers may have copied that schema although it no longer fits.
+     */
     private static StructField merged(StructField file, StructField noted) {
         if (noted == null || (file == null && !isSparksOwn(noted.dataType()))) {
             return file;
@@ -193,7 +196,10 @@ final class FileColumns {
         return one.catalogString().equals(other.catalogString());
     }
 
-    /** Spark's notes about the columns. Each is parsed separately, because a user's type may not be on the class path. */
+    /**
+     * Spark's schema in the file's metadata. Each column is parsed separately, because a user-defined type may not be on the
+     * class path.
+     */
     private static Map<String, StructField> noted(String json) {
         return json == null
                 ? Map.of()

@@ -4,8 +4,8 @@ import java.util.BitSet;
 import org.apache.spark.util.AccumulatorV2;
 
 /**
- * Adds up the work of a run's finished tasks, and tells which partitions they covered. A task's result has one partition
- * number; the driver has one bit per partition.
+ * Adds up the work of a run's finished tasks, and knows which partitions they covered: an accumulator whose copy in a task
+ * holds one partition number, and whose copy on the driver holds one bit per partition.
  */
 final class FinishedTasks extends AccumulatorV2<TaskWork, Work> {
     private static final long serialVersionUID = 1L;

@@ -13,7 +13,7 @@ import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.util.TaskCompletionListener;
 
-/** The function that runs for every partition: {@link FusedRows} with the executor's model. */
+/** The function that Spark runs on each partition: makes its {@link FusedRows}, which borrow the executor's model. */
 final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, InternalRow>, Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -68,7 +68,7 @@ final class FusePartition implements FlatMapFunction<Iterator<StoredRow>, Intern
                 progress,
                 counter,
                 vectors);
-        // A task that fails or needs no more rows does not read to the end.
+        // Also closes rows that are not read to the end, as when the task fails or a query has a limit.
         task.addTaskCompletionListener((TaskCompletionListener) ended -> {
             try {
                 fused.close();

@@ -31,7 +31,7 @@ abstract class FusedColumn implements Serializable {
         return new StructField(name, type, false, Metadata.empty());
     }
 
-    /** What it reads apart from pooled vectors. */
+    /** What it reads from the model besides the pooled vectors; empty if nothing. */
     Optional<Readout> readout() {
         return Optional.ofNullable(readout);
     }

@@ -55,11 +55,11 @@ final class FusedFiles {
     }
 
     /**
-     * Fuses {@code rows} and writes what the directory does not have yet.
+     * Fuses {@code rows} and writes the files that the directory does not have yet.
      *
-     * @param division what decides, apart from their number, which rows each partition has; empty if another run may find
-     *     others
-     * @param run without the rows that finished tasks have set aside
+     * @param division what decides, apart from the number of partitions, which rows each has; empty if the partitions of
+     *     another run may have other rows
+     * @param run the run, not yet counting the rows that finished tasks have set aside
      * @return what all tasks wrote, in the order of the input's partitions
      * @throws InputException if a row must end the run, or too many are bad
      */
@@ -162,7 +162,7 @@ final class FusedFiles {
         return new Shard(Shard.KEYS, List.of(), null, 0, 0, 0, null, Shard.hex(0), words[0], counts);
     }
 
-    /** Skips finished partitions; their rows are not even read. */
+    /** Drops finished partitions, so that their rows are not even read. */
     private static JavaRDD<StoredRow> without(JavaRDD<StoredRow> partitions, Set<Integer> done) {
         return partitions.mapPartitionsWithIndex(
                 (index, rows) -> done.contains(index) ? Collections.emptyIterator() : rows, true);

@@ -16,8 +16,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A fused table that Spark can plan. It tells Spark its columns and, once a query needs some of them, gives rows with only
- * these.
+ * A fused table as a relation that Spark can plan. It tells Spark its columns, and computes only those that a query needs.
  */
 final class FusedRelation extends RowsRelation implements PrunedScan {
     private final FusionEngine engine;
@@ -71,7 +70,7 @@ final class FusedRelation extends RowsRelation implements PrunedScan {
         return paired.columns().carried().indexOf(name);
     }
 
-    /** The rows, if no fused column is needed. */
+    /** Rows for a query that needs no fused column: nothing is computed. */
     private JavaRDD<InternalRow> pass(String[] required) {
         String[] names = paired.rows().columns();
         Column[] columns = Arrays.stream(required)

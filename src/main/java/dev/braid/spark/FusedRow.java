@@ -13,7 +13,7 @@ final class FusedRow {
     private final float[] token;
     private final List<ModelConfig.Group> groups;
     private final List<ModelConfig.Group> fusedGroups;
-    /** Learned tokens that the model reads: the fused vector of a model of vectors is none of them. */
+    /** Learned tokens per row. A model of one vector per modality reads none: only its fused vector is counted as one. */
     private final int learned;
 
     private final int[] lengths;
@@ -48,12 +48,12 @@ final class FusedRow {
         return pooled;
     }
 
-    /** The fused tokens, in the model's order. */
+    /** The number of fused tokens. */
     int fusedTokens() {
         return workspace.tokenCount(row);
     }
 
-    /** All tokens of the row that the model reads, learned ones included. */
+    /** The number of tokens of the row that the model reads, learned ones included. */
     int tokens() {
         int tokens = learned;
         for (ModelConfig.Group group : groups) {
@@ -72,12 +72,12 @@ final class FusedRow {
         return token.length;
     }
 
-    /** Tokens of each group that the model reads. */
+    /** The number of tokens that the model reads, by group. */
     int[] lengths() {
         return lengths(groups, lengths);
     }
 
-    /** Fused tokens of each group, in token order. */
+    /** The number of fused tokens, by group in token order. */
     int[] fusedLengths() {
         return lengths(fusedGroups, fusedLengths);
     }
@@ -106,7 +106,7 @@ final class FusedRow {
         return bytes;
     }
 
-    /** Returns {@code vector} if a column can hold it. */
+    /** Returns {@code vector}, or throws if the column cannot store one of its numbers. */
     static float[] fit(float[] vector, VectorForm form, String column, String where) throws UnfitValueException {
         int unfit = form.firstUnfit(vector);
         if (unfit >= 0) {

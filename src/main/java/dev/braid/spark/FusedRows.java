@@ -12,10 +12,10 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
- * The fused rows of one partition, in the order of its rows. Rows are read until a batch is full, fused together, and handed
- * out one by one. Each is valid until the next one. Memory holds one input row and the batches of {@link Lanes}. The model
- * and its workspaces are borrowed when there are rows to fuse, and given back after the last one. A row that cannot be fused
- * is handed to {@link BadRows} and skipped; the bits of its neighbours do not depend on it.
+ * The fused rows of one partition, in the order of its rows. Reads rows until a batch is full, fuses the batch, and hands out
+ * its rows one by one; each row is valid until the next one. Memory holds one input row and the batches of {@link Lanes}. The
+ * model and its workspaces are borrowed when there is a row to fuse, and given back after the last one. A row that cannot be
+ * fused goes to {@link BadRows} and is skipped; the bits of its neighbours do not depend on it.
  *
  * <p>A task may end while another thread still reads here, for example to feed a Python worker. Closing waits for the batches
  * in progress and ends the rows, so that the workspaces can go to another task.
@@ -37,7 +37,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
 
     private final Stopwatch stopwatch = new Stopwatch();
     private final long begunMillis = System.currentTimeMillis();
-    /** Null if no report needs them. */
+    /** Null if no run report was asked for. */
     private final Figures figures;
 
     private final boolean hasAttention;
@@ -50,12 +50,12 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** Whether the next row is written but not yet handed out. */
     private boolean prepared;
 
-    /** Whether a bad row ended the rows. */
+    /** Whether {@link BadRows} has ended the rows. */
     private boolean stopped;
 
     private boolean closed;
 
-    /** Whether no more rows are needed, even if a thread waits for one. */
+    /** Whether the rows must end now, even if another thread still asks for one. */
     private volatile boolean ending;
 
     /** The {@link System#nanoTime()} at which the workspaces were given back; 0 before that. */
@@ -200,7 +200,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         stopwatch.lap(Stage.POOL);
     }
 
-    /** Whether a bad row ended the rows before their end. */
+    /** Whether {@link BadRows} has ended the rows before the last one. */
     boolean stopped() {
         return stopped;
     }
@@ -252,7 +252,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return spark == null ? "driver" : spark.executorId();
     }
 
-    /** To be called when the output of these rows is written: counts the time since the workspaces were given back. */
+    /** Counts the time since the workspaces were given back. Call it when the output of these rows is written. */
     void written() {
         if (progress != null && givenBack != 0) {
             progress.wrote(System.nanoTime() - givenBack);

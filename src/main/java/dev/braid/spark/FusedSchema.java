@@ -17,12 +17,12 @@ final class FusedSchema {
     static final String LENGTHS = "fused_lengths";
     /** The share of attention that the tokens of CLS and of each modality received. */
     static final String ATTENTION = "attention";
-    /** The same for each layer. */
+    /** The shares of {@link #ATTENTION} for each layer. */
     static final String ATTENTION_BY_LAYER = "attention_by_layer";
 
-    /** The factor that the bytes of {@code fused} are to be multiplied by, if they are int8. */
+    /** The factor that turns the int8 numbers of {@code fused} into floats. */
     static final String POOLED_SCALE = "fused_scale";
-    /** The same for each token. */
+    /** One such factor for each vector of {@code fused_tokens}. */
     static final String TOKEN_SCALES = "fused_tokens_scales";
 
     /** Every name that a column of a fusion can have. */

@@ -27,17 +27,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Fuses tables with one model: opened once, used for any number of tables, closed at the end. It holds the model's broadcast;
- * each executor JVM loads and proves the model when its first row arrives, and keeps it for the next table.
+ * Fuses tables with one model. Open it once, use it for any number of tables, and close it at the end. The model is
+ * broadcast; each executor JVM loads it, and replays its proof, when the first row arrives, and keeps it for the next table.
  *
  * <p>{@link #fuse} and {@link #append} compute nothing. The {@code Dataset} that they return computes its rows when an action
- * needs them, and only the columns that the action needs; the work is in {@link FusePartition}. The order of rows and the
- * partitions do not change. Driver only; thread-safe.
+ * needs them, and only the columns that the action needs; the work is in {@link FusePartition}. Rows keep their order and
+ * their partitions. Driver only; thread-safe.
  */
 public final class FusionEngine implements AutoCloseable {
     /** How long a task of {@link #close} holds its slot, so that others get the other slots. */
     private static final long RELEASE_MILLIS = 50;
-    /** How long {@link #close} waits for its tasks, which wait for slots. */
+    /** How long {@link #close} waits for these tasks to get their slots and end. */
     private static final long RELEASE_SECONDS = 10;
 
     private static final Logger log = LoggerFactory.getLogger(FusionEngine.class);
@@ -94,7 +94,7 @@ public final class FusionEngine implements AutoCloseable {
         FusionModel.check(checkpoint.config(), config.maxTokens());
     }
 
-    /** A model of one vector per modality attends to nothing, and needs every vector whole. */
+    /** Refuses what a model of one vector per modality cannot do: it has no attention, and needs every vector of a row. */
     private static void checkVectors(FusionConfig config) {
         List<String> problems = new ArrayList<>();
         for (Emitted shares : List.of(Emitted.ATTENTION, Emitted.ATTENTION_BY_LAYER)) {
@@ -219,7 +219,7 @@ public final class FusionEngine implements AutoCloseable {
         return new FusedRelation(this, paired, carried, progress).table();
     }
 
-    /** The columns of the files that {@link #write} makes of a paired table. */
+    /** The columns of the files that {@link #write} writes for a paired table. */
     public StructType written(PairedTable paired) {
         return new FusedFiles(paired.carriedFields(), columns(), List.of()).columns();
     }
@@ -261,7 +261,7 @@ public final class FusionEngine implements AutoCloseable {
         }
     }
 
-    /** Ignores failures, because an executor that has ended holds no memory. */
+    /** Ignores failures: an executor that has ended holds no memory. */
     @SuppressWarnings("try") // names Spark's jobs until it is closed
     private void releaseOnExecutors() {
         UUID id = model.id();

@@ -14,8 +14,8 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * What a fusion has done so far, seen from the driver. It grows whenever a task ends; only {@link #now} counts running tasks
- * too. The counts are exact once the fused table has been written, because Spark counts each partition of a result stage
+ * Counts what a fusion has done so far, for the driver. A count grows when a task ends; only {@link #now} includes running
+ * tasks. The counts are exact once the fused table has been written, because Spark counts each partition of a result stage
  * once. A table that is computed twice is counted twice.
  */
 public final class FusionProgress implements Serializable {
@@ -28,17 +28,17 @@ public final class FusionProgress implements Serializable {
     private final LongAccumulator fingerprint = new LongAccumulator();
     private final Map<Stage, LongAccumulator> nanos = perStage();
     private final Map<Stage, LongAccumulator> multiplyAdds = perStage();
-    /** Null unless a run report is asked for. If it is, each task's result carries what the task counted. */
+    /** What the tasks counted for a run report; null if no report was asked for. */
     private FiguresAccumulator figures;
 
-    /** The run's identifier in its tasks. */
+    /** Identifies the run in its tasks. */
     private final UUID id = UUID.randomUUID();
-    /** What finished tasks did; they are not counted as running tasks any more. */
+    /** The work of finished tasks, which no longer count as running. */
     private final FinishedTasks finishedTasks = new FinishedTasks();
 
     /** The run that began last in this driver; null before the first one. */
     private static volatile FusionProgress latest;
-    /** Used by the driver only, like the fields below. */
+    /** Used on the driver only, like the fields below. */
     private transient volatile long totalRows;
 
     private transient volatile Map<Reason, Long> badBefore = Map.of();
@@ -78,17 +78,17 @@ public final class FusionProgress implements Serializable {
         spark.register(figures);
     }
 
-    /** Rows that were handed out, without the rows of files that were finished before and those that cannot be fused. */
+    /** Rows that this run has fused, without bad rows and without the rows of files that an earlier run had finished. */
     public long rows() {
         return rows.value();
     }
 
-    /** Tokens of these rows: of all modalities, and CLS tokens. */
+    /** Tokens of these rows, CLS tokens included. */
     public long tokens() {
         return tokens.value();
     }
 
-    /** Tokens that were not projected again, because their row has the features of a row before it. */
+    /** Tokens whose projection was copied, because an earlier row of the batch has the same features. */
     public long repeatedTokens() {
         return repeated.value();
     }
@@ -104,12 +104,12 @@ public final class FusionProgress implements Serializable {
     }
 
     /**
-     * What this run has fused so far. Running tasks are included as far as their executors have reported them ({@link
-     * FusionPlugin}); without the plugin, only finished tasks count. An attempt that will not count adds nothing once its
-     * partition is finished. Bad rows include those that an earlier run or the audit of the keys has found.
+     * What this run has fused so far. Includes running tasks as far as their executors have reported them ({@link
+     * FusionPlugin}); without the plugin, only finished tasks count. Each partition counts once, whatever the number of its
+     * attempts. Bad rows include those that an earlier run or the audit of the keys has found.
      */
     public Work now() {
-        synchronized (finishedTasks) { // no task ends between the two
+        synchronized (finishedTasks) { // so that no task ends between the two
             return RunningTasks.of(id, finishedTasks::has).stream()
                     .reduce(new Work(0, 0, 0, badBefore).plus(finishedTasks.value()), Work::plus);
         }

@@ -88,7 +88,7 @@ public final class InputTables {
         return byTable;
     }
 
-    /** Equal for all spellings of one table. A text that cannot be looked up is reported when it is opened. */
+    /** A text that is equal for all spellings of one table. An error of the look-up is reported when the table is opened. */
     private String place(String text) {
         try {
             return named(text)

@@ -7,8 +7,8 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * The description of the jobs that this thread starts, shown in Spark's UI until it is closed. Then the description from
- * before is restored. Passwords in paths are masked. Driver only.
+ * Describes the jobs that this thread starts, in Spark's UI, until it is closed; then the earlier description is restored.
+ * Passwords in paths are masked. Driver only.
  */
 public final class JobDescription implements AutoCloseable {
     static final String PROPERTY = "spark.job.description";

@@ -19,8 +19,8 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.BinaryType;
 
 /**
- * Checks the keys of all tables, and reads nothing else: each key must occur once in every table. One pass counts the faults.
- * A further pass fetches examples of each kind of fault that ends the run.
+ * Checks the keys of all tables, and reads no other column: each key must occur once in every table. One pass counts the
+ * faults. If faults end the run, a further pass for each fetches examples.
  */
 final class KeyAudit {
     private static final int EXAMPLES = 5;
@@ -36,7 +36,9 @@ final class KeyAudit {
     private final KeyCounts counts;
     private final List<Fault> faults;
 
-    /** A kind of fault: the keys that have it, the number to sum up, and the message before and after this number. */
+    /**
+     * One fault for the error message: the keys that have it, the column to sum up, and the text before and after this sum.
+     */
     private record Fault(Reason reason, Column condition, Column number, String before, String thing, String after) {}
 
     /**
@@ -63,8 +65,8 @@ final class KeyAudit {
     /**
      * Counts rows and bad keys.
      *
-     * @throws InputException if the policy does not set bad keys aside: it counts all null, duplicate and missing keys and
-     *     gives examples. Also if more rows would be set aside than the policy allows
+     * @throws InputException if there are bad keys that the policy does not set aside: the message counts all null, duplicate
+     *     and missing keys and gives examples. Also if more rows would be set aside than the policy allows
      */
     AuditedKeys audit() {
         List<Column> totals = new ArrayList<>();

@@ -19,9 +19,9 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * How often each key occurs in each table: one row per distinct key, null included. Only keys are read and shuffled, whenever
- * an action needs the counts. For a table of pairs, it also counts how often the ids that a pair refers to occur in the
- * feature tables. If a table is to be updated, its keys are included.
+ * Counts how often each key occurs in each table: one row per distinct key, null included. Reads and shuffles only keys,
+ * whenever an action needs the counts. For a table of pairs, it also counts how often the feature tables have the ids that a
+ * pair refers to. If a table is to be updated, its keys are counted too.
  */
 final class KeyCounts {
     /** Why a key can be bad. The first reason that applies counts. */
@@ -66,7 +66,7 @@ final class KeyCounts {
         return of(tables, null, tasks);
     }
 
-    /** The same including the keys of a table to update; null if there is none. */
+    /** The same, including the keys of a table to update ({@code published}, null if there is none). */
     static KeyCounts of(List<Dataset<Row>> tables, Published published, int tasks) {
         return of(tables, 0, published, tasks);
     }
@@ -74,8 +74,8 @@ final class KeyCounts {
     /**
      * The same for a table of pairs.
      *
-     * @param pairs with, for each modality, a column {@link #reference} that says how often the id occurs that a pair refers
-     *     to
+     * @param pairs has, for each modality, a column {@link #reference} that says how often the feature table has the pair's
+     *     id
      */
     static KeyCounts ofPairs(Dataset<Row> pairs, int modalities, Published published, int tasks) {
         return of(List.of(pairs), modalities, published, tasks);
@@ -88,7 +88,7 @@ final class KeyCounts {
             found.add(sum(when(col(SIDE).equalTo(t), 1L).otherwise(0L)).as(count(t)));
         }
         for (int m = 0; m < references; m++) {
-            // If a key occurs more than once, all of its rows are bad for that reason.
+            // The rows of a repeated key are bad anyway, so any of their counts will do.
             found.add(max(col(reference(m))).as(reference(m)));
         }
         Column ofPublished = col(SIDE).equalTo(tables.size());
@@ -141,12 +141,12 @@ final class KeyCounts {
         return rows;
     }
 
-    /** How often a key occurs, a column per table. */
+    /** How often each table has the key: a column per table. */
     List<Column> tables() {
         return tables;
     }
 
-    /** How often the id that a pair refers to occurs, a column per modality; empty if the tables themselves have the key. */
+    /** How often each feature table has the id that a pair refers to: a column per modality; empty without pairs. */
     List<Column> references() {
         return references;
     }
@@ -155,9 +155,7 @@ final class KeyCounts {
         return rows.schema().fields()[0].dataType();
     }
 
-    /**
-     * How many rows of a paired table a key stands for. Null stands for all of its rows, because they have nothing in common.
-     */
+    /** How many rows of the paired table have the key. Rows without a key are never paired, so each of them counts. */
     Column pairedRows() {
         Column all = tables.stream().reduce(Column::plus).orElseThrow();
         return when(col(KEY).isNull(), all).otherwise(most());
@@ -201,12 +199,12 @@ final class KeyCounts {
         return col(PUBLISHED);
     }
 
-    /** Whether the table to update has a key's row in the version that the input has. */
+    /** Whether the table to update has the key's row, in the version that the input has. */
     Column isKept() {
         return published().gt(0).and(not(col(CHANGED)));
     }
 
-    /** Whether the table to update has a key's row in another version than the input. */
+    /** Whether the table to update has the key's row, in another version than the input. */
     Column isChanged() {
         return published().gt(0).and(col(CHANGED)).and(isInput());
     }
@@ -222,7 +220,7 @@ final class KeyCounts {
         return rows.filter(isFusible(incomplete)).select(KEY);
     }
 
-    /** The same, plus null for rows without a key, which the tasks report. */
+    /** The keys whose rows are fused, plus null for rows without a key: the tasks set these aside. */
     Dataset<Row> fusibleOrNull(boolean incomplete) {
         return rows.filter(isFusible(incomplete).or(is(Reason.NULL_KEY))).select(KEY);
     }

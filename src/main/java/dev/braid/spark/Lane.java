@@ -12,7 +12,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
- * A workspace in {@link Lanes}: its task packs a batch into it, one thread fuses the batch, and the task hands out the rows.
+ * A workspace of {@link Lanes} and the batch in it. The task packs the batch, one thread fuses it, and the task hands out its
+ * rows.
  */
 final class Lane {
     private final ExecutorModel.Borrowed borrowed;
@@ -52,12 +53,12 @@ final class Lane {
         return workspace().batch();
     }
 
-    /** Multiply-adds of a stage when it fuses the batch. */
+    /** Multiply-adds of a stage for the whole batch. */
     long multiplyAdds(Stage stage) {
         return borrowed.model().multiplyAdds(workspace(), stage);
     }
 
-    /** Removes all rows. The thread that packs the next ones counts its time in {@code stopwatch}. */
+    /** Removes all rows. {@code stopwatch} counts the time to pack the next ones. */
     void clear(Stopwatch stopwatch) {
         workspace().stopwatch(stopwatch);
         batch().clear();
@@ -71,7 +72,7 @@ final class Lane {
         entries.add(row);
     }
 
-    /** Adds a row that is not in the batch. It is handed out in its place between those that are. */
+    /** Adds a row that cannot be fused. It is handed out in its turn. */
     void add(BadRow row) {
         entries.add(row);
         badRows++;
@@ -97,7 +98,7 @@ final class Lane {
         return fusing;
     }
 
-    /** Takes the next row; the batch must be fused. If it is a row of the batch, {@link #fusedRow} is at it afterwards. */
+    /** Takes the next row of a fused batch. If it can be fused, {@link #fusedRow} points to it afterwards. */
     Entry take() {
         Entry entry = entries.remove();
         if (entry instanceof PackedRow) {
@@ -111,7 +112,7 @@ final class Lane {
     }
 
     /**
-     * The fusing of one batch, by whichever thread claims it first. Everything that its end needs is allocated at the
+     * The fusing of one batch, by the first thread that claims it. Everything that is needed to end it is allocated at the
      * beginning, so that even a thread that runs out of memory ends it.
      */
     final class Fusing {
@@ -169,7 +170,7 @@ final class Lane {
             }
         }
 
-        /** Drops the result, which nobody needs. Waits if a thread is already fusing. */
+        /** Cancels the fusing, whose result nobody needs. Waits if a thread has already begun. */
         void abandon() {
             if (!claim()) {
                 waitFor(done);

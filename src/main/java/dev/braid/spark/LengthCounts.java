@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A histogram of tokens per row. Every length below {@value #EXACT} has its own bucket; above it, each doubling has {@value
- * #PER_DOUBLING}. Used by one thread at a time.
+ * A histogram of tokens per row. Every length below {@value #EXACT} has its own bucket; above it, each doubling of the length
+ * has {@value #PER_DOUBLING} buckets. Used by one thread at a time.
  */
 public final class LengthCounts implements Serializable {
     private static final long serialVersionUID = 1L;

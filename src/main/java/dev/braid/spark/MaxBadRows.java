@@ -44,8 +44,7 @@ public final class MaxBadRows implements Serializable {
     }
 
     /**
-     * Whether this many bad rows are too many. If a part of a run's bad rows is too many, all of them are, so a run can ask
-     * at any time.
+     * Whether this many bad rows are too many. The number of bad rows only grows, so a run can ask at any time.
      *
      * @param rows of the whole input
      */

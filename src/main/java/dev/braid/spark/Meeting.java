@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Joins pairs with the feature rows that they refer to. The pairs are brought to the splits of the feature table; the
+ * Joins pairs with the feature rows that they refer to. The pairs are shuffled to the splits of the feature table; the
  * features do not move. Driver only.
  */
 final class Meeting extends RowsRelation implements TableScan {
@@ -45,7 +45,7 @@ final class Meeting extends RowsRelation implements TableScan {
         return table();
     }
 
-    /** The same in Spark's own form. */
+    /** The same rows in Spark's own form. */
     JavaRDD<StoredRow> storedRows() {
         JavaRDD<StoredRow> features = side.storedRows();
         if (features.getNumPartitions() != partitions.splits()) {
@@ -60,7 +60,7 @@ final class Meeting extends RowsRelation implements TableScan {
                         (rows, referring) -> new MetRows(rows, referring, pairColumns, featureColumns));
     }
 
-    /** The splits, repeated once per piece. */
+    /** The splits of the feature table. If pairs are divided into pieces, each split occurs once per piece. */
     @SuppressWarnings("unchecked") // an array of a generic type
     private JavaRDD<StoredRow> pieces(JavaRDD<StoredRow> features) {
         return partitions.pieces() == 1

@@ -72,7 +72,7 @@ public final class Memory {
         } catch (NoSuchFileException absent) {
             return "";
         } catch (IOException unreadable) {
-            return ""; // then nothing is known
+            return ""; // the caller takes this as unknown
         }
     }
 }

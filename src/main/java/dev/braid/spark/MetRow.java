@@ -17,7 +17,7 @@ final class MetRow extends StoredRow {
     private long number;
     private long remembered = -1;
 
-    /** A row that is not at a pair yet. */
+    /** A row that {@link #at} has not moved to a pair yet. */
     MetRow(int pairColumns, int featureColumns) {
         this.pairColumns = pairColumns;
         this.none = new GenericInternalRow(featureColumns);
@@ -27,7 +27,7 @@ final class MetRow extends StoredRow {
      * Moves to a pair.
      *
      * @param featureRow null if the pair refers to none
-     * @param ofFeatures a number that differs for different feature rows
+     * @param ofFeatures a number that identifies the feature row
      */
     MetRow at(StoredRow pairRow, StoredRow featureRow, long ofFeatures) {
         pair = pairRow;

@@ -47,7 +47,7 @@ final class MetRows implements Iterator<StoredRow> {
         }
         long number = Places.number(pair.values().getLong(place));
         while (read <= number) {
-            if (!features.hasNext()) { // Spark's iterators must be asked first
+            if (!features.hasNext()) { // Spark's iterators need hasNext() before next()
                 throw new IllegalStateException("expected row " + number
                         + " of a split of features, as a scan of the ids has it, got " + read + " rows");
             }

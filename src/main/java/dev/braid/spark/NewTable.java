@@ -9,13 +9,13 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * A run whose files become a new table, which replaces an older one if that is allowed. Driver only.
+ * A run whose files become a new table. It may replace an older one if that is allowed. Driver only.
  *
  * @param origin what decides its rows
- * @param keep whether to keep a published table of this origin although it may be replaced
+ * @param keep whether to keep a published table of this origin, even if it may be replaced
  */
 public record NewTable(Origin origin, Predicate<Manifest> keep) implements Destination {
-    /** A run that keeps no published table that may be replaced. */
+    /** A run that replaces any published table that may be replaced. */
     public NewTable(Origin origin) {
         this(origin, published -> false);
     }

@@ -99,7 +99,7 @@ record PairPartitions(int splits, int pieces, long limit) {
         return expr("cast(shiftrightunsigned(" + place + ", " + Places.NUMBER_BITS + ") as int)");
     }
 
-    /** The place; a task fails if the shuffle has brought a pair to another split than that of its features. */
+    /** The place. A task fails if the shuffle has brought a pair to the wrong split. */
     private Column checked(Column split) {
         Column right = col(ReferencedTables.PLACE)
                 .isNull()
@@ -109,7 +109,7 @@ record PairPartitions(int splits, int pieces, long limit) {
                         .cast(DataTypes.LongType));
     }
 
-    /** For each partition, a number that a shuffle sends there. */
+    /** For each partition, a number whose hash sends a row there. */
     private Dataset<Row> routes(Dataset<Row> pairs) {
         int[] routes = SparkRows.routes(count());
         List<Row> rows = new ArrayList<>();

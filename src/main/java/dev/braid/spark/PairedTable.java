@@ -12,7 +12,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructField;
 
-/** A table that has every modality of a row as columns. Its columns are checked. */
+/** A table that has every modality of a row in one row. Its columns are checked. */
 public final class PairedTable {
     static final String KEY = "key";
 
@@ -22,7 +22,7 @@ public final class PairedTable {
     private final SourceTable stored;
     /** Whether each partition has the same rows when another run reads the table. */
     private final boolean repeatable;
-    /** Selects the rows of this table among all rows that are read. */
+    /** Selects the rows of this table from the rows that are read. */
     private final UnaryOperator<JavaRDD<StoredRow>> chosen;
     /** Joins pairs with the features that they refer to; null for other tables. */
     private final Meeting meeting;
@@ -61,7 +61,7 @@ public final class PairedTable {
         return new PairedTable(select(source, columns), columns, null);
     }
 
-    /** One table as it was opened, whose rows can be read from column batches, and what {@link ColumnCheck} selected. */
+    /** A single opened table, whose column batches can be read directly, and what {@link ColumnCheck} selected from it. */
     static PairedTable stored(SourceTable table, Dataset<Row> selected, TableColumns columns) {
         return new PairedTable(inOrder(selected, columns), columns, table);
     }
@@ -75,14 +75,14 @@ public final class PairedTable {
         return new PairedTable(inOrder(rows, columns), columns, null);
     }
 
-    /** Pairs, joined with the features that they refer to. */
+    /** The pairs, each with the features that it refers to. */
     static PairedTable met(Meeting meeting, TableColumns columns) {
         return new PairedTable(meeting.rows(), columns, null, true, UnaryOperator.identity(), meeting);
     }
 
     /**
-     * Joins only the rows with these keys. A modality that a table lacks is null. Needs no shuffle if the tables and the keys
-     * are partitioned alike.
+     * Joins only the rows with these keys. If a table lacks a key, its modality is null. Needs no shuffle if the tables and
+     * the keys are partitioned alike.
      *
      * @param keys the keys, each once
      */
@@ -97,7 +97,8 @@ public final class PairedTable {
     /**
      * The rows without these keys, including rows that have no key.
      *
-     * @param keys few enough to be sent to every executor, or partitioned as these rows are
+     * @param few whether the keys are few enough to be sent to every executor; otherwise they must be partitioned as these
+     *     rows are
      */
     PairedTable without(Dataset<Row> keys, boolean few) {
         Dataset<Row> others = keys.hint(few ? "broadcast" : "merge");
@@ -153,13 +154,14 @@ public final class PairedTable {
     }
 
     /**
-     * Whether another run finds the same rows in each partition. A snapshot's files may come in another order each time.
+     * Whether another run finds the same rows in each partition. It may not in a snapshot, whose files may come in another
+     * order.
      */
     boolean isRepeatable() {
         return repeatable;
     }
 
-    /** What decides which rows each partition has, apart from the number of partitions. */
+    /** What decides, apart from the number of partitions, which rows each has. */
     String division() {
         return meeting == null ? "" : meeting.division();
     }

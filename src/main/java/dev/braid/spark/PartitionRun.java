@@ -25,7 +25,7 @@ import org.apache.spark.sql.types.StructType;
  * A run that writes partitions of a table, and leaves the table's other partitions as they are. Driver only.
  *
  * @param table the path of the table
- * @param partitions that the run writes, as far as the values of its input say
+ * @param partitions the partitions that the run writes, according to the values of its input
  * @param origin what decides the rows; its options include the partition columns
  * @param overwrite whether existing partitions may be replaced
  */
@@ -46,10 +46,10 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
     }
 
     /**
-     * Whether the table's partitions already are what this run gives.
+     * Whether the table already has what this run would write.
      *
-     * @throws OutputExistsException if an existing partition may not be replaced, or if one of another model or other options
-     *     would stay
+     * @throws OutputExistsException if an existing partition may not be replaced, or if a partition that stays was made with
+     *     another model or other options
      */
     @Override
     public boolean isDone(Manifest published) {
@@ -70,7 +70,7 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
         return false;
     }
 
-    /** Without a manifest nobody knows whose the other partitions are, so they must not be deleted. */
+    /** Refuses to delete partitions that the run does not write. Without a manifest, nobody knows who wrote them. */
     @Override
     public void refuseUnknown(Set<String> files) {
         List<String> others = files.stream()
@@ -99,7 +99,7 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
         }
     }
 
-    /** Whether all files of the table in these partitions are of runs with this identity. */
+    /** Whether all files of these partitions were written by runs with this identity. */
     private boolean isOf(Manifest published) {
         String identity = origin.identity();
         Set<String> same = published.runs().stream()

@@ -44,7 +44,7 @@ final class PlannedRows implements Iterator<StoredRow> {
             this.remembered = new RememberedValue[columns];
         }
 
-        /** The row's memory is reused, so a value is copied as a whole once it begins like the value before it. */
+        /** Spark reuses the row's memory, so values are copied: whole only if they begin like the remembered value. */
         @Override
         void remember(int ordinal) {
             if (values.isNullAt(ordinal)) {

@@ -24,7 +24,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
-/** The table that a run updates: the files that its manifest names, and how the update changes them. Driver only. */
+/** The table that a run updates: the files that its manifest names, and what the update does to them. Driver only. */
 public final class PublishedTable {
     private static final String KEY = PairedTable.KEY;
     private static final String FILE = "file";
@@ -111,7 +111,7 @@ public final class PublishedTable {
         for (int c = 0; c < carried.size(); c++) {
             String name = carried.get(c);
             if (manifest.partitionBy().contains(name)) {
-                continue; // The names of directories have no type.
+                continue; // Values in the names of directories have no type.
             }
             String paired = c == 0 ? KEY : PairedTable.kept(c - 1);
             DataType expected = published.apply(name).dataType();

@@ -15,9 +15,8 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Sets aside the bad rows of one task, in a file that is opened for the first of them. It ends the task's rows at the first
- * row that the policy does not allow it to set aside. It also ends them when the task alone knows of more bad rows than the
- * run may have.
+ * Sets aside the bad rows of one task, in a file that is opened for the first of them. Ends the task's rows if the policy
+ * does not allow a row to be set aside, or if the bad rows that the task knows of exceed the run's limit.
  */
 final class Quarantine implements BadRows, AutoCloseable {
     static final String KEY = "key";
@@ -90,7 +89,7 @@ final class Quarantine implements BadRows, AutoCloseable {
                 .add(RUN_ID, DataTypes.StringType, false);
     }
 
-    /** A row of {@link #schema}, made by {@code rows}. */
+    /** A row of {@link #schema}, in the buffer of {@code rows}. */
     static InternalRow row(ValueRows rows, Object key, Fault fault, String sourceFile, String runId) {
         return rows.of(
                 key,

@@ -9,13 +9,13 @@ import java.util.Locale;
 public enum Reason {
     /** The key is null. */
     NULL_KEY,
-    /** The key occurs more than once in a table. All of its rows are bad, as no one of them is the right one. */
+    /** The key occurs more than once in a table. All of its rows are bad, because nothing says which one is right. */
     DUPLICATE_KEY,
-    /** A pair refers to an id that occurs more than once in its feature table: no one of these rows is the right one. */
+    /** A pair refers to an id that occurs more than once in its feature table, and nothing says which row is right. */
     DUPLICATE_ID,
     /**
-     * A table of a join lacks the row's key, or a feature table the id that a pair refers to. If rows are fused from the rest: no modality is there, or the one that the
-     * pooling reads is missing.
+     * A table of a join lacks the row's key, or a feature table lacks the id that a pair refers to. If rows are fused from
+     * the rest: the row has no modality, or lacks one that the model's layers or its pooling need.
      */
     MISSING_MODALITY,
     /** The features of a modality are null. */
@@ -28,13 +28,13 @@ public enum Reason {
     SPARSE_VECTOR,
     /** A token that is kept, or one of its numbers, is null. */
     NULL_ELEMENT,
-    /** The id of a token that is kept is not of the model's vocabulary. */
+    /** The id of a kept token is not in the model's vocabulary. */
     UNKNOWN_ID,
     /** A number of a token that is kept is NaN or infinite, or too large for float32. */
     NON_FINITE_VALUE,
-    /** The features are finite, and the model's result holds a number that its column cannot, such as NaN. */
+    /** The features are finite, but the model's result has a number that the output column cannot hold, such as NaN. */
     NON_FINITE_RESULT,
-    /** Boxes are not one per token. */
+    /** The number of boxes differs from the number of tokens. */
     UNFIT_BOXES,
     /** A mask or a length is null, or does not fit its sequence: wrong number of entries, or not 0 or 1. */
     UNFIT_MASK,
@@ -44,7 +44,7 @@ public enum Reason {
     POOLED_TOKEN_DROPPED,
     /** The row has more tokens than the budget, or a sequence more than the model has positions. */
     TOO_LONG,
-    /** The bytes of a binary value begin as a file of another kind does: .npy, pickle or zip. */
+    /** The bytes of a binary value begin like a file of another format: .npy, pickle or zip. */
     FOREIGN_BYTES;
 
     private final String reasonName = name().toLowerCase(Locale.ROOT);

@@ -11,9 +11,9 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * Joins pairs with the features that they refer to. First a join on ids alone finds out where the feature rows are. Then the
- * pairs are shuffled to one feature table after another, the lightest first, and take its features along. The features of the
- * heaviest modality come last: they are read where they are, and do not move.
+ * Joins pairs with the features that they refer to. First, a join of the ids alone finds the places of the feature rows. Then
+ * the pairs are shuffled to one feature table after another, and take its features along. The modality whose features are the
+ * most expensive to move comes last: its features stay where they are read.
  *
  * @param counts counts the keys in the given number of tasks
  * @param countTasks the number of tasks that read ids
@@ -68,7 +68,7 @@ record ReferencePairing(
         }
     }
 
-    /** The modalities, ending with the one whose features would cost most to move. */
+    /** The modalities, from the cheapest features to move to the most expensive. */
     private List<Integer> lightestFirst() {
         return IntStream.range(0, tables.sides().size())
                 .boxed()

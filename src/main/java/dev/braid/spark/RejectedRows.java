@@ -12,9 +12,9 @@ import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * The bad rows of one run, seen from the driver; they grow whenever a task ends. A task with a row that must end the run does
- * not fail, because the cluster would try it again. It ends its rows and reports the row here, and {@link #await} ends the
- * job.
+ * Counts the bad rows of one run on the driver whenever a task ends, and ends the run when it must. A task with a row that
+ * must end the run does not fail, because the cluster would try it again. It ends its rows and reports the row here; then
+ * {@link #await} cancels the job.
  */
 final class RejectedRows implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -39,7 +39,7 @@ final class RejectedRows implements Serializable {
         return rejected;
     }
 
-    /** What tasks know of the run. */
+    /** What tasks know about the run. */
     Quarantine.Run run() {
         return run;
     }

@@ -38,7 +38,7 @@ final class RememberedValue {
         }
     }
 
-    /** Whether the whole remembered value is known and equals {@code value}. */
+    /** Whether {@code value} equals the remembered value; false if only the beginning of that is known. */
     boolean isSame(UTF8String value) {
         return whole != null && whole.equals(value);
     }

@@ -38,7 +38,7 @@ final class RowDecoder implements Serializable {
     /** The number of positions in the model's table for whole rows. */
     private final int longestRow;
 
-    /** The name of what pools first tokens. */
+    /** The name of the pooling that reads first tokens, for messages. */
     private final String pooling;
     /** The modalities whose first token is pooled. */
     private final Set<Integer> firstTokens;
@@ -116,12 +116,12 @@ final class RowDecoder implements Serializable {
         decoders.forEach(decoder -> decoder.remember(row));
     }
 
-    /** Whether a row's features of a modality are those of the remembered row; its mask or length may differ. */
+    /** Whether a row's features of a modality equal those of the remembered row; its mask or length may differ. */
     boolean repeats(StoredRow row, int modality) {
         return decoders.get(modality).repeats(row);
     }
 
-    /** The bad row for a decoded row with a NaN or an infinity; names the first one. */
+    /** The bad row for a decoded row that holds a NaN or an infinity; the message names the first one. */
     BadRow notFinite(StoredRow row, Sequences decoded) {
         for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
@@ -218,7 +218,7 @@ final class RowDecoder implements Serializable {
         }
     }
 
-    /** The tokens of a longer sequence that the model has positions for. */
+    /** A sequence that is too long, cut to the tokens that the model has positions for. */
     private FeatureSequence truncated(FeatureSequence sequence, FeatureColumn feature) throws UnfitValueException {
         ModalityConfig modality = feature.modality();
         String kept = feature.selection() == null ? "" : " up to the last one kept";

@@ -9,11 +9,11 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Reads rows, decodes them and packs them into the batches of lanes, in their order. A row that cannot be fused is put into the
+ * Reads rows, decodes them and packs them into the batches of lanes, in order. A row that cannot be fused is added to the
  * lane as a {@link BadRow}. Used by the task's thread only, except {@link #stop}.
  */
 final class RowPacker {
-    /** A batch is complete when it has this many bad rows, because they are held until their turn comes. */
+    /** The most bad rows of a batch, because they stay in memory until they are handed out. */
     private static final int MOST_BAD_ROWS = 64;
 
     private final Iterator<StoredRow> rows;

@@ -31,7 +31,7 @@ final class RowWriter implements VectorOutput {
     private final UnsafeArrayWriter inner;
     /** Where the list of vectors that is being written begins in the row. */
     private int listStart;
-    /** For a key that is not text, bytes or a whole number; null until there is one. */
+    /** Makes a row of the key alone, to hash a key that is not text, bytes or a whole number; null until then. */
     private UnsafeProjection keyAlone;
 
     /** A writer of rows with this many columns. */

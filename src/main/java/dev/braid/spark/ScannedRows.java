@@ -19,7 +19,7 @@ final class ScannedRows implements Iterator<StoredRow> {
     private final int carried;
     private final UnsafeProjection carriedProjection;
     private ScannedRow scanned;
-    /** The rows of a batch whose vectors Spark did not fill itself; else null. */
+    /** The rows of a batch whose column vectors are not Spark's own; otherwise null. */
     private Iterator<StoredRow> planned;
 
     private int next;

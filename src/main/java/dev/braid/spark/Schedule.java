@@ -30,7 +30,7 @@ public record Schedule(double slotSeconds, int slots, int cores, long mostTasks)
         return needed > mostTasks ? OptionalInt.empty() : OptionalInt.of((int) Math.ceil(needed / slots));
     }
 
-    /** Core-hours that are paid for, as executors hold all of their cores until the end. */
+    /** Core-hours to pay for: executors hold all of their cores until the end. */
     public double coreHours(int executors) {
         return hours(executors) * executors * cores;
     }

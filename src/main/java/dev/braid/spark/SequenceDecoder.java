@@ -40,7 +40,7 @@ final class SequenceDecoder implements Serializable {
         }
     }
 
-    /** Whether the row's features and boxes are those of the remembered row; its mask or length may differ. */
+    /** Whether the row's features and boxes equal those of the remembered row; its mask or length may differ. */
     boolean repeats(StoredRow row) {
         return features.repeats(row) && (boxes == null || boxes.repeats(row));
     }

@@ -35,7 +35,7 @@ enum SnapshotFormat {
             return Map.of("userMetadata", name + " " + mode.configName(), "txnAppId", name, "txnVersion", "1");
         }
 
-        /** A RESTORE to a version undoes every later one. A RESTORE to a time is assumed to undo every version. */
+        /** A RESTORE to a version undoes all later ones. A RESTORE to a time is assumed to undo all versions. */
         @Override
         List<Mark> marks(SparkSession session, TableName table) {
             List<Row> commits = session.sql("DESCRIBE HISTORY " + table.sql())
@@ -82,7 +82,7 @@ enum SnapshotFormat {
             return Map.of("snapshot-property." + MARK, run, "snapshot-property." + MODE, mode.configName());
         }
 
-        /** Follows the parents of the main branch, because its log lacks what another branch brought. */
+        /** Follows the parents of the current snapshot: the branch's log lacks snapshots that came from another branch. */
         @Override
         List<Mark> marks(SparkSession session, TableName table) {
             Map<Long, Row> others = new HashMap<>();
@@ -170,7 +170,7 @@ enum SnapshotFormat {
     /** Options for a write, with which {@link #marks} finds its transaction. */
     abstract Map<String, String> mark(String run, OutputTable.Mode mode);
 
-    /** The marks of all runs in the table's history. Those that are there are ordered from the latest to the earliest. */
+    /** The marks of all runs in the table's history. Marks in the current state come in order, the latest first. */
     abstract List<Mark> marks(SparkSession session, TableName table);
 
     private static Optional<Snapshot> first(Dataset<Row> found) {

@@ -103,7 +103,7 @@ record SourceTable(
         return names;
     }
 
-    /** The same in lower case. */
+    /** These names in lower case. */
     static Set<String> lowerCaseNames(List<FeatureColumn> features, TableColumns needed) {
         return names(features, needed).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
     }
@@ -191,7 +191,7 @@ record SourceTable(
         return find(column, role, false, problems);
     }
 
-    /** The same for features, which may be half floats. */
+    /** The same for a column of features, which may hold half floats. */
     Optional<StructField> findFeatures(String column, String role, List<String> problems) {
         return find(column, role, true, problems);
     }

@@ -90,10 +90,11 @@ record SourceTables(List<SourceTable> all) {
     /**
      * Opens Parquet files, or a table of Spark's catalog.
      *
-     * @param table a path, or a name where no path is meant
-     * @param needed of which the features are {@code features}
+     * @param table a path, or the name of a table in the catalog
+     * @param features the features to read from this table
+     * @param needed all columns that the run needs
      * @throws InputException if there is no such table, or it is not of Parquet files
-     * @throws TransientException if the catalog or the storage do not answer
+     * @throws TransientException if the catalog or the storage does not answer
      */
     static SourceTable open(
             SparkSettings settings,
@@ -110,7 +111,7 @@ record SourceTables(List<SourceTable> all) {
             throw told;
         } catch (FileNotFoundException | AccessControlException | UnsupportedFileSystemException refused) {
             throw new InputException("expected Parquet files, got " + SparkFailure.firstLine(refused), refused);
-        } catch (IOException failure) { // of a file system, which a second try may not have
+        } catch (IOException failure) { // from storage: a retry may succeed
             throw SparkFailure.translate(failure);
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw new InputException("expected Parquet files, got " + SparkFailure.reason(failure), failure);
@@ -204,8 +205,8 @@ record SourceTables(List<SourceTable> all) {
     }
 
     /**
-     * Checks the number of rows that were read from each table. Spark reads a file that was replaced by a longer one up to its
-     * old end, without an error.
+     * Checks the number of rows that were read from each table. If a file was replaced by a longer one, Spark reads it up to
+     * its old end, without an error.
      *
      * @throws TransientException if it is not the number in the footers
      */
@@ -231,7 +232,7 @@ record SourceTables(List<SourceTable> all) {
         }
     }
 
-    /** The first of them, and how many more there are. */
+    /** The first of these texts, and how many more there are. */
     private static String first(List<String> changes) {
         String first = String.join(", ", changes.subList(0, Math.min(CHANGES, changes.size())));
         return changes.size() <= CHANGES ? first : first + " and " + (changes.size() - CHANGES) + " more";

@@ -30,13 +30,13 @@ import org.slf4j.LoggerFactory;
 final class SparkSettings {
     private static final Logger log = LoggerFactory.getLogger(SparkSettings.class);
 
-    /** Small enough to stay in a processor's cache from the reader to the encoder. */
+    /** Small enough for the batch to stay in a processor's cache from the reader to the encoder. */
     private static final long BATCH_BYTES = 4L << 20;
     /** Rows per batch if their size is unknown. */
     private static final int FEW_ROWS = 8;
 
     private static final int MOST_ROWS = 4096;
-    /** Splits per task that writes a file. With few splits, a task of one split and a task of two would differ by half. */
+    /** Splits per task that writes a file: with few, one task could get twice as many as another. */
     private static final int SPLITS_PER_TASK = 8;
 
     private static final String ADAPTIVE = "spark.sql.adaptive.enabled";

@@ -17,25 +17,25 @@ abstract class StoredNumbers {
     static final int NULL = -1;
     /** The length of a sparse vector, which is not read. */
     static final int SPARSE = -2;
-    /** Numbers that are compared at once. */
+    /** How many numbers are compared at a time. */
     private static final int PIECE = 512;
 
-    /** Arrays of numbers: tokens where the value is nested, else 1. */
+    /** The number of arrays: one per token if the value is nested, otherwise 1. */
     abstract int arrays();
 
-    /** Numbers in one array, or {@link #NULL}, or {@link #SPARSE}. */
+    /** The number of numbers in an array, or {@link #NULL}, or {@link #SPARSE}. */
     abstract int length(int array);
 
-    /** Whether a number may be null; false is exact. */
+    /** Whether a number may be null; if false, none is. */
     abstract boolean mayHoldNull();
 
     /** Index of the first null of an array from {@code from} on, or -1. */
     abstract int firstNull(int array, int from);
 
-    /** Whether the numbers of these arrays, all of one length, follow each other, so that they can be read as one. */
+    /** Whether these arrays, all of one length, are adjacent in memory, so that their numbers can be read as one array. */
     abstract boolean contiguous(int first, int count);
 
-    /** Reads {@code count} numbers, from number {@code first} of an array on, into the first of {@code piece}, as floats. */
+    /** Reads {@code count} numbers of an array, beginning with number {@code first}, into {@code piece}, as floats. */
     abstract void read(int array, int first, int count, float[] piece);
 
     /** Whether both hold the same numbers, as floats, and no null. */
@@ -130,7 +130,7 @@ abstract class StoredNumbers {
             return -1;
         }
 
-        /** Looks at 64 null bits at a time. */
+        /** Checks 64 null bits at a time. */
         private static boolean holdsNull(UnsafeArrayData array) {
             int header = UnsafeArrayData.calculateHeaderPortionInBytes(array.numElements());
             for (int word = Long.BYTES; word < header; word += Long.BYTES) {
@@ -180,12 +180,12 @@ abstract class StoredNumbers {
         }
     }
 
-    /** Numbers in the leaf of a column vector: arrays are ranges of it, one after the other. */
+    /** Numbers of a column batch: each array is a range of one vector of numbers. */
     static final class Scanned extends StoredNumbers {
         private final FeatureType type;
         /** The arrays of numbers: ranges of {@link #numbers}. */
         private final WritableColumnVector ranges;
-        /** Of vectors, whether each is dense; of arrays, of no use. */
+        /** The arrays, or Spark ML's vectors: the elements of a nested column, or the column itself. */
         private final WritableColumnVector tokens;
 
         private final int first;
@@ -285,7 +285,7 @@ abstract class StoredNumbers {
             return halves;
         }
 
-        /** Without a dictionary the bytes of numbers follow each other, but nulls may lie between. */
+        /** Without a dictionary, the values' bytes are adjacent, but nulls may lie between them. */
         private byte[] halves(int start, int count) {
             int first = numbers.getArrayOffset(start);
             int last = numbers.getArrayOffset(start + count - 1);

@@ -29,8 +29,8 @@ abstract class StoredRow {
     abstract void remember(int ordinal);
 
     /**
-     * Whether a feature column, not null, holds the same as in the row that was remembered last. False if this is not known,
-     * because the remembered row may be gone.
+     * Whether a feature column, which must not be null, holds the same as in the row that was remembered last. Also false if
+     * this is unknown, because the remembered row may be gone.
      */
     abstract boolean repeats(int ordinal, FeatureType type);
 

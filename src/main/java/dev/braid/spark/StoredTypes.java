@@ -11,8 +11,8 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.types.UserDefinedType;
 
 /**
- * Which types Spark's Parquet readers, with and without column batches, read as another type without loss, in every supported
- * version. Spark 4 can read more: int as bigint, float as double.
+ * Which stored types Spark's Parquet readers read as another type without loss: in every supported version, with and without
+ * column batches. Spark 4 can read more, such as int as bigint.
  */
 final class StoredTypes {
     /** The stored types that can be read, by the type that is asked for. */

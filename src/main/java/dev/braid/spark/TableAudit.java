@@ -254,7 +254,7 @@ public final class TableAudit {
         return byPath;
     }
 
-    /** Runs a check. Damaged rows are noted as a problem; a failure that may pass on a second try ends the audit. */
+    /** Runs a check. Damaged rows are noted as a problem; a failure that a retry may avoid ends the audit. */
     private void readOrNote(Runnable check) {
         try {
             check.run();

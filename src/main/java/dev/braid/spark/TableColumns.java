@@ -91,7 +91,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return new TableColumns(key, kept, features);
     }
 
-    /** The same columns without the partition columns, which are in no file. */
+    /** The same columns without the partition columns, which the files do not contain. */
     TableColumns inFiles(List<String> partitionBy) {
         return keeping(keep.stream().filter(name -> !partitionBy.contains(name)).toList());
     }
@@ -134,10 +134,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         return Stream.concat(Stream.ofNullable(key), keep.stream()).toList();
     }
 
-    /**
-     * The columns of a {@link PairedTable} in its order, carried ones first: the name of each there, and the name that it is
-     * read by.
-     */
+    /** The columns of a {@link PairedTable} in order, carried ones first: from its name to the name in the user's table. */
     Map<String, String> paired() {
         Map<String, String> paired = new LinkedHashMap<>();
         if (key != null) {

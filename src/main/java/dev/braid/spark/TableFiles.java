@@ -57,7 +57,7 @@ record TableFiles(
     record Above(Path base, Map<String, Set<String>> values) {
         static final Above NONE = new Above(null, Map.of());
 
-        /** What all roots share; {@link #NONE} if they are of several tables or have different columns. */
+        /** What all roots have in common; {@link #NONE} if they are of several tables or have different columns. */
         private static Above of(List<Entry> roots) {
             Set<Path> bases = new LinkedHashSet<>();
             Set<List<String>> columns = new LinkedHashSet<>();
@@ -81,7 +81,7 @@ record TableFiles(
         }
     }
 
-    /** The same files as files of the larger table, whose partition columns include those above the roots. */
+    /** The same files, seen as files of the larger table: the partition columns above the roots come first. */
     TableFiles fromBase() {
         List<String> all = new ArrayList<>(above.values().keySet());
         all.addAll(partitions);

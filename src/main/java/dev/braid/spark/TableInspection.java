@@ -123,7 +123,7 @@ public record TableInspection(
         return of(new InputTables(spark), paths, columns, model, maxTokens);
     }
 
-    /** The same for tables that may already be looked up. */
+    /** The same, with tables that may have been looked up already. */
     public static TableInspection of(
             InputTables tables, Map<String, String> paths, TableColumns columns, ModelConfig model, int maxTokens) {
         return new TableInspector(tables, columns, model, maxTokens).inspect(paths);

@@ -10,10 +10,10 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
- * The columns of a table. Spark takes their types from one file. If another file lacks a needed column, Spark gives null. If
- * its type differs, Spark fails late or reads a wrong number. So all files must have the needed columns, in types that are
- * the same or that every supported Spark reads exactly as one of them ({@link StoredTypes}). A file without rows only has to
- * be one that Spark can open.
+ * Finds the columns of a table, and checks that its files agree on them. Spark takes the types from one file: it reads a
+ * needed column as null in a file that lacks it, and fails late or reads wrong numbers in a file where the type differs. So
+ * all files must have the needed columns, in one type or in types that every supported Spark reads exactly as one of them
+ * ({@link StoredTypes}). A file without rows only has to be one that Spark can open.
  */
 final class TableSchema {
     private final TableFiles files;
@@ -28,7 +28,7 @@ final class TableSchema {
     /** Whether files have rows, and the schema that they share. */
     private record Kind(boolean empty, Footers.Schema schema) {}
 
-    /** The files whose column has one type. */
+    /** A type of a column, and the files in which the column has it. */
     private record Holders(FileColumn column, boolean empty, List<String> files) {}
 
     /**
@@ -79,7 +79,7 @@ final class TableSchema {
                 .toList());
     }
 
-    /** The column in a type in which every file can be read, or with the reason why the files cannot. */
+    /** The column in a type that can be read in every file, or the reason why there is none. */
     private FileColumn agreed(FileColumn column) {
         List<String> lacking = new ArrayList<>();
         Map<String, Holders> types = new LinkedHashMap<>();

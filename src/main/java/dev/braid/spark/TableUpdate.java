@@ -63,7 +63,7 @@ public record TableUpdate(
     }
 
     /**
-     * Whether the table is what this input gives.
+     * Whether the table already is what this update would make of it.
      *
      * @throws InputException if the table was made with another model or other options
      */

@@ -21,8 +21,8 @@ import org.apache.spark.sql.catalyst.InternalRow;
  * Together they hold at most about one row group in memory. At most {@value #MOST_OPEN} are open at a time. If a further
  * partition needs a file, the file that was used longest ago is completed; more rows of its partition begin another file.
  *
- * <p>Only if there are more partitions than that does the order of rows decide which rows a file holds. {@link
- * FusionEngine#write} makes sure that the order is the same in every attempt then.
+ * <p>So with more than {@value #MOST_OPEN} partitions, the order of the rows decides which rows a file holds. {@link
+ * FusionEngine#write} makes sure that every attempt reads the rows in the same order.
  */
 final class TaskFiles implements AutoCloseable {
     static final int MOST_OPEN = 64;
@@ -122,7 +122,10 @@ final class TaskFiles implements AutoCloseable {
         return file;
     }
 
-    /** Without partitions, begins a file that shows the columns even if it stays without rows. Partitions never need this. */
+    /**
+     * Without partitions, makes sure that there is a file, even without rows, that shows the columns. Partitions need no such
+     * file.
+     */
     void showColumns() throws IOException {
         if (!partitions.isEmpty()) {
             return;

@@ -6,7 +6,7 @@ import java.util.UUID;
 /**
  * What one attempt of a task has done: so far, or at its end.
  *
- * @param run the {@link FusionProgress} that it counts for; null if nobody counts
+ * @param run the {@link FusionProgress} that counts it; null if none does
  * @param partition the partition that it computes; other attempts may compute the same one
  */
 record TaskWork(UUID run, int partition, Work work) implements Serializable {}

@@ -1,7 +1,8 @@
 /**
- * Turns feature tables into a fused table, on Spark. Start at {@link dev.braid.spark.FusionEngine}: it turns a paired table into
- * a fused one. The function that it runs for each partition is {@link dev.braid.spark.FusedRows}, a short loop. By subject, the
- * class to read first, then those that it calls:
+ * Turns feature tables into a fused table, on Spark. Read three classes first: {@link dev.braid.spark.FeatureTables} opens
+ * tables and pairs their rows, {@link dev.braid.spark.FusionEngine} turns the paired table into a fused one, and {@link
+ * dev.braid.spark.FusedRows} is the loop that runs on each partition. For one subject, begin with the first class of its
+ * line; it calls the others:
  *
  * <ul>
  *   <li>opening tables: {@link dev.braid.spark.FeatureTables}, then {@code SourceTables}, {@code ColumnCheck};
@@ -11,15 +12,17 @@
  *   <li>reading a row: {@code SparkRows}, then {@code RowDecoder};
  *   <li>fusing rows: {@code FusedRows}, then {@code RowPacker}, {@code Lanes}; {@code ExecutorModel} lends the model;
  *   <li>writing rows: {@code FusedFiles}, then {@code FileTask}, {@code RowWriter};
- *   <li>what happens to the files: {@link dev.braid.spark.Destination}, whose table the room {@code publish} publishes;
+ *   <li>a new table, new partitions or an update: {@link dev.braid.spark.Destination}; the room {@code publish} then
+ *       publishes the files;
  *   <li>tables of Spark's catalog: {@code CatalogTable} to read, {@link dev.braid.spark.OutputTable} to write;
  *   <li>counts of a run: {@link dev.braid.spark.FusionProgress};
- *   <li>planning: {@link dev.braid.spark.MemoryPlan}, {@link dev.braid.spark.Schedule}; looking into tables: {@link
- *       dev.braid.spark.TableInspection}, {@link dev.braid.spark.TableAudit}.
+ *   <li>planning a run: {@link dev.braid.spark.MemoryPlan}, {@link dev.braid.spark.Schedule};
+ *   <li>inspecting the input, auditing the output: {@link dev.braid.spark.TableInspection}, {@link
+ *       dev.braid.spark.TableAudit}.
  * </ul>
  *
- * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. The few classes that use Spark's internals
- * for this are listed in {@code ArchitectureTest}. May import {@code tensor}, {@code checkpoint}, {@code batch}, {@code model},
+ * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. {@code ArchitectureTest} lists the few
+ * classes that use Spark's internals for this. May import {@code tensor}, {@code checkpoint}, {@code batch}, {@code model},
  * {@code parquet}, {@code failure}, {@code storage} and {@code publish}.
  */
 package dev.braid.spark;
