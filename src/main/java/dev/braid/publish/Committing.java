@@ -4,13 +4,13 @@ import dev.braid.failure.TransientException;
 import java.io.IOException;
 import org.apache.hadoop.fs.Path;
 
-/** Writes the rows of a published table to a second place as well. Driver only. */
+/** Also writes the rows of a published table to another place, such as a table of Spark's catalog. Driver only. */
 public interface Committing {
-    /** Tells whether this driver is still the only one that writes an output. */
+    /** Checks whether this driver is still the only one that writes an output. */
     @FunctionalInterface
     interface Owned {
         /**
-         * Checks that.
+         * Does nothing if it is.
          *
          * @throws OutputExistsException if another run has taken over the output
          */
@@ -18,7 +18,7 @@ public interface Committing {
     }
 
     /**
-     * Writes the rows in one transaction, unless the place already has them.
+     * Writes the rows in one transaction, unless the other place already has them.
      *
      * @param directory the published table
      * @param owned is checked right before the transaction

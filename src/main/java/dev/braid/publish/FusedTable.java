@@ -59,7 +59,7 @@ public final class FusedTable {
             Path path = Place.toWrite(output, hadoop);
             FusedTable table = new FusedTable(path, overwrite, chosen, hadoop);
             table.check.refuseOverlap(inputs, hadoop);
-            // A killed run may have published half of the table.
+            // If a killed run was publishing its finished table, half of that may be here: the next run finishes it.
             if (Manifest.of(table.check.hidden("run"), table.files).isEmpty()) {
                 // A table with a manifest may turn out to be what this run would write.
                 table.check.refuseExisting(
@@ -93,8 +93,8 @@ public final class FusedTable {
     }
 
     /**
-     * Takes the place: until the run directory is closed, no other run writes there. What an earlier run left behind is
-     * finished, kept for this run, put back or removed; the log says which.
+     * Reserves the output: until the run directory is closed, no other run writes there. What an earlier run left behind is
+     * published, kept for this run, put back or removed; the log says which.
      *
      * @param identity digest of the input, the model and the options
      * @return empty if there is nothing to do, because the published table has this identity and need not be replaced
@@ -106,7 +106,7 @@ public final class FusedTable {
     }
 
     /**
-     * The same if a table may be kept although it may be replaced.
+     * The same, but some published tables are kept although they may be replaced.
      *
      * @param keep whether to keep a published table of this identity
      */
@@ -157,13 +157,18 @@ public final class FusedTable {
         boolean of(RunDirectory run) throws IOException;
     }
 
-    /** Whether a run of this identity would write this table. An updated table may have rows that its input would not give. */
+    /**
+     * Whether a run of this identity would write this table. It would not if an update wrote it, which may have kept other
+     * rows.
+     */
     private static boolean isOf(String identity, Manifest table) {
         return table.identity().equals(identity) && table.update() == null;
     }
 
     /**
-     * @param identity of the run if there is no table: a table that a killed run of this identity has published is not
+     * Reserves the output, finishes what a killed run has begun, and prepares the run's directory.
+     *
+     * @param identity of the run. If a killed run of this identity had finished the table, that table is published and not
      *     replaced
      */
     private Optional<RunDirectory> take(String identity, Beginning beginning) throws IOException {
@@ -196,8 +201,8 @@ public final class FusedTable {
     }
 
     /**
-     * Writes what is not finished yet, audits it and publishes it. Once the rows are written and counted, no failure deletes
-     * them. If storage, memory or the like fails before that, finished files stay for the next run.
+     * Writes the files that are not finished yet, audits all and publishes them. Once the rows are written and counted, no
+     * failure deletes them. If storage, memory or the like fails before that, finished files stay for the next run.
      *
      * @param run of this table
      * @param writing writes the table's files

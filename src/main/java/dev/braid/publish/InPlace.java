@@ -52,7 +52,7 @@ final class InPlace {
         this.files = files;
     }
 
-    /** Notes that the run's files go into an existing table. Call it before the run's manifest is written. */
+    /** Writes the note of a run whose files go into an existing table. Call it before the run's manifest is written. */
     void note(Path run, Manifest over, Manifest finished) throws IOException {
         note(run, Optional.of(over), over.paths(), finished);
     }

@@ -201,8 +201,8 @@ public record Manifest(
      *
      * @param there the table before this run, if any
      * @param files the files that the table has now
-     * @param updated whether this run is an update. A run that lost a file to the update is left out, because its partitions
-     *     are no longer what it wrote
+     * @param updated whether this run is an update. A run whose file the update replaced is left out, because its partitions
+     *     are no longer as it wrote them
      */
     public static List<Run> earlier(Optional<Manifest> there, List<Shard> files, boolean updated) {
         Set<String> runs = files.stream().map(Shard::run).collect(Collectors.toSet());
@@ -270,7 +270,7 @@ public record Manifest(
      */
     public record OtherOption(String name, String there, String other) {}
 
-    /** The options that differ in a run, sorted by name. */
+    /** The options whose values in another run differ, sorted by name. */
     public List<OtherOption> others(Map<String, String> ofRun) {
         Set<String> names = new TreeSet<>(options.keySet());
         names.addAll(ofRun.keySet());

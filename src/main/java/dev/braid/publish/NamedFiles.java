@@ -55,11 +55,12 @@ public final class NamedFiles {
     }
 
     /**
-     * The files of a directory that can be read. Notes those that are missing, damaged or have another number of rows.
+     * The files of a directory that can be read. Adds a problem for each file that is missing, damaged or has another number
+     * of rows.
      *
      * @param prefix put before their names in messages
-     * @param named the expected rows of each file
-     * @param alone whether a file that is not named is a problem
+     * @param named the expected number of rows of each file
+     * @param alone whether any other file is a problem
      */
     public List<Part> parts(Path directory, String prefix, Map<String, Long> named, boolean alone) throws IOException {
         Map<String, Long> missing = new TreeMap<>(named);
@@ -109,7 +110,7 @@ public final class NamedFiles {
         }
     }
 
-    /** The files that have the same columns as the first one. Notes the others. */
+    /** The files that have the same columns as the first one. Adds a problem for each of the others. */
     public List<Part> withColumnsOfTheFirst(List<Part> parts) {
         List<Part> alike = new ArrayList<>();
         for (Part part : parts) {

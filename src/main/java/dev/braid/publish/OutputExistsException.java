@@ -2,7 +2,7 @@ package dev.braid.publish;
 
 import dev.braid.Shown;
 
-/** The output exists, and nothing says that it may be replaced. */
+/** The output exists and must not be replaced, or another run writes it. */
 public final class OutputExistsException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

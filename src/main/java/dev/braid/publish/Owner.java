@@ -103,8 +103,8 @@ final class Owner implements AutoCloseable {
     }
 
     /**
-     * Whether another run has taken the output. This happens if this run stalls for long, or if the other one was faster by a
-     * moment. The other run may have ended since.
+     * Whether another run has taken over the output, which happens if this run stalled for long or lost a close race. The
+     * other run may have ended since.
      */
     synchronized boolean isTaken() throws IOException {
         Optional<Claim> there = Json.read(file, Claim.class, files);

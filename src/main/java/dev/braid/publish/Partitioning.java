@@ -5,12 +5,13 @@ import java.util.List;
 /**
  * How a table is divided into directories.
  *
- * @param columns whose values name the directories, from the outermost; empty if all files are in the table's own directory
- * @param paths the partitions that a run writes, as far as the values of its input say: sorted, such as {@code
+ * @param columns the columns whose values name the directories, from the outermost; empty if all files are in the table's own
+ *     directory
+ * @param paths the partitions that a run writes, according to the values of its input, sorted: such as {@code
  *     dt=2026-11-26/lang=en}
  */
 public record Partitioning(List<String> columns, List<String> paths) {
-    /** Not divided: all files are in the table's own directory. */
+    /** No partitions: all files are in the table's own directory. */
     public static final Partitioning NONE = new Partitioning(List.of(), List.of());
 
     public Partitioning {

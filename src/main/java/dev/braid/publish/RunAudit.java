@@ -14,15 +14,15 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Compares the files of a run with their records, and the number of its rows with that of the input's keys. Done before the run
- * is published. Driver only.
+ * Compares the files of a run with their records, and the number of its rows with the number of the input's keys, before the
+ * run is published. Driver only.
  *
  * @param output where the run will be published
  * @param inPlace whether its files will be moved into an existing table one by one
  */
 record RunAudit(RunDirectory run, Path output, boolean inPlace, FileSystem files, Configuration hadoop) {
     /**
-     * The manifest with the result of the audit. If there is a difference, deletes the run.
+     * Returns the manifest with the result of the audit. If anything differs, deletes the run's directory.
      *
      * @param keys the number of rows that the table must have, including those that are set aside
      * @throws TransientException with all differences in one message

@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
  * the same input, model and options finds what was finished there, and continues. Driver only.
  */
 public final class RunDirectory implements AutoCloseable {
-    /** Unfinished files, and small files before they are renamed. */
+    /** Holds unfinished files, and small files before they are renamed. */
     public static final String ATTEMPTS = "_attempts";
 
     /** Says which run and which input the files belong to. */
@@ -152,7 +152,10 @@ public final class RunDirectory implements AutoCloseable {
         }
     }
 
-    /** First deletes the files that make the next run trust the others, because the deletion may be cut short. */
+    /**
+     * First deletes the manifest and the plan, without which the next run ignores the other files: the deletion may be cut
+     * short.
+     */
     private void remove() throws IOException {
         for (String name : List.of(Manifest.FILE, PLAN)) {
             files.delete(new Path(directory, name), false);

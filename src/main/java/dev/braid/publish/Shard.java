@@ -39,10 +39,10 @@ public record Shard(
         String quarantine,
         Map<String, Long> quarantined) {
 
-    /** The plan of rows that are set aside because of their keys, before any task begins. */
+    /** The plan of shards that hold rows with bad keys, which are set aside before any task begins. */
     public static final String KEYS = "keys";
 
-    /** The beginning of a plan whose partitions no other run would find again. */
+    /** The prefix of a plan that no other run can resume, because its partitions may have other rows next time. */
     public static final String ONCE = "once-";
 
     /** A run's identifier, in the names of its files. */
@@ -67,7 +67,7 @@ public record Shard(
         return counts;
     }
 
-    /** The record of a copy of its file with other rows. */
+    /** The record of a copy of this file with fewer rows. */
     public Shard copied(
             String copy,
             long copyRows,
@@ -103,7 +103,7 @@ public record Shard(
         return quarantined.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** The run that wrote it, according to the name of its file; empty if the name does not contain a run. */
+    /** The run that wrote it, from the name of its file; empty if the name does not contain a run. */
     public String run() {
         String name = file == null ? String.valueOf(quarantine) : file.substring(file.lastIndexOf('/') + 1);
         Matcher found = RUN.matcher(name);

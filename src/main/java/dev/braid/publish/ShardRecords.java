@@ -72,8 +72,8 @@ public record ShardRecords(Path run, FileSystem files) {
     /**
      * Prepares the directory for tasks: removes everything except finished files and their records.
      *
-     * @param plan digest of how the input is split. Tasks with another plan do not count, nor do tasks whose files are gone
-     * @return what the tasks wrote whose records stay
+     * @param plan digest of how the input is split. A task with another plan, or whose files are gone, is done again
+     * @return what the tasks that need not be done again wrote
      */
     public List<Shard> keepFinished(String plan) throws IOException {
         for (String name : INNER) {
