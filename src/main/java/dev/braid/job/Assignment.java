@@ -6,11 +6,11 @@ import java.util.Map;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** One {@code MODALITY=VALUE} of an option that is given once per modality. */
+/** One {@code MODALITY=VALUE} of an option that can be given once per modality. */
 record Assignment(String modality, String value) {
 
     /**
-     * The values of an option that is given once per modality, in the order given.
+     * The values by modality, in the order given.
      *
      * @throws UsageException if a modality is named twice
      */

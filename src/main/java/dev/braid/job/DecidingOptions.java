@@ -15,8 +15,8 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * The options that decide the rows of the output, under their names in an options file, with the values that take effect. A test
- * checks that no option is missing.
+ * The options that decide the rows of the output: their names in an options file, and the values in effect. A test checks
+ * that no option is missing.
  */
 final class DecidingOptions {
     private DecidingOptions() {}

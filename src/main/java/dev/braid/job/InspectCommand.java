@@ -64,7 +64,7 @@ final class InspectCommand implements Callable<Integer> {
         }
     }
 
-    /** Shows the model, with the word embeddings that columns of token ids need, then the tables. */
+    /** Prints the model, with the word embeddings that columns of token ids need, then the tables. */
     private void print(SparkSession spark, PrintWriter out) {
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
         Inspection model = Inspection.read(input.model, hadoop);

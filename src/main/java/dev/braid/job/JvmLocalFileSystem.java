@@ -21,7 +21,7 @@ public class JvmLocalFileSystem extends LocalFileSystem {
         super(new Raw());
     }
 
-    /** The same path as Hadoop's. Hadoop builds it from a string, and parses a name with a colon as a URI with a scheme. */
+    /** The same path as Hadoop's, which parses the name as a URI and therefore fails at a colon. */
     @Override
     public Path getChecksumFile(Path file) {
         return new Path(file.getParent(), new Path(null, null, "." + file.getName() + ".crc"));

@@ -25,7 +25,10 @@ final class LogLines {
 
     private LogLines() {}
 
-    /** Rewrites the console appenders of the configuration. Does nothing if the log is not Log4j's, or is in JSON already. */
+    /**
+     * Rewrites the console appenders of the log's configuration. Does nothing without Log4j, or if the log is in JSON
+     * already.
+     */
     static void inJson() {
         // If nobody has configured the log, Spark does so later and would overwrite this change.
         new SparkConf(false).initializeLogIfNecessary(false);

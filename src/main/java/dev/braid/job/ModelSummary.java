@@ -27,7 +27,10 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** What was understood of a model, as text: where its weights are, its architecture, its cost, its tensors and what is unused. */
+/**
+ * What Braid understood of a model, as text: where its weights are, its architecture, its cost, its tensors and what is
+ * unused.
+ */
 record ModelSummary(Inspection inspection) {
     private static final int MOST_ALIASES = 5;
 
@@ -146,7 +149,7 @@ record ModelSummary(Inspection inspection) {
                         .collect(Collectors.joining(", ")));
     }
 
-    /** How a stream is made of others, unless their tokens follow each other. */
+    /** How a stream is made of other streams; empty if it is not, or if their tokens simply follow each other. */
     private static Optional<String> made(StreamConfig stream, ModelConfig config) {
         String parts = stream.joined().stream()
                 .map(part -> "'" + config.streams().get(part).name() + "'")
@@ -165,7 +168,7 @@ record ModelSummary(Inspection inspection) {
                 + (stack.kind().attendsToMemory() ? ", which attends to " + keys : "");
     }
 
-    /** The stacks whose layers alternate with those of a stack. */
+    /** The other stacks with which the layers of a stack alternate. */
     private static String alternating(int stack, Interleaving interleaving) {
         if (interleaving.stacks() == 1) {
             return "";
@@ -183,7 +186,7 @@ record ModelSummary(Inspection inspection) {
         return config.pooling().configName() + (unusedPooler ? " (--pooling pooler is there too)" : "");
     }
 
-    /** In token order. */
+    /** The modalities, in token order. */
     private TextTable modalities() {
         TextTable table = TextTable.headed("modality", "feature size", "longest", "becomes a token by");
         ModelConfig config = inspection.checkpoint().config();

@@ -81,10 +81,10 @@ record OptionsFile(String name, Map<String, String> values) {
     }
 
     /**
-     * The arguments to add to a command line: the file's options that the command line does not set. For an option that is
-     * given once per modality, this is decided per modality. {@code --paired} on the command line also drops the file's
-     * {@code features}, and {@code --features} drops its {@code paired}. {@code --mask} or {@code --length} drops both
-     * options of the file for the same modality.
+     * The arguments to add to a command line: the file's options that the command line does not set. Options that are given
+     * once per modality are compared per modality. {@code --paired} on the command line also drops the file's {@code
+     * features}, and {@code --features} drops its {@code paired}. {@code --mask} or {@code --length} drops both options of
+     * the file for the same modality.
      */
     List<String> argumentsBeside(ParseResult commandLine) {
         CommandSpec command = commandLine.commandSpec();

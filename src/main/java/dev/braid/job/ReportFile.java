@@ -78,9 +78,7 @@ final class ReportFile {
         return null;
     }
 
-    /**
-     * Deletes the page of an earlier run, so that nobody takes it for the page of this run. Ignores a failure to delete it.
-     */
+    /** Deletes the page of an earlier run, so that nobody takes it for this run's page. Ignores a failure. */
     void removeEarlier() {
         try {
             files.delete(path, false);

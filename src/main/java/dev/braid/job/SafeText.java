@@ -17,7 +17,7 @@ final class SafeText {
      */
     private static final Pattern STRAY_BREAK = Pattern.compile("\\n(?!  )");
 
-    /** A long quoted name. A key may have any size; it is cut because the rest of the message matters more. */
+    /** A long quoted name. Keys may have any length; they are cut because the rest of the message matters more. */
     private static final Pattern LONG_QUOTE = Pattern.compile("'([^'\\n]{500})[^'\\n]{100,}+'");
 
     private SafeText() {}
@@ -28,7 +28,7 @@ final class SafeText {
         return trace(LONG_QUOTE.matcher(lines).replaceAll("'$1...'"));
     }
 
-    /** The same of a stack trace, which keeps its lines and tabs. */
+    /** A stack trace, made safe in the same way; it keeps its lines and tabs. */
     static String trace(String text) {
         String near = cut(text, 2 * LONGEST_LINE); // short enough to search, long enough to mask every password whole
         String cut = cut(Shown.withoutSecrets(near), LONGEST_LINE);

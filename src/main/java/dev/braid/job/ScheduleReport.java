@@ -5,12 +5,12 @@ import java.util.Locale;
 import java.util.OptionalInt;
 
 /**
- * The time and the cost of a fusion.
+ * The time and the cost of a fusion, as text.
  *
  * @param local whether only this machine computes
  * @param instances the number of executors, used if there is no deadline
- * @param until null without a deadline
- * @param price of a core-hour, or null
+ * @param until the deadline; null if there is none
+ * @param price of a core-hour; null if none is given
  */
 record ScheduleReport(Schedule schedule, Rate rate, boolean local, int instances, Deadline until, Double price) {
 

@@ -36,7 +36,7 @@ final class Stop {
         return SafeText.message("Stopped by a signal" + state.get());
     }
 
-    /** Whether a signal has arrived, so that failures from now on are its consequences. */
+    /** Whether a signal has arrived: failures from now on may be its consequences. */
     static boolean requested() {
         return requested;
     }

@@ -28,8 +28,8 @@ final class TableOptions {
     /**
      * Checks what picocli cannot check.
      *
-     * @param excluded an option that was given and cannot be combined with a table; null if there is none
-     * @throws UsageException if there is one
+     * @param excluded an option that was given and excludes {@code --output-table}; null if there is none
+     * @throws UsageException if both are given
      */
     void check(String excluded) {
         if (!InputOptions.isMissing(name) && excluded != null) {

@@ -8,7 +8,7 @@ import java.util.stream.Collectors;
 /** The steps of a model of one vector per modality, as text. */
 record VectorSummary(ModelConfig config) {
 
-    /** A line for each step, the last of which makes the fused vector. */
+    /** A line for each step; the last step computes the fused vector. */
     TextTable steps() {
         TextTable table = TextTable.headed("step", "computes", "size");
         for (VectorStep step : config.vectors()) {
