@@ -43,7 +43,7 @@ public record FileSchema(StructType columns, List<String> vectors) implements Se
         return element instanceof ArrayType ? FloatLists.ofLists(name) : FloatLists.of(name);
     }
 
-    /** The schema as Parquet's. */
+    /** The Parquet schema of the file; {@code others} has the types of the columns that are not vectors. */
     MessageType message(MessageType others, List<VectorColumn> writers) {
         List<Type> fields = new ArrayList<>();
         int next = 0;

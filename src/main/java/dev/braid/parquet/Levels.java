@@ -4,9 +4,9 @@ import java.util.Arrays;
 import org.apache.parquet.bytes.BytesInput;
 
 /**
- * The repetition or definition levels of a page, below 256, in Parquet's hybrid of run-length encoding and bit packing
- * (https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE). Uses only run lengths. The encoded runs follow
- * their size in bytes.
+ * The repetition or definition levels of a page, each below 256, in Parquet's hybrid of run-length encoding and bit packing
+ * (https://parquet.apache.org/docs/file-format/data-pages/encodings/#RLE). Uses run lengths only. The size of the encoded
+ * runs comes before them.
  */
 final class Levels {
     private static final int SIZE_BYTES = Integer.BYTES;
@@ -14,7 +14,7 @@ final class Levels {
 
     private byte[] bytes = new byte[1024];
     private int size = SIZE_BYTES;
-    /** The level of the current run, which may still grow. The run is empty before the first level. */
+    /** The level of the current run, which may still grow. Before the first level, the run is empty. */
     private int level;
 
     private int run;

@@ -28,7 +28,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
  */
 @SuppressWarnings("deprecation") // parquet-java 1.13 of Spark 3.5 has only the deprecated compressor
 public final class ParquetRows implements AutoCloseable {
-    /** How many rows to write between checks of the other columns' buffered bytes, which cost one call per column. */
+    /** Rows between checks of the other columns' buffered bytes, because a check makes one call per column. */
     private static final int ROWS_PER_LOOK = 64;
     /** The key in a file's metadata under which Spark finds the schema that it wrote. */
     private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
