@@ -48,8 +48,8 @@ public final class Footers {
     public record Schema(MessageType type, String note) {}
 
     /**
-     * What is kept of a file's footer. Files with the same columns share one schema, so that 100,000 files take little
-     * memory.
+     * What is kept of a file's footer. Files with the same columns share one schema, so the footers of 100,000 files take
+     * little memory.
      *
      * @param schema of the needed columns
      * @param page the offset of the first data page of a needed column, in bytes; -1 if there is none
@@ -80,7 +80,7 @@ public final class Footers {
     public record Rows(long rows, long groups, long largestRow, long largestGroup, boolean vectorized) {
         public static final Rows NONE = new Rows(0, 0, 0, 0, true);
 
-        /** The same for a table that has fewer rows than its files. */
+        /** The same for a table that has fewer rows than its files, because some were deleted. */
         public Rows counting(long counted) {
             return new Rows(counted, groups, largestRow, largestGroup, vectorized);
         }

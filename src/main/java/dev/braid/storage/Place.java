@@ -18,8 +18,8 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
- * Where a path leads, under any name. Links are followed, also in the middle of a path and to what does not exist yet.
- * Different names of one file system are recognised. Driver only.
+ * Where a path leads, by whatever name. Links are followed, also in the middle of a path and to a target that does not exist
+ * yet. Different names of one file system are recognised. Driver only.
  *
  * @param path with links followed, qualified
  * @param stores the names of its file system; two places are on one file system if they share a name

@@ -12,11 +12,11 @@ import java.util.concurrent.Future;
 import org.apache.hadoop.security.UserGroupInformation;
 
 /**
- * Runs many calls to a file system at a time, because they wait for the network more than they compute. Every call runs as
- * the caller's Hadoop user, a proxy user included.
+ * Runs many calls to a file system at the same time, because they mostly wait for the network. Every call runs as the
+ * caller's Hadoop user, which may be a proxy user.
  */
 public final class StorageCalls {
-    /** Enough for 10,000 calls of 100 ms to take 16 s. */
+    /** The most calls at a time: 10,000 calls of 100 ms take 16 s. */
     private static final int MOST_THREADS = 64;
 
     private StorageCalls() {}
@@ -27,9 +27,9 @@ public final class StorageCalls {
     }
 
     /**
-     * The results of {@code call}, in the order of {@code items}.
+     * Returns the results of {@code call}, in the order of {@code items}.
      *
-     * @throws IOException of the first item that failed; calls that have not begun by then are not made
+     * @throws IOException the failure of the first item that failed; calls that have not begun by then are not made
      */
     public static <A, B> List<B> all(List<A> items, Call<A, B> call) throws IOException {
         if (items.size() < 2) {
