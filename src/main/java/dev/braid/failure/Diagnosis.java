@@ -36,7 +36,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
     private static final Set<String> MEMORY = Set.of("OutOfMemoryError");
     private static final List<String> HEAP =
             List.of("heap space", "GC overhead", "array size", "UNABLE_TO_ACQUIRE_MEMORY", "Unable to acquire");
-    /** In messages of ND4J. */
+    /** How ND4J's messages about missing memory begin. */
     private static final List<String> NATIVE = List.of("Allocation failed: [");
 
     private static final Pattern HEAP_EXIT = Pattern.compile("exit(ed with)? (code|status):? 52\\b");
@@ -208,7 +208,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         return new Diagnosis(isInput(root) ? Kind.INPUT : Kind.UNKNOWN, root.toString(), "");
     }
 
-    /** Whether a retry would fail in the same way, given that reading or opening something failed. */
+    /** Whether a retry would fail in the same way. To be called only if reading or opening something failed. */
     public static boolean isInput(Throwable failure) {
         return of(failure).isInput();
     }

@@ -15,15 +15,15 @@ public final class SparkFailure {
     private SparkFailure() {}
 
     /**
-     * The exception to throw for {@code failure}. If bad input caused it and a retry cannot help, an exception about the
-     * input. If it is known to pass, or a file cannot be read for another reason than its content, a {@link
-     * TransientException}. Otherwise {@code failure} itself, unchecked.
+     * The exception to throw instead of {@code failure}: an {@link InputException} if bad input caused it and a retry cannot
+     * help; a {@link TransientException} if it is known to pass, or if a file cannot be read for another reason than its
+     * content; otherwise {@code failure} itself, unchecked.
      */
     public static RuntimeException translate(Throwable failure) {
         return translate(failure, "Cannot run a Spark job");
     }
 
-    /** The same. If no input is to blame, the message begins with what was attempted. */
+    /** The same. Unless it is an {@link InputException}, the message begins with what was attempted. */
     public static RuntimeException translate(Throwable failure, String attempt) {
         Diagnosis diagnosis = Diagnosis.of(failure);
         InputException input = input(failure);
