@@ -15,8 +15,8 @@ final class RowSections {
     private static final int MOST_BARS = 32;
 
     /**
-     * If the longest row has this many times the tokens of the median row, bars of equal width would show only one high
-     * bar.
+     * If the longest row has more than this many times the median tokens of a modality, the bars cover unequal lengths: equal
+     * ones would show a single high bar.
      */
     private static final int SKEWED = 40;
 

@@ -16,8 +16,8 @@ import java.util.Map;
 import java.util.function.BiFunction;
 
 /**
- * The report of a run as one HTML page that loads nothing: style, scripts and data are inline, and its content security
- * policy forbids everything else. Every chart has a table with the same numbers.
+ * The report of a run as one HTML page. It loads nothing: style, scripts and data are inline, and its content security policy
+ * forbids everything else. Every chart has a table with the same numbers.
  */
 public final class RunPage {
     private static final String D3 = "/META-INF/resources/webjars/d3/7.9.0/";

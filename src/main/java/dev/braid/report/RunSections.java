@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
 /** The sections about the run as a whole: its summary, its audit and its settings. */
 record RunSections(RunFacts facts) {
 
-    /** What the run did, with what, and what became of it. */
+    /** What the run did, with which input and model, and how it ended. */
     void summary(BiFunction<String, String, Section> begin) {
         Section section = begin.apply("summary", "Summary");
         RunFacts.Work work = facts.work();

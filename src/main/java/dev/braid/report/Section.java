@@ -3,7 +3,7 @@ package dev.braid.report;
 import java.util.List;
 import java.util.Map;
 
-/** A section of the page. Each of its charts has a table with the same numbers. */
+/** A section of the page, with text, charts and tables. Each of its charts has a table with the same numbers. */
 final class Section {
     private final Html html;
     private final Map<String, Object> charts;

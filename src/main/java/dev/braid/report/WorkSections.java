@@ -27,7 +27,7 @@ final class WorkSections {
         this.work = facts.work();
     }
 
-    /** Why a run that fused no row has nothing to show. */
+    /** The sentence that stands in for a chart if the run fused no row. */
     static String nothing(Work work) {
         return work.finishedRows() > 0
                 ? "This run fused no row itself: an earlier run, which was stopped, had fused all "
