@@ -7,7 +7,7 @@ import java.util.Map;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
 
-/** The engines that a transformer and its copies have opened: one per model and settings. Safe for several threads. */
+/** The engines that a transformer and its copies have opened: one for each model and settings. Safe for several threads. */
 final class Engines implements AutoCloseable {
     private final Map<FusionSettings, Opened> opened = new HashMap<>();
 

@@ -33,7 +33,7 @@ public abstract class FusionParams extends Transformer {
     private final BooleanParam noVerify;
     private final DoubleParam tolerance;
 
-    /** The parameters with their defaults; the model has none. */
+    /** Sets the defaults; there is none for the model. */
     FusionParams(String uid) {
         this.uid = uid;
         this.model = new Param<>(this, "model", "the model directory");
@@ -99,22 +99,22 @@ public abstract class FusionParams extends Transformer {
         return model;
     }
 
-    /** The SHA-256 that the model directory must have; any where it is not set. */
+    /** The SHA-256 that the model directory must have; if it is not set, any model is accepted. */
     public Param<String> modelSha256() {
         return modelSha256;
     }
 
-    /** The column by which messages name a row; none where it is not set. */
+    /** The column by which messages name a row; not set by default. */
     public Param<String> key() {
         return key;
     }
 
-    /** The columns of features, as MODALITY=COLUMN; a modality that is not named has one of its name. */
+    /** The columns of features, as MODALITY=COLUMN; by default, a modality's column has its name. */
     public StringArrayParam column() {
         return column;
     }
 
-    /** The numbers of binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16. */
+    /** The types of the numbers in binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16. */
     public StringArrayParam dtype() {
         return dtype;
     }
@@ -139,42 +139,42 @@ public abstract class FusionParams extends Transformer {
         return emit;
     }
 
-    /** How vectors are stored: vector (Spark ML's; of tokens, arrays), array, float32, float16 or int8. */
+    /** How vectors are stored: vector (Spark ML's; for tokens, arrays of them), array, float32, float16 or int8. */
     public Param<String> vectors() {
         return vectors;
     }
 
-    /** How a row's tokens become one vector: mean, max, last, cls, pooler or none; as the model says where it is not set. */
+    /** How a row's tokens become one vector: mean, max, last, cls, pooler or none; if it is not set, as the model says. */
     public Param<String> pooling() {
         return pooling;
     }
 
-    /** Whether a sequence is cut to the positions that the model has. */
+    /** Whether to cut a sequence that has more tokens than the model has positions. */
     public BooleanParam truncate() {
         return truncate;
     }
 
-    /** The token budget of one batch, and so of one row. */
+    /** The token budget of one batch, and therefore of one row. */
     public IntParam maxTokens() {
         return maxTokens;
     }
 
-    /** What the model computes in: fp32, bf16 or int8. */
+    /** The precision in which the model computes: fp32, bf16 or int8. */
     public Param<String> precision() {
         return precision;
     }
 
-    /** What a null feature does: fail, or fuse-rest. */
+    /** What happens to a row in which a modality is null: fail, or fuse-rest. */
     public Param<String> onMissingModality() {
         return onMissingModality;
     }
 
-    /** Whether the model's golden.safetensors is not replayed before the first use. */
+    /** Whether to skip the check against the model's golden.safetensors before the first use. */
     public BooleanParam noVerify() {
         return noVerify;
     }
 
-    /** How far a number may be from the one in golden.safetensors, relative to the root mean square of its vector. */
+    /** The largest error allowed in the check against golden.safetensors, relative to the root mean square of a vector. */
     public DoubleParam tolerance() {
         return tolerance;
     }

@@ -14,16 +14,16 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A stage of a Spark ML pipeline that appends fused columns to a table which holds every modality, as {@link
+ * A stage of a Spark ML pipeline that appends fused columns to a table which has every modality, as {@link
  * FusionEngine#append} does. Its parameters are the options of {@code braid fuse}, in Spark ML's spelling: {@code
  * --max-tokens} is {@code maxTokens}.
  *
- * <p>Nothing is computed before an action asks for a fused column. The model is read and proven at the first use, and sent to
- * each executor once, for this transformer and its copies; {@link #close} frees it. A saved transformer names the model's
- * directory and does not contain it.
+ * <p>Nothing is computed before an action needs a fused column. At its first use, the model is read, checked against its
+ * golden file, and sent to each executor once; the transformer's copies share it, and {@link #close} frees it. A saved
+ * transformer contains only the path of the model's directory.
  *
- * <p>A wrong parameter, model or column is an {@link InputException} when a schema or a table is asked for; a row that cannot
- * be fused is one among the causes of Spark's exception. Driver only.
+ * <p>If a parameter, the model or a column is wrong, asking for a schema or a table throws an {@link InputException}. If a
+ * row cannot be fused, Spark's exception has an {@code InputException} among its causes. Driver only.
  */
 public final class FusionTransformer extends FusionParams implements DefaultParamsWritable, AutoCloseable {
     private static final long serialVersionUID = 1L;
@@ -41,12 +41,12 @@ public final class FusionTransformer extends FusionParams implements DefaultPara
         super(uid);
     }
 
-    /** The transformer that {@link #save} has written. */
+    /** Loads a transformer that {@link #save} has written. */
     public static FusionTransformer load(String path) {
         return read().load(path);
     }
 
-    /** What {@link #load} and pipelines read one with. */
+    /** The reader that {@link #load} and Spark ML's pipelines use. */
     public static MLReader<FusionTransformer> read() {
         return new DefaultParamsReader<>();
     }
@@ -62,7 +62,7 @@ public final class FusionTransformer extends FusionParams implements DefaultPara
         return settings.asVectors(engine(settings, table.sparkSession()).append(table.toDF()));
     }
 
-    /** The columns of {@link #transform}, from those of a table alone; errors are the same. */
+    /** The columns that {@link #transform} would return for a table with these columns; it throws the same exceptions. */
     @Override
     public StructType transformSchema(StructType schema) {
         SparkSession session = SparkSession.active();
@@ -71,7 +71,7 @@ public final class FusionTransformer extends FusionParams implements DefaultPara
 
     private FusionEngine engine(FusionSettings settings, SparkSession session) {
         if (engines == null) {
-            engines = new Engines(); // it came out of a Java stream
+            engines = new Engines(); // transient: null after Java deserialisation
         }
         return engines.of(settings, session);
     }
@@ -83,7 +83,7 @@ public final class FusionTransformer extends FusionParams implements DefaultPara
         return copy;
     }
 
-    /** Frees the model's memory, that of copies too; the next use reads the model again. */
+    /** Frees the model's memory, also for copies of this transformer; the next use reads the model again. */
     @Override
     public void close() {
         if (engines != null) {
