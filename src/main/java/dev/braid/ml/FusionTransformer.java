@@ -19,8 +19,8 @@ import org.apache.spark.sql.types.StructType;
  * --max-tokens} is {@code maxTokens}.
  *
  * <p>Nothing is computed before an action needs a fused column. At its first use, the model is read, checked against its
- * golden file, and sent to each executor once; the transformer's copies share it, and {@link #close} frees it. A saved
- * transformer contains only the path of the model's directory.
+ * golden file if it has one, and sent to each executor once; the transformer's copies share it, and {@link #close} frees it.
+ * A saved transformer contains the path of the model's directory, not the model.
  *
  * <p>If a parameter, the model or a column is wrong, asking for a schema or a table throws an {@link InputException}. If a
  * row cannot be fused, Spark's exception has an {@code InputException} among its causes. Driver only.
