@@ -1,7 +1,8 @@
 """Braid in Python: exports PyTorch fusion models, fuses Spark tables with them, and reads what was fused.
 
-`export` needs torch (`pip install 'braid[torch]'`), `fuse` and its neighbours need PySpark (`braid[spark]`), `read_vectors`
-needs neither.
+`export` needs torch (`pip install 'braid[torch]'`). `fuse` and the other functions for Spark need PySpark
+(`braid[spark]`).
+`read_vectors` needs neither.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _EXTRAS = {"torch": "torch", "safetensors": "torch", "pyspark": "spark", "py4j":
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for, and with it torch or PySpark only where it needs them."""
+    """Imports a name when it is first used, so that torch and PySpark are imported only if they are needed."""
     if name not in _HOMES:
         raise AttributeError(f"module 'braid' has no attribute '{name}'")
     try:

@@ -1,4 +1,4 @@
-"""Reads attentions, torch's and those that people write themselves, from the calls of their parts. Start at `attentions`.
+"""Finds attentions, torch's own and hand-written ones, in the calls of their parts. Start at `attentions`.
 
 Dimension letters: Q query tokens, S tokens of the memory, D hidden size, M size of the memory's tokens.
 """
@@ -29,11 +29,12 @@ _KEY_VALUE = ("to_kv", "kv_proj", "kv", "wkv")
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """One call of an attention: queries [Q, D], the memory [S, M] or the same tokens, and the output [Q, D].
+    """One call of an attention: its queries [Q, D], its memory [S, M] (the same tokens in self-attention), its output
+    [Q, D].
 
-    `tensors` have the names of torch.nn.MultiheadAttention, or those of Llama if heads of queries share keys and values.
-    `config` says how many there are of these, and how queries and keys are rotated. `at` is the number of the event that
-    ended the attention.
+    `tensors` are named as in torch.nn.MultiheadAttention, or as in Llama if several query heads share keys and values.
+    `config` has keys of config.json: the number of key and value heads, if they are shared, and the rotary embeddings.
+    `at` is the number of the event that ended the attention.
     """
 
     path: str
@@ -51,7 +52,7 @@ class Attention:
 
 
 def attentions(parts: Parts, events: list[Event], heads: int | None) -> list[Attention]:
-    """The attentions that ran outside of whole layers, in the order in which they ended."""
+    """The attentions that are not part of a layer recorded as a whole, in the order in which they ended."""
     found = [torch_attention(parts, i, e) for i, e in enumerate(events) if isinstance(parts[e.path], nn.MultiheadAttention)]
     for path, part in parts.items():
         if is_own(part):
@@ -60,7 +61,7 @@ def attentions(parts: Parts, events: list[Event], heads: int | None) -> list[Att
 
 
 def crosses(parts: Parts, events: list[Event], block: str) -> bool:
-    """Whether an attention in a block reads other tokens than its queries."""
+    """Whether an attention in a block reads other tokens than its queries, as cross-attention does."""
     for event in events:
         if within(event.path, block) and isinstance(parts[event.path], nn.MultiheadAttention):
             if len(event.inputs) > 1 and not same(*event.inputs[:2]):
@@ -93,14 +94,14 @@ def torch_attention(parts: Parts, at: int, event: Event) -> Attention:
 
 
 def torch_tensors(subject: str, attention: nn.MultiheadAttention) -> dict[str, Tensor]:
-    """The tensors of an nn.MultiheadAttention as it stores them."""
+    """The tensors of an nn.MultiheadAttention, under its own names. Refuses keys that it adds to the row's."""
     if attention.bias_k is not None or attention.add_zero_attn:
         raise ExportError(subject, "attention over the row's own tokens", "add_bias_kv or add_zero_attn")
     return {key: tensor.detach() for key, tensor in attention.named_parameters()}
 
 
 def calls(parts: Parts, events: list[Event], path: str) -> Iterator[tuple[Event, Event, Event]]:
-    """Of each call of an attention written by hand those of the Linears of its queries, keys and values."""
+    """For each call of a hand-written attention, the calls of the Linears that give queries, keys and values."""
     names = linear_names(parts[path])
     three, two = one_of(ALL_THREE, names), one_of(_KEY_VALUE, names)
     used = [three] * 3 if three else [one_of(QUERY, names), two or one_of(KEY, names), two or one_of(VALUE, names)]
@@ -108,7 +109,7 @@ def calls(parts: Parts, events: list[Event], path: str) -> Iterator[tuple[Event,
 
 
 def own_attentions(parts: Parts, events: list[Event], path: str, heads: int | None) -> Iterator[Attention]:
-    """The calls of an attention written by hand, as far as a Linear of a projection reads what its heads give."""
+    """The calls of a hand-written attention. Refuses one if no Linear reads what its heads should give."""
     subject = f"'{path}'"
     linears = [(i, e) for i, e in enumerate(events) if isinstance(parts[e.path], nn.Linear)]
     for of_query, of_key, of_value in calls(parts, events, path):
@@ -144,12 +145,14 @@ def own_attentions(parts: Parts, events: list[Event], path: str, heads: int | No
         yield Attention(path, at, query, memory, output.output, count, tensors, config)
 
 
-#: The numbers that a Linear gives, the Linear's path, and the rows of its weight that give them.
+#: What a Linear gives, the Linear's path, and the rows of its weight that give it.
 Projected = tuple[Tensor, str, slice]
 
 
 def inputs_of(of_query: Event, of_key: Event, of_value: Event, hidden: int) -> list[Projected]:
-    """Queries, keys and values, which may be parts of what one Linear gives: then queries have the hidden size."""
+    """Queries, keys and values, cut out of what one to three Linears give. If one gives all, queries have the hidden
+    size.
+    """
     events = [of_query, of_key, of_value]
     found = []
     for number, event in enumerate(events):
@@ -162,7 +165,7 @@ def inputs_of(of_query: Event, of_key: Event, of_value: Event, hidden: int) -> l
 
 
 def of_heads(inputs: list[Tensor], heads: int, rotation: Mapping[str, Any]) -> Tensor:
-    """What the heads give for queries, keys and values, side by side, [Q, D]; neighbouring queries may share keys."""
+    """The outputs of all heads side by side, [Q, D]. Neighbouring query heads may share a key and value head."""
     size = inputs[0].shape[1] // heads
     query, key, value = (x.reshape(len(x), -1, size).transpose(0, 1) for x in inputs)
     if rotation:
@@ -172,7 +175,7 @@ def of_heads(inputs: list[Tensor], heads: int, rotation: Mapping[str, Any]) -> T
 
 
 def grouped_tensors(parts: Parts, split: list[Projected]) -> dict[str, Tensor]:
-    """The weights of queries, keys and values as Llama stores them."""
+    """The weights of queries, keys and values, named as in Llama."""
     tensors: dict[str, Tensor] = {}
     for name, (_, path, rows) in zip("qkv", split):
         linear: Any = parts[path]
@@ -181,7 +184,9 @@ def grouped_tensors(parts: Parts, split: list[Projected]) -> dict[str, Tensor]:
 
 
 def input_tensors(parts: Parts, split: list[Projected]) -> dict[str, Tensor]:
-    """The weights of queries, keys and values as nn.MultiheadAttention stores them; a missing bias among others is zero."""
+    """The weights of queries, keys and values, named as in nn.MultiheadAttention. If only some have a bias, the others
+    are zero.
+    """
     weights, biases = [], []
     for x, path, rows in split:
         linear: Any = parts[path]

@@ -1,8 +1,8 @@
-"""Reads encoder layers that people write themselves or take from Llama-like models. Start at `is_block` and `readings`.
+"""Reads encoder layers that are hand-written or come from Llama-like models. Start at `is_block` and `readings`.
 
 A block has one attention with query, key and value, two norms, and two or three Linears of a feed-forward, under any
-names. What its parts do not tell, such as the order of norms or the activation, is left open: `readings` gives all
-blocks that they could be, and `braid.settings` takes the one that computes the module's numbers.
+names. Its parts do not show everything, such as the order of norms or the activation. So `readings` gives all layers
+that the block could be, and `braid.settings` takes the one that computes the module's numbers.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from braid.norms import may_be_norm, read_norm
 from braid.reference import ACTIVATIONS
 from braid.wrappers import parts_of
 
-#: What a config says of a layer, and the layer's tensors by the names of a Llama layer.
+#: What a config says about a layer, and the layer's tensors under Llama's names.
 Reading = tuple[dict[str, Any], dict[str, Tensor]]
 
-#: Names of an attention's Linears; the one Linear beside them is the output projection.
+#: Names of an attention's Linears; the only other Linear is the output projection.
 QUERY = ("q_proj", "query_proj", "query", "wq", "to_q", "q_lin", "q")
 KEY = ("k_proj", "key_proj", "key", "wk", "to_k", "k_lin", "k")
 VALUE = ("v_proj", "value_proj", "value", "wv", "to_v", "v_lin", "v")
@@ -35,12 +35,12 @@ PAIRS = ("half", "interleaved")
 
 
 def is_block(part: nn.Module) -> bool:
-    """Whether a module is built like an encoder layer and is not torch's."""
+    """Whether a module is built like an encoder layer and is not one of torch's own."""
     return not isinstance(part, nn.TransformerEncoderLayer) and attention_of(part) is not None
 
 
 def attention_of(block: nn.Module) -> nn.Module | None:
-    """The one attention among the children of a module that has the parts of an encoder layer; else None."""
+    """The only attention among the children of a module that has the parts of an encoder layer; otherwise None."""
     parts = parts_of(block)
     found = [path for path, part in parts.items() if path and "." not in path and is_attention(part)]
     if len(found) != 1:
@@ -63,9 +63,9 @@ def one_of(known: tuple[str, ...], names: list[str]) -> str | None:
 
 
 def readings(subject: str, block: nn.Module, heads: int | None, thetas: list[float]) -> Iterator[Reading]:
-    """All encoder layers that a block could be, in an order that is the same for blocks of one class.
+    """All encoder layers that a block could be, in the same order for all blocks of one class.
 
-    `thetas` are the bases of rotations to try.
+    `thetas` are the bases of rotary embeddings to try.
     """
     attention: Any = attention_of(block)
     outside = {path: part for path, part in parts_of(block).items() if part not in set(attention.modules())}
@@ -151,7 +151,7 @@ def attention_tensors(subject: str, attention: Any, heads: int | None) -> Readin
 
 
 def heads_of(subject: str, attention: Any, hidden: int) -> int:
-    """The number of heads that an attention tells, itself, by its config or by their size."""
+    """The number of heads: from the attention itself, from its config, or from the size of its heads."""
     for holder in (attention, getattr(attention, "config", None)):
         for name in _HEADS:
             if isinstance(getattr(holder, name, None), int):
@@ -164,7 +164,9 @@ def heads_of(subject: str, attention: Any, hidden: int) -> int:
 
 
 def feed_forwards(subject: str, linears: list[nn.Linear], hidden: int) -> Iterator[Mapping[str, Tensor]]:
-    """The feed-forwards that two or three Linears could be: plain, gated, or gated with one Linear for both factors."""
+    """All feed-forwards that two or three Linears could be: plain, gated, or gated with one Linear that gives both
+    factors.
+    """
     found = False
     for order in itertools.permutations(linears):
         *first, down = order

@@ -17,9 +17,9 @@ from braid.golden import same
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """Neighbouring steps, one of each stream, that read a stream's tokens and the same tokens of the bottleneck.
+    """Consecutive steps, one per stream. Each reads its stream's tokens and the same tokens of the bottleneck.
 
-    `learned` names the tensor that the bottleneck's tokens are; None for the mean of an earlier round.
+    `learned` names the tensor that holds the bottleneck's tokens; None if they are the mean of the round before.
     """
 
     steps: list[Step]
@@ -28,19 +28,19 @@ class Round:
     bottleneck_first: bool
 
     def of_stream(self, x: Tensor) -> Tensor:
-        """The stream's tokens among those of one step."""
+        """The tokens of the stream among the tokens of one step."""
         return x[len(self.tokens) :] if self.bottleneck_first else x[: -len(self.tokens)]
 
     def of_bottleneck(self, x: Tensor) -> Tensor:
         return x[: len(self.tokens)] if self.bottleneck_first else x[-len(self.tokens) :]
 
     def mean(self) -> Tensor:
-        """What the bottleneck's tokens are after the round."""
+        """The bottleneck's tokens after the round: the mean of what the steps made of them."""
         return torch.stack([self.of_bottleneck(step.output) for step in self.steps]).mean(0)
 
 
 def rounds(steps: list[Step], parameters: Mapping[str, Tensor], returned: list[Tensor]) -> dict[int, Round]:
-    """The rounds by the number of their first step."""
+    """The rounds, by the number of their first step."""
     found: dict[int, Round] = {}
     means: list[Tensor] = []
     i = 0
@@ -57,7 +57,7 @@ def rounds(steps: list[Step], parameters: Mapping[str, Tensor], returned: list[T
 
 
 def candidates(steps: list[Step], parameters: Mapping[str, Tensor], means: list[Tensor]) -> Iterator[Round]:
-    """The rounds that may begin with the first of these steps."""
+    """The rounds that could begin with the first of these steps."""
     query = steps[0].query
     learned = {name: x.reshape(-1, x.shape[-1]) for name, x in parameters.items() if x.shape[-1] == query.shape[1]}
     for name, tokens in [*((None, mean) for mean in means), *learned.items()]:
@@ -72,12 +72,13 @@ def candidates(steps: list[Step], parameters: Mapping[str, Tensor], means: list[
 
 
 def holds(x: Tensor, tokens: Tensor, first: bool) -> bool:
-    """Whether tokens stand at one end of others."""
+    """Whether `x` begins with `tokens` (`first`), or ends with them."""
     return len(tokens) < len(x) and same(x[: len(tokens)] if first else x[-len(tokens) :], tokens)
 
 
 def exchanges(round_: Round, later: list[Step], returned: list[Tensor]) -> bool:
-    """Whether the mean of the bottleneck is read later, or else what the steps leave is never used as a whole."""
+    """Whether the steps really share a bottleneck: its mean is read later, or no output of a step is used as a whole.
+    """
     read = [x for step in later for x in (step.query, step.memory) if x is not None]
     if any(holds(x, round_.mean(), round_.bottleneck_first) for x in read):
         return True

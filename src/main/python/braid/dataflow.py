@@ -1,4 +1,4 @@
-"""Records what goes through the attention blocks of a module, and reads the blocks from it. Start at `steps`."""
+"""Runs a module, records the calls of its parts, and reads its layers from them. Start at `record` and `steps`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from braid.wrappers import Parts, parts_of, within
 
 @dataclass
 class Step:
-    """One layer that ran: the tokens [Q, D] of the stream that it changes, of the one that it reads, and its output.
+    """One layer that ran: the tokens [Q, D] of its stream, the memory that it reads, if any, and its output.
 
-    `config` holds the keys of a stack, `tensors` the layer's and `norm` those of a norm that follows, which makes `output`
-    of `layer_output`. `unnormed` are the tokens of which a norm of this path made the memory, if it may be the layer's own.
+    `config` holds the keys of a stack, and `tensors` the layer's tensors. If a norm follows the layer, it made `output`
+    from `layer_output`, and `norm` holds its tensors. `unnormed` is set if a norm made the memory that may belong to
+    the layer: the norm's input and path.
     """
 
     path: str
@@ -43,14 +44,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """The parts that one row ran through, in the order in which they ended, and the tensors that the module returned."""
+    """What ran for one row: the calls of parts, in the order in which they ended, and the tensors that the module
+    returned.
+    """
 
     events: list[Event]
     returned: list[Tensor]
 
 
 def has_cross_attention(parts: Parts) -> bool:
-    """Whether a module has attention outside of encoder layers, or layers that may be of cross-attention."""
+    """Whether a module has attention outside of encoder layers, or layers that may have cross-attention."""
     layers = [path for path, part in parts.items() if is_layer(part) and not is_block(part)]
     return any(
         (isinstance(part, (nn.TransformerDecoderLayer, nn.MultiheadAttention)) or is_own(part))
@@ -60,7 +63,7 @@ def has_cross_attention(parts: Parts) -> bool:
 
 
 def record(running: nn.Module, row: Row, run: Call) -> Run:
-    """Runs a module on one row and records the calls of its layers, attentions, norms and Linears."""
+    """Runs a module on one row and records the calls of its layers, attentions, norms, Linears and embeddings."""
     events: list[Event] = []
     handles = []
 
@@ -88,7 +91,7 @@ def record(running: nn.Module, row: Row, run: Call) -> Run:
         for handle in handles:
             handle.remove()
     for block in blocks:
-        # A block is a layer of its own unless its attention reads another stream: then its parts tell what it is.
+        # A block is recorded as one layer. If its attention reads another stream, its parts are recorded instead.
         inner = [e for e in events if e.path != block and within(e.path, block)]
         taken_apart = crosses(parts, inner, block)
         events = [e for e in events if not (e.path == block if taken_apart else e in inner)]
@@ -96,7 +99,7 @@ def record(running: nn.Module, row: Row, run: Call) -> Run:
 
 
 def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
-    """The layers that ran, in their order."""
+    """The layers that ran, in order."""
     placed: list[tuple[int, Step]] = []
     for i, event in enumerate(run.events):
         part = parts[event.path]
@@ -124,7 +127,8 @@ def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
 
 
 def normed_in_part(parts: Parts, run: Run, step: Step, x: Tensor) -> Tensor:
-    """The tokens that a step leaves, or all of them normalised where a norm reads some of them and nothing else reads them all."""
+    """The tokens that a step leaves. If a norm reads some of them, and nothing reads all of them, all are normalised.
+    """
     if any(contains(of, x) for event in run.events for of in event.inputs):
         return x
     for event in run.events:

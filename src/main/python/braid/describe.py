@@ -1,4 +1,4 @@
-"""Describes a module of one's own as a `fusion_encoder` directory, and proves the description. Start at `describe`.
+"""Describes your own module as a `fusion_encoder` directory, and proves the description. Start at `describe`.
 
 Dimension letters: S tokens of a modality in a row, D hidden size.
 """
@@ -28,9 +28,9 @@ from braid.wrappers import Parts, parts_of, path_of, unwrapped
 
 @dataclass(frozen=True)
 class Description:
-    """What is written: config.json, the tensors, and what the module itself made of the sample's rows.
+    """What is written: config.json, the tensors, and the module's own outputs for the sample's rows.
 
-    Attention, which a module does not tell, is the description's, proven by the layers' outputs.
+    A module does not return its attention shares, so these are the description's; the layers' outputs prove it.
     """
 
     config: dict[str, Any]
@@ -39,7 +39,7 @@ class Description:
 
 
 def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
-    """Finds the parts of the module, runs it on every row, and proves that config and tensors compute the same."""
+    """Finds the module's parts, runs it on every row, and proves that config and tensors compute the same numbers."""
     parts = parts_of(module)
     with plain_run():
         running = unwrapped(module).to("cpu", torch.float32).eval()
@@ -51,7 +51,7 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
                 raise
             try:
                 tables = stream_tables(parts, rows, named)
-                # One stream of layers that only their parts tell is a model of streams, too.
+                # If no class of layers is known, a single stream of layers is described as a model of streams, too.
                 fewest = 1 if isinstance(of_one_stream, NoStackError) else 2
                 ways = named.call, named.heads, named.pooling, fewest
                 return Description(*describe_streams(parts, running, rows, tables, *ways))
@@ -65,7 +65,7 @@ def describe(module: nn.Module, rows: list[Row], named: Named) -> Description:
 
 
 def describe_stream(parts: Parts, running: nn.Module, rows: list[Row], named: Named) -> Description:
-    """A module of one stack of layers over the tokens of all modalities."""
+    """Describes a module with one stack of layers over the tokens of all modalities."""
     subject = f"'{type(parts['']).__name__}'"
     stack = find_stack(parts, running, rows[0], named.call, named.encoder)
     norm = named.final_layer_norm
@@ -85,7 +85,9 @@ def describe_stream(parts: Parts, running: nn.Module, rows: list[Row], named: Na
 def embedding(
     parts: Parts, encoder: Encoder, rows: list[Row], traces: list[Trace], named: Named
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Config and tensors: of all orders of modalities and Linears that read them, those that made the tokens."""
+    """Config and tensors of the tokens. Tries all orders of modalities, and takes the parts that made the module's
+    tokens.
+    """
     subject = f"'{type(parts['']).__name__}'"
     refuse_ambiguous_ids(subject, rows)
     extra_config, extra_tensors = extras(subject, encoder, modalities_of(rows[0]), named)
@@ -134,9 +136,9 @@ def candidates_of(
     parts: Parts, hidden: int, adding: dict[str, Any], tables: dict[str, Tensor], rows: list[Row], traces: list[Trace],
     named: Named,
 ) -> dict[str, list[Source]]:  # fmt: skip
-    """Per modality what may make its tokens: found in every row, as far as the caller names nothing else.
+    """For each modality, what may make its tokens in every row; what the caller names narrows this down.
 
-    `adding` says what the tables that the caller names add to the tokens.
+    `adding` says which of the caller's tables are added to the tokens.
     """
     subject = f"'{type(parts['']).__name__}'"
     given = named.projections or {}
@@ -168,7 +170,7 @@ def candidates_of(
 
 
 def unread(subject: str, name: str, row: Row, hidden: int) -> ExportError:
-    """The error of a modality that nothing makes tokens of."""
+    """The error for a modality from which nothing makes tokens."""
     x = row[name]
     if is_ids(x):
         expected = f"an nn.Embedding that reads the token ids of '{name}' as the sample holds them, for tokens of {hidden} numbers"
@@ -184,7 +186,7 @@ def unread(subject: str, name: str, row: Row, hidden: int) -> ExportError:
 
 
 def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The config keys and tensors of what the caller names beside projections and encoder."""
+    """The config keys and tensors of everything that the caller names, except projections and encoder."""
     tensors: dict[str, Tensor] = {}
     hidden = encoder.config["hidden_size"]
 
@@ -207,7 +209,7 @@ def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tu
 def refuse_embedding(
     subject: str, encoder: Encoder, reference: Reference, rows: list[Row], entered: list[Tensor]
 ) -> NoReturn:
-    """Says what the tokens that enter the encoder have that the described ones have not."""
+    """Raises an error that says how the tokens that enter the encoder differ from the described ones."""
     described = [reference.embed(row) for row in rows]
     expected = f"the projected features of {quoted(modalities_of(rows[0]))}, one after another, to enter '{encoder.layers[0]}'"
     for i, (x, own) in enumerate(zip(entered, described)):
@@ -236,7 +238,7 @@ def refuse_embedding(
 
 
 def alike(parts: list[Tensor]) -> bool:
-    """Whether tensors [S, D] of several S hold the same rows as far as both go, to within the tolerance."""
+    """Whether tensors [S, D] hold the same rows, to within the tolerance, as far as each of them goes."""
     longest = max(parts, key=len)
     return len(parts) > 1 and all(float((part - longest[: len(part)]).abs().max()) <= TOLERANCE for part in parts)
 
@@ -244,7 +246,7 @@ def alike(parts: list[Tensor]) -> bool:
 def prove(
     subject: str, encoder: Encoder, reference: Reference, rows: list[Row], traces: list[Trace]
 ) -> list[Tensor | None]:
-    """Compares every layer and the fused tokens of the module with the description's, whose attention it returns."""
+    """Compares every layer and the fused tokens with the description. Returns the description's attention shares."""
     attention = []
     for i, (row, found) in enumerate(zip(rows, traces)):
         described = reference.run(row)

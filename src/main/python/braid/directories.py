@@ -1,4 +1,4 @@
-"""Writes a directory whole or not at all. Start at `replaced`."""
+"""Writes a directory as a whole or not at all. Start at `replaced`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: The files of a model, which a new model does not keep from an old one.
+#: The files of a model. A new model replaces them and keeps all others.
 _OF_A_MODEL = re.compile(
     r"config\.json|adapter_config\.json|pairs\.parquet|.*\.safetensors|.*\.safetensors\.index(\.[^.]+)?\.json"
 )
@@ -17,9 +17,10 @@ _OF_A_MODEL = re.compile(
 
 @contextmanager
 def replaced(target: Path) -> Iterator[Path]:
-    """A new directory beside `target` to write into, which takes its place at the end; after an error, neither changes.
+    """A new directory next to `target` to write into. At the end it replaces `target`; after an error, `target` is
+    unchanged.
 
-    Of a directory that was there, files that are no model's move over to the new one.
+    Files of the old directory that are not a model's are moved into the new one.
     """
     target = target.resolve()
     if target.exists() and not target.is_dir():

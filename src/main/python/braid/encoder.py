@@ -1,7 +1,7 @@
 """Reads the architecture and tensors of a module's encoder. Start at `read_encoder`.
 
-Three kinds of layer are known: `torch.nn.TransformerEncoderLayer`, a layer written from scratch with
-`self_attention.{query,key,value}_proj`, `feed_forward_network`, `norm1` and `norm2`, and what `braid.blocks` reads.
+Three kinds of layer are known: `torch.nn.TransformerEncoderLayer`, a hand-written layer with
+`self_attention.{query,key,value}_proj`, `feed_forward_network`, `norm1` and `norm2`, and the blocks of `braid.blocks`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from braid.norms import read_norm
 from braid.reference import ACTIVATIONS, joined
 from braid.wrappers import Parts
 
-#: What a config says of a layer, and the layer's tensors by their canonical names.
+#: What a config says about a layer, and the layer's tensors under their canonical names.
 Layer = tuple[dict[str, Any], dict[str, Tensor]]
 
-#: Spellings of the parts of an attention written from scratch, as attributes.
+#: Spellings of the parts of a hand-written attention, as attributes.
 _ATTENTION = ("self_attention", "self_attntion")
 _PROJECTIONS = {"query_proj": ("query_proj",), "key_proj": ("key_proj", "ke_proj"), "value_proj": ("value_proj",)}
 _HEADS = ("heads", "num_heads", "n_heads", "nhead", "num_attention_heads")
@@ -34,7 +34,7 @@ _USUAL_THETAS = (10_000.0, 500_000.0, 1_000_000.0)
 
 @dataclass(frozen=True)
 class Encoder:
-    """The one encoder of a module: `path` names it, `config` and `tensors` describe it as model directories do."""
+    """The module's only encoder: its path, and its config and tensors as model directories have them."""
 
     path: str
     layers: list[str]
@@ -47,9 +47,9 @@ class Encoder:
 def read_encoder(
     parts: Parts, path: str, layers: list[str], norm_path: str | None, heads: int | None, reading: int = 0
 ) -> Encoder:
-    """The architecture and the tensors of layers that follow one another, named below `path`.
+    """The architecture and the tensors of consecutive layers, named below `path`.
 
-    `reading` says which of all layers that a block could be it is.
+    `reading` is the index of the layer to take among all that a block could be.
     """
     described = [layer_readings(parts, layer, heads)[reading] for layer in layers]
     config, tensors = dict(described[0][0]), {}
@@ -85,7 +85,7 @@ def batch_first(layer: nn.Module) -> bool:
 
 
 def published_in(parts: Parts) -> str | None:
-    """The path of a Hugging Face model inside a module that is exported by itself; None if there is none."""
+    """The path of a Hugging Face model inside a module, if that model can be exported by itself; otherwise None."""
     published = ("flava", "visual_bert", "vilt", "lxmert")
     models = (path for path, part in parts.items() if getattr(getattr(part, "config", None), "model_type", None) in published)
     return next((path for path in models if path), None)
@@ -102,7 +102,8 @@ def hint_for(parts: Parts) -> str:
 
 
 def layer_readings(parts: Parts, path: str, heads: int | None) -> list[Layer]:
-    """The architecture of one layer and its tensors by canonical name: of a block all that it could be."""
+    """All that a layer could be, each as its architecture and its tensors by canonical name. Only blocks are ambiguous.
+    """
     subject, layer = f"layer '{path}'", parts[path]
     if isinstance(layer, nn.TransformerEncoderLayer) or is_own_layer(layer):
         return [describe_layer(subject, layer, heads)]
@@ -110,7 +111,7 @@ def layer_readings(parts: Parts, path: str, heads: int | None) -> list[Layer]:
 
 
 def thetas_of(parts: Parts) -> list[float]:
-    """The bases of rotations that the parts of a module tell, and usual ones."""
+    """The bases of rotary embeddings that the module's parts name, and the usual ones."""
     told: list[float] = []
     for part in parts.values():
         config = getattr(part, "config", None)
@@ -197,7 +198,7 @@ def own_layer(
 
 
 def activation_name(subject: str, activation: Callable[[Tensor], Tensor]) -> str:
-    """The name of an activation, known by what it computes."""
+    """The name of an activation, recognised by the numbers that it computes."""
     x = torch.linspace(-6.0, 6.0, 1201)
     try:
         y = activation(x)
@@ -220,7 +221,7 @@ def linear_tensors(subject: str, linear: Any, name: str) -> dict[str, Tensor]:
 
 
 def norm_tensors(subject: str, part: Any, config: Mapping[str, Any], name: str) -> dict[str, Tensor]:
-    """The tensors of a norm, which has to be of the layers' kind."""
+    """The tensors of a norm, which must be of the same kind as the layers' norms."""
     norm = read_norm(subject, part)
     kind, eps = config.get("norm_type", "layer_norm"), config["layer_norm_eps"]
     if norm.type != kind:

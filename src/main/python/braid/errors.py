@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 
 class BraidError(ValueError):
-    """What Braid refuses, in its words: what, where, expected, got, next step."""
+    """A request that Braid refuses. The message says what failed, what was expected, what was found, and what to do
+    next.
+    """
 
 
 class ExportError(BraidError):
-    """What stands in the way of an export: `Cannot export SUBJECT: expected EXPECTED, got GOT; NEXT_STEP`."""
+    """An export that is refused: `Cannot export SUBJECT: expected EXPECTED, got GOT; NEXT_STEP`."""
 
     def __init__(self, subject: str, expected: str, got: str, next_step: str = "") -> None:
         super().__init__(
@@ -19,14 +21,14 @@ class ExportError(BraidError):
 
 
 class NeitherWayError(ExportError):
-    """What stands in the way of an export as a model of one stream, and as one of several."""
+    """A module that is neither a model of one stream nor one of several, with both reasons."""
 
     def __init__(self, of_one_stream: ExportError, of_several: ExportError) -> None:
         BraidError.__init__(self, f"{of_one_stream}; or, as a model of several streams: {of_several}")
 
 
 def quoted(names: Iterable[str]) -> str:
-    """The names in quotes, `'a', 'b'`, or `none`; more than eight are counted."""
+    """The names in quotes, `'a', 'b'`, or `none`. After the eighth, the message only counts them."""
     listed = [f"'{name}'" for name in names]
     if len(listed) > 8:
         listed = [*listed[:8], f"{len(listed) - 8} more"]

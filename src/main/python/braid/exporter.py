@@ -42,46 +42,49 @@ def export(
 ) -> None:
     """Writes config.json, model.safetensors, golden.safetensors and pairs.parquet into `directory`, all or none.
 
-    What is no model's stays in a directory that is there.
+    Other files in an existing directory stay.
 
-    `module` is a Hugging Face FLAVA, VisualBERT, ViLT or LXMERT model, or any module that projects each modality by a Linear
-    (or not at all), concatenates them and runs one stack of encoder layers over them, or runs stacks of encoder, decoder
-    and cross-attention layers over several streams of tokens. A module of one's own is run on
-    the sample in float32, without autocast, row by row, unpadded, on a copy on the CPU, in which what torch.compile and
-    data-parallel wrappers wrap is in their place; its parts are found by what they read and compute. The directory is
-    written only where its description, run by itself, gives the module's numbers.
+    `module` is a Hugging Face FLAVA, VisualBERT, ViLT or LXMERT model, or any module of one of two kinds. The first
+    projects each modality by a Linear (or not at all), concatenates the tokens and runs one stack of encoder layers
+    over them. The second runs stacks of encoder, decoder and cross-attention layers over several streams of tokens.
+    Your own module is copied to the CPU and run on the sample in float32, without autocast, row by row, unpadded; in
+    the copy, wrappers such as torch.compile's and those of data-parallel training are removed. Its parts are found by
+    what they read and compute. The directory is written only if its description, run by itself, gives the module's
+    numbers.
 
-    `sample` holds a few rows: per modality a sequence of [tokens, feature size] each, {"visual": [...], "text": [...]}.
-    Rows of a padded batch are cut first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths prove most;
-    where all rows have one length, every second one is cut shorter, and a row alone followed by its shorter copy.
+    `sample` holds a few rows: for each modality a list of sequences [tokens, feature size], {"visual": [...], "text":
+    [...]}. Cut the rows of a padded batch first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths
+    prove most. If all rows have one length, every second one is cut shorter; a single row is followed by a shorter
+    copy.
 
-    A modality of token ids has rows of integers, [tokens], which an nn.Embedding of the module reads. Embeddings of positions
-    and types that the module calls are found, and a norm of their sum; positions that are a parameter are named.
+    A modality of token ids has rows of integers, [tokens], which an nn.Embedding of the module reads. If the module
+    calls embeddings of positions and types, these and the norm of the sum are found. Positions that are a parameter
+    must be named.
 
-    Boxes [tokens, box size] next to the features of 'visual' are 'visual.boxes' in the sample; `forward` takes them by the name
-    `visual_boxes`, or in the sample's order. The table `pairs.parquet` has them in `visual_boxes`.
+    Boxes [tokens, box size] that belong to the features of 'visual' are 'visual.boxes' in the sample. `forward` takes
+    them by the name `visual_boxes`, or in the sample's order. The table `pairs.parquet` has them in `visual_boxes`.
 
-    Rows of [feature size], without an axis of tokens, are for a module that takes one vector per modality, [1, feature size]
-    each, and returns the fused vector: torch.fx traces it, and its operations become the steps of a `vector_fusion`. Only
-    `call` applies to it.
+    Rows of [feature size], without an axis of tokens, are for a module that takes one vector per modality, [1, feature
+    size] each, and returns the fused vector. torch.fx traces it, and its operations become the steps of a
+    `vector_fusion`. Of the arguments below, only `call` applies to it.
 
-    What running does not find can be named, in the words of config.json; none of it applies to Hugging Face models:
+    Name what a run cannot show, in the words of config.json. None of these arguments applies to Hugging Face models:
 
-    call: runs the module on one row, `call(module, row)`, where `forward` does not take [1, tokens, feature size] of
-        each modality by name or in the sample's order. Tokens that it returns must be the encoder's output, and a
-        vector of hidden size those tokens pooled.
-    encoder: the stack to export, where there are several.
+    call: runs the module on one row, `call(module, row)`, if `forward` does not take [1, tokens, feature size] of each
+        modality by name or in the sample's order. If it returns tokens, they must be the encoder's output; if it
+        returns a vector of hidden size, it must be these tokens pooled.
+    encoder: the stack to export, if there are several.
     final_layer_norm: the norm after layers that are in no nn.TransformerEncoder and no Llama-like model.
-    heads: of layers written from scratch that do not tell.
-    projections: the Linear of a modality, or None where its features enter as they are.
-    cls_token, modality_embeddings, position_embeddings, embedding_layer_norm: what is added to the projected features;
-        a row per modality in token order, a row per position: one table for the positions in each modality or in the
-        concatenated tokens, or a table for each modality that has one. Sinusoids and embeddings that the module calls are
-        found.
+    heads: the number of heads, if the layers are hand-written and do not tell it.
+    projections: the Linear of a modality, or None if its features are used unchanged.
+    cls_token, modality_embeddings, position_embeddings, embedding_layer_norm: what is added to the projected features.
+        Modality embeddings have a row per modality, in token order. Position embeddings have a row per position: one
+        table for the positions in each modality or in the concatenated tokens, or a table for each modality that has
+        one. Sinusoids, and embeddings that the module calls, are found.
     pooler: the Linear of tanh(Linear(first token)).
-    pooling: `none`, `cls`, `mean`, `max`, `last` or `pooler`, needed where the module returns neither tokens nor a
-        vector of hidden size, or a vector that several of them give. A vector tells how it is pooled; with tokens alone
-        it is `pooler` if named, else `mean`.
+    pooling: `none`, `cls`, `mean`, `max`, `last` or `pooler`. Needed if the module returns neither tokens nor a vector
+        of hidden size, or a vector that several of these give. A returned vector shows how it is pooled. If only tokens
+        are returned, the default is `pooler` if a pooler is named, otherwise `mean`.
 
     Raises ExportError, which says what to name.
     """
@@ -129,7 +132,7 @@ def export(
 
 
 def refuse_parts(model: nn.Module, named: Named) -> None:
-    """Refuses the names of parts that a module of one vector per modality does not have."""
+    """Refuses named parts that a module of one vector per modality does not have."""
     superfluous = [name for name, value in vars(named).items() if value is not None and name != "call"]
     if superfluous:
         expected = "no named part of a module that takes one vector per modality"
@@ -143,6 +146,6 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
 
 
 def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Writes tensors that may share memory, each as a copy of its own."""
+    """Writes tensors that may share memory, each as a separate copy."""
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     save_file(copies, path, metadata={"format": "pt"})

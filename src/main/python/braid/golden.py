@@ -1,4 +1,4 @@
-"""Sample rows, what PyTorch makes of them, and the two files that hold both: golden.safetensors and pairs.parquet.
+"""Sample rows, PyTorch's outputs for them, and the two files that hold both: golden.safetensors and pairs.parquet.
 
 Dimension letters: P rows, S tokens of a modality in a row, K feature size, N tokens of all rows, D hidden size.
 """
@@ -19,17 +19,18 @@ from torch import Tensor
 
 from braid.errors import ExportError, quoted
 
-#: Per modality a sequence of rows, each [S, K] or token ids [S], with a length of its own; what `torch.as_tensor` takes will do.
+#: For each modality a list of rows, [S, K] or token ids [S], each of its own length: anything that `torch.as_tensor`
+#: takes.
 #: The boxes of 'visual', [S, box size], are 'visual.boxes'.
 Sample = Mapping[str, Sequence[Union[Tensor, "np.ndarray[Any, Any]"]]]
 
-#: One row: per modality its features [S, K], float32, or its token ids [S], int64; and its boxes, float32, if it has some.
+#: One row: for each modality its features [S, K], float32, or its token ids [S], int64; and its boxes, float32, if any.
 Row = dict[str, Tensor]
 
-#: What follows a modality's name in that of its boxes.
+#: The suffix that turns a modality's name into that of its boxes.
 BOXES = ".boxes"
 
-#: A modality's name is that of a column, and stands before = on a command line.
+#: A modality's name is also the name of a column, and is followed by = on a command line.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 #: Names of other parts and columns.
@@ -49,10 +50,11 @@ POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class RowOutput:
-    """What a model makes of one row: every layer's output and the fused tokens, [tokens, D]; the pooled vector [D].
+    """A model's outputs for one row: those of every layer and the fused tokens, [tokens, D] each; the pooled vector
+    [D].
 
-    `attention` [layers, groups] is the share that each group's tokens received: CLS where there is one, then each
-    modality in token order.
+    `attention` [layers, groups] is the share that each group's tokens received: CLS if there is one, then each modality
+    in token order.
     """
 
     layers: list[Tensor]
@@ -62,7 +64,7 @@ class RowOutput:
 
 
 def read_rows(sample: Sample) -> list[Row]:
-    """Checks the sample and turns it into rows, modalities in its order."""
+    """Checks the sample and turns it into rows, with the modalities in the sample's order."""
     if not sample:
         raise ExportError("the sample", "a modality or more, {'visual': [...], 'text': [...]}", "none")
     columns: dict[str, list[Tensor]] = {}
@@ -91,7 +93,7 @@ def read_rows(sample: Sample) -> list[Row]:
 
 
 def numbers(row: Any) -> Tensor:
-    """Features as float32, or token ids, a sequence of integers, as int64; on the CPU."""
+    """Features as float32, or token ids (a list of integers) as int64; on the CPU."""
     tensor = torch.as_tensor(row).detach()
     return tensor.to("cpu", torch.int64 if tensor.dim() == 1 and is_integer(tensor) else torch.float32)
 
@@ -101,7 +103,7 @@ def is_integer(x: Tensor) -> bool:
 
 
 def is_ids(x: Tensor) -> bool:
-    """Whether a row of a modality is token ids [S]."""
+    """Whether a modality's row holds token ids [S]."""
     return x.dim() == 1 and is_integer(x)
 
 
@@ -126,7 +128,7 @@ def check_boxes(name: str, columns: Mapping[str, list[Tensor]]) -> None:
 
 
 def argument_name(name: str) -> str:
-    """The name of a modality's column or argument; that of its boxes, `visual_boxes`, has no dot."""
+    """The name of a modality's column or argument. For boxes it has no dot: `visual_boxes`."""
     return name.replace(".", "_")
 
 
@@ -142,9 +144,10 @@ def check_ids(subject: str, tensors: list[Tensor]) -> None:
 
 
 def error(actual: Tensor, expected: Tensor) -> float:
-    """The largest |actual - expected|, relative to the root mean square of its row; infinite where the shapes differ.
+    """The largest |actual - expected|, relative to the root mean square of its row; infinite if the shapes differ.
 
-    Small rows are held as closely as large ones. A row within an error of 1e-4 has a cosine of 1 - 5e-9 or more.
+    So small rows are checked as closely as large ones. A row with an error of at most 1e-4 has a cosine of 1 - 5e-9 or
+    more.
     """
     if actual.shape != expected.shape:
         return float("inf")
@@ -155,14 +158,15 @@ def error(actual: Tensor, expected: Tensor) -> float:
 
 
 def same(x: Tensor, y: Tensor) -> bool:
-    """Whether two tensors are one value, but for rounding."""
+    """Whether two tensors are equal up to rounding."""
     return x.shape == y.shape and torch.allclose(x, y, rtol=1e-5, atol=1e-6)
 
 
 def attention_shares(weights: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
-    """Per layer's weights [heads, queries, keys] the share of each group of `sizes` keys: [layers, groups].
+    """The share of attention of each group of keys, [layers, groups], from each layer's weights [heads, queries, keys].
 
-    A mean over heads and queries; the shares of a layer add up to 1.
+    `sizes` are the groups' numbers of keys. A share is a mean over heads and queries; the shares of a layer add up to
+    1.
     """
     received = torch.stack([of_layer.mean((0, 1)) for of_layer in weights])
     return torch.stack([part.sum(-1) for part in torch.split(received, list(sizes), dim=-1)], dim=-1)

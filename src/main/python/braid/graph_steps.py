@@ -49,7 +49,7 @@ _SAME = (nn.Dropout, nn.AlphaDropout, nn.Identity)
 
 
 class Steps:
-    """Reads a graph, one node after another; only steps that the output depends on are kept."""
+    """Reads a graph node by node. Keeps only steps that the output depends on."""
 
     def __init__(self, subject: str, names: list[str], parts: Parts, graph: fx.Graph) -> None:
         self.subject = subject
@@ -75,7 +75,7 @@ class Steps:
         return self.needed(output)
 
     def needed(self, output: str) -> tuple[list[Step], dict[str, Tensor]]:
-        """The steps that the output depends on, the last one under the name `fused` if nothing else has it."""
+        """The steps that the output depends on. The last one is renamed `fused`, unless another step has this name."""
         names = {output}
         kept: list[Step] = []
         for step in reversed(self.steps.values()):
@@ -123,7 +123,7 @@ class Steps:
         raise self.refused(node, operation(node))
 
     def each(self, node: fx.Node, argument: Any, make: Callable[[str], str]) -> Value:
-        """What `make` makes of a vector, or of each vector of a stack."""
+        """Applies `make` to a vector, or to each vector of a stack."""
         value = self.of(argument)
         if isinstance(value, Stack) and value.weights is None:
             return Stack(tuple(make(name) for name in value.vectors))
@@ -141,7 +141,7 @@ class Steps:
         raise self.refused(node, f"item {key!r} of something else than the row's modalities, a stack or weights")
 
     def stacked(self, node: fx.Node, arguments: list[Any]) -> Value:
-        """An operation on vectors beside each other, or on weights of them; None for other operations."""
+        """The result of an operation on stacked vectors, or on their weights; None for other operations."""
         axis = node.kwargs.get("dim", node.kwargs.get("axis", node.args[1] if len(node.args) > 1 else None))
         value = self.of(arguments[0]) if arguments else None
         if node.target is torch.stack and axis in (1, -2):
@@ -188,7 +188,7 @@ class Steps:
         return self.each(node, arguments[0], lambda x: self.of_part(node, part, path, x))
 
     def of_part(self, node: fx.Node, part: nn.Module, path: str, x: str) -> str:
-        """What a module makes of a vector."""
+        """The vector that a module makes from the vector `x`."""
         if isinstance(part, nn.Linear):
             return self.weighted(node, "linear", x, path, {"weight": part.weight, "bias": part.bias})
         if isinstance(part, nn.BatchNorm1d) and part.running_mean is not None:
@@ -235,7 +235,7 @@ class Steps:
         raise self.refused(node, f"{operation(node)}, which is not 1 - gate")
 
     def sum(self, node: fx.Node, arguments: list[Any]) -> Value:
-        if 0 in [x for x in arguments if isinstance(x, (int, float))]:  # sum() begins with it
+        if 0 in [x for x in arguments if isinstance(x, (int, float))]:  # sum() starts with 0
             return self.values[node.all_input_nodes[0]]
         values = [self.of(x) for x in arguments]
         for part, other in (values, reversed(values)):
@@ -274,7 +274,7 @@ class Steps:
         raise self.refused(node, f"{operation(node)} with {argument!r}, which is no vector")
 
     def vector(self, node: fx.Node, value: Value) -> Value:
-        """A weighted sum of all vectors as a step; other values as they are."""
+        """Adds a weighted sum of all vectors as a step; returns other values unchanged."""
         whole = value.whole() if isinstance(value, WeightedVectors) else None
         return value if whole is None else self.add(node, "weighted_sum", whole, weights=value.weights)  # type: ignore[union-attr]
 

@@ -1,6 +1,6 @@
-"""What the nodes of a module's graph stand for besides vectors that steps make. Start at `Value`.
+"""What the nodes of a module's graph can be, other than a vector that a step makes. Start at `Value`.
 
-Dimension letters: P rows, M vectors beside each other, D size of a vector.
+Dimension letters: P rows, M vectors side by side, D size of a vector.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ FUNCTIONS: dict[Any, str] = {
     "sigmoid": "sigmoid",
 }
 
-#: And of those that are modules.
+#: The names of activations that are modules.
 MODULES: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.SiLU: "silu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
 
 
 @dataclass(frozen=True)
 class Complement:
-    """1 - gate, or that times another vector: a part of a gate that is no step yet."""
+    """1 - gate, alone or times another vector: part of a gate that is not a step yet."""
 
     gate: str
     other: str | None = None
@@ -42,7 +42,7 @@ class Complement:
 
 @dataclass(frozen=True)
 class Share:
-    """One number of a vector of weights, [P, 1]; `flat` without its second axis, [P]."""
+    """One number of a vector of weights, [P, 1]; if `flat`, [P]."""
 
     weights: str
     index: int
@@ -51,7 +51,7 @@ class Share:
 
 @dataclass(frozen=True)
 class WeightedVectors:
-    """A sum of vectors, by the number of the weight that each is multiplied with: a weighted sum that is no step yet."""
+    """A sum of weighted vectors that is not a step yet: each vector by the index of its weight."""
 
     weights: str
     vectors: tuple[tuple[int, str], ...]
@@ -64,7 +64,7 @@ class WeightedVectors:
 
 @dataclass(frozen=True)
 class Stack:
-    """Vectors of one size beside each other, [P, M, D]; `weights` multiplies each with a number of its own."""
+    """Vectors of one size side by side, [P, M, D]. If `weights` is set, each is multiplied with a number of its own."""
 
     vectors: tuple[str, ...]
     weights: str | None = None
@@ -100,12 +100,12 @@ def column_of(key: Any) -> tuple[int, bool] | None:
 
 
 def path_in(node: fx.Node) -> str:
-    """The path in the module of what a node of `Root` refers to."""
+    """The path in the module of what a node refers to, a path in `Root`."""
     return str(node.target)[len("module.") :]
 
 
 def affine(part: Any, size: int) -> dict[str, Tensor | None]:
-    """Weight and bias of a norm; a weight of ones where it has none."""
+    """The weight and bias of a norm; the weight is ones if the norm has none."""
     weight = torch.ones(size) if part.weight is None else part.weight
     return {"weight": weight, "bias": getattr(part, "bias", None)}
 
@@ -116,7 +116,9 @@ def operation(node: fx.Node) -> str:
 
 
 def code_line(node: fx.Node) -> str:
-    """Where the module's code makes a node, `, fusion.py line 12: x = a - b`; empty where torch does not tell."""
+    """The line of the module's code that makes a node, `, fusion.py line 12: x = a - b`; empty if torch does not know
+    it.
+    """
     found = re.findall(r'File "([^"]*)", line (\d+), in [^\n]*\n\s*([^\n]*)', node.stack_trace or "")
     own = [(file, number, code) for file, number, code in found if "/torch/" not in file and Path(file).parent != Path(__file__).parent]
     if not own:

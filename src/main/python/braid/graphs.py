@@ -22,13 +22,13 @@ from braid.trace import Call, plain_run, tensors_in
 from braid.wrappers import parts_of, unwrapped
 
 def takes_vectors(sample: Sample) -> bool:
-    """Whether a sample holds one vector per row and modality, [K], and not sequences, [tokens, K] or token ids."""
+    """Whether a sample has one vector per row and modality, [K], instead of sequences, [tokens, K], or token ids."""
     tensors = [torch.as_tensor(x) for rows in sample.values() for x in rows]
     return bool(tensors) and all(x.dim() == 1 and not is_ids(x) for x in tensors)
 
 
 def describe_vectors(module: nn.Module, sample: Sample, call: Call | None) -> tuple[list[Row], Description]:
-    """Rows of one token, and the description of a module that takes them, proven on every row."""
+    """Returns the rows, one token each, and the description of a module that takes vectors, proven on every row."""
     rows = read_rows({name: [torch.as_tensor(x).reshape(1, -1) for x in of_name] for name, of_name in sample.items()})
     parts = parts_of(module)
     subject = f"'{type(parts['']).__name__}'"
@@ -53,7 +53,7 @@ def describe_vectors(module: nn.Module, sample: Sample, call: Call | None) -> tu
 
 
 class Root(nn.Module):
-    """Runs a module on a row {modality: [P, K]}: as `call` does, or as `forward` takes the modalities."""
+    """Runs a module on a row {modality: [P, K]}, by `call` or by `forward` with a vector of each modality."""
 
     def __init__(self, module: nn.Module, names: list[str], call: Call | None) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def run(subject: str, root: Root, row: Row) -> Tensor:
     """The vector that the module makes of one row, [D]."""
     try:
         returned = list(tensors_in(root(row)))
-    except Exception as failure:  # whatever the module raises is what the caller has to see
+    except Exception as failure:  # the caller must see whatever the module raises
         shapes = ", ".join(f"'{name}' {list(x.shape)}" for name, x in row.items())
         hint = "pass call=lambda module, row: ..., which runs the module on one row {modality: [1, feature size]}"
         expected = f"forward to take a row of the sample, {shapes}"

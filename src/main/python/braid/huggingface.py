@@ -20,13 +20,13 @@ from braid.reference import ACTIVATIONS
 from braid.trace import plain_run
 
 
-#: What a model is called with beside its inputs.
+#: Arguments of each model apart from its inputs.
 _EVERYTHING: dict[str, Any] = {"return_dict": True, "output_attentions": True}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One model type: its forward on [1, tokens, size] of each modality, and where its facts are."""
+    """One model type: how to run it on [1, tokens, size] of each modality, and where to find its layers and config."""
 
     forward: Callable[[Any, Row], Any]
     sizes: Callable[[Any], dict[str, int]]
@@ -40,7 +40,7 @@ class Kind:
         return self.encoder(model).config
 
     def layers(self, model: Any) -> list[tuple[nn.Module, int]]:
-        """The layers, and how many streams each changes."""
+        """The layers, and the number of streams that each layer changes."""
         encoder = self.encoder(model)
         of_visual, of_both = getattr(encoder, "r_layers", []), getattr(encoder, "x_layers", [])  # LXMERT's
         return [*((layer, 1) for layer in (*encoder.layer, *of_visual)), *((layer, 2) for layer in of_both)]
@@ -108,7 +108,9 @@ def kind_of(module: nn.Module) -> Kind | None:
 
 
 def run(module: nn.Module, kind: Kind, rows: list[Row]) -> list[RowOutput]:
-    """The model's own outputs for every row, in float32; pooled by its pooler, or position 0 where it has none."""
+    """The model's own outputs for every row, in float32. Pooled by its pooler or, without one, by the token at position
+    0.
+    """
     subject = f"'{type(module).__name__}'"
     with plain_run():
         model: Any = module
@@ -149,13 +151,14 @@ def output_of_row(kind: Kind, row: Row, layers: list[Tensor], output: Any) -> Ro
 
 
 def write(module: nn.Module, directory: Path) -> None:
-    """Writes config.json and the weights as transformers does."""
+    """Writes config.json and the weights in transformers' own format."""
     model: Any = module
     model.save_pretrained(directory)
 
 
 def check(subject: str, kind: Kind, base: Any, rows: list[Row]) -> None:
-    """Refuses what Braid would: other modalities and sizes, text beyond the positions, options it lacks."""
+    """Refuses what Braid refuses: other modalities or sizes, text longer than the positions, options that Braid lacks.
+    """
     sizes = kind.sizes(base)
     given = {name: sizes.get(name, 0) if is_ids(x) else x.shape[1] for name, x in rows[0].items()}
     if not kind.ids and any(map(is_ids, rows[0].values())):

@@ -1,4 +1,4 @@
-"""Where Braid's jar is."""
+"""Finds Braid's jar."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _PACKAGE = Path(__file__).resolve().parent
 def jar_path() -> str:
     """The path of Braid's jar, for the setting `spark.jars` of a Spark session.
 
-    That is `$BRAID_JAR` where it is set, else the jar in this package, else that of the checkout which this package is in.
+    It is `$BRAID_JAR` if that is set, else the jar in this package, else the jar of the checkout that contains this
+    package.
 
     Raises:
         BraidError: there is none.

@@ -1,4 +1,4 @@
-"""Rows of several lengths, in which a mistake with padding shows. Start at `proven`."""
+"""Makes rows of several lengths, which reveal mistakes with padding. Start at `proven`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def proven(rows: list[Row], describe: Callable[[list[Row]], T]) -> tuple[list[Row], T]:
-    """The rows and what `describe` makes of them: rows of several lengths, where it takes such.
+    """The rows, and what `describe` makes of them. The rows have several lengths if the module accepts that.
 
-    A module that takes one length alone is described by the rows as they are, with a warning.
+    A module that accepts only one length is described with the rows as they are, and a warning.
     """
     shorter = of_several_lengths(rows)
     if shorter is rows:
@@ -33,9 +33,9 @@ def proven(rows: list[Row], describe: Callable[[list[Row]], T]) -> tuple[list[Ro
 
 
 def of_several_lengths(rows: list[Row]) -> list[Row]:
-    """The same rows where every modality has several lengths or one token; else every second row cut shorter.
+    """The same rows if every modality has several lengths or one token; otherwise every second row is cut shorter.
 
-    A row alone is followed by its shorter copy.
+    A single row is followed by a shorter copy.
     """
     alike = [name for name in modalities_of(rows[0]) if len(rows[0][name]) > 1 and len({len(row[name]) for row in rows}) == 1]
     if not alike:
@@ -45,6 +45,8 @@ def of_several_lengths(rows: list[Row]) -> list[Row]:
 
 
 def cut(row: Row, names: list[str]) -> Row:
-    """A row with half, a third, a quarter ... of the tokens of these modalities, and of their boxes."""
+    """A row cut short: half of the tokens of the first of these modalities, a third of the second, and so on; boxes
+    alike.
+    """
     lengths = {name: max(1, len(row[name]) // (2 + i)) for i, name in enumerate(names)}
     return {name: x[: lengths.get(name.partition(".")[0])] for name, x in row.items()}

@@ -1,4 +1,4 @@
-"""What a caller names of a module, and the tables among it as model directories store them. Start at `Named`.
+"""What the caller of `export` names, and the tables in it as model directories store them. Start at `Named`.
 
 Dimension letter: D hidden size.
 """
@@ -20,13 +20,14 @@ from braid.wrappers import Parts
 #: Learned rows: an embedding, or a tensor whose last axis has the hidden size.
 Table = Union[nn.Embedding, Tensor]
 
-#: What can be named of a module of several streams.
+#: What can be named for a module of several streams.
 OF_STREAMS = {"call", "heads", "pooling", "modality_embeddings", "position_embeddings"}
 
 
 @dataclass(frozen=True)
 class Named:
-    """What the caller names of a module, in the words of config.json; None is found by running it, or absent."""
+    """What the caller names, in the words of config.json. None means that it is found by running the module, or absent.
+    """
 
     call: Call | None = None
     encoder: nn.Module | None = None
@@ -42,7 +43,7 @@ class Named:
 
 
 def table(subject: str, hidden: int, argument: str, value: Table) -> Tensor:
-    """Learned rows as [rows, D]."""
+    """A table of learned rows as [rows, D]."""
     weight = (value.weight if isinstance(value, nn.Embedding) else value).detach()
     if weight.numel() == 0 or weight.shape[-1] != hidden:
         raise ExportError(subject, f"rows of {hidden} numbers ({argument}=)", str(list(weight.shape)))
@@ -50,7 +51,7 @@ def table(subject: str, hidden: int, argument: str, value: Table) -> Tensor:
 
 
 def modality_rows(subject: str, hidden: int, names: list[str], value: Table) -> Tensor:
-    """A row per modality."""
+    """A table with a row for each modality."""
     weight = table(subject, hidden, "modality_embeddings", value)
     if len(weight) < len(names):
         raise ExportError(subject, f"{len(names)} rows (modality_embeddings=)", str(len(weight)))
@@ -58,7 +59,7 @@ def modality_rows(subject: str, hidden: int, names: list[str], value: Table) -> 
 
 
 def stream_tables(parts: Parts, rows: list[Row], named: Named) -> dict[str, Tensor]:
-    """The tensors of the tables that are named of a module of several streams, all of one hidden size."""
+    """The tensors of the tables that the caller names for a module of several streams, all of one hidden size."""
     subject, names = f"'{type(parts['']).__name__}'", modalities_of(rows[0])
     kinds, positions = named.modality_embeddings, named.position_embeddings
     tables: dict[str, Tensor] = {}
@@ -76,7 +77,7 @@ def stream_tables(parts: Parts, rows: list[Row], named: Named) -> dict[str, Tens
 def position_kinds(
     subject: str, hidden: int, rows: list[Row], named: Named
 ) -> list[tuple[bool | str | list[str], dict[str, Tensor]]]:
-    """The values of `position_embeddings` to try, with their tensors: those of a named table, else none and sinusoids."""
+    """The values of `position_embeddings` to try, with their tensors: a named table, or else none and the sinusoids."""
     names, positions = modalities_of(rows[0]), named.position_embeddings
     row_differs = len(names) > 1 or named.cls_token is not None
     if positions is None:
@@ -85,7 +86,7 @@ def position_kinds(
     by_name: dict[str, Table]
     if isinstance(positions, (nn.Embedding, Tensor)):
         by_name = dict.fromkeys(names, positions)
-    else:  # a mapping, or nn.ModuleDict and nn.ParameterDict, which are none
+    else:  # a mapping; or nn.ModuleDict or nn.ParameterDict, which are not Mappings
         by_name = dict(positions.items())
     if not by_name or not set(by_name) <= set(names):
         raise ExportError(subject, f"tables of modalities, {quoted(names)} (position_embeddings=)", quoted(by_name))

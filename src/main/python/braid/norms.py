@@ -1,4 +1,4 @@
-"""Recognises norms by what they compute, whatever their class is called. Start at `read_norm`."""
+"""Recognises norms by the numbers that they compute, whatever the name of their class. Start at `read_norm`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from braid.errors import ExportError
 from braid.golden import error
 from braid.reference import NORMS
 
-#: What a norm may call its epsilon, and what is tried where it tells none; torch's RMSNorm then takes float32's own.
+#: What norms call their epsilon, and the values to try if a norm does not tell it; torch's RMSNorm then takes float32's
+#: own.
 _EPS_NAMES = ("eps", "variance_epsilon", "epsilon")
 _USUAL_EPS = (1e-5, 1e-6, 1e-8, 1e-12, torch.finfo(torch.float32).eps)
 
@@ -24,7 +25,7 @@ _SAME = 1e-4
 
 @dataclass(frozen=True)
 class Norm:
-    """A norm over the hidden size: its kind in the words of `norm_type`, and its tensors."""
+    """A norm over the hidden size: its kind, as `norm_type` names it, and its tensors."""
 
     type: str
     eps: float
@@ -40,7 +41,7 @@ def may_be_norm(part: Any) -> bool:
 
 
 def read_norm(subject: str, part: Any) -> Norm:
-    """The norm that a module computes on random tokens, some of them so small that epsilon shows."""
+    """The norm that a module is, by its numbers for random tokens. Some tokens are so small that epsilon shows."""
     if may_be_norm(part):
         weight, bias = part.weight.detach(), None if getattr(part, "bias", None) is None else part.bias.detach()
         if isinstance(part, nn.LayerNorm):
@@ -51,7 +52,7 @@ def read_norm(subject: str, part: Any) -> Norm:
 
 
 def computed_by(part: Any, weight: Tensor, bias: Tensor | None) -> Iterator[tuple[str, float]]:
-    """The kinds and epsilons with which the formula gives the module's numbers."""
+    """The kinds and epsilons whose formula gives the module's numbers."""
     alone = copy.deepcopy(part).to("cpu", torch.float32).eval()
     w = weight.to("cpu", torch.float32)
     b = None if bias is None else bias.to("cpu", torch.float32)
@@ -60,7 +61,7 @@ def computed_by(part: Any, weight: Tensor, bias: Tensor | None) -> Iterator[tupl
     try:
         with torch.no_grad():
             computed = alone(tokens)
-    except Exception:  # no norm of tokens
+    except Exception:  # not a norm of tokens
         return
     own = [getattr(part, name) for name in _EPS_NAMES if isinstance(getattr(part, name, None), float)]
     for kind, formula in NORMS.items():

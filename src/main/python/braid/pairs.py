@@ -17,19 +17,21 @@ def join_features(
     pair: Mapping[str, str],
     id: Mapping[str, str] | None = None,
 ) -> DataFrame:
-    """The pairs with the columns of the feature rows that they refer to, for `fuse`. Nothing is computed before an action.
+    """The pairs with the columns of the feature rows that they refer to, for `fuse`. Nothing is computed before an
+    action.
 
-    Pairs of one row of the last table follow each other, so that `fuse` projects its features fewer times: name the heaviest
-    modality last. No table is broadcast. A pair that refers to no row has nulls, and one whose id occurs twice comes twice:
-    `jobs/fuse.sh --pairs` checks the ids, moves less, and is the way for large tables.
+    Pairs that refer to the same row of the last table follow each other, so that `fuse` projects its features once:
+    name the heaviest modality last. No table is broadcast. If a pair refers to no row, its columns are null; if an id
+    occurs twice, its pairs occur twice. For large tables use `jobs/fuse.sh --pairs`, which checks the ids and moves
+    less data.
 
     Args:
-        features: the feature table of each modality: a column of ids and those of features, masks and lengths.
+        features: the feature table of each modality: a column of ids, and those of features, masks and lengths.
         pair: the column of the pairs that refers to a modality, `{"visual": "image_id"}`.
-        id: the column of a feature table that it refers to, where that has another name.
+        id: the column of a feature table with the ids, if it has another name than that of the pairs.
 
     Raises:
-        BraidError: a modality has a table and no column of the pairs, or the other way round, or a column is not there.
+        BraidError: a modality has a table and no column of the pairs, or the reverse; or a column is missing.
     """
     ids = {**pair, **(id or {})}
     problems = [f"modality '{name}': expected a table in features, got none" for name in ids if name not in features]

@@ -1,7 +1,7 @@
 """The forward pass of a written model directory, from its config and tensors alone.
 
-An export runs it beside the module: where they differ, the description is wrong and nothing is written. It computes one
-row, unpadded. Dimension letters: S tokens of the row, D hidden size.
+An export runs it next to the module: if their numbers differ, the description is wrong and nothing is written. It
+computes one row at a time, unpadded. Dimension letters: S tokens of the row, D hidden size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from braid.golden import BOXES, POOLINGS, Row, RowOutput, attention_shares
 
-#: What `hidden_act` names.
+#: The functions that `hidden_act` names.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
@@ -32,7 +32,7 @@ def rms_norm(x: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> Tens
     return scaled if bias is None else scaled + bias
 
 
-#: What `norm_type` names: norms over the last axis.
+#: The norms over the last axis that `norm_type` names.
 NORMS: dict[str, Callable[[Tensor, Tensor, Tensor | None, float], Tensor]] = {
     "layer_norm": lambda x, weight, bias, eps: F.layer_norm(x, x.shape[-1:], weight, bias, eps),
     "rms_norm": rms_norm,
@@ -45,7 +45,7 @@ _SINUSOID_BASE = 10_000.0
 class Reference:
     """A model as its directory describes it. Start at `run`."""
 
-    #: Whether a token attends to those before it alone: no directory says so, but modules do.
+    #: Whether a token attends only to tokens before it. No directory says so; this tells whether a module does it.
     causal = False
 
     def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -70,7 +70,9 @@ class Reference:
         return RowOutput(layers, x, self.pool(x), attention_shares(weights, sizes))
 
     def embed(self, row: Row) -> Tensor:
-        """The tokens [S, D] that enter the first layer: those of each modality in the config's order, CLS before."""
+        """The tokens [S, D] that enter the first layer: CLS if there is one, then each modality's in the config's
+        order.
+        """
         parts = [self.tensors["cls_token"].reshape(1, -1)] if self.config["cls_token"] else []
         parts += [self.modality(i, row) for i in range(len(self.config["modalities"]))]
         x = torch.cat(parts)
@@ -82,8 +84,10 @@ class Reference:
         return self.norm("embedding_layer_norm", x) if self.config["embedding_layer_norm"] else x
 
     def modality(self, number: int, row: Row) -> Tensor:
-        """The tokens [S, D] of one modality: words of ids or features, projected, normalised; boxes, which join them, the same;
-        rows and positions added; normalised.
+        """The tokens [S, D] of one modality.
+
+        Features, or the word embeddings of ids, are projected and normalised. Boxes are joined to them, concatenated
+        before or added after that. Then rows and positions are added, and the sum is normalised.
         """
         name = self.config["modalities"][number]["name"]
         x = row[name]
@@ -103,11 +107,13 @@ class Reference:
         return self.norm_of(f"{name}.embedding_norm", x)
 
     def norm_of(self, part: str, x: Tensor) -> Tensor:
-        """The norm of a modality, if it has one."""
+        """Applies the norm of a modality, if it has one."""
         return self.norm(self.prefixes[part], x) if part in self.prefixes else x
 
     def layer(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
-        """One encoder layer over the tokens [S, D] of a row: its output and attention weights [heads, S, S]."""
+        """Runs one encoder layer over the tokens [S, D] of a row: returns its output and attention weights [heads, S,
+        S].
+        """
         norm1, norm2 = f"{prefix}.norm1", f"{prefix}.norm2"
         if self.is_llama(prefix):
             norm1, norm2 = f"{prefix}.input_layernorm", f"{prefix}.post_attention_layernorm"
@@ -120,11 +126,13 @@ class Reference:
         return self.norm(norm2, x + self.feed_forward(prefix, x)), weights
 
     def is_llama(self, prefix: str) -> bool:
-        """Whether a layer's tensors have the names of Llama's."""
+        """Whether a layer's tensors are named as in Llama."""
         return f"{prefix}.mlp.gate_proj.weight" in self.tensors
 
     def attention(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
-        """softmax(Q K^T / sqrt(head size)) V per head, then the output projection where there is one; the softmax."""
+        """softmax(Q K^T / sqrt(head size)) V per head, then the output projection if there is one. Also returns the
+        softmax.
+        """
         own, output = f"{prefix}.self_attn", "out_proj"
         if f"{own}.in_proj_weight" in self.tensors:
             weight, bias = self.tensors[f"{own}.in_proj_weight"], self.tensors.get(f"{own}.in_proj_bias")
@@ -139,7 +147,9 @@ class Reference:
         return self.linear(f"{own}.{output}", x) if self.config["attention_output_projection"] else x, weights
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, rotates: bool = True) -> tuple[Tensor, Tensor]:
-        """Attention of queries [Q, D] to keys and values [S, D or less]: the heads' outputs side by side; the softmax."""
+        """Attention of queries [Q, D] to keys and values [S, D or less]: returns the heads' outputs side by side, and
+        the softmax.
+        """
         query = query.reshape(len(query), self.heads, -1).transpose(0, 1)
         size = query.shape[-1]
         key, value = (part.reshape(len(part), -1, size).transpose(0, 1) for part in (key, value))
@@ -181,7 +191,7 @@ class Reference:
 
 
 def with_tables(config: Mapping[str, Any], tensors: Mapping[str, Tensor], number: int, x: Tensor) -> Tensor:
-    """Tokens [S, D] of one modality with its row and their positions added."""
+    """Adds the modality's row and the positions to the tokens [S, D] of one modality."""
     if config["modality_embeddings"]:
         x = x + tensors["modality_embeddings.weight"][number]
     name, positions = config["modalities"][number]["name"], config["position_embeddings"]

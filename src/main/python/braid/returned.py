@@ -1,4 +1,4 @@
-"""Holds what a module returns against its fused tokens: nothing that it does behind them may get lost.
+"""Compares what a module returns with its fused tokens, so that nothing that it does after them is lost.
 
 Start at `pooling`. Dimension letter: D hidden size.
 """
@@ -15,18 +15,19 @@ from braid.golden import POOLINGS, TOLERANCE, error
 from braid.reference import Reference
 from braid.trace import Trace
 
-#: How to export what the module makes something else of.
+#: The next step if the module makes something else from its fused tokens.
 _ALONE = "pass pooling=, and a call= that runs the encoder and returns None, to export the encoder alone"
 
 
 def pooling(
     subject: str, encoder: Encoder, reference: Reference, traces: list[Trace], named: str | None, pooler: bool
 ) -> str:
-    """How tokens become a vector: as the module does, which a name has to agree with; `named` where it does not tell.
+    """How tokens become a vector: as the module does it, which must agree with `named`; as `named` if the module shows
+    nothing.
 
-    Where it returns tokens alone, the default is `pooler` if there is one, else `mean`. Refuses a vector that several
-    poolings give, as they do with rows of one token, tokens and vectors of its own making, and a LayerNorm that reads
-    the fused tokens unless it returns them without that norm.
+    If it returns only tokens, the default is `pooler` if there is one, otherwise `mean`. Refuses three things: a vector
+    that several poolings give, as all do for rows of one token; tokens or a vector that are not the fused ones; and a
+    LayerNorm that reads the fused tokens, unless the module also returns them without that norm.
     """
     known = [*POOLINGS, "pooler"] if pooler else list(POOLINGS)
     if named is not None and named not in (*known, "none"):
@@ -64,7 +65,7 @@ def pooling(
 
 
 def returned_tokens(trace: Trace) -> list[Tensor]:
-    """The returned tensors that are shaped like the fused tokens, several of them, as [tokens, D]."""
+    """The returned tensors with the shape of the fused tokens, as [tokens, D]; none if there is only one token."""
     fused = trace.fused
     if len(fused) == 1:
         return []
@@ -79,7 +80,7 @@ def returned_vectors(trace: Trace) -> list[Tensor]:
 
 
 def pools(reference: Reference, name: str, traces: list[Trace], vectors: list[list[Tensor]]) -> bool:
-    """Whether one vector of every row is the fused tokens, pooled by that name."""
+    """Whether every row has a returned vector that is its fused tokens pooled by this name."""
     pool = Reference({**reference.config, "pooling": name}, reference.tensors).pool
     pooled = [pool(trace.fused) for trace in traces]
     return all(y is not None and any(error(x, y) <= TOLERANCE for x in xs) for xs, y in zip(vectors, pooled))
@@ -91,7 +92,7 @@ def norms_behind(traces: list[Trace]) -> list[str]:
 
 
 def norm_hint(encoder: Encoder, traces: list[Trace]) -> str:
-    """The next step where something stands between the fused tokens and what the module returns."""
+    """The next step to suggest if something comes between the fused tokens and what the module returns."""
     if encoder.final_norm is not None:
         return _ALONE
     paths = norms_behind(traces)

@@ -1,4 +1,4 @@
-"""Commands and errors of the Braid that is in a Spark session."""
+"""Runs commands of the Braid in a Spark session, and shows its errors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def verify(model: str, **options: Any) -> str:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turns Spark's exceptions that have an error of Braid among their causes into a `BraidError` with its message.
+    """Turns an exception of Spark that an error of Braid caused into a `BraidError` with that error's message.
 
     `with braid.plain_errors(): fused.write.parquet("fused")` names the row that cannot be fused, without a Java trace.
     """
@@ -119,7 +119,7 @@ def _words(options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _message(failure: Exception) -> str | None:
-    """What Braid says in an exception of Spark; None if it says nothing."""
+    """Braid's message in an exception of Spark; None if there is none."""
     cause = failure.java_exception if isinstance(failure, Py4JJavaError) else getattr(failure, "_origin", None)
     while cause is not None:
         if cause.getClass().getName().startswith(_PREFIX):

@@ -1,4 +1,4 @@
-"""Finds what the parts of an encoder layer do not tell, by what the layer computes. Start at `settled`."""
+"""Finds what the parts of an encoder layer do not show, from what the layer computes. Start at `settled`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from braid.reference import Reference
 from braid.trace import Trace
 from braid.wrappers import Parts
 
-#: The next step where a layer is of another kind than those that are known.
+#: The next step if a layer is of an unknown kind.
 BY_HAND = "Braid may run it with a config.json that you write: see src/docs/models.md"
 
-#: A reading explains a layer as well as the best one if its error is within so many times that one's.
+#: A reading is as good as the best one if its error is at most this many times that of the best.
 _ALIKE = 4.0
 
-#: Errors below this are of float32's rounding.
+#: Errors below this are float32's rounding.
 _ROUNDING = 1e-6
 
 
 def settled(parts: Parts, encoder: Encoder, traces: list[Trace], heads: int | None) -> Encoder:
-    """The encoder whose first layer computes the module's numbers, of all that its layers could be."""
+    """The encoder as the one reading, of all that its layers could be, that computes the module's numbers."""
     path = encoder.layers[0]
     longest = max(traces, key=lambda trace: len(trace.entering))
     reading = settled_reading(layer_readings(parts, path, heads), path, longest.entering, longest.layers[0])
@@ -32,7 +32,7 @@ def settled(parts: Parts, encoder: Encoder, traces: list[Trace], heads: int | No
 
 
 def settled_reading(layers: list[Layer], path: str, x: Tensor, y: Tensor) -> int:
-    """Which of all layers that one could be has the output `y` for tokens `x`."""
+    """The index of the reading that turns tokens `x` into the layer's output `y`."""
     if len(layers) == 1:
         return 0
     errors = [apart(layer, x, y) for layer in layers]
@@ -51,7 +51,7 @@ def settled_reading(layers: list[Layer], path: str, x: Tensor, y: Tensor) -> int
 
 
 def apart(layer: Layer, x: Tensor, y: Tensor, causal: bool = False) -> float:
-    """The error between a layer's output `y` for tokens `x` and what a reading computes."""
+    """The error of a reading: its output for tokens `x` compared with the layer's output `y`."""
     facts, tensors = layer
     reference = Reference(facts, {f"layer.{name}": tensor for name, tensor in tensors.items()})
     reference.causal = causal
@@ -59,7 +59,7 @@ def apart(layer: Layer, x: Tensor, y: Tensor, causal: bool = False) -> float:
 
 
 def refuse(path: str, layers: list[Layer], x: Tensor, y: Tensor, best: float) -> NoReturn:
-    """Says that no reading computes the layer's numbers, and whether a causal mask is why."""
+    """Raises the error that no reading computes the layer's numbers; says so if a causal mask is the reason."""
     if any(apart(layer, x, y, causal=True) <= TOLERANCE for layer in layers):
         expected = "every token to attend to every other one"
         hint = "Braid runs encoders alone: pass a call= that masks nothing, if the model was trained so"

@@ -1,4 +1,5 @@
-"""Finds how a module makes tokens of one modality's features or token ids, from the calls of its parts. Start at `sources`.
+"""Finds how a module turns a modality's features or token ids into tokens, from the calls of its parts. Start at
+`sources`.
 
 Dimension letters: S tokens of a modality in a row, D hidden size.
 """
@@ -24,13 +25,16 @@ from braid.wrappers import Parts
 
 @dataclass(frozen=True)
 class Source:
-    """What makes a modality's tokens, by the paths of the parts: None where it lacks one.
+    """How a modality's tokens are made: the paths of the parts, None if there is no such part.
 
-    A token is norm(joined(projection_norm(linear(features or words of ids)), box_norm(box_linear(box))) + row + positions).
-    `box_fusion` joins: `sum`, `mean`, or `concatenate` before the one Linear, whose columns are stored in another order if it reads
-    boxes `box_first`. `row` is a row of an embedding, the same for all
-    tokens, and its number. `scaled` words are multiplied by the square root of their size, as in Vaswani et al. 2017 (arXiv
-    1706.03762, section 3.4), and stored multiplied.
+    token = norm(joined(projection_norm(linear(features or word embeddings)), box_norm(box_linear(box))) + row +
+    positions)
+
+    `box_fusion` says how features and boxes are joined: `sum` or `mean`, or `concatenate` before the only Linear. If
+    that Linear reads the boxes first, `box_first` is their size; its columns are reordered when they are stored. `row`
+    is the path of an embedding and the number of its row that is added to all tokens. If `scaled`, word embeddings are
+    multiplied by the square root of their size (Vaswani et al. 2017, arXiv 1706.03762, section 3.4), and stored
+    multiplied.
     """
 
     words: str | None = None
@@ -46,7 +50,7 @@ class Source:
     norm: str | None = None
 
     def prefixes(self, name: str) -> dict[str, str]:
-        """The entries of `tensor_prefixes`."""
+        """The modality's entries of `tensor_prefixes` in config.json."""
         parts = {
             name: self.linear,
             f"{name}.word_embeddings": self.words,
@@ -58,7 +62,7 @@ class Source:
         return {key: path for key, path in parts.items() if path is not None}
 
     def modality(self, parts: Parts, name: str, row: Row, hidden: int) -> dict[str, Any]:
-        """The modality as config.json has it."""
+        """The modality's entry of `modalities` in config.json."""
         if self.words is None:
             boxes = {} if self.box_fusion is None else {"box_size": row[name + BOXES].shape[1], "box_fusion": self.box_fusion}
             return {"name": name, "feature_size": row[name].shape[1], **boxes}
@@ -67,7 +71,9 @@ class Source:
         return {"name": name, "vocab_size": words.num_embeddings, **width}
 
     def tensors(self, parts: Parts, name: str, of_norms: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The tensors that `prefixes` names; the norms have to be of the kind of `of_norms`, keys of config.json."""
+        """The tensors below the paths of `prefixes`. Norms must be of the kind that `of_norms`, keys of config.json,
+        describe.
+        """
         tensors = {}
         if self.words is not None:
             words = weight_of(parts, self.words)
@@ -87,9 +93,10 @@ class Source:
 def sources(
     parts: Parts, runs: Iterable[tuple[list[Event], Row]], name: str, add: Callable[[Tensor], Tensor]
 ) -> dict[Source, list[Tensor]]:
-    """All that may make a modality's tokens in each of these runs, and those tokens in each, [S, size]; simplest first.
+    """Everything that may make a modality's tokens in all of these runs, simplest first; with the tokens [S, size] of
+    each run.
 
-    `add` adds to tokens what the caller names.
+    `add` adds the tables that the caller names to tokens.
     """
     found: dict[Source, list[Tensor]] | None = None
     for events, row in runs:
@@ -132,7 +139,7 @@ def sources_of_row(
 
 
 def projected(linears: list[Event], norms: list[Event], start: dict[Source, Tensor]) -> dict[Source, Tensor]:
-    """Tokens as they are, projected, and projected and normalised."""
+    """The tokens unchanged, projected, and projected and normalised."""
     found = dict(start)
     for source, tokens in start.items():
         for linear in reading(linears, tokens):
@@ -145,7 +152,7 @@ def projected(linears: list[Event], norms: list[Event], start: dict[Source, Tens
 def with_boxes(
     linears: list[Event], norms: list[Event], features: dict[Source, Tensor], x: Tensor, boxes: Tensor
 ) -> dict[Source, Tensor]:
-    """Projected features joined with projected boxes, or both projected together."""
+    """Projected features joined with projected boxes; and both concatenated, then projected."""
     found: dict[Source, Tensor] = {}
     of_boxes = projected(linears, norms, {Source(): boxes})
     for (source, tokens), (box, located) in itertools.product(features.items(), of_boxes.items()):
@@ -169,12 +176,12 @@ def is_constant(ids: Tensor) -> bool:
 
 
 def reading(events: list[Event], x: Tensor) -> list[Event]:
-    """The calls that read just these tokens."""
+    """The calls whose input is exactly these tokens."""
     return [event for event in events if same(event.inputs[0], x)]
 
 
 def refuse_ambiguous_ids(subject: str, rows: list[Row]) -> None:
-    """Refuses ids that an embedding of positions, or of one row for all tokens, would be asked for too."""
+    """Refuses ids that are all the same or count from 0: a type or position embedding would read the same numbers."""
     for name in modalities_of(rows[0]):
         of_rows = [row[name] for row in rows]
         if is_ids(of_rows[0]) and (
@@ -185,7 +192,9 @@ def refuse_ambiguous_ids(subject: str, rows: list[Row]) -> None:
 
 
 def embedding_tables(parts: Parts, chosen: Mapping[str, Source]) -> dict[str, Tensor]:
-    """The tables of a row per modality, zeros where it has none, and per position."""
+    """The tables of added rows: one with a row per modality, zeros where it has none, and those with a row per
+    position.
+    """
     tables: dict[str, Tensor] = {}
     rows = {name: weight_of(parts, of.row[0])[of.row[1]] for name, of in chosen.items() if of.row is not None}
     if rows:
@@ -196,12 +205,14 @@ def embedding_tables(parts: Parts, chosen: Mapping[str, Source]) -> dict[str, Te
 
 
 def position_tables(tables: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tables of a row per position, by modality, under their names in a directory."""
+    """The tables with a row per position, by modality, under their names in a directory."""
     return {f"position_embeddings.{name}.weight": table for name, table in tables.items()}
 
 
 def with_positions(names: Collection[str], tensors: Mapping[str, Tensor]) -> bool | list[str]:
-    """What `position_embeddings` says of modalities of which these tensors hold tables: all have one, none, or some."""
+    """The value of `position_embeddings`: whether these modalities have a table in `tensors`, or a list of those that
+    do.
+    """
     having = [name for name in names if f"position_embeddings.{name}.weight" in tensors]
     return having if having and len(having) < len(names) else bool(having)
 

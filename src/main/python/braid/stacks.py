@@ -1,4 +1,6 @@
-"""Finds the stack of layers that is a module's encoder: by where they are, else by what runs. Start at `find_stack`."""
+"""Finds the stack of layers that is a module's encoder: by the list that holds it, else by running it. Start at
+`find_stack`.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +23,27 @@ from braid.wrappers import Parts, path_of, within
 
 
 class NoStackError(ExportError):
-    """A module has no layers that are known as a whole."""
+    """A module has no layer that is recognised as a whole."""
 
 
 class SeveralStacksError(ExportError):
-    """A module has more stacks than one, and they do not run one after another."""
+    """A module has several stacks, and they do not run one after another."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Layers that follow one another, under the path by which the written tensors name them."""
+    """Consecutive layers, and the path below which their tensors are named."""
 
     path: str
     layers: list[str]
 
 
 def find_stack(parts: Parts, running: nn.Module, row: Row, call: Call | None, named: nn.Module | None) -> Stack:
-    """The one stack of layers, in the part `named` if it is given.
+    """The only stack of layers, inside the part `named` if it is given.
 
-    Layers are a stack if a list holds them. Where that gives no single stack, as with layers in attributes or in a
-    ModuleDict, or with an encoder that is not used, they are one if they run one after another, each on the output of the
-    layer before, and no other layer runs.
+    Layers in one list are a stack. If this does not give exactly one stack, as with layers in attributes or in a
+    ModuleDict, or with an unused encoder, the module is run: layers are a stack if each reads the output of the one
+    before, and no other layer runs.
     """
     below = "" if named is None else path_of(parts, named, "encoder")
     stacks: dict[str, list[str]] = {}
@@ -67,7 +69,7 @@ def find_stack(parts: Parts, running: nn.Module, row: Row, call: Call | None, na
 
 
 def stack_of(path: str, parts: Parts) -> str:
-    """The path of what holds a layer's whole stack: the layer itself where it stands in no list."""
+    """The path of the list that holds a layer's stack; the path of the layer itself if no list holds it."""
     parent, _, _ = path.rpartition(".")
     if path == "" or not isinstance(parts[parent], (nn.ModuleList, nn.Sequential)):
         return path
@@ -76,7 +78,9 @@ def stack_of(path: str, parts: Parts) -> str:
 
 
 def norm_of(layer: str, parts: Parts) -> str | None:
-    """The path of the norm with which an nn.TransformerEncoder, or the owner of a Llama-like model's layers, ends; or None."""
+    """The path of the norm after the last layer in an nn.TransformerEncoder or a Llama-like model; None if there is
+    none.
+    """
     owner = stack_of(layer, parts)
     norm = getattr(parts[owner], "norm", None)
     ends = isinstance(parts[owner], nn.TransformerEncoder) or (owner != layer and is_block(parts[layer]))
@@ -84,12 +88,12 @@ def norm_of(layer: str, parts: Parts) -> str | None:
 
 
 def common_path(paths: Iterable[str]) -> str:
-    """The path of the innermost module that holds all of these."""
+    """The path of the innermost module that contains all of these."""
     return ".".join(os.path.commonprefix([path.split(".")[:-1] for path in paths]))
 
 
 def chains_of(running: nn.Module, layers: list[str], row: Row, call: Call | None) -> list[list[str]]:
-    """The layers that run on a row, those together that read one another's outputs; none where the module cannot run."""
+    """The layers that run on a row, in chains in which each reads the output before; empty if the module cannot run."""
     for run in callers(call, all(batch_first(running.get_submodule(path)) for path in layers)):
         chains: list[tuple[list[str], Tensor]] = []
 
@@ -114,7 +118,7 @@ def chains_of(running: nn.Module, layers: list[str], row: Row, call: Call | None
         try:
             run(running, row)
             return [chain for chain, _ in chains]
-        except Exception:  # tracing reports what the module raises; here it tells nothing of the layers
+        except Exception:  # tracing reports what the module raises; here it says nothing about the layers
             continue
         finally:
             for handle in handles:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-#: One step as config.json writes it.
+#: One step, as in config.json.
 Step = dict[str, Any]
 
 #: The functions of an `activation` by their names in config.json.
@@ -27,7 +27,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def fused(steps: list[Step], tensors: Mapping[str, Tensor], row: Mapping[str, Tensor]) -> Tensor:
-    """What the steps make of one vector [P, D] per modality: the vector of the last one."""
+    """Runs the steps on one vector [P, D] per modality; returns the vector of the last step."""
     vectors = dict(row)
     for step in steps:
         names = [step["of"]] if isinstance(step["of"], str) else step["of"]
@@ -42,7 +42,7 @@ def fused(steps: list[Step], tensors: Mapping[str, Tensor], row: Mapping[str, Te
 
 
 def vector(step: Step, weights: Mapping[str, Tensor], inputs: list[Tensor]) -> Tensor:
-    """One step on its inputs, of which the last one is the gate of a gate, or the weights of a weighted sum."""
+    """Runs one step. The last input is the gate of a gate step, or the weights of a weighted sum."""
     x = inputs[0]
     kind = step["kind"]
     if kind == "linear":

@@ -17,19 +17,19 @@ from braid.sources import Source
 
 @dataclass
 class Topology:
-    """The keys `streams`, `stacks`, `output` and `tensor_prefixes`, and the tensors."""
+    """Collects the keys `streams`, `stacks`, `output` and `tensor_prefixes`, and the tensors."""
 
     subject: str
     streams: list[dict[str, Any]] = field(default_factory=list)
     stacks: list[dict[str, Any]] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     prefixes: dict[str, str] = field(default_factory=dict)
-    #: Per modality what makes its tokens.
+    #: For each modality, what makes its tokens.
     sources: dict[str, Source] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    #: The tables of positions that were found.
+    #: The position tables that were found.
     positions: dict[str, Tensor] = field(default_factory=dict)
-    #: The keys that hold for all stacks.
+    #: The keys that are the same for all stacks.
     shared: dict[str, Any] = field(default_factory=dict)
 
     def add_stream(self, stream: dict[str, Any], tokens: Tensor) -> str:
@@ -42,7 +42,7 @@ class Topology:
         return str(stream["name"])
 
     def free(self, name: str) -> str:
-        """This name, or one like it that no stream has."""
+        """This name, or a similar one if a stream has it already."""
         taken = {stream["name"] for stream in self.streams}
         numbered = (name if i == 1 else f"{name}_{i}" for i in itertools.count(1))
         return next(each for each in numbered if each not in taken)
@@ -51,7 +51,8 @@ class Topology:
         return next(stream for stream in self.streams if stream["name"] == name)
 
     def groups_of(self, name: str) -> list[str]:
-        """The modalities, learned tokens and pooled vectors in a stream, through those that it is made of."""
+        """The modalities, learned tokens and pooled vectors in a stream, including those of streams that it is made of.
+        """
         stream = self.stream(name)
         if self.is_one_vector(name):
             return [name]
@@ -66,7 +67,7 @@ class Topology:
         return "pool" in stream or ("concat" in stream and self.is_one_vector(stream["concat"][0]))
 
     def facts(self, step: Step) -> dict[str, Any]:
-        """What the config of a stack says of a layer, without the keys that hold for all stacks."""
+        """What the config of a stack says about a layer, without the keys that all stacks share."""
         facts = {key: value for key, value in step.config.items() if key != "hidden_size"}
         shared: dict[str, Any] = {key: facts.pop(key) for key in ("gated_feed_forward", "attention_output_projection") if key in facts}
         rotations = {key: facts.pop(key, None) for key in ("rotary_embeddings", "rope_theta")}
@@ -79,7 +80,7 @@ class Topology:
         return facts
 
     def add_layers(self, described: dict[str, Any], steps: dict[str, Step], chained: bool) -> None:
-        """Adds a layer of each of these streams to the last stack, if that goes on with them, or to a new one."""
+        """Adds a layer of each of these streams: to the last stack if they continue it, otherwise to a new stack."""
         last = self.stacks[-1] if self.stacks else {}
         own = {key: value for key, value in last.items() if key not in ("prefix", "prefixes", "num_hidden_layers")}
         if chained and own == described and not any(self.has_norm(prefix) for prefix in prefixes_of(last)):

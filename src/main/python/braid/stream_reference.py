@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from braid.golden import POOLINGS, Row, RowOutput
 from braid.reference import Reference, joined
 
-#: By the kind of a layer Llama's names of its norms in their order.
+#: Llama's names of a layer's norms in order, by the kind of the layer.
 LLAMA_NORMS = {
     "encoder": ("input_layernorm", "post_attention_layernorm"),
     "cross_attention": ("input_layernorm", "post_attention_layernorm"),
@@ -30,7 +30,9 @@ class StackReference(Reference):
     """The layers of one stack."""
 
     def run_layer(self, prefix: str, x: Tensor, memory: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """A layer's output for the tokens [Q, D] of its stream, and the weights of each of its attentions."""
+        """Runs a layer on the tokens [Q, D] of its stream: returns its output and the weights of each of its
+        attentions.
+        """
         if self.config["kind"] == "encoder":
             x, weights = self.layer(prefix, x)
             return x, [weights]
@@ -65,7 +67,9 @@ class StackReference(Reference):
         return self.norm(norm, x + sublayer(x))
 
     def cross_attention(self, prefix: str, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Attention of queries [Q, D] to a memory [S, its size], normalised if its norm is there: the output, and the softmax."""
+        """Attention of queries [Q, D] to a memory [S, its size], after the memory's norm if there is one: the output,
+        the softmax.
+        """
         if f"{prefix}.memory_norm.weight" in self.tensors:
             memory = self.norm(f"{prefix}.memory_norm", memory)
         own = f"{prefix}.cross_attn"
@@ -87,9 +91,10 @@ class StackReference(Reference):
 
 @dataclass(frozen=True)
 class AlternatingStacks:
-    """Stacks of one or more streams, whose layers alternate: layer 0 of each, layer 1 of each, and so on.
+    """Stacks of one or more streams whose layers alternate: layer 0 of each, then layer 1 of each, and so on.
 
-    `bottleneck` is a stream whose tokens follow those of each, and become the mean of what each layer made of them.
+    `bottleneck` is a stream whose tokens are appended to those of each stream. They become the mean of what the layers
+    made of them.
     """
 
     stacks: list[StackReference]
@@ -101,14 +106,14 @@ class StreamReference(Reference):
     """A model with `streams`, `stacks` and `output`."""
 
     def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        # The norms of modalities are of the kind of the first stack's.
+        # Norms of modalities are of the same kind as those of the first stack.
         norms = {key: config["stacks"][0][key] for key in ("norm_type", "layer_norm_eps") if key in config["stacks"][0]}
         super().__init__({**config, **norms}, tensors)
         self.streams: dict[str, Mapping[str, Any]] = {stream["name"]: stream for stream in config["streams"]}
         self.runs = [run for stack in config["stacks"] for run in self.runs_of(stack)]
 
     def runs_of(self, stack: Mapping[str, Any]) -> Iterator[AlternatingStacks]:
-        """The stacks of one entry of `stacks`, those together whose layers alternate."""
+        """The stacks of one entry of `stacks`; those whose layers alternate come together."""
         last = stack["num_hidden_layers"]
         if stack["kind"] == "co_attention":
             one, other = stack["streams"]
@@ -159,7 +164,7 @@ class StreamReference(Reference):
         return RowOutput(layers, fused, self.pool(fused), torch.stack(shares))
 
     def filled(self, stream: str, tokens: dict[str, Tensor]) -> Tensor:
-        """The tokens of a stream; of one made of others that is read for the first time, those of its parts now."""
+        """The tokens of a stream. A stream made of others takes their tokens when it is read for the first time."""
         if stream not in tokens:
             described = self.streams[stream]
             if "pool" in described:
@@ -175,7 +180,7 @@ class StreamReference(Reference):
         return "pool" in described or ("concat" in described and self.is_one_vector(described["concat"][0]))
 
     def has_one_token(self) -> bool:
-        """Whether every row has one fused token: a pooled vector, or a learned token."""
+        """Whether every row has only one fused token: a pooled vector, or a learned token."""
         tokens = [1 if self.is_one_vector(name) else self.streams[name].get("learned_tokens", 2) for name in self.config["output"]]
         return tokens == [1] and not self.streams[self.config["output"][0]].get("modalities")
 
@@ -189,7 +194,8 @@ class StreamReference(Reference):
         return torch.cat(parts)
 
     def groups(self, stream: str) -> list[str]:
-        """The groups of a stream's tokens in their order: its learned tokens, under its own name, and its modalities."""
+        """The groups of a stream's tokens, in order: its learned tokens, under the stream's name, then its modalities.
+        """
         described = self.streams[stream]
         parts = described.get("join", described.get("concat", [])[:1])
         if parts:
@@ -208,5 +214,5 @@ class StreamReference(Reference):
 
 
 def is_made(stream: Mapping[str, Any]) -> bool:
-    """Whether a stream is made of others."""
+    """Whether a stream is made of other streams."""
     return any(key in stream for key in ("join", "concat", "pool"))

@@ -24,21 +24,21 @@ from braid.trace import Call, callers
 from braid.values import Value
 from braid.wrappers import Parts
 
-#: Config, tensors, and the output of every row.
+#: The config, the tensors, and the outputs of every row.
 Streams = tuple[dict[str, Any], dict[str, Tensor], list[RowOutput]]
 
 
 class OneStreamError(ExportError):
-    """A module's layers are of one stream, which another description is for."""
+    """The layers of a module are of one stream: `describe_stream` describes it."""
 
 
 def describe_streams(
     parts: Parts, running: nn.Module, rows: list[Row], tables: dict[str, Tensor], call: Call | None,
     heads: int | None, pooling: str | None, fewest: int,
 ) -> Streams:  # fmt: skip
-    """Finds streams and stacks in a run of the row that tells most, and proves them on every row.
+    """Finds streams and stacks in the run of one row, that with the longest modalities, and proves them on every row.
 
-    `tables` are the tensors of what is added to the projected features.
+    `tables` are the tensors that are added to the projected features.
     """
     subject = f"'{type(parts['']).__name__}'"
     batch_first = all(part.batch_first for part in parts.values() if isinstance(part, nn.MultiheadAttention))
@@ -67,7 +67,7 @@ def describe_streams(
         raise OneStreamError(subject, "several streams", "one", BY_HAND)
     config = config_of(subject, parts, topology, row, output, tables)
     for each, of_row in zip(rows, runs):
-        if each is row or min(map(len, each.values())) > 1:  # a row of one token may be read in several ways
+        if each is row or min(map(len, each.values())) > 1:  # a row of one token can be explained in several ways
             of_layers = ran
             if each is not row:
                 all_layers = steps(parts, of_row, heads)
@@ -77,12 +77,12 @@ def describe_streams(
 
 
 def record_rows(subject: str, running: nn.Module, rows: list[Row], ways: list[Call]) -> list[Run]:
-    """The runs of all rows in the first way that works for all."""
+    """The runs of all rows, in the first way to call the module that works for all."""
     failure: Exception | None = None
     for run in ways:
         try:
             return [record(running, row, run) for row in rows]
-        except Exception as raised:  # whatever the module raises is what the caller has to see
+        except Exception as raised:  # the caller must see whatever the module raises
             failure = raised
     got = f"{type(failure).__name__}: {failure}"
     raise ExportError(subject, "forward to take a row of the sample", got, "pass call=") from failure
@@ -91,7 +91,9 @@ def record_rows(subject: str, running: nn.Module, rows: list[Row], ways: list[Ca
 def sources_of(
     parts: Parts, rows: list[Row], runs: list[Run], number: int, tables: dict[str, Tensor]
 ) -> dict[str, dict[Source, Tensor]]:
-    """Per modality what may make its tokens in every row, and those tokens in one row, with the named tables added."""
+    """For each modality, what may make its tokens in every row, with row `number`'s tokens. Includes the caller's
+    tables.
+    """
     adding = {"modalities": [{"name": name} for name in modalities_of(rows[0])], **table_keys(modalities_of(rows[0]), tables)}
     tables = {name: table.to("cpu", torch.float32) for name, table in tables.items()}
     hidden = {table.shape[1] for table in tables.values()}
@@ -107,7 +109,7 @@ def sources_of(
 
 
 def table_keys(names: list[str], tables: dict[str, Tensor]) -> dict[str, Any]:
-    """The keys of config.json that say which tables are added to the modalities' tokens."""
+    """The keys of config.json that say which tables are added to the tokens of modalities."""
     return {
         "modality_embeddings": "modality_embeddings.weight" in tables,
         "position_embeddings": with_positions(names, tables),
@@ -115,11 +117,13 @@ def table_keys(names: list[str], tables: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def output_of(subject: str, builder: Builder, run: Run, pooling: str | None) -> list[Value]:
-    """The values that the fused tokens are: returned as they are, or pooled, or all that nothing reads."""
+    """The values that are the fused tokens: those that the module returns, those that it pools, or all that no layer
+    reads.
+    """
     left = builder.left()
     flat = [x.reshape(-1, x.shape[-1]) for x in run.returned if x.dim() in (2, 3) and x.is_floating_point()]
     composed = [values for values in map(builder.values.composed, flat) if values]
-    # What layers read, such as the states between them, is returned beside what they leave.
+    # A module may return states between its layers, too. They are not fused tokens if it also returns final ones.
     composed = [values for values in composed if set(values) & set(left)] or composed
     if composed:
         return list(dict.fromkeys(value for values in composed for value in values))
@@ -149,7 +153,7 @@ def output_of(subject: str, builder: Builder, run: Run, pooling: str | None) -> 
 
 
 def head_hint(builder: Builder, run: Run) -> str:
-    """Where a part reads vectors side by side that streams are pooled to: what to return instead."""
+    """The hint to return the pooled vectors that a part reads side by side; empty if there is no such part."""
     for event in run.events:
         x = event.inputs[0]
         if x.is_floating_point() and len(x) == 1 and builder.values.vector(x) is not None:
@@ -165,7 +169,7 @@ def vectors(run: Run, hidden: int) -> list[Tensor]:
 def config_of(
     subject: str, parts: Parts, topology: Topology, row: Row, output: list[Value], tables: dict[str, Tensor]
 ) -> dict[str, Any]:
-    """The whole config; named tables and those that were found join the topology's tensors."""
+    """The whole config. Adds the named tables, and those that were found, to the topology's tensors."""
     in_streams = [name for stream in topology.streams for name in stream.get("modalities", [])]
     unread = [name for name in modalities_of(row) if name not in in_streams]
     if unread:
@@ -212,7 +216,9 @@ def config_of(
 def prove_layers(
     config: dict[str, Any], tensors: dict[str, Tensor], row: Row, ran: list[Step], leading: dict[int, int]
 ) -> None:
-    """Compares every layer of the module with the description's, in which so many `leading` tokens are the last ones."""
+    """Compares every layer with the description's. `leading` says how many tokens of a bottleneck come first in the
+    module; in the description they come last.
+    """
     for i, (step, own) in enumerate(zip(ran, StreamReference(config, tensors).run(row).layers)):
         apart = error(step.layer_output.roll(-leading.get(i, 0), 0), own)
         if not apart <= TOLERANCE:
@@ -225,7 +231,7 @@ def prove_rows(
     subject: str, config: dict[str, Any], tensors: dict[str, Tensor], rows: list[Row], runs: list[Run],
     named: str | None,
 ) -> Streams:  # fmt: skip
-    """Compares what the module returned for every row with the description's, and finds how it pools."""
+    """Compares what the module returned for every row with the description's outputs, and finds the pooling."""
     reference = StreamReference(config, tensors)
     described = [reference.run(row) for row in rows]
     for i, (run, own) in enumerate(zip(runs, described)):

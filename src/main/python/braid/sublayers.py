@@ -1,4 +1,4 @@
-"""Puts attentions and feed-forwards that ran one after another together to layers. Start at `layers`.
+"""Joins attentions and feed-forwards that ran one after another into layers. Start at `layers`.
 
 Dimension letters: Q query tokens, D hidden size.
 """
@@ -26,7 +26,8 @@ from braid.wrappers import Parts
 #: Llama's names of the other parts of a layer.
 _LLAMA = {"multihead_attn": "cross_attn", "linear1": "mlp.gate_proj", "linear3": "mlp.up_proj", "linear2": "mlp.down_proj"}
 
-#: The kind of a layer by its attentions, of which some (true) read another stream, and whether it has a feed-forward.
+#: The kind of a layer. The key says for each attention whether it reads another stream, then if there is a
+#: feed-forward.
 _KINDS = {
     ((False,), True): "encoder",
     ((True,), True): "cross_attention",
@@ -38,10 +39,11 @@ _KINDS = {
 
 @dataclass(frozen=True, eq=False)
 class Sublayer:
-    """An attention or a feed-forward with its residual and norm: tokens [Q, D] before and after; `norm` is an event's number.
+    """An attention or a feed-forward, with its residual and norm: the tokens [Q, D] before and after it.
 
-    `memory` are the tokens that an attention reads, before `memory_norm`, the number of an event too, if there is one. `unnormed` are
-    the tokens that a norm of this path made the memory of, if it is open whether that is a norm of the stream.
+    `norm` and `memory_norm` are numbers of events. `memory` is what an attention reads, before `memory_norm` if the
+    layer has such a norm. `unnormed` is set if a norm made the memory, but may belong to the memory's stream instead:
+    the norm's input and path.
     """
 
     path: str
@@ -63,7 +65,7 @@ class Sublayer:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Sublayers that are a layer of a known kind."""
+    """Sublayers that form a layer of a known kind."""
 
     kind: str
     sublayers: list[Sublayer]
@@ -72,7 +74,9 @@ class Layer:
 
     @property
     def at(self) -> int:
-        """When it is known what the layer reads: its attention to a memory has run, or else its first one."""
+        """The number of the event that orders the layer among others: its attention to a memory, otherwise its first
+        attention.
+        """
         read = [of.attention.at for of in self.sublayers if of.crosses and of.attention is not None]
         first = self.sublayers[0].attention
         assert first is not None
@@ -88,7 +92,7 @@ class Layer:
 
 
 def layers(parts: Parts, events: list[Event], calls: list[Attention]) -> tuple[list[Layer], set[int]]:
-    """The layers, and the numbers of the events that are their norms."""
+    """The layers, and the numbers of the events of their norms."""
     used: set[int] = set()
     sublayers = [of_attention(parts, events, call, used) for call in calls]
     before = {of.norm for of in sublayers if of.norm_first}
@@ -110,7 +114,7 @@ def layers(parts: Parts, events: list[Event], calls: list[Attention]) -> tuple[l
 
 
 def of_attention(parts: Parts, events: list[Event], call: Attention, used: set[int]) -> Sublayer:
-    """An attention with the norm that follows its residual or gives its queries."""
+    """An attention with its norm, which reads its residual sum or gives its queries."""
     x = call.query
     norms = {i: e for i, e in enumerate(events) if may_be_norm(parts[e.path]) and i not in used}
     after = {i: e for i, e in norms.items() if i > call.at and same(e.inputs[0], x + call.output)}
@@ -132,8 +136,8 @@ def of_attention(parts: Parts, events: list[Event], call: Attention, used: set[i
 
 
 def with_memory(parts: Parts, events: list[Event], of: Sublayer, before: set[int]) -> Sublayer:
-    """Cross-attention with the norm that gives its memory, if that is no norm of the stream: where it is one of those `before`
-    attentions to their own tokens, or something else reads what it reads.
+    """Adds to a cross-attention the norm that gives its memory, if the norm belongs to the layer and not to the
+    memory's stream: if it is in `before`, the norms that give queries, or if something else reads its input.
     """
     call = of.attention
     if call is None or not call.crosses:
@@ -149,7 +153,7 @@ def with_memory(parts: Parts, events: list[Event], of: Sublayer, before: set[int
 
 
 def feed_forward(parts: Parts, events: list[Event], before: Sublayer, used: set[int]) -> Sublayer | None:
-    """The feed-forward with its norm that reads what a sublayer left; None if none does."""
+    """The feed-forward and its norm that read the output of sublayer `before`; None if there is none."""
     x = before.leaving
     norms = [(i, e) for i, e in enumerate(events) if may_be_norm(parts[e.path]) and i not in used]
     linears = [e for e in events if isinstance(parts[e.path], nn.Linear)]
@@ -170,8 +174,10 @@ def feed_forward(parts: Parts, events: list[Event], before: Sublayer, used: set[
 
 
 def activated(parts: Parts, linears: list[Event]) -> Iterator[tuple[str, str, Tensor, dict[str, Tensor]]]:
-    """What the last Linear of a feed-forward may read, made by Linears that read its input: plain, gated by another Linear, or
-    gated by one half of what one Linear gives. The path, the activation, the numbers, and the tensors.
+    """The possible inputs of a feed-forward's last Linear: plain, gated by another Linear, or gated by half of one
+    Linear's output.
+
+    Yields the path, the activation's name, the numbers, and the tensors of the Linears before it.
     """
     for first, (name, activation) in itertools.product(linears, ACTIVATIONS.items()):
         tensors = linear_tensors(f"'{first.path}'", parts[first.path], "linear1")
@@ -191,7 +197,7 @@ def activated(parts: Parts, linears: list[Event]) -> Iterator[tuple[str, str, Te
 
 
 def layer(parts: Parts, events: list[Event], sublayers: list[Sublayer]) -> Layer:
-    """A layer of sublayers that follow one another."""
+    """Makes a layer of consecutive sublayers."""
     first = sublayers[0]
     calls = [of.attention for of in sublayers if of.attention is not None]
     fed = sublayers[-1].attention is None
@@ -224,7 +230,7 @@ def layer(parts: Parts, events: list[Event], sublayers: list[Sublayer]) -> Layer
 
 
 def as_llama(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a layer under Llama's names, which alone may have shared keys and values."""
+    """Renames a layer's tensors as in Llama, the only form in which heads may share keys and values."""
     names = {**_LLAMA, **{f"norm{i + 1}": name for i, name in enumerate(LLAMA_NORMS[kind])}}
     renamed = {}
     for tensor, x in tensors.items():
@@ -234,7 +240,7 @@ def as_llama(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def with_all_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Zeros for the biases that Linears of a layer lack, if others have some: Braid reads all of them or none."""
+    """Adds zero biases to Linears that have none, if others of the layer have one: Braid reads all of them or none."""
     sizes: dict[str, int] = {}
     for name, weight in tensors.items():
         owner, _, kind = name.rpartition(".")

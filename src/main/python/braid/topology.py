@@ -1,7 +1,8 @@
 """Finds the streams and stacks of a module in the steps of one run. Start at `Builder`.
 
-A value is tokens [S, D] that a layer reads or leaves. Values that no layer made are taken apart into projected modalities,
-learned tokens and other values. A layer changes its stream in place, or a copy of it where its tokens are read again.
+A value is tokens [S, D] that a layer reads or leaves. A value that no layer made is split into projected modalities,
+learned tokens and other values. A layer changes its stream in place; if the old tokens are read again, it changes a
+copy of the stream.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ class Builder:
         self, subject: str, parts: Parts, running: nn.Module, run: Run, steps: list[Step],
         sources: dict[str, dict[Source, Tensor]],
     ) -> None:  # fmt: skip
-        """`sources` are, per modality, what may make its tokens, and those."""
+        """`sources` are, for each modality, what may make its tokens, with these tokens."""
         self.subject, self.parts, self.run, self.steps = subject, parts, run, steps
         parameters = rows_of(running.named_parameters())
         tables = {**parameters, **rows_of(running.named_buffers())}
         self.values = Values(sources, with_projected(parameters, parts, run.events), tables)
         self.found = Topology(subject)
-        #: Per step the values that it changes, reads and leaves.
+        #: For each step, the values that it changes, reads and leaves.
         self.reads: list[tuple[Value, Value | None, Value]] = []
         self.rounds = rounds(steps, parameters, run.returned)
-        #: By the number of a round's first step what its bottleneck becomes.
+        #: What the bottleneck of a round becomes, by the number of the round's first step.
         self.means: dict[int, Value] = {}
         while len(self.reads) < len(steps):
             i = len(self.reads)
@@ -60,7 +61,9 @@ class Builder:
         self.values.all.append(self.reads[-1][2])
 
     def read_round(self, i: int) -> None:
-        """Reads the steps of streams that share a bottleneck: each leaves its stream, all together the bottleneck."""
+        """Reads the steps of streams that share a bottleneck. Each leaves its stream's tokens; together they leave the
+        bottleneck's.
+        """
         found = self.rounds[i]
         bottleneck = next((value for value in self.values.all if same(value.tokens, found.tokens)), None)
         if bottleneck is None:
@@ -74,7 +77,7 @@ class Builder:
         self.values.all += [*(left for _, _, left in self.reads[i:]), self.means[i]]
 
     def normed(self, step: Step, x: Tensor) -> Tensor:
-        """The stream's tokens that a step leaves, or the output of a norm that reads them alone."""
+        """The stream's tokens that a step leaves, or the output of a norm that reads exactly these."""
         for event in self.run.events:
             if not step.norm and may_be_norm(self.parts[event.path]) and same(event.inputs[0], x):
                 step.norm = norm_tensors(f"'{event.path}'", self.parts[event.path], step.config, "norm")
@@ -82,7 +85,7 @@ class Builder:
         return x if step.norm else normed_in_part(self.parts, self.run, step, x)
 
     def leading(self) -> dict[int, int]:
-        """By the number of a step how many tokens of a bottleneck stand before its stream's."""
+        """For each step whose bottleneck comes before its stream's tokens, the number of the bottleneck's tokens."""
         return {
             first + i: len(found.tokens)
             for first, found in self.rounds.items()
@@ -91,29 +94,29 @@ class Builder:
         }
 
     def dead(self, output: list[Value]) -> list[int]:
-        """The numbers of the steps on whose tokens nothing depends that is returned."""
+        """The numbers of the steps that no output depends on."""
         for value in output:
             self.mark_read(value, len(self.steps))
         dead = {i for i, (_, _, left) in enumerate(self.reads) if left.last_read < 0}
         for first, mean in self.means.items():
             if mean.last_read >= 0:
                 dead -= set(range(first, first + len(self.rounds[first].steps)))
-        for first, found in list(self.rounds.items())[1:]:  # in a later layer, all streams of a bottleneck run for one of them
+        for first, found in list(self.rounds.items())[1:]:  # all streams of a later round are needed if one is
             of_round = set(range(first, first + len(found.steps)))
             dead -= of_round if of_round - dead else set()
         return sorted(dead)
 
     def spare(self, dead: list[int]) -> list[int]:
-        """Of dead steps the last layers of streams that others read before: the model is the same without them."""
+        """The dead steps whose input another step reads too: without them, the model gives the same output."""
         read = [value for i, (query, memory, _) in enumerate(self.reads) if i not in dead for value in (query, memory)]
         return [i for i in dead if self.reads[i][0] in read]
 
     def left(self) -> list[Value]:
-        """What the steps leave and none of them reads."""
+        """The values that steps leave and no step reads."""
         return [left for _, _, left in self.reads if left.last_read < 0]
 
     def assemble(self, output: list[Value]) -> Topology:
-        """The topology whose fused tokens are these values, one after another, which `dead` has seen."""
+        """The topology whose fused tokens are these values, one after another. Call `dead` with them first."""
         i = 0
         while i < len(self.steps):
             i += self.add_round(i) if i in self.rounds else self.add_exchange(i) or self.add_step(i)
@@ -133,7 +136,7 @@ class Builder:
         return 1
 
     def add_exchange(self, i: int) -> int:
-        """Adds two layers whose streams attend to what the other one was before, if the next two are such; else 0."""
+        """Adds co-attention if the next two steps attend to each other's input; returns the number of steps, 2 or 0."""
         if i + 1 == len(self.steps):
             return 0
         (one, read, left), (other, read_by_other, left_by_other) = self.reads[i : i + 2]
@@ -149,7 +152,7 @@ class Builder:
         return 2
 
     def add_round(self, i: int) -> int:
-        """Adds a layer of each stream of a bottleneck."""
+        """Adds one layer for each stream of a bottleneck; returns their number."""
         found = self.rounds[i]
         end = i + len(found.steps)
         reads = self.reads[i:end]
@@ -172,7 +175,7 @@ class Builder:
         return len(reads)
 
     def value(self, tokens: Tensor, reader: int, what: str) -> Value:
-        """The value of these tokens, which step `reader` reads."""
+        """The value of these tokens, which step `reader` reads; refuses tokens that cannot be explained."""
         known = self.values.explained(tokens)
         if known is None:
             expected = f"{what} to be outputs of layers, projected features and learned tokens, one after another or side by side"
@@ -182,14 +185,14 @@ class Builder:
         return known
 
     def mark_read(self, value: Value, reader: int) -> None:
-        if value.last_read < 0:  # a join copies its parts when it is first read
+        if value.last_read < 0:  # a join takes its parts when it is first read, so they are read now
             for kind, part in value.pieces:
                 if kind == "value":
                     self.mark_read(part, reader)
         value.last_read = max(value.last_read, reader)
 
     def stream(self, value: Value) -> str:
-        """The stream that holds a value, which it is made for the first time it is asked for."""
+        """The stream that holds a value. It is made when it is asked for the first time."""
         if not value.stream:
             kinds = [kind for kind, _ in value.pieces]
             if value.form != "join" or "value" in kinds or "learned" in kinds[1:]:
@@ -199,7 +202,7 @@ class Builder:
         return value.stream
 
     def composed_stream(self, value: Value) -> str:
-        """A stream that is made of others."""
+        """Makes a stream from other streams."""
         parts = [self.stream(self.values.piece(piece)) for piece in value.pieces]
         if value.form == "pool":
             return self.found.add_stream(
@@ -209,7 +212,7 @@ class Builder:
         return self.found.add_stream({"name": name, value.form: parts}, value.tokens)
 
     def own(self, value: Value) -> str:
-        """A stream of learned tokens and modalities."""
+        """Makes a stream of learned tokens and modalities."""
         modalities = [kind for kind, _ in value.pieces if kind != "learned"]
         learned = len(modalities) < len(value.pieces)
         name = value.name if not modalities else f"{modalities[0]}_learned" if learned else modalities[0]
@@ -235,7 +238,7 @@ class Builder:
         return self.found.add_stream(stream, value.tokens)
 
     def learned(self, name: str) -> Tensor:
-        """Learned tokens as the module stores them, if it does."""
+        """Learned tokens as the module stores them, or as the run computed them."""
         owner, _, leaf = name.rpartition(".")
         stored = getattr(self.parts.get(owner), leaf, None)
         return stored.detach() if isinstance(stored, Tensor) else self.values.constants[name]

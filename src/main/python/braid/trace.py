@@ -24,7 +24,9 @@ Call = Callable[[nn.Module, Row], Any]
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """One call of a part: its inputs and its first output, [tokens, size] each; the input of an nn.Embedding is [tokens]."""
+    """One call of a part: its inputs and its first output, [tokens, size] each. The input of an nn.Embedding is
+    [tokens].
+    """
 
     path: str
     inputs: list[Tensor]
@@ -32,7 +34,7 @@ class Event:
 
 
 def event_of(path: str, part: nn.Module, args: Any, kwargs: Any, output: Any) -> Event | None:
-    """A call of a part on the tokens of one row; None if it had other inputs."""
+    """The call of a part on the tokens of one row; None if its inputs are something else."""
     outputs = list(tensors_in(output))
     inputs = list(tensors_in((args, kwargs)))
     if isinstance(part, nn.Embedding):
@@ -46,35 +48,38 @@ def event_of(path: str, part: nn.Module, args: Any, kwargs: Any, output: Any) ->
 
 @dataclass(frozen=True)
 class Trace:
-    """One run: tokens into the first layer, out of every layer and of the encoder, [tokens, hidden size] each."""
+    """One run: the tokens into the first layer, out of every layer and out of the encoder, [tokens, hidden size] each.
+    """
 
     entering: Tensor
     layers: list[Tensor]
     fused: Tensor
     #: The calls of Linears, norms and embeddings outside of the layers.
     events: list[Event]
-    #: The paths of the LayerNorms behind the encoder that read some of its fused tokens as they are.
+    #: The paths of the LayerNorms after the encoder that read some of its fused tokens unchanged.
     norms: list[str]
     #: Every tensor that the module returned.
     returned: list[Tensor]
 
 
 def callers(call: Call | None, batch_first: bool) -> list[Call]:
-    """The ways to run a row: `call`, or as `forward` takes it: batch first, and where the layers are not, batch second."""
+    """The ways to run a row: `call` if it is given; otherwise `forward`, with the batch axis second only if the layers
+    need it.
+    """
     if call is not None:
         return [call]
     return [partial(default_call, batch_axis=axis) for axis in ((0,) if batch_first else (1, 0))]
 
 
 def trace_rows(module: nn.Module, encoder: Encoder, rows: list[Row], call: Call | None) -> list[Trace]:
-    """Runs every row in the first way that works for all; `call` may raise what it likes."""
+    """The traces of all rows, in the first way to run that works for all. What `call` raises is not caught."""
     if call is not None:
         return [trace(module, encoder, row, call) for row in rows]
     failures: list[Exception] = []
     for run in callers(call, encoder.batch_first):
         try:
             return [trace(module, encoder, row, run) for row in rows]
-        except Exception as failure:  # whatever the module raises is what the caller has to see
+        except Exception as failure:  # the caller must see whatever the module raises
             failures.append(failure)
     if isinstance(failures[-1], ExportError):
         raise failures[-1]
@@ -88,7 +93,7 @@ def trace_rows(module: nn.Module, encoder: Encoder, rows: list[Row], call: Call 
 
 
 def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
-    """Runs `call(module, row)` once and records it; refuses runs in which the layers do not follow one another."""
+    """Runs `call(module, row)` once and records it. Refuses a run in which the layers do not follow one another."""
     ran: list[nn.Module] = []
     tokens: list[Tensor] = []  # into the first layer, out of each, out of the final norm
     events: list[Event] = []
@@ -99,7 +104,7 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
         def record(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             entering = row_tokens(args[0] if args else next(iter(kwargs.values())), encoder, path)
             if path == encoder.final_norm and tokens and consists_of(entering, tokens[-1]):
-                entering, output = tokens[-1], part.forward(tokens[-1])  # it may have read some of the tokens alone
+                entering, output = tokens[-1], part.forward(tokens[-1])  # it may have read only some of the tokens
             if not tokens:
                 tokens.append(entering)
             elif not torch.equal(entering, tokens[-1]):
@@ -150,7 +155,7 @@ def trace(module: nn.Module, encoder: Encoder, row: Row, call: Call) -> Trace:
 
 
 def row_tokens(x: Tensor, encoder: Encoder, path: str) -> Tensor:
-    """One row's tokens [tokens, hidden size] as the encoder's layout holds them, copied."""
+    """The tokens [tokens, hidden size] of one row, copied, from the layout of the encoder."""
     if not bool(torch.isfinite(x).all()):
         raise ExportError(f"'{path}'", "finite numbers to go through it", "NaN or infinity")
     if x.dim() == 3 and x.shape[0 if encoder.batch_first else 1] == 1:
@@ -162,13 +167,13 @@ def row_tokens(x: Tensor, encoder: Encoder, path: str) -> Tensor:
 
 
 def consists_of(x: Tensor, tokens: Tensor) -> bool:
-    """Whether `x` holds rows of `tokens` [tokens, hidden size], all or some, and nothing else."""
+    """Whether `x` holds only rows of `tokens` [tokens, hidden size], all or some of them."""
     hidden = tokens.shape[-1]
     return x.shape[-1] == hidden and all(bool((tokens == row).all(-1).any()) for row in x.reshape(-1, hidden))
 
 
 def tensors_in(returned: Any) -> Iterator[Tensor]:
-    """Every tensor of what a module returned: alone, or in lists, tuples, mappings and dataclasses."""
+    """Every tensor that a module returned: alone, or in lists, tuples, mappings and dataclasses."""
     if isinstance(returned, Tensor):
         yield returned.detach()
     elif isinstance(returned, dict):
@@ -182,7 +187,7 @@ def tensors_in(returned: Any) -> Iterator[Tensor]:
 
 
 def default_call(module: nn.Module, row: Row, batch_axis: int) -> Any:
-    """`module(**row)` where `forward` names the modalities, else `module(*row)`; features with a batch axis of 1."""
+    """Runs `module(**row)` if `forward` has the modalities' names, otherwise `module(*row)`; adds a batch axis of 1."""
     features = {argument_name(name): x.unsqueeze(batch_axis) for name, x in row.items()}
     parameters = inspect.signature(module.forward).parameters.values()
     if set(features) <= {parameter.name for parameter in parameters}:
@@ -194,9 +199,9 @@ def default_call(module: nn.Module, row: Row, batch_axis: int) -> Any:
 
 @contextmanager
 def plain_run() -> Iterator[None]:
-    """No gradients, no autocast, nothing compiled, and torch's fused encoder kernel off: a module runs as it is written.
+    """Runs a module as it is written: without gradients, autocast, compilation, or torch's fused encoder kernel.
 
-    Autocast is off where the module itself turns it on, too.
+    Autocast stays off even if the module turns it on.
     """
     enabled = torch.backends.mha.get_fastpath_enabled()
     enter: Any = torch.autocast.__enter__
@@ -219,6 +224,6 @@ def plain_run() -> Iterator[None]:
 
 
 def eager() -> AbstractContextManager[Any]:
-    """Functions under torch.compile run as they are written; torch before 2.6 cannot be told so."""
+    """Runs functions under torch.compile as they are written. torch before 2.6 has no way to do this."""
     set_stance: Any = getattr(torch.compiler, "set_stance", None)
     return nullcontext() if set_stance is None else set_stance("force_eager")

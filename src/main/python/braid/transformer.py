@@ -1,4 +1,4 @@
-"""Fusion of Spark's DataFrames."""
+"""Fuses Spark DataFrames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from braid.session import java, plain_errors
 
 _JAVA = "dev.braid.ml.FusionTransformer"
 _T = TypeVar("_T")
-#: The value of an option per modality.
+#: The values of an option that is given per modality.
 ByModality = Mapping[str, str]
 
 
@@ -111,7 +111,7 @@ class FusionTransformer(JavaTransformer, DefaultParamsReadable["FusionTransforme
         self._set(**self._input_kwargs)
 
     def _take_defaults(self) -> None:
-        """The defaults of the Java transformer, which are those of the command."""
+        """Takes the defaults of the Java transformer, which are those of the command."""
         self._transfer_params_from_java()
         for param, value in list(self._defaultParamMap.items()):
             if isinstance(value, JavaArray):

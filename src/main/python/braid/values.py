@@ -17,37 +17,37 @@ from braid.sources import Source
 from braid.trace import Event
 from braid.wrappers import Parts
 
-#: A piece of tokens: a modality with its source, a learned tensor's name, or an earlier value.
+#: A piece of a value: a modality with its source, a learned tensor's name, or an earlier value.
 Piece = tuple[str, Any]
 
 
 @dataclass(eq=False)
 class Value:
-    """Tokens, what they consist of if no layer made them, and the stream that holds them.
+    """Tokens, the pieces that they consist of if no layer made them, and the stream that holds them.
 
-    `form` says how they consist of their pieces: `join` one after another, `concat` side by side, or `pool`, as the one vector
-    of one piece.
+    `form` says how the pieces make the tokens: `join` puts them one after another, `concat` their features side by
+    side, and `pool` is one vector of one piece.
     """
 
     tokens: Tensor
     pieces: list[Piece] = field(default_factory=list)
     stream: str = ""
     last_read: int = -1
-    #: The name of a stream of learned tokens alone.
+    #: The name of the stream if it has only learned tokens.
     name: str = "queries"
     form: str = "join"
     pooling: str = ""
-    #: The name of a table that is added: a row for the position of each token.
+    #: The name of a table that is added: a row for each position.
     positions: str = ""
 
 
 class Values:
-    """The values that are known, and what others may consist of besides them."""
+    """The known values, and the sources, constants and tables of which new values may consist."""
 
     def __init__(
         self, sources: dict[str, dict[Source, Tensor]], constants: dict[str, Tensor], tables: dict[str, Tensor]
     ) -> None:
-        """`sources` are, per modality, what may make its tokens, and those.
+        """`sources` are, for each modality, what may make its tokens, with these tokens.
 
         `constants` [tokens, D] may be learned tokens, and `tables` [positions, D] may be added to tokens.
         """
@@ -55,15 +55,15 @@ class Values:
         self.all: list[Value] = []
 
     def known(self, tokens: Tensor) -> Value | None:
-        """The last value that is these tokens."""
+        """The latest value with these tokens; None if there is none."""
         return next((value for value in reversed(self.all) if same(value.tokens, tokens)), None)
 
     def explained(self, tokens: Tensor) -> Value | None:
-        """A value that is these tokens, which may be new."""
+        """The value with these tokens, known or new; None if nothing explains them."""
         return self.known(tokens) or self.made(tokens)
 
     def composed(self, tokens: Tensor) -> list[Value] | None:
-        """The values that tokens consist of, one after another; None if of something else."""
+        """The known values that these tokens are, one after another; None if they are something else."""
         known = self.known(tokens)
         if known is not None:
             return [known]
@@ -72,7 +72,7 @@ class Values:
         return None if way is None else [part for _, part in way]
 
     def made(self, tokens: Tensor) -> Value | None:
-        """A new value that consists of tokens one after another, of features side by side, or of tokens and their positions."""
+        """A new value made of pieces: one after another, with their features side by side, or with positions added."""
         for form, ways in (("join", self.apart(tokens, [])), ("concat", self.beside(tokens, []))):
             pieces = next(ways, None)
             if pieces is not None:
@@ -98,7 +98,7 @@ class Values:
         return whole
 
     def apart(self, tokens: Tensor, before: list[Piece]) -> Iterator[list[Piece]]:
-        """The ways to take tokens apart into some that follow each other."""
+        """The ways to split tokens into pieces that follow each other."""
         if len(tokens) == 0:
             yield before
         for piece, x in self.candidates():
@@ -107,7 +107,7 @@ class Values:
                     yield from self.apart(tokens[len(x) :], [*before, piece])
 
     def beside(self, tokens: Tensor, before: list[Piece]) -> Iterator[list[Piece]]:
-        """The ways to take tokens apart into features that are side by side."""
+        """The ways to split features into pieces side by side."""
         if tokens.shape[1] == 0:
             yield before
         for piece, x in self.candidates(learned=False):
@@ -116,7 +116,7 @@ class Values:
                     yield from self.beside(tokens[:, x.shape[1] :], [*before, piece])
 
     def pooled(self, x: Tensor, before: list[tuple[Piece, str, Tensor]]) -> Iterator[list[tuple[Piece, str, Tensor]]]:
-        """The ways to take a vector [1, D] apart into pooled ones."""
+        """The ways to split a vector [1, D] into pooled pieces."""
         if x.shape[1] == 0:
             yield before
         for piece, tokens in self.candidates(learned=False):
@@ -137,7 +137,7 @@ class Values:
             yield ("learned", name), constant
 
     def piece(self, piece: Piece) -> Value:
-        """A piece as a value, which may be new."""
+        """The value of a piece; a new one unless the piece is a value."""
         kind, part = piece
         if kind == "value":
             return part  # type: ignore[no-any-return]
@@ -145,7 +145,7 @@ class Values:
 
 
 def rows_of(named: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-    """Tensors that may be tokens or tables of a row each, as [rows, D]."""
+    """The tensors that may be tokens or tables, as [rows, D]."""
     return {
         name: x.detach().reshape(-1, x.shape[-1])
         for name, x in named
@@ -154,7 +154,7 @@ def rows_of(named: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def with_projected(constants: dict[str, Tensor], parts: Parts, events: list[Event]) -> dict[str, Tensor]:
-    """Constants, and what norms and Linears make of them: the same for every row."""
+    """The constants, and what norms and Linears make from them: the same for every row."""
     found = dict(constants)
     for event in events:
         if isinstance(parts[event.path], nn.Linear) or may_be_norm(parts[event.path]):

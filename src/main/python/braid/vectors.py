@@ -25,10 +25,10 @@ class Vectors(NamedTuple):
 
 
 def read_vectors(output: str, column: str = "fused") -> Vectors:
-    """Reads the vectors of a table that `braid fuse` published, however `--vectors` stored them.
+    """Reads the vectors of a table that `braid fuse` published, in whatever form `--vectors` stored them.
 
     Args:
-        output: its directory, or a URI of one, such as s3://bucket/fused.
+        output: the table's directory, or the URI of one, such as s3://bucket/fused.
         column: `fused` or `fused_tokens`.
 
     Raises:

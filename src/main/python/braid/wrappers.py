@@ -1,4 +1,4 @@
-"""Modules without what training wraps around them: torch.compile, (Distributed)DataParallel, AveragedModel, checkpointing.
+"""Removes what training wraps around modules: torch.compile, (Distributed)DataParallel, AveragedModel, checkpointing.
 
 A wrapper holds one module and adds no numbers of its own. Start at `parts_of` and `unwrapped`.
 """
@@ -12,7 +12,8 @@ from torch import nn
 
 from braid.errors import ExportError
 
-#: By the name of a wrapper's class, the attribute that holds the module. Names, since some classes are slow to import.
+#: The attribute that holds the module, by the name of a wrapper's class. Names, because some classes are slow to
+#: import.
 _WRAPPED = {
     "OptimizedModule": "_orig_mod",
     "DataParallel": "module",
@@ -24,12 +25,12 @@ _WRAPPED = {
 #: Classes of modules whose weights are spread over processes, of both versions of FSDP.
 _SHARDED = ("FullyShardedDataParallel", "FSDPModule")
 
-#: The modules of a tree by their paths, as if no wrapper were in it. One that has several paths is under each.
+#: The modules of a tree by their paths, as if it had no wrapper. A module with several paths is listed under each.
 Parts = dict[str, nn.Module]
 
 
 def parts_of(module: nn.Module) -> Parts:
-    """The parts of a module, itself under ''."""
+    """The parts of a module by path; the module itself has the path ''."""
     found: Parts = {}
 
     def add(path: str, part: nn.Module) -> None:
@@ -68,12 +69,12 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def within(path: str, below: str) -> bool:
-    """Whether a path is that of a module or of one of its parts."""
+    """Whether `path` is `below` itself, or the path of one of its parts."""
     return not below or path == below or path.startswith(below + ".")
 
 
 def path_of(parts: Parts, part: nn.Module, argument: str) -> str:
-    """The first path of a part that the caller names."""
+    """The path of a part that the caller names as `argument`; the first one if there are several."""
     for path, candidate in parts.items():
         if candidate is wrapped_by(part):
             return path
