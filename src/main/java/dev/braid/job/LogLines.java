@@ -25,10 +25,7 @@ final class LogLines {
 
     private LogLines() {}
 
-    /**
-     * Rewrites the console appenders of the log's configuration. Does nothing without Log4j, or if the log is in JSON
-     * already.
-     */
+    /** Rewrites the console appenders of the log's configuration. Does nothing without Log4j, or if they are in JSON. */
     static void inJson() {
         // If nobody has configured the log, Spark does so later and would overwrite this change.
         new SparkConf(false).initializeLogIfNecessary(false);

@@ -27,10 +27,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/**
- * What Braid understood of a model, as text: where its weights are, its architecture, its cost, its tensors and what is
- * unused.
- */
+/** What Braid understood of a model, as text: its files, its architecture, its cost, its tensors and what is unused. */
 record ModelSummary(Inspection inspection) {
     private static final int MOST_ALIASES = 5;
 

@@ -9,11 +9,7 @@ public interface Committing {
     /** Checks whether this driver is still the only one that writes an output. */
     @FunctionalInterface
     interface Owned {
-        /**
-         * Does nothing if it is.
-         *
-         * @throws OutputExistsException if another run has taken over the output
-         */
+        /** @throws OutputExistsException if another run has taken over the output */
         void check() throws IOException;
     }
 

@@ -157,10 +157,7 @@ public final class FusedTable {
         boolean of(RunDirectory run) throws IOException;
     }
 
-    /**
-     * Whether a run of this identity would write this table. It would not if an update wrote it, which may have kept other
-     * rows.
-     */
+    /** Whether a run of this identity would write this table. A table that an update wrote may have kept other rows. */
     private static boolean isOf(String identity, Manifest table) {
         return table.identity().equals(identity) && table.update() == null;
     }

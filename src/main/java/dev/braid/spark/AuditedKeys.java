@@ -77,10 +77,7 @@ public record AuditedKeys(
         return bad.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /**
-     * The bad rows that {@link BadKeys} writes. Rows without a key in a single table are not among them: its tasks write
-     * those.
-     */
+    /** The bad rows that {@link BadKeys} writes. In a single table, its tasks write the rows without a key instead. */
     public long setAside() {
         return badRows() - (joins() ? 0 : bad.getOrDefault(Reason.NULL_KEY, 0L));
     }

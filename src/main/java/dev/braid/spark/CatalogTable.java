@@ -189,10 +189,7 @@ record CatalogTable(
         return ParquetTable.open(settings, name, location, files, new StructType(partitions), features, needed);
     }
 
-    /**
-     * Refuses a table whose files differ from those of the catalog's partitions, as after a partition was added without the
-     * catalog.
-     */
+    /** Refuses a table whose files are not those of the catalog's partitions, as when the catalog lacks one. */
     private void refuseOthers(TableFiles files, String[] known) {
         Set<String> others = Arrays.stream(known)
                 .map(file -> new Path(URI.create(file)).toString())

@@ -196,10 +196,7 @@ final class FileColumns {
         return one.catalogString().equals(other.catalogString());
     }
 
-    /**
-     * Spark's schema in the file's metadata. Each column is parsed separately, because a user-defined type may not be on the
-     * class path.
-     */
+    /** Spark's schema in the file's metadata. Each column is parsed alone: the class path may lack a user-defined type. */
     private static Map<String, StructField> noted(String json) {
         return json == null
                 ? Map.of()

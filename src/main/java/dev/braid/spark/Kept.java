@@ -7,7 +7,7 @@ import java.util.Arrays;
 
 /** Which of a row's stored tokens are kept; at least one. */
 final class Kept {
-    /** Ascending indices, of which the first {@link #count} count; null if they are 0, 1, 2 and so on. */
+    /** Ascending indices, of which only the first {@link #count} are used; null if they are 0, 1, 2 and so on. */
     private final int[] tokens;
 
     private final int count;

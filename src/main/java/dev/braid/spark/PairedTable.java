@@ -153,10 +153,7 @@ public final class PairedTable {
         return stored != null;
     }
 
-    /**
-     * Whether another run finds the same rows in each partition. It may not in a snapshot, whose files may come in another
-     * order.
-     */
+    /** Whether another run finds the same rows in each partition. A snapshot's files may come in another order each time. */
     boolean isRepeatable() {
         return repeatable;
     }

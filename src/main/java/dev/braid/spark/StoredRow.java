@@ -28,10 +28,7 @@ abstract class StoredRow {
     /** Remembers a feature column of this row, with which {@link #repeats} compares that of later rows. */
     abstract void remember(int ordinal);
 
-    /**
-     * Whether a feature column, which must not be null, holds the same as in the row that was remembered last. Also false if
-     * this is unknown, because the remembered row may be gone.
-     */
+    /** Whether a feature column, not null, equals that of the remembered row. False if the remembered row may be gone. */
     abstract boolean repeats(int ordinal, FeatureType type);
 
     /** Whether the whole row was read from the file that the thread is reading. */

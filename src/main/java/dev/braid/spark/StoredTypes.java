@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.UserDefinedType;
 
 /**
  * Which stored types Spark's Parquet readers read as another type without loss: in every supported version, with and without
- * column batches. Spark 4 can read more, such as int as bigint.
+ * column batches. Spark 4 can also read int as bigint, and float as double.
  */
 final class StoredTypes {
     /** The stored types that can be read, by the type that is asked for. */

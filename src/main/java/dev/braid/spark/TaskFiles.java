@@ -122,10 +122,7 @@ final class TaskFiles implements AutoCloseable {
         return file;
     }
 
-    /**
-     * Without partitions, makes sure that there is a file, even without rows, that shows the columns. Partitions need no such
-     * file.
-     */
+    /** If there are no partitions, makes sure that there is a file that shows the columns, even if there are no rows. */
     void showColumns() throws IOException {
         if (!partitions.isEmpty()) {
             return;
