@@ -150,9 +150,7 @@ Projected = tuple[Tensor, str, slice]
 
 
 def inputs_of(of_query: Event, of_key: Event, of_value: Event, hidden: int) -> list[Projected]:
-    """Queries, keys and values, cut out of what one to three Linears give. If one gives all, queries have the hidden
-    size.
-    """
+    """Queries, keys and values, from one to three Linears. If one gives all, the queries have the hidden size."""
     events = [of_query, of_key, of_value]
     found = []
     for number, event in enumerate(events):
@@ -184,9 +182,7 @@ def grouped_tensors(parts: Parts, split: list[Projected]) -> dict[str, Tensor]:
 
 
 def input_tensors(parts: Parts, split: list[Projected]) -> dict[str, Tensor]:
-    """The weights of queries, keys and values, named as in nn.MultiheadAttention. If only some have a bias, the others
-    are zero.
-    """
+    """The weights of queries, keys and values, named as in nn.MultiheadAttention. If only some have biases, others are 0."""
     weights, biases = [], []
     for x, path, rows in split:
         linear: Any = parts[path]

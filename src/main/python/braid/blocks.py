@@ -164,9 +164,7 @@ def heads_of(subject: str, attention: Any, hidden: int) -> int:
 
 
 def feed_forwards(subject: str, linears: list[nn.Linear], hidden: int) -> Iterator[Mapping[str, Tensor]]:
-    """All feed-forwards that two or three Linears could be: plain, gated, or gated with one Linear that gives both
-    factors.
-    """
+    """All feed-forwards that two or three Linears could be: plain, gated, or gated with one Linear for both factors."""
     found = False
     for order in itertools.permutations(linears):
         *first, down = order

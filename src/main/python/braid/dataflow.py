@@ -44,9 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """What ran for one row: the calls of parts, in the order in which they ended, and the tensors that the module
-    returned.
-    """
+    """What ran for one row: the calls of parts, in the order in which they ended, and the returned tensors."""
 
     events: list[Event]
     returned: list[Tensor]
@@ -127,8 +125,7 @@ def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
 
 
 def normed_in_part(parts: Parts, run: Run, step: Step, x: Tensor) -> Tensor:
-    """The tokens that a step leaves. If a norm reads some of them, and nothing reads all of them, all are normalised.
-    """
+    """The tokens that a step leaves; all normalised if a norm reads some of them and nothing else reads all."""
     if any(contains(of, x) for event in run.events for of in event.inputs):
         return x
     for event in run.events:

@@ -85,9 +85,7 @@ def describe_stream(parts: Parts, running: nn.Module, rows: list[Row], named: Na
 def embedding(
     parts: Parts, encoder: Encoder, rows: list[Row], traces: list[Trace], named: Named
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Config and tensors of the tokens. Tries all orders of modalities, and takes the parts that made the module's
-    tokens.
-    """
+    """Config and tensors of the tokens: of all orders of modalities and parts, those that make the module's tokens."""
     subject = f"'{type(parts['']).__name__}'"
     refuse_ambiguous_ids(subject, rows)
     extra_config, extra_tensors = extras(subject, encoder, modalities_of(rows[0]), named)
@@ -186,7 +184,7 @@ def unread(subject: str, name: str, row: Row, hidden: int) -> ExportError:
 
 
 def extras(subject: str, encoder: Encoder, names: list[str], named: Named) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The config keys and tensors of everything that the caller names, except projections and encoder."""
+    """The config keys and tensors of the named CLS token, modality embeddings, embedding norm and pooler."""
     tensors: dict[str, Tensor] = {}
     hidden = encoder.config["hidden_size"]
 

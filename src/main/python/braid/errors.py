@@ -6,9 +6,7 @@ from collections.abc import Iterable
 
 
 class BraidError(ValueError):
-    """A request that Braid refuses. The message says what failed, what was expected, what was found, and what to do
-    next.
-    """
+    """A request that Braid refuses: what failed, what was expected, what was found, and what to do next."""
 
 
 class ExportError(BraidError):

@@ -116,9 +116,7 @@ def operation(node: fx.Node) -> str:
 
 
 def code_line(node: fx.Node) -> str:
-    """The line of the module's code that makes a node, `, fusion.py line 12: x = a - b`; empty if torch does not know
-    it.
-    """
+    """The line of the module's code that makes a node, `, fusion.py line 12: x = a - b`; empty if it is unknown."""
     found = re.findall(r'File "([^"]*)", line (\d+), in [^\n]*\n\s*([^\n]*)', node.stack_trace or "")
     own = [(file, number, code) for file, number, code in found if "/torch/" not in file and Path(file).parent != Path(__file__).parent]
     if not own:

@@ -108,9 +108,7 @@ def kind_of(module: nn.Module) -> Kind | None:
 
 
 def run(module: nn.Module, kind: Kind, rows: list[Row]) -> list[RowOutput]:
-    """The model's own outputs for every row, in float32. Pooled by its pooler or, without one, by the token at position
-    0.
-    """
+    """The model's own outputs for every row, in float32. Without a pooler, position 0 is the pooled vector."""
     subject = f"'{type(module).__name__}'"
     with plain_run():
         model: Any = module

@@ -45,8 +45,6 @@ def of_several_lengths(rows: list[Row]) -> list[Row]:
 
 
 def cut(row: Row, names: list[str]) -> Row:
-    """A row cut short: half of the tokens of the first of these modalities, a third of the second, and so on; boxes
-    alike.
-    """
+    """A row cut short: the first of these modalities to half of its tokens, the second to a third; boxes likewise."""
     lengths = {name: max(1, len(row[name]) // (2 + i)) for i, name in enumerate(names)}
     return {name: x[: lengths.get(name.partition(".")[0])] for name, x in row.items()}

@@ -70,9 +70,7 @@ class Reference:
         return RowOutput(layers, x, self.pool(x), attention_shares(weights, sizes))
 
     def embed(self, row: Row) -> Tensor:
-        """The tokens [S, D] that enter the first layer: CLS if there is one, then each modality's in the config's
-        order.
-        """
+        """The tokens [S, D] that enter the first layer: CLS, if any, then the modalities in the config's order."""
         parts = [self.tensors["cls_token"].reshape(1, -1)] if self.config["cls_token"] else []
         parts += [self.modality(i, row) for i in range(len(self.config["modalities"]))]
         x = torch.cat(parts)
@@ -86,8 +84,8 @@ class Reference:
     def modality(self, number: int, row: Row) -> Tensor:
         """The tokens [S, D] of one modality.
 
-        Features, or the word embeddings of ids, are projected and normalised. Boxes are joined to them, concatenated
-        before or added after that. Then rows and positions are added, and the sum is normalised.
+        Features, or the word embeddings of ids, are projected and normalised. Boxes are joined to them:
+        concatenated before that, or added or averaged after it. Then rows and positions are added, and the sum normalised.
         """
         name = self.config["modalities"][number]["name"]
         x = row[name]
@@ -111,9 +109,7 @@ class Reference:
         return self.norm(self.prefixes[part], x) if part in self.prefixes else x
 
     def layer(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs one encoder layer over the tokens [S, D] of a row: returns its output and attention weights [heads, S,
-        S].
-        """
+        """Runs one encoder layer over the tokens [S, D] of a row: its output and attention weights [heads, S, S]."""
         norm1, norm2 = f"{prefix}.norm1", f"{prefix}.norm2"
         if self.is_llama(prefix):
             norm1, norm2 = f"{prefix}.input_layernorm", f"{prefix}.post_attention_layernorm"
@@ -130,9 +126,7 @@ class Reference:
         return f"{prefix}.mlp.gate_proj.weight" in self.tensors
 
     def attention(self, prefix: str, x: Tensor) -> tuple[Tensor, Tensor]:
-        """softmax(Q K^T / sqrt(head size)) V per head, then the output projection if there is one. Also returns the
-        softmax.
-        """
+        """softmax(Q K^T / sqrt(head size)) V per head, then the output projection if there is one; and the softmax."""
         own, output = f"{prefix}.self_attn", "out_proj"
         if f"{own}.in_proj_weight" in self.tensors:
             weight, bias = self.tensors[f"{own}.in_proj_weight"], self.tensors.get(f"{own}.in_proj_bias")
@@ -147,9 +141,7 @@ class Reference:
         return self.linear(f"{own}.{output}", x) if self.config["attention_output_projection"] else x, weights
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, rotates: bool = True) -> tuple[Tensor, Tensor]:
-        """Attention of queries [Q, D] to keys and values [S, D or less]: returns the heads' outputs side by side, and
-        the softmax.
-        """
+        """Attention of queries [Q, D] to keys and values [S, D or less]: the heads' outputs side by side; the softmax."""
         query = query.reshape(len(query), self.heads, -1).transpose(0, 1)
         size = query.shape[-1]
         key, value = (part.reshape(len(part), -1, size).transpose(0, 1) for part in (key, value))

@@ -71,9 +71,7 @@ class Source:
         return {"name": name, "vocab_size": words.num_embeddings, **width}
 
     def tensors(self, parts: Parts, name: str, of_norms: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The tensors below the paths of `prefixes`. Norms must be of the kind that `of_norms`, keys of config.json,
-        describe.
-        """
+        """The tensors below the paths of `prefixes`. Norms must be of the kind in `of_norms`, keys of config.json."""
         tensors = {}
         if self.words is not None:
             words = weight_of(parts, self.words)
@@ -192,9 +190,7 @@ def refuse_ambiguous_ids(subject: str, rows: list[Row]) -> None:
 
 
 def embedding_tables(parts: Parts, chosen: Mapping[str, Source]) -> dict[str, Tensor]:
-    """The tables of added rows: one with a row per modality, zeros where it has none, and those with a row per
-    position.
-    """
+    """The tables of added rows: one with a row per modality (zeros for those without), and those per position."""
     tables: dict[str, Tensor] = {}
     rows = {name: weight_of(parts, of.row[0])[of.row[1]] for name, of in chosen.items() if of.row is not None}
     if rows:
@@ -210,9 +206,7 @@ def position_tables(tables: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def with_positions(names: Collection[str], tensors: Mapping[str, Tensor]) -> bool | list[str]:
-    """The value of `position_embeddings`: whether these modalities have a table in `tensors`, or a list of those that
-    do.
-    """
+    """The value of `position_embeddings`: whether `tensors` have tables of modalities; if of some, their names."""
     having = [name for name in names if f"position_embeddings.{name}.weight" in tensors]
     return having if having and len(having) < len(names) else bool(having)
 

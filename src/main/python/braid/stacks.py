@@ -1,6 +1,4 @@
-"""Finds the stack of layers that is a module's encoder: by the list that holds it, else by running it. Start at
-`find_stack`.
-"""
+"""Finds the stack of layers that is a module's encoder, by lists of layers or by a run. Start at `find_stack`."""
 
 from __future__ import annotations
 
@@ -78,9 +76,7 @@ def stack_of(path: str, parts: Parts) -> str:
 
 
 def norm_of(layer: str, parts: Parts) -> str | None:
-    """The path of the norm after the last layer in an nn.TransformerEncoder or a Llama-like model; None if there is
-    none.
-    """
+    """The path of the norm after the last layer of an nn.TransformerEncoder or a Llama-like model; None without one."""
     owner = stack_of(layer, parts)
     norm = getattr(parts[owner], "norm", None)
     ends = isinstance(parts[owner], nn.TransformerEncoder) or (owner != layer and is_block(parts[layer]))

@@ -30,9 +30,7 @@ class StackReference(Reference):
     """The layers of one stack."""
 
     def run_layer(self, prefix: str, x: Tensor, memory: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """Runs a layer on the tokens [Q, D] of its stream: returns its output and the weights of each of its
-        attentions.
-        """
+        """Runs a layer on the tokens [Q, D] of its stream: its output, and the weights of each of its attentions."""
         if self.config["kind"] == "encoder":
             x, weights = self.layer(prefix, x)
             return x, [weights]
@@ -67,9 +65,7 @@ class StackReference(Reference):
         return self.norm(norm, x + sublayer(x))
 
     def cross_attention(self, prefix: str, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Attention of queries [Q, D] to a memory [S, its size], after the memory's norm if there is one: the output,
-        the softmax.
-        """
+        """Attention of queries [Q, D] to a memory [S, its size], normalised if it has a norm; and the softmax."""
         if f"{prefix}.memory_norm.weight" in self.tensors:
             memory = self.norm(f"{prefix}.memory_norm", memory)
         own = f"{prefix}.cross_attn"

@@ -36,7 +36,7 @@ def describe_streams(
     parts: Parts, running: nn.Module, rows: list[Row], tables: dict[str, Tensor], call: Call | None,
     heads: int | None, pooling: str | None, fewest: int,
 ) -> Streams:  # fmt: skip
-    """Finds streams and stacks in the run of one row, that with the longest modalities, and proves them on every row.
+    """Finds streams and stacks in the run of the row whose shortest modality is longest, and proves them on every row.
 
     `tables` are the tensors that are added to the projected features.
     """
@@ -91,9 +91,7 @@ def record_rows(subject: str, running: nn.Module, rows: list[Row], ways: list[Ca
 def sources_of(
     parts: Parts, rows: list[Row], runs: list[Run], number: int, tables: dict[str, Tensor]
 ) -> dict[str, dict[Source, Tensor]]:
-    """For each modality, what may make its tokens in every row, with row `number`'s tokens. Includes the caller's
-    tables.
-    """
+    """For each modality, what may make its tokens in every row, with row `number`'s tokens, named tables added."""
     adding = {"modalities": [{"name": name} for name in modalities_of(rows[0])], **table_keys(modalities_of(rows[0]), tables)}
     tables = {name: table.to("cpu", torch.float32) for name, table in tables.items()}
     hidden = {table.shape[1] for table in tables.values()}
@@ -117,9 +115,7 @@ def table_keys(names: list[str], tables: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def output_of(subject: str, builder: Builder, run: Run, pooling: str | None) -> list[Value]:
-    """The values that are the fused tokens: those that the module returns, those that it pools, or all that no layer
-    reads.
-    """
+    """The values that are the fused tokens: those returned, those pooled, or all that no layer reads."""
     left = builder.left()
     flat = [x.reshape(-1, x.shape[-1]) for x in run.returned if x.dim() in (2, 3) and x.is_floating_point()]
     composed = [values for values in map(builder.values.composed, flat) if values]

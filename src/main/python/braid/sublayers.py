@@ -74,9 +74,7 @@ class Layer:
 
     @property
     def at(self) -> int:
-        """The number of the event that orders the layer among others: its attention to a memory, otherwise its first
-        attention.
-        """
+        """The event that orders the layer among others: its attention to a memory, otherwise its first attention."""
         read = [of.attention.at for of in self.sublayers if of.crosses and of.attention is not None]
         first = self.sublayers[0].attention
         assert first is not None
@@ -153,7 +151,7 @@ def with_memory(parts: Parts, events: list[Event], of: Sublayer, before: set[int
 
 
 def feed_forward(parts: Parts, events: list[Event], before: Sublayer, used: set[int]) -> Sublayer | None:
-    """The feed-forward and its norm that read the output of sublayer `before`; None if there is none."""
+    """The feed-forward, with its norm, that reads the output of the sublayer `before`; None if there is none."""
     x = before.leaving
     norms = [(i, e) for i, e in enumerate(events) if may_be_norm(parts[e.path]) and i not in used]
     linears = [e for e in events if isinstance(parts[e.path], nn.Linear)]

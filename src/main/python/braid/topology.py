@@ -61,9 +61,7 @@ class Builder:
         self.values.all.append(self.reads[-1][2])
 
     def read_round(self, i: int) -> None:
-        """Reads the steps of streams that share a bottleneck. Each leaves its stream's tokens; together they leave the
-        bottleneck's.
-        """
+        """Reads the steps of streams that share a bottleneck: each leaves its stream, all together leave the bottleneck."""
         found = self.rounds[i]
         bottleneck = next((value for value in self.values.all if same(value.tokens, found.tokens)), None)
         if bottleneck is None:

@@ -24,9 +24,7 @@ Call = Callable[[nn.Module, Row], Any]
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """One call of a part: its inputs and its first output, [tokens, size] each. The input of an nn.Embedding is
-    [tokens].
-    """
+    """One call of a part: its inputs and first output, [tokens, size] each; the input of an nn.Embedding is [tokens]."""
 
     path: str
     inputs: list[Tensor]
@@ -63,9 +61,7 @@ class Trace:
 
 
 def callers(call: Call | None, batch_first: bool) -> list[Call]:
-    """The ways to run a row: `call` if it is given; otherwise `forward`, with the batch axis second only if the layers
-    need it.
-    """
+    """The ways to run a row: `call`, or `forward` with a batch axis first (or second, if layers need that)."""
     if call is not None:
         return [call]
     return [partial(default_call, batch_axis=axis) for axis in ((0,) if batch_first else (1, 0))]
