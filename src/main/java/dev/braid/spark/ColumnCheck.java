@@ -30,7 +30,7 @@ final class ColumnCheck {
     private final List<String> problems;
     /** What messages call the key: 'key' or 'id'. */
     private final String keyRole;
-    /** A kept column may be in a table that could not be opened. */
+    /** Whether all tables could be opened; otherwise a missing kept column may be in one of the others. */
     private final boolean allOpen;
 
     private final List<List<Column>> selected = new ArrayList<>();
@@ -159,7 +159,7 @@ final class ColumnCheck {
         }
     }
 
-    /** Whether the column has one and the same value in all tables, because each is a partition with that value. */
+    /** Whether all tables have the same value of this column, because each is a partition with that value. */
     private static boolean isOneValue(List<SourceTable> holders, String name) {
         List<Optional<String>> values =
                 holders.stream().map(table -> table.valueAbove(name)).distinct().toList();

@@ -14,7 +14,7 @@ import java.util.function.Supplier;
 /**
  * The batches of a task, in the order of its rows. With one thread, a batch is packed, fused and handed out before the next
  * one. With more threads, the task packs batches ahead and hands out their rows while helpers fuse others. Each batch is
- * fused by one thread alone, so the bits do not depend on the number of threads. A task that has nothing else to do fuses
+ * fused by a single thread, so the bits do not depend on the number of threads. A task that has nothing else to do fuses
  * too. Used by the task's thread only.
  */
 final class Lanes implements AutoCloseable {

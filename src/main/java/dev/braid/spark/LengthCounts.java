@@ -60,12 +60,12 @@ public final class LengthCounts implements Serializable {
         longest = Math.max(longest, other.longest);
     }
 
-    /** Rows counted. */
+    /** The number of counted rows. */
     public long rows() {
         return rows;
     }
 
-    /** Tokens of these rows. */
+    /** Tokens of all counted rows. */
     public long tokens() {
         return tokens;
     }

@@ -35,7 +35,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     /** Spark and Hadoop, including what they keep about classes and files. */
     private static final long SPARK_HEAP = 300 * MIB;
 
-    /** Copies of the model in the driver of a cluster: as it was read, and as it is broadcast, in blocks and as a whole. */
+    /** Copies of the model in a cluster's driver: as it was read, and as it is broadcast, both whole and in blocks. */
     private static final int DRIVER_COPIES = 3;
 
     /** The share of a heap that can be full before the garbage collector takes most of the time. */
@@ -44,7 +44,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     /** Classes, compiled Java code, stacks, the native libraries of ND4J, OpenBLAS and oneDNN, and malloc's overhead. */
     private static final long JVM_NATIVE = 448 * MIB;
 
-    /** What the garbage collector takes per byte of heap. */
+    /** The garbage collector's own bytes per byte of heap. */
     private static final double COLLECTOR = 0.03;
 
     /** Codecs, scratch memory and compiled kernels of a workspace, without the kernels that are compiled for a length. */

@@ -15,7 +15,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
-/** Refuses settings of Parquet that cannot work. Driver only. */
+/** Refuses Parquet settings with which a run would fail. Driver only. */
 final class ParquetCheck {
     private static final String FACTORY = "parquet.crypto.factory.class";
     private static final String KMS = "parquet.encryption.kms.client.class";

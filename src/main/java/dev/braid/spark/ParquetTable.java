@@ -24,7 +24,7 @@ import org.apache.spark.sql.types.StructType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Opens Parquet files as a {@link SourceTable}. Spark is asked for the needed columns only, so that others do no harm. */
+/** Opens Parquet files as a {@link SourceTable}. Reads only the needed columns, so that others cannot cause a failure. */
 final class ParquetTable {
     private static final Logger log = LoggerFactory.getLogger(ParquetTable.class);
 

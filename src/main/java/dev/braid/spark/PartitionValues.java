@@ -16,7 +16,7 @@ import org.apache.spark.sql.types.StructField;
 
 /** Finds the partitions of a fused table before anything is fused, from the values of its partition columns. Driver only. */
 final class PartitionValues {
-    /** The most partitions. More of them are likely a mistake, and the driver holds their names. */
+    /** The most partitions of a table. More are likely a mistake, and the driver holds their names. */
     static final int MOST = 10_000;
 
     /** Marks a message about a problem among the paths. */

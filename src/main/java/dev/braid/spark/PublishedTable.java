@@ -221,10 +221,7 @@ public final class PublishedTable {
         return ParquetTable.rows(session.read(), files);
     }
 
-    /**
-     * The rows of a table and its partition columns: of the files that its manifest names, or of all files without a
-     * manifest.
-     */
+    /** Reads a table with its partition columns: the files that its manifest names, or all files if it has none. */
     public static Dataset<Row> rows(SparkSession session, String table) throws IOException {
         Path path = TablePath.parse(table, session.sparkContext().hadoopConfiguration());
         FileSystem files = path.getFileSystem(session.sparkContext().hadoopConfiguration());

@@ -23,8 +23,8 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * The tables that a run reads, as they were opened, and what is known of all of them together: their files, their sizes, and
- * whether they changed since. Driver only.
+ * The tables that a run reads, as they were opened: the files and sizes of all of them, and whether these have changed since.
+ * Driver only.
  */
 record SourceTables(List<SourceTable> all) {
     /** Input bytes per task of a join. */

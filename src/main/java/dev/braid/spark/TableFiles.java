@@ -166,8 +166,8 @@ record TableFiles(
     }
 
     /**
-     * Where each file is. Links and mounts that lead to what the table's path names are followed, so every spelling of that
-     * path gives the same result.
+     * Where each file is, the same for every spelling of the table's path: links and mounts that lead to what it names are
+     * followed.
      */
     List<String> places(Configuration hadoop) throws IOException {
         Set<Path> named = new HashSet<>(roots);

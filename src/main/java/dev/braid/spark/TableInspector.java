@@ -156,7 +156,7 @@ final class TableInspector {
         }
     }
 
-    /** A table of the key and one modality, without a limit of its length; empty if the modality's column cannot be read. */
+    /** A table of the key and one modality, however long its sequences are; empty if the modality's column cannot be read. */
     private Optional<PairedTable> alone(SourceTable source, String key, FeatureColumn feature) {
         ModalityConfig modality = feature.modality();
         FeatureColumn unlimited = new FeatureColumn(
