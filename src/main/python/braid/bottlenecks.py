@@ -77,8 +77,7 @@ def holds(x: Tensor, tokens: Tensor, first: bool) -> bool:
 
 
 def exchanges(round_: Round, later: list[Step], returned: list[Tensor]) -> bool:
-    """Whether the steps really share a bottleneck: its mean is read later, or no output of a step is used as a whole.
-    """
+    """Whether the steps really share a bottleneck: its mean is read later, or none of their outputs is used whole."""
     read = [x for step in later for x in (step.query, step.memory) if x is not None]
     if any(holds(x, round_.mean(), round_.bottleneck_first) for x in read):
         return True

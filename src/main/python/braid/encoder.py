@@ -102,8 +102,7 @@ def hint_for(parts: Parts) -> str:
 
 
 def layer_readings(parts: Parts, path: str, heads: int | None) -> list[Layer]:
-    """All that a layer could be, each as its architecture and its tensors by canonical name. Only blocks are ambiguous.
-    """
+    """All that a layer could be: architecture, and tensors by canonical name. Only a block can be more than one."""
     subject, layer = f"layer '{path}'", parts[path]
     if isinstance(layer, nn.TransformerEncoderLayer) or is_own_layer(layer):
         return [describe_layer(subject, layer, heads)]

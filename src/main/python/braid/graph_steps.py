@@ -1,6 +1,6 @@
 """Reads the operations of a module's graph as steps of a `vector_fusion`. Start at `Steps`.
 
-Dimension letters: P rows, M vectors beside each other, D size of a vector.
+Dimension letters: P rows, M vectors side by side, D size of a vector.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def column_of(key: Any) -> tuple[int, bool] | None:
 
 
 def path_in(node: fx.Node) -> str:
-    """The path in the module of what a node refers to, a path in `Root`."""
+    """The path, in the module, of the part that a node of `Root`'s graph refers to."""
     return str(node.target)[len("module.") :]
 
 

@@ -135,7 +135,7 @@ def run(module: nn.Module, kind: Kind, rows: list[Row]) -> list[RowOutput]:
 
 
 def output_of_row(kind: Kind, row: Row, layers: list[Tensor], output: Any) -> RowOutput:
-    if hasattr(output, "language_output"):  # LXMERT's; it returns the attentions of some layers alone
+    if hasattr(output, "language_output"):  # LXMERT's; it returns the attentions of some layers only
         fused = torch.cat([output.language_output[0], output.vision_output[0]])
         return RowOutput(layers, fused, output.pooled_output[0])
     fused = output.last_hidden_state[0]
@@ -155,8 +155,7 @@ def write(module: nn.Module, directory: Path) -> None:
 
 
 def check(subject: str, kind: Kind, base: Any, rows: list[Row]) -> None:
-    """Refuses what Braid refuses: other modalities or sizes, text longer than the positions, options that Braid lacks.
-    """
+    """Refuses what Braid would refuse: other modalities or sizes, too long text, options that it lacks."""
     sizes = kind.sizes(base)
     given = {name: sizes.get(name, 0) if is_ids(x) else x.shape[1] for name, x in rows[0].items()}
     if not kind.ids and any(map(is_ids, rows[0].values())):

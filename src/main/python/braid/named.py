@@ -26,8 +26,7 @@ OF_STREAMS = {"call", "heads", "pooling", "modality_embeddings", "position_embed
 
 @dataclass(frozen=True)
 class Named:
-    """What the caller names, in the words of config.json. None means that it is found by running the module, or absent.
-    """
+    """What the caller names, in the words of config.json. None: it is found by running the module, or absent."""
 
     call: Call | None = None
     encoder: nn.Module | None = None

@@ -51,8 +51,7 @@ class Topology:
         return next(stream for stream in self.streams if stream["name"] == name)
 
     def groups_of(self, name: str) -> list[str]:
-        """The modalities, learned tokens and pooled vectors in a stream, including those of streams that it is made of.
-        """
+        """The modalities, learned tokens and pooled vectors in a stream, or in the streams that it is made of."""
         stream = self.stream(name)
         if self.is_one_vector(name):
             return [name]

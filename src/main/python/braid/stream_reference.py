@@ -190,8 +190,7 @@ class StreamReference(Reference):
         return torch.cat(parts)
 
     def groups(self, stream: str) -> list[str]:
-        """The groups of a stream's tokens, in order: its learned tokens, under the stream's name, then its modalities.
-        """
+        """The groups of a stream's tokens, in order: learned tokens, under the stream's name, then modalities."""
         described = self.streams[stream]
         parts = described.get("join", described.get("concat", [])[:1])
         if parts:

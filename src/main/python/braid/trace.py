@@ -46,8 +46,7 @@ def event_of(path: str, part: nn.Module, args: Any, kwargs: Any, output: Any) ->
 
 @dataclass(frozen=True)
 class Trace:
-    """One run: the tokens into the first layer, out of every layer and out of the encoder, [tokens, hidden size] each.
-    """
+    """One run: the tokens into the first layer, out of each and out of the encoder, [tokens, hidden size] each."""
 
     entering: Tensor
     layers: list[Tensor]

@@ -36,7 +36,7 @@ def parts_of(module: nn.Module) -> Parts:
     def add(path: str, part: nn.Module) -> None:
         part = wrapped_by(part)
         found[path] = part
-        for name, child in part._modules.items():  # named_children leaves out one that is there twice
+        for name, child in part._modules.items():  # named_children leaves out repeated children
             if child is not None:
                 add(f"{path}.{name}" if path else name, child)
 
