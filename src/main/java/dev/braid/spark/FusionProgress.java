@@ -83,7 +83,7 @@ public final class FusionProgress implements Serializable {
         return rows.value();
     }
 
-    /** Tokens of {@link #rows}, CLS tokens included. */
+    /** Tokens of {@link #rows()}, CLS tokens included. */
     public long tokens() {
         return tokens.value();
     }
@@ -98,7 +98,7 @@ public final class FusionProgress implements Serializable {
         return finishedRows;
     }
 
-    /** Tokens of {@link #finishedRows}. */
+    /** Tokens of {@link #finishedRows()}. */
     public long finishedTokens() {
         return finishedTokens;
     }
