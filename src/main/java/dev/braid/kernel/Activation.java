@@ -1,6 +1,6 @@
 package dev.braid.kernel;
 
-/** What is applied to each output of a linear map. */
+/** A function that kernels apply to each number: to the outputs of a linear map, or to a whole matrix. */
 public enum Activation {
     /** {@code x}. */
     NONE,
@@ -8,7 +8,10 @@ public enum Activation {
     RELU,
     /** {@code x / 2 * (1 + erf(x / sqrt 2))}, Hendrycks and Gimpel 2016 (arXiv 1606.08415). */
     GELU,
-    /** {@code x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))}, its approximation of the same paper. */
+    /**
+     * {@code x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))}, the tanh approximation of GELU from the same
+     * paper.
+     */
     GELU_TANH,
     /** {@code x / (1 + exp(-x))}, also called Swish: Hendrycks and Gimpel 2016, section 2. */
     SILU,

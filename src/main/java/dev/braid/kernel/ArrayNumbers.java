@@ -16,8 +16,8 @@ public final class ArrayNumbers {
     /**
      * Reads the array's own memory if it is row-major float32 without gaps, otherwise a copy.
      *
-     * @param array [rows, columns], of any type, order and strides; must not change afterwards, since a copy would not
-     *     follow
+     * @param array [rows, columns], of any type, order and strides; must not change afterwards, because a copy would
+     *     not show the change
      */
     public ArrayNumbers(INDArray array) {
         this.array = isDense(array) ? array : array.castTo(DataType.FLOAT).dup('c');

@@ -1,11 +1,14 @@
 package dev.braid.kernel;
 
 /**
- * The sizes of one step of attention: all heads of some queries of one row, or of several short rows of equal length, with
- * a few heads computed at a time. Lengths are rounded up so that rows of similar lengths share compiled products. They
- * depend only on the row, and so do its bits. The tensors follow each other in scratch memory: keys, values, queries,
- * context, scores of the heads that are computed at a time, mask, and for bfloat16 the softmax of those scores, which float32
- * has in their place. Scores and mask are float32, the others are of the operands' type.
+ * The sizes of one step of attention: all heads of some queries of one row, or of several short rows of equal length,
+ * with a few heads computed at a time. Lengths are rounded up so that rows of similar lengths share compiled products.
+ * The lengths and {@code headsAtOnce} follow from the row's own length, so a row's result has the same bits in every
+ * batch.
+ *
+ * <p>Scratch memory holds one tensor after another: keys, values, queries, context, the scores of {@code headsAtOnce}
+ * heads, mask, and with bfloat16 operands the rounded softmax (with float32, the softmax overwrites the scores). Scores
+ * and mask are float32, the others have the operands' type.
  *
  * @param rows the number of rows
  * @param queries per row, including unused padding
@@ -17,8 +20,8 @@ package dev.braid.kernel;
  */
 record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce, int headSize, boolean bfloat16) {
     /**
-     * Rows with at most this many queries and keys are computed together, because for them a call costs more than its
-     * product.
+     * Rows with at most this many queries and keys are computed in groups, because one call costs more time than so
+     * small a product.
      */
     static final int SHORT = 16;
 
@@ -26,8 +29,8 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     static final int GROUP = 8;
 
     /**
-     * The largest number of queries in a tile with few keys; with many keys it falls to {@link #LEAST_QUERIES}. With fewer
-     * queries per tile, the keys would be loaded into the cache too often.
+     * The largest number of queries in a tile with few keys. With many keys the limit falls, but not below {@link
+     * #LEAST_QUERIES}: with fewer queries per tile, the keys would be loaded into the cache too often.
      */
     private static final int MOST_QUERIES = 128;
 
@@ -57,7 +60,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         return new AttentionTile(1, height, paddedKeys, heads, headsAtOnce, headSize, bfloat16);
     }
 
-    /** A tile for several such rows, which must be short. */
+    /** The same tile for {@code count} rows; more than one only if they are {@link #SHORT}. */
     AttentionTile times(int count) {
         return new AttentionTile(count, queries, keys, heads, headsAtOnce, headSize, bfloat16);
     }
@@ -67,8 +70,8 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
     }
 
     /**
-     * A length rounded up to a size for which products are compiled: to 2, then to multiples of 4, above 32 to multiples of
-     * 8 or of a sixteenth of the largest power of two up to the length, whichever is larger.
+     * A length rounded up to a size for which products are compiled: to 2, then to multiples of 4, above 32 to
+     * multiples of 8 or of a sixteenth of the largest power of two up to the length, whichever is larger.
      */
     static int padded(int length) {
         if (length <= 2) {
@@ -102,7 +105,7 @@ record AttentionTile(int rows, int queries, int keys, int heads, int headsAtOnce
         return heads * headSize;
     }
 
-    /** The byte where the values begin; the keys begin at 0. */
+    /** The byte at which the values begin. The keys begin at byte 0; the methods below give the other tensors. */
     int value() {
         return operand(rows * keys * hiddenSize());
     }

@@ -13,8 +13,8 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
- * The descriptors that oneDNN needs to compile a primitive. Closing this destroys all of them, whether compiling succeeded
- * or not.
+ * The descriptors that oneDNN needs to compile a primitive. Closing this destroys all of them, whether compiling
+ * succeeded or not.
  */
 final class Descriptors implements AutoCloseable {
     private final List<Runnable> destroyers = new ArrayList<>();
@@ -68,7 +68,7 @@ final class Descriptors implements AutoCloseable {
     /**
      * Takes ownership of a primitive's descriptor that {@code call} has filled.
      *
-     * @param status of the call; checked first
+     * @param status what the call returned; checked first
      */
     void own(dnnl_primitive_desc descriptor, int status, String call) {
         created(status, call);

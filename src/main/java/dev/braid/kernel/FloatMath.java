@@ -1,12 +1,20 @@
 package dev.braid.kernel;
 
-/** Functions of float32 without branches or tables: several times as fast as those of double in {@link Math}. */
+/**
+ * Functions of float32 numbers without branches or tables, several times as fast as the double functions in {@link
+ * Math}.
+ */
 final class FloatMath {
-    /** Adding it rounds a float of moderate size to an integer, which then stands in the lowest bits. */
+    /**
+     * Adding this to a float between -2^22 and 2^22 rounds it to an integer, which the lowest bits of the sum then
+     * hold.
+     */
     private static final float ROUNDING = 0x1.8p23f;
 
     private static final float LOG2_E = 1.442695f;
-    /** The natural logarithm of 2 as a sum; products of the first term with integers of up to 9 bits are exact. */
+    /**
+     * ln 2 = LN2_HIGH + LN2_LOW. LN2_HIGH has so few bits that its product with an integer of up to 9 bits is exact.
+     */
     private static final float LN2_HIGH = 0x1.62ep-1f;
 
     private static final float LN2_LOW = 0x1.0bfbe8p-15f;
@@ -19,8 +27,8 @@ final class FloatMath {
     private FloatMath() {}
 
     /**
-     * {@code e^x} within 2e-7 of itself for x in -87.3 .. 88.3, and what it is at the nearer end beyond: 2^n times the
-     * Taylor polynomial of the rest, which is no more than half of ln 2.
+     * {@code e^x} with a relative error of at most 2e-7. An x outside -87.3 .. 88.3 is replaced by the nearer end.
+     * Computed as 2^n times the Taylor polynomial of {@code x - n ln 2}, which is at most half of ln 2 in size.
      */
     static float exp(float x) {
         float limited = Math.min(Math.max(x, LEAST), MOST);
@@ -48,7 +56,10 @@ final class FloatMath {
         return Math.max(x, 0f) - tail;
     }
 
-    /** {@code x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2} within 5e-7 max(1, |x|), as {@code x} by the logistic function. */
+    /**
+     * {@code x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2} within 5e-7 max(1, |x|). Computed as {@code x / (1 +
+     * e^(-2 z))}, where z is the argument of tanh.
+     */
     static float geluTanh(float x) {
         float half = SQRT_2_OVER_PI * (x + 0.044715f * x * x * x);
         return x / (1f + exp(-2f * half));

@@ -6,9 +6,15 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 
-/** Kernels whose matrices lie in host memory: rows are copied, added, scaled, activated, mixed and rotated there. */
+/**
+ * The kernels that both implementations share: plain loops over matrices in host memory that copy, add, scale,
+ * activate, mix and rotate rows.
+ */
 abstract class HostKernels implements Kernels {
-    /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */
+    /**
+     * The row being computed. It is copied to an array because the JVM vectorises loops over arrays, but not over
+     * buffers.
+     */
     private float[] row = new float[0];
 
     private float[] operand = new float[0];
@@ -75,7 +81,7 @@ abstract class HostKernels implements Kernels {
         }
     }
 
-    /** A loop per half, each with one array that it writes, runs on vector instructions. */
+    /** One loop per half, each writing to one array, so that the JVM vectorises both loops. */
     private static void rotateHead(float[] out, float[] in, int head, float[] angle, int half) {
         for (int i = 0; i < half; i++) {
             out[head + i] = in[head + i] * angle[i] - in[head + half + i] * angle[half + i];
@@ -212,7 +218,10 @@ abstract class HostKernels implements Kernels {
         }
     }
 
-    /** The floats from {@code first} on, in {@code array} if it is long enough. */
+    /**
+     * Reads {@code count} floats from index {@code first} on into {@code array}, or into a new array if it is too
+     * short.
+     */
     static float[] read(float[] array, FloatBuffer buffer, int first, int count) {
         float[] read = array.length < count ? new float[count] : array;
         buffer.get(first, read, 0, count);

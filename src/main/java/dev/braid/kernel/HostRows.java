@@ -18,7 +18,7 @@ interface HostRows {
     /** Overwrites row r, [D], with the beginning of an array. */
     void write(int r, float[] numbers);
 
-    /** As they are. */
+    /** Rows of float32 numbers, copied unchanged. */
     record Float32(FloatBuffer matrix, int stride, int columns) implements HostRows {
         @Override
         public void read(int r, float[] numbers) {
@@ -31,7 +31,7 @@ interface HostRows {
         }
     }
 
-    /** The upper halves of floats; written to the nearest one, to the even one of two. */
+    /** Rows of bfloat16 numbers, the upper halves of floats. Writing rounds to the nearest number, ties to even. */
     record Bfloat16(ShortBuffer matrix, int stride, int columns) implements HostRows {
         @Override
         public void read(int r, float[] numbers) {
@@ -50,7 +50,7 @@ interface HostRows {
         private static short rounded(float number) {
             int bits = Float.floatToIntBits(number);
             if (Float.isNaN(number)) {
-                return (short) (bits >>> Short.SIZE); // rounding up could make it a number
+                return (short) (bits >>> Short.SIZE); // rounding up could turn a NaN into a number
             }
             int even = (bits >>> Short.SIZE) & 1;
             return (short) ((bits + 0x7fff + even) >>> Short.SIZE);

@@ -5,16 +5,13 @@ import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * One implementation of the kernels. Packs weights once per JVM and opens kernels for each thread. Safe for several
- * threads.
- */
+/** One implementation of the kernels: packs the weights once per JVM and opens kernels for each thread. Thread-safe. */
 public interface KernelLibrary {
 
     /**
-     * oneDNN. If its native library cannot be loaded, the portable kernels, with one warning that gives the reason.
+     * oneDNN, or if its native library cannot be loaded, the portable kernels, with one warning that gives the reason.
      *
-     * @throws InputException on any platform but Linux with glibc, on the processor for which the jar was built
+     * @throws InputException unless this is Linux with glibc on the kind of processor for which the jar was built
      */
     static KernelLibrary best() {
         Platform.check();
@@ -27,12 +24,12 @@ public interface KernelLibrary {
     }
 
     /**
-     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16, and with attention of bfloat16
-     * queries, keys, values and softmax. The product of two bfloat16 numbers is exact in float32, in which the sums are
-     * computed. Bias, activation, residual, LayerNorm and the softmax before it is rounded are float32.
+     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16, and with attention of
+     * bfloat16 queries, keys, values and softmax. The product of two bfloat16 numbers is exact in float32, in which the
+     * sums are computed. Bias, activation, residual, LayerNorm and the softmax before it is rounded are float32.
      *
      * @throws InputException if the processor has no bfloat16 products, because emulating them would be slower than
-     *     float32, and on any platform but Linux with glibc, on the processor for which the jar was built
+     *     float32, or unless this is Linux with glibc on the kind of processor for which the jar was built
      */
     static KernelLibrary oneDnnBfloat16() {
         return where(
@@ -43,11 +40,12 @@ public interface KernelLibrary {
     }
 
     /**
-     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to 8-bit integers, which have a scale for each
-     * output and each row. Sums of the products are exact. Everything else is float32, attention too.
+     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to 8-bit integers, with one scale for
+     * each output of the weight and each row of the input. The integer sums are exact. Everything else, including
+     * attention, is float32.
      *
-     * @throws InputException if the processor has no AVX512-VNNI, and on any platform but Linux with glibc, on the processor for
-     *     which the jar was built
+     * @throws InputException if the processor has no AVX512-VNNI, or unless this is Linux with glibc on the kind of
+     *     processor for which the jar was built
      */
     static KernelLibrary oneDnnInt8() {
         return where(
@@ -72,7 +70,7 @@ public interface KernelLibrary {
                 + got + "; drop '--precision " + precision + "'");
     }
 
-    /** The kernels that need only ND4J. */
+    /** The portable kernels, which need only ND4J and the BLAS that it brings. */
     static KernelLibrary portable() {
         return new PortableLibrary();
     }
@@ -89,8 +87,9 @@ public interface KernelLibrary {
     PackedLinear pack(Matrix weight, Matrix bias);
 
     /**
-     * The form of a matrix that only linear maps and attention read: it shares the memory, but its numbers may be bfloat16.
-     * {@link Kernels} says which operations take it. What the given matrix then holds means nothing.
+     * A view of a matrix for use as input and output of linear maps and attention. It shares the memory, but its
+     * numbers may be bfloat16; {@link Kernels} says which operations accept it. Numbers written through the view are
+     * meaningless when read through the given matrix, and the other way round.
      */
     default Matrix operand(Matrix matrix) {
         return matrix;

@@ -13,16 +13,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * A row-major matrix [rows, columns] of float32 numbers in off-heap memory that ND4J allocates, or a view that shares the
- * memory: of a range of rows or columns, or with bfloat16 numbers instead. Element (r, c) is at index {@code r * stride + c}.
+ * A row-major matrix [rows, columns] of float32 numbers in off-heap memory that ND4J allocates, or a view that shares
+ * the memory: of a range of rows or columns, or with bfloat16 numbers instead. Element (r, c) is at index {@code r *
+ * stride + c}.
  */
 public final class Matrix implements AutoCloseable {
     /** The largest number of elements of a matrix: a Java buffer can address this many floats. */
     public static final int MAX_ELEMENTS = Integer.MAX_VALUE / Float.BYTES;
 
     /**
-     * The alignment of a matrix in bytes: a cache line, and the widest vector register. ND4J's own buffers are not aligned
-     * to it.
+     * The alignment of a matrix in bytes: a cache line, and the widest vector register. ND4J's own buffers are not
+     * aligned to it.
      */
     private static final int CACHE_LINE = 64;
 
@@ -70,7 +71,8 @@ public final class Matrix implements AutoCloseable {
      * A new matrix of zeros; {@link #close} frees its memory.
      *
      * @throws IllegalArgumentException if it would have no element, or more than 2^29 - 1
-     * @throws dev.braid.InputException on any platform but Linux with glibc, on the processor for which the jar was built
+     * @throws dev.braid.InputException unless this is Linux with glibc on the kind of processor for which the jar was
+     *     built
      */
     public static Matrix allocate(int rows, int columns) {
         Platform.check();
@@ -120,8 +122,8 @@ public final class Matrix implements AutoCloseable {
     }
 
     /**
-     * A view of the same shape whose elements are bfloat16, in the first half of the memory. What one of the two holds means
-     * nothing to the other.
+     * A view of the same shape whose elements are bfloat16, in the first half of the memory. Numbers written through
+     * one of the two are meaningless when read through the other.
      */
     Matrix asBfloat16() {
         if (offset != 0) {

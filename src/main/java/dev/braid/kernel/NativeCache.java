@@ -12,9 +12,10 @@ import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * The directory into which JavaCPP unpacks native libraries, unless a property sets it: a private directory of this user,
- * in {@code ~/.cache/braid} or, without a home, in the directory of temporary files. JavaCPP's default directory is shared
- * with all other programs and follows the umask. All JVMs of a user that run Braid load libraries from there.
+ * The directory into which JavaCPP unpacks native libraries, unless a property sets it: a private directory of this
+ * user, in {@code ~/.cache/braid} or, without a home, in the directory of temporary files. All Braid JVMs of a user
+ * load their libraries from this directory. JavaCPP's own default directory is shared with all other programs, and its
+ * permissions follow the umask.
  */
 final class NativeCache {
     private static final String DIRECTORY = "org.bytedeco.javacpp.cachedir";
@@ -38,28 +39,32 @@ final class NativeCache {
     }
 
     /**
-     * Loads oneDNN before ND4J, in every JVM. Both bring an OpenMP runtime. JavaCPP unpacks that of the library which is loaded
-     * first, and replaces the other one by a link to it. JVMs that load them in different orders exchange file and link, and one
-     * may then write through the other's new link, into a file that further JVMs are running: a SIGBUS kills them.
+     * Loads oneDNN before ND4J, in every JVM. Both bring an OpenMP runtime. JavaCPP unpacks the runtime of the library
+     * that is loaded first and replaces the other runtime with a link to it. JVMs that load the libraries in different
+     * orders would swap file and link. One JVM may then write through a link that another has just made, into a file
+     * that further JVMs have mapped, and a SIGBUS kills those.
      */
     static void loadOneDnnFirst() {
         OneDnnFirst.tried();
     }
 
-    /** Tries it once per JVM. */
+    /** Tries to load oneDNN once per JVM, when this class is initialised. */
     private static final class OneDnnFirst {
         static {
             try {
                 Loader.load(dnnl.class);
             } catch (LinkageError error) {
-                // KernelLibrary.best reports it, and takes the portable kernels.
+                // KernelLibrary.best reports this and uses the portable kernels.
             }
         }
 
         static void tried() {}
     }
 
-    /** Creates a directory that only this user can enter. Returns false if this fails or another user owns the directory. */
+    /**
+     * Creates a directory that only this user can enter. Returns false if this fails or another user owns the
+     * directory.
+     */
     static boolean isOurs(Path directory) {
         try {
             Files.createDirectories(directory.getParent());

@@ -5,9 +5,10 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Attention on oneDNN, one {@link AttentionTile} at a time. Keys, values and queries are copied into the tile, padded with
- * zeros and a mask, and the context is copied out. The copies cost 2 % at 80 tokens. In return, products are compiled for
- * only a few sizes (about 2 MB and some milliseconds each), and no sum includes a number of a neighbouring row.
+ * Attention on oneDNN, one {@link AttentionTile} at a time. Keys, values and queries are copied into the tile, padded
+ * with zeros and a mask, and the context is copied out. The copies cost 2 % at 80 tokens. In return, products are
+ * compiled for only a few sizes (about 2 MB and some milliseconds each), and no sum includes a number of a neighbouring
+ * row.
  */
 final class OneDnnAttention implements AutoCloseable {
     private final OneDnnStream oneDnn;

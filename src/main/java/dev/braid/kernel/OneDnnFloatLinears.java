@@ -14,16 +14,16 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
- * Linear maps on oneDNN's matmul, with bias, activation and residual fused into it. The product is of float32 or bfloat16
- * numbers. For the latter, weights are rounded when they are packed, and float32 inputs before each product. Sums, bias and
- * activation are float32, also where the output is then rounded to bfloat16.
+ * Linear maps on oneDNN's matmul, with bias, activation and residual fused into it. Weights and inputs are float32 or
+ * bfloat16. For bfloat16, weights are rounded when they are packed and float32 inputs before each product. Sums, bias
+ * and activation are float32 even if the output is then rounded to bfloat16.
  */
 final class OneDnnFloatLinears implements OneDnnLinears {
     private final OneDnnStream oneDnn;
     private final boolean bfloat16;
     /** oneDNN's type of weights and inputs. */
     private final int operandType;
-    /** The input of one map in bfloat16, dense; grows to the largest. */
+    /** The input of the current map rounded to bfloat16, dense; grows to the largest input. */
     private Matrix rounded = Matrix.allocate(1, 1);
 
     private record LinearSize(
@@ -66,7 +66,7 @@ final class OneDnnFloatLinears implements OneDnnLinears {
         }
     }
 
-    /** For the caller to destroy. */
+    /** The layout that oneDNN's matmul prefers for a weight of these sizes. The caller destroys it. */
     private dnnl_memory_desc chosenLayout(int inputs, int outputs) {
         try (Descriptors descriptors = new Descriptors()) {
             dnnl_memory_desc in = descriptors.strided(operandType, new long[] {LAYOUT_HEIGHT, inputs}, inputs, 1);
@@ -105,7 +105,7 @@ final class OneDnnFloatLinears implements OneDnnLinears {
         oneDnn.run(primitive, out, operand, weights.weight(), weights.bias());
     }
 
-    /** To {@link #rounded}: to the nearest bfloat16, to the even one of two. */
+    /** Rounds an input to {@link #rounded}: to the nearest bfloat16, ties to even. */
     private void round(Matrix in) {
         RoundingSize size = new RoundingSize(in.rows(), in.columns(), in.stride());
         OneDnnPrimitive rounding = oneDnn.primitive(size, () -> compileRounding(in));
@@ -143,7 +143,7 @@ final class OneDnnFloatLinears implements OneDnnLinears {
         }
     }
 
-    /** The residual added first, then the activation. */
+    /** Adds the residual if there is one, then applies the activation. */
     private static void setPostOps(dnnl_primitive_attr attributes, LinearSize size) {
         try (Descriptors descriptors = new Descriptors()) {
             dnnl_post_ops postOps = descriptors.postOps();

@@ -16,28 +16,31 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
- * Linear maps that multiply 8-bit integers: {@code y[n] = s t[n] sum(q[k] p[n, k]) + b[n]}. Each row of the input has a scale
- * {@code s = max |x| / 127} and integers {@code q = round(x / s)}; each output of the weight has t and p alike. Wu et al. 2020
- * (arXiv 2004.09602), section 3.1.2. The sums of integers are exact, so a row's bits depend on the row alone. Inputs and outputs
- * are float32.
+ * Linear maps that multiply 8-bit integers: {@code y[n] = s t[n] sum(q[k] p[n, k]) + b[n]}. Each row of the input has a
+ * scale {@code s = max |x| / 127} and integers {@code q = round(x / s)}; each output n of the weight has a scale t[n]
+ * and integers p[n, k] likewise. Wu et al. 2020 (arXiv 2004.09602), section 3.1.2. The sums of integers are exact, so
+ * the bits of a row do not depend on other rows. Inputs and outputs are float32.
  *
- * <p>oneDNN's fast products know a scale per row only as a post-operation on a tensor of three dimensions, and no bias behind it:
- * the bias is written to the output first, and the product is added to it.
+ * <p>In oneDNN's fast product, a scale per row is possible only as a post-operation on tensors of three dimensions, and
+ * a bias is not possible after it. So the bias is written to the output first, and the product is added to the output.
  */
 final class OneDnnInt8Linears implements OneDnnLinears {
     private static final float LARGEST = 127f;
 
-    /** Rows and outputs whose largest number is below this become zeros; the inverse of their scale would overflow. */
+    /**
+     * Rows and outputs whose largest number is below this become zeros, because the inverse of their scale would
+     * overflow.
+     */
     private static final float LEAST = Float.MIN_NORMAL * 128;
 
     private final OneDnnStream oneDnn;
     private float[] row = new float[0];
     private float[] bias = new float[0];
-    /** The input of one map over its scales, dense, before it is rounded; grows to the largest. */
+    /** The input of the current map divided by its scales, before rounding, dense; grows to the largest input. */
     private Matrix scaled = Matrix.allocate(1, 1);
-    /** The integers of one input, dense; grows to the largest. */
+    /** The input of the current map as integers, dense; grows to the largest input. */
     private Matrix integers = Matrix.allocate(1, 1);
-    /** The scales of one input's rows; grows to the highest. */
+    /** The scale of each row of the current input; grows to the input with the most rows. */
     private Matrix scales = Matrix.allocate(1, 1);
 
     private record LinearSize(int rows, int inputs, int outputs, int outStride, Activation activation) {}
@@ -96,12 +99,12 @@ final class OneDnnInt8Linears implements OneDnnLinears {
         }
     }
 
-    /** A tensor [1, rows, columns]. */
+    /** A tensor [1, rows, columns] with rows {@code stride} elements apart. */
     private static dnnl_memory_desc dense(Descriptors descriptors, int type, long rows, long columns, long stride) {
         return descriptors.strided(type, new long[] {1, rows, columns}, rows * stride, stride, 1);
     }
 
-    /** A scale for each output: the last of three dimensions. */
+    /** Gives the weight a scale for each output, its last of three dimensions. */
     private static void scaleWeights(dnnl_primitive_attr attributes) {
         check(dnnl_primitive_attr_set_scales_mask(attributes, DNNL_ARG_WEIGHTS, 1 << 2), "attr_set_scales_mask");
     }
@@ -115,7 +118,7 @@ final class OneDnnInt8Linears implements OneDnnLinears {
         oneDnn.run(primitive, out, integers, weights.weight(), weights.scales(), scales);
     }
 
-    /** To {@link #integers} and {@link #scales}. */
+    /** Rounds an input to {@link #integers} and {@link #scales}. */
     private void round(Matrix in) {
         int columns = in.columns();
         RoundingSize size = new RoundingSize(in.rows(), columns);
@@ -130,7 +133,7 @@ final class OneDnnInt8Linears implements OneDnnLinears {
         oneDnn.run(rounding, integers, scaled);
     }
 
-    /** Reads a row to {@link #row}, writes its scale, and returns the inverse. */
+    /** Reads row r into {@link #row}, writes its scale to {@code ofRows}, and returns the inverse of the scale. */
     private float scaleRow(Matrix matrix, int r, FloatBuffer ofRows) {
         row = HostKernels.read(row, matrix.buffer(), r * matrix.stride(), matrix.columns());
         float largest = largest(row, matrix.columns());
@@ -138,7 +141,7 @@ final class OneDnnInt8Linears implements OneDnnLinears {
         return largest < LEAST ? 0f : LARGEST / largest;
     }
 
-    /** NaN if one of them is. */
+    /** The largest absolute value of the first {@code count} numbers; NaN if one of them is NaN. */
     private static float largest(float[] x, int count) {
         float largest = 0;
         for (int i = 0; i < count; i++) {
@@ -165,7 +168,10 @@ final class OneDnnInt8Linears implements OneDnnLinears {
         }
     }
 
-    /** The output becomes what the product is added to. */
+    /**
+     * Adds the bias to the output if {@code sum}, otherwise overwrites the output with the bias. The product is added
+     * later.
+     */
     private void addBias(Matrix out, Packed weights, boolean sum) {
         int columns = weights.outputs();
         bias = HostKernels.read(bias, weights.bias().buffer(), 0, columns);
@@ -203,7 +209,9 @@ final class OneDnnInt8Linears implements OneDnnLinears {
         }
     }
 
-    /** The rows' scales first, then the bias added, then the activation. */
+    /**
+     * Multiplies by the scales of the rows, then adds the output, which holds the bias, then applies the activation.
+     */
     private static void setPostOps(dnnl_primitive_attr attributes, dnnl_memory_desc ofRows, Activation activation) {
         try (Descriptors descriptors = new Descriptors()) {
             dnnl_post_ops postOps = descriptors.postOps();

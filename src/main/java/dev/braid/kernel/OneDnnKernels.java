@@ -9,9 +9,9 @@ import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
- * The kernels on oneDNN primitives. Bias, activation and residual are fused into the matrix products
- * (<a href="https://uxlfoundation.github.io/oneDNN/v3.11/dev_guide_matmul.html">matmul</a>); softmax and layer normalisation
- * are oneDNN's own. A primitive is compiled when its sizes first occur, and kept.
+ * The kernels on oneDNN primitives. Bias, activation and residual are fused into the matrix products (<a
+ * href="https://uxlfoundation.github.io/oneDNN/v3.11/dev_guide_matmul.html">matmul</a>); softmax and layer
+ * normalisation are oneDNN's own. A primitive is compiled when its sizes first occur, and kept.
  */
 final class OneDnnKernels extends HostKernels {
     private final OneDnnStream oneDnn = new OneDnnStream();
@@ -39,7 +39,7 @@ final class OneDnnKernels extends HostKernels {
         OpenMp.bindThread();
     }
 
-    /** A weight [N, K] in oneDNN's layout. */
+    /** Packs a weight [N, K] into oneDNN's layout. */
     Packed pack(Matrix weight, Matrix bias) {
         return linears.pack(weight, bias);
     }

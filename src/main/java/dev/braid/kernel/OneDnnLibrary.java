@@ -7,7 +7,7 @@ import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
 
-/** oneDNN. Weights have the type and the layout that its matmul prefers on this processor. */
+/** The kernels on oneDNN. Packed weights have the layout that its matmul prefers on this processor. */
 final class OneDnnLibrary implements KernelLibrary {
     static {
         NativeMemory.unguard();
@@ -31,8 +31,8 @@ final class OneDnnLibrary implements KernelLibrary {
     }
 
     /**
-     * Whether this processor has AVX512-VNNI, with which oneDNN's products of 8-bit integers are fast. Without any VNNI they add
-     * pairs of products in 16 bits, which are too few for the largest.
+     * Whether this processor has AVX512-VNNI, with which oneDNN's products of 8-bit integers are fast. Without any
+     * VNNI, oneDNN adds pairs of products in 16 bits, which is too narrow for the largest pairs.
      */
     static boolean multipliesInt8() {
         return has(dnnl_cpu_isa_avx512_core_vnni);
@@ -97,10 +97,10 @@ final class OneDnnLibrary implements KernelLibrary {
         return new OneDnnKernels(multiplied);
     }
 
-    /** A weight in oneDNN's layout, the descriptor of this layout, and a copy of the bias. */
+    /** A weight in oneDNN's layout, the descriptor of this layout, a copy of the bias and, for int8, the scales. */
     static final class Packed extends PackedLinear {
         private final dnnl_memory_desc layout;
-        /** [1, N], or null where the weight needs none. */
+        /** The scale of each output, [1, N], if the weight is int8; otherwise null. */
         private final Matrix scales;
 
         Packed(int inputs, int outputs, dnnl_memory_desc layout, Matrix weight, Matrix bias, Matrix scales) {

@@ -11,7 +11,10 @@ import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /** Linear maps on oneDNN's matmul. */
 interface OneDnnLinears extends AutoCloseable {
-    /** The height for which a weight's layout is chosen; the primitives of all other heights take that layout over. */
+    /**
+     * The number of input rows for which a weight's layout is chosen. Products of any other number of rows use that
+     * layout too.
+     */
     int LAYOUT_HEIGHT = 128;
 
     static OneDnnLinears of(Multiplied multiplied, OneDnnStream oneDnn) {
@@ -22,16 +25,16 @@ interface OneDnnLinears extends AutoCloseable {
         };
     }
 
-    /** Chooses the layout of a weight [N, K] and brings it there. */
+    /** Chooses a layout for a weight [N, K] and copies the weight into it. */
     Packed pack(Matrix weight, Matrix bias);
 
-    /** {@code out = activation(in W^T + b)}, or {@code out += in W^T + b}. */
+    /** {@code out = activation(in W^T + b)} or, if {@code sum}, {@code out = activation(out + in W^T + b)}. */
     void linear(Matrix out, Matrix in, Packed weights, Activation activation, boolean sum);
 
     @Override
     void close();
 
-    /** The layout of the weights that a matmul prefers; for the caller to destroy. */
+    /** The layout that a matmul prefers for its weights. The caller destroys it. */
     static dnnl_memory_desc layout(dnnl_primitive_desc matmul) {
         dnnl_memory_desc layout = new dnnl_memory_desc();
         created(
@@ -40,7 +43,7 @@ interface OneDnnLinears extends AutoCloseable {
         return layout;
     }
 
-    /** Appends what is added to a product, and the activation of the sum. */
+    /** Makes a product add the output's old value if {@code sum}, then apply the activation. */
     static void append(dnnl_post_ops postOps, boolean sum, Activation activation) {
         if (sum) {
             check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");

@@ -16,7 +16,9 @@ import org.bytedeco.dnnl.dnnl_primitive_desc;
 import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.javacpp.Pointer;
 
-/** A compiled oneDNN primitive of one thread, with memory objects for its arguments. Each run binds them to addresses. */
+/**
+ * A compiled oneDNN primitive of one thread, with memory objects for its arguments. Each run binds them to addresses.
+ */
 final class OneDnnPrimitive implements AutoCloseable {
 
     /** One argument: oneDNN's {@code DNNL_ARG_} number and the tensor's descriptor. */
@@ -27,8 +29,8 @@ final class OneDnnPrimitive implements AutoCloseable {
     private final dnnl_exec_arg_t arguments;
 
     /**
-     * Compiles the primitive that {@code descriptor} describes. The caller keeps the descriptor. The last memory object is
-     * the scratch memory.
+     * Compiles the primitive that {@code descriptor} describes. The caller keeps the descriptor. The last memory object
+     * is the scratch memory.
      */
     OneDnnPrimitive(dnnl_engine engine, dnnl_primitive_desc descriptor, Argument... arguments) {
         this.primitive = new dnnl_primitive();
@@ -67,8 +69,8 @@ final class OneDnnPrimitive implements AutoCloseable {
     }
 
     /**
-     * Runs with these addresses: the arguments in order, then scratch memory, which is required even if the primitive needs
-     * none.
+     * Runs with these addresses: the arguments in order, then scratch memory, which is required even if the primitive
+     * needs none.
      */
     void run(dnnl_stream stream, Pointer... addresses) {
         for (int i = 0; i < memories.size(); i++) {

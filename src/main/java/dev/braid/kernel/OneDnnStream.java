@@ -17,8 +17,8 @@ import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * The oneDNN engine and stream of one thread, scratch memory that grows to the primitives' needs, and all primitives except
- * those of attention, each compiled when its size first occurs.
+ * The oneDNN engine and stream of one thread, scratch memory that grows to the primitives' needs, and all primitives
+ * except those of attention, each compiled when its size first occurs.
  */
 final class OneDnnStream implements AutoCloseable {
     private final dnnl_engine engine = new dnnl_engine();

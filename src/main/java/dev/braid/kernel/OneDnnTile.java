@@ -12,27 +12,31 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * The two compiled products and the compiled softmax of an {@link AttentionTile}, and its tensors in scratch memory. With R
- * rows and h heads at once: scores [R, h, Q, S] from queries [R, h, Q, D/H] and keys [R, h, D/H, S], plus the mask [S];
- * their softmax in place, then rounded for bfloat16 values; and the context [R, h, Q, D/H] with values [R, h, S, D/H]. The scores are dense
- * because oneDNN's softmax is fast only on dense tensors. The mask costs nothing because it is the bias of the first product.
+ * The two compiled products and the compiled softmax of an {@link AttentionTile}, and its tensors in scratch memory.
+ * With R rows and h heads at once: scores [R, h, Q, S] from queries [R, h, Q, D/H] and keys [R, h, D/H, S], plus the
+ * mask [S]; their softmax in place, then rounded if the operands are bfloat16; and the context [R, h, Q, D/H] with
+ * values [R, h, S, D/H]. The scores are dense because oneDNN's softmax is fast only on dense tensors. The mask costs
+ * nothing because it is the bias of the first product.
  */
 final class OneDnnTile implements AutoCloseable {
     private final AttentionTile sizes;
     private final List<OneDnnPrimitive> compiled = new ArrayList<>();
     private final OneDnnPrimitive toScores;
     private final OneDnnPrimitive toSoftmax;
-    /** Rounds the softmax to bfloat16, or null where all is float32. */
+    /** Rounds the softmax to bfloat16; null if the operands are float32. */
     private final OneDnnPrimitive toRounded;
 
     private final OneDnnPrimitive toContext;
-    /** Of one token. */
+    /** The bytes of one token of zeros. */
     private final byte[] zeros;
     /** The memory of the tensors. */
     private Matrix scratch;
 
     private ByteBuffer memory;
-    /** For each step, the keys from the step's first head on; likewise values, queries and context. */
+    /**
+     * For each step of {@code headsAtOnce} heads, where the keys of its first head begin; likewise for values, queries
+     * and context.
+     */
     private final Pointer[] key;
 
     private final Pointer[] value;
@@ -113,7 +117,7 @@ final class OneDnnTile implements AutoCloseable {
         this.toRounded = sizes.bfloat16() ? compiled.get(3) : null;
     }
 
-    /** Binds the tensors to a matrix of one row, unless they are already in it. */
+    /** Places the tensors in a scratch matrix of one row, unless they are already there. */
     void bind(Matrix matrix) {
         if (matrix == scratch) {
             return;

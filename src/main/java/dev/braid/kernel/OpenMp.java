@@ -19,7 +19,9 @@ final class OpenMp {
         NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(1);
     }
 
-    /** Warns if the environment binds threads to cores, because OpenMP would bind every calling thread to the same core. */
+    /**
+     * Warns if the environment binds threads to cores, because OpenMP would bind every calling thread to the same core.
+     */
     static void warnWhereBound(Map<String, String> environment) {
         if (bindsThreads(environment)) {
             log.warn(
@@ -29,8 +31,8 @@ final class OpenMp {
     }
 
     /**
-     * Whether libgomp binds threads under this environment: OMP_PROC_BIND decides; if it is not set, a list of places binds
-     * too.
+     * Whether libgomp binds threads under this environment: OMP_PROC_BIND decides; if it is not set, a list of places
+     * binds too.
      */
     static boolean bindsThreads(Map<String, String> environment) {
         String bind = environment.getOrDefault("OMP_PROC_BIND", "").strip();

@@ -1,11 +1,13 @@
 package dev.braid.kernel;
 
 /**
- * The weight [N, K] and bias [N] of a linear map {@code y = x W^T + b}, in a kernel library's own layout. Immutable; all
- * threads share it. Created by {@link KernelLibrary#pack}.
+ * The weight [N, K] and bias [N] of a linear map {@code y = x W^T + b}, in a kernel library's own layout. Immutable;
+ * all threads share it. Created by {@link KernelLibrary#pack}.
  */
 public abstract class PackedLinear implements AutoCloseable {
-    /** The largest padding of inputs or outputs: layouts pad to whole blocks, and oneDNN's blocks are at most 64 wide. */
+    /**
+     * The largest padding of inputs or outputs: layouts pad to whole blocks, and oneDNN's blocks are at most 64 wide.
+     */
     private static final int MOST_PADDING = 63;
 
     private final int inputs;
@@ -21,7 +23,9 @@ public abstract class PackedLinear implements AutoCloseable {
         this.bias = bias;
     }
 
-    /** The largest size of a packed weight with K inputs and N outputs, in floats, in any layout and on any processor. */
+    /**
+     * The largest size of a packed weight with K inputs and N outputs, in floats, in any layout and on any processor.
+     */
     public static long mostElements(long inputs, long outputs) {
         return (inputs + MOST_PADDING) * (outputs + MOST_PADDING);
     }

@@ -8,7 +8,9 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.Predicate;
 
-/** Checks that the jar has native libraries for this platform. Without this check, ND4J would fail with a stack trace. */
+/**
+ * Checks that the jar has native libraries for this platform. Without this check, ND4J would fail with a stack trace.
+ */
 final class Platform {
     /** JavaCPP's platform names by {@code os.arch}. */
     private static final Map<String, String> PROCESSORS =
@@ -22,7 +24,7 @@ final class Platform {
     /**
      * Checks the platform. Call it before the first native library loads.
      *
-     * @throws InputException on any platform but Linux with glibc, on the processor for which the jar was built
+     * @throws InputException unless this is Linux with glibc on the kind of processor for which the jar was built
      */
     static void check() {
         if (PROBLEM != null) {
@@ -31,8 +33,8 @@ final class Platform {
     }
 
     /**
-     * The error message for a platform, or null if the platform is supported. A process on musl has musl's loader among its
-     * {@code mappedFiles}.
+     * The error message for a platform, or null if the platform is supported. A process on musl has musl's loader among
+     * its {@code mappedFiles}.
      *
      * @param carried whether the jar has the libraries of a platform
      */

@@ -10,17 +10,20 @@ import dev.braid.kernel.PortableLibrary.Unpacked;
 import java.nio.FloatBuffer;
 
 /**
- * The kernels in plain Java, but for the matrix products, which run in the BLAS that ND4J brings: the readable reference,
- * the cross-check of {@link OneDnnKernels}, and what runs where oneDNN cannot be loaded.
+ * The kernels in plain Java, with matrix products in the BLAS that ND4J brings. They are the readable reference, the
+ * cross-check of {@link OneDnnKernels}, and the fallback if oneDNN cannot be loaded.
  *
- * <p>Products call that BLAS themselves. {@code Nd4j.gemm} gives the same bits, but takes 25 to 85 us of processor time a call
- * for what it makes and checks, and the two products of a head of a short row take 1 to 11 us.
+ * <p>Products call the BLAS directly. {@code Nd4j.gemm} gives the same bits, but its checks and temporary objects take
+ * 25 to 85 us of processor time per call, while both products of one head of a short row take 1 to 11 us.
  */
 final class PortableKernels extends HostKernels {
-    /** A row at a time is worked on here: loops over arrays run on vector instructions, those over buffers do not. */
+    /**
+     * The row being computed. It is copied to an array because the JVM vectorises loops over arrays, but not over
+     * buffers.
+     */
     private float[] row = new float[0];
 
-    /** Queries of a row that are attended together. */
+    /** The largest number of queries of a row that are computed together. */
     private static final int PART = 32;
 
     private float[] bias = new float[0];
@@ -171,7 +174,9 @@ final class PortableKernels extends HostKernels {
         }
     }
 
-    /** One head of some queries of a row: {@code scores} becomes their softmax, [queries, keys]. */
+    /**
+     * Attention of one head for some queries of a row. Afterwards {@code scores} holds their softmax, [queries, keys].
+     */
     private void attend(Matrix context, Matrix query, Matrix key, Matrix value, Matrix scores) {
         int queries = query.rows();
         int keys = key.rows();
@@ -213,7 +218,7 @@ final class PortableKernels extends HostKernels {
                 context.stride());
     }
 
-    /** In place, with the largest score subtracted first, so that no exponential overflows. */
+    /** Softmax in place. The largest score is subtracted first, so that no exponential overflows. */
     private static void softmax(float[] scores, int count) {
         float largest = Float.NEGATIVE_INFINITY;
         for (int i = 0; i < count; i++) {
@@ -251,6 +256,6 @@ final class PortableKernels extends HostKernels {
 
     @Override
     public void close() {
-        // Holds nothing of its own.
+        // These kernels hold no native memory.
     }
 }

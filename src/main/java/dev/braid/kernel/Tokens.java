@@ -35,7 +35,10 @@ record Tokens(ByteBuffer bytes, int elementBytes, int stride, int columns) {
         }
     }
 
-    /** Overwrites {@code count} tokens, beginning with token {@code first}, with what is at byte {@code from} of {@code in}. */
+    /**
+     * Overwrites {@code count} tokens, beginning with token {@code first}, with the tokens at byte {@code from} of
+     * {@code in}.
+     */
     void copyFrom(ByteBuffer in, int from, int first, int count) {
         int width = columns * elementBytes;
         for (int token = 0; token < count; token++) {

@@ -42,7 +42,8 @@ public final class Shape implements Serializable {
     /**
      * The product of all dimensions.
      *
-     * @throws ArithmeticException if the product of the nonzero dimensions exceeds 2^63 - 1, even if another dimension is 0
+     * @throws ArithmeticException if the product of the nonzero dimensions exceeds 2^63 - 1, even if another dimension
+     *     is 0
      */
     public long elements() {
         long product = 1;
@@ -54,7 +55,7 @@ public final class Shape implements Serializable {
         return empty ? 0 : product;
     }
 
-    /** The right-hand half of the message for an unexpected shape, worded the same everywhere. */
+    /** The end of an error message about an unexpected shape: {@code expected [2, 3] (source), got [3, 2]}. */
     public static String mismatch(Shape expected, String source, Shape got) {
         return "expected " + expected + " (" + source + "), got " + got;
     }

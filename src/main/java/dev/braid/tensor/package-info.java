@@ -1,2 +1,5 @@
-/** Shapes of tensors and the message for an unexpected shape. Imports no other room. */
+/**
+ * The shape of a tensor, and the error message for an unexpected one. Its one class is {@link dev.braid.tensor.Shape}.
+ * Imports no other room.
+ */
 package dev.braid.tensor;
