@@ -6,18 +6,18 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Rows packed side by side, in order, without one padded token: the reused container of one thread.
+ * Rows packed side by side, in order and without padding. One thread reuses one batch.
  *
- * <p>A model has one stream of tokens or several, and each is packed by itself ({@link PackedTokens}). Features are not stored:
- * each modality streams through one {@link FeatureBlock}, which is handed over when it is full and once at the end. A sequence
- * that an earlier row has too ({@link RepeatedTokens}) is handed over once: {@link PackedTokens#repeats} says where its tokens
- * belong.
+ * <p>A model has one or several streams of tokens, and each stream is packed separately ({@link PackedTokens}).
+ * Features are not stored: each modality streams through one {@link FeatureBlock}, which is handed over when it is full
+ * and once at the end. A sequence that an earlier row has too ({@link RepeatedTokens}) is handed over once; {@link
+ * PackedTokens#repeats} says to which other rows its tokens must be copied.
  */
 public final class Batch {
     static final int OWN = -1;
 
     private final int modalities;
-    /** Learned tokens of a row, in all streams. */
+    /** The number of learned tokens per row, in all streams together. */
     private final int learned;
 
     private final int maxTokens;
@@ -26,11 +26,11 @@ public final class Batch {
     private final boolean countsPositions;
     private final List<PackedTokens> streams;
     private final List<PackedTokens> joined = new ArrayList<>();
-    /** Per modality its stream. */
+    /** The stream of each modality. */
     private final PackedTokens[] streamOf;
-    /** Tokens of modality m in the rows before row r, at [m][r]; one more entry than rows. */
+    /** At [m][r] the number of tokens of modality m in all rows before row r; one more entry than rows. */
     private final int[][] firsts;
-    /** The row that has the sequence of row r in modality m already, at [m][r]; {@link #OWN} where none has. */
+    /** At [m][r] the earlier row whose sequence of modality m row r repeats; {@link #OWN} if it repeats none. */
     private final int[][] sources;
 
     private final int[] repeatedTokens;
@@ -41,10 +41,10 @@ public final class Batch {
      * An empty batch of one workspace.
      *
      * @param blocks one per modality
-     * @param streams the token groups of each; a modality is in one of them
-     * @param countsPositions whether the streams know the position of each token in its row
-     * @param maxTokens the token budget: no batch holds more tokens than this, those of all streams together
-     * @param full takes the features of a block, which is then emptied
+     * @param streams the token groups of each stream; a modality is in exactly one stream
+     * @param countsPositions whether the streams count the position of each token in its row
+     * @param maxTokens the token budget: the largest number of tokens in a batch, all streams together
+     * @param full receives each block before it is emptied
      */
     public Batch(
             List<FeatureBlock> blocks,
@@ -75,14 +75,14 @@ public final class Batch {
         this.repeatedTokens = new int[modalities];
     }
 
-    /** The packed tokens of a stream that joins some of this batch's streams, in the order of these groups. */
+    /** Adds a stream that joins streams of this batch. The tokens of a row follow the order of {@code groups}. */
     public PackedTokens join(List<TokenGroup> groups) {
         PackedTokens packed = new PackedTokens(this, groups, countsPositions ? maxTokens : 0);
         joined.add(packed);
         return packed;
     }
 
-    /** A row may lack all modalities but one. */
+    /** The largest number of rows: each has its learned tokens and at least one token of a modality. */
     private static int mostRows(int learned, int maxTokens) {
         return maxTokens / (learned + 1);
     }
@@ -90,26 +90,28 @@ public final class Batch {
     /**
      * Bytes of Java heap that a batch of these sizes takes.
      *
-     * @param streams how many streams know positions in the row, joined ones too
+     * @param streams the number of streams that count positions, joined ones included
      */
     public static long heapBytes(int streams, int modalities, int learned, int maxTokens) {
         long positions = (long) streams * maxTokens;
         return (positions + modalities * (1 + 2L * mostRows(learned, maxTokens))) * Integer.BYTES;
     }
 
-    /** Whether a row can still be added whose modalities have so many tokens together. */
+    /** Whether there is room for a row whose modalities have this many tokens together. */
     public boolean fits(int tokens) {
         return tokens <= maxTokens - tokens() - learned;
     }
 
     /**
-     * Packs one row after the others.
+     * Packs one more row.
      *
-     * @param byModality one sequence per modality, without tokens for one that the row lacks, or {@link RepeatedTokens}; at least
-     *     one token in each stream that has no learned ones, and no more than {@link #fits fit}
+     * @param byModality one sequence per modality: {@link NoTokens} if the row lacks the modality, {@link
+     *     RepeatedTokens} if an earlier row has the same. At least one token in each stream without learned tokens, and
+     *     together no more than {@link #fits fit}
      * @return false if a feature is NaN or infinite; the batch is then as it was before
-     * @throws IllegalArgumentException if the row does not fit, has no token, or not a sequence per modality
-     * @throws IllegalStateException if the batch must be cleared first
+     * @throws IllegalArgumentException if the row does not fit, a stream gets no token, or the number of sequences is
+     *     wrong
+     * @throws IllegalStateException if the batch is finished and was not cleared
      */
     public boolean add(List<FeatureSequence> byModality) {
         if (finished) {
@@ -122,7 +124,7 @@ public final class Batch {
         blocks.forEach(FeatureBlock::mark);
         for (int m = 0; m < modalities; m++) {
             if (!pack(byModality.get(m), blocks.get(m), streamOf[m].firstToken(rows, m))) {
-                // What was handed over meanwhile does no harm: the next row gets the same places.
+                // Tokens that were already handed over do no harm: the next row overwrites them.
                 blocks.forEach(FeatureBlock::rollBack);
                 return false;
             }
@@ -176,7 +178,7 @@ public final class Batch {
 
     private boolean pack(FeatureSequence sequence, FeatureBlock block, int index) {
         if (sequence instanceof RepeatedTokens) {
-            return true; // Their features were packed.
+            return true; // The features were packed with the earlier row.
         }
         int taken = 0;
         while (taken < sequence.tokens()) {
@@ -197,7 +199,7 @@ public final class Batch {
         block.clear();
     }
 
-    /** Hands over what the blocks still hold; the batch takes no further row until it is cleared. */
+    /** Hands over the blocks that still hold tokens. The batch accepts no further row until it is cleared. */
     public void finish() {
         if (finished) {
             throw new IllegalStateException("a finished batch is to be cleared before it is filled and finished again");
@@ -210,7 +212,7 @@ public final class Batch {
         }
     }
 
-    /** Forgets all rows; the next one is packed at the start again. */
+    /** Removes all rows. */
     public void clear() {
         rows = 0;
         finished = false;
@@ -231,7 +233,7 @@ public final class Batch {
         return rows == 0;
     }
 
-    /** The packed tokens of all streams. */
+    /** The number of packed tokens in all streams that are not joined. */
     public int tokens() {
         int tokens = rows * learned;
         for (int[] ofModality : firsts) {
@@ -240,17 +242,17 @@ public final class Batch {
         return tokens;
     }
 
-    /** A row's tokens of one modality. */
+    /** The number of tokens that a row has of one modality. */
     public int tokens(int row, int modality) {
         return firsts[modality][row + 1] - firsts[modality][row];
     }
 
-    /** Tokens of a modality in the rows before this one. */
+    /** The number of tokens of a modality in all rows before this one. */
     int firstOfModality(int row, int modality) {
         return firsts[modality][row];
     }
 
-    /** All rows' tokens of one modality. */
+    /** The number of tokens of one modality in all rows. */
     public int modalityTokens(int modality) {
         return firsts[modality][rows];
     }
@@ -260,12 +262,12 @@ public final class Batch {
         return sources[modality][row];
     }
 
-    /** Tokens of a modality that are copies, since an earlier row has them too. */
+    /** The number of tokens of a modality that repeat an earlier row's tokens. */
     public int repeatedTokens(int modality) {
         return repeatedTokens[modality];
     }
 
-    /** All tokens that are copies. */
+    /** The number of tokens, of all modalities, that repeat an earlier row's tokens. */
     public int repeatedTokens() {
         return Arrays.stream(repeatedTokens).sum();
     }

@@ -20,7 +20,7 @@ public enum ElementType {
         }
     },
 
-    /** IEEE 754 binary64, rounded to the nearest float; what lies beyond float32 becomes infinite. */
+    /** IEEE 754 binary64, rounded to the nearest float; numbers beyond the range of float32 become infinite. */
     FLOAT64(8) {
         @Override
         public void read(byte[] bytes, int count, float[] piece) {
@@ -85,7 +85,7 @@ public enum ElementType {
     /** Converts the first {@code count} numbers of {@code bytes} to the first floats of {@code piece}. */
     public abstract void read(byte[] bytes, int count, float[] piece);
 
-    /** The number of each binary16: the JVM does not vectorise the arithmetic, which takes twice as long as looking it up. */
+    /** The float of each binary16. Looking it up is twice as fast as computing it, which the JVM does not vectorise. */
     private static final class Halves {
         private static final float[] NUMBERS = new float[1 << Short.SIZE];
 
@@ -97,8 +97,8 @@ public enum ElementType {
 
         private static float number(int half) {
             int bits = (half << 13) & 0x8fffffff;
-            // Moved up by 13 bits, the exponent lacks 112 of its bias; the product adds it and normalises subnormals,
-            // exactly.
+            // After the shift by 13 bits, the exponent is 112 too small. Multiplying by 2^112 corrects that and
+            // normalises subnormals, exactly.
             return (half & 0x7c00) == 0x7c00
                     ? Float.intBitsToFloat(bits | 0x7f800000)
                     : Float.intBitsToFloat(bits) * 0x1p112f;

@@ -3,19 +3,19 @@ package dev.braid.batch;
 import java.nio.FloatBuffer;
 
 /**
- * The features of some tokens of one modality, [tokens, featureSize], dense, in packed order, on their way from the rows
- * into the encoder: few enough to stay in the processor's cache until they are projected.
+ * The features of some tokens of one modality, [tokens, featureSize], dense and in packed order, on their way from the
+ * rows to the projection. A block is small enough to stay in the processor's cache until it is projected.
  */
 public final class FeatureBlock {
     private final int modality;
     private final PieceCopy features;
-    /** Of each token its index in the packed order. */
+    /** The index of each token in the packed order. */
     private final int[] packed;
-    /** Of each token its place in the sequence as it was extracted. */
+    /** The position of each token in its sequence before masking. */
     private final int[] positions;
 
     private int tokens;
-    /** Tokens of whole rows: what {@link #rollBack} leaves. */
+    /** How many tokens belong to complete rows. {@link #rollBack} drops the tokens after them. */
     private int marked;
 
     /**
@@ -23,7 +23,7 @@ public final class FeatureBlock {
      *
      * @param modality index of the modality
      * @param features a buffer of {@code capacity x featureSize} floats
-     * @param capacity the most tokens that it takes
+     * @param capacity the largest number of tokens
      */
     public FeatureBlock(int modality, FloatBuffer features, int capacity) {
         this.modality = modality;
@@ -37,7 +37,7 @@ public final class FeatureBlock {
         return modality;
     }
 
-    /** How many tokens it holds. */
+    /** The number of tokens in the block. */
     public int tokens() {
         return tokens;
     }
@@ -47,18 +47,19 @@ public final class FeatureBlock {
         return packed[token];
     }
 
-    /** The original position of a token in its sequence. */
+    /** The position of a token in its sequence before masking. */
     public int position(int token) {
         return positions[token];
     }
 
-    /** How many tokens it takes still. */
+    /** How many more tokens fit. */
     int room() {
         return packed.length - tokens;
     }
 
     /**
-     * Takes {@code count} tokens of a sequence from {@code first} on, which get the packed indices from {@code index} on.
+     * Copies {@code count} tokens of a sequence, beginning with token {@code first}. Their indices in the packed order
+     * begin with {@code index}.
      *
      * @return false if a value is NaN or infinite
      */
@@ -72,13 +73,13 @@ public final class FeatureBlock {
         return features.isFinite();
     }
 
-    /** A row begins. */
+    /** Notes that a new row begins here. */
     void mark() {
         marked = tokens;
         features.mark();
     }
 
-    /** Drops the tokens of the row that began last, as far as they are still here. */
+    /** Drops those tokens of the newest row that are still in the block. */
     void rollBack() {
         tokens = marked;
         features.rollBack();

@@ -1,21 +1,24 @@
 package dev.braid.batch;
 
-/** The features of one modality of one row: a view of where they are stored, until they are packed. */
+/** The features of one modality of one row, a view of the stored values that is used until they are packed. */
 public interface FeatureSequence {
 
     /** Length in tokens: at least one, unless the row lacks the modality ({@link NoTokens}). */
     int tokens();
 
-    /** Where token {@code token} stood in the sequence as it was extracted: its row of a position table. */
+    /** The position of a token in the sequence before masking: its row of a position table. */
     default int position(int token) {
         return token;
     }
 
-    /** How many tokens the sequence had as it was extracted, masked ones too: the positions before the next modality's. */
+    /** The length of the sequence before masking. The positions of the next modality in the row begin after it. */
     default int positions() {
         return tokens();
     }
 
-    /** Puts {@code count * featureSize} floats to {@code out}, the tokens from {@code first} on, token after token. */
+    /**
+     * Appends the features of {@code count} tokens, beginning with token {@code first}, to {@code out}: {@code count *
+     * featureSize} floats.
+     */
     void copyTo(PieceCopy out, int first, int count);
 }

@@ -1,11 +1,11 @@
 package dev.braid.batch;
 
 /**
- * The first tokens of a stored sequence: what a length or a limit keeps.
+ * The first tokens of a stored sequence, up to the row's length or a limit.
  *
  * @param stored the sequence
  * @param tokens how many of its tokens are kept, at least one
- * @param positions the sequence's length as it would have been extracted without what is cut off
+ * @param positions the length of the sequence before masking, without the part that is cut off
  */
 public record FirstTokens(FeatureSequence stored, int tokens, int positions) implements FeatureSequence {
 

@@ -9,7 +9,7 @@ public final class KeptTokens implements FeatureSequence {
     /**
      * A view of {@code tokens} tokens.
      *
-     * @param kept rising indices of stored tokens, of which the first {@code tokens} count; not copied
+     * @param kept ascending indices of stored tokens, of which the first {@code tokens} are used; not copied
      */
     public KeptTokens(FeatureSequence stored, int[] kept, int tokens) {
         this.stored = stored;
@@ -32,7 +32,7 @@ public final class KeptTokens implements FeatureSequence {
         return stored.positions();
     }
 
-    /** Copies each run of neighbours in one piece. */
+    /** Copies each run of consecutive tokens with one call. */
     @Override
     public void copyTo(PieceCopy out, int first, int count) {
         int token = first;

@@ -3,14 +3,14 @@ package dev.braid.batch;
 import java.util.List;
 
 /**
- * The tokens of one stream of a {@link Batch}, packed side by side: row after row and, within a row, group after group. It
- * follows the batch as that grows.
+ * The tokens of one stream of a {@link Batch}, packed side by side: row after row and, within a row, group after group.
+ * This is a view of the batch: it grows with it.
  */
 public final class PackedTokens {
     private final Batch batch;
     private final List<TokenGroup> groups;
     private final int learned;
-    /** Of each token its position in its row; empty where nobody asks for positions. */
+    /** The position of each token in its row; empty if positions are not counted. */
     private final int[] positions;
 
     /** @param mostPositions the most tokens whose positions are counted; 0 to count none */
@@ -21,12 +21,12 @@ public final class PackedTokens {
         this.learned = groups.stream().mapToInt(TokenGroup::learned).sum();
     }
 
-    /** In the order in which they follow each other in a row. */
+    /** The groups, in their order within a row. */
     public List<TokenGroup> groups() {
         return groups;
     }
 
-    /** Learned tokens of a row. */
+    /** The number of learned tokens per row. */
     public int learned() {
         return learned;
     }
@@ -35,7 +35,7 @@ public final class PackedTokens {
         return batch.rows();
     }
 
-    /** All packed tokens. */
+    /** The number of packed tokens. */
     public int tokens() {
         return firstToken(batch.rows());
     }
@@ -49,7 +49,7 @@ public final class PackedTokens {
         return first;
     }
 
-    /** Counts the positions of the row that is added next, which has these sequences. */
+    /** Notes the positions of the tokens of the next row, which has these sequences. */
     void countPositions(List<FeatureSequence> byModality) {
         if (positions.length == 0) {
             return;
@@ -67,19 +67,19 @@ public final class PackedTokens {
     }
 
     /**
-     * The position of a token in its row of this stream: learned tokens and modalities follow each other as they were extracted,
-     * and tokens that are not kept count too. Only in a batch that counts positions.
+     * The position of a token in its row of this stream. Learned tokens count first, then each sequence with its masked
+     * tokens. Only in a batch that counts positions.
      */
     public int position(int token) {
         return positions[token];
     }
 
-    /** A row's tokens. */
+    /** The number of tokens of a row. */
     public int tokens(int row) {
         return firstToken(row + 1) - firstToken(row);
     }
 
-    /** A row's tokens of one group. */
+    /** The number of tokens that a row has of one group. */
     public int tokens(int row, TokenGroup group) {
         return group.isLearned() ? group.learned() : batch.tokens(row, group.modality());
     }
@@ -96,7 +96,7 @@ public final class PackedTokens {
         throw new IllegalArgumentException("no modality " + modality + " in this stream");
     }
 
-    /** Tokens that are copies, since an earlier row has them too. */
+    /** The number of tokens that repeat those of an earlier row. */
     public int repeated() {
         return groups.stream()
                 .filter(group -> !group.isLearned())
@@ -104,13 +104,19 @@ public final class PackedTokens {
                 .sum();
     }
 
-    /** Receives the places of a repeated sequence: its tokens, and where else they belong. */
+    /** Receives where the tokens of a repeated sequence are, and where they must be copied to. */
     public interface Repeat {
-        /** The {@code count} packed tokens from index {@code source} on belong to {@code index} and the next ones too. */
+        /**
+         * The {@code count} packed tokens from index {@code source} on must be copied to index {@code index} and the
+         * following ones.
+         */
         void copy(int source, int index, int count);
     }
 
-    /** Says of every repeated sequence where its tokens are, in the order of rows. Call it once all blocks are handed over. */
+    /**
+     * Calls {@code each} for every repeated sequence, for each modality in the order of the rows. Use this after all
+     * blocks were handed over.
+     */
     public void repeats(Repeat each) {
         for (TokenGroup group : groups) {
             if (group.isLearned() || batch.repeatedTokens(group.modality()) == 0) {
@@ -132,7 +138,7 @@ public final class PackedTokens {
         void of(int first, int count);
     }
 
-    /** Hands over the tokens that are no copies, in runs as long as possible. */
+    /** Calls {@code each} for all tokens that do not repeat those of an earlier row, in runs as long as possible. */
     public void own(Run each) {
         int first = 0;
         int end = 0;

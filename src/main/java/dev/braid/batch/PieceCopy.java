@@ -4,11 +4,11 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 
 /**
- * Copies stored numbers to a buffer as floats and notes whether all of them were finite. Numbers pass through arrays that
- * stay in the processor's first-level cache.
+ * Copies stored numbers to a buffer as floats and notes whether all of them were finite. Numbers pass through arrays
+ * that stay in the processor's first-level cache.
  */
 public final class PieceCopy {
-    /** Numbers of one piece. */
+    /** How many numbers a piece has. */
     private static final int LENGTH = 512;
 
     private final FloatBuffer out;
@@ -16,7 +16,7 @@ public final class PieceCopy {
     private final byte[] raw = new byte[LENGTH * Double.BYTES];
     /** x * 0 is 0 for finite x and NaN otherwise. One sum per lane, so that the loop vectorises. */
     private final float[] zeros = new float[LENGTH];
-    /** Where {@link #rollBack} goes on; all numbers before it are finite. */
+    /** The position in the buffer to which {@link #rollBack} returns. All numbers before it are finite. */
     private int marked;
 
     /** Copies to {@code out}, from its position on. */
@@ -24,7 +24,7 @@ public final class PieceCopy {
         this.out = out;
     }
 
-    /** Appends {@code count} of the numbers, from number {@code first} on. */
+    /** Appends {@code count} numbers, beginning with number {@code first}. */
     public void put(Numbers numbers, int first, int count) {
         int length;
         for (int done = 0; done < count; done += length) {
@@ -34,7 +34,7 @@ public final class PieceCopy {
         }
     }
 
-    /** Appends {@code count} numbers of stored bytes, from number {@code first} on. */
+    /** Appends {@code count} numbers that are stored as bytes, beginning with number {@code first}. */
     public void put(Bytes bytes, ElementType type, int first, int count) {
         int size = type.bytes();
         int length;
@@ -65,12 +65,12 @@ public final class PieceCopy {
         Arrays.fill(zeros, 0);
     }
 
-    /** Marks the end of the numbers, all of which are finite. */
+    /** Notes the current end, for {@link #rollBack}. All numbers so far must be finite. */
     void mark() {
         marked = out.position();
     }
 
-    /** Forgets the numbers that came after the mark. */
+    /** Drops the numbers after the last mark. */
     void rollBack() {
         out.position(marked);
         Arrays.fill(zeros, 0);

@@ -1,10 +1,10 @@
 package dev.braid.batch;
 
 /**
- * A sequence that another row of the batch has already: its tokens are projected once, and copied.
+ * A sequence that an earlier row of the batch has too: its tokens are projected once and then copied.
  *
- * @param row of the batch, whose sequence of the same modality this is
- * @param sequence the sequence itself, of which only length and positions matter
+ * @param row the earlier row, which has this sequence in the same modality
+ * @param sequence the sequence, of which only the length and the positions are read
  */
 public record RepeatedTokens(int row, FeatureSequence sequence) implements FeatureSequence {
 

@@ -2,11 +2,11 @@ package dev.braid.batch;
 
 import java.util.List;
 
-/** Counts the positions of a row: learned tokens first, then each modality as it was extracted, tokens that are not kept too. */
+/** Counts the positions of a row: learned tokens first, then each sequence with its masked tokens. */
 public final class RowPositions {
     private RowPositions() {}
 
-    /** How many positions a table must have for every kept token of a row to find its own. */
+    /** How many rows a position table needs so that every kept token of this row has one. */
     public static long count(int learnedTokens, List<FeatureSequence> byModality) {
         long first = learnedTokens;
         long count = first;

@@ -1,8 +1,8 @@
 package dev.braid.batch;
 
 /**
- * Tokens of a row that follow each other in a stream: those of one modality, or learned ones, of which every row has the same
- * number.
+ * A group of neighbouring tokens in each row of a stream: those of one modality, or the learned ones, of which every
+ * row has the same number.
  *
  * @param modality index of the modality, or -1 for learned tokens
  * @param learned how many learned tokens, or 0 for a modality

@@ -1,5 +1,7 @@
 /**
- * Feature sequences and their packing under a token budget. Start at {@link dev.braid.batch.Batch}: rows go in one after
- * the other, their real tokens lie side by side, and nothing is padded. May import {@code tensor}.
+ * Feature sequences and their packing under a token budget. Read {@link dev.braid.batch.Batch} first, to which rows are
+ * added one after another; then {@link dev.braid.batch.PackedTokens}, which says where the tokens of a row are, and
+ * {@link dev.braid.batch.FeatureBlock}, which takes the features to the projection. Nothing is padded. May import
+ * {@code tensor}.
  */
 package dev.braid.batch;
