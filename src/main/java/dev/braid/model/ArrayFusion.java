@@ -19,9 +19,9 @@ import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Fuses rows that lie in arrays of ND4J's, in a workspace that is as large as they need. */
+/** Fuses rows that are given as ND4J arrays, in a workspace sized for them. */
 final class ArrayFusion {
-    /** Rows are packed up to so many tokens, or one by one where they are longer. */
+    /** The token budget of a batch, unless a single row is longer. */
     private static final int MAX_TOKENS = 1024;
 
     private final FusionModel model;
@@ -32,13 +32,13 @@ final class ArrayFusion {
         this.model = model;
     }
 
-    /** As {@link FusionModel#fuse(List)} says. */
-    @SuppressWarnings("try") // a scope works by being open
+    /** See {@link FusionModel#fuse(List)}. */
+    @SuppressWarnings("try") // the scope holds while it is open; nothing reads it
     static FusedArrays run(FusionModel model, List<Map<String, INDArray>> rows) {
         if (rows.isEmpty()) {
             throw new InputException("Cannot fuse arrays: expected one row or more, got none");
         }
-        // The caller keeps what it gets, beyond any workspace of ND4J's that it is in.
+        // The results must outlive any ND4J workspace that the caller has opened.
         try (MemoryWorkspace outside = Nd4j.getWorkspaceManager().scopeOutOfWorkspaces()) {
             List<List<FeatureSequence>> sequences = new ArrayList<>();
             for (int row = 0; row < rows.size(); row++) {
@@ -146,7 +146,7 @@ final class ArrayFusion {
         return new ArraySequence(numbers, array.rows(), modality.tokenSize());
     }
 
-    /** What the numbers of a token are, where they are not its features alone. */
+    /** What the numbers of a token are, for an error message; empty if they are its features only. */
     private static String contents(ModalityConfig modality) {
         if (modality.tokenIds()) {
             return " (token ids)";

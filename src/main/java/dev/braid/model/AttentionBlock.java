@@ -16,11 +16,13 @@ import java.util.List;
 import java.util.function.IntUnaryOperator;
 
 /**
- * Multi-head attention of each row's tokens of one stream to those of the same stream or of another one, with residual and
- * norm (Vaswani et al. 2017, arXiv 1706.03762, sections 3.1 and 3.2). One linear map gives queries, keys and values, or
- * the queries have a map of their own: in cross-attention, and in a layer that may be asked for pooled tokens alone. The factor
- * {@code 1 / sqrt(head size)} is folded into the query's weights when they are loaded. Rotary pairs that are neighbours go to the
- * halves of a head then, in queries and keys alike: their products stay the same.
+ * Multi-head attention with residual and norm: within each row, the tokens of one stream attend to those of the same or
+ * another stream (Vaswani et al. 2017, arXiv 1706.03762, sections 3.1 and 3.2). One linear map gives queries, keys and
+ * values. The queries have a separate map in cross-attention, and in a layer that may compute pooled tokens only.
+ *
+ * <p>Loading folds the factor {@code 1 / sqrt(head size)} into the query weights. If rotary embeddings pair
+ * neighbouring numbers of a head, loading moves each pair to the two halves of the head, in queries and keys alike,
+ * which does not change their products.
  */
 final class AttentionBlock {
     private final Place place;
@@ -29,35 +31,36 @@ final class AttentionBlock {
     private final int hiddenSize;
     /** G, the size of a token's keys, and of its values. */
     private final int keyValueSize;
-    /** Null where queries are one map with keys and values. */
+    /** Null if one map gives queries, keys and values. */
     private final PackedLinear query;
-    /** [D + 2 G, D], or [2 G, K] without queries. */
+    /** [D + 2 G, D] if this map gives the queries too, otherwise [2 G, K]. */
     private final PackedLinear keyValue;
-    /** Null where attention ends at the concatenated heads. */
+    /** The output projection; null if attention ends at the concatenated heads. */
     private final PackedLinear output;
 
     private final Norm norm;
-    /** Of the tokens that cross-attention reads, or null. */
+    /** The norm of the tokens that cross-attention reads, or null. */
     private final Norm memoryNorm;
-    /** Null where queries and keys are not rotated, as in cross-attention. */
+    /** Null if queries and keys are not rotated, as in cross-attention. */
     private final Rotation rotation;
 
     /**
      * How queries and keys are rotated by their positions.
      *
      * @param angles [positions, head size], for all layers
-     * @param pairsNeighbours whether the pairs of a stored head are neighbours, not numbers of its two halves
+     * @param pairsNeighbours whether a stored head pairs numbers 2i and 2i + 1, instead of number i of each half
      */
     record Rotation(Matrix angles, boolean pairsNeighbours) {}
 
     /**
-     * Where an attention stands in the model.
+     * The place of an attention in the model.
      *
      * @param index its number among the model's attentions
      * @param queries index of the stream of its queries
      * @param keys index of the stream of its keys and values
-     * @param sharesCopies whether tokens of the keys' stream that were copies when they were projected still are
-     * @param queriesApart whether it may be asked for the queries of pooled tokens alone
+     * @param sharesCopies whether repeated tokens of the keys' stream still equal their originals, so that their keys
+     *     and values can be copied
+     * @param queriesApart whether queries have a separate map, because only those of pooled tokens may be needed
      */
     record Place(int index, int queries, int keys, boolean sharesCopies, boolean queriesApart) {
         boolean isSelfAttention() {
@@ -87,7 +90,7 @@ final class AttentionBlock {
         this.rotation = rotation;
     }
 
-    /** @param ofModel how self-attention is rotated, or null */
+    /** @param ofModel the rotation in the model's self-attention, or null */
     static AttentionBlock load(
             Place place, AttentionWeights weights, LayerConfig config, Rotation ofModel, WeightPacker packer) {
         Rotation rotation = place.isSelfAttention() ? ofModel : null;
@@ -108,9 +111,10 @@ final class AttentionBlock {
     }
 
     /**
-     * Every row's tokens attend.
+     * Computes the context of every token, before the output projection.
      *
-     * @param pooledOnly the pooled token of each row alone; it becomes the row's only hidden token
+     * @param pooledOnly whether to do so only for the pooled token of each row, which becomes the row's only hidden
+     *     token
      */
     void attend(FusionWorkspace workspace, boolean pooledOnly) {
         TokenStream queries = workspace.stream(place.queries());
@@ -159,7 +163,7 @@ final class AttentionBlock {
         workspace.kernels().linear(projected.columns(0, hiddenSize), in, query, Activation.NONE);
     }
 
-    /** Rotates the keys of one block of tokens and, where these were projected {@code together}, the queries beside them. */
+    /** Rotates the keys of one block of tokens and, if they were projected {@code together}, their queries. */
     private void rotateKeys(TokenStream keys, boolean together, FusionWorkspace workspace, Block block) {
         int first = together ? 0 : hiddenSize;
         rotate(workspace, block, first, hiddenSize + keyValueSize - first, keys.packed()::position);
@@ -178,17 +182,17 @@ final class AttentionBlock {
         }
     }
 
-    /** Where a map writes: at the end of the columns of queries, keys and values. */
+    /** The columns that a map writes: the last ones of the columns for queries, keys and values. */
     private Matrix columns(Matrix projected, PackedLinear map) {
         return projected.columns(hiddenSize + 2 * keyValueSize - map.outputs(), map.outputs());
     }
 
-    /** The norm of the tokens that queries, and keys of self-attention, are made of; null in a post-norm layer. */
+    /** The norm of the stream's tokens before they are projected; null in a post-norm layer. */
     private Norm preNorm() {
         return normFirst ? norm : null;
     }
 
-    /** @param by null for tokens as they are */
+    /** @param by the norm, or null to leave the tokens as they are */
     private static Matrix normed(Matrix hidden, TokenStream stream, Norm by, FusionWorkspace workspace) {
         if (by == null) {
             return hidden;
@@ -214,7 +218,10 @@ final class AttentionBlock {
         workspace.kernels().attention(attention, workspace.buffers().attentionScratch());
     }
 
-    /** Adds what attention found for a block of tokens to their residual, and normalises it in a post-norm layer. */
+    /**
+     * Adds the output of attention for a block of tokens to their residual and, in a post-norm layer, normalises the
+     * sum.
+     */
     void addOutput(Matrix residual, FusionWorkspace workspace, Block block) {
         Kernels kernels = workspace.kernels();
         Matrix context = workspace.buffers().context(hiddenSize).rows(block.first(), block.height());

@@ -9,9 +9,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The share of a row's attention that each group of its tokens receives: the softmax weights of all heads and queries, summed
- * over the group's keys. The groups are those of {@link ModelConfig#groups}; a group that an attention does not read receives
- * nothing of it. Each attention of the model is recorded by itself, and each batch from scratch.
+ * The share of a row's attention that each group of its tokens receives: the softmax weights of all heads and queries,
+ * summed over the group's keys. The groups are those of {@link ModelConfig#groups}; a group that an attention does not
+ * read receives 0 from it. Each attention of the model has its own sums; each batch begins with zeros.
  */
 final class AttentionShares {
     private final Batch batch;
@@ -25,7 +25,7 @@ final class AttentionShares {
     /**
      * One attention of the model.
      *
-     * @param keyGroups of each group of the keys its number among all groups
+     * @param keyGroups the index, among all groups, of each group of the keys
      */
     @SuppressWarnings("ArrayRecordComponent") // read for every head and query, and never changed
     private record Recorded(PackedTokens queries, PackedTokens keys, int[] keyGroups, int heads) {}
@@ -52,17 +52,17 @@ final class AttentionShares {
         return (mostRows + 1L) * config.attentions().size() * config.groups().size();
     }
 
-    /** Bytes of Java heap for a budget of so many tokens. */
+    /** Bytes of Java heap for a budget of {@code maxTokens}. */
     static long heapBytes(ModelConfig config, int maxTokens) {
         return sums(config, maxTokens) * Double.BYTES + (long) maxTokens * Float.BYTES;
     }
 
-    /** Forgets what the last batch received. */
+    /** Sets the sums of the batch's rows to 0. */
     void clear() {
         Arrays.fill(sums, 0, batch.rows() * attentions.size() * groups, 0);
     }
 
-    /** Adds what one head and query of a row gives each of its keys, from {@code first} on. */
+    /** Adds the softmax of one head and query of a row, whose weights begin at index {@code first}. */
     void add(int row, int attention, FloatBuffer softmax, int first) {
         Recorded recorded = attentions.get(attention);
         softmax.get(first, weights, 0, recorded.keys().tokens(row));

@@ -6,13 +6,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A run of packed tokens that goes through the linear maps together: small enough for what lies between two maps to stay
- * in the cache.
+ * A run of packed tokens that goes through the linear maps together, small enough for intermediate results to stay in
+ * the cache.
  *
  * @param first index of its first token
- * @param tokens how many there are
- * @param height the rows that are computed: {@code tokens} rounded up to {@link Kernels#ROW_MULTIPLE}, so that a token's
- *     bits do not depend on its neighbours; the rows beyond hold leftovers that nobody reads
+ * @param tokens how many tokens it has
+ * @param height the rows that are computed: {@code tokens} rounded up to {@link Kernels#ROW_MULTIPLE}, so that a
+ *     token's bits do not depend on its neighbours; the additional rows hold old numbers that nobody reads
  */
 record Block(int first, int tokens, int height) {
     static final int MAX_TOKENS = 128;
@@ -27,9 +27,10 @@ record Block(int first, int tokens, int height) {
     }
 
     /**
-     * The tokens of a stream that are no copies. Blocks may reach into neighbours, which they compute to the same bits.
+     * Blocks of the tokens that do not repeat those of an earlier row. A block may include neighbouring tokens, for
+     * which it computes the same bits again.
      *
-     * @param capacity of the matrices that hold the tokens, a multiple of {@link Kernels#ROW_MULTIPLE}
+     * @param capacity the rows of the matrices that hold the tokens, a multiple of {@link Kernels#ROW_MULTIPLE}
      */
     static List<Block> own(PackedTokens packed, int capacity) {
         List<Block> blocks = new ArrayList<>();

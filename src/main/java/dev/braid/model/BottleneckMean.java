@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.function.IntUnaryOperator;
 
 /**
- * The tokens of a bottleneck become the mean of what several streams made of them, in the bottleneck's own stream and at the end of
- * each row of the others: Nagrani et al. 2021 (arXiv 2107.00135), equation 9.
+ * Replaces the tokens of a bottleneck by their mean over several streams, both in the bottleneck's own stream and at
+ * the end of each row of those streams: Nagrani et al. 2021 (arXiv 2107.00135), equation 9.
  *
  * @param bottleneck index of the stream of the bottleneck's tokens
- * @param joined indices of streams that join another stream with it
+ * @param joined indices of the streams that join another stream with the bottleneck
  */
 record BottleneckMean(int bottleneck, List<Integer> joined) implements Step {
 

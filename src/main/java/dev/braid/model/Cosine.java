@@ -5,12 +5,12 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 
 /**
- * How far the direction of a model's vector agrees with that of PyTorch's.
+ * The cosine between a vector of the model and the same vector of PyTorch.
  *
  * @param tensor the output's name in the golden file
  * @param row the row of the golden file
- * @param token the row's token, or -1 where the output is one per row
- * @param value the cosine of the angle between both: 1 for two zero vectors, -1 where one alone is zero or a number is not
+ * @param token the row's token, or -1 if the output has one vector per row
+ * @param value the cosine of the angle between both: 1 if both are zero, -1 if only one is zero or a number is not
  *     finite
  */
 public record Cosine(String tensor, int row, int token, double value) {
@@ -40,7 +40,7 @@ public record Cosine(String tensor, int row, int token, double value) {
         return other.value < value ? other : this;
     }
 
-    /** The value to six digits, rounded down: one that is too small never looks as if it were not. */
+    /** The value to six digits, rounded down, so that a value below a limit is never shown as the limit. */
     public String digits() {
         return BigDecimal.valueOf(value).setScale(6, RoundingMode.FLOOR).toString();
     }

@@ -7,12 +7,12 @@ import dev.braid.checkpoint.GoldenOutput;
  *
  * @param tensor the output's name in the golden file
  * @param row the row of the golden file
- * @param token the row's token, or -1 where the output is one per row
+ * @param token the row's token, or -1 if the output has one vector per row
  * @param element index into the vector
  * @param expected PyTorch's number
  * @param got this model's
- * @param error {@code |got - expected|} relative to the root mean square of PyTorch's vector, so that small vectors are held as
- *     closely as large ones; 0 where both numbers are equal, infinite where {@code got} is not a number
+ * @param error {@code |got - expected|} relative to the root mean square of PyTorch's vector, so that small vectors are
+ *     checked as strictly as large ones; 0 if both numbers are equal, infinite if {@code got} is NaN
  */
 public record Deviation(String tensor, int row, int token, int element, float expected, float got, double error) {
     static final Deviation NONE = new Deviation("", 0, -1, 0, 0, 0, -1);
@@ -51,7 +51,7 @@ public record Deviation(String tensor, int row, int token, int element, float ex
         return other.error > error ? other : this;
     }
 
-    /** Where it is and what stands there: {@code 'fused', row 2, token 5, element 17: 0.25 instead of 1.5}. */
+    /** Where it is, and both numbers: {@code 'fused', row 2, token 5, element 17: 0.25 instead of 1.5}. */
     @Override
     public String toString() {
         return "'" + tensor + "', row " + row + (token < 0 ? "" : ", token " + token) + ", element " + element + ": "

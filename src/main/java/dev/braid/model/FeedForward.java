@@ -9,9 +9,9 @@ import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
 
 /**
- * Two linear maps with an activation between them, residual and norm: Vaswani et al. 2017 (arXiv 1706.03762), sections 3.1
- * and 3.3, equation 2. With a gate, what was activated is multiplied with a third map of the input: Shazeer 2020 (arXiv 2002.05202),
- * equation 6.
+ * Two linear maps with an activation between them, residual and norm: Vaswani et al. 2017 (arXiv 1706.03762), sections
+ * 3.1 and 3.3, equation 2. With a gate, the activated numbers are multiplied by the output of a third map of the input:
+ * Shazeer 2020 (arXiv 2002.05202), equation 6.
  */
 final class FeedForward {
     private final PackedLinear linear1;

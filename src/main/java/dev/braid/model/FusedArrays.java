@@ -4,10 +4,11 @@ import java.util.List;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Fused rows as arrays of ND4J's, float32 (D hidden size): fresh ones, which stay when the model is closed.
+ * Fused rows as new ND4J arrays of float32, which stay valid after the model is closed (D hidden size).
  *
- * @param pooled [rows, D], a vector per row, or null where the model does not pool
- * @param tokens per row its fused tokens [tokens, D]: CLS where the model has one, then each modality in the model's order
+ * @param pooled [rows, D], a vector per row, or null if the model does not pool
+ * @param tokens for each row its fused tokens [tokens, D]: CLS if the model has one, then each modality in the model's
+ *     order
  */
 public record FusedArrays(INDArray pooled, List<INDArray> tokens) {
 

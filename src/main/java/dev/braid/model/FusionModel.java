@@ -21,9 +21,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A fusion Transformer ready to run: one set of weights per JVM, packed for the kernels, immutable and shared by all
- * threads. Its layers are those of Vaswani et al. 2017 (arXiv 1706.03762, section 3.1), over the concatenated modalities or over
- * several streams of them; a model of one vector per modality has steps of its own ({@link VectorStep}). For every kind of model, the
- * numbers are PyTorch's (proven by {@code GoldenParityTest}).
+ * threads. Its layers are those of Vaswani et al. 2017 (arXiv 1706.03762, section 3.1), over the concatenated
+ * modalities or over several streams of them; a model of one vector per modality has {@link VectorStep}s instead. Every
+ * kind of model reproduces PyTorch's numbers (proven by {@code GoldenParityTest}).
  */
 public final class FusionModel implements AutoCloseable {
     private final ModelConfig config;
@@ -51,15 +51,15 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * As above, for the best kernels of that precision.
+     * Packs the weights of a checkpoint for the best kernels of a precision.
      *
-     * @throws InputException as {@link Precision#check} says
+     * @throws InputException for the reasons of {@link Precision#check}
      */
     public static FusionModel load(Checkpoint checkpoint, Precision precision) {
         return load(checkpoint, precision.library());
     }
 
-    /** Packs the weights of a checkpoint for one form of the kernels. */
+    /** Packs the weights of a checkpoint for one implementation of the kernels. */
     public static FusionModel load(Checkpoint checkpoint, KernelLibrary library) {
         check(checkpoint.config(), 1);
         WeightPacker packer = new WeightPacker(library);
@@ -76,9 +76,10 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Whether the weights and the buffers of a thread can be held, before anything is read or allocated.
+     * Checks, before anything is read or allocated, that no weight and no buffer of a thread is too large for one
+     * allocation.
      *
-     * @throws InputException if a weight or a buffer would pass what one allocation can hold
+     * @throws InputException if one is
      */
     public static void check(ModelConfig config, int maxTokens) {
         long weight = WeightSizes.mostElements(config);
@@ -94,8 +95,8 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Bytes outside the Java heap of the packed weights, at least: the kernels' layouts pad them by little, and while a linear
-     * map is packed, a copy of it is held too.
+     * Bytes of the packed weights outside the Java heap, without two small additions: padding by the kernels' layouts,
+     * and the copy of a linear map while it is packed.
      */
     public static long weightBytes(Checkpoint checkpoint, Precision precision) {
         long words = Projector.wordParameters(checkpoint.config());
@@ -104,7 +105,10 @@ public final class FusionModel implements AutoCloseable {
                 + PositionTables.bytes(checkpoint.config());
     }
 
-    /** Bytes outside the Java heap of the weights and buffers of all models of this JVM; not the code that kernels compile. */
+    /**
+     * Bytes outside the Java heap of the weights and buffers of all models of this JVM; without the code that kernels
+     * compile.
+     */
     public static long nativeBytes() {
         return Matrix.heldBytes();
     }
@@ -117,17 +121,17 @@ public final class FusionModel implements AutoCloseable {
     /**
      * Every buffer of one thread, for batches of up to {@code maxTokens} tokens.
      *
-     * @throws InputException as {@link #check} says
+     * @throws InputException for the reasons of {@link #check}
      */
     public FusionWorkspace workspace(int maxTokens) {
         return workspace(maxTokens, Set.of(Readout.TOKENS));
     }
 
     /**
-     * As {@link #workspace(int)}.
+     * Like {@link #workspace(int)}, but computes only what will be read.
      *
-     * @param readouts what will be read beside pooled vectors. Where that is nothing and the pooling reads one token, the
-     *     last layer computes that token alone
+     * @param readouts what will be read besides pooled vectors. If nothing, and the pooling reads one token, the last
+     *     layer computes only that token
      */
     public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts) {
         if (closed) {
@@ -137,14 +141,17 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Fuses the rows of the workspace's batch, once; their tokens and pooled vectors are then there to be read. What of
-     * their features was projected while they were packed is not done again.
+     * Fuses the rows of the workspace's batch, after which their tokens and pooled vectors can be read. Call it once
+     * per batch. Features that were projected while rows were packed are not projected again.
      */
     public void fuse(FusionWorkspace workspace) {
         fuse(workspace, layer -> {});
     }
 
-    /** As above; {@code afterLayer} is called after each layer, whose output the tokens of its stream then are. */
+    /**
+     * Like {@link #fuse(FusionWorkspace)}, and calls {@code afterLayer} after each layer, when the layer's stream holds
+     * its output.
+     */
     void fuse(FusionWorkspace workspace, IntConsumer afterLayer) {
         if (workspace.batch().isEmpty()) {
             return;
@@ -165,7 +172,7 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Fuses one row of arrays of ND4J's, without Spark.
+     * Fuses one row of ND4J arrays, without Spark.
      *
      * @param row as in {@link #fuse(List)}
      */
@@ -174,28 +181,32 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Fuses rows of arrays of ND4J's, without Spark, on the calling thread. Features that lie row by row in float32 are read where
-     * they are, others are converted first.
+     * Fuses rows of ND4J arrays, without Spark, on the calling thread. Dense row-major float32 features are read in
+     * place, all others are converted first.
      *
-     * @param rows per row and modality, by its name in config.json, an array of any numeric type: [tokens, feature size], with a
-     *     token's box after its features where the model has boxes, or token ids as [tokens, 1]
-     * @return with oneDNN, the bits of a Spark job that emits tokens, whatever rows come together; one that emits the vectors of
-     *     one token alone ({@code cls}, {@code last}, {@code pooler}) may round differently
-     * @throws InputException if there is no row, a modality is missing or unknown, or an array has another shape or a number
-     *     that is not finite
+     * @param rows for each row an array of any numeric type per modality, by the modality's name in config.json:
+     *     [tokens, feature size], with a token's box after its features if the model has boxes, or token ids as
+     *     [tokens, 1]
+     * @return the fused rows. With oneDNN, they have the same bits as in a Spark job that emits tokens, whatever rows
+     *     are fused together. A job that emits only vectors pooled from one token ({@code cls}, {@code last}, {@code
+     *     pooler}) may round differently
+     * @throws InputException if there is no row, a modality is missing or unknown, or an array has another shape or a
+     *     number that is not finite
      */
     public FusedArrays fuse(List<Map<String, INDArray>> rows) {
         return ArrayFusion.run(this, rows);
     }
 
-    /** Multiply-adds that {@link #fuse} spends on a workspace's batch in matrix products; a flop count is twice that. */
+    /**
+     * Multiply-adds that {@link #fuse} spends on a workspace's batch in matrix products; a flop count is twice that.
+     */
     public long multiplyAdds(FusionWorkspace workspace) {
         return Stream.of(Stage.values())
                 .mapToLong(stage -> multiplyAdds(workspace, stage))
                 .sum();
     }
 
-    /** Those of one stage; 0 for a stage without matrix products. */
+    /** The multiply-adds of one stage; 0 for a stage without matrix products. */
     public long multiplyAdds(FusionWorkspace workspace, Stage stage) {
         Batch batch = workspace.batch();
         return switch (stage) {
@@ -217,11 +228,12 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Multiply-adds of a stack's Linears for one token of its stream (D hidden size, F intermediate size, G size of a token's keys).
-     * A layer of self-attention and feed-forward has {@code 2 D^2 + 2 D G + 2 D F}: a D^2 less without output projection, a D F more
-     * with gates. Cross-attention adds {@code 2 D^2}; its keys and values are made of the other stream's tokens and counted by
-     * {@link #memoryMultiplyAdds}. Not counted: a modality's projection, {@code K D} for a feature size of K, and the products of
-     * attention, {@code 2 n D} for each token that attends to n tokens.
+     * Multiply-adds of a stack's Linears for one token of its stream (D hidden size, F intermediate size, G size of a
+     * token's keys). A layer of self-attention and feed-forward has {@code 2 D^2 + 2 D G + 2 D F}: a D^2 less without
+     * output projection, a D F more with gates. Cross-attention adds {@code 2 D^2}; its keys and values are computed
+     * from the other stream's tokens and counted by {@link #memoryMultiplyAdds}. Not counted: a modality's projection,
+     * {@code K D} for a feature size of K, and the products of attention, {@code 2 n D} for each token that attends to
+     * n tokens.
      */
     public static long linearMultiplyAdds(StackConfig stack) {
         long hiddenSize = stack.layer().hiddenSize();
@@ -235,7 +247,9 @@ public final class FusionModel implements AutoCloseable {
         return stack.layers() * (self + cross + feedForward);
     }
 
-    /** Multiply-adds of a stack's Linears for one token of the stream that its cross-attention reads, of hidden size K. */
+    /**
+     * Multiply-adds of a stack's Linears for one token of the stream that its cross-attention reads, of hidden size K.
+     */
     public static long memoryMultiplyAdds(StackConfig stack, ModelConfig config) {
         long inputs = config.streams().get(stack.memory()).hiddenSize();
         return stack.kind().attendsToMemory()

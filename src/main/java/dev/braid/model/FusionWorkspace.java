@@ -21,7 +21,7 @@ import java.util.stream.IntStream;
  * one thread at a time. {@code WorkspaceBuffers} holds the matrices.
  */
 public final class FusionWorkspace implements AutoCloseable {
-    /** Bytes of attention compiled for one size. */
+    /** Bytes of compiled code for attention of one size. */
     private static final long COMPILED_SIZE = 2 << 20;
 
     private final ModelConfig config;
@@ -31,7 +31,7 @@ public final class FusionWorkspace implements AutoCloseable {
     private final Batch batch;
     private final List<TokenStream> streams = new ArrayList<>();
     private Stopwatch stopwatch = new Stopwatch();
-    /** Null where nobody asks for it. */
+    /** Null if attention is not among the readouts. */
     private final AttentionShares attentionShares;
 
     private final Pooler pooler;
@@ -85,7 +85,7 @@ public final class FusionWorkspace implements AutoCloseable {
         this.kernels = library.open();
     }
 
-    /** The token groups of the streams that are not joined of others. */
+    /** The token groups of each stream that is not joined from others. */
     private static List<List<TokenGroup>> embeddedGroups(ModelConfig config) {
         return IntStream.range(0, config.streams().size())
                 .filter(stream -> !config.streams().get(stream).isJoined())
@@ -102,16 +102,16 @@ public final class FusionWorkspace implements AutoCloseable {
     }
 
     /**
-     * Bytes outside the Java heap of the buffers of one workspace. Its kernels hold scratch memory and compiled code beside
-     * them.
+     * Bytes outside the Java heap of the buffers of one workspace. Its kernels' scratch memory and compiled code come
+     * on top.
      *
-     * @param maxTokens as {@link FusionModel#check} allows
+     * @param maxTokens a budget that {@link FusionModel#check} allows
      */
     public static long nativeBytes(ModelConfig config, int maxTokens) {
         return WorkspaceShapes.of(config, maxTokens).bytes();
     }
 
-    /** Bytes outside the Java heap of the kernels that a workspace compiles for rows of these lengths, in tokens, at most. */
+    /** The most bytes outside the Java heap for kernels compiled for rows of these lengths, in tokens. */
     public static long compiledBytes(ModelConfig config, int shortest, int longest) {
         long sizes = config.attentions().stream().distinct().count();
         long kinds = sizes + (LastLayer.pools(config) ? 1 : 0); // one token's attention is another size
@@ -130,12 +130,12 @@ public final class FusionWorkspace implements AutoCloseable {
         return batch;
     }
 
-    /** Where the time of the thread that uses this workspace goes. */
+    /** The stopwatch of the thread that uses this workspace. */
     public Stopwatch stopwatch() {
         return stopwatch;
     }
 
-    /** Another thread uses this workspace from now on, and this is where its time goes. */
+    /** Sets the stopwatch, when another thread begins to use this workspace. */
     public void stopwatch(Stopwatch ofThread) {
         stopwatch = ofThread;
     }
@@ -169,18 +169,18 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /**
      * The share of a row's attention that each group of {@link ModelConfig#groups} receives: the mean over the model's
-     * attentions, their heads and the row's tokens as queries; the sum is 1. Only in a workspace that was made for it.
+     * attentions, their heads and the row's tokens as queries; the sum is 1. Only with {@link Readout#ATTENTION}.
      */
     public float[] attention(int row) {
         return attentionShares.overall(row);
     }
 
-    /** As {@link #attention}, each of {@link ModelConfig#attentions} by itself: [attentions][groups]. */
+    /** Like {@link #attention}, for each of {@link ModelConfig#attentions} separately: [attentions][groups]. */
     public float[][] attentionByLayer(int row) {
         return attentionShares.byLayer(row);
     }
 
-    /** A row's fused tokens [tokens][D] in the model's token order, fresh arrays; only where they are a {@link Readout}. */
+    /** A row's fused tokens [tokens][D] in the model's token order, fresh arrays; only with {@link Readout#TOKENS}. */
     public float[][] tokens(int row) {
         return tokens(row, config.output());
     }
@@ -208,7 +208,7 @@ public final class FusionWorkspace implements AutoCloseable {
         return count;
     }
 
-    /** Writes one of a row's fused tokens [D] to {@code vector}; only where they are a {@link Readout}. */
+    /** Writes one of a row's fused tokens [D] to {@code vector}; only with {@link Readout#TOKENS}. */
     public void token(int row, int token, float[] vector) {
         int index = token;
         for (int output : config.output()) {
@@ -223,7 +223,7 @@ public final class FusionWorkspace implements AutoCloseable {
         throw new IndexOutOfBoundsException("token " + token + " of " + tokenCount(row));
     }
 
-    /** A block of features becomes hidden tokens, while rows are still packed. */
+    /** Projects a block of features to hidden tokens. Called while rows are still being packed. */
     private void project(FeatureBlock block) {
         stopwatch.lap(Stage.PACK);
         kernels.bindThread();
@@ -231,7 +231,7 @@ public final class FusionWorkspace implements AutoCloseable {
         stopwatch.lap(Stage.PROJECT);
     }
 
-    /** The rest of the batch is projected: by the thread that will fuse it. */
+    /** Projects the rest of the batch. Called by the thread that fuses it. */
     void begin() {
         kernels.bindThread();
         batch.finish();
@@ -244,22 +244,22 @@ public final class FusionWorkspace implements AutoCloseable {
         }
     }
 
-    /** Whether pooled vectors are all that is read, and the last layer can leave out all tokens but those that make them. */
+    /** Whether only pooled vectors are read, each from one token, so that the last layer can skip other tokens. */
     boolean pooledOnly() {
         return pooledOnly;
     }
 
-    /** The hidden token that the pooling reads of a row, where it reads one. */
+    /** The index of the hidden token that the pooling reads for a row, if it reads one token. */
     int pooledToken(int row) {
         return pooledToken(pooledStream(), row);
     }
 
-    /** The same token in a stream whose rows begin with those of the pooled stream. */
+    /** The index of the same token in a stream whose rows begin with the tokens of the pooled stream. */
     int pooledToken(TokenStream stream, int row) {
         return stream.isKept() ? row : packedPooledToken(stream, row);
     }
 
-    /** The same token among all packed tokens of that stream. */
+    /** The index of the same token among all packed tokens of that stream, kept or not. */
     int packedPooledToken(TokenStream stream, int row) {
         int ofRow = config.pooling() == Pooling.LAST ? pooledStream().packed().tokens(row) - 1 : 0;
         return stream.packed().firstToken(row) + ofRow;
@@ -269,7 +269,7 @@ public final class FusionWorkspace implements AutoCloseable {
         return streams.get(LastLayer.pooledStream(config));
     }
 
-    /** The stream whose tokens are the first ones of the fused tokens. */
+    /** The stream with which the fused tokens begin. */
     TokenStream firstOutput() {
         return streams.get(config.output().get(0));
     }
@@ -287,7 +287,7 @@ public final class FusionWorkspace implements AutoCloseable {
         return buffers;
     }
 
-    /** Null where nobody asks for attention. */
+    /** Null if attention is not among the readouts. */
     AttentionShares attentionShares() {
         return attentionShares;
     }

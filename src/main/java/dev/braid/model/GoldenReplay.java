@@ -17,9 +17,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 
-/** One run of a model over the rows of its golden file, every number compared. */
+/** Runs a model over the rows of its golden file and compares every number. */
 final class GoldenReplay {
-    /** Rows are packed up to so many tokens, or one by one where they are longer. */
+    /** The token budget of a batch, unless a single row is longer. */
     private static final int MAX_TOKENS = 1024;
 
     private final FusionModel model;
@@ -28,10 +28,10 @@ final class GoldenReplay {
     private Deviation largest = Deviation.NONE;
     private Cosine smallest = Cosine.NONE;
     private Batch batch;
-    /** The first row of the batch. */
+    /** The number in the file of the batch's first row. */
     private int firstRow;
 
-    /** Per stream the first token of the batch, counted over all rows. */
+    /** For each stream, the number of tokens in earlier batches. */
     private final int[] firstTokens;
 
     private final List<StackConfig> layerStacks;
@@ -46,7 +46,7 @@ final class GoldenReplay {
     /**
      * Replays every row.
      *
-     * @throws InputException if a row is longer than buffers can be
+     * @throws InputException if a row is too long for a buffer
      */
     static GoldenResult run(FusionModel model, Golden golden) {
         return new GoldenReplay(model, golden).run();
@@ -72,13 +72,13 @@ final class GoldenReplay {
         }
         replay(rows, maxTokens, attention ? Set.of(Readout.values()) : Set.of(Readout.TOKENS));
         if (model.config().pooling().readsOneToken()) {
-            // Pooled vectors alone go another way through the last layer.
+            // If only pooled vectors are read, the last layer computes less. Check that way too.
             replay(rows, maxTokens, Set.of());
         }
         return new GoldenResult(golden.rows(), golden.tokens(), largest, List.copyOf(layers.values()), smallest);
     }
 
-    /** All rows, in a workspace for those readouts. */
+    /** Replays all rows in a workspace for these readouts. */
     private void replay(List<List<FeatureSequence>> rows, int maxTokens, Set<Readout> readouts) {
         firstRow = 0;
         Arrays.fill(firstTokens, 0);

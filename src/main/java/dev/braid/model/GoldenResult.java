@@ -4,14 +4,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What came of replaying a golden file.
+ * The outcome of replaying a golden file.
  *
- * @param rows how many were replayed
- * @param tokens of all rows
- * @param largest the largest deviation of all
- * @param layers the largest deviation behind each layer that the file holds, in order
- * @param smallest the smallest cosine of all pooled vectors, or of all fused tokens where the model does not pool as the file
- *     does
+ * @param rows the number of rows
+ * @param tokens the number of tokens in all rows
+ * @param largest the largest deviation
+ * @param layers the largest deviation after each layer that the file holds, in order
+ * @param smallest the smallest cosine of all pooled vectors, or of all fused tokens if the model does not pool as the
+ *     file does
  */
 public record GoldenResult(int rows, long tokens, Deviation largest, List<Deviation> layers, Cosine smallest) {
 
@@ -29,7 +29,7 @@ public record GoldenResult(int rows, long tokens, Deviation largest, List<Deviat
         return smallest.value() >= least;
     }
 
-    /** The first layer whose output is further off than {@code tolerance}. */
+    /** The first layer whose error is larger than {@code tolerance}. */
     public Optional<Deviation> firstBeyond(double tolerance) {
         return layers.stream().filter(layer -> layer.error() > tolerance).findFirst();
     }

@@ -4,8 +4,8 @@ import dev.braid.kernel.Kernels;
 import java.util.List;
 
 /**
- * Concatenates the tokens of several streams feature by feature: token t of the stream is token t of each part side by side. The parts
- * have the same tokens.
+ * Concatenates the features of several streams that have the same tokens: token t of the joined stream is token t of
+ * each part, side by side.
  */
 record JoinedFeatures(int stream, List<Integer> parts) implements Step {
 

@@ -2,7 +2,7 @@ package dev.braid.model;
 
 import java.util.List;
 
-/** Copies the tokens of several streams to one: those of a row follow each other in the order of the streams. */
+/** Copies the tokens of several streams to one: within each row, the streams follow each other in order. */
 record JoinedTokens(int stream, List<Integer> parts) implements Step {
 
     @Override

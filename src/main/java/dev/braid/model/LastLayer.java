@@ -5,11 +5,11 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.StackConfig;
 import java.util.List;
 
-/** What the last layer of a model may leave out where pooled vectors are all that is read. */
+/** Says what the last layer of a model can skip if only pooled vectors are read. */
 final class LastLayer {
     private LastLayer() {}
 
-    /** Whether the last layer can leave out all tokens but the pooled one of each row. */
+    /** Whether the last layer can skip all tokens but the pooled one of each row. */
     static boolean pools(ModelConfig config) {
         if (config.stacks().isEmpty()) {
             return false;
@@ -18,12 +18,12 @@ final class LastLayer {
         return stacks.get(stacks.size() - 1).stream().anyMatch(stack -> isPooled(stack, config));
     }
 
-    /** Whether the pooling reads one token, and that is of the stream that a stack changes. */
+    /** Whether the pooling reads one token, from the stream that this stack changes. */
     static boolean isPooled(StackConfig stack, ModelConfig config) {
         return config.pooling().readsOneToken() && config.changedStream(stack) == pooledStream(config);
     }
 
-    /** The stream that has the token that the pooling reads, where it reads one. */
+    /** The stream of the token that the pooling reads, if it reads one token. */
     static int pooledStream(ModelConfig config) {
         return config.output()
                 .get(config.pooling() == Pooling.LAST ? config.output().size() - 1 : 0);

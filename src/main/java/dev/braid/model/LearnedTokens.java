@@ -3,8 +3,9 @@ package dev.braid.model;
 import dev.braid.kernel.Matrix;
 
 /**
- * Learned tokens, [k, D], at the head of every row of a stream: one is the CLS token of Devlin et al. 2019 (arXiv 1810.04805),
- * section 3; several are the queries of Jaegle et al. 2021 (arXiv 2103.03206), section 3.1.
+ * Writes the learned tokens, [k, D], at the start of every row of a stream. A single one is the CLS token of Devlin et
+ * al. 2019 (arXiv 1810.04805), section 3; several are the queries of Jaegle et al. 2021 (arXiv 2103.03206), section
+ * 3.1.
  */
 record LearnedTokens(int stream, Matrix embeddings) implements Step {
 

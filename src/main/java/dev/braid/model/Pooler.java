@@ -5,8 +5,8 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 
 /**
- * Pools the fused tokens of a row, [tokens, D], to one vector, [D]: {@link #begin}, then {@link #add} for each run of its tokens,
- * then {@link #end}. Used by one thread at a time.
+ * Pools the fused tokens of a row, [tokens, D], to one vector, [D]: {@link #begin}, then {@link #add} for each run of
+ * its tokens, then {@link #end}. Used by one thread at a time.
  */
 final class Pooler {
     private final double[] sums;

@@ -7,8 +7,8 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
- * Tables that are computed from positions, a row each. Frequencies and angles are float32, as in the PyTorch code that they come
- * from: at position 4,000 an angle's rounding shows in the fourth digit of its sine.
+ * Computes position tables, one row per position. Frequencies and angles are float32, as in the PyTorch code that the
+ * tables reproduce: at position 4,000 the rounding of an angle shows in the fourth digit of its sine.
  */
 final class PositionTables {
     /** The base of the sinusoids' frequencies. */
@@ -16,7 +16,10 @@ final class PositionTables {
 
     private PositionTables() {}
 
-    /** Sine and cosine of each frequency side by side, [positions, D]: Vaswani et al. 2017 (arXiv 1706.03762), section 3.5. */
+    /**
+     * Sine and cosine of each frequency side by side, [positions, D]: Vaswani et al. 2017 (arXiv 1706.03762), section
+     * 3.5.
+     */
     static void fillSinusoids(Matrix table) {
         int size = table.columns();
         float step = (float) (-Math.log(SINUSOID_BASE) / size);
@@ -30,7 +33,10 @@ final class PositionTables {
         }
     }
 
-    /** Cosines of {@code position * theta^(-2i / headSize)}, then sines, [positions, head size]: for the kernel that rotates. */
+    /**
+     * Cosines of {@code position * theta^(-2i / headSize)}, then sines, [positions, head size], as the kernel {@code
+     * rotate} reads them.
+     */
     static void fillRotations(Matrix table, float theta) {
         int size = table.columns();
         FloatBuffer values = table.buffer();
@@ -44,12 +50,12 @@ final class PositionTables {
         }
     }
 
-    /** The most numbers of one of a model's tables that are computed; 0 where none is. */
+    /** The number of elements of a model's largest computed table; 0 if it has none. */
     static long mostElements(ModelConfig config) {
         return columns(config).max().orElse(0) * config.positions().maxPositions();
     }
 
-    /** Bytes of all of them. */
+    /** Bytes of all tables that a model computes. */
     static long bytes(ModelConfig config) {
         return columns(config).sum() * config.positions().maxPositions() * Float.BYTES;
     }

@@ -4,18 +4,18 @@ import dev.braid.kernel.KernelLibrary;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** The numbers that linear maps and attention multiply; everything else is float32 throughout. */
+/** The type of the numbers that linear maps and attention multiply; everything else is float32. */
 public enum Precision {
-    /** Weights and inputs as they are. */
+    /** Weights and inputs are not rounded. */
     FLOAT32("fp32", 4, 0.999),
     /**
-     * Weights, inputs, queries, keys, values and the softmax rounded to bfloat16, sums in float32: the encoder is about 1.9 times as fast
-     * where the processor multiplies such numbers itself, for about three digits.
+     * Weights, inputs, queries, keys, values and the softmax rounded to bfloat16, sums in float32: the encoder is about
+     * 1.9 times as fast on a processor with bfloat16 products, and keeps about three digits.
      */
     BFLOAT16("bf16", 2, 0.999),
     /**
-     * Weights and inputs of linear maps rounded to 8-bit integers with a scale for each output and each token: the encoder is twice
-     * as fast or more with AVX512-VNNI. Attention stays float32.
+     * Weights and inputs of linear maps rounded to 8-bit integers with a scale for each output and each token: the
+     * encoder is twice as fast or more with AVX512-VNNI. Attention stays float32.
      */
     INT8("int8", 1, 0.99);
 
@@ -30,8 +30,8 @@ public enum Precision {
     }
 
     /**
-     * The smallest cosine with PyTorch's vectors that is allowed. In float32 a tolerance below 0.04 ensures it, so it refuses
-     * wrong vectors that only a very large tolerance lets pass.
+     * The smallest cosine with PyTorch's vectors that is allowed. In float32, a tolerance below 0.04 implies this
+     * cosine, so it matters only if a larger tolerance is given.
      */
     public double leastCosine() {
         return leastCosine;
@@ -42,7 +42,7 @@ public enum Precision {
         return weightBytes;
     }
 
-    /** Its name as an option. */
+    /** The name that users write: {@code fp32}, {@code bf16}, {@code int8}. */
     public String configName() {
         return configName;
     }
@@ -55,9 +55,10 @@ public enum Precision {
     }
 
     /**
-     * Whether this machine gains from it; a driver that computes nothing need not.
+     * Checks that this machine has the instructions for this precision. A driver that computes nothing need not be
+     * checked.
      *
-     * @throws dev.braid.InputException where it would be slower than float32
+     * @throws dev.braid.InputException if it has not, so that float32 would be faster, or int8 wrong
      */
     public void check() {
         if (this != FLOAT32) {

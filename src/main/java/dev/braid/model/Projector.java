@@ -17,29 +17,32 @@ import java.nio.FloatBuffer;
 import java.util.List;
 
 /**
- * Makes tokens of the encoder out of one modality's features or token ids, as {@link ModalityWeights} says: a Linear to the
- * hidden size, boxes and embeddings added, normalised; and the concatenation: each row's tokens go to their place in the packed
- * order. Every part may be absent; a modality without any is only placed.
+ * Turns one modality's features or token ids into tokens of the encoder, as {@link ModalityWeights} says: a Linear to
+ * the hidden size, plus boxes and embeddings, then a norm. Then copies each token to its place in the packed order,
+ * which concatenates the modalities. Every part may be absent; without any, the features are copied unchanged.
  */
 final class Projector {
     private final int modality;
     /** Index of the stream that its tokens are in. */
     private final int stream;
-    /** [V, K], or null where features are read. */
+    /** The word embeddings, [V, K]; null if features are read. */
     private final Matrix words;
-    /** Or null; if nothing normalises what it gives, its bias holds what all tokens of the modality share. */
+    /**
+     * Null if features enter unprojected. If it has no norm of its own, its bias includes the embeddings that all
+     * tokens of the modality share.
+     */
     private final Projection projection;
-    /** Or null. */
+    /** The projection of boxes, or null. */
     private final Projection boxes;
-    /** [positions, D], or [1, D] for all positions, or null: added to the tokens. */
+    /** What is added to the tokens: [positions, D], or [1, D] for all positions, or null. */
     private final Matrix embeddings;
-    /** Or null; the shift holds what is added behind it. */
+    /** The last norm, or null. Its shift includes the embeddings that are added after it. */
     private final Norm norm;
 
     /**
-     * A Linear and what normalises its outputs.
+     * A Linear and the norm of its outputs.
      *
-     * @param norm or null
+     * @param norm the norm, or null
      */
     private record Projection(PackedLinear linear, Norm norm) {
         long multiplyAdds() {
@@ -83,12 +86,12 @@ final class Projector {
                             : packer.norm(weights.norm(), config.norm(), weights.rowsAfterNorm()));
         }
 
-        /** Whether the bias of the projection holds what all tokens share. */
+        /** Whether the projection's bias includes the embeddings that all tokens share. */
         private boolean folds() {
             return weights.projection() != null && weights.projection().norm() == null;
         }
 
-        /** Two projections are averaged by halving each, which is exact. */
+        /** To average two projections, each is halved here, which is exact, and their sum is taken later. */
         private Projection projection(ProjectionWeights stored, boolean folds) {
             float factor = modality.boxes() != null && modality.boxes().fusion() == BoxFusion.MEAN ? 0.5f : 1f;
             return stored.norm() == null
@@ -114,7 +117,7 @@ final class Projector {
         }
     }
 
-    /** Projects a block of the workspace's features and puts its tokens in their places among the hidden tokens. */
+    /** Projects a block of the workspace's features and copies its tokens to their places among the hidden tokens. */
     void project(FeatureBlock block, FusionWorkspace workspace) {
         Matrix features = workspace.buffers().features(modality).rows(0, (int) Block.roundUp(block.tokens()));
         Matrix tokens = tokens(features, workspace, block);
@@ -161,7 +164,7 @@ final class Projector {
         }
     }
 
-    /** All of a token's numbers but for its box, if that is projected by itself. */
+    /** The columns that the projection reads: all, except for boxes that have a projection of their own. */
     private Matrix projectedColumns(Matrix features) {
         return boxes == null
                 ? features
@@ -187,7 +190,7 @@ final class Projector {
         }
     }
 
-    /** Numbers of all tables of word embeddings that a model reads. */
+    /** The number of weights in all word embeddings that a model reads. */
     static long wordParameters(ModelConfig config) {
         return config.modalities().stream()
                 .filter(ModalityConfig::tokenIds)

@@ -8,12 +8,12 @@ import java.io.Serializable;
 import java.util.Locale;
 
 /**
- * The proof that this machine gives PyTorch's numbers: a golden file and how near they have to be. The direction of every
- * vector has to agree. In float32 every number has to be within a tolerance as well, which rounded numbers cannot reach.
+ * Checks that this machine reproduces PyTorch's numbers in a golden file. Every vector must have PyTorch's direction.
+ * In float32 every number must also be within a tolerance, which lower precisions could not meet.
  *
  * @param golden the model's golden file
  * @param tolerance in float32, the largest {@link Deviation#error} allowed
- * @param precision of the model that is to be proven
+ * @param precision the precision of the model to check
  */
 @DefaultSerializer(JavaSerializer.class)
 public record Proof(Golden golden, double tolerance, Precision precision) implements Serializable {
@@ -21,24 +21,24 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
             "compare num_attention_heads, norm_first, hidden_act and layer_norm_eps, or the steps, in config.json with the"
                     + " trained model, or export it again";
 
-    /** Errors that the rounding of float32 makes by itself, in PyTorch too. */
+    /** The largest error that rounding to float32 alone causes, in PyTorch too. */
     private static final double FLOAT32_ROUNDING = 1e-5;
 
-    /** Of a float32 model. */
+    /** A check of a float32 model. */
     public Proof(Golden golden, double tolerance) {
         this(golden, tolerance, Precision.FLOAT32);
     }
 
-    /** Runs the golden rows through {@code model} on this machine's kernels, whatever comes of it. */
+    /** Runs the golden rows through {@code model} on this machine's kernels. Does not check the result. */
     public GoldenResult replay(FusionModel model) {
         return GoldenReplay.run(model, golden);
     }
 
     /**
-     * Holds a result against what is asked for.
+     * Checks a result.
      *
-     * @throws InputException if it is too far off: in float32 with the largest error, its row and the first layer that
-     *     differs, or in any precision with the smallest cosine and its row
+     * @throws InputException if it is too far off. The message gives the largest error, its row and the first layer
+     *     that differs (float32 only), or the smallest cosine and its row
      */
     public void check(GoldenResult result) {
         if (precision == Precision.FLOAT32 && !result.within(tolerance)) {
@@ -52,7 +52,7 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
     /**
      * Replays and checks.
      *
-     * @throws InputException as {@link #check} says
+     * @throws InputException for the reasons of {@link #check}
      */
     public GoldenResult verify(FusionModel model) {
         GoldenResult result = replay(model);

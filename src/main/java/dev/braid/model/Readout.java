@@ -1,9 +1,9 @@
 package dev.braid.model;
 
-/** What of a fused batch will be read, beside pooled vectors: what nobody reads need not be computed. */
+/** What will be read from a fused batch besides pooled vectors. What nobody reads need not be computed. */
 public enum Readout {
     /** Every fused token. */
     TOKENS,
-    /** The shares of attention. */
+    /** The share of attention that each group of tokens receives. */
     ATTENTION
 }

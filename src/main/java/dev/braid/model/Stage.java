@@ -2,25 +2,28 @@ package dev.braid.model;
 
 import java.util.Locale;
 
-/** What the time of a fusing task goes to, in the order in which a row meets it. A LayerNorm counts with the block it is of. */
+/**
+ * The stages on which a fusing task spends its time, in the order in which a row passes them. The LayerNorms of a layer
+ * count toward its attention or feed-forward.
+ */
 public enum Stage {
-    /** Getting a model: loaded and proven by the first task of a JVM, awaited by those beside it. */
+    /** Getting the model: the first task of a JVM loads and proves it while the others wait. */
     LOAD,
     /** Getting rows: scanning files, or the shuffled rows and the merge of a join. */
     READ,
     /** Finding the sequences in a row and checking them. */
     DECODE,
-    /** Copying features as float32 to where the projection reads them, and the key and kept columns. */
+    /** Copying features, as float32, to where the projection reads them; copying the key and the kept columns. */
     PACK,
     /** The modalities' projections, embeddings, and the concatenation. */
     PROJECT,
     /** Queries, keys and values, scores and context, output projection. */
     ATTENTION,
-    /** The two Linears with the activation between them; all steps of a model of vectors. */
+    /** The two Linears with the activation between them. In a model of one vector per modality, all its steps. */
     FEED_FORWARD,
     /** The final LayerNorm, the pooler, and the arrays of the output row with their hash. */
     POOL,
-    /** What the task does with a fused row: Parquet, or whatever else asked for it. */
+    /** Whatever Spark does with a fused row, such as writing Parquet. */
     WRITE;
 
     /** The name that users see: {@code feed-forward}. */

@@ -4,23 +4,23 @@ package dev.braid.model;
 interface Step {
 
     /**
-     * Runs.
+     * Runs the step.
      *
-     * @param pooledOnly whether nothing is read of the model but pooled vectors, which come of one token of each row
+     * @param pooledOnly whether only pooled vectors are read, each made from one token of its row
      */
     void forward(FusionWorkspace workspace, boolean pooledOnly);
 
-    /** Multiply-adds of {@link #forward} in matrix products, of one stage. */
+    /** Multiply-adds of {@link #forward} in the matrix products of one stage. */
     default long multiplyAdds(Stage stage, FusionWorkspace workspace, boolean pooledOnly) {
         return 0;
     }
 
-    /** Whether it is a layer of the model, of which each has an output of its own. */
+    /** Whether this step is a layer of the model, whose output can be compared with PyTorch's. */
     default boolean isLayer() {
         return false;
     }
 
-    /** This step, where more is read of the model than pooled vectors. */
+    /** This step, but skipped if only pooled vectors are read. */
     default Step unlessPooledOnly() {
         return new UnlessPooledOnly(this);
     }

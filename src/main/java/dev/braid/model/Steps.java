@@ -20,22 +20,22 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** The steps of a model's forward pass, made of its config and weights: embeddings first, then stack after stack. */
+/** Builds the steps of a model's forward pass from its config and weights: embeddings first, then stack after stack. */
 final class Steps {
     private final ModelConfig config;
     private final ModelWeights weights;
     private final WeightPacker packer;
     private final List<Step> steps = new ArrayList<>();
-    /** Streams that hold their tokens. */
+    /** Streams whose tokens the steps so far have written. */
     private final Set<Integer> filled = new HashSet<>();
-    /** Streams in which tokens that were copies when they were projected are no copies any more. */
+    /** Streams in which repeated tokens may no longer equal their originals, after the steps so far. */
     private final Set<Integer> mixed = new HashSet<>();
 
-    /** Rotations of the queries and keys of self-attention, by head size. */
+    /** The rotations in self-attention, by head size. */
     private final Map<Integer, AttentionBlock.Rotation> rotations = new HashMap<>();
 
     private int attentions;
-    /** How many stacks have their steps. */
+    /** How many stacks have been added. */
     private int stacks;
 
     private Steps(ModelConfig config, ModelWeights weights, WeightPacker packer) {
@@ -44,7 +44,7 @@ final class Steps {
         this.packer = packer;
     }
 
-    /** Per modality what makes its tokens, while rows are still packed. */
+    /** The projector of each modality, which makes its tokens while rows are still being packed. */
     static List<Projector> projectors(ModelConfig config, ModelWeights weights, WeightPacker packer) {
         Projector[] projectors = new Projector[config.modalities().size()];
         for (int stream = 0; stream < config.streams().size(); stream++) {
@@ -56,7 +56,7 @@ final class Steps {
         return List.of(projectors);
     }
 
-    /** What happens to the packed tokens. */
+    /** The steps that run on the packed tokens, in order. */
     static List<Step> of(ModelConfig config, ModelWeights weights, WeightPacker packer) {
         return new Steps(config, weights, packer).load();
     }
@@ -90,7 +90,7 @@ final class Steps {
         filled.add(stream);
     }
 
-    /** Positions in the row tell tokens apart that were copies. */
+    /** Adds positions in the row, which make repeated tokens differ from their originals. */
     private void embedPositions(int stream) {
         PositionConfig positions = config.positions();
         if (!config.hasRowPositions(stream)) {
@@ -110,7 +110,7 @@ final class Steps {
         return Math.toIntExact(table.shape().dimension(0));
     }
 
-    /** Stacks whose layers alternate, or one that runs by itself. */
+    /** Adds stacks whose layers alternate, or a single stack. */
     private void add(List<StackConfig> together) {
         boolean last = stacks + together.size() == config.stacks().size();
         boolean pools = last && LastLayer.pools(config);
@@ -135,14 +135,17 @@ final class Steps {
         }
     }
 
-    /** Adds a step of a stack; where the last layer pools, only the stack that has the pooled tokens must run. */
+    /**
+     * Adds a step of a stack. If the step can be limited to pooled tokens ({@code pools}), stacks without pooled tokens
+     * are skipped when only pooled vectors are read.
+     */
     private void add(Step step, StackConfig stack, boolean pools) {
         steps.add(pools && !LastLayer.isPooled(stack, config) ? step.unlessPooledOnly() : step);
     }
 
     private void fill(StackConfig stack) {
         if (stack.interleaving().isBottleneck()) {
-            join(stack.stream()); // anew for each stack: the parts are changed meanwhile
+            join(stack.stream()); // again for each stack, because its parts have changed
             return;
         }
         fill(stack.stream());
@@ -151,7 +154,7 @@ final class Steps {
         }
     }
 
-    /** Whether a stack's memory is a copy of the stream of the stack before it, which is made before each layer. */
+    /** Whether a stack reads a copy of the previous stack's stream, made before each layer. */
     private static boolean isCopyOfPartner(StackConfig stack) {
         return stack.interleaving().exchange() == Interleaving.Exchange.CO_ATTENTION
                 && stack.interleaving().index() == 1;
@@ -168,7 +171,7 @@ final class Steps {
         return config.streams().get(stack.stream()).joined().get(1);
     }
 
-    /** After the last layer. */
+    /** Adds what follows the last layer of a stack. */
     private void finish(StackConfig stack, NormWeights finalNorm, boolean pools) {
         int stream = config.changedStream(stack);
         if (stack.interleaving().isBottleneck()) {
@@ -182,7 +185,7 @@ final class Steps {
         }
     }
 
-    /** A joined stream is filled before the first stack that reads it. */
+    /** Fills a joined stream, before the first stack that reads it. */
     private void fill(int stream) {
         if (filled.add(stream)) {
             join(stream);
@@ -207,7 +210,7 @@ final class Steps {
         };
     }
 
-    /** @param pools whether the last layer may compute the pooled tokens alone */
+    /** @param pools whether this is the last layer, and it may compute the pooled tokens only */
     private TransformerLayer layer(StackConfig stack, LayerWeights layer, boolean pools) {
         LayerConfig layerConfig = stack.layer();
         boolean isPooled = pools && LastLayer.isPooled(stack, config);
@@ -226,7 +229,7 @@ final class Steps {
                 isPooled);
     }
 
-    /** Null in a model without rotary positions. */
+    /** The rotation in self-attention; null in a model without rotary positions. */
     private AttentionBlock.Rotation rotation(LayerConfig layer) {
         PositionConfig positions = config.positions();
         RotaryEmbeddings rotary = positions.rotary();

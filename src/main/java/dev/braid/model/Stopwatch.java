@@ -1,20 +1,20 @@
 package dev.braid.model;
 
 /**
- * Where the time of one thread goes: each {@link #lap} charges what has passed since the one before to a stage, so that the
- * stages add up to the whole, but for what is skipped. A lap costs about 25 ns.
+ * Measures how long one thread spends on each stage. Each {@link #lap} charges the time since the previous one to a
+ * stage, so the stages add up to the whole time, except for what is skipped. A lap costs about 25 ns.
  */
 @SuppressWarnings("EnumOrdinal") // an index that never leaves this class
 public final class Stopwatch {
     private final long[] nanos = new long[Stage.values().length];
     private long last;
 
-    /** Starts. */
+    /** Starts the first lap. */
     public Stopwatch() {
         skip();
     }
 
-    /** Charges the time since the last lap to no stage: the thread has waited. */
+    /** Charges the time since the last lap to no stage, after the thread has waited. */
     public void skip() {
         last = System.nanoTime();
     }

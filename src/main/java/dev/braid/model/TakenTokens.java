@@ -1,7 +1,7 @@
 package dev.braid.model;
 
 /**
- * Copies the tokens of a stream back from one whose rows begin with them.
+ * Copies the tokens of a stream back from a joined stream whose rows begin with them.
  *
  * @param stream index of the stream that takes them
  * @param joined index of the stream that joins it with others

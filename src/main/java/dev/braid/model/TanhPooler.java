@@ -4,7 +4,10 @@ import dev.braid.kernel.Activation;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
 
-/** {@code tanh(x W^T + b)} of the token at position 0 of every row, as BERT pools: Devlin et al. 2019 (arXiv 1810.04805). */
+/**
+ * {@code tanh(x W^T + b)} of the token at position 0 of every row, as BERT pools: Devlin et al. 2019 (arXiv
+ * 1810.04805).
+ */
 record TanhPooler(PackedLinear dense) {
 
     /** Writes row r's pooled vector to row r of {@link WorkspaceBuffers#pooled}. */

@@ -3,7 +3,9 @@ package dev.braid.model;
 import dev.braid.batch.PackedTokens;
 import dev.braid.kernel.Matrix;
 
-/** Adds to every token of a stream, learned ones too, the row of a table, [positions, D], for its position in its row. */
+/**
+ * Adds to every token of a stream, learned ones too, the row of a table, [positions, D], for its position in its row.
+ */
 record TokenPositions(int stream, Matrix table) implements Step {
 
     @Override

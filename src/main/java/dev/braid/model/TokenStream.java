@@ -35,17 +35,17 @@ final class TokenStream {
         this.normed = buffers.normed();
     }
 
-    /** Which tokens are whose. */
+    /** Which packed token belongs to which row and modality. */
     PackedTokens packed() {
         return packed;
     }
 
-    /** [N, D]: the packed tokens, from the projection on. */
+    /** [N, D]: the packed tokens, once they are projected. */
     Matrix hidden() {
         return hidden;
     }
 
-    /** Its numbers, a token after the other. */
+    /** The numbers of {@link #hidden()}, token after token. */
     FloatBuffer numbers() {
         return numbers;
     }
@@ -58,7 +58,7 @@ final class TokenStream {
         numbers.get((packed.firstToken(row) + token) * vector.length, vector);
     }
 
-    /** [up to 128, D]: a block of them. */
+    /** [up to 128, D]: a block of hidden tokens. */
     Matrix hidden(Block block) {
         return hidden.rows(block.first(), block.height());
     }
@@ -78,28 +78,28 @@ final class TokenStream {
         return normed;
     }
 
-    /** Another batch begins. */
+    /** Prepares the stream for another batch. */
     void begin() {
         kept = false;
     }
 
-    /** The hidden tokens, a block after the other. */
+    /** The hidden tokens in blocks. */
     List<Block> blocks() {
         return Block.split(tokens());
     }
 
-    /** Blocks of the tokens that are no copies. */
+    /** Blocks of the tokens that do not repeat those of an earlier row. */
     List<Block> ownBlocks() {
         return Block.own(packed, hidden.rows());
     }
 
-    /** Copies the rows of repeated tokens to where they belong, in a matrix of a row per packed token. */
+    /** Copies repeated tokens to all places where they belong, in a matrix with a row per packed token. */
     void repeat(Matrix tokens, Kernels kernels) {
         packed.repeats((source, index, count) ->
                 kernels.copyRows(tokens, token -> index + token, tokens, token -> source + token, count));
     }
 
-    /** How many hidden tokens there are. */
+    /** The number of hidden tokens. */
     int tokens() {
         return kept ? packed.rows() : packed.tokens();
     }
@@ -109,17 +109,20 @@ final class TokenStream {
         return kept ? row : packed.firstToken(row);
     }
 
-    /** Whether the pooled token of each row is all that is left. */
+    /** Whether only the pooled token of each row is left. */
     boolean isKept() {
         return kept;
     }
 
-    /** Moves token {@code pooled(r)} of each row r to hidden token r, in place and front to back: its index is r or later. */
+    /**
+     * Keeps one token of each row r: moves token {@code pooled(r)} to index r. This works in place, because {@code
+     * pooled(r)} is r or larger and rows are moved in order.
+     */
     void keep(IntUnaryOperator pooled, Kernels kernels) {
         keep(hidden, pooled, kernels);
     }
 
-    /** As above, from the hidden tokens of a stream that begins with this one's. */
+    /** Like {@link #keep(IntUnaryOperator, Kernels)}, but copies from the hidden tokens of another stream. */
     void keep(Matrix from, IntUnaryOperator pooled, Kernels kernels) {
         kernels.copyRows(hidden, row -> row, from, pooled, packed.rows());
         kept = true;

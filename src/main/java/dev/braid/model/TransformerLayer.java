@@ -5,14 +5,14 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * One layer, in place on the tokens of a stream: self-attention, cross-attention or both in either order, then the feed-forward
- * if there is one. Each adds to its residual; LayerNorm follows (post-norm, as in Vaswani et al. 2017, arXiv 1706.03762, section
- * 3.1) or precedes it (pre-norm, as in Xiong et al. 2020, arXiv 2002.04745, figure 1b).
+ * One layer, in place on the tokens of a stream: self-attention, cross-attention or both in either order, then the
+ * feed-forward if there is one. Each adds to its residual; LayerNorm follows (post-norm, as in Vaswani et al. 2017,
+ * arXiv 1706.03762, section 3.1) or precedes it (pre-norm, as in Xiong et al. 2020, arXiv 2002.04745, figure 1b).
  *
  * @param stream index of the stream that it changes
  * @param feedForward or null
- * @param isPooled whether the pooling reads one token of its output and nothing else does: pooled vectors then need its last
- *     self-attention, and what follows it, for that token alone
+ * @param isPooled whether the pooling reads one token per row of its output, and no later layer reads that output. If
+ *     only pooled vectors are read, its last self-attention and what follows compute only that token
  */
 record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward feedForward, boolean isPooled)
         implements Step {
@@ -36,7 +36,10 @@ record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward
         }
     }
 
-    /** Whether an attention is asked for pooled tokens alone where nothing else is read: the keys of a later one need all. */
+    /**
+     * Whether an attention can be limited to pooled tokens: no later self-attention of the layer needs the others as
+     * keys.
+     */
     private boolean keepsPooled(int attention) {
         return isPooled && attentions.stream().skip(attention + 1L).noneMatch(AttentionBlock::isSelfAttention);
     }

@@ -1,6 +1,6 @@
 package dev.braid.model;
 
-/** A step that no pooled vector depends on: where these alone are read, it is left out. */
+/** A step that no pooled vector depends on, so it is skipped if only pooled vectors are read. */
 record UnlessPooledOnly(Step step) implements Step {
 
     @Override

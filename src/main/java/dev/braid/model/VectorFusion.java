@@ -10,9 +10,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The steps of a model that takes one vector per modality, over blocks of rows: gated fusion (Arevalo et al. 2017, arXiv
- * 1702.01992), products of projections (Kim et al. 2017, arXiv 1610.04325), or any other graph of them. A block's vectors stay in
- * the cache from step to step.
+ * Runs the steps of a model of one vector per modality, over blocks of rows: gated fusion (Arevalo et al. 2017, arXiv
+ * 1702.01992), products of projections (Kim et al. 2017, arXiv 1610.04325), or any other graph of such operations. A
+ * block's vectors stay in the cache from step to step.
  */
 final class VectorFusion implements Step {
     private final int modalities;
@@ -22,9 +22,9 @@ final class VectorFusion implements Step {
     private final List<Placed> operations;
 
     /**
-     * An operation with its place.
+     * An operation with its inputs and its output.
      *
-     * @param from the vectors that it reads, modalities first, then steps
+     * @param from indices of the vectors that it reads: modalities first, then steps
      * @param to the step whose vector it writes
      */
     private record Placed(VectorOperation operation, List<Integer> from, int to) {}
@@ -62,7 +62,7 @@ final class VectorFusion implements Step {
                 && onlyActivation(steps, input) >= 0;
     }
 
-    /** The step that reads a vector if it is the only one and an activation, else -1. */
+    /** The index of the step that reads a vector, if it is the only reader and an activation; else -1. */
     private static int onlyActivation(List<VectorStep> steps, int vector) {
         int reader = -1;
         for (int s = 0; s < steps.size(); s++) {
@@ -115,7 +115,7 @@ final class VectorFusion implements Step {
         workspace.stopwatch().lap(Stage.FEED_FORWARD);
     }
 
-    /** A block of vectors of a modality, of a step, or of the last step, which are the fused ones. */
+    /** A block of vectors of a modality or a step. The vectors of the last step are the fused ones. */
     private Matrix vector(int index, Block rows, FusionWorkspace workspace) {
         if (index < modalities) {
             return workspace.stream(index).hidden(rows);

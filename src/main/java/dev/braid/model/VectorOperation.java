@@ -12,11 +12,11 @@ import java.util.List;
 interface VectorOperation {
 
     /**
-     * Runs.
+     * Runs the operation.
      *
-     * @param out [rows, D], apart from the inputs; what it holds is overwritten
+     * @param out [rows, D], overwritten; in other memory than the inputs
      * @param in [rows, K] each
-     * @param buffers for what lies between two products
+     * @param buffers where intermediate products go
      */
     void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers);
 
@@ -43,11 +43,11 @@ interface VectorOperation {
     }
 
     /**
-     * {@code x1^T W[n] x2 + b[n]} for each output n: a product of x2 with W[n], then of the result with x1, number by number, then the
-     * sum of these.
+     * {@code x1^T W[n] x2 + b[n]} for each output n: a product of x2 with W[n], then of the result with x1, number by
+     * number, then the sum of these.
      *
-     * @param products W[n], [K1, K2], of each output
-     * @param sums of each output a row of K1 ones, [1, K1], and its bias
+     * @param products for each output n the weight W[n], [K1, K2]
+     * @param sums for each output n a row of K1 ones, [1, K1], and the bias b[n]
      */
     record Bilinear(List<PackedLinear> products, List<PackedLinear> sums) implements VectorOperation {
         @Override
@@ -67,7 +67,7 @@ interface VectorOperation {
         }
     }
 
-    /** An activation that no Linear computes. */
+    /** An activation that is not fused into the Linear before it. */
     record Activated(Activation activation) implements VectorOperation {
         @Override
         public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
@@ -85,8 +85,8 @@ interface VectorOperation {
     }
 
     /**
-     * {@code (x - mean) / sqrt(variance + epsilon) * weight + bias} as {@code x * scale + shift}: Ioffe and Szegedy 2015 (arXiv
-     * 1502.03167), algorithm 2, line 11.
+     * {@code (x - mean) / sqrt(variance + epsilon) * weight + bias} as {@code x * scale + shift}: Ioffe and Szegedy
+     * 2015 (arXiv 1502.03167), algorithm 2, line 11.
      */
     record BatchNormed(Matrix scale, Matrix shift) implements VectorOperation {
         static BatchNormed load(VectorWeights weights, float epsilon, WeightPacker packer) {

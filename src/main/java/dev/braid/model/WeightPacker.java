@@ -16,11 +16,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Brings stored tensors into the layout of the kernels, once per JVM, and holds everything that it made until {@link #close}. */
+/** Converts stored tensors to the layout of the kernels, once per JVM, and owns all results until {@link #close}. */
 final class WeightPacker implements AutoCloseable {
     private final KernelLibrary library;
     private final List<PackedLinear> linears = new ArrayList<>();
-    /** Maps that several parts of a model may share. */
+    /** Packed maps by what they were packed from, so that parts of a model with the same weights share one. */
     private final Map<List<Rows>, PackedLinear> shared = new HashMap<>();
 
     private final List<Matrix> matrices = new ArrayList<>();
@@ -45,28 +45,30 @@ final class WeightPacker implements AutoCloseable {
         return stacked(List.of(new Rows(weights)));
     }
 
-    /** A map whose every output has {@code rows}, [1, N] each, added. */
+    /** A map with {@code rows}, [1, N] each, added to its bias. */
     PackedLinear linear(LinearWeights weights, List<StoredTensor> rows) {
         return linear(weights, 1f, rows);
     }
 
-    /** As above, of weights and a bias times {@code factor}. */
+    /**
+     * A map with weight and bias multiplied by {@code factor}, and then {@code rows}, [1, N] each, added to its bias.
+     */
     PackedLinear linear(LinearWeights weights, float factor, List<StoredTensor> rows) {
         return stacked(List.of(new Rows(weights, factor, 0)), rows);
     }
 
-    /** Several maps of one input as one: their weights [N, K] under each other. */
+    /** Several maps of the same input as one map: their weights, [N, K] each, one below the other. */
     PackedLinear stacked(List<Rows> parts) {
         return shared.computeIfAbsent(List.copyOf(parts), rows -> stacked(rows, List.of()));
     }
 
     /**
-     * What a stacked map has of one Linear.
+     * One Linear of a stacked map.
      *
      * @param linear the Linear
-     * @param factor of weight and bias
-     * @param pairedHeadSize where it is not 0, the Linear's outputs are heads of this size, and the two numbers of each neighbouring
-     *     pair of a head go to its two halves
+     * @param factor what weight and bias are multiplied by
+     * @param pairedHeadSize 0, or the size of the heads in the outputs: the numbers of each neighbouring pair are then
+     *     moved to the two halves of their head
      */
     record Rows(LinearWeights linear, float factor, int pairedHeadSize) {
         Rows(LinearWeights linear) {
@@ -109,7 +111,7 @@ final class WeightPacker implements AutoCloseable {
         return packed;
     }
 
-    /** For each output of a bilinear map the sum of its {@code products}' outputs, and its bias. */
+    /** For each output of a bilinear map, a map that sums its products and adds its bias. */
     List<PackedLinear> sums(LinearWeights bilinear) {
         int count = Math.toIntExact(bilinear.weight().shape().dimension(0));
         List<PackedLinear> packed = new ArrayList<>();
@@ -149,7 +151,7 @@ final class WeightPacker implements AutoCloseable {
         }
     }
 
-    /** Puts the first number of each pair of a head to its first half, the second one to the second half. */
+    /** Moves the first number of each pair of a head to the first half, and the second one to the second half. */
     private static void unpair(FloatBuffer outputs, int headSize, int width) {
         float[] head = new float[headSize * width];
         for (int first = 0; first < outputs.capacity(); first += head.length) {
@@ -171,12 +173,12 @@ final class WeightPacker implements AutoCloseable {
         return norm(weights, config, 1f, List.of());
     }
 
-    /** A norm whose every output is times {@code factor}. */
+    /** A norm whose output is multiplied by {@code factor}. */
     Norm norm(NormWeights weights, NormConfig config, float factor) {
         return norm(weights, config, factor, List.of());
     }
 
-    /** A norm whose every output has {@code rows}, [1, D] each, added; an RMSNorm has no place for any. */
+    /** A norm with {@code rows}, [1, D] each, added to its shift. An RMSNorm has no shift, so it takes no rows. */
     Norm norm(NormWeights weights, NormConfig config, List<StoredTensor> rows) {
         return norm(weights, config, 1f, rows);
     }
@@ -210,7 +212,7 @@ final class WeightPacker implements AutoCloseable {
         return table;
     }
 
-    /** The elements of a tensor of any rank in so many rows. */
+    /** The elements of a tensor of any rank as a matrix of {@code rows} rows. */
     Matrix table(StoredTensor tensor, int rows) {
         Matrix table = allocate(rows, Math.toIntExact(tensor.shape().elements() / rows));
         tensor.copyTo(table.buffer());

@@ -10,14 +10,14 @@ import dev.braid.kernel.PackedLinear;
 import java.util.ArrayList;
 import java.util.List;
 
-/** How large the weights of a model are once they are packed: known from its config alone, before anything is read. */
+/** The sizes of a model's packed weights, computed from its config before anything is read. */
 final class WeightSizes {
     private WeightSizes() {}
 
     /**
-     * The most numbers of one weight, padding included.
+     * The number of elements of the largest weight, padding included.
      *
-     * @throws InputException if a vocabulary has more words than ids can tell apart
+     * @throws InputException if a vocabulary has more words than token ids, packed as floats, can distinguish
      */
     static long mostElements(ModelConfig config) {
         long most = PositionTables.mostElements(config);
@@ -41,7 +41,7 @@ final class WeightSizes {
         return most;
     }
 
-    /** The numbers of the largest linear map. */
+    /** The number of elements of the largest linear map. */
     static long largestLinear(ModelConfig config) {
         return linears(config).stream()
                 .mapToLong(linear -> linear.wider() * linear.narrower())
@@ -72,7 +72,7 @@ final class WeightSizes {
             linears.add(
                     switch (step.kind()) {
                         case LINEAR -> LinearSize.of(inputs, step.size());
-                        case BILINEAR -> // packed one output at a time, of one copy of all
+                        case BILINEAR -> // packed one output at a time, from one copy of all
                             LinearSize.of(
                                     (long) inputs * step.size(),
                                     config.vectorSize(step.inputs().get(1)));

@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Every matrix of one workspace, allocated once; {@link WorkspaceShapes} says how large they are. Those that only linear maps and
- * attention read have the form that the kernels prefer: {@link KernelLibrary#operand}.
+ * Every matrix of one workspace, allocated once; {@link WorkspaceShapes} gives the sizes. Matrices that only linear
+ * maps and attention read may be bfloat16: see {@link KernelLibrary#operand}.
  */
 final class WorkspaceBuffers implements AutoCloseable {
     private final List<Matrix> all = new ArrayList<>();
@@ -24,14 +24,14 @@ final class WorkspaceBuffers implements AutoCloseable {
     private final Matrix attentionScratch;
     private final Matrix products;
     private final Matrix intermediate;
-    /** Null where no feed-forward has a gate. */
+    /** Null if no feed-forward has a gate. */
     private final Matrix up;
 
-    /** Of each step of a model of vectors but the last one. */
+    /** The vectors of each step of a model of one vector per modality, except for the last step. */
     private final List<Matrix> vectors = new ArrayList<>();
 
     /**
-     * Those of one stream (N token budget, B tokens of a block, D the stream's hidden size).
+     * The matrices of one stream (N token budget, B tokens of a block, D the stream's hidden size).
      *
      * @param hidden [N, D]
      * @param projected [B, D]
@@ -40,7 +40,7 @@ final class WorkspaceBuffers implements AutoCloseable {
      */
     record StreamBuffers(Matrix hidden, Matrix projected, Matrix boxes, Matrix normed) {}
 
-    /** Allocates all; if that fails, it leaves nothing open. */
+    /** Allocates all matrices; if that fails, it leaves none open. */
     WorkspaceBuffers(WorkspaceShapes shapes, KernelLibrary library) {
         try {
             shapes.features().forEach(size -> features.add(allocate(size)));
@@ -84,7 +84,9 @@ final class WorkspaceBuffers implements AutoCloseable {
         return blocks;
     }
 
-    /** [128, size of a word embedding]: those of a block of token ids; only for a modality that has them. */
+    /**
+     * [128, size of a word embedding]: the word embeddings of a block of token ids; null for a modality of features.
+     */
     Matrix words(int modality) {
         return words.get(modality);
     }
@@ -93,17 +95,20 @@ final class WorkspaceBuffers implements AutoCloseable {
         return streams.get(index);
     }
 
-    /** [N, 3 D of the widest stream]: queries, keys and values side by side, in the first columns. */
+    /** [N, D + 2 G of the widest stack]: queries, keys and values side by side, in the first columns. */
     Matrix queryKeyValue() {
         return queryKeyValue;
     }
 
-    /** [N, D]: what attention found, heads side by side. */
+    /** [N, D]: the output of attention, heads side by side. */
     Matrix context(int columns) {
         return columns(context, columns);
     }
 
-    /** [N, D]: the pooler's vectors, row after row. The same memory as the context, which no step reads after the last layer. */
+    /**
+     * [N, D]: the pooler's vectors, row after row. The same memory as the context, which no step reads after the last
+     * layer.
+     */
     Matrix pooled(int columns) {
         return columns(pooled, columns);
     }
@@ -117,27 +122,30 @@ final class WorkspaceBuffers implements AutoCloseable {
         return attentionScratch;
     }
 
-    /** [128, columns]: between the Linears of a feed-forward. */
+    /** [128, columns]: the numbers between the Linears of a feed-forward. */
     Matrix intermediate(int columns) {
         return columns(intermediate, columns);
     }
 
-    /** [128, columns]: the products of a bilinear map. The same memory as the intermediate, which vectors do not have. */
+    /**
+     * [128, columns]: the products of a bilinear map. It shares its memory with the intermediate: a model of one vector
+     * per modality has no feed-forward.
+     */
     Matrix products(int columns) {
         return columns(products, columns);
     }
 
-    /** [128, columns]: what the gate of a feed-forward is multiplied with; only where one has a gate. */
+    /** [128, columns]: what the gate of a feed-forward is multiplied by. Only if some feed-forward has a gate. */
     Matrix up(int columns) {
         return columns(up, columns);
     }
 
-    /** How many steps of a model of vectors have a matrix of their own: all but the last one. */
+    /** How many steps of a model of one vector per modality have their own matrix: all but the last one. */
     int vectorSteps() {
         return vectors.size();
     }
 
-    /** [128, D]: a block of vectors of one step of a model of vectors, not of the last one. */
+    /** [128, D]: a block of vectors of one step of a model of one vector per modality, but not of the last step. */
     Matrix vector(int step) {
         return vectors.get(step);
     }

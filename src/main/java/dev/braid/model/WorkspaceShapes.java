@@ -11,19 +11,19 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these (N the token budget, rounded up to a
- * multiple of 16, B at most 128 of them, K a feature size, D a stream's hidden size or, in a matrix that all streams share, the
- * largest, F the largest intermediate size, G the size of a token's keys).
+ * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these (N the token budget, rounded
+ * up to a multiple of 16, B at most 128 of them, K a feature size, D a stream's hidden size or, in a matrix that all
+ * streams share, the largest, F the largest intermediate size, G the size of a token's keys).
  *
  * @param features per modality [B, K]: a token's features and its box, or its id
  * @param words per modality of token ids [B, size of a word embedding], null for others
  * @param streams per stream
  * @param queryKeyValue [N, D + 2 G]
  * @param context [N, D]
- * @param attention [1, as much as {@link Kernels#attentionScratch} says]
+ * @param attention [1, {@link Kernels#attentionScratch}]
  * @param intermediate [B, F], or [B, K] of the first inputs of bilinear steps
- * @param up [B, F], or null where no feed-forward has a gate
- * @param vectors [B, D] for each step of a model of vectors but the last one
+ * @param up [B, F], or null if no feed-forward has a gate
+ * @param vectors [B, D] for each step of a model of one vector per modality, except for the last step
  */
 record WorkspaceShapes(
         List<Size> features,
@@ -35,10 +35,10 @@ record WorkspaceShapes(
         Size intermediate,
         Size up,
         List<Size> vectors) {
-    /** Of what a model without attention does not have. */
+    /** The size of the attention matrices in a model without attention. */
     private static final Size NONE = new Size(1, 1);
 
-    /** Of one matrix. */
+    /** The size of one matrix. */
     record Size(long rows, long columns) {
         long elements() {
             return rows * columns;
@@ -50,11 +50,11 @@ record WorkspaceShapes(
     }
 
     /**
-     * Of one stream's matrices.
+     * The sizes of one stream's matrices.
      *
      * @param hidden [N, D]
      * @param projected [B, D]
-     * @param normed [B, D], of projected boxes too
+     * @param normed [B, D], also for projected boxes
      */
     record StreamSizes(Size hidden, Size projected, Size normed) {
         Stream<Size> all() {
@@ -114,12 +114,12 @@ record WorkspaceShapes(
                         .toList());
     }
 
-    /** Of all matrices. */
+    /** The bytes of all matrices. */
     long bytes() {
         return all().mapToLong(Size::bytes).sum();
     }
 
-    /** Of the largest matrix. */
+    /** The number of elements of the largest matrix. */
     long mostElements() {
         return all().mapToLong(Size::elements).max().getAsLong();
     }
