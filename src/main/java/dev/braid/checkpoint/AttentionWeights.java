@@ -7,14 +7,15 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * One multi-head attention with its norm (D size of the queries' stream, K of the keys' stream, which is D in self-attention).
+ * The weights of one multi-head attention with its norm (D hidden size of the queries' stream, K of the keys' stream,
+ * which is D in self-attention, G size of a token's keys).
  *
  * @param query [D, D]
  * @param key [G, K]
  * @param value [G, K]
  * @param output [D, D], or null in a model without attention output projection
  * @param norm before attention in a pre-norm model, else after its residual
- * @param memoryNorm of the tokens that cross-attention reads, or null where it reads them as they are
+ * @param memoryNorm the norm of the tokens that cross-attention reads, or null if it reads them without a norm
  */
 @DefaultSerializer(JavaSerializer.class)
 public record AttentionWeights(

@@ -5,14 +5,17 @@ import dev.braid.checkpoint.ModalityNames.Table;
 import java.util.List;
 
 /**
- * The names of BERT's text embeddings (Devlin et al. 2019, arXiv 1810.04805, figure 2), which published models took over: word,
- * position and token type embeddings, and a LayerNorm.
+ * The names of BERT's text embeddings (Devlin et al. 2019, arXiv 1810.04805, figure 2), which other published models
+ * reuse: word, position and token type embeddings, and a LayerNorm.
  *
- * @param module that holds them
+ * @param module the name of the module that holds them
  */
 record BertEmbeddings(String module) {
 
-    /** A text of token type 0; without {@code norm} where the model normalises text and visual tokens together. */
+    /**
+     * The names for text of token type 0. The {@code norm} is null if the model normalises text and visual tokens
+     * together.
+     */
     ModalityNames text(Table types, Part norm, List<Row> rowsAfterNorm) {
         return new ModalityNames(
                 table("word", "word"),

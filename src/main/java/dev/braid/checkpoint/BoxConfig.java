@@ -5,10 +5,10 @@ import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 
 /**
- * The boxes of a modality's tokens: where a region of an image is.
+ * The boxes of a modality's tokens: each says which region of an image its token describes.
  *
- * @param size numbers of one box
- * @param fusion how they join the token's features
+ * @param size how many numbers a box has
+ * @param fusion how a box is combined with the token's features
  */
 @DefaultSerializer(JavaSerializer.class)
 public record BoxConfig(int size, BoxFusion fusion) implements Serializable {}

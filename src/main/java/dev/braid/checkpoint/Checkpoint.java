@@ -11,14 +11,14 @@ import org.apache.hadoop.conf.Configuration;
  * A model: its architecture and its weights as stored, read once on the driver and broadcast.
  *
  * @param config the architecture
- * @param weights the tensors that the architecture uses, none else
+ * @param weights the tensors that the architecture uses, and no others
  */
 @DefaultSerializer(JavaSerializer.class)
 public record Checkpoint(ModelConfig config, ModelWeights weights) implements Serializable {
 
     /**
-     * Reads {@code config.json} and the weights that it needs; {@link Inspection#read} says more of them. Where a modality may
-     * enter as features or as token ids, it enters as features ({@link #withTokenIds}).
+     * Reads {@code config.json} and the weights that it needs; {@link Inspection#read} also says how they were read. A
+     * modality that could enter as features or as token ids enters as features: see {@link #withTokenIds}.
      *
      * @param directory any path that Hadoop's file system knows: local, {@code hdfs://}, {@code s3a://}
      * @throws InputException with all problems of the directory in one message
@@ -27,15 +27,15 @@ public record Checkpoint(ModelConfig config, ModelWeights weights) implements Se
         return Inspection.read(directory, hadoop).checkpoint();
     }
 
-    /** As above, with Hadoop's default configuration, which reads local directories. */
+    /** Reads a model with Hadoop's default configuration, which knows local directories. */
     public static Checkpoint read(String directory) {
         return read(directory, new Configuration());
     }
 
     /**
-     * The same model, pooling as asked for.
+     * The same model with another pooling.
      *
-     * @throws InputException for {@link Pooling#POOLER} where the model stores none
+     * @throws InputException for {@link Pooling#POOLER} if the model stores no pooler
      */
     public Checkpoint withPooling(Pooling pooling) {
         if (pooling == Pooling.POOLER && weights.pooler() == null) {
@@ -47,9 +47,10 @@ public record Checkpoint(ModelConfig config, ModelWeights weights) implements Se
     }
 
     /**
-     * The same model with token ids, not features, of these modalities. Word embeddings that are not held yet are read.
+     * The same model, with token ids instead of features for these modalities. Reads their word embeddings if
+     * necessary.
      *
-     * @param directory where the model was read
+     * @param directory where the model was read from
      * @throws InputException for a modality without word embeddings
      */
     public Checkpoint withTokenIds(Set<String> modalities, String directory, Configuration hadoop) {
@@ -65,7 +66,7 @@ public record Checkpoint(ModelConfig config, ModelWeights weights) implements Se
         return weights.tensors().mapToLong(tensor -> tensor.shape().elements()).sum();
     }
 
-    /** The size of the stored weights. */
+    /** The size of the stored weights in bytes. */
     public long bytes() {
         return weights.tensors().mapToLong(StoredTensor::bytes).sum();
     }

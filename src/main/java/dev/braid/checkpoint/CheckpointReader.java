@@ -15,14 +15,17 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** One reading of a model directory: config, then header, then what both say of the tensors, then the tensors. */
+/**
+ * Reads a model directory: the config, then the headers of the weight files, then checks that both agree on the
+ * tensors, then reads the tensors.
+ */
 final class CheckpointReader {
     static final String CONFIG = "config.json";
 
     private static final int MAX_CONFIG_BYTES = 1 << 20;
     private static final int MAX_INDEX_BYTES = 32 << 20;
 
-    /** More say nothing that these do not. */
+    /** The most problems in one message; a longer list helps nobody. */
     static final int MOST_PROBLEMS = 100;
 
     private final String directory;
@@ -57,7 +60,7 @@ final class CheckpointReader {
         } catch (InputException e) {
             throw e;
         } catch (IOException | RuntimeException e) {
-            // Hadoop reports a malformed path, an unknown host and a missing file system class unchecked.
+            // For a malformed path, an unknown host or a missing file system class, Hadoop throws unchecked exceptions.
             throw new InputException(
                     "Cannot read model " + Quote.of(directory) + ": expected a path that Hadoop can open, got "
                             + Quote.of(e),
@@ -218,7 +221,7 @@ final class CheckpointReader {
     }
 
     private InputException failure() {
-        List<String> distinct = problems.stream().distinct().toList(); // stacks share keys of the whole model
+        List<String> distinct = problems.stream().distinct().toList(); // stacks may report the same key
         List<String> shown = distinct.size() <= MOST_PROBLEMS
                 ? distinct
                 : Stream.concat(distinct.stream().limit(MOST_PROBLEMS), Stream.of("and more"))

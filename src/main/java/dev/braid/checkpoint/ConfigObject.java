@@ -6,20 +6,23 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 
-/** One JSON object of {@code config.json}: values of exact types. A broken one is reported, and null. */
+/**
+ * One JSON object of {@code config.json}, from which values of exact types are read. A broken value is reported, and
+ * read as null.
+ */
 final class ConfigObject {
     private final JsonNode node;
     private final String path;
     private final List<String> problems;
 
-    /** @param path what stands before its keys in an error message, with its dot, or empty */
+    /** @param path the prefix of its keys in error messages, with its dot, or empty */
     ConfigObject(JsonNode node, String path, List<String> problems) {
         this.node = node;
         this.path = path;
         this.problems = problems;
     }
 
-    /** The value of a key, or null. */
+    /** The value of a key, or null if it is absent. */
     JsonNode value(String key) {
         return node.get(key);
     }
@@ -28,7 +31,9 @@ final class ConfigObject {
         return node.has(key);
     }
 
-    /** The object under a key; empty where there is none or null, or it is broken. */
+    /**
+     * The object under a key. If it is absent, null or broken, an object without keys; only a broken one is reported.
+     */
     ConfigObject object(String key) {
         JsonNode child = node.get(key);
         if (child == null || child.isNull()) {
@@ -40,7 +45,7 @@ final class ConfigObject {
         return new ConfigObject(child, path + key + ".", problems);
     }
 
-    /** Reports every key that is not known. */
+    /** Reports every key that is not in {@code known}. */
     void checkKeys(Collection<String> known) {
         node.fieldNames().forEachRemaining(key -> {
             if (!known.contains(key)) {
@@ -50,12 +55,12 @@ final class ConfigObject {
         });
     }
 
-    /** A size that has to be there. */
+    /** A required size. */
     Integer size(String key) {
         return size(key, null);
     }
 
-    /** A size; one without default has to be there. */
+    /** A size, which is required if {@code byDefault} is null. */
     Integer size(String key, Integer byDefault) {
         JsonNode value = node.get(key);
         if (value == null && byDefault != null) {
@@ -68,7 +73,7 @@ final class ConfigObject {
         return null;
     }
 
-    /** A string that has to be there. */
+    /** A required string. */
     String text(String key) {
         JsonNode value = node.get(key);
         if (value != null && value.isTextual()) {
@@ -87,7 +92,7 @@ final class ConfigObject {
         return null;
     }
 
-    /** A positive number, or null where there is none. */
+    /** A positive number, or null if the key is absent. */
     Float positive(String key) {
         JsonNode value = node.get(key);
         if (value == null) {
@@ -100,7 +105,7 @@ final class ConfigObject {
         return null;
     }
 
-    /** One of {@code choices}, by their spelling. */
+    /** One of {@code choices}, which maps spellings to values; {@code byDefault} if the key is absent. */
     <T> T choice(String key, T byDefault, Map<String, T> choices) {
         JsonNode value = node.get(key);
         if (value == null) {

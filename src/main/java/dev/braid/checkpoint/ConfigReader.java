@@ -22,13 +22,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Reads {@code config.json}: one of this project's own strictly, with known keys, exact types and every problem reported;
- * one of a {@link PublishedModel} as it is.
+ * Reads {@code config.json}. A config in this project's own format is read strictly: unknown keys and wrong types are
+ * errors, and every problem is reported. The config of a {@link PublishedModel} is read as its own code writes it.
  */
 final class ConfigReader {
     private static final String MODEL_TYPE = "fusion_encoder";
 
-    /** The parts that a config has a flag for. */
+    /** The optional parts that have a boolean key in a config. */
     private static final List<OptionalPart> PART_KEYS = Arrays.stream(OptionalPart.values())
             .filter(part -> part != OptionalPart.QKV_BIAS && !part.configName().equals(PositionKeys.EMBEDDINGS))
             .toList();
@@ -50,7 +50,10 @@ final class ConfigReader {
             .flatMap(keys -> keys)
             .collect(Collectors.toCollection(TreeSet::new));
 
-    /** A modality's name is a column's and a struct field's, and stands before = on the command line. */
+    /**
+     * Names of modalities: each is also the name of a column and of a struct field, and comes before = on the command
+     * line.
+     */
     private static final Pattern NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
 
     static final String NAME_EXPECTED = "a name of letters a-z, digits and underscores, not beginning with a digit";
@@ -68,19 +71,21 @@ final class ConfigReader {
         this.problems = problems;
     }
 
-    /** Empty where the file is of no known model; otherwise broken keys are null and reported. */
+    /**
+     * Empty if the file is not the config of a known model. Otherwise broken keys are null in the result, and reported.
+     */
     static Optional<WrittenConfig> read(byte[] file, List<String> problems) {
         return parse(file, CheckpointReader.CONFIG, problems).flatMap(root -> read(root, problems));
     }
 
-    /** As above. */
+    /** Like {@link #read(byte[], List)}, for a config that is already parsed. */
     static Optional<WrittenConfig> read(JsonNode root, List<String> problems) {
         Optional<WrittenConfig> config = new ConfigReader(new ConfigObject(root, "", problems), problems).read();
         config.ifPresent(written -> checkHeads(written, problems));
         return config;
     }
 
-    /** A file of one JSON object; empty, and reported, where it is something else. */
+    /** Parses a file of one JSON object. Empty, with a problem reported, if it is anything else. */
     static Optional<JsonNode> parse(byte[] file, String name, List<String> problems) {
         JsonNode root;
         try {
@@ -183,12 +188,12 @@ final class ConfigReader {
         return parts;
     }
 
-    /** The pooling that a config names; null for the default of its kind. */
+    /** The pooling that a config names; null if it names none, or an unknown one, which is reported. */
     static Pooling pooling(ConfigObject root) {
         return root.choice("pooling", null, choices(Pooling.values(), Pooling::configName));
     }
 
-    /** Values by their spelling. */
+    /** Maps the spelling of each value to the value. */
     static <T> Map<String, T> choices(T[] values, Function<T, String> spelling) {
         Map<String, T> choices = new LinkedHashMap<>();
         for (T value : values) {
@@ -197,7 +202,7 @@ final class ConfigReader {
         return choices;
     }
 
-    /** Whether a name can be that of a column and of a struct's field. */
+    /** Whether a name can be used for a column and for a field of a struct. */
     static boolean isName(String name) {
         return NAME.matcher(name).matches();
     }
@@ -213,7 +218,7 @@ final class ConfigReader {
         }
         ConfigObject written = root.object("tensor_prefixes");
         if (modalities != null) {
-            // A stack of layers says itself where it is.
+            // In a config with streams, each stack gives its own prefix.
             Stream<String> encoder = TopologyReader.isWritten(root) ? Stream.empty() : Stream.of(WrittenConfig.ENCODER);
             Stream<String> parts = modalities.stream()
                     .flatMap(modality -> Stream.concat(

@@ -4,13 +4,17 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * Shell commands that write {@value WeightFiles#ONE} from what training tools leave. They merge their files and take the
- * one state dict that there is: a dictionary, at any depth, that holds a tensor with an axis under a name that is no
- * optimizer's, hyperparameter's, callback's or random generator's. With none or several, two tensors of one name, or a
- * tensor without elements they stop with a message and write nothing.
+ * Shell commands, shown in error messages, that write {@value WeightFiles#ONE} from the files of training tools. A
+ * command merges its files. In each file it takes the only state dict: a dictionary, at any depth, that holds a tensor
+ * of rank 1 or more and does not belong to an optimizer, hyperparameters, a callback or a random generator. If a file
+ * has no state dict or several, two tensors have the same name, or a tensor has no elements, the command stops with a
+ * message and writes nothing.
  */
 final class Conversion {
-    /** Every tensor is copied, since safetensors holds none twice. A shell passes all characters of it as they are. */
+    /**
+     * Copies every tensor, because safetensors does not store tensors that share memory. Contains no character that a
+     * shell changes inside double quotes.
+     */
     private static final String SCRIPT = "import sys, torch; from safetensors.torch import load_file, save_file;"
             + " T = torch.Tensor;"
             + " own = lambda k: isinstance(k, str) and not any(w in k for w in ('optim', 'hyper', 'callback', 'rng'));"
@@ -30,17 +34,17 @@ final class Conversion {
 
     private Conversion() {}
 
-    /** Merges files, or converts one. */
+    /** The command that merges several files, or converts one. */
     static String of(List<String> files) {
         return command(files.stream().map(Conversion::argument).collect(Collectors.joining(" ")));
     }
 
-    /** Merges the files whose names begin and end so. */
+    /** The command that merges all files whose names begin and end like this. */
     static String ofAll(String begin, String end) {
         return command(argument(begin) + "*" + quoted(end));
     }
 
-    /** Converts the checkpoint of torch.distributed.checkpoint in the working directory. */
+    /** The command that converts a checkpoint of torch.distributed.checkpoint in the working directory. */
     static String ofDistributed() {
         return "python -c \"from torch.distributed.checkpoint.format_utils import dcp_to_torch_save;"
                 + " dcp_to_torch_save('.', 'model.pt')\" && " + command("model.pt");
@@ -50,7 +54,7 @@ final class Conversion {
         return "python -c \"" + SCRIPT + "\" " + arguments;
     }
 
-    /** A file's name, which is no option of the command. */
+    /** The name of a file, written so that it cannot be mistaken for an option. */
     private static String argument(String name) {
         return (name.startsWith("-") ? "./" : "") + quoted(name);
     }

@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * The element types of the safetensors format under its own names. Every one is sized; only floating-point ones of 16
- * bits and more become weights.
+ * The element types of the safetensors format, under its own names. Sizes are known for all of them, but only F16,
+ * BF16, F32 and F64 can be weights.
  *
  * @see <a
  *     href="https://github.com/huggingface/safetensors/blob/main/safetensors/src/tensor.rs">safetensors/src/tensor.rs</a>

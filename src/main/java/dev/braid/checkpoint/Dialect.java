@@ -5,15 +5,17 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The names under which training code stores the parts of a model; a spelling that is not known yet is a constant more.
+ * The tensor names that one kind of training code uses for the parts of a model. To support another spelling, add a
+ * constant.
  *
- * @param title as it is shown to people
- * @param published whether these are the names of a published model, whose checkpoints hold more than the encoder needs:
- *     towers, heads. All parts of such a model stand behind the encoder's prefix; those of another may stand above it
- * @param stack what stands between the encoder's prefix and the number of a layer
- * @param layer behind the number of a layer
- * @param model behind the encoder's prefix
- * @param usualKind what its layers are unless the config says otherwise
+ * @param title its name in messages
+ * @param published whether these are the names of a published model. Its checkpoints also hold tensors that the encoder
+ *     does not need, such as those of towers and heads, and all of its parts have the encoder's prefix. In other
+ *     models, parts around the layers may have a shorter prefix
+ * @param stack the part of a name between the encoder's prefix and the number of a layer
+ * @param layer the names of a layer's parts, which follow the layer's number
+ * @param model the names of the parts around the layers, which follow the encoder's prefix
+ * @param usualKind what its layers compute unless the config says otherwise
  */
 record Dialect(String title, boolean published, String stack, LayerNames layer, ModelNames model, LayerKind usualKind) {
 
@@ -36,12 +38,12 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
     static final Dialect LLAMA_CROSS_FIRST =
             own("Llama layers with cross-attention (cross_attn) first", LayerNames.LLAMA_CROSS_FIRST, LayerKind.LLAMA);
 
-    /** The names of a model of one's own: numbered layers, and parts around them of the usual names. */
+    /** The names of a user's own model: numbered layers, with parts of the usual names around them. */
     private static Dialect own(String title, LayerNames layer, LayerKind usualKind) {
         return new Dialect(title, false, "layers.", layer, ModelNames.usual("norm.*"), usualKind);
     }
 
-    /** What no tensor tells of the layers. */
+    /** What the tensors do not say about the layers. */
     record LayerKind(
             boolean normFirst, NormType normType, float layerNormEps, Activation activation, boolean gatedFeedForward) {
         static final LayerKind TORCH = new LayerKind(false, 1e-5f, Activation.RELU);
@@ -55,9 +57,9 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
     }
 
     /**
-     * The names of the parts around the layers; null for what the dialect has not.
+     * The names of the parts around the layers; null for a part that the dialect does not have.
      *
-     * @param modalities the only ones that there are, or empty where they are any and have the usual names
+     * @param modalities the names for each possible modality; empty if any modality is possible, with the usual names
      */
     record ModelNames(
             Part clsToken, Part embeddingNorm, Part finalNorm, Part pooler, Map<String, ModalityNames> modalities) {
@@ -77,12 +79,12 @@ record Dialect(String title, boolean published, String stack, LayerNames layer, 
                     : modalities.getOrDefault(name, ModalityNames.projection(null));
         }
 
-        /** Whether a modality may have that name. */
+        /** Whether a model of this dialect may have a modality of this name. */
         boolean knows(String modality) {
             return modalities.isEmpty() || modalities.containsKey(modality);
         }
 
-        /** The modality that a tensor is the projection's weight of. */
+        /** The modality whose projection has this tensor as its weight. */
         Optional<String> projected(String tensor) {
             return modalities.isEmpty()
                     ? ModalityNames.projected(tensor)

@@ -13,7 +13,10 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
 
-/** The tensors before the first layer: learned tokens, projections of the modalities, embeddings that are added to their tokens. */
+/**
+ * The tensors used before the first layer: learned tokens, projections of the modalities, and embeddings that are added
+ * to tokens.
+ */
 final class EmbeddingTensors {
     private static final String WORDS = "word_embeddings";
     private static final String PROJECTION_NORM = "projection_norm";
@@ -21,7 +24,7 @@ final class EmbeddingTensors {
     private static final String BOX_NORM = "box_norm";
     private static final String EMBEDDING_NORM = "embedding_norm";
 
-    /** What {@code tensor_prefixes} may name of a modality, after its name and a dot. */
+    /** The parts of a modality that {@code tensor_prefixes} may name, after the modality's name and a dot. */
     static final List<String> PARTS = List.of(WORDS, PROJECTION_NORM, BOX_PROJECTION, BOX_NORM, EMBEDDING_NORM);
 
     private final WrittenConfig config;
@@ -34,7 +37,7 @@ final class EmbeddingTensors {
     /**
      * The embeddings of one model.
      *
-     * @param encoder whose place says where the parts around the layers are
+     * @param encoder the encoder, whose prefix the parts around the layers share at least in part
      * @param has whether the model has a part
      */
     EmbeddingTensors(
@@ -47,7 +50,7 @@ final class EmbeddingTensors {
         this.has = has;
     }
 
-    /** Per stream its learned tokens, or null. */
+    /** The learned tokens of each stream; null for a stream without any. */
     List<StoredTensor> learnedTokens(Visitor visitor) {
         List<StoredTensor> learned = new ArrayList<>();
         if (config.topology() == null) {
@@ -116,7 +119,7 @@ final class EmbeddingTensors {
                 : withRow;
     }
 
-    /** What makes tokens of one modality's features or token ids. */
+    /** The weights that turn one modality's features or token ids into tokens. */
     ModalityWeights modality(Visitor visitor, PartTensors tensors, int index, NormType normType) {
         ModalityConfig modality = config.modalities().get(index);
         ModalityNames parts = modalityNames(index);
@@ -149,7 +152,7 @@ final class EmbeddingTensors {
         return visitor.visit(expected, 0, 1);
     }
 
-    /** The words of a modality's table of word embeddings; 0 if there is none. */
+    /** The number of rows of a modality's word embeddings; 0 if none are stored. */
     int vocabularySize(int index) {
         Table table = modalityNames(index).words();
         String prefix =
@@ -195,7 +198,10 @@ final class EmbeddingTensors {
                 norm(tensors, modality, usual.norm(), BOX_NORM, stream, normType));
     }
 
-    /** A norm of a modality, which a published model has if it has a name and another model if it is stored. */
+    /**
+     * A norm of a modality, or null. A published model has it if its dialect names it; any other model has it if it is
+     * stored or {@code tensor_prefixes} names it.
+     */
     private NormWeights norm(
             PartTensors tensors, ModalityConfig modality, Part usual, String part, int stream, NormType normType) {
         if (usual == null) {
@@ -238,7 +244,7 @@ final class EmbeddingTensors {
         return visitor.visit(table, row.row(), rowsOf(name));
     }
 
-    /** The rows of a table that is there. */
+    /** The number of rows of a stored table; 1 if it is not stored. */
     int rowsOf(String table) {
         TensorEntry entry = entries.get(table);
         return entry == null || entry.shape().rank() == 0
@@ -246,7 +252,7 @@ final class EmbeddingTensors {
                 : (int) Math.min(Integer.MAX_VALUE - 1, entry.shape().dimension(0));
     }
 
-    /** A table of a row per position, in the hidden size of a stream. */
+    /** A table with a row per position, as wide as the hidden size of a stream. */
     StoredTensor positions(Visitor visitor, Table table, int stream, OptionalPart part) {
         ExpectedTensor expected = new ExpectedTensor(
                 around(Part.of(table.name())),

@@ -6,20 +6,21 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Where a checkpoint keeps its encoder.
+ * Where a checkpoint keeps an encoder, and with which names.
  *
- * @param prefix with its dot, or empty
- * @param stacked whether layers are numbered, or one stands right under the prefix
+ * @param prefix how all names of its tensors begin, with a dot at the end, or empty
+ * @param stacked whether its layers are numbered; otherwise the prefix is that of a single layer
  */
 record Encoder(Dialect dialect, String prefix, boolean stacked) {
     private static final int MAX_DIGITS = 9;
 
-    /** No module nests deeper than this many characters. */
+    /** The longest prefix in characters; no module nests deeper. */
     private static final int LONGEST_PREFIX = 1000;
 
     /**
-     * Every encoder that the names tell of, each with the tensor that told of it. A numbered layer is known by its query
-     * or first feed-forward weight, one without a number by its query weight alone.
+     * All encoders that are recognised among the stored names, each with the tensor by which it was recognised. A
+     * numbered layer is recognised by its query weight or its first feed-forward weight, a layer without a number only
+     * by its query weight.
      */
     static Map<Encoder, String> find(Collection<String> stored, Collection<Dialect> dialects) {
         Map<Encoder, String> found = new LinkedHashMap<>();
@@ -48,7 +49,7 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
         return found;
     }
 
-    /** What stands before a part's weight in a tensor's name, or null. */
+    /** The prefix in a tensor's name if the rest names the weight of {@code part}, or null. */
     private static String before(String tensor, Part part) {
         for (String name : part.names()) {
             String weight = Part.weight(name);
@@ -62,7 +63,7 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
         return null;
     }
 
-    /** What stands before {@code stack} and a number at the end of {@code layer}, or null. */
+    /** The prefix in {@code layer} if the rest is {@code stack}, a number and a dot, or null. */
     private static String beforeNumber(String layer, String stack) {
         int digits = layer.length() - 1;
         while (digits > 0 && isDigit(layer.charAt(digits - 1))) {
@@ -82,13 +83,16 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
         return c >= '0' && c <= '9';
     }
 
-    /** Whether {@code given}, with its dot, is this encoder's prefix, or that and the beginning of what follows it. */
+    /**
+     * Whether {@code given}, with its dot, points to this encoder: to its prefix, or to a module between that and the
+     * layers.
+     */
     boolean isUnder(String given) {
         String module = prefix + (stacked ? dialect.stack() : "");
         return given.startsWith(prefix) && module.startsWith(given);
     }
 
-    /** What stands before the parts of layer {@code i}. */
+    /** The prefix of the parts of layer {@code i}. */
     String layer(int i) {
         return stacked ? prefix + dialect.stack() + i + "." : prefix;
     }
@@ -107,7 +111,7 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
         return numbered ? Integer.parseInt(tensor, number, end, 10) : -1;
     }
 
-    /** What stands behind the number of the layer that a tensor belongs to, or null. */
+    /** The rest of a tensor's name after the prefix of its layer; null if it belongs to no layer. */
     String withinLayer(String tensor) {
         if (!stacked) {
             return tensor.startsWith(prefix) ? tensor.substring(prefix.length()) : null;
@@ -116,7 +120,10 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
         return layerOf(tensor) < 0 ? null : tensor.substring(tensor.indexOf('.', number) + 1);
     }
 
-    /** The name of a part around the layers: behind the prefix or, where the dialect allows it, above. */
+    /**
+     * The name of a part around the layers: after the encoder's prefix or, in an unpublished dialect, after a shorter
+     * one.
+     */
     String around(Part part, Collection<String> stored) {
         if (!dialect.published()) {
             for (int dot = 0; dot < prefix.length(); dot = prefix.indexOf('.', dot) + 1) {

@@ -4,26 +4,26 @@ import dev.braid.tensor.Shape;
 import java.util.stream.IntStream;
 
 /**
- * What one tensor of a model has to be.
+ * What a model requires of one tensor.
  *
- * @param role what it is to the model, in plain words
- * @param fit how {@code shape} is meant
- * @param source where the shape comes from
+ * @param role what the model uses it for, in plain words
+ * @param fit how a stored shape must agree with {@code shape}
+ * @param source where the shape comes from, as messages say it
  * @param required false for a tensor that may be absent
- * @param nextStep what an error message suggests where it is missing, behind its semicolon, or empty
+ * @param nextStep the end of the error message if it is missing, beginning with a semicolon, or empty
  */
 record ExpectedTensor(
         String name, String role, Shape shape, Fit fit, String source, boolean required, String nextStep) {
 
-    /** How a stored shape fits the expected one. */
+    /** How a stored shape must agree with the expected one. */
     enum Fit {
-        /** It is the same. */
+        /** All dimensions are equal. */
         EXACT,
-        /** It is the same but for its first dimension, which may be larger. */
+        /** All dimensions are equal, except that the first one may be larger. */
         ROWS,
-        /** It has as many elements and, where several dimensions are expected, the same last one. */
+        /** The number of elements is equal and, if several dimensions are expected, the last dimension too. */
         ELEMENTS,
-        /** There is none. */
+        /** The tensor must not be stored. */
         ABSENT
     }
 

@@ -7,10 +7,10 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * A feed-forward with its LayerNorm (D hidden, F intermediate size).
+ * The weights of a feed-forward with its norm (D hidden size, F intermediate size).
  *
- * @param linear1 [F, D], the gate of a gated feed-forward
- * @param up [F, D], what its gate is multiplied with, or null without a gate
+ * @param linear1 [F, D], in a gated feed-forward the gate
+ * @param up [F, D], what the gate is multiplied by, or null without a gate
  * @param linear2 [D, F]
  * @param norm before the feed-forward in a pre-norm model, else after its residual
  */

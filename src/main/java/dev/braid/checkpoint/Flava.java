@@ -11,11 +11,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The multimodal encoder of FLAVA (Singh et al. 2022, arXiv 2112.04482, section 3.1): a learned CLS token, projected visual tokens,
- * then projected text tokens, through pre-norm layers and a final LayerNorm. transformers writes it with a config; a state dict of
- * torchmultimodal has other names, and a config of this project's own kind.
+ * The multimodal encoder of FLAVA (Singh et al. 2022, arXiv 2112.04482, section 3.1): a learned CLS token, projected
+ * visual tokens, then projected text tokens, through pre-norm layers and a final LayerNorm. transformers writes it with
+ * a config of its own. A state dict of torchmultimodal has other names, and needs a config in this project's format.
  *
- * @see <a href="https://github.com/huggingface/transformers/tree/main/src/transformers/models/flava">transformers/models/flava</a>
+ * @see <a
+ *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models/flava">transformers/models/flava</a>
  */
 final class Flava {
     private static final Map<String, ModalityNames> MODALITIES = Map.of(
@@ -35,7 +36,10 @@ final class Flava {
                     MODALITIES),
             Dialect.LayerKind.PRE_NORM_GELU);
 
-    /** torchmultimodal's TransformerEncoderLayer; its MLP has a dropout between the Linears where it was trained with one. */
+    /**
+     * torchmultimodal's TransformerEncoderLayer. If it was trained with dropout, its MLP has a dropout between the
+     * Linears.
+     */
     private static final LayerNames TORCHMULTIMODAL_LAYER = new LayerNames(
             List.of(AttentionNames.of(
                     Part.of("attention.query.*"),

@@ -11,16 +11,16 @@ import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * Rows of inputs and what PyTorch made of them: {@code golden.safetensors} of a model directory (P rows of N tokens in all,
- * D hidden size, L layers, G groups: CLS, where the model has it, and the modalities).
+ * Rows of inputs and what PyTorch computed from them, read from {@code golden.safetensors} of a model directory (P rows
+ * with N tokens in total, D hidden size, L layers, G groups: CLS, if the model has it, and the modalities).
  *
  * @param inputs one per modality, in the model's order
- * @param tokenIds names of the modalities whose inputs are token ids, which the model has to read so ({@link
+ * @param tokenIds names of the modalities whose inputs are token ids; the model must read ids too ({@link
  *     Checkpoint#withTokenIds})
- * @param layers what left layer i, [N, D]: those layers that the file holds
+ * @param layers the output of layer i, [N, D], for the layers that the file holds
  * @param fused [N, D]: every token of every row, one row after the other
- * @param pooling what {@code pooled} was pooled with
- * @param pooled [P, D], or null where the model does not pool
+ * @param pooling the pooling that gave {@code pooled}
+ * @param pooled [P, D], or null if the model does not pool
  * @param attention shares of attention, [P, G], or null
  * @param attentionByLayer the same per layer, [P, L G], or null
  */
@@ -35,7 +35,7 @@ public record Golden(
         GoldenOutput attention,
         GoldenOutput attentionByLayer)
         implements Serializable {
-    /** Its name in a model directory. */
+    /** The name of the file in a model directory. */
     public static final String FILE = "golden.safetensors";
 
     public Golden {
@@ -58,7 +58,7 @@ public record Golden(
         return inputs.get(0).rows();
     }
 
-    /** N: the real tokens of all rows, CLS too. */
+    /** N: the number of tokens in all rows, without padding, with CLS. */
     public int tokens() {
         return fused.rows();
     }

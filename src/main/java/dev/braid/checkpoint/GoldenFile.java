@@ -9,9 +9,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** The tensors of a golden file, while it is read: what is asked for is used, and what is not as expected is reported. */
+/** Reads tensors of a golden file, reports those that are not as expected, and knows which ones nobody asked for. */
 final class GoldenFile {
-    /** Far beyond what a check needs, and far below what one array can hold. */
+    /** The most elements of one tensor: far more than a check needs, far fewer than an array can hold. */
     private static final long MOST_ELEMENTS = 1L << 28;
 
     private final SafetensorsFile file;

@@ -3,7 +3,7 @@ package dev.braid.checkpoint;
 import java.io.Serializable;
 import java.util.Arrays;
 
-/** The features or token ids of one modality in a golden file, padded: P rows of up to S tokens, of which some are kept. */
+/** The features or token ids of one modality in a golden file: P rows, padded to S tokens, of which some are masked. */
 public final class GoldenInput implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -12,9 +12,9 @@ public final class GoldenInput implements Serializable {
     private final int longest;
     /** [P, S, token size], as {@link ModalityConfig#tokenSize} says. */
     private final float[] numbers;
-    /** [P], the tokens of each row as they were extracted. */
+    /** [P], the number of tokens of each row, masked ones included. */
     private final int[] lengths;
-    /** Per row the indices of its kept tokens, rising. */
+    /** The indices of the kept tokens of each row, ascending. */
     private final int[][] kept;
 
     GoldenInput(boolean ids, int tokenSize, int longest, float[] numbers, int[] lengths, int[][] kept) {
@@ -31,22 +31,24 @@ public final class GoldenInput implements Serializable {
         return kept.length;
     }
 
-    /** A row's tokens as they were extracted, masked ones too. */
+    /** The number of tokens of a row, masked ones included. */
     public int tokens(int row) {
         return lengths[row];
     }
 
-    /** The indices of a row's kept tokens, rising. */
+    /** The indices of a row's kept tokens, ascending. */
     public int[] kept(int row) {
         return kept[row].clone();
     }
 
-    /** Whether its tokens are ids. */
+    /** Whether the tokens are ids instead of features. */
     boolean isIds() {
         return ids;
     }
 
-    /** The numbers of {@code count} stored tokens of a row, from token {@code first} on: [count, token size], a copy. */
+    /**
+     * The numbers of {@code count} stored tokens of a row, from token {@code first} on: [count, token size], a copy.
+     */
     public float[] numbers(int row, int first, int count) {
         int start = (row * longest + first) * tokenSize;
         return Arrays.copyOfRange(numbers, start, start + count * tokenSize);

@@ -6,9 +6,10 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * The inputs of a golden file: {@code <modality>.features} [P, S, feature size], with {@code <modality>.boxes} [P, S, box size]
- * where the model has boxes, or {@code <modality>.ids} I64 [P, S]; and {@code <modality>.lengths} I64 [P] (the first so many tokens
- * are kept) or {@code <modality>.mask} I64 [P, S] (1 keeps).
+ * Reads the inputs of a golden file. These are {@code <modality>.features} [P, S, feature size], with {@code
+ * <modality>.boxes} [P, S, box size] if the model has boxes, or {@code <modality>.ids} I64 [P, S]; and {@code
+ * <modality>.lengths} I64 [P] (how many tokens each row keeps, from its first on) or {@code <modality>.mask} I64 [P, S]
+ * (1 keeps).
  */
 final class GoldenInputReader {
     private final ModelConfig config;
@@ -20,12 +21,12 @@ final class GoldenInputReader {
         this.file = file;
     }
 
-    /** P, once an input was read. */
+    /** P, known once an input was read. */
     long rows() {
         return rows;
     }
 
-    /** The input of one modality; null, and reported, where it is broken. */
+    /** The input of one modality; null, and reported, if it is broken. */
     GoldenInput read(ModalityConfig modality) {
         boolean ids = hasIds(modality);
         TensorEntry entry = tensor(
@@ -44,17 +45,20 @@ final class GoldenInputReader {
         return numbers == null ? null : new GoldenInput(ids, tokenSize, longest, numbers, lengths, kept);
     }
 
-    /** Whether the file has token ids of a modality, where the model reads them. */
+    /** Whether a modality's input is token ids: the model reads ids, or it can and the file has them. */
     private boolean hasIds(ModalityConfig modality) {
         return modality.tokenIds() || (modality.vocabularySize() > 0 && file.has(modality.name() + ".ids"));
     }
 
-    /** The tensor whose tokens are a modality's. */
+    /** The name of the tensor that holds a modality's tokens. */
     private String tokens(ModalityConfig modality) {
         return modality.name() + (hasIds(modality) ? ".ids" : ".features");
     }
 
-    /** A tensor of a number or, where {@code width} is positive, so many numbers per token; null, and reported, for another. */
+    /**
+     * A tensor with one number per token or, if {@code width} is positive, with {@code width} numbers per token. Null,
+     * and reported, if it has another shape.
+     */
     private TensorEntry tensor(String name, int width, String source) {
         TensorEntry entry = file.entry(name);
         String numbers = width > 0 ? ", " + width : "";
@@ -74,7 +78,9 @@ final class GoldenInputReader {
         return entry;
     }
 
-    /** Features, each followed by its box where there are boxes: [P, S, token size]; or null. */
+    /**
+     * The features, each followed by its box if the model has boxes, [P, S, token size]; null if something is broken.
+     */
     private float[] features(ModalityConfig modality, TensorEntry entry) {
         float[] features = file.floats(entry);
         if (modality.boxes() == null || features == null) {
@@ -102,7 +108,7 @@ final class GoldenInputReader {
         return joined.array();
     }
 
-    /** The ids as floats, [P, S]; null, and reported, if a kept one is not of the vocabulary. */
+    /** The ids as floats, [P, S]; null, and reported, if a kept id is not in the vocabulary. */
     private float[] ids(ModalityConfig modality, TensorEntry entry, int[][] kept) {
         long[] ids = file.longs(entry, entry.shape());
         if (ids == null) {
@@ -127,7 +133,7 @@ final class GoldenInputReader {
         return numbers;
     }
 
-    /** Tokens of each row; where the file does not tell them, a mask is as long as the rows are. */
+    /** The number of tokens of each row: S for every row if the file has a mask but no lengths. */
     private int[] lengths(ModalityConfig modality, long longest) {
         String lengths = modality.name() + ".lengths";
         int[] tokens = new int[Math.toIntExact(rows)];
@@ -151,7 +157,7 @@ final class GoldenInputReader {
         return stored == null ? null : tokens;
     }
 
-    /** Per row the kept tokens: those of its length that the mask keeps, where there is one. */
+    /** The kept tokens of each row: those within its length, without those that a mask drops. */
     private int[][] kept(ModalityConfig modality, int[] lengths, long longest) {
         String mask = modality.name() + ".mask";
         boolean masked = file.has(mask);
@@ -181,7 +187,7 @@ final class GoldenInputReader {
         return true;
     }
 
-    /** Whether the model takes rows with those tokens kept. */
+    /** Whether the model accepts rows with these kept tokens; if not, reports why. */
     private boolean canBe(int[][] kept, ModalityConfig modality) {
         boolean first =
                 config.firstTokenModalities(true).contains(config.modalities().indexOf(modality));

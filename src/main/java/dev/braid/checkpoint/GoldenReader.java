@@ -16,8 +16,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * One reading of a golden file, strict: the inputs that {@link GoldenInputReader} names (a row may lack modalities, but not all)
- * and the outputs that {@link Golden} names.
+ * Reads a golden file strictly. It may hold the inputs that {@link GoldenInputReader} names (a row may lack modalities,
+ * but not all) and the outputs that {@link Golden} names, and nothing else.
  */
 final class GoldenReader {
     private final ModelConfig config;
@@ -92,7 +92,7 @@ final class GoldenReader {
                 .collect(Collectors.toSet());
     }
 
-    /** The kept tokens of some groups, in all rows. */
+    /** The number of kept tokens of some groups, in all rows. */
     private long tokens(List<ModelConfig.Group> groups, List<GoldenInput> inputs) {
         long tokens = 0;
         for (ModelConfig.Group group : groups) {
@@ -105,7 +105,7 @@ final class GoldenReader {
         return tokens;
     }
 
-    /** A row may lack modalities, but not all. */
+    /** Every row must have a kept token, and one in every stream without learned tokens. */
     private void checkNoRowIsEmpty(List<GoldenInput> inputs) {
         for (int row = 0; row < rows; row++) {
             int number = row;
@@ -150,7 +150,7 @@ final class GoldenReader {
         return output(name, height, width);
     }
 
-    /** The output of that name, or null where there is none. */
+    /** The output of this name; null if there is none or it is broken. */
     private GoldenOutput output(String name, long... dimensions) {
         TensorEntry entry = file.entry(name);
         if (entry == null) {

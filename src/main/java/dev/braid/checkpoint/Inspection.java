@@ -6,13 +6,13 @@ import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * A model directory as it was understood.
+ * A model read from a directory, with a report of how its tensors were found.
  *
  * @param checkpoint the model
- * @param dialect whose names its tensors have, for people to read
- * @param tensors those that the model uses, in the order of the data's way through it
- * @param unused those that it does not, in the order of their files; they were not read
- * @param reading how the tensors' files and names were taken
+ * @param dialect the dialect of the tensors' names, as messages call it
+ * @param tensors the tensors that the model uses, in the order in which data passes through them
+ * @param unused the other tensors of the files, in file order; they were not read
+ * @param reading which file was read, and which names were changed
  */
 public record Inspection(
         Checkpoint checkpoint,
@@ -37,9 +37,10 @@ public record Inspection(
     }
 
     /**
-     * As above; modalities in {@code tokenIds} enter as token ids, and their word embeddings are read.
+     * Like {@link #read(String, Configuration)}, but modalities in {@code tokenIds} enter as token ids, so their word
+     * embeddings are read.
      *
-     * @throws InputException as above, and for such a modality without word embeddings
+     * @throws InputException with all problems, including such a modality without word embeddings
      */
     public static Inspection read(String directory, Configuration hadoop, Set<String> tokenIds) {
         return CheckpointReader.read(directory, hadoop, tokenIds);

@@ -4,14 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The streams of a model, completed by those that alternating stacks need: a bottleneck's stack runs on the tokens of its stream
- * joined with the bottleneck's, and the second of two streams that attend to each other reads a copy of the first one, made before
- * each layer.
+ * Adds the streams that alternating stacks need to the streams of a model. A stack with a bottleneck runs on a stream
+ * that joins its own tokens and the bottleneck's. If two streams attend to each other, the second one reads a copy of
+ * the first one that is made before each layer.
  */
 public final class InterleavedStreams {
     private final List<StreamConfig> streams;
 
-    /** @param streams those of the config */
+    /** @param streams the streams of the config */
     public InterleavedStreams(List<StreamConfig> streams) {
         this.streams = new ArrayList<>(streams);
     }
@@ -22,9 +22,9 @@ public final class InterleavedStreams {
     }
 
     /**
-     * A stack on the streams that its layers really read and change.
+     * The same stack on the streams that its layers really read and change, which are added if necessary.
      *
-     * @param stack one whose stream and memory are of the config; the memory of a bottleneck's stack is the bottleneck
+     * @param stack a stack on streams of the config; the memory of a stack with a bottleneck is the bottleneck
      */
     public StackConfig place(StackConfig stack) {
         return switch (stack.interleaving().exchange()) {
@@ -53,7 +53,7 @@ public final class InterleavedStreams {
         return add(new StreamConfig(own.name() + " before the layer", own.hiddenSize(), 0, List.of(), List.of(stream)));
     }
 
-    /** Stacks one after another may use the same one. */
+    /** Returns the index of a stream; adds it unless an earlier stack has already done so. */
     private int add(StreamConfig stream) {
         if (!streams.contains(stream)) {
             streams.add(stream);

@@ -8,23 +8,23 @@ import java.io.Serializable;
  * How the layers of neighbouring stacks alternate: layer 0 of each, then layer 1 of each, and so on.
  *
  * @param exchange what their streams exchange
- * @param stacks how many stacks alternate; 1 where a stack runs by itself
+ * @param stacks how many stacks alternate; 1 if the stack does not alternate with another
  * @param index the number of this stack among them
  */
 @DefaultSerializer(JavaSerializer.class)
 public record Interleaving(Exchange exchange, int stacks, int index) implements Serializable {
-    /** Of a stack that runs by itself. */
+    /** The value for a stack that does not alternate with another. */
     public static final Interleaving NONE = new Interleaving(Exchange.NOTHING, 1, 0);
 
     /** What the streams of alternating stacks exchange. */
     public enum Exchange {
         NOTHING,
         /**
-         * Each stream goes through its layers together with the bottleneck's tokens; these then become the mean of what the
-         * streams made of them: Nagrani et al. 2021 (arXiv 2107.00135), equations 8 and 9.
+         * In each layer, the tokens of a stream attend to each other and to the bottleneck's tokens, which are then
+         * replaced by their mean over the streams: Nagrani et al. 2021 (arXiv 2107.00135), equations 8 and 9.
          */
         BOTTLENECK,
-        /** Two streams attend to each other, each to the tokens that the other one had before the layer. */
+        /** Two streams attend to each other; each reads the tokens that the other one had before the layer. */
         CO_ATTENTION
     }
 

@@ -5,8 +5,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * The biases that the layers have: a module is made with all of them or none, or the same parts of each layer have one, so
- * one that is missing among others was lost.
+ * The biases that the layers of a stack must have. A module has all biases or none; in hand-written layers, the same
+ * parts of every layer have one. So a single missing bias means that the file is incomplete.
  */
 final class LayerBiases {
     private final Encoder encoder;
@@ -31,12 +31,12 @@ final class LayerBiases {
         }
     }
 
-    /** Whether a tensor is of a part around the layers of a published model. */
+    /** Whether a tensor belongs to a published dialect and is outside the layers. */
     boolean isAroundPublished(String tensor) {
         return encoder.dialect().published() && encoder.layerOf(tensor) < 0;
     }
 
-    /** Whether a tensor is one of them. */
+    /** Whether a tensor is a bias that the layers must have. */
     boolean contains(String tensor) {
         return !expected.isEmpty() && expected.contains(encoder.withinLayer(tensor));
     }

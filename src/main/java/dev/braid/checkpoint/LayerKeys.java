@@ -4,11 +4,11 @@ import java.util.List;
 import java.util.function.BiFunction;
 
 /**
- * The keys of a stack of {@code config.json} that describe its layers, whatever streams these are on. Null stands where a key is
- * broken.
+ * The keys in {@code config.json} that describe the layers of a stack, but not its streams. The value of a broken key
+ * is null.
  *
- * @param count how many layers
- * @param layer what they have in common
+ * @param count the number of layers
+ * @param layer what the layers have in common
  */
 record LayerKeys(Integer count, WrittenLayer layer) {
     static final List<String> NAMES = List.of(
@@ -22,9 +22,9 @@ record LayerKeys(Integer count, WrittenLayer layer) {
             "layer_norm_eps");
 
     /**
-     * Reads them.
+     * Reads the keys.
      *
-     * @param root the whole config, whose keys hold for a stack that has none of its own
+     * @param root the whole config, whose value is used for a key that the stack does not have
      */
     static LayerKeys read(ConfigObject root, ConfigObject stack) {
         Integer count = stack.size("num_hidden_layers");
@@ -48,14 +48,15 @@ record LayerKeys(Integer count, WrittenLayer layer) {
                 count, new WrittenLayer(heads, keyValueHeads, intermediateSize, activation, normFirst, normType, eps));
     }
 
-    /** A key of the stack or, where it has none, of the whole model. */
+    /** The value of a key in the stack or, if absent, in the whole config. */
     private static <T> T inherited(
             ConfigObject root, ConfigObject stack, String key, BiFunction<ConfigObject, String, T> read) {
         return read.apply(stack.has(key) ? stack : root, key);
     }
 
     /**
-     * Whether the layers can be on streams of these sizes; what is wrong was reported, or is.
+     * Checks the layers against the hidden sizes of their streams, and reports what does not fit. Returns false if a
+     * key is broken, which is reported already.
      *
      * @param rotates whether heads are rotated, in pairs of numbers
      */

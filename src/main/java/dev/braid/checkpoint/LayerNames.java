@@ -5,13 +5,14 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * The names of a layer's parts.
+ * The tensor names of a layer's parts.
  *
  * @param attentions in the order in which they run
- * @param feedForward1 in a gated feed-forward its gate
- * @param feedForwardUp what the gate is multiplied with; null where its names are not known
+ * @param feedForward1 the first Linear; in a gated feed-forward the gate
+ * @param feedForwardUp what the gate is multiplied by; null if the dialect has no gate
  * @param feedForwardNorm the LayerNorm of the feed-forward, before or after it
- * @param oneBias whether one flag of the module gives all parts of all layers a bias or none; otherwise each part has its own
+ * @param oneBias whether one flag of the module decides if all parts of all layers have a bias; otherwise each part
+ *     decides
  */
 record LayerNames(
         List<AttentionNames> attentions,
@@ -21,18 +22,19 @@ record LayerNames(
         Part feedForwardNorm,
         boolean oneBias) {
 
-    /** The norm of the tokens that cross-attention reads, in layers that have one. */
+    /** The norm of the tokens that cross-attention reads, which only some layers have. */
     static final Part MEMORY_NORM = Part.of("memory_norm.*");
 
     /**
-     * The names of one attention's parts.
+     * The tensor names of one attention's parts.
      *
      * @param norm its LayerNorm, before or after it
-     * @param widths where the weights of query, key and value are when keys have another size than queries, or null
+     * @param widths the names of the weights if the tokens for keys have another size than those for queries; null if
+     *     they do not change
      */
     record AttentionNames(Part query, Part key, Part value, Part output, Part norm, Widths widths) {
 
-        /** torch.nn.MultiheadAttention: the rows of one matrix are query, key and value. */
+        /** torch.nn.MultiheadAttention: query, key and value have one third each of the rows of one matrix. */
         static AttentionNames torch(String module, String norm) {
             return new AttentionNames(
                     Part.slice(0, 3, module + ".in_proj_*"),
@@ -46,7 +48,7 @@ record LayerNames(
                             Part.of(module + ".v_proj_weight")));
         }
 
-        /** A Linear each for queries, keys and values. */
+        /** Separate Linears for queries, keys and values. */
         static AttentionNames apart(String module, String norm) {
             return of(
                     Part.of(module + ".q_proj.*"),
@@ -65,7 +67,9 @@ record LayerNames(
         }
     }
 
-    /** The weights of torch.nn.MultiheadAttention with {@code kdim} and {@code vdim}; its biases are rows of one tensor still. */
+    /**
+     * The weights of torch.nn.MultiheadAttention with {@code kdim} and {@code vdim}. The biases are still one tensor.
+     */
     record Widths(Part query, Part key, Part value) {}
 
     /** torch.nn.TransformerEncoderLayer. */
@@ -81,7 +85,10 @@ record LayerNames(
     static final LayerNames TORCH_DECODER =
             decoder(AttentionNames.torch("self_attn", "norm1"), AttentionNames.torch("multihead_attn", "norm2"));
 
-    /** The parts of torch.nn.TransformerDecoderLayer, cross-attention first; norms are numbered in the order of the layer. */
+    /**
+     * The parts of torch.nn.TransformerDecoderLayer, cross-attention first; norms are numbered in the order of the
+     * layer.
+     */
     static final LayerNames CROSS_FIRST =
             decoder(AttentionNames.torch("multihead_attn", "norm1"), AttentionNames.torch("self_attn", "norm2"));
 
@@ -108,7 +115,7 @@ record LayerNames(
                 false);
     }
 
-    /** A layer written from scratch around a SelfAttention module, and as a widespread listing of it spells it. */
+    /** A hand-written layer around a SelfAttention module, also with the misspelled names of a widespread listing. */
     static final LayerNames SELF_ATTENTION = new LayerNames(
             List.of(AttentionNames.of(
                     Part.of("self_attention.query_proj.*", "self_attntion.query_proj.*"),
@@ -128,18 +135,18 @@ record LayerNames(
 
     private static final AttentionNames LLAMA_SELF = AttentionNames.apart("self_attn", "input_layernorm");
 
-    /** A layer of Llama, and of encoders made of its parts. */
+    /** A layer of Llama, or of an encoder built from its modules. */
     static final LayerNames LLAMA = llama(LLAMA_SELF);
 
-    /** The same with cross-attention after self-attention. */
+    /** A Llama layer with cross-attention after self-attention. */
     static final LayerNames LLAMA_DECODER =
             llama(LLAMA_SELF, AttentionNames.apart("cross_attn", "cross_attn_layernorm"));
 
-    /** The same, cross-attention first. */
+    /** A Llama layer with cross-attention before self-attention. */
     static final LayerNames LLAMA_CROSS_FIRST =
             llama(AttentionNames.apart("cross_attn", "cross_attn_layernorm"), LLAMA_SELF);
 
-    /** Cross-attention in place of self-attention, as in Llama 3.2 Vision. */
+    /** A Llama layer with cross-attention instead of self-attention, as in Llama 3.2 Vision. */
     static final LayerNames LLAMA_CROSS_ATTENTION = llama(AttentionNames.apart("cross_attn", "input_layernorm"));
 
     private static LayerNames llama(AttentionNames... attentions) {
@@ -180,12 +187,12 @@ record LayerNames(
             Part.of("output.LayerNorm.*"),
             true);
 
-    /** The query that a layer is known by: that of its first attention. */
+    /** The query by which a layer is recognised: that of its first attention. */
     Part query() {
         return attentions.get(0).query();
     }
 
-    /** The queries that a layer may be known by: the usual one, and the one of keys of another size. */
+    /** The names of that query: the usual one, and the one that is used if keys have another size. */
     List<Part> queries() {
         Widths widths = attentions.get(0).widths();
         return widths == null ? List.of(query()) : List.of(query(), widths.query());

@@ -9,9 +9,9 @@ import java.util.Set;
 /**
  * The tensors of the layers of one stack.
  *
- * @param stack what the config says of it
- * @param stored what the weights have of it
- * @param role what its roles begin with, or empty
+ * @param stack what the config says about the stack
+ * @param stored what was found in the weights
+ * @param role the beginning of the tensors' roles, or empty
  */
 record LayerTensors(
         WrittenConfig config,
@@ -65,7 +65,7 @@ record LayerTensors(
                 parts.norm(norm, of + "norm", d, hidden(), "", normType));
     }
 
-    /** Whether any layer has a norm of the tokens that cross-attention reads; then all have. */
+    /** Whether any layer has a norm of the tokens that cross-attention reads, because then all layers must have it. */
     private boolean normsMemory() {
         return stored.layers().stream()
                 .map(stored.encoder()::layer)
@@ -93,7 +93,10 @@ record LayerTensors(
         return stack.layer().keyValueHeads() != null && !sharesRowsWithQuery();
     }
 
-    /** Size of a token's keys; {@link StoredEncoder#UNKNOWN} where the heads are broken, which is a problem of its own. */
+    /**
+     * The size of a token's keys; {@link StoredEncoder#UNKNOWN} if the number of heads is broken, which is reported
+     * elsewhere.
+     */
     private int keyValueSize() {
         Integer heads = stack.layer().heads();
         if (!isGrouped()) {
@@ -108,7 +111,7 @@ record LayerTensors(
         return isGrouped() ? "num_key_value_heads, num_attention_heads and " + hidden() : hidden();
     }
 
-    /** What the config says of the layers though the dialect has no tensors for it. */
+    /** Problems with keys of the config for which the dialect has no tensors. */
     List<String> unfitKeys() {
         List<String> unfit = new ArrayList<>();
         WrittenLayer layer = stack.layer();

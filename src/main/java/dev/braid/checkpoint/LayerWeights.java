@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * One layer.
+ * The weights of one layer.
  *
  * @param attentions in the order in which they run: self-attention, cross-attention, or both
  * @param feedForward or null

@@ -7,10 +7,10 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * A Linear, y = x W^T + b.
+ * The weights of a Linear, y = x W^T + b.
  *
  * @param weight [out, in]
- * @param bias [out], or null where the layer has none
+ * @param bias [out], or null if it has none
  */
 @DefaultSerializer(JavaSerializer.class)
 public record LinearWeights(StoredTensor weight, StoredTensor bias) implements Serializable {

@@ -13,11 +13,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * LXMERT (Tan and Bansal 2019, arXiv 1908.07490), as {@code save_pretrained} of transformers writes it. Text and visual tokens, which
- * are the mean of projected features and projected boxes, have encoder layers each; then come layers in which they attend to each
- * other with the same weights, to themselves, and have a feed-forward of their own. The fused tokens are those of text, then visual.
+ * LXMERT (Tan and Bansal 2019, arXiv 1908.07490), as {@code save_pretrained} of transformers writes it. Text tokens and
+ * visual tokens first go through encoder layers of their own; a visual token is the mean of its projected features and
+ * its projected box. Then come cross-modality layers: text and visual tokens attend to each other with shared weights,
+ * then each has its own self-attention and feed-forward. The fused tokens are the text tokens, then the visual tokens.
  *
- * @see <a href="https://github.com/huggingface/transformers/tree/main/src/transformers/models/lxmert">transformers/models/lxmert</a>
+ * @see <a
+ *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models/lxmert">transformers/models/lxmert</a>
  */
 final class Lxmert {
     private static final String TITLE = "Hugging Face LXMERT";
@@ -52,7 +54,7 @@ final class Lxmert {
     }
 
     private static WrittenConfig.Topology topology(ConfigObject config, int hiddenSize, WrittenLayer written) {
-        // The epsilon of its norms is no key of its config.
+        // Its config has no key for the epsilon of the norms.
         WrittenLayer layer = new WrittenLayer(
                 written.heads(), null, written.intermediateSize(), written.activation(), null, null, null);
         int text = 0;
@@ -130,7 +132,7 @@ final class Lxmert {
                 Dialect.LayerKind.POST_NORM_GELU);
     }
 
-    /** A cross-modality layer on one stream; both have the weights of cross-attention in common. */
+    /** A cross-modality layer on one stream. Both streams share the weights of cross-attention. */
     private static LayerNames crossModality(String stream) {
         return new LayerNames(
                 List.of(attention("visual_attention", "att"), attention(stream + "_self_att", "self")),

@@ -9,10 +9,11 @@ import java.io.Serializable;
  *
  * @param name also the default name of its column
  * @param featureSize width of a token's features or, for token ids, of a word embedding
- * @param boxes what each token has next to its features, or null
- * @param vocabularySize rows of its word embeddings, which token ids choose from; 0 if the model stores none
- * @param tokenIds whether its tokens enter as ids, not as features; only with a vocabulary
- * @param maxPositions rows of its position table, so the longest sequence; {@link #UNLIMITED} where it has none
+ * @param boxes the box that each token has after its features, or null
+ * @param vocabularySize rows of its word embeddings, so the number of valid token ids; 0 if the model stores none
+ * @param tokenIds whether its tokens enter as ids instead of features; only with a vocabulary
+ * @param maxPositions rows of its position table, so the length of the longest sequence; {@link #UNLIMITED} without a
+ *     table
  */
 @DefaultSerializer(JavaSerializer.class)
 public record ModalityConfig(
@@ -33,22 +34,22 @@ public record ModalityConfig(
         this(name, featureSize, null, 0, false, maxPositions);
     }
 
-    /** Numbers of a token as it is packed: its id, or its features followed by its box. */
+    /** How many numbers a packed token has: its id, or its features followed by its box. */
     public int tokenSize() {
         return tokenIds ? 1 : featureSize + boxSize();
     }
 
-    /** Numbers of a token's box; 0 without boxes. */
+    /** How many numbers a token's box has; 0 without boxes. */
     public int boxSize() {
         return boxes == null ? 0 : boxes.size();
     }
 
-    /** Numbers that one projection reads: the box too, if it is concatenated. */
+    /** How many numbers of a token the projection of its features reads: with the box, if it is concatenated. */
     public int projectedSize() {
         return boxes != null && boxes.fusion() == BoxFusion.CONCATENATE ? featureSize + boxes.size() : featureSize;
     }
 
-    /** Whether both are the same modality, of which one may enter as features and the other one as token ids. */
+    /** Whether both are the same modality, even if one enters as features and the other one as token ids. */
     public boolean isSame(ModalityConfig other) {
         return new ModalityConfig(name, featureSize, boxes, vocabularySize, other.tokenIds, maxPositions).equals(other);
     }
@@ -61,7 +62,7 @@ public record ModalityConfig(
         return new ModalityConfig(name, featureSize, boxes, vocabularySize, true, maxPositions);
     }
 
-    /** The same modality with sequences of another length. */
+    /** The same modality with another limit on the length of its sequences. */
     public ModalityConfig withMaxPositions(int positions) {
         return new ModalityConfig(name, featureSize, boxes, vocabularySize, tokenIds, positions);
     }

@@ -7,11 +7,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 
-/** The keys of {@code config.json} that say what the modalities of a model of one's own are. */
+/** Reads {@code modalities} in a {@code config.json} of this project's own format. */
 final class ModalityKeys {
     private static final List<String> KEYS = List.of("name", "feature_size", "vocab_size", "box_size", "box_fusion");
 
-    /** Names of other parts, beside which a modality stands. */
+    /** Names that a modality cannot have, because other parts of the model have them. */
     private static final Set<String> RESERVED = Set.of("cls", WrittenConfig.ENCODER);
 
     private final ConfigObject root;
@@ -25,7 +25,7 @@ final class ModalityKeys {
     /**
      * The modalities in token order, or null if one is broken.
      *
-     * @param hiddenSize or null where it is broken
+     * @param hiddenSize of the model, or null if it is broken
      */
     List<ModalityConfig> read(Integer hiddenSize) {
         JsonNode list = root.value("modalities");
@@ -53,7 +53,10 @@ final class ModalityKeys {
         return modalities.size() == list.size() ? modalities : null;
     }
 
-    /** A modality of token ids, whose word embeddings have the hidden size unless the config says another width; or null. */
+    /**
+     * A modality of token ids, or null if it is broken. Its word embeddings have the hidden size unless the config
+     * gives another width.
+     */
     private static ModalityConfig ofTokenIds(String name, ConfigObject modality, Integer hiddenSize) {
         Integer words = modality.size("vocab_size");
         if (words != null && words > ModalityConfig.MOST_WORDS) {
@@ -64,14 +67,14 @@ final class ModalityKeys {
                 modality.bad(key, "no such key next to vocab_size (token ids have no boxes)", "one");
             }
         }
-        // Without a hidden size, which is reported, no width is known.
+        // If the hidden size is broken, which is reported already, any width will do.
         Integer width = modality.size("feature_size", hiddenSize == null ? Integer.valueOf(1) : hiddenSize);
         return words == null || width == null
                 ? null
                 : new ModalityConfig(name, width, null, words, true, ModalityConfig.UNLIMITED);
     }
 
-    /** A modality of features, and of boxes next to them if the config gives their size; or null. */
+    /** A modality of features, with boxes if the config gives their size; null if it is broken. */
     private static ModalityConfig ofFeatures(String name, ConfigObject modality) {
         Integer featureSize = modality.size("feature_size");
         BoxFusion fusion = modality.choice(

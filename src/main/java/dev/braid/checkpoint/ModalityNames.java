@@ -7,13 +7,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The names of what makes tokens of the encoder out of one modality's features or token ids, as in {@link ModalityWeights}.
+ * The names of the tensors that turn one modality's features or token ids into tokens of the encoder, as in {@link
+ * ModalityWeights}.
  *
  * @param words the table of word embeddings, or null
- * @param projection null where features enter as they are
+ * @param projection null if features enter unprojected
  * @param boxes the projection of boxes, or null
  * @param positions the table of position embeddings, or null
- * @param norm or null
+ * @param norm the last norm, or null
  */
 record ModalityNames(
         Table words,
@@ -23,23 +24,23 @@ record ModalityNames(
         Table positions,
         Part norm,
         List<Row> rowsAfterNorm) {
-    /** Projections of modalities whose word in a module is not their name. */
+    /** Modalities whose projection has another word in its name than the modality, each with that word. */
     private static final Map<String, String> WORDS = Map.of("text", "textual");
 
     private static final String PROJECTION = "_extractor.model_net.*";
 
-    /** A modality's word before the weight of its projection. */
+    /** The name of a projection's weight; group 1 is the modality's word. */
     private static final Pattern PROJECTED =
             Pattern.compile("(?:.*\\.)?(\\w{1,100})" + Pattern.quote(Part.weight(PROJECTION)));
 
-    /** The table of a row per position in a row's concatenated tokens. */
+    /** The table with an embedding per position in a row's concatenated tokens. */
     static final Table ROW_POSITIONS = new Table("position_embeddings.weight", "position embeddings of the row", 1);
 
     /**
-     * A table of embeddings, a row each.
+     * A table with one embedding per row.
      *
      * @param role what it is, in plain words
-     * @param rows those that the model uses; a table may have more
+     * @param rows how many rows the model uses; the table may have more
      */
     record Table(String name, String role, int rows) {
         Row row(int row) {
@@ -47,13 +48,13 @@ record ModalityNames(
         }
     }
 
-    /** One row of a table, which all tokens of a modality share. */
+    /** One row of a table, which is added to all tokens of a modality. */
     record Row(Table table, int row) {}
 
     /**
      * A projection.
      *
-     * @param norm of what it gives, or null
+     * @param norm the norm of its output, or null
      */
     record Projection(Part linear, Part norm) {}
 
@@ -68,14 +69,14 @@ record ModalityNames(
                 List.of());
     }
 
-    /** The projection and its norm alone, where a dialect has no names of its own for them. */
+    /** The usual names of a projection and its norm, for dialects without other names. */
     static ModalityNames usual(String modality) {
         Projection projection =
                 new Projection(Part.of(WORDS.getOrDefault(modality, modality) + PROJECTION), projectionNorm(modality));
         return new ModalityNames(null, projection, null, List.of(), null, null, List.of());
     }
 
-    /** The modality that a tensor is the usual projection's weight of. */
+    /** The modality whose projection, under its usual name, has this tensor as its weight. */
     static Optional<String> projected(String tensor) {
         Matcher matcher = PROJECTED.matcher(tensor);
         return matcher.matches() ? Optional.of(modality(matcher.group(1))) : Optional.empty();
@@ -89,17 +90,17 @@ record ModalityNames(
                 .orElse(word);
     }
 
-    /** The table of a row per modality. */
+    /** The table with an embedding per modality. */
     static Table modalities(int count) {
         return new Table("modality_embeddings.weight", "modality embeddings", count);
     }
 
-    /** The table of a row per position within a modality, where a dialect has no name of its own for it. */
+    /** The table with an embedding per position within a modality, under its usual name. */
     static Table positions(String modality) {
         return new Table("position_embeddings." + modality + ".weight", "position embeddings of '" + modality + "'", 1);
     }
 
-    /** The table of a row per word of a vocabulary, where a dialect has no name of its own for it. */
+    /** The table with an embedding per word of a vocabulary, under its usual name. */
     static Table words(ModalityConfig modality) {
         return new Table(
                 "word_embeddings." + modality.name() + ".weight",
@@ -107,17 +108,17 @@ record ModalityNames(
                 modality.vocabularySize());
     }
 
-    /** The projection of boxes, where a dialect has no name of its own for it. */
+    /** The projection of boxes, under its usual name. */
     static Projection boxes(String modality) {
         return new Projection(Part.of("box_projection." + modality + ".*"), Part.of("box_norm." + modality + ".*"));
     }
 
-    /** The norm of what the usual projection gives. */
+    /** The norm of the projection's output, under its usual name. */
     private static Part projectionNorm(String modality) {
         return Part.of("projection_norm." + modality + ".*");
     }
 
-    /** The norm of what enters the encoder, where a dialect has no name of its own for it. */
+    /** The norm of a modality's tokens before they enter the encoder, under its usual name. */
     static Part embeddingNorm(String modality) {
         return Part.of("embedding_norm." + modality + ".*");
     }

@@ -8,16 +8,16 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * What makes tokens of the encoder out of one modality's features or token ids (K feature size, V vocabulary size, D hidden size),
- * in this order: an id becomes its row of {@code words}; {@code projection}; the projected boxes added, or averaged with it
- * ({@link BoxFusion}); every row of {@code rows} and the token's row of {@code positions} added; {@code norm}; every row of {@code
- * rowsAfterNorm} added.
+ * The weights that turn one modality's features or token ids into tokens of the encoder (K feature size, V vocabulary
+ * size, D hidden size). In this order: a token id is replaced by its row of {@code words}; {@code projection} is
+ * applied; the projected box is added to the result, or averaged with it ({@link BoxFusion}); all {@code rows} and the
+ * token's row of {@code positions} are added; {@code norm} is applied; all {@code rowsAfterNorm} are added.
  *
- * @param words [V, K], or null where the model has no word embeddings or reads features instead
- * @param projection of [D, K], or null where features or word embeddings enter as they are; of [D, K + box size] where boxes are
- *     concatenated
- * @param boxes of [D, box size], or null
- * @param rows [1, D] each: what all tokens of the modality share, such as the modality's own embedding
+ * @param words [V, K], or null if the model has no word embeddings or reads features instead
+ * @param projection [D, K], or [D, K + box size] if boxes are concatenated; null if features or word embeddings enter
+ *     unprojected
+ * @param boxes the projection of boxes, [D, box size], or null
+ * @param rows [1, D] each, added to all tokens of the modality, such as the modality's own embedding
  * @param positions [positions, D], or null
  * @param norm over [D], or null
  * @param rowsAfterNorm [1, D] each; empty without {@code norm}
@@ -38,7 +38,7 @@ public record ModalityWeights(
         rowsAfterNorm = List.copyOf(rowsAfterNorm);
     }
 
-    /** A projection, or null, and nothing else. */
+    /** The weights of a modality that has a projection, or null, and nothing else. */
     public static ModalityWeights of(ProjectionWeights projection) {
         return new ModalityWeights(null, projection, null, List.of(), null, null, List.of());
     }

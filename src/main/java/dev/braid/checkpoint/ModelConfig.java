@@ -11,20 +11,22 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The architecture of a model, validated: what {@code config.json} says, its defaults filled in, and the intermediate sizes of
- * the weights. Tokens of the modalities make streams; stacks of layers change the streams, one after another; the tokens of the
- * output streams are the fused tokens.
+ * The architecture of a model, validated: what {@code config.json} says, its defaults filled in, and the intermediate
+ * sizes of the weights. Tokens of the modalities make streams; stacks of layers change the streams, one after another;
+ * the tokens of the output streams are the fused tokens.
  *
- * <p>Or the model takes one vector per modality: a stream for each, of one token, then one stream for the fused vector, which steps
- * make instead of stacks.
+ * <p>A model may instead take one vector per modality. It has a stream of one token for each modality, one more stream
+ * for the fused vector, and steps instead of stacks.
  *
  * @param modalities in the order of the config, at least one
  * @param streams at least one; a modality is in exactly one stream that is not joined
- * @param stacks in the order in which they run; none in a model of vectors, else at least one
+ * @param stacks in the order in which they run; none in a model of one vector per modality, else at least one
  * @param output indices of the streams whose tokens are the fused tokens, in token order; all of one hidden size
- * @param positions how tokens know their positions, apart from tables of single modalities; a position is that in the stream
+ * @param positions how the positions of tokens are encoded, apart from tables of single modalities; positions count the
+ *     tokens of a stream
  * @param pooling from a row's fused tokens to one vector
- * @param vectors the steps of a model of one vector per modality, of which the last one makes the fused vector, else none
+ * @param vectors the steps of a model of one vector per modality, the last of which computes the fused vector; else
+ *     empty
  */
 @DefaultSerializer(JavaSerializer.class)
 public record ModelConfig(
@@ -36,10 +38,10 @@ public record ModelConfig(
         Pooling pooling,
         List<VectorStep> vectors)
         implements Serializable {
-    /** The name of a single stream, which is that of its learned token. */
+    /** The name of the only stream of a model, and of its learned token. */
     public static final String CLS = "cls";
 
-    /** A group of a row's tokens: those of a modality, or the learned ones or the pooled vector of a stream. */
+    /** A group of a row's tokens: the tokens of a modality, the learned tokens of a stream, or its pooled vector. */
     @DefaultSerializer(JavaSerializer.class)
     public record Group(String name, int modality, int learned) implements Serializable {
         public boolean isLearned() {
@@ -69,7 +71,7 @@ public record ModelConfig(
         this(modalities, streams, stacks, output, positions, pooling, List.of());
     }
 
-    /** A model of one vector per modality. Each modality is a stream of that vector, and the fused vector one of its own. */
+    /** A model of one vector per modality. Each modality's vector is a stream, and so is the fused vector. */
     public static ModelConfig ofVectors(List<ModalityConfig> modalities, List<VectorStep> steps) {
         List<StreamConfig> streams = new ArrayList<>();
         for (ModalityConfig modality : modalities) {
@@ -82,7 +84,7 @@ public record ModelConfig(
                 modalities, streams, List.of(), List.of(modalities.size()), PositionConfig.NONE, Pooling.CLS, steps);
     }
 
-    /** Whether it takes one vector per modality, not a sequence. */
+    /** Whether the model takes one vector per modality instead of a sequence. */
     public boolean takesVectors() {
         return !vectors.isEmpty();
     }
@@ -129,7 +131,7 @@ public record ModelConfig(
         return ofLayers;
     }
 
-    /** The stacks, those whose layers alternate together. */
+    /** The stacks in groups: those whose layers alternate are one group, any other stack is a group of its own. */
     public List<List<StackConfig>> interleavedStacks() {
         List<List<StackConfig>> all = new ArrayList<>();
         for (int first = 0;
@@ -141,7 +143,9 @@ public record ModelConfig(
         return all;
     }
 
-    /** The stream that has a stack's tokens once all its layers have run: of a bottleneck's stack, the one without bottleneck. */
+    /**
+     * The stream that holds a stack's result: in a stack with a bottleneck, its stream without the bottleneck's tokens.
+     */
     public int changedStream(StackConfig stack) {
         return stack.interleaving().isBottleneck()
                 ? streams.get(stack.stream()).joined().get(0)
@@ -166,20 +170,20 @@ public record ModelConfig(
     }
 
     /**
-     * Whether embeddings of their positions in the row are added to a stream's tokens. Joined tokens have them already; learned
-     * tokens without modalities need none, since each is a parameter of its own.
+     * Whether embeddings of their positions in the row are added to a stream's tokens. Joined tokens have them already;
+     * learned tokens without modalities need none, since each is a parameter of its own.
      */
     public boolean hasRowPositions(int stream) {
         return positions.embeddings().areOfRow()
                 && !streams.get(stream).modalities().isEmpty();
     }
 
-    /** Learned tokens of a row, in all streams. */
+    /** The number of learned tokens per row, in all streams together. */
     public int learnedTokens() {
         return streams.stream().mapToInt(StreamConfig::learnedTokens).sum();
     }
 
-    /** The groups of a row's tokens: those of each stream that is not joined. */
+    /** The groups of a row's tokens in all streams that are not joined. */
     public List<Group> groups() {
         return groups(IntStream.range(0, streams.size())
                 .filter(stream -> !streams.get(stream).isJoined())
@@ -217,8 +221,8 @@ public record ModelConfig(
     }
 
     /**
-     * The modalities whose token 0 makes a pooled vector, so that it must be kept: of a stream that pools another by it and, where
-     * {@code pools}, of the fused tokens.
+     * The modalities whose token 0 becomes a pooled vector, so that it must not be masked: by the pooling of a stream
+     * and, if {@code pools}, by that of the model.
      */
     public Set<Integer> firstTokenModalities(boolean pools) {
         Stream<Group> ofStreams = streams.stream()

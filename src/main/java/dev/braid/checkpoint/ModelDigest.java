@@ -17,7 +17,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 
-/** The digest of a model directory, which changes with any byte that a run reads of it. Used by one thread. */
+/** The SHA-256 of a model directory, which changes with every byte that a run may read. Used by one thread. */
 public final class ModelDigest {
     private static final int BUFFER_BYTES = 1 << 20;
 
@@ -34,7 +34,7 @@ public final class ModelDigest {
         this.hadoop = hadoop;
     }
 
-    /** Lists the files of a directory, and reads none. That it cannot be listed shows when the digest is asked for. */
+    /** Lists the files of a directory without reading them. If listing fails, {@link #sha256} throws the exception. */
     public static ModelDigest of(String directory, Configuration hadoop) {
         ModelDigest digest = new ModelDigest(directory, hadoop);
         try {
@@ -64,8 +64,8 @@ public final class ModelDigest {
     }
 
     /**
-     * SHA-256 over config.json, the index and all safetensors files, in the order of their names: of each its name in UTF-8, a
-     * zero byte, its length as eight big-endian bytes, its bytes. The first call reads them.
+     * SHA-256 over config.json, the index and all safetensors files, in the order of their names. Of each file: its
+     * name in UTF-8, a zero byte, its length as eight big-endian bytes, its bytes. The first call reads them.
      *
      * @return 64 hexadecimal digits
      * @throws InputException if the directory or a file cannot be read
@@ -87,8 +87,8 @@ public final class ModelDigest {
     /**
      * Refuses a directory with another digest; reads nothing if none is expected.
      *
-     * @param expected 64 hexadecimal digits, in either case; null where any model will do
-     * @throws InputException if its digest is another, or the directory cannot be read
+     * @param expected 64 hexadecimal digits, in either case; null if any model will do
+     * @throws InputException if the digest is another one, or the directory cannot be read
      */
     public void require(String expected) {
         if (expected != null && !sha256().equalsIgnoreCase(expected)) {
@@ -121,7 +121,8 @@ public final class ModelDigest {
     }
 
     /**
-     * The names of files that were added, removed or replaced since {@link #of}, by their length and modification time.
+     * The names of files that were added, removed or replaced since {@link #of}, as their lengths and modification
+     * times show.
      *
      * @throws InputException if the directory cannot be listed any more
      */

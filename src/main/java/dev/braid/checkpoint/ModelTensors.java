@@ -10,13 +10,13 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The tensors of one model: a single walk over its parts says every name, role and expected shape. Taken once to fill the
- * registry that is checked against the files' headers, and once more to read, so that what is checked is what is read.
+ * The tensors of one model: {@link #walk} visits each of them, with its name, role and expected shape. The first walk
+ * checks the headers of the files, the second one reads the tensors, so that what is checked is what is read.
  */
 final class ModelTensors {
     private final WrittenConfig config;
     private final List<StoredEncoder> stacks;
-    /** That of the first stack: parts around the layers are named after its place. */
+    /** The encoder of the first stack, whose prefix the names of parts around the layers share. */
     private final Encoder encoder;
 
     private final Dialect dialect;
@@ -26,7 +26,7 @@ final class ModelTensors {
 
     /** What a walk does with each tensor of the model. */
     interface Visitor {
-        /** Part {@code slice} of {@code slices} of the tensor's rows, or null. */
+        /** Visits part {@code slice} of {@code slices} of a tensor's rows; returns it, or null if it is not read. */
         StoredTensor visit(ExpectedTensor expected, int slice, int slices);
     }
 
@@ -76,7 +76,7 @@ final class ModelTensors {
         return config.source("hidden_size");
     }
 
-    /** Whether the model has a part: as the config says, else as the weights do, else as is usual. */
+    /** Whether the model has an optional part: what the config says, else what the weights show, else what is usual. */
     private boolean has(OptionalPart part) {
         Boolean written = config.parts().get(part);
         if (written != null) {
@@ -123,7 +123,7 @@ final class ModelTensors {
                 has(OptionalPart.GATED_FEED_FORWARD));
     }
 
-    /** What the config says of the layers though their dialect has no tensors for it. */
+    /** Problems with keys of the config for which the dialect of the layers has no tensors. */
     List<String> unfitKeys() {
         return IntStream.range(0, stacks.size())
                 .boxed()
@@ -131,7 +131,7 @@ final class ModelTensors {
                 .toList();
     }
 
-    /** The pooler is the model's wherever it is stored, since {@code --pooling} may choose it. */
+    /** The pooler, or null. It is read whenever it is stored, because {@code --pooling} may choose it. */
     private LinearWeights pooler(PartTensors parts) {
         String name = around(dialect.model().pooler());
         if (config.pooling() != Pooling.POOLER && !Part.isStored(name, names)) {
@@ -161,7 +161,7 @@ final class ModelTensors {
         return of.dialect().model().finalNorm().in(names, of.prefix());
     }
 
-    /** The modalities that the dialect has no names for, though it names its modalities itself; by their place. */
+    /** Modalities that do not exist in a dialect with fixed modalities, by index. */
     Map<Integer, String> unknownModalities() {
         Map<Integer, String> unknown = new TreeMap<>();
         for (int i = 0; i < config.modalities().size(); i++) {
@@ -173,19 +173,19 @@ final class ModelTensors {
         return unknown;
     }
 
-    /** Whether the config itself says that the model lacks a part. */
+    /** Whether a config in this project's own format says that the model lacks a part. */
     boolean saysItLacks(OptionalPart part) {
         return config.model() == null && Boolean.FALSE.equals(config.parts().get(part));
     }
 
-    /** The value of the key of a part that the model lacks, as an error message says it. */
+    /** The value in the config that says that the model lacks a part, for an error message. */
     String written(OptionalPart part) {
         PositionEmbeddings embeddings = config.positions().embeddings();
         boolean named = part.configName().equals(PositionKeys.EMBEDDINGS) && embeddings != PositionEmbeddings.NONE;
         return named ? Quote.of(embeddings.configName()) : "false";
     }
 
-    /** The stored tensors of a part that the model lacks, though a model of this dialect would have them there. */
+    /** The stored tensors of an optional part that the config says the model lacks. */
     Stream<String> storedThoughLacking(OptionalPart part) {
         if (has(part) || config.model() != null) {
             return Stream.empty();
@@ -217,7 +217,7 @@ final class ModelTensors {
                 .filter(names::contains);
     }
 
-    /** The architecture, once nothing is broken. */
+    /** The architecture. Call it only if no problem was reported. */
     ModelConfig config() {
         List<ModalityConfig> modalities = new ArrayList<>();
         for (int i = 0; i < config.modalities().size(); i++) {

@@ -13,7 +13,7 @@ import java.util.stream.Stream;
  * @param streams in the order of {@link ModelConfig#streams}
  * @param modalities in the order of {@link ModelConfig#modalities}
  * @param stacks in the order of {@link ModelConfig#stacks}
- * @param pooler [D, D], on the token at position 0 and before a tanh, or null
+ * @param pooler [D, D], applied to the token at position 0 and followed by a tanh; or null
  * @param vectors in the order of {@link ModelConfig#vectors}
  */
 @DefaultSerializer(JavaSerializer.class)
@@ -32,7 +32,7 @@ public record ModelWeights(
         vectors = List.copyOf(vectors);
     }
 
-    /** Of a model of stacks. */
+    /** The weights of a model of stacks, without vector steps. */
     public ModelWeights(
             List<StreamWeights> streams,
             List<ModalityWeights> modalities,
@@ -41,7 +41,7 @@ public record ModelWeights(
         this(streams, modalities, stacks, pooler, List.of());
     }
 
-    /** Of a model of one vector per modality: vectors enter as they are. */
+    /** The weights of a model of one vector per modality, whose vectors enter unprojected. */
     static ModelWeights ofVectors(ModelConfig config, List<VectorWeights> vectors) {
         return new ModelWeights(
                 Collections.nCopies(config.streams().size(), new StreamWeights(null, null, null)),
@@ -51,7 +51,7 @@ public record ModelWeights(
                 vectors);
     }
 
-    /** Every stored tensor, once where several parts share it. */
+    /** Every stored tensor; one that several parts share comes once. */
     Stream<StoredTensor> tensors() {
         return Stream.of(
                         streams.stream().flatMap(StreamWeights::tensors),

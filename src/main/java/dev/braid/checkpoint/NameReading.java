@@ -4,12 +4,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * How the files of a state dict were taken, and how the names in them became those of the tensors.
+ * Which file a state dict was read from, and how the names in it were changed.
  *
- * @param file the one that was read, or the index of its shards
+ * @param file the file that was read, or the index of its shards
  * @param removed segments of wrappers that were removed from names, such as {@code _orig_mod}
  * @param renamedNorms how many LayerNorms are stored as gamma and beta
- * @param aliases names that the model uses of tensors that are stored under another one, each with that
+ * @param aliases names that the model uses for tensors stored under another name, each with the stored name
  */
 public record NameReading(String file, List<String> removed, int renamedNorms, Map<String, String> aliases) {
 

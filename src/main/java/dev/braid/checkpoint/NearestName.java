@@ -5,14 +5,19 @@ import java.util.Comparator;
 import java.util.Optional;
 import org.apache.commons.text.similarity.LevenshteinDistance;
 
-/** Of the names that would have done, the one that an unknown name was probably meant to be: an error's next step. */
+/** Finds the valid name that an unknown name was probably meant to be, as a hint in an error message. */
 public final class NearestName {
-    /** Beyond this nothing is a slip of the pen, and the distance takes its time. */
+    /**
+     * The longest names that are compared: a longer one is no typing error, and computing its distance takes too long.
+     */
     private static final int LONGEST = 200;
 
     private NearestName() {}
 
-    /** The candidate with the fewest edits from {@code name}, the first of several; none is near an endless name. */
+    /**
+     * The candidate with the fewest edits from {@code name}, the first of several. Empty if {@code name} is too long to
+     * compare.
+     */
     public static Optional<String> of(String name, Collection<String> candidates) {
         LevenshteinDistance edits = LevenshteinDistance.getDefaultInstance();
         return candidates.stream()

@@ -2,9 +2,9 @@ package dev.braid.checkpoint;
 
 /** The kind of every norm of a model; its {@code configName} is the value of {@code norm_type}. */
 public enum NormType {
-    /** Subtracts the mean, with a weight and a bias: Ba, Kiros and Hinton 2016 (arXiv 1607.06450). */
+    /** Subtracts the mean; has a weight and a bias: Ba, Kiros and Hinton 2016 (arXiv 1607.06450). */
     LAYER_NORM("layer_norm"),
-    /** Keeps the mean, with a weight alone: Zhang and Sennrich 2019 (arXiv 1910.07467). */
+    /** Does not subtract the mean; has a weight only: Zhang and Sennrich 2019 (arXiv 1910.07467). */
     RMS_NORM("rms_norm");
 
     private final String configName;

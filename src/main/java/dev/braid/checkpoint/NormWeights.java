@@ -7,10 +7,10 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * A LayerNorm or RMSNorm.
+ * The weights of a LayerNorm or RMSNorm.
  *
  * @param weight [hidden size]
- * @param bias [hidden size], or null where the norm has none, as no RMSNorm has
+ * @param bias [hidden size], or null if it has none; an RMSNorm never has one
  */
 @DefaultSerializer(JavaSerializer.class)
 public record NormWeights(StoredTensor weight, StoredTensor bias) implements Serializable {

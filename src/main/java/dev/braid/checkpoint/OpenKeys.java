@@ -10,9 +10,12 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** What a directory without config.json is told: the keys that its weights leave open, and what they already tell. */
+/**
+ * Writes the error message for a directory without config.json: the keys that the user has to choose, and the values
+ * that follow from the weights.
+ */
 final class OpenKeys {
-    /** Where the weights are not there either, or tell nothing. */
+    /** The message if the weights are missing too, or no value follows from them. */
     static final String ALL =
             "Cannot read config.json: expected model_type, modalities, hidden_size, num_hidden_layers,"
                     + " num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file; write one (a state"
@@ -55,7 +58,7 @@ final class OpenKeys {
                 : new OpenKeys(entries, stored, entry.shape().dimension(1)).message();
     }
 
-    /** A config that says nothing but that the model has no optional part. */
+    /** A config that says only that the model has no optional part. */
     private static WrittenConfig config(List<ModalityConfig> modalities) {
         Map<OptionalPart, Boolean> none =
                 Arrays.stream(OptionalPart.values()).collect(Collectors.toMap(Function.identity(), part -> false));
@@ -72,7 +75,7 @@ final class OpenKeys {
                 null);
     }
 
-    /** The modalities that the weights have projections of, visual before others. */
+    /** The modalities whose projections are stored, 'visual' first. */
     private List<ModalityConfig> projected() {
         List<ModalityConfig> found = new ArrayList<>();
         Dialect.ModelNames names = stored.encoder().dialect().model();
@@ -143,7 +146,7 @@ final class OpenKeys {
                         + "; where one is [hidden_size, feature_size] of a modality, say so in tensor_prefixes";
     }
 
-    /** Tensors beside the encoder's layers that could project a modality. */
+    /** Tensors outside the encoder's layers that could be the projection of a modality. */
     private List<TensorEntry> mapsElsewhere() {
         return entries.values().stream()
                 .filter(entry -> entry.shape().rank() == 2
@@ -154,7 +157,7 @@ final class OpenKeys {
                 .toList();
     }
 
-    /** The keys that no tensor tells; a published model is of one kind. */
+    /** The keys that do not follow from any tensor. A published model has fixed values for them. */
     private static String kind(Dialect dialect) {
         Dialect.LayerKind kind = dialect.usualKind();
         return dialect.published()
@@ -173,7 +176,7 @@ final class OpenKeys {
         return divisors + (divisors.endsWith(" " + hiddenSize) ? "" : ", ...");
     }
 
-    /** The keys of the parts whose tensors are there or, where that is unusual, not there. */
+    /** The keys of the optional parts whose presence differs from the default. */
     private String parts() {
         ModelTensors tensors = new ModelTensors(config(modalities), List.of(stored), entries);
         StringBuilder keys = new StringBuilder();

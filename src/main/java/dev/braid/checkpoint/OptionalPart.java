@@ -1,6 +1,6 @@
 package dev.braid.checkpoint;
 
-/** A part that a model may have or lack; its {@code configName} is the key of config.json that says which. */
+/** A part that a model may have or lack; its {@code configName} is the key of config.json for it. */
 enum OptionalPart {
     ATTENTION_OUTPUT_PROJECTION("attention_output_projection"),
     QKV_BIAS("qkv_bias"),

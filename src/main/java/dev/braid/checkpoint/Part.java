@@ -4,9 +4,10 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * The name of one part of a model, a Linear or a LayerNorm: part {@code slice} of {@code slices} of a tensor's rows.
+ * The tensor names of one Linear or norm. Its weight may be only some rows of a tensor: slice number {@code slice} of
+ * {@code slices} equal ones.
  *
- * @param names alternatives, the usual one first; * stands for weight or bias
+ * @param names alternative names, the usual one first; * stands for weight or bias
  */
 record Part(int slice, int slices, List<String> names) {
 
@@ -14,12 +15,12 @@ record Part(int slice, int slices, List<String> names) {
         return new Part(0, 1, List.of(names));
     }
 
-    /** One of several parts that are the rows of one matrix, one below the other. */
+    /** One of several parts that are stored in one matrix, one below the other. */
     static Part slice(int slice, int slices, String name) {
         return new Part(slice, slices, List.of(name));
     }
 
-    /** Of the alternatives under {@code prefix} the one that is stored, else the first. */
+    /** The first alternative that is stored under {@code prefix}; if none is, the usual one. */
     String in(Collection<String> stored, String prefix) {
         if (names.size() == 1) {
             return prefix + names.get(0);

@@ -6,14 +6,14 @@ import dev.braid.tensor.Shape;
 import java.util.List;
 import java.util.Set;
 
-/** The tensors of Linears, LayerNorms and attentions: their names, roles and expected shapes, handed to a visitor. */
+/** Passes the tensors of Linears, norms and attentions to a visitor, with their names, roles and expected shapes. */
 final class PartTensors {
     private final WrittenConfig config;
     private final Set<String> names;
     private final List<LayerBiases> layerBiases;
     private final ModelTensors.Visitor visitor;
 
-    /** @param layerBiases of each stack */
+    /** @param layerBiases the required biases of each stack */
     PartTensors(WrittenConfig config, List<LayerBiases> layerBiases, Set<String> names, ModelTensors.Visitor visitor) {
         this.config = config;
         this.names = names;
@@ -22,9 +22,9 @@ final class PartTensors {
     }
 
     /**
-     * A Linear of certain sizes.
+     * The expected sizes of a Linear.
      *
-     * @param bias whether it has a bias, or null where the weights say that
+     * @param bias whether it has a bias; null if the weights decide
      */
     record Linear(long out, long in, String source, Boolean bias, String nextStep) {}
 
@@ -54,12 +54,13 @@ final class PartTensors {
     }
 
     /**
-     * An attention.
+     * Visits the tensors of an attention.
      *
-     * @param query the sizes of its query's map
-     * @param key those of its key's and value's maps
-     * @param output those of the output projection, or null where there is none
-     * @param memorySource where the size of the tokens of keys and values is from if these have a norm, else null
+     * @param query the sizes of the Linear for queries
+     * @param key the sizes of the Linears for keys and for values
+     * @param output the sizes of the output projection, or null without one
+     * @param memorySource if the tokens for keys and values have a norm of their own, where their size comes from; else
+     *     null
      */
     AttentionWeights attention(
             AttentionNames parts,
@@ -98,7 +99,7 @@ final class PartTensors {
                                 normType));
     }
 
-    /** @param type of the norm; an RMSNorm has no bias */
+    /** @param type the type of the norm; an RMSNorm has no bias */
     NormWeights norm(String name, String role, long size, String source, String nextStep, NormType type) {
         Shape shape = Shape.of(size);
         return new NormWeights(
@@ -110,13 +111,16 @@ final class PartTensors {
                 visitor.visit(type == NormType.RMS_NORM ? noBias(name, role) : bias(name, role, shape, source), 0, 1));
     }
 
-    /** A bias that would have no effect. */
+    /** The bias of an RMSNorm, which must not be stored, because it would have no effect. */
     private static ExpectedTensor noBias(String part, String role) {
         String source = "norm_type '" + NormType.RMS_NORM.configName() + "' in config.json";
         return new ExpectedTensor(Part.bias(part), role + " bias", Shape.of(), Fit.ABSENT, source, false, "");
     }
 
-    /** A bias may be absent where a module can be made without one; around the layers of a published model, none can. */
+    /**
+     * A bias is required in a published model with a config of its own, outside the layers of any published model, and
+     * if other biases of the layers are stored. Otherwise it may be absent, because a module can be built without one.
+     */
     private ExpectedTensor bias(String part, String role, Shape shape, String source) {
         String name = Part.bias(part);
         boolean amongOthers = false;

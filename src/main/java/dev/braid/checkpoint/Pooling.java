@@ -7,7 +7,7 @@ import java.util.Optional;
 public enum Pooling {
     /** No pooled vector. */
     NONE("none"),
-    /** The token at position 0: the CLS token where the model adds one. */
+    /** The token at position 0: the CLS token if the model adds one. */
     CLS("cls"),
     /** The mean over all tokens of the row, CLS too. */
     MEAN("mean"),

@@ -1,17 +1,17 @@
 package dev.braid.checkpoint;
 
 /**
- * What tells a token its position by being added to it; its {@code configName} is the value of {@code position_embeddings}.
+ * The position embeddings that are added to tokens; its {@code configName} is the value of {@code position_embeddings}.
  * Sinusoids are those of Vaswani et al. 2017 (arXiv 1706.03762), section 3.5.
  */
 public enum PositionEmbeddings {
     /** Nothing. */
     NONE("false"),
-    /** A learned row per position in the modality, of all modalities or of those that a list names. */
+    /** A learned embedding per position within the modality, for all modalities or for those in a list. */
     LEARNED("true"),
-    /** A learned row per position in the row's concatenated tokens. */
+    /** A learned embedding per position in the row's concatenated tokens. */
     CONCATENATED("concatenated"),
-    /** Sinusoids of the position in the modality. */
+    /** Sinusoids of the position within the modality. */
     SINUSOIDAL("sinusoidal"),
     /** Sinusoids of the position in the row's concatenated tokens. */
     SINUSOIDAL_CONCATENATED("sinusoidal_concatenated");

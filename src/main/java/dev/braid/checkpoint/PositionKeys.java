@@ -5,14 +5,14 @@ import dev.braid.checkpoint.RotaryEmbeddings.Pairs;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** The keys of {@code config.json} that say how tokens know their positions. */
+/** Reads the keys of {@code config.json} that say how positions are encoded. */
 final class PositionKeys {
     static final String EMBEDDINGS = OptionalPart.POSITION_EMBEDDINGS.configName();
 
     private final ConfigObject root;
     private final List<ModalityConfig> modalities;
 
-    /** @param modalities of the model, or null where they are broken */
+    /** @param modalities the modalities of the model, or null if they are broken */
     PositionKeys(ConfigObject root, List<ModalityConfig> modalities) {
         this.root = root;
         this.modalities = modalities;
@@ -43,7 +43,7 @@ final class PositionKeys {
                 computed && rows != null ? rows : ModalityConfig.UNLIMITED);
     }
 
-    /** The modalities of a list. */
+    /** The modalities that {@code position_embeddings} lists; empty if its value is not a list. */
     private List<String> withTable() {
         JsonNode value = root.value(EMBEDDINGS);
         if (modalities == null || value == null || !value.isArray()) {

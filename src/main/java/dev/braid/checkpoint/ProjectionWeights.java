@@ -6,7 +6,7 @@ import java.io.Serializable;
 import java.util.stream.Stream;
 
 /**
- * A projection to the hidden size D.
+ * The weights of a projection to the hidden size D.
  *
  * @param linear [D, K]
  * @param norm over [D], or null

@@ -10,15 +10,16 @@ import java.util.Map;
 
 /**
  * A published model whose {@code config.json} is read as its own code writes it: Hugging Face's transformers in {@code
- * save_pretrained}, or UNITER, to whose config a user adds {@code model_type}. Keys that say nothing of the encoder are ignored;
- * absent ones have the defaults of the model's own config class. Each kind has a file of its own, such as {@link Flava}.
+ * save_pretrained}, or UNITER, to whose config a user adds {@code model_type}. Keys that do not describe the encoder
+ * are ignored; absent keys have the defaults of the model's own config class. Each published model has a file of its
+ * own, such as {@link Flava}.
  *
- * @param section the object of the config that describes the encoder, or empty for the whole
+ * @param section the object of the config that describes the encoder, or empty for the whole config
  * @param layers the default of {@code num_hidden_layers}
- * @param parts what all such models have or lack
- * @param partKeys the keys of what they have unless these say otherwise
+ * @param parts the optional parts that every such model has or lacks
+ * @param partKeys the keys of optional parts that such a model has unless the key is false
  * @param modalities in token order
- * @param streams of a model of several streams, which has no {@code layers}; or null
+ * @param streams reads the streams of a model with several, which has no {@code layers}; null for one stream
  * @see <a
  *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models">transformers/models/{flava,vilt,visual_bert,lxmert}</a>
  */
@@ -44,7 +45,7 @@ record PublishedModel(
         this(modelType, dialect, section, layers, parts, partKeys, modalities, null);
     }
 
-    /** What reads the streams and stacks of a model. */
+    /** Reads the streams and stacks of a model. */
     interface Streams {
         WrittenConfig.Topology read(ConfigObject config, int hiddenSize, WrittenLayer layer);
     }
@@ -59,7 +60,7 @@ record PublishedModel(
     /**
      * A modality, and the key of its feature size in an object of the config.
      *
-     * @param boxes what its tokens have next to their features, or null
+     * @param boxes the boxes that its tokens have after their features, or null
      */
     record Modality(String name, String section, String key, int byDefault, Boxes boxes) {
         Modality(String name, String section, String key, int byDefault) {
@@ -74,11 +75,11 @@ record PublishedModel(
     /**
      * Boxes, and the key of their size.
      *
-     * @param key or null where the size is always {@code byDefault}
+     * @param key the key, or null if the size is always {@code byDefault}
      */
     record Boxes(String key, int byDefault, BoxFusion fusion) {}
 
-    /** What stands before the encoder's keys in messages. */
+    /** The prefix of the encoder's keys in messages. */
     String path() {
         return section().isEmpty() ? "" : section() + ".";
     }
@@ -154,7 +155,7 @@ record PublishedModel(
         return boxes.key() == null ? Integer.valueOf(boxes.byDefault()) : section.size(boxes.key(), boxes.byDefault());
     }
 
-    /** An object of the config; written also as {@code {section}_dict} by old versions, which then is the one that holds. */
+    /** An object of the config. Old versions also wrote a {@code {section}_dict}, which takes precedence. */
     private static ConfigObject section(ConfigObject root, String section) {
         if (section.isEmpty()) {
             return root;

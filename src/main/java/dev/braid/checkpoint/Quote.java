@@ -3,7 +3,7 @@ package dev.braid.checkpoint;
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 
-/** Names and values from a file as an error message shows them. */
+/** Formats names and values from a file for error messages. */
 final class Quote {
     private static final int LONGEST = 200;
 
@@ -22,14 +22,14 @@ final class Quote {
         return shown.append(text.length() > LONGEST ? "..." : "").append("'").toString();
     }
 
-    /** A failure by its kind and the first line of its message. */
+    /** The class of an exception and the first line of its message. */
     static String of(Exception failure) {
         String message = failure.getMessage() == null ? "" : failure.getMessage();
         return failure.getClass().getSimpleName()
                 + message.lines().findFirst().map(line -> ": " + cut(line)).orElse("");
     }
 
-    /** Where a text ceases to be JSON, and why. */
+    /** Where and why a text is not JSON. */
     static String of(JsonProcessingException failure) {
         JsonLocation location = failure.getLocation();
         String place =

@@ -5,15 +5,15 @@ import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 
 /**
- * How queries and keys are rotated by their position in the row: pair i of a head by {@code position * theta^(-2i / headSize)}.
- * Su et al. 2021 (arXiv 2104.09864), equation 34.
+ * How queries and keys are rotated by their position in the row: pair i of a head by {@code position * theta^(-2i /
+ * headSize)}. Su et al. 2021 (arXiv 2104.09864), equation 34.
  *
  * @param pairs which two numbers of a head are a pair
  * @param theta {@code rope_theta}
  */
 @DefaultSerializer(JavaSerializer.class)
 public record RotaryEmbeddings(Pairs pairs, float theta) implements Serializable {
-    /** {@code rope_theta} where a config does not say another. */
+    /** The default of {@code rope_theta}. */
     static final float USUAL_THETA = 10_000;
 
     /** The pairs of a head; their {@code configName} is the value of {@code rotary_embeddings}. */

@@ -15,13 +15,13 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * A safetensors file on any Hadoop file system. Opening it reads and checks the header ({@link SafetensorsHeader}); a
- * tensor's bytes are read when asked for, by position, and nothing else.
+ * A safetensors file on any Hadoop file system. Opening it reads and checks the header ({@link SafetensorsHeader}); the
+ * bytes of a tensor are read only when it is asked for.
  */
 public final class SafetensorsFile implements Closeable {
     static final String CUT_SHORT = "; the file may be cut short: copy it again";
 
-    /** How the text begins that a clone without Git LFS has in the place of a file. */
+    /** The beginning of the text file that a clone without Git LFS has instead of the real file. */
     private static final String LFS_POINTER = "version ";
 
     private final String name;
@@ -39,7 +39,7 @@ public final class SafetensorsFile implements Closeable {
     /**
      * Opens a file and checks its header.
      *
-     * @throws InputException if the file is not there or not safetensors
+     * @throws InputException if the file does not exist or is not a safetensors file
      */
     public static SafetensorsFile open(Path path, Configuration hadoop) {
         try {

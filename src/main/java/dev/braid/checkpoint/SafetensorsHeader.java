@@ -19,9 +19,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The header of a safetensors file: one JSON object from tensor name to dtype, shape and data offsets. It is read token
- * by token against the format, so nothing but the format is ever held, and refused unless the tensors cover the data
- * exactly.
+ * The header of a safetensors file: one JSON object from tensor name to dtype, shape and data offsets. It is parsed
+ * token by token, and anything outside the format is refused at once instead of being held in memory. The tensors must
+ * cover the data exactly.
  *
  * @see <a href="https://github.com/huggingface/safetensors#format">The safetensors format</a>
  */
@@ -29,7 +29,10 @@ final class SafetensorsHeader {
     /** The format's own limit. */
     static final int MAX_BYTES = 100_000_000;
 
-    /** More dimensions than any framework's tensors have: a header of zeros must not become gigabytes of shape. */
+    /**
+     * More dimensions than any framework's tensors have. Without a limit, a hostile header could fill the memory with
+     * one shape.
+     */
     private static final int MAX_RANK = 64;
 
     private static final String METADATA = "__metadata__";
@@ -49,8 +52,8 @@ final class SafetensorsHeader {
      * What a header holds.
      *
      * @param entries the tensors by name, in the header's order
-     * @param aliases further names of some of the tensors, by which safetensors' {@code save_model} leaves out tensors that
-     *     share their memory with one that is stored
+     * @param aliases further names of some of the tensors, each with the stored name. safetensors' {@code save_model}
+     *     stores tensors that share memory only once, and lists their other names in the metadata
      */
     record Contents(Map<String, TensorEntry> entries, Map<String, String> aliases) {}
 
@@ -64,8 +67,8 @@ final class SafetensorsHeader {
      * Reads a header.
      *
      * @param file its name in error messages
-     * @param dataBytes bytes of the file behind the header
-     * @throws InputException if anything in the header is not as the format has it
+     * @param dataBytes bytes of the file after the header
+     * @throws InputException if the header is not in the format
      */
     static Contents parse(String file, byte[] header, long dataBytes) {
         if (header.length == 0 || header[0] != '{') {
@@ -103,7 +106,7 @@ final class SafetensorsHeader {
             throw bad("the header of " + file, "one JSON object", "more behind it");
         }
         checkCover();
-        // Metadata says other things too, such as the framework that wrote the file.
+        // Metadata has other entries too, such as the framework that wrote the file; only aliases are kept.
         metadata.entrySet()
                 .removeIf(pair -> entries.containsKey(pair.getKey()) || !entries.containsKey(pair.getValue()));
         return new Contents(Collections.unmodifiableMap(entries), Collections.unmodifiableMap(metadata));
@@ -219,7 +222,7 @@ final class SafetensorsHeader {
         return new TensorEntry(name, dtype, shape, begin, end);
     }
 
-    /** Every byte of the data belongs to exactly one tensor. */
+    /** Checks that every byte of the data belongs to exactly one tensor. */
     private void checkCover() {
         List<TensorEntry> inOrder = new ArrayList<>(entries.values());
         inOrder.sort(Comparator.comparingLong(TensorEntry::begin).thenComparingLong(TensorEntry::end));

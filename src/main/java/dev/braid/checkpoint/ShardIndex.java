@@ -13,14 +13,14 @@ import java.util.Set;
 /**
  * The index of a state dict in shards.
  *
- * @param name of its file
- * @param tensorsOf the tensors of each shard
- * @param aliases further names of some of the tensors, by which huggingface_hub leaves out tensors that share their memory
- *     with one that is stored
+ * @param name the name of its file
+ * @param tensorsOf the tensors of each shard, by the shard's file name
+ * @param aliases further names of some of the tensors, each with the stored name. huggingface_hub stores tensors that
+ *     share memory only once, and lists their other names in the metadata
  */
 record ShardIndex(String name, Map<String, List<String>> tensorsOf, Map<String, String> aliases) {
 
-    /** @throws InputException if it is not an index */
+    /** @throws InputException if {@code index} is not an index of shards */
     static ShardIndex read(String name, byte[] index) {
         List<String> problems = new ArrayList<>();
         Optional<JsonNode> root = ConfigReader.parse(index, name, problems);
@@ -48,7 +48,7 @@ record ShardIndex(String name, Map<String, List<String>> tensorsOf, Map<String, 
         return new ShardIndex(name, tensorsOf, aliases(root.get().path("metadata"), tensors));
     }
 
-    /** Metadata says other things too, such as the size of all tensors. */
+    /** Finds the aliases in the metadata, which has other entries too, such as the total size. */
     private static Map<String, String> aliases(JsonNode metadata, Set<String> tensors) {
         Map<String, String> aliases = new LinkedHashMap<>();
         metadata.properties().forEach(field -> {
@@ -60,13 +60,13 @@ record ShardIndex(String name, Map<String, List<String>> tensorsOf, Map<String, 
         return aliases;
     }
 
-    /** Whether a shard's name can only be that of a file in the model directory. */
+    /** Whether a shard's name is a plain file name, so that it cannot lead out of the model directory. */
     private static boolean isFileName(String name) {
         return name.endsWith(".safetensors")
                 && name.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ');
     }
 
-    /** Reports tensors of a shard that are missing or too many. */
+    /** Reports tensors that a shard lacks, and a shard that has more tensors than the index says. */
     void check(SafetensorsFile file, List<String> tensors, List<String> problems) {
         for (String tensor : tensors) {
             if (!file.entries().containsKey(tensor)) {

@@ -9,22 +9,22 @@ import java.util.List;
  * Layers of one kind, one after another on the same stream.
  *
  * @param kind what a layer consists of
- * @param stream index of the stream that they change: its tokens are the queries
- * @param memory index of the stream that cross-attention reads; {@code stream} itself where there is none
- * @param layers how many
- * @param layer what they have in common
+ * @param stream index of the stream that the layers change, whose tokens are the queries
+ * @param memory index of the stream that cross-attention reads; {@code stream} itself without cross-attention
+ * @param layers the number of layers
+ * @param layer what the layers have in common
  * @param interleaving whether its layers alternate with those of other stacks
  */
 @DefaultSerializer(JavaSerializer.class)
 public record StackConfig(Kind kind, int stream, int memory, int layers, LayerConfig layer, Interleaving interleaving)
         implements Serializable {
 
-    /** A stack that runs by itself. */
+    /** A stack that does not alternate with another. */
     public StackConfig(Kind kind, int stream, int memory, int layers, LayerConfig layer) {
         this(kind, stream, memory, layers, layer, Interleaving.NONE);
     }
 
-    /** The attentions of a layer in their order; a feed-forward follows them. */
+    /** Which attentions a layer has, and in which order; a feed-forward follows them. */
     public enum Kind {
         /** Self-attention and feed-forward: {@code torch.nn.TransformerEncoderLayer}. */
         ENCODER("encoder", true, false),
@@ -32,7 +32,10 @@ public record StackConfig(Kind kind, int stream, int memory, int layers, LayerCo
         DECODER("decoder", true, true),
         /** Cross-attention, and feed-forward if there is one. */
         CROSS_ATTENTION("cross_attention", false, true),
-        /** Cross-attention, self-attention and feed-forward, as in LXMERT (Tan and Bansal 2019, arXiv 1908.07490, figure 1). */
+        /**
+         * Cross-attention, self-attention and feed-forward, as in LXMERT (Tan and Bansal 2019, arXiv 1908.07490, figure
+         * 1).
+         */
         CROSS_FIRST("cross_first", true, true);
 
         private final String configName;
@@ -58,7 +61,7 @@ public record StackConfig(Kind kind, int stream, int memory, int layers, LayerCo
             return attendsToMemory;
         }
 
-        /** Whether an attention, counted in the order of the layer, reads the memory. */
+        /** Whether attention number {@code attention} of a layer reads the memory. */
         boolean readsMemory(int attention) {
             return switch (this) {
                 case ENCODER -> false;
@@ -69,7 +72,7 @@ public record StackConfig(Kind kind, int stream, int memory, int layers, LayerCo
         }
     }
 
-    /** The streams that each attention of a layer reads keys from, in the order of the layer. */
+    /** For each attention of a layer, in order, the stream from which it reads keys and values. */
     public List<Integer> keyStreams() {
         return switch (kind) {
             case ENCODER -> List.of(stream);

@@ -3,7 +3,10 @@ package dev.braid.checkpoint;
 import java.util.List;
 import java.util.Locale;
 
-/** The kinds of stacks as {@code config.json} spells them: of one stream, by the kind of their layers, and of several. */
+/**
+ * The values of {@code kind} in a stack of {@code config.json}. A stack on one stream has the kind of its layers; the
+ * last two forms are on several streams.
+ */
 enum StackForm {
     ENCODER(StackConfig.Kind.ENCODER),
     DECODER(StackConfig.Kind.DECODER),
@@ -12,14 +15,14 @@ enum StackForm {
     BOTTLENECK(StackConfig.Kind.ENCODER),
     CO_ATTENTION(null);
 
-    /** Of its layers; null where the config says it. */
+    /** The kind of the layers; null if the config gives it. */
     private final StackConfig.Kind layerKind;
 
     StackForm(StackConfig.Kind layerKind) {
         this.layerKind = layerKind;
     }
 
-    /** Its keys next to those of every stack. */
+    /** The keys of a stack of this form, besides those that every stack has. */
     List<String> keys() {
         return switch (this) {
             case ENCODER -> List.of("stream", "prefix");
@@ -37,7 +40,7 @@ enum StackForm {
         return this == BOTTLENECK || this == CO_ATTENTION;
     }
 
-    /** The kind of its layers; null where the config says it. */
+    /** The kind of the layers; null if the config gives it. */
     StackConfig.Kind layerKind() {
         return layerKind;
     }

@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * Reads an object of {@code stacks} of {@code config.json}: layers on one stream, or on several that exchange tokens, which are a
- * stack for each of them then. Every problem is reported.
+ * Reads one object of {@code stacks} in {@code config.json}: layers on one stream, or on several streams that exchange
+ * tokens, which become one stack per stream. Reports every problem.
  */
 final class StackReader {
     private final ConfigObject root;
@@ -22,10 +22,10 @@ final class StackReader {
     /**
      * A reader of one object.
      *
-     * @param root the whole config, whose keys hold for the stack too
-     * @param path what stands before the object's keys in messages, with its dot
-     * @param streams of the model
-     * @param positions of the model
+     * @param root the whole config, whose value is used for a key that the stack does not have
+     * @param path the prefix of the object's keys in messages, with its dot
+     * @param streams the streams of the model
+     * @param positions the positions of the model
      */
     StackReader(
             ConfigObject root, ConfigObject stack, String path, List<StreamConfig> streams, PositionConfig positions) {
@@ -36,7 +36,7 @@ final class StackReader {
         this.positions = positions;
     }
 
-    /** No stack where the object is broken. */
+    /** The stacks; none if the object is broken. */
     List<WrittenStack> read() {
         Map<String, StackForm> forms = ConfigReader.choices(StackForm.values(), StackForm::configName);
         StackForm form = stack.choice("kind", null, forms);
@@ -81,7 +81,7 @@ final class StackReader {
                 new WrittenStack.Prefix(path + "prefix", prefix)));
     }
 
-    /** Encoders of two or more streams, which have a bottleneck in common from one of their layers on. */
+    /** Encoders of two or more streams, which share a bottleneck from layer {@code fusion_layer} on. */
     private List<WrittenStack> bottleneck(LayerKeys layers) {
         List<Integer> changed = changed();
         Integer bottleneck = index("bottleneck");
@@ -127,7 +127,7 @@ final class StackReader {
         return stacks;
     }
 
-    /** The number of the first layer with the bottleneck, or null where it is broken. */
+    /** The number of the first layer with the bottleneck, or null if the key is broken. */
     private Integer fusionLayer(LayerKeys layers) {
         JsonNode written = stack.value("fusion_layer");
         if (written == null) {
@@ -198,7 +198,7 @@ final class StackReader {
         return stacks;
     }
 
-    /** The streams of {@code streams}; empty, and reported, where they are broken. */
+    /** The indices of the streams that {@code streams} lists; empty, and reported, if the list is broken. */
     private List<Integer> changed() {
         List<Integer> changed = TopologyReader.indices(stack, "streams", names(), "streams");
         if (changed != null && changed.size() < 2) {
@@ -212,7 +212,7 @@ final class StackReader {
         return changed;
     }
 
-    /** Where the layers of each stream are; those that are broken are reported, and left out. */
+    /** The prefix of each stream's layers. Broken ones are reported and omitted. */
     private Map<Integer, String> prefixes(List<Integer> changed) {
         Map<Integer, String> prefixes = new LinkedHashMap<>();
         if (!stack.has("prefixes")) {
@@ -236,7 +236,7 @@ final class StackReader {
         return new WrittenStack.Prefix(path + "prefixes." + names().get(stream), prefixes.get(stream));
     }
 
-    /** Whether layers can be on these streams; what is wrong was reported, or is. */
+    /** Checks the layers against their streams, as {@link LayerKeys#fit} says. */
     private boolean isSound(LayerKeys layers, StackConfig.Kind kind, List<Integer> changed) {
         boolean rotates = kind.attendsToItself() && positions.rotary() != null;
         return layers.fit(

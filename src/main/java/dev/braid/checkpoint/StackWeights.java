@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A stack of layers.
+ * The weights of a stack of layers.
  *
  * @param layers first to last
  * @param finalNorm over every token after the last layer, or null

@@ -9,13 +9,15 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The file of a model directory that holds the state dict, where it has another name than {@value WeightFiles#ONE}. Where
- * there is none, or several, the message has the command of {@link Conversion} that makes one.
+ * Finds the file of a model directory that holds the state dict, if it is not called {@value WeightFiles#ONE}. If there
+ * is none, or several, the error message contains the command of {@link Conversion} that makes one.
  */
 final class StateDictFile {
     private static final String SAFETENSORS = ".safetensors";
 
-    /** Of shards: {@code model.safetensors.index.json}, {@code model.safetensors.index.fp16.json}. */
+    /**
+     * Names of the index of shards: {@code model.safetensors.index.json}, {@code model.safetensors.index.fp16.json}.
+     */
     private static final Pattern INDEX = Pattern.compile(".*\\.safetensors\\.index(\\.[^.]+)?\\.json");
 
     private static final Pattern SHARD = Pattern.compile("(?<base>.*)-\\d+-of-(?<total>\\d+)(?<type>\\.\\w+)");
@@ -23,13 +25,13 @@ final class StateDictFile {
     /** Files of torch.save, which only Python reads. */
     private static final Pattern PICKLED = Pattern.compile(".*\\.(bin|pt|pth|ckpt|pkl|pth\\.tar)");
 
-    /** What trainers save with torch.save beside the model. */
+    /** Files that trainers save with torch.save in addition to the model. */
     private static final Pattern TRAINING_STATE = Pattern.compile(
             "(optimizer|scheduler|scaler|sampler|training_args|rng_state|random_states).*|.*optim_states\\.pt");
 
     private static final String PYTORCH = "pytorch_model.bin";
 
-    /** A shard of torch.distributed.checkpoint. */
+    /** The extension of a shard of torch.distributed.checkpoint. */
     private static final String DISTRIBUTED = ".distcp";
 
     private static final String DEEPSPEED = "zero_to_fp32.py";
@@ -49,7 +51,7 @@ final class StateDictFile {
      *
      * @param files the names of the directory's files, in order
      * @param directories the names of its directories, in order
-     * @throws InputException if there is none or are several
+     * @throws InputException if there is none, or several
      */
     static String find(List<String> files, List<String> directories) {
         return new StateDictFile(files, directories).find();
@@ -121,7 +123,7 @@ final class StateDictFile {
                 + (pickled.size() == 1 ? "its" : "their") + " directory with " + Conversion.of(pickled);
     }
 
-    /** The command for shards, which are those of one model if only their numbers differ. */
+    /** The command that merges shards: by a pattern if their names differ only in the number, else by their names. */
     private static String merged(List<String> shards) {
         Matcher first = SHARD.matcher(shards.get(0));
         String begin = first.replaceFirst("${base}-");

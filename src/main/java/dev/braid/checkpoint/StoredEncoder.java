@@ -8,22 +8,22 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
- * The encoder as the weights have it.
+ * The encoder that was found in the weights for one stack.
  *
- * @param encoder where it is; where none was found, the place that a whole state dict would have
- * @param layers the numbers of its layers that are the model's; empty where no encoder was found
- * @param intermediateSize the size between the two Linears of a feed-forward, {@value #NONE} in layers without one, or
- *     {@value #UNKNOWN}
+ * @param encoder where it is; if none was found, where a complete state dict would have it
+ * @param layers the numbers of the stored layers that the model uses; empty if no encoder was found
+ * @param intermediateSize the size between the two Linears of a feed-forward; {@value #NONE} in layers without one,
+ *     {@value #UNKNOWN} if it was not found
  * @param intermediateSource where that size was read
  */
 record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermediateSize, String intermediateSource) {
-    /** Stands in a shape where the intermediate size is not known, which is a problem of its own. */
+    /** Stands for a size that is not known, which is reported elsewhere. */
     static final int UNKNOWN = 0;
 
-    /** Stands for the intermediate size of layers without a feed-forward. */
+    /** The intermediate size of layers without a feed-forward. */
     static final int NONE = -1;
 
-    /** Finds the layers of a stack; reports why there are none, and layers that are missing. */
+    /** Finds the layers of a stack. Reports if there are none, or not as many as the config says. */
     static StoredEncoder find(WrittenConfig config, WrittenStack stack, WeightFiles files, List<String> problems) {
         return new Search(config, stack, files, problems).find();
     }
@@ -32,7 +32,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
         return !layers.isEmpty();
     }
 
-    /** Whether a tensor is of a layer beyond the model's, of which there is one problem already. */
+    /** Whether a tensor belongs to a layer that the model does not use; all such layers are reported as one problem. */
     boolean isOfAnotherLayer(String tensor) {
         int layer = encoder.layerOf(tensor);
         return layer >= 0 && !layers.contains(layer);
@@ -65,7 +65,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                     : findIntermediateSize(encoder, layers);
         }
 
-        /** What is looked for, as a message names it. */
+        /** What this search looks for, as messages name it. */
         private String subject() {
             return config.topology() == null ? "the encoder" : stack.subject();
         }
@@ -77,7 +77,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                 found.keySet().removeIf(candidate -> !candidate.isUnder(prefix.isEmpty() ? "" : prefix + "."));
             }
             if (found.size() > 1) {
-                found.values().removeIf(files.aliases()::containsKey); // further names of one that is stored
+                found.values().removeIf(files.aliases()::containsKey); // further names of stored tensors
             }
             if (found.size() == 1) {
                 return found.keySet().iterator().next();
@@ -101,7 +101,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
             return null;
         }
 
-        /** The numbers of the layers in the files, of which the model may have fewer. */
+        /** The numbers of all layers in the files; the model may use fewer. */
         private NavigableSet<Integer> layers(Encoder encoder) {
             NavigableSet<Integer> numbers = new TreeSet<>();
             if (!encoder.stacked()) {
@@ -116,7 +116,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
             return numbers;
         }
 
-        /** A layer that is missing or too many altogether is one problem, not one per tensor. */
+        /** Reports missing or additional layers as one problem, instead of one per tensor. */
         private void checkLayers(Encoder encoder, NavigableSet<Integer> stored) {
             if (stored.size() == stack.layers() && stored.last() == stack.layers() - 1) {
                 return;

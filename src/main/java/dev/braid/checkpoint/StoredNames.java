@@ -11,9 +11,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The names by which the tensors of a state dict are known: those of its files, without the segments that wrappers of
- * modules add, and {@code gamma} and {@code beta} of a LayerNorm as {@code weight} and {@code bias}. Two tensors never
- * share a name: where they would, they keep those of the files.
+ * Maps the names of the tensors in the files to clean names: without the segments that module wrappers add, and with
+ * {@code weight} and {@code bias} instead of a LayerNorm's {@code gamma} and {@code beta}. Tensors that would get the
+ * same clean name keep their names in the files.
  */
 final class StoredNames {
     /** Attributes under which torch.compile, FSDP, activation checkpointing and Lightning keep the module they wrap. */
@@ -21,30 +21,30 @@ final class StoredNames {
             "(?<![^.])(_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module|_forward_module)\\.");
 
     /**
-     * Attributes that are a wrapper's where a module has no other: of DistributedDataParallel, DataParallel, DeepSpeed and
-     * AveragedModel, and of Opacus.
+     * Attributes that mean a wrapper if the module has no other attribute: that of DistributedDataParallel,
+     * DataParallel, DeepSpeed and AveragedModel, and that of Opacus.
      */
     private static final Set<String> LONE_WRAPPERS = Set.of("module", "_module");
 
-    /** The counter that torch.optim.swa_utils.AveragedModel keeps beside {@code module}. */
+    /** The counter that torch.optim.swa_utils.AveragedModel keeps in addition to {@code module}. */
     private static final String COUNTER = "n_averaged";
 
     private static final String GAMMA = "gamma";
     private static final String BETA = "beta";
 
-    /** No module nests deeper than this many characters; a longer name stays as it is. */
+    /** Longer names, in characters, stay as they are; no module nests deeper. */
     private static final int LONGEST = 1000;
 
-    /** The names of the files without {@link #WRAPPER}, and without counters. */
+    /** The names in the files, without segments of {@link #WRAPPER}; counters are omitted. */
     private final NavigableSet<String> unwrapped = new TreeSet<>();
-    /** Known prefixes, each with its dot or empty, at which a lone wrapper was removed. */
+    /** Clean prefixes, empty or with a dot at the end, after which a lone wrapper was removed. */
     private final Set<String> loneWrappers = new HashSet<>();
 
     private final Map<String, String> known = new HashMap<>();
     private final Set<String> removed = new TreeSet<>();
     private int renamedNorms;
 
-    /** @param stored the names of the files */
+    /** @param stored the names in the files */
     StoredNames(Collection<String> stored) {
         stored.stream()
                 .map(name -> withoutWrappers(name, new HashSet<>()))
@@ -57,18 +57,18 @@ final class StoredNames {
         keepApart();
     }
 
-    /** The name by which a tensor of the files is known. */
+    /** The clean name of a tensor in the files. */
     String known(String stored) {
         return known.get(stored);
     }
 
-    /** Whether a tensor counts the states that {@link #COUNTER AveragedModel} averaged, and is no part of the model. */
+    /** Whether a tensor is the {@link #COUNTER} of an AveragedModel, which is not part of the model. */
     boolean isCounter(String stored) {
         String name = known.get(stored);
         return name.endsWith(COUNTER) && loneWrappers.contains(name.substring(0, name.length() - COUNTER.length()));
     }
 
-    /** The known prefix that is meant by one from a config, both without a dot at their end. */
+    /** The clean form of a prefix from a config; neither ends with a dot. */
     String prefix(String written) {
         String dotted = written + ".";
         if (written.isEmpty() || known.values().stream().anyMatch(name -> name.startsWith(dotted))) {
@@ -79,7 +79,7 @@ final class StoredNames {
         return prefix.substring(0, Math.max(0, prefix.length() - 1));
     }
 
-    /** The segments that were removed from names, in their order. */
+    /** The different segments that were removed from names, sorted. */
     Set<String> removed() {
         return removed;
     }
@@ -100,7 +100,10 @@ final class StoredNames {
         });
     }
 
-    /** Whether one of {@link #LONE_WRAPPERS} is a wrapper's, by the prefixes before and behind it and the known one. */
+    /**
+     * Decides whether a segment in {@link #LONE_WRAPPERS} is a wrapper, by the prefix before it, the prefix including
+     * it, and the clean prefix before it.
+     */
     private interface Choice {
         boolean isWrapper(String parent, String child, String known);
     }
@@ -122,10 +125,10 @@ final class StoredNames {
         return shorter.append(name, start, name.length()).toString();
     }
 
-    /** Whether every name under {@code parent} is under {@code child}; notes the wrapper that it then is. */
+    /** Whether every name under {@code parent} is also under {@code child}. If so, records the wrapper. */
     private boolean isAlone(String parent, String child, String shorter) {
         String first = unwrapped.ceiling(parent);
-        // Names are in order, so that all names between two under the child are too.
+        // Names are sorted: if the first and the last one are under the child, all are.
         boolean alone = first != null
                 && first.startsWith(child)
                 && unwrapped.lower(parent + Character.MAX_VALUE).startsWith(child);

@@ -12,7 +12,7 @@ import java.util.Optional;
 
 /**
  * One tensor as its file holds it: row-major little-endian bytes in chunks of at most {@value #CHUNK_BYTES} bytes.
- * Immutable, and serialised as the chunks are.
+ * Immutable. Serialised as these chunks.
  */
 public final class StoredTensor implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -35,7 +35,7 @@ public final class StoredTensor implements Serializable {
         this.chunks = chunks;
     }
 
-    /** The name in the file; of a part of a tensor with its rows, such as {@code in_proj_weight[256:512]}. */
+    /** The name in the file; for some rows of a tensor with their range, such as {@code in_proj_weight[256:512]}. */
     public String name() {
         return name;
     }
@@ -48,7 +48,7 @@ public final class StoredTensor implements Serializable {
         return shape;
     }
 
-    /** The size of the stored bytes. */
+    /** The number of stored bytes. */
     public long bytes() {
         long bytes = 0;
         for (byte[] chunk : chunks) {
@@ -58,8 +58,8 @@ public final class StoredTensor implements Serializable {
     }
 
     /**
-     * Puts all elements at {@code out}'s position, which moves behind them. F32, F16 and BF16 are converted exactly, F64
-     * to the nearest float32.
+     * Writes all elements at {@code out}'s position and advances it. F32, F16 and BF16 are converted exactly, F64 to
+     * the nearest float32.
      *
      * @throws java.nio.BufferOverflowException if {@code out} has too little room
      * @throws IllegalStateException if the tensor is not F32, F16, BF16 or F64
@@ -81,7 +81,7 @@ public final class StoredTensor implements Serializable {
     }
 
     /**
-     * Puts all elements at {@code out}'s position, which moves behind them.
+     * Writes all elements at {@code out}'s position and advances it.
      *
      * @throws java.nio.BufferOverflowException if {@code out} has too little room
      * @throws IllegalStateException if the tensor is not I64
@@ -159,7 +159,10 @@ public final class StoredTensor implements Serializable {
         }
     }
 
-    /** IEEE 754 binary16 to binary32: the same bits under the wider exponent, times 2^112 for its larger bias. */
+    /**
+     * Converts IEEE 754 binary16 to binary32: moves the bits to their new places and multiplies by 2^112, because the
+     * exponent's bias is larger by 112.
+     */
     private static float halfToFloat(short half) {
         int magnitude = (half & 0x7fff) << 13;
         int sign = (half & 0x8000) << 16;

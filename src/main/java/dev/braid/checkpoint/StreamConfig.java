@@ -6,16 +6,17 @@ import java.io.Serializable;
 import java.util.List;
 
 /**
- * One stream of tokens of a model. A row's tokens of it are learned ones, then those of modalities; or they are made of the tokens of
- * other streams, as {@code joining} says.
+ * One stream of tokens of a model. In each row it has learned tokens, then the tokens of its modalities. Or it is made
+ * from other streams, as {@code joining} says.
  *
- * @param name in messages and, for learned tokens and pooled vectors, in columns
+ * @param name its name in messages and, for learned tokens and pooled vectors, in columns
  * @param hiddenSize D, the size of a token
- * @param learnedTokens how many tokens of no modality every row begins with: learned ones, 1 for a CLS token; 1 for the fused vector of
- *     a model of vectors
+ * @param learnedTokens the number of tokens without a modality at the start of every row: its learned tokens (1 for a
+ *     CLS token), or 1 for the fused vector of a model of one vector per modality
  * @param modalities indices of its modalities, in token order
- * @param joined indices of the streams that it is made of, in order; then it has no learned tokens and no modalities
- * @param joining how it is made of them
+ * @param joined indices of the streams that it is made from, in order; if there are any, it has no learned tokens and
+ *     no modalities
+ * @param joining how it is made from them
  * @param pooling how {@link Joining#POOLED} pools, else {@link Pooling#NONE}
  */
 @DefaultSerializer(JavaSerializer.class)
@@ -29,13 +30,13 @@ public record StreamConfig(
         Pooling pooling)
         implements Serializable {
 
-    /** How a stream is made of others. */
+    /** How a stream is made from others. */
     public enum Joining {
-        /** Their tokens follow each other; of one stream, they are copies. */
+        /** In each row, the tokens of one stream after another. If there is only one stream, this copies it. */
         TOKENS,
-        /** Token t is the concatenation of their tokens t, which are as many. */
+        /** Token t is the concatenation of the features of token t in each stream; all have the same tokens. */
         FEATURES,
-        /** Its one token is the pooled vector of one stream. */
+        /** The only token of a row is the pooled vector of one stream. */
         POOLED
     }
 
@@ -60,12 +61,16 @@ public record StreamConfig(
         return new StreamConfig(name, hiddenSize, 0, List.of(), List.of(of), Joining.POOLED, pooling);
     }
 
-    /** Whether it is made of other streams. */
+    /** Whether it is made from other streams. */
     public boolean isJoined() {
         return !joined.isEmpty();
     }
 
-    /** Whether it has one vector per row, pooled of tokens, given the streams of the model. */
+    /**
+     * Whether it has one vector per row, pooled from tokens.
+     *
+     * @param streams the streams of the model
+     */
     public boolean isOneVector(List<StreamConfig> streams) {
         return joining == Joining.POOLED
                 || (joining == Joining.FEATURES && streams.get(joined.get(0)).isOneVector(streams));

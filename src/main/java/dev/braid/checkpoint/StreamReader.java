@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** Reads an object of {@code streams} of {@code config.json}. Every problem is reported. */
+/** Reads one object of {@code streams} in {@code config.json}. Reports every problem. */
 final class StreamReader {
     private static final List<String> KEYS = List.of(
             "name", "modalities", "hidden_size", "learned_tokens", "tensor", "join", "concat", "pool", "pooling");
@@ -22,8 +22,8 @@ final class StreamReader {
     /**
      * A reader of one object.
      *
-     * @param hiddenSize of the model
-     * @param positions of the model
+     * @param hiddenSize the hidden size of the model
+     * @param positions the positions of the model
      * @param before the streams before it in the list
      */
     StreamReader(
@@ -39,7 +39,7 @@ final class StreamReader {
         this.before = before;
     }
 
-    /** Empty where the object is broken. */
+    /** The stream; empty if the object is broken. */
     Optional<WrittenStream> read() {
         stream.checkKeys(KEYS);
         String name = stream.text("name");
@@ -84,7 +84,7 @@ final class StreamReader {
         }
     }
 
-    /** Learned tokens and modalities. */
+    /** A stream of learned tokens and modalities. */
     private Optional<WrittenStream> embedded(String name) {
         List<Integer> own = stream.has("modalities")
                 ? TopologyReader.indices(stream, "modalities", modalityNames(), "a modality")
@@ -104,7 +104,7 @@ final class StreamReader {
         return Optional.of(new WrittenStream(new StreamConfig(name, size, learned, own, List.of()), tensor));
     }
 
-    /** Other streams' tokens, one after another. */
+    /** A stream that joins the tokens of other streams, one after another. */
     private Optional<WrittenStream> joined(String name) {
         List<Integer> parts = parts("join");
         Integer size = stream.size("hidden_size", hiddenSize);
@@ -123,7 +123,7 @@ final class StreamReader {
         return Optional.of(new WrittenStream(new StreamConfig(name, size, 0, List.of(), parts), null));
     }
 
-    /** Other streams' features, side by side. */
+    /** A stream that joins the features of other streams, side by side. */
     private Optional<WrittenStream> concatenated(String name) {
         List<Integer> parts = parts("concat");
         if (parts == null) {
@@ -144,14 +144,14 @@ final class StreamReader {
         return Optional.of(new WrittenStream(StreamConfig.ofFeatures(name, size, parts), null));
     }
 
-    /** What decides how many tokens a row has in a stream: all pooled streams have one. */
+    /** The streams from which a part has its tokens; empty for a pooled one, whose only token has no such stream. */
     private List<Integer> tokens(int part) {
         return before.get(part).isOneVector(before)
                 ? List.of()
                 : TopologyReader.parts(part, before).toList();
     }
 
-    /** One vector per row, of another stream's tokens. */
+    /** A stream of one vector per row, pooled from another stream's tokens. */
     private Optional<WrittenStream> pooled(String name) {
         int of = names().indexOf(String.valueOf(stream.text("pool")));
         Pooling pooling = stream.choice("pooling", null, POOLINGS);
@@ -183,7 +183,7 @@ final class StreamReader {
         }
     }
 
-    /** A size that follows from other streams may be written too. */
+    /** Checks an optional {@code hidden_size}, which must equal the size that follows from other streams. */
     private void checkSize(int size) {
         Integer written = stream.has("hidden_size") ? stream.size("hidden_size") : Integer.valueOf(size);
         if (written != null && written != size) {

@@ -7,11 +7,12 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * What a stream has of its own, beside its modalities (D hidden size).
+ * The weights of a stream, without those of its modalities (D hidden size).
  *
- * @param learned the learned tokens before those of the modalities, k D elements of any rank; null in a stream without any
- * @param positions [positions, D], added to every token by its position in the row, learned ones too, or null
- * @param norm over every token, learned ones too, before the first layer, or null
+ * @param learned the learned tokens at the start of every row, k D elements in a tensor of any rank; null if it has
+ *     none
+ * @param positions [positions, D], added to every token, also to learned ones, by its position in the row; or null
+ * @param norm applied to every token, also to learned ones, before the first layer; or null
  */
 @DefaultSerializer(JavaSerializer.class)
 public record StreamWeights(StoredTensor learned, StoredTensor positions, NormWeights norm) implements Serializable {

@@ -12,9 +12,12 @@ import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/** What the files hold against what the model needs: every tensor that is missing, of another shape or type, or not its. */
+/**
+ * Compares the tensors in the files with those that the model needs. Reports every tensor that is missing, has another
+ * shape or type, or does not belong to the model.
+ */
 final class TensorCheck {
-    /** Of so many missing tensors the nearest candidate is looked for; a model that lacks more is another model. */
+    /** Suggests a stored name for at most this many missing tensors; if more are missing, it is the wrong model. */
     private static final int MOST_HINTS = 10;
 
     private final WeightFiles files;
@@ -63,7 +66,7 @@ final class TensorCheck {
         }
     }
 
-    /** Reports every problem of the tensors of a model of vectors. */
+    /** Reports every problem of the tensors of a model of one vector per modality. */
     void check(VectorTensors model) {
         model.walk((expected, slice, slices) -> register(expected));
         registry.forEach(this::check);
@@ -86,7 +89,7 @@ final class TensorCheck {
                 .forEach(name -> problems.add(unplaced(name, "only tensors of the model in config.json")));
     }
 
-    /** Refuses the first adapter that changes a part of the model, or any where adapters hide the encoder. */
+    /** Reports the first adapter that changes a part of the model, or any adapter if no encoder was found. */
     private void checkAdapters(boolean found) {
         stored().map(TensorEntry::name)
                 .filter(name -> Adapters.module(name)
@@ -135,7 +138,7 @@ final class TensorCheck {
                 + ", got " + entries.get(name).describe();
     }
 
-    /** The tensors that the model uses, in the order of the data's way through it. */
+    /** The tensors that the model uses, in the order in which data passes through them. */
     List<PlacedTensor> placed() {
         Map<String, PlacedTensor> placed = new LinkedHashMap<>();
         for (ExpectedTensor expected : registry) {
@@ -162,12 +165,12 @@ final class TensorCheck {
         return needed;
     }
 
-    /** The tensors that it does not use. */
+    /** The tensors that the model does not use. */
     List<TensorEntry> unused() {
         return stored().filter(entry -> !used.contains(entry.name())).toList();
     }
 
-    /** The tensors of the files, each once. */
+    /** The tensors in the files, without their further names. */
     private Stream<TensorEntry> stored() {
         return entries.values().stream().filter(entry -> !files.aliases().containsKey(entry.name()));
     }

@@ -6,11 +6,11 @@ import dev.braid.tensor.Shape;
  * A tensor as the header of a safetensors file lists it.
  *
  * @param begin first byte, counted from the end of the header
- * @param end behind the last byte
+ * @param end one more than the last byte
  */
 public record TensorEntry(String name, DType dtype, Shape shape, long begin, long end) {
 
-    /** The size of the stored bytes. */
+    /** The number of stored bytes. */
     public long bytes() {
         return end - begin;
     }

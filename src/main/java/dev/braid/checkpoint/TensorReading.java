@@ -4,12 +4,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Reads the tensors of a model that was checked; reports values that are not finite. */
+/** Reads the tensors of a model after they were checked, and reports values that are not finite. */
 final class TensorReading implements ModelTensors.Visitor {
     private final WeightFiles files;
     private final List<String> problems;
 
-    /** What several parts share is held once. */
+    /** The tensors that were read; one that several parts share is held once. */
     private final Map<Slice, StoredTensor> read = new HashMap<>();
 
     private record Slice(String tensor, int slice, int slices) {}

@@ -6,15 +6,15 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/** Which streams and stacks of a model reach its fused tokens: work that does not is a mistake in the config. */
+/** Finds streams and stacks that the fused tokens do not depend on, because such work is a mistake in the config. */
 final class TopologyReach {
     private final List<StreamConfig> streams;
     private final List<Integer> output;
-    /** Streams whose tokens are read later. */
+    /** At the current step of the walk, the streams whose tokens are read later. */
     private final Set<Integer> live = new HashSet<>();
 
     private final List<WrittenStack> deadStacks = new ArrayList<>();
-    /** Streams that a step reads whose tokens are read later. */
+    /** Streams that the fused tokens depend on. */
     private final Set<Integer> read = new HashSet<>();
 
     private TopologyReach(List<StreamConfig> streams, List<Integer> output) {
@@ -23,7 +23,7 @@ final class TopologyReach {
     }
 
     /**
-     * What a config describes for nothing.
+     * What a config describes without any effect on the fused tokens.
      *
      * @param stacks those whose stream nothing reads afterwards
      * @param streams indices of streams that nothing reads
@@ -70,7 +70,10 @@ final class TopologyReach {
         return new Unreached(deadStacks, unread, constant);
     }
 
-    /** Walks back over a stack, or over several whose layers alternate: what one of them made, the next layer of all reads. */
+    /**
+     * Walks back over a stack, or over several whose layers alternate: if they have more than one layer, what one stack
+     * computes is read by the next layer of the others.
+     */
     private void run(List<WrittenStack> together) {
         WrittenStack first = together.get(0);
         boolean readsBottleneck = first.interleaving().isBottleneck() && live.contains(first.memory());
@@ -95,7 +98,7 @@ final class TopologyReach {
         streams.get(stream).joined().forEach(this::addWithParts);
     }
 
-    /** Per stack, and after the last one, the joined streams that are filled right before it. */
+    /** For each stack, the joined streams that are filled right before it; the last entry is for the output. */
     private List<Set<Integer>> filledBefore(List<WrittenStack> stacks) {
         List<Set<Integer>> filled = new ArrayList<>();
         Set<Integer> all = new HashSet<>();
@@ -117,9 +120,9 @@ final class TopologyReach {
         return filled;
     }
 
-    /** Before joined streams are filled, their parts are what is read, not they. */
+    /** Walks back over the filling of joined streams: before it, their parts are read instead. */
     private void copyBack(Set<Integer> filled) {
-        // A joined stream comes after its parts in the config, so the last one is taken apart first.
+        // A joined stream comes after its parts in the config, so the last one is replaced first.
         List<Integer> order = filled.stream().sorted(Comparator.reverseOrder()).toList();
         for (int stream : order) {
             if (live.remove(stream)) {

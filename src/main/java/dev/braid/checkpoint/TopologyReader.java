@@ -10,13 +10,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Reads {@code streams}, {@code stacks} and {@code output} of {@code config.json}: a model that is no single stream through one
- * encoder. Every problem is reported.
+ * Reads {@code streams}, {@code stacks} and {@code output} of {@code config.json}, for a model that is not just one
+ * stream through one encoder. Reports every problem.
  */
 final class TopologyReader {
     static final List<String> KEYS = List.of("streams", "stacks", "output");
 
-    /** Keys of the whole model that do not apply to several streams. */
+    /** Keys of the whole model that a config with streams cannot have, each with what it has instead. */
     private static final Map<String, String> SINGLE_STREAM_KEYS = Map.of(
             "num_hidden_layers", "num_hidden_layers of a stack",
             "intermediate_size", "intermediate_size of a stack",
@@ -44,7 +44,7 @@ final class TopologyReader {
         this.problems = problems;
     }
 
-    /** Whether a model of several streams has the key of a part. */
+    /** Whether a config with streams may have the key of an optional part. */
     static boolean hasKey(OptionalPart part) {
         return !SINGLE_STREAM_KEYS.containsKey(part.configName());
     }
@@ -57,10 +57,10 @@ final class TopologyReader {
     /**
      * Reads the three keys.
      *
-     * @param modalities of the model, or null where they are broken
-     * @param hiddenSize of the model, or null where it is broken
-     * @param positions of the model
-     * @return null where a key is broken
+     * @param modalities the modalities of the model, or null if they are broken
+     * @param hiddenSize the hidden size of the model, or null if it is broken
+     * @param positions the positions of the model
+     * @return null if a key is broken
      */
     static WrittenConfig.Topology read(
             ConfigObject root,
@@ -149,14 +149,17 @@ final class TopologyReader {
         return objects;
     }
 
-    /** Whether tokens are in several of these streams. */
+    /** Whether some tokens are in more than one of these streams, directly or through joined streams. */
     static boolean hasTwice(List<Integer> ofStreams, List<StreamConfig> streams) {
         List<Integer> flat =
                 ofStreams.stream().flatMap(stream -> parts(stream, streams)).toList();
         return flat.stream().distinct().count() < flat.size();
     }
 
-    /** The streams that a stream's tokens come of: one that holds learned tokens or modalities, or a pooled one, is its own. */
+    /**
+     * The streams that a stream's tokens come from. A stream of learned tokens or modalities, or a pooled one, is its
+     * own only source.
+     */
     static Stream<Integer> parts(int stream, List<StreamConfig> streams) {
         StreamConfig config = streams.get(stream);
         if (!config.isJoined() || config.joining() == StreamConfig.Joining.POOLED) {
@@ -184,7 +187,7 @@ final class TopologyReader {
         return names.stream().map(Quote::of).collect(Collectors.joining(", "));
     }
 
-    /** The indices of names in a list that a key holds, or null. */
+    /** The indices of the names that a key lists; null, and reported, if the list is broken. */
     static List<Integer> indices(ConfigObject object, String key, List<String> known, String expected) {
         JsonNode list = object.value(key);
         Set<Integer> indices = new LinkedHashSet<>();
@@ -203,7 +206,7 @@ final class TopologyReader {
         return List.copyOf(indices);
     }
 
-    /** Every modality is in one stream. */
+    /** Checks that every modality is in exactly one stream. */
     private void checkModalities() {
         for (int m = 0; m < modalities.size(); m++) {
             int modality = m;
@@ -219,7 +222,10 @@ final class TopologyReader {
         }
     }
 
-    /** Learned tokens and pooled vectors are fields of a column next to the modalities, under the names of their streams. */
+    /**
+     * Checks the names of streams with learned tokens or pooled vectors. These become fields of the same column as the
+     * modalities, so the names must differ.
+     */
     private void checkGroups() {
         for (WrittenStream stream : streams) {
             String name = stream.config().name();

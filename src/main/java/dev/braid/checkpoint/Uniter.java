@@ -13,15 +13,16 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * UNITER (Chen et al. 2020, arXiv 1909.11740, section 3.1), a state dict of its own code: embedded and normalised text, then visual
- * tokens, which are the normalised sum of projected features, projected boxes and a type, through BERT's post-norm layers.
+ * UNITER (Chen et al. 2020, arXiv 1909.11740, section 3.1), as a state dict of its own code. Embedded and normalised
+ * text tokens, then visual tokens, go through BERT's post-norm layers. A visual token is the normalised sum of its
+ * projected features, its projected box and a token type embedding.
  *
  * @see <a href="https://github.com/ChenRocks/UNITER/blob/master/model/model.py">UNITER/model/model.py</a>
  */
 final class Uniter {
     private static final BertEmbeddings EMBEDDINGS = new BertEmbeddings("embeddings");
 
-    /** One table for both modalities. */
+    /** One table, with a row for each modality. */
     private static final Table TYPES = new Table("embeddings.token_type_embeddings.weight", "token type embeddings", 2);
 
     private static final ModalityNames TEXT = EMBEDDINGS.text(TYPES, EMBEDDINGS.norm(), List.of());

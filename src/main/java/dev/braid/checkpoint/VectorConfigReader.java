@@ -13,8 +13,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Reads the {@code config.json} of a {@value WrittenVectors#MODEL_TYPE} strictly: {@code modalities} and {@code steps}. Every
- * problem is reported.
+ * Reads the {@code config.json} of a {@value WrittenVectors#MODEL_TYPE} strictly: {@code modalities} and {@code steps}.
+ * Reports every problem.
  */
 final class VectorConfigReader {
     private static final List<String> KEYS = List.of("model_type", "modalities", "steps");
@@ -26,7 +26,7 @@ final class VectorConfigReader {
     private List<ModalityConfig> modalities = List.of();
     private boolean knowsModalities;
     private final List<WrittenVectors.Step> steps = new ArrayList<>();
-    /** Of the vectors so far, modalities first; one of a broken step is a name too. */
+    /** The names of the vectors so far, modalities first. A broken step has an entry too, which may be empty. */
     private final List<String> names = new ArrayList<>();
 
     private final Set<Integer> read = new HashSet<>();
@@ -36,13 +36,13 @@ final class VectorConfigReader {
         this.problems = problems;
     }
 
-    /** Whether a config is of such a model. */
+    /** Whether a config describes such a model. */
     static boolean isWritten(JsonNode root) {
         JsonNode type = root.get("model_type");
         return type != null && type.isTextual() && type.textValue().equals(WrittenVectors.MODEL_TYPE);
     }
 
-    /** Empty, with its problems reported, where a key is broken. */
+    /** The config; empty, with its problems reported, if a key is broken. */
     static Optional<WrittenVectors> read(JsonNode root, List<String> problems) {
         int before = problems.size();
         WrittenVectors written = new VectorConfigReader(new ConfigObject(root, "", problems), problems).read();
@@ -152,7 +152,10 @@ final class VectorConfigReader {
         return step.choice("function", null, functions);
     }
 
-    /** What {@code of} names, a string or a list of them, and then the gate or the weights; null where a name is broken. */
+    /**
+     * The indices of the vectors that {@code of} names (a string or a list of strings), then of the gate or the
+     * weights. Null if a name is broken.
+     */
     private List<Integer> inputs(ConfigObject step, VectorStep.Kind kind) {
         JsonNode of = step.value("of");
         List<JsonNode> written = new ArrayList<>();
@@ -184,14 +187,14 @@ final class VectorConfigReader {
         return (kind.most() == kind.fewest() ? "a list of " + kind.fewest() : "a list of two or more") + " " + names;
     }
 
-    /** The index of a vector, or null. */
+    /** The index of the vector that a key names; null, and reported, if there is none. */
     private Integer input(ConfigObject step, String key, JsonNode name) {
         int index = name == null || !name.isTextual() ? -1 : names.indexOf(name.textValue());
         if (index >= 0 && !names.get(index).isEmpty()) {
             return index;
         }
         if (!knowsModalities && name != null && name.isTextual()) {
-            return 0; // it may be one of the modalities, which are reported
+            return 0; // it may be one of the broken modalities, which are reported
         }
         String known =
                 names.stream().filter(text -> !text.isEmpty()).map(Quote::of).collect(Collectors.joining(", "));
@@ -200,7 +203,7 @@ final class VectorConfigReader {
         return null;
     }
 
-    /** The last step is the output; what no step reads is a mistake. */
+    /** Reports every vector that no step reads, except for the last one, which is the output. */
     private void checkAllAreRead() {
         for (int vector = 0; vector < names.size() - 1; vector++) {
             if (!read.contains(vector)) {

@@ -6,15 +6,15 @@ import java.io.Serializable;
 import java.util.List;
 
 /**
- * One step of a model that takes one vector per modality: a new vector of a row, made of earlier ones.
+ * One step of a model of one vector per modality: it computes a new vector for each row from earlier ones.
  *
  * @param kind what it computes
- * @param name that later steps read it by
- * @param inputs the vectors that it reads: m is modality m, and M + s is step s, where M is how many modalities there are
- * @param size of its vector
- * @param function of an {@link Kind#ACTIVATION}, else null
- * @param norm of a {@link Kind#NORM}, else null
- * @param epsilon of a {@link Kind#NORM} or {@link Kind#BATCH_NORM}, else 0
+ * @param name the name by which later steps read its vector
+ * @param inputs the vectors that it reads: m for modality m, and M + s for step s, where M is the number of modalities
+ * @param size the size of its vector
+ * @param function the function of an {@link Kind#ACTIVATION}, else null
+ * @param norm the type of a {@link Kind#NORM}, else null
+ * @param epsilon the epsilon of a {@link Kind#NORM} or {@link Kind#BATCH_NORM}, else 0
  */
 @DefaultSerializer(JavaSerializer.class)
 public record VectorStep(
@@ -70,7 +70,7 @@ public record VectorStep(
             return most;
         }
 
-        /** Whether the state dict has tensors of it. */
+        /** Whether such a step has tensors in the state dict. */
         boolean hasTensors() {
             return this == LINEAR || this == BILINEAR || this == NORM || this == BATCH_NORM;
         }

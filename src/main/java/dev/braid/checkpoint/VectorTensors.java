@@ -9,8 +9,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * The tensors of a {@value WrittenVectors#MODEL_TYPE}, and the sizes of its vectors, which the Linears' weights tell: one walk
- * over the steps says every name, role and expected shape.
+ * The tensors of a {@value WrittenVectors#MODEL_TYPE}, and the sizes of its vectors, which follow from the weights of
+ * its Linears. {@link #walk} visits each tensor, with its name, role and expected shape.
  */
 final class VectorTensors {
     private static final int UNKNOWN = StoredEncoder.UNKNOWN;
@@ -18,7 +18,7 @@ final class VectorTensors {
     private final WrittenVectors config;
     private final WeightFiles files;
     private final List<String> problems;
-    /** Of each modality's vector, then of each step's; {@link #UNKNOWN} after a problem. */
+    /** The size of each modality's vector, then of each step's; {@link #UNKNOWN} after a problem. */
     private final List<Integer> sizes = new ArrayList<>();
 
     /** Where each size comes from, as an error message names it. */
@@ -30,7 +30,7 @@ final class VectorTensors {
         this.problems = problems;
     }
 
-    /** Finds the sizes; reports inputs whose sizes differ, and Linears that are not there. */
+    /** Finds the sizes. Reports inputs whose sizes differ, and missing Linears. */
     static VectorTensors of(WrittenVectors config, WeightFiles files, List<String> problems) {
         VectorTensors tensors = new VectorTensors(config, files, problems);
         for (ModalityConfig modality : config.modalities()) {
@@ -84,7 +84,7 @@ final class VectorTensors {
         return ofInputs.get(0);
     }
 
-    /** The outputs of a Linear or bilinear map, which only its weight tells. */
+    /** The number of outputs of a Linear or bilinear map, which is read from the shape of its weight. */
     private int outputs(WrittenVectors.Step written) {
         String name = written.prefix() + ".weight";
         TensorEntry entry = files.entries().get(name);
@@ -172,7 +172,7 @@ final class VectorTensors {
         return visitor.visit(new ExpectedTensor(name, role, shape, Fit.EXACT, source, required, ""), 0, 1);
     }
 
-    /** Counters of training that BatchNorms leave in a state dict. */
+    /** The names of the training counters that BatchNorms leave in a state dict. */
     Set<String> counters() {
         return config.steps().stream()
                 .filter(step -> step.step().kind() == VectorStep.Kind.BATCH_NORM)
@@ -180,7 +180,7 @@ final class VectorTensors {
                 .collect(Collectors.toSet());
     }
 
-    /** The architecture, once nothing is broken. */
+    /** The architecture. Call it only if no problem was reported. */
     ModelConfig config() {
         List<VectorStep> steps = new ArrayList<>();
         for (WrittenVectors.Step written : config.steps()) {

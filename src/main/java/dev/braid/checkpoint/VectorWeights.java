@@ -9,15 +9,15 @@ import java.util.stream.Stream;
 /**
  * The weights of one {@link VectorStep} (D the size of its vector, K that of its input).
  *
- * @param linear of a Linear, [D, K], or of a bilinear map, [D, K, size of its second input], else null
- * @param norm [D], of any norm, else null
+ * @param linear for a Linear [D, K], for a bilinear map [D, K, size of its second input], else null
+ * @param norm for any norm [D], else null
  * @param mean [D], the running mean of a BatchNorm, else null
  * @param variance [D], the running variance of a BatchNorm, else null
  */
 @DefaultSerializer(JavaSerializer.class)
 public record VectorWeights(LinearWeights linear, NormWeights norm, StoredTensor mean, StoredTensor variance)
         implements Serializable {
-    /** Of a step without weights. */
+    /** The value for a step without weights. */
     static final VectorWeights NONE = new VectorWeights(null, null, null, null);
 
     Stream<StoredTensor> tensors() {

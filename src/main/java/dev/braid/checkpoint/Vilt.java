@@ -11,11 +11,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * ViLT (Kim et al. 2021, arXiv 2102.03334, section 3.1), as {@code save_pretrained} of transformers writes it: embedded and
- * normalised text, then visual tokens as they are, each with a learned row for its modality, through pre-norm layers and a final
- * LayerNorm.
+ * ViLT (Kim et al. 2021, arXiv 2102.03334, section 3.1), as {@code save_pretrained} of transformers writes it: embedded
+ * and normalised text tokens, then visual tokens without a projection, go through pre-norm layers and a final
+ * LayerNorm. A learned embedding of its modality is added to each token.
  *
- * @see <a href="https://github.com/huggingface/transformers/tree/main/src/transformers/models/vilt">transformers/models/vilt</a>
+ * @see <a
+ *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models/vilt">transformers/models/vilt</a>
  */
 final class Vilt {
     private static final BertEmbeddings EMBEDDINGS = new BertEmbeddings("embeddings.text_embeddings");

@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * VisualBERT (Li et al. 2019, arXiv 1908.03557, section 3.2), as {@code save_pretrained} of transformers writes it: embedded text,
- * then projected visual tokens, normalised together, through BERT's post-norm layers.
+ * VisualBERT (Li et al. 2019, arXiv 1908.03557, section 3.2), as {@code save_pretrained} of transformers writes it:
+ * embedded text tokens, then projected visual tokens, are normalised together and go through BERT's post-norm layers.
  *
  * @see <a
  *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models/visual_bert">transformers/models/visual_bert</a>

@@ -14,8 +14,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * The tensors of a model directory under their {@link StoredNames known names}: those of one file, or of the shards that an
- * index names. Opening reads the headers; a tensor's bytes are read when asked for.
+ * The tensors of a model directory under their {@link StoredNames clean names}, from one file or from the shards that
+ * an index lists. Opening reads the headers; the bytes of a tensor are read only when it is asked for.
  */
 final class WeightFiles implements Closeable {
     static final String ONE = "model.safetensors";
@@ -28,7 +28,7 @@ final class WeightFiles implements Closeable {
     private final Map<String, TensorEntry> entries = new LinkedHashMap<>();
     private final Map<String, String> aliases = new LinkedHashMap<>();
 
-    /** @param aliases further names of tensors, each with the one in the files */
+    /** @param aliases further names of tensors, each with the stored name */
     private WeightFiles(String name, List<SafetensorsFile> files, Map<String, String> aliases) {
         this.name = name;
         this.files = files;
@@ -42,7 +42,7 @@ final class WeightFiles implements Closeable {
     /**
      * Opens one file.
      *
-     * @throws InputException if it is not there or not safetensors
+     * @throws InputException if the file does not exist or is not a safetensors file
      */
     static WeightFiles openOne(Path directory, String name, Configuration hadoop) {
         SafetensorsFile file = SafetensorsFile.open(new Path(directory, name), hadoop);
@@ -52,9 +52,10 @@ final class WeightFiles implements Closeable {
     /**
      * Opens every shard.
      *
-     * @param name of the index
-     * @param index its bytes
-     * @throws InputException if the index is broken, or a shard is missing, broken, or of other tensors than the index says
+     * @param name the file name of the index
+     * @param index the bytes of the index
+     * @throws InputException if the index is broken, or a shard is missing, broken, or has other tensors than the index
+     *     says
      */
     static WeightFiles openShards(Path directory, String name, byte[] index, Configuration hadoop) {
         ShardIndex shards = ShardIndex.read(name, index);
@@ -111,12 +112,12 @@ final class WeightFiles implements Closeable {
         fileOf.put(known, file);
     }
 
-    /** The file that names all tensors. */
+    /** The name of the one file, or of the index. */
     String name() {
         return name;
     }
 
-    /** How names of the files became those of the tensors. */
+    /** How the names in the files were changed. */
     StoredNames names() {
         return names;
     }
@@ -126,18 +127,18 @@ final class WeightFiles implements Closeable {
         return Collections.unmodifiableMap(entries);
     }
 
-    /** The names that a state dict had beside others of the same tensors, each with the one under which it is stored. */
+    /** Further names of stored tensors, each with the name under which the tensor is stored. */
     Map<String, String> aliases() {
         return Collections.unmodifiableMap(aliases);
     }
 
-    /** The file of a tensor, or what names all files where there is no such tensor. */
+    /** The name of the file with a tensor; {@link #name} if there is no such tensor. */
     String file(String tensor) {
         SafetensorsFile file = fileOf.get(tensor);
         return file == null ? name : file.name();
     }
 
-    /** Reads one of {@code slices} equal parts of the rows of a tensor that is there. */
+    /** Reads one of {@code slices} equal parts of the rows of a stored tensor. */
     StoredTensor read(String tensor, int slice, int slices) {
         SafetensorsFile file = fileOf.get(tensor);
         TensorEntry entry = entries.get(tensor);

@@ -8,15 +8,15 @@ import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /**
- * What {@code config.json} says, defaults filled in where they do not depend on the weights. Null stands where a key is
- * broken, or left to the weights or their dialect.
+ * What {@code config.json} says, with those defaults that do not depend on the weights. A value is null if its key is
+ * broken, or if it depends on the weights or their dialect.
  *
- * @param model whose config it is, or null for one of this project's own
- * @param modalities in token order; how many positions they have is left to the weights
- * @param positions with the positions of computed tables alone
- * @param parts what the config says that the model has or lacks; it need not speak of a part
+ * @param model the published model whose config this is, or null for a config in this project's own format
+ * @param modalities in token order; their number of positions depends on the weights
+ * @param positions how positions are encoded; the size of a learned table depends on the weights
+ * @param parts the optional parts that the config says the model has or lacks; other parts have no entry
  * @param tensorPrefixes where the state dict keeps a part, by modality name or {@value #ENCODER}
- * @param topology of a model that is no single stream through one encoder, or null
+ * @param topology the streams and stacks of the model, or null if it is one stream through one encoder
  */
 record WrittenConfig(
         PublishedModel model,
@@ -72,7 +72,7 @@ record WrittenConfig(
                 topology == null ? null : topology.withPrefixes(replaced));
     }
 
-    /** The same config with token ids of these modalities. */
+    /** The same config with token ids instead of features for these modalities. */
     WrittenConfig withTokenIds(Set<String> names) {
         return new WrittenConfig(
                 model,
@@ -118,7 +118,7 @@ record WrittenConfig(
                 : topology.streams().get(stream).config().hiddenSize();
     }
 
-    /** That size as an error message names its source. */
+    /** Where the hidden size of a stream comes from, for an error message. */
     String hiddenSource(int stream) {
         return topology == null || hiddenSize(stream) == hiddenSize
                 ? source("hidden_size")
@@ -143,18 +143,18 @@ record WrittenConfig(
                 : List.of(model.dialect());
     }
 
-    /** The next step where a part is missing that a config of this project asks for. */
+    /** The next step in an error message about a missing optional part, or empty. */
     String falseIfNone(OptionalPart part) {
         boolean mayLack = model == null && (topology == null || TopologyReader.hasKey(part));
         return mayLack ? "; set " + part.configName() + " to false where the model has none" : "";
     }
 
-    /** A key as an error message names the source of a size. */
+    /** A key of the config as the source of a size, for an error message. */
     String source(String key) {
         return (model == null ? "" : model.path()) + key + " in config.json";
     }
 
-    /** The sizes of a projection as an error message names their source. */
+    /** Where the sizes of a modality's projection come from, for an error message. */
     String projectionSource(ModalityConfig modality) {
         String sizes = modality.projectedSize() > modality.featureSize() ? "feature_size + box_size" : "feature_size";
         return model == null
@@ -162,7 +162,7 @@ record WrittenConfig(
                 : model.path() + "hidden_size and " + model.featureSizeKey(modality.name()) + " in config.json";
     }
 
-    /** The sizes of a projection of boxes as an error message names their source. */
+    /** Where the sizes of a modality's box projection come from, for an error message. */
     String boxSource(ModalityConfig modality) {
         return model == null
                 ? "hidden_size and box_size of '" + modality.name() + "' in config.json"

@@ -1,10 +1,10 @@
 package dev.braid.checkpoint;
 
 /**
- * What {@code config.json} says of the layers of a stack. Null stands where a key is broken, or left to the weights, their dialect
- * or the keys of the whole model.
+ * What {@code config.json} says about the layers of a stack. A value is null if its key is broken, or if it depends on
+ * the weights or their dialect.
  *
- * @param keyValueHeads null where every head has keys and values
+ * @param keyValueHeads null if every query head has its own keys and values
  */
 record WrittenLayer(
         Integer heads,

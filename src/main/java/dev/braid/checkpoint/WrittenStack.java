@@ -4,16 +4,18 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * What {@code config.json} says of one stack of layers. Null stands where a key is broken, or left to the weights, their dialect
- * or the keys of the whole model.
+ * What {@code config.json} says about one stack of layers. A value is null if its key is broken, or if it depends on
+ * the weights or their dialect.
  *
- * @param path what stands before its keys in messages, with its dot, or empty
+ * @param path the prefix of its keys in messages, with its dot, or empty
  * @param stream index of the stream that its layers change
- * @param memory index of the stream that cross-attention reads, or of the bottleneck; {@code stream} itself where there is none
- * @param layers how many layers are under its prefix
- * @param numbers which of them are the stack's, or null for all
- * @param prefix where the state dict keeps it
- * @param published of a published model's stack, or null
+ * @param memory index of the stream that cross-attention reads, or of the bottleneck; {@code stream} itself without
+ *     either
+ * @param layers how many layers the state dict has under the stack's prefix
+ * @param numbers which of these layers belong to the stack, or null for all
+ * @param prefix where the state dict keeps the stack
+ * @param published what the published model's code says about the stack, or null in a config of this project's own
+ *     format
  */
 record WrittenStack(
         String path,
@@ -38,20 +40,20 @@ record WrittenStack(
     /**
      * Where the state dict keeps a stack.
      *
-     * @param key which says so, as messages name it
-     * @param value its value, or null where the place is to be found
+     * @param key the key of the config that gives the prefix, as messages name it
+     * @param value the prefix, or null if it must be searched for
      */
     record Prefix(String key, String value) {}
 
     /**
-     * What a published model's code says of a stack.
+     * What a published model's code says about a stack.
      *
-     * @param dialect of its tensors
+     * @param dialect the names of its tensors
      * @param layersKey the key of the number of its layers
      */
     record Published(Dialect dialect, String layersKey) {}
 
-    /** A stack of a model of one's own. */
+    /** A stack of a config in this project's own format. */
     WrittenStack(
             String path,
             StackConfig.Kind kind,
@@ -65,7 +67,7 @@ record WrittenStack(
         this(path, kind, stream, memory, layers, numbers, layer, prefix, interleaving, null);
     }
 
-    /** A stack that runs by itself, of all layers under its prefix. */
+    /** A stack that does not alternate with another and has all layers under its prefix. */
     WrittenStack(
             String path,
             StackConfig.Kind kind,
@@ -91,7 +93,11 @@ record WrittenStack(
         return numbers == null ? layers : numbers.end();
     }
 
-    /** The dialects that its tensors may have, of those that a model's encoder may have. */
+    /**
+     * The dialects that the names of its tensors may have.
+     *
+     * @param ofEncoders the dialects that an encoder of the model may have
+     */
     Collection<Dialect> dialects(Collection<Dialect> ofEncoders) {
         if (published != null) {
             return List.of(published.dialect());
@@ -104,12 +110,12 @@ record WrittenStack(
         };
     }
 
-    /** Its layers as an error message names them. */
+    /** The layers of the stack, for an error message. */
     String subject() {
         return "the layers of " + (published == null ? path.substring(0, path.length() - 1) : published.layersKey());
     }
 
-    /** The number of its layers as an error message names its source. */
+    /** Where the number of layers comes from, for an error message. */
     String layersSource() {
         return (published == null ? path + "num_hidden_layers" : published.layersKey()) + " in config.json";
     }

@@ -4,25 +4,25 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
- * What the {@code config.json} of a {@value #MODEL_TYPE} says: vectors, one per modality, and the steps that fuse them. The last
- * step makes the fused vector.
+ * What the {@code config.json} of a {@value #MODEL_TYPE} says: one vector per modality, and the steps that fuse them.
+ * The last step computes the fused vector.
  *
  * @param modalities in the order of the config
- * @param steps each of which reads modalities and steps before it
+ * @param steps each reads modalities and earlier steps
  */
 record WrittenVectors(List<ModalityConfig> modalities, List<Step> steps) {
     /** Its {@code model_type}. */
     static final String MODEL_TYPE = "vector_fusion";
 
     /**
-     * A step whose size is left to the weights.
+     * A step whose size depends on the weights.
      *
-     * @param path what stands before its keys in messages, with its dot
-     * @param step of size {@value StoredEncoder#UNKNOWN}
-     * @param prefix where the state dict keeps it
+     * @param path the prefix of its keys in messages, with its dot
+     * @param step the step, with size {@value StoredEncoder#UNKNOWN}
+     * @param prefix where the state dict keeps its tensors
      */
     record Step(String path, VectorStep step, String prefix) {
-        /** A key of it as an error message names the source of a size. */
+        /** A key of the step as the source of a size, for an error message. */
         String source(String key) {
             return path + key + " in config.json";
         }
