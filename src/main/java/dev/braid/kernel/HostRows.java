@@ -48,10 +48,7 @@ interface HostRows {
         }
 
         private static short rounded(float number) {
-            int bits = Float.floatToIntBits(number);
-            if (Float.isNaN(number)) {
-                return (short) (bits >>> Short.SIZE); // rounding up could turn a NaN into a number
-            }
+            int bits = Float.floatToIntBits(number); // the same for every NaN, and rounding leaves it a NaN
             int even = (bits >>> Short.SIZE) & 1;
             return (short) ((bits + 0x7fff + even) >>> Short.SIZE);
         }
