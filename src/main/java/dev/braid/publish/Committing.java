@@ -9,7 +9,11 @@ public interface Committing {
     /** Checks whether this driver is still the only one that writes an output. */
     @FunctionalInterface
     interface Owned {
-        /** @throws OutputExistsException if another run has taken over the output */
+        /**
+         * Returns if this driver still owns the output.
+         *
+         * @throws OutputExistsException if another run has taken it over
+         */
         void check() throws IOException;
     }
 
