@@ -36,7 +36,7 @@ class CommandLineTest {
             --dtype text=int8    | Cannot parse option '--dtype': expected float32, float64, float16 or bfloat16, got 'int8'
             --pooling sum        | Cannot parse option '--pooling': expected none, cls, mean, max, last, pooler, got 'sum'
             --emit pooled,all    | Cannot parse option '--emit': expected pooled, tokens, attention, attention-by-layer, got 'all'
-            --precision fp16     | Cannot parse option '--precision': expected fp32, bf16 or int8, got 'fp16'
+            --precision fp16     | Cannot parse option '--precision': expected fp32, bf16, int8, got 'fp16'
             --table-mode swap    | Cannot parse option '--table-mode': expected append or replace, got 'swap'
             --tolerance 0        | Cannot parse option '--tolerance': expected a positive number, got '0'
             --tolerance close    | Cannot parse option '--tolerance': expected a positive number, got 'close'
