@@ -13,7 +13,6 @@ import java.io.Serializable;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
@@ -40,8 +39,8 @@ final class RowDecoder implements Serializable {
 
     /** The name of the pooling that reads first tokens, for messages. */
     private final String pooling;
-    /** The modalities whose first token is pooled. */
-    private final Set<Integer> firstTokens;
+    /** For each modality, whether its first token is pooled. */
+    private final boolean[] poolsFirstToken;
 
     /** For each stream without learned tokens, the indices of its modalities: a row must have at least one of them. */
     private final List<List<Integer>> streams;
@@ -81,7 +80,8 @@ final class RowDecoder implements Serializable {
         this.hasCls = model.clsToken();
         this.longestRow = model.positions().longestRow();
         this.pooling = model.firstTokenPooling().configName();
-        this.firstTokens = model.firstTokenModalities(config.emits(Emitted.POOLED));
+        this.poolsFirstToken = new boolean[model.modalities().size()];
+        model.firstTokenModalities(config.emits(Emitted.POOLED)).forEach(m -> poolsFirstToken[m] = true);
         this.streams = model.streams().stream()
                 .filter(stream -> !stream.isJoined() && stream.learnedTokens() == 0)
                 .map(StreamConfig::modalities)
@@ -159,7 +159,7 @@ final class RowDecoder implements Serializable {
                 continue;
             }
             FeatureSequence sequence = decoders.get(m).decode(row);
-            if (firstTokens.contains(m) && sequence.position(0) != 0) {
+            if (poolsFirstToken[m] && sequence.position(0) != 0) {
                 throw new UnfitValueException(new Fault(
                         Reason.POOLED_TOKEN_DROPPED,
                         feature.modality().name(),
@@ -210,7 +210,7 @@ final class RowDecoder implements Serializable {
 
     /** Refuses a row without the modality whose first token the pooling takes. */
     private void checkNotPooled(int missing) throws UnfitValueException {
-        if (firstTokens.contains(missing)) {
+        if (poolsFirstToken[missing]) {
             throw unfit(
                     Reason.MISSING_MODALITY,
                     columns.features().get(missing),
