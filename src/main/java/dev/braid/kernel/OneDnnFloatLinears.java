@@ -1,6 +1,5 @@
 package dev.braid.kernel;
 
-import static dev.braid.kernel.OneDnn.check;
 import static dev.braid.kernel.OneDnn.destroy;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
@@ -9,9 +8,6 @@ import dev.braid.kernel.OneDnnPrimitive.Argument;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
-import org.bytedeco.dnnl.dnnl_post_ops;
-import org.bytedeco.dnnl.dnnl_primitive_attr;
-import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
  * Linear maps on oneDNN's matmul, with bias, activation and residual fused into it. Weights and inputs are float32 or
@@ -51,12 +47,9 @@ final class OneDnnFloatLinears implements OneDnnLinears {
         dnnl_memory_desc layout = chosenLayout(inputs, outputs);
         List<Matrix> made = new ArrayList<>();
         try (Descriptors descriptors = new Descriptors()) {
-            made.add(Matrix.allocate(1, OneDnn.floats(dnnl_memory_desc_get_size(layout))));
-            made.add(Matrix.allocate(1, outputs));
             dnnl_memory_desc transposed = descriptors.strided(new long[] {inputs, outputs}, 1, weight.stride());
-            try (OneDnnPrimitive reorder = oneDnn.compileReorder(transposed, layout)) {
-                oneDnn.run(reorder, made.get(0), weight);
-            }
+            made.add(OneDnnLinears.reordered(oneDnn, weight, transposed, layout));
+            made.add(Matrix.allocate(1, outputs));
             made.get(1).buffer().put(bias.buffer());
             return new Packed(inputs, outputs, layout, made.get(0), made.get(1), null);
         } catch (RuntimeException | Error failure) {
@@ -73,13 +66,7 @@ final class OneDnnFloatLinears implements OneDnnLinears {
             dnnl_memory_desc out = descriptors.strided(new long[] {LAYOUT_HEIGHT, outputs}, outputs, 1);
             dnnl_memory_desc any = descriptors.anyLayout(operandType, inputs, outputs);
             dnnl_memory_desc bias = descriptors.strided(new long[] {1, outputs}, outputs, 1);
-            dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-            descriptors.own(
-                    descriptor,
-                    dnnl_matmul_primitive_desc_create(
-                            descriptor, oneDnn.engine(), in, any, bias, out, descriptors.attributes()),
-                    "matmul_primitive_desc_create");
-            return OneDnnLinears.layout(descriptor);
+            return OneDnnLinears.chosenLayout(oneDnn, in, any, bias, out, descriptors.attributes());
         }
     }
 
@@ -132,7 +119,7 @@ final class OneDnnFloatLinears implements OneDnnLinears {
             return oneDnn.compile(
                     "matmul_primitive_desc_create",
                     (descriptor, engine, attributes) -> {
-                        setPostOps(attributes, size);
+                        OneDnnLinears.setPostOps(attributes, null, size.sum(), size.activation());
                         return dnnl_matmul_primitive_desc_create(
                                 descriptor, engine, source, weights.layout(), bias, target, attributes);
                     },
@@ -140,15 +127,6 @@ final class OneDnnFloatLinears implements OneDnnLinears {
                     new Argument(DNNL_ARG_SRC, source),
                     new Argument(DNNL_ARG_WEIGHTS, weights.layout()),
                     new Argument(DNNL_ARG_BIAS, bias));
-        }
-    }
-
-    /** Adds the residual if there is one, then applies the activation. */
-    private static void setPostOps(dnnl_primitive_attr attributes, LinearSize size) {
-        try (Descriptors descriptors = new Descriptors()) {
-            dnnl_post_ops postOps = descriptors.postOps();
-            OneDnnLinears.append(postOps, size.sum(), size.activation());
-            check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
         }
     }
 

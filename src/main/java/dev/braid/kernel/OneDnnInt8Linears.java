@@ -11,9 +11,7 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
-import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
-import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /**
  * Linear maps that multiply 8-bit integers: {@code y[n] = s t[n] sum(q[k] p[n, k]) + b[n]}. Each row of the input has a
@@ -59,23 +57,23 @@ final class OneDnnInt8Linears implements OneDnnLinears {
         List<Matrix> made = new ArrayList<>();
         try (Descriptors descriptors = new Descriptors();
                 Matrix rounded = Matrix.allocate(1, OneDnn.floats((long) inputs * outputs))) {
-            made.add(Matrix.allocate(1, OneDnn.floats(dnnl_memory_desc_get_size(layout))));
-            made.add(Matrix.allocate(1, outputs));
-            made.add(Matrix.allocate(1, outputs));
+            Matrix biases = Matrix.allocate(1, outputs);
+            made.add(biases);
+            biases.buffer().put(bias.buffer());
+            Matrix ofOutputs = Matrix.allocate(1, outputs);
+            made.add(ofOutputs);
             ByteBuffer bytes = rounded.bytes();
             for (int n = 0; n < outputs; n++) {
-                float inverse = scaleRow(weight, n, made.get(2).buffer());
+                float inverse = scaleRow(weight, n, ofOutputs.buffer());
                 for (int k = 0; k < inputs; k++) {
                     bytes.put(n * inputs + k, (byte) Math.rint(row[k] * inverse));
                 }
             }
             dnnl_memory_desc transposed =
                     descriptors.strided(dnnl_s8, new long[] {1, inputs, outputs}, (long) inputs * outputs, 1, inputs);
-            try (OneDnnPrimitive reorder = oneDnn.compileReorder(transposed, layout)) {
-                oneDnn.run(reorder, made.get(0), rounded);
-            }
-            made.get(1).buffer().put(bias.buffer());
-            return new Packed(inputs, outputs, layout, made.get(0), made.get(1), made.get(2));
+            Matrix packed = OneDnnLinears.reordered(oneDnn, rounded, transposed, layout);
+            made.add(packed);
+            return new Packed(inputs, outputs, layout, packed, biases, ofOutputs);
         } catch (RuntimeException | Error failure) {
             made.forEach(Matrix::close);
             destroy(layout);
@@ -90,12 +88,7 @@ final class OneDnnInt8Linears implements OneDnnLinears {
             dnnl_memory_desc any = descriptors.anyLayout(dnnl_s8, 1, inputs, outputs);
             dnnl_primitive_attr attributes = descriptors.attributes();
             scaleWeights(attributes);
-            dnnl_primitive_desc descriptor = new dnnl_primitive_desc();
-            descriptors.own(
-                    descriptor,
-                    dnnl_matmul_primitive_desc_create(descriptor, oneDnn.engine(), in, any, null, out, attributes),
-                    "matmul_primitive_desc_create");
-            return OneDnnLinears.layout(descriptor);
+            return OneDnnLinears.chosenLayout(oneDnn, in, any, null, out, attributes);
         }
     }
 
@@ -197,7 +190,7 @@ final class OneDnnInt8Linears implements OneDnnLinears {
                     "matmul_primitive_desc_create",
                     (descriptor, engine, attributes) -> {
                         scaleWeights(attributes);
-                        setPostOps(attributes, ofRows, size.activation());
+                        OneDnnLinears.setPostOps(attributes, ofRows, true, size.activation());
                         return dnnl_matmul_primitive_desc_create(
                                 descriptor, engine, source, weights.layout(), null, target, attributes);
                     },
@@ -206,18 +199,6 @@ final class OneDnnInt8Linears implements OneDnnLinears {
                     new Argument(DNNL_ARG_WEIGHTS, weights.layout()),
                     new Argument(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, ofOutputs),
                     new Argument(DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1, ofRows));
-        }
-    }
-
-    /**
-     * Multiplies by the scales of the rows, then adds the output, which holds the bias, then applies the activation.
-     */
-    private static void setPostOps(dnnl_primitive_attr attributes, dnnl_memory_desc ofRows, Activation activation) {
-        try (Descriptors descriptors = new Descriptors()) {
-            dnnl_post_ops postOps = descriptors.postOps();
-            check(dnnl_post_ops_append_binary(postOps, dnnl_binary_mul, ofRows), "post_ops_append_binary");
-            OneDnnLinears.append(postOps, true, activation);
-            check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
         }
     }
 

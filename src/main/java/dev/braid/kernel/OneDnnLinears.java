@@ -7,6 +7,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_post_ops;
+import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 
 /** Linear maps on oneDNN's matmul. */
@@ -34,20 +35,66 @@ interface OneDnnLinears extends AutoCloseable {
     @Override
     void close();
 
-    /** The layout that a matmul prefers for its weights. The caller destroys it. */
-    static dnnl_memory_desc layout(dnnl_primitive_desc matmul) {
-        dnnl_memory_desc layout = new dnnl_memory_desc();
-        created(
-                dnnl_memory_desc_clone(layout, dnnl_primitive_desc_query_md(matmul, dnnl_query_weights_md, 0)),
-                "memory_desc_clone");
-        return layout;
+    /**
+     * The layout that oneDNN's matmul prefers for its weights. The caller destroys it.
+     *
+     * @param weights a tensor whose layout is not chosen yet
+     * @param bias may be null
+     */
+    static dnnl_memory_desc chosenLayout(
+            OneDnnStream oneDnn,
+            dnnl_memory_desc in,
+            dnnl_memory_desc weights,
+            dnnl_memory_desc bias,
+            dnnl_memory_desc out,
+            dnnl_primitive_attr attributes) {
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_primitive_desc matmul = new dnnl_primitive_desc();
+            descriptors.own(
+                    matmul,
+                    dnnl_matmul_primitive_desc_create(matmul, oneDnn.engine(), in, weights, bias, out, attributes),
+                    "matmul_primitive_desc_create");
+            dnnl_memory_desc layout = new dnnl_memory_desc();
+            created(
+                    dnnl_memory_desc_clone(layout, dnnl_primitive_desc_query_md(matmul, dnnl_query_weights_md, 0)),
+                    "memory_desc_clone");
+            return layout;
+        }
     }
 
-    /** Makes a product add the output's old value if {@code sum}, then apply the activation. */
-    static void append(dnnl_post_ops postOps, boolean sum, Activation activation) {
-        if (sum) {
-            check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
+    /** A copy of a weight in another layout than the given one. The caller closes it. */
+    static Matrix reordered(OneDnnStream oneDnn, Matrix weight, dnnl_memory_desc given, dnnl_memory_desc layout) {
+        Matrix reordered = Matrix.allocate(1, OneDnn.floats(dnnl_memory_desc_get_size(layout)));
+        try (OneDnnPrimitive reorder = oneDnn.compileReorder(given, layout)) {
+            oneDnn.run(reorder, reordered, weight);
+            return reordered;
+        } catch (RuntimeException | Error failure) {
+            reordered.close();
+            throw failure;
         }
+    }
+
+    /**
+     * What a matmul does with its product: multiplies it with a factor, adds it to the output, applies the activation.
+     *
+     * @param factor a tensor, or null
+     */
+    static void setPostOps(
+            dnnl_primitive_attr attributes, dnnl_memory_desc factor, boolean sum, Activation activation) {
+        try (Descriptors descriptors = new Descriptors()) {
+            dnnl_post_ops postOps = descriptors.postOps();
+            if (factor != null) {
+                check(dnnl_post_ops_append_binary(postOps, dnnl_binary_mul, factor), "post_ops_append_binary");
+            }
+            if (sum) {
+                check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
+            }
+            append(postOps, activation);
+            check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
+        }
+    }
+
+    private static void append(dnnl_post_ops postOps, Activation activation) {
         int algorithm = switch (activation) {
             case NONE -> dnnl_alg_kind_undef;
             case RELU -> dnnl_eltwise_relu;
