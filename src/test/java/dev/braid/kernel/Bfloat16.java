@@ -1,8 +1,6 @@
 package dev.braid.kernel;
 
-import dev.braid.InputException;
 import java.util.Arrays;
-import org.junit.jupiter.api.Assumptions;
 
 /** bfloat16 as tests see it. */
 public final class Bfloat16 {
@@ -10,11 +8,7 @@ public final class Bfloat16 {
 
     /** The kernels; where the processor lacks them, the calling test is skipped with the reason. */
     public static KernelLibrary library() {
-        try {
-            return KernelLibrary.oneDnnBfloat16();
-        } catch (InputException refused) {
-            return Assumptions.abort(refused.getMessage());
-        }
+        return Supported.orSkip(KernelLibrary::oneDnnBfloat16);
     }
 
     /** The nearest number whose float32 has sixteen zero bits at its end; of two the one with another zero before them. */

@@ -1,19 +1,12 @@
 package dev.braid.kernel;
 
-import dev.braid.InputException;
-import org.junit.jupiter.api.Assumptions;
-
 /** 8-bit integers as tests see them. */
 public final class Int8 {
     private Int8() {}
 
     /** The kernels; where the processor lacks them, the calling test is skipped with the reason. */
     public static KernelLibrary library() {
-        try {
-            return KernelLibrary.oneDnnInt8();
-        } catch (InputException refused) {
-            return Assumptions.abort(refused.getMessage());
-        }
+        return Supported.orSkip(KernelLibrary::oneDnnInt8);
     }
 
     /** Each row as integers from -127 to 127 times a scale of its own. */

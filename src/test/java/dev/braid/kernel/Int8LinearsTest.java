@@ -5,15 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
 import java.util.Random;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
 
-/** Linear maps of 8-bit integers against a double reference on the same integers, over odd sizes. */
+/** Linear maps of 8-bit integers on rows that have no scale, or no numbers. {@link KernelParityTest} has all others. */
 class Int8LinearsTest {
     /** Sums of integers are exact; two scales, a bias and an activation are rounded to float32. */
     private static final double TOLERANCE = 2e-5;
@@ -31,39 +27,6 @@ class Int8LinearsTest {
     @AfterEach
     void close() {
         kernels.close();
-    }
-
-    static Stream<Arguments> sizes() {
-        int[][] sizes = {
-            {1, 1, 1}, {3, 7, 13}, {16, 13, 81}, {81, 207, 3}, {128, 768, 207}, {112, 81, 768}, {48, 2048, 256}
-        };
-        return Stream.of(sizes)
-                .flatMap(size -> Stream.of(Activation.values())
-                        .map(activation -> Arguments.of(size[0], size[1], size[2], activation)));
-    }
-
-    @ParameterizedTest(name = "[{0}, {1}] -> {2} {3}")
-    @MethodSource("sizes")
-    void linearEqualsTheReferenceOnRoundedOperands(int rows, int inputs, int outputs, Activation activation) {
-        double[][] x = normal(rows, inputs, 3);
-        double[][] w = normal(outputs, inputs, 1 / Math.sqrt(inputs));
-        double[][] b = normal(1, outputs, 1);
-        double[][] residual = normal(rows, outputs, 1);
-        Matrix out = Matrix.allocate(rows, outputs + 5).columns(2, outputs);
-        Matrix sum = Matrix.allocate(rows, outputs + 5).columns(2, outputs);
-        fill(sum, residual);
-        Matrix in = Matrix.allocate(rows, inputs + 3).columns(1, inputs);
-        fill(in, x);
-        try (PackedLinear packed = library.pack(matrix(w), matrix(b))) {
-            kernels.linear(out, in, packed, activation);
-            kernels.linearAdd(sum, in, packed);
-        }
-        double[][] expected = ScalarReference.linear(Int8.nearest(x), Int8.nearest(w), b[0]);
-        assertHolds(sum, ScalarReference.add(residual, expected));
-        for (double[] row : expected) {
-            Arrays.setAll(row, c -> ScalarReference.activate(row[c], activation));
-        }
-        assertHolds(out, expected);
     }
 
     /** Zeros have no scale; the smallest numbers have none that float32 holds. */

@@ -6,6 +6,7 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -79,7 +80,7 @@ class KernelParityTest {
         sum.assertHolds(ScalarReference.add(residual, ScalarReference.linear(x, w, b[0])));
     }
 
-    static Stream<Arguments> bfloat16Sizes() {
+    static Stream<Arguments> roundedSizes() {
         return Stream.of(LINEAR_SIZES)
                 .flatMap(size -> Stream.of(Activation.values())
                         .map(activation -> Arguments.of(size[0], size[1], size[2], activation)));
@@ -87,9 +88,26 @@ class KernelParityTest {
 
     /** Products of rounded operands are exact in float32: nothing but their sum, bias and activation differs. */
     @ParameterizedTest(name = "[{0}, {1}] -> {2} {3}")
-    @MethodSource("bfloat16Sizes")
+    @MethodSource("roundedSizes")
     void bfloat16LinearEqualsTheReferenceOnRoundedOperands(int rows, int inputs, int outputs, Activation activation) {
-        KernelLibrary library = Bfloat16.library();
+        assertLinear(Bfloat16.library(), Bfloat16::nearest, rows, inputs, outputs, activation);
+    }
+
+    /** Sums of integers are exact: nothing but two scales, the bias and the activation differs. */
+    @ParameterizedTest(name = "[{0}, {1}] -> {2} {3}")
+    @MethodSource("roundedSizes")
+    void int8LinearEqualsTheReferenceOnRoundedOperands(int rows, int inputs, int outputs, Activation activation) {
+        assertLinear(Int8.library(), Int8::nearest, rows, inputs, outputs, activation);
+    }
+
+    /** @param rounded the operands as the library multiplies them */
+    private void assertLinear(
+            KernelLibrary library,
+            UnaryOperator<double[][]> rounded,
+            int rows,
+            int inputs,
+            int outputs,
+            Activation activation) {
         double[][] x = normal(rows, inputs, 1);
         double[][] w = normal(outputs, inputs, 1 / Math.sqrt(inputs));
         double[][] b = normal(1, outputs, 1);
@@ -101,7 +119,7 @@ class KernelParityTest {
             kernels.linear(out.matrix, window(x), packed, activation);
             kernels.linearAdd(sum.matrix, window(x), packed);
         }
-        double[][] expected = ScalarReference.linear(Bfloat16.nearest(x), Bfloat16.nearest(w), b[0]);
+        double[][] expected = ScalarReference.linear(rounded.apply(x), rounded.apply(w), b[0]);
         sum.assertHolds(ScalarReference.add(residual, expected));
         for (double[] row : expected) {
             Arrays.setAll(row, c -> ScalarReference.activate(row[c], activation));
