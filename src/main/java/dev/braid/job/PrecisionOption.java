@@ -14,7 +14,7 @@ final class PrecisionOption {
             description =
                     "fp32; bf16: linear maps and attention multiply bfloat16 numbers, about 1.9 times as fast with AVX512-BF16"
                             + " or AMX; int8: linear maps multiply 8-bit integers, faster with AVX512-VNNI and less precise."
-                            + " Refused on processors without them. Default: ${DEFAULT-VALUE}.")
+                            + " bf16 and int8 are refused on other processors. Default: ${DEFAULT-VALUE}.")
     Precision precision;
 
     static final class Name implements ITypeConverter<Precision> {
