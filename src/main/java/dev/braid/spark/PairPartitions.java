@@ -10,15 +10,14 @@ import static org.apache.spark.sql.functions.raise_error;
 import static org.apache.spark.sql.functions.spark_partition_id;
 import static org.apache.spark.sql.functions.when;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
 
 /**
  * How pairs are divided into the partitions where they meet the rows that they refer to. There is one partition per split of
@@ -40,7 +39,6 @@ record PairPartitions(int splits, int pieces, long limit) {
     /** A split is divided if it has more than this many times the mean number of pairs. */
     private static final int UNEVEN = 2;
 
-    private static final String PARTITION = "partition";
     private static final String ROUTE = "route";
 
     /**
@@ -82,10 +80,8 @@ record PairPartitions(int splits, int pieces, long limit) {
                     .plus(pmod(hash(col(PairedTable.KEY)), col(ReferencedTables.PAIRS)));
             piece = ofPair.divide(limit).cast(DataTypes.IntegerType);
         }
-        Dataset<Row> routes = routes(pairs);
-        return pairs.withColumn(PARTITION, piece.multiply(splits).plus(split))
-                .join(routes.hint("broadcast"), new String[] {PARTITION}, "left_outer")
-                .withColumn(ROUTE, coalesce(col(ROUTE), hash(col(PairedTable.KEY))))
+        Column partition = piece.multiply(splits).plus(split);
+        return pairs.withColumn(ROUTE, coalesce(route().apply(partition), hash(col(PairedTable.KEY))))
                 .repartition(count(), col(ROUTE))
                 .sortWithinPartitions(
                         col(ReferencedTables.PLACE).asc_nulls_first(),
@@ -109,15 +105,10 @@ record PairPartitions(int splits, int pieces, long limit) {
                         .cast(DataTypes.LongType));
     }
 
-    /** For each partition, a number whose hash sends a row there. */
-    private Dataset<Row> routes(Dataset<Row> pairs) {
+    /** A function from a partition, null if there is none, to a number whose hash sends a row there. */
+    private UserDefinedFunction route() {
         int[] routes = SparkRows.routes(count());
-        List<Row> rows = new ArrayList<>();
-        for (int partition = 0; partition < routes.length; partition++) {
-            rows.add(RowFactory.create(partition, routes[partition]));
-        }
-        StructType schema =
-                new StructType().add(PARTITION, DataTypes.IntegerType, false).add(ROUTE, DataTypes.IntegerType, false);
-        return pairs.sparkSession().createDataFrame(rows, schema);
+        UDF1<Integer, Integer> route = partition -> partition == null ? null : routes[partition];
+        return functions.udf(route, DataTypes.IntegerType);
     }
 }

@@ -79,7 +79,7 @@ record ReferencePairing(
     /** The pairs, each with the place of the row that it refers to. */
     private Dataset<Row> placed(Dataset<Row> pairs, int modality, PairPartitions partitions) {
         Dataset<Row> ids = partitions.pieces() == 1
-                ? tables.ids(modality).repartition(countTasks, col(ReferencedTables.ID))
+                ? tables.ids(modality, countTasks)
                 : tables.referencedInOrder(modality, countTasks);
         Dataset<Row> placed = ReferencedTables.joined(pairs, modality, ids, countTasks);
         for (String known : ReferencedTables.KNOWN) {

@@ -41,6 +41,7 @@ final class ReferencedTables {
     private final SourceTable pairsTable;
     private final Dataset<Row> pairs;
     private final List<Side> sides;
+    private final Map<Integer, FeatureIds> found = new HashMap<>();
     private final Map<Integer, ReferenceCounts> counted = new HashMap<>();
 
     /**
@@ -110,11 +111,23 @@ final class ReferencedTables {
         return "reference" + modality;
     }
 
-    /** The ids of a feature table and where their rows are. */
-    Dataset<Row> ids(int modality) {
-        return sides.get(modality)
-                .rows()
-                .select(col(ID), monotonically_increasing_id().as(PLACE));
+    /**
+     * The ids of a feature table and the places of their rows, partitioned by id.
+     *
+     * @param tasks the number of partitions, the same at every call
+     */
+    synchronized Dataset<Row> ids(int modality, int tasks) {
+        return found.computeIfAbsent(
+                        modality,
+                        m -> new FeatureIds(
+                                sides.get(m)
+                                        .rows()
+                                        .select(
+                                                col(ID),
+                                                monotonically_increasing_id().as(PLACE)),
+                                tasks))
+                .table()
+                .repartition(tasks, col(ID));
     }
 
     /**
@@ -160,13 +173,8 @@ final class ReferencedTables {
     KeyCounts keyCounts(KeyCounts.Published published, int tasks) {
         Dataset<Row> resolved = pairs;
         for (int m = 0; m < sides.size(); m++) {
-            Dataset<Row> found = sides.get(m)
-                    .rows()
-                    .select(ID)
-                    .repartition(tasks, col(ID))
-                    .groupBy(ID)
-                    .agg(count(lit(1)).as(KeyCounts.reference(m)));
-            resolved = joined(resolved, m, found, tasks)
+            Dataset<Row> times = ids(m, tasks).groupBy(ID).agg(count(lit(1)).as(KeyCounts.reference(m)));
+            resolved = joined(resolved, m, times, tasks)
                     .withColumn(KeyCounts.reference(m), coalesce(col(KeyCounts.reference(m)), lit(0L)));
         }
         return KeyCounts.ofPairs(resolved, sides.size(), published, tasks);
@@ -186,8 +194,7 @@ final class ReferencedTables {
 
     /** The ids of a feature table, the places of their rows, and how many pairs refer to them (null if none). */
     Dataset<Row> referenced(int modality, int tasks) {
-        return ids(modality)
-                .repartition(tasks, col(ID))
+        return ids(modality, tasks)
                 .hint("merge")
                 .join(referring(modality, tasks).hint("merge"), new String[] {ID}, "left_outer");
     }
