@@ -1,5 +1,6 @@
 package dev.braid.batch;
 
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -9,6 +10,9 @@ import java.util.List;
 public final class PackedTokens {
     private final Batch batch;
     private final List<TokenGroup> groups;
+    /** The modalities of the groups that are not learned. */
+    private final int[] modalities;
+
     private final int learned;
     /** The position of each token in its row; empty if positions are not counted. */
     private final int[] positions;
@@ -18,6 +22,10 @@ public final class PackedTokens {
         this.positions = new int[mostPositions];
         this.batch = batch;
         this.groups = List.copyOf(groups);
+        this.modalities = groups.stream()
+                .filter(group -> !group.isLearned())
+                .mapToInt(TokenGroup::modality)
+                .toArray();
         this.learned = groups.stream().mapToInt(TokenGroup::learned).sum();
     }
 
@@ -43,8 +51,8 @@ public final class PackedTokens {
     /** The packed index of a row's first token. */
     public int firstToken(int row) {
         int first = row * learned;
-        for (TokenGroup group : groups) {
-            first += group.isLearned() ? 0 : batch.firstOfModality(row, group.modality());
+        for (int modality : modalities) {
+            first += batch.firstOfModality(row, modality);
         }
         return first;
     }
@@ -98,10 +106,7 @@ public final class PackedTokens {
 
     /** The number of tokens that repeat those of an earlier row. */
     public int repeated() {
-        return groups.stream()
-                .filter(group -> !group.isLearned())
-                .mapToInt(group -> batch.repeatedTokens(group.modality()))
-                .sum();
+        return Arrays.stream(modalities).map(batch::repeatedTokens).sum();
     }
 
     /** Receives where the tokens of a repeated sequence are, and where they must be copied to. */

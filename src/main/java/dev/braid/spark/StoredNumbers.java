@@ -17,7 +17,9 @@ abstract class StoredNumbers {
     static final int NULL = -1;
     /** The length of a sparse vector, which is not read. */
     static final int SPARSE = -2;
-    /** How many numbers are compared at a time. */
+    /** How many numbers are compared at a time: at first a few, because values that differ mostly do so there. */
+    private static final int FIRST = 16;
+
     private static final int PIECE = 512;
 
     /** The number of arrays: one per token if the value is nested, otherwise 1. */
@@ -43,20 +45,23 @@ abstract class StoredNumbers {
         if (arrays() != other.arrays() || mayHoldNull() || other.mayHoldNull()) {
             return false;
         }
-        float[] own = new float[PIECE];
-        float[] others = new float[PIECE];
+        float[] own = new float[FIRST];
+        float[] others = new float[FIRST];
         for (int array = 0; array < arrays(); array++) {
             int length = length(array);
             if (length < 0 || length != other.length(array)) {
                 return false;
             }
-            for (int first = 0; first < length; first += PIECE) {
-                int count = Math.min(PIECE, length - first);
+            for (int first = 0; first < length; ) {
+                int count = Math.min(own.length, length - first);
                 read(array, first, count, own);
                 other.read(array, first, count, others);
                 if (!Arrays.equals(own, 0, count, others, 0, count)) {
                     return false;
                 }
+                first += count;
+                own = own.length == PIECE ? own : new float[PIECE];
+                others = others.length == PIECE ? others : new float[PIECE];
             }
         }
         return true;
@@ -106,8 +111,7 @@ abstract class StoredNumbers {
             if (tokens != null && tokens.isNullAt(array)) {
                 return NULL;
             }
-            UnsafeArrayData found = array(array);
-            return found == null ? SPARSE : found.numElements();
+            return array(array) == null ? SPARSE : numbers.numElements();
         }
 
         @Override
@@ -118,11 +122,10 @@ abstract class StoredNumbers {
         @Override
         int firstNull(int array, int from) {
             UnsafeArrayData found = array(array);
-            int elements = found.numElements();
             if (!holdsNull(found)) {
                 return -1;
             }
-            for (int i = from; i < elements; i++) {
+            for (int i = from; i < found.numElements(); i++) {
                 if (found.isNullAt(i)) {
                     return i;
                 }
