@@ -55,7 +55,6 @@ class ArchitectureTest {
             Map.entry("com.fasterxml.jackson", Set.of("checkpoint", "publish", "job", "report")),
             Map.entry("javax.xml", Set.of("report")),
             Map.entry("org.w3c.dom", Set.of("report")),
-            Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model", "spark")),
             Map.entry("org.apache.hadoop", Set.of("checkpoint", "parquet", "storage", "publish", "spark", "ml", "job")),
             Map.entry("org.apache.parquet", Set.of("parquet", "storage", "publish", "spark")),
             Map.entry("org.apache.spark", Set.of("parquet", "spark", "ml", "job")),

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -17,7 +15,6 @@ import java.util.stream.Stream;
  * @param norm before attention in a pre-norm model, else after its residual
  * @param memoryNorm the norm of the tokens that cross-attention reads, or null if it reads them without a norm
  */
-@DefaultSerializer(JavaSerializer.class)
 public record AttentionWeights(
         LinearWeights query,
         LinearWeights key,

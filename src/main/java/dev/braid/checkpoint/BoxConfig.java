@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 
 /**
@@ -10,5 +8,4 @@ import java.io.Serializable;
  * @param size how many numbers a box has
  * @param fusion how a box is combined with the token's features
  */
-@DefaultSerializer(JavaSerializer.class)
 public record BoxConfig(int size, BoxFusion fusion) implements Serializable {}

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import dev.braid.InputException;
 import java.io.Serializable;
 import java.util.Set;
@@ -13,7 +11,6 @@ import org.apache.hadoop.conf.Configuration;
  * @param config the architecture
  * @param weights the tensors that the architecture uses, and no others
  */
-@DefaultSerializer(JavaSerializer.class)
 public record Checkpoint(ModelConfig config, ModelWeights weights) implements Serializable {
 
     /**

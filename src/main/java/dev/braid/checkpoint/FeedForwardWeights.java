@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -14,7 +12,6 @@ import java.util.stream.Stream;
  * @param linear2 [D, F]
  * @param norm before the feed-forward in a pre-norm model, else after its residual
  */
-@DefaultSerializer(JavaSerializer.class)
 public record FeedForwardWeights(LinearWeights linear1, LinearWeights up, LinearWeights linear2, NormWeights norm)
         implements Serializable {
     Stream<StoredTensor> tensors() {

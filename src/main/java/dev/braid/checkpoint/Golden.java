@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import dev.braid.InputException;
 import java.io.Serializable;
 import java.util.List;
@@ -24,7 +22,6 @@ import org.apache.hadoop.conf.Configuration;
  * @param attention shares of attention, [P, G], or null
  * @param attentionByLayer the same per layer, [P, L G], or null
  */
-@DefaultSerializer(JavaSerializer.class)
 public record Golden(
         List<GoldenInput> inputs,
         Set<String> tokenIds,

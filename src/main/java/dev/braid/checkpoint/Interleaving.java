@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 
 /**
@@ -11,7 +9,6 @@ import java.io.Serializable;
  * @param stacks how many stacks alternate; 1 if the stack does not alternate with another
  * @param index the number of this stack among them
  */
-@DefaultSerializer(JavaSerializer.class)
 public record Interleaving(Exchange exchange, int stacks, int index) implements Serializable {
     /** The value for a stack that does not alternate with another. */
     public static final Interleaving NONE = new Interleaving(Exchange.NOTHING, 1, 0);

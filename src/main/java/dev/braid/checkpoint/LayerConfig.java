@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 
 /**
@@ -21,7 +19,6 @@ import java.io.Serializable;
  * @param layerNormEps added to the variance in every LayerNorm, to the mean square in every RMSNorm
  * @param attentionOutputProjection false if attention ends at the concatenated heads
  */
-@DefaultSerializer(JavaSerializer.class)
 public record LayerConfig(
         int hiddenSize,
         int heads,

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.List;
 import java.util.stream.Stream;
@@ -12,7 +10,6 @@ import java.util.stream.Stream;
  * @param attentions in the order in which they run: self-attention, cross-attention, or both
  * @param feedForward or null
  */
-@DefaultSerializer(JavaSerializer.class)
 public record LayerWeights(List<AttentionWeights> attentions, FeedForwardWeights feedForward) implements Serializable {
 
     public LayerWeights {

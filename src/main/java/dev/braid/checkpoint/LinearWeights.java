@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -12,7 +10,6 @@ import java.util.stream.Stream;
  * @param weight [out, in]
  * @param bias [out], or null if it has none
  */
-@DefaultSerializer(JavaSerializer.class)
 public record LinearWeights(StoredTensor weight, StoredTensor bias) implements Serializable {
 
     Stream<StoredTensor> tensors() {

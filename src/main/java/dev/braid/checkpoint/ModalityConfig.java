@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 
 /**
@@ -15,7 +13,6 @@ import java.io.Serializable;
  * @param maxPositions rows of its position table, so the length of the longest sequence; {@link #UNLIMITED} without a
  *     table
  */
-@DefaultSerializer(JavaSerializer.class)
 public record ModalityConfig(
         String name, int featureSize, BoxConfig boxes, int vocabularySize, boolean tokenIds, int maxPositions)
         implements Serializable {

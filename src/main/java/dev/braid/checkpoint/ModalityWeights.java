@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.List;
 import java.util.Objects;
@@ -22,7 +20,6 @@ import java.util.stream.Stream;
  * @param norm over [D], or null
  * @param rowsAfterNorm [1, D] each; empty without {@code norm}
  */
-@DefaultSerializer(JavaSerializer.class)
 public record ModalityWeights(
         StoredTensor words,
         ProjectionWeights projection,

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,7 +26,6 @@ import java.util.stream.Stream;
  * @param vectors the steps of a model of one vector per modality, the last of which computes the fused vector; else
  *     empty
  */
-@DefaultSerializer(JavaSerializer.class)
 public record ModelConfig(
         List<ModalityConfig> modalities,
         List<StreamConfig> streams,
@@ -42,7 +39,6 @@ public record ModelConfig(
     public static final String CLS = "cls";
 
     /** A group of a row's tokens: the tokens of a modality, the learned tokens of a stream, or its pooled vector. */
-    @DefaultSerializer(JavaSerializer.class)
     public record Group(String name, int modality, int learned) implements Serializable {
         public boolean isLearned() {
             return learned > 0;

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.Collections;
 import java.util.List;
@@ -16,7 +14,6 @@ import java.util.stream.Stream;
  * @param pooler [D, D], applied to the token at position 0 and followed by a tanh; or null
  * @param vectors in the order of {@link ModelConfig#vectors}
  */
-@DefaultSerializer(JavaSerializer.class)
 public record ModelWeights(
         List<StreamWeights> streams,
         List<ModalityWeights> modalities,

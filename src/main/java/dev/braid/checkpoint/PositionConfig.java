@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.List;
 
@@ -15,7 +13,6 @@ import java.util.List;
  * @param maxPositions the number of positions in tables over the row and in computed tables; {@link
  *     ModalityConfig#UNLIMITED} without any
  */
-@DefaultSerializer(JavaSerializer.class)
 public record PositionConfig(
         PositionEmbeddings embeddings, List<String> withTable, RotaryEmbeddings rotary, int maxPositions)
         implements Serializable {

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.stream.Stream;
 
@@ -11,7 +9,6 @@ import java.util.stream.Stream;
  * @param linear [D, K]
  * @param norm over [D], or null
  */
-@DefaultSerializer(JavaSerializer.class)
 public record ProjectionWeights(LinearWeights linear, NormWeights norm) implements Serializable {
 
     Stream<StoredTensor> tensors() {

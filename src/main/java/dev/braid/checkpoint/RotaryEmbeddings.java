@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 
 /**
@@ -11,7 +9,6 @@ import java.io.Serializable;
  * @param pairs which two numbers of a head are a pair
  * @param theta {@code rope_theta}
  */
-@DefaultSerializer(JavaSerializer.class)
 public record RotaryEmbeddings(Pairs pairs, float theta) implements Serializable {
     /** The default of {@code rope_theta}. */
     static final float USUAL_THETA = 10_000;

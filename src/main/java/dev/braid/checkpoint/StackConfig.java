@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.List;
 
@@ -15,7 +13,6 @@ import java.util.List;
  * @param layer what the layers have in common
  * @param interleaving whether its layers alternate with those of other stacks
  */
-@DefaultSerializer(JavaSerializer.class)
 public record StackConfig(Kind kind, int stream, int memory, int layers, LayerConfig layer, Interleaving interleaving)
         implements Serializable {
 

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.List;
 import java.util.stream.Stream;
@@ -12,7 +10,6 @@ import java.util.stream.Stream;
  * @param layers first to last
  * @param finalNorm over every token after the last layer, or null
  */
-@DefaultSerializer(JavaSerializer.class)
 public record StackWeights(List<LayerWeights> layers, NormWeights finalNorm) implements Serializable {
 
     public StackWeights {

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.List;
 
@@ -19,7 +17,6 @@ import java.util.List;
  * @param joining how it is made from them
  * @param pooling how {@link Joining#POOLED} pools, else {@link Pooling#NONE}
  */
-@DefaultSerializer(JavaSerializer.class)
 public record StreamConfig(
         String name,
         int hiddenSize,

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -14,7 +12,6 @@ import java.util.stream.Stream;
  * @param positions [positions, D], added to every token, also to learned ones, by its position in the row; or null
  * @param norm applied to every token, also to learned ones, before the first layer; or null
  */
-@DefaultSerializer(JavaSerializer.class)
 public record StreamWeights(StoredTensor learned, StoredTensor positions, NormWeights norm) implements Serializable {
     Stream<StoredTensor> tensors() {
         return Stream.concat(

@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.List;
 
@@ -16,7 +14,6 @@ import java.util.List;
  * @param norm the type of a {@link Kind#NORM}, else null
  * @param epsilon the epsilon of a {@link Kind#NORM} or {@link Kind#BATCH_NORM}, else 0
  */
-@DefaultSerializer(JavaSerializer.class)
 public record VectorStep(
         Kind kind, String name, List<Integer> inputs, int size, Activation function, NormType norm, float epsilon)
         implements Serializable {

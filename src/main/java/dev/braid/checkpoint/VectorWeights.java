@@ -1,7 +1,5 @@
 package dev.braid.checkpoint;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import java.io.Serializable;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -14,7 +12,6 @@ import java.util.stream.Stream;
  * @param mean [D], the running mean of a BatchNorm, else null
  * @param variance [D], the running variance of a BatchNorm, else null
  */
-@DefaultSerializer(JavaSerializer.class)
 public record VectorWeights(LinearWeights linear, NormWeights norm, StoredTensor mean, StoredTensor variance)
         implements Serializable {
     /** The value for a step without weights. */

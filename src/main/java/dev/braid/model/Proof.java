@@ -1,7 +1,5 @@
 package dev.braid.model;
 
-import com.esotericsoftware.kryo.DefaultSerializer;
-import com.esotericsoftware.kryo.serializers.JavaSerializer;
 import dev.braid.InputException;
 import dev.braid.checkpoint.Golden;
 import java.io.Serializable;
@@ -15,7 +13,6 @@ import java.util.Locale;
  * @param tolerance in float32, the largest {@link Deviation#error} allowed
  * @param precision the precision of the model to check
  */
-@DefaultSerializer(JavaSerializer.class)
 public record Proof(Golden golden, double tolerance, Precision precision) implements Serializable {
     private static final String COMPARE =
             "compare num_attention_heads, norm_first, hidden_act and layer_norm_eps, or the steps, in config.json with the"
