@@ -17,29 +17,35 @@ import java.util.Optional;
  * @param model the names of the parts around the layers, which follow the encoder's prefix
  * @param usualKind what its layers compute unless the config says otherwise
  */
-record Dialect(String title, boolean published, String stack, LayerNames layer, ModelNames model, LayerKind usualKind) {
+record Dialect(
+        String title, boolean published, String stack, LayerTensorNames layer, ModelNames model, LayerKind usualKind) {
 
-    static final Dialect TORCH = own("torch.nn.TransformerEncoder", LayerNames.TORCH, LayerKind.TORCH);
-    static final Dialect SELF_ATTENTION =
-            own("SelfAttention layers (query_proj, key_proj, value_proj)", LayerNames.SELF_ATTENTION, LayerKind.TORCH);
+    static final Dialect TORCH = own("torch.nn.TransformerEncoder", LayerTensorNames.TORCH, LayerKind.TORCH);
+    static final Dialect SELF_ATTENTION = own(
+            "SelfAttention layers (query_proj, key_proj, value_proj)",
+            LayerTensorNames.SELF_ATTENTION,
+            LayerKind.TORCH);
     static final Dialect LLAMA =
-            own("Llama layers (q_proj, k_proj, v_proj, o_proj)", LayerNames.LLAMA, LayerKind.LLAMA);
-    static final Dialect TORCH_DECODER = own("torch.nn.TransformerDecoder", LayerNames.TORCH_DECODER, LayerKind.TORCH);
+            own("Llama layers (q_proj, k_proj, v_proj, o_proj)", LayerTensorNames.LLAMA, LayerKind.LLAMA);
+    static final Dialect TORCH_DECODER =
+            own("torch.nn.TransformerDecoder", LayerTensorNames.TORCH_DECODER, LayerKind.TORCH);
     static final Dialect CROSS_ATTENTION =
-            own("torch.nn.MultiheadAttention layers", LayerNames.CROSS_ATTENTION, LayerKind.TORCH);
+            own("torch.nn.MultiheadAttention layers", LayerTensorNames.CROSS_ATTENTION, LayerKind.TORCH);
     static final Dialect CROSS_FIRST = own(
             "layers of torch.nn.TransformerDecoder's parts, cross-attention first",
-            LayerNames.CROSS_FIRST,
+            LayerTensorNames.CROSS_FIRST,
             LayerKind.TORCH);
     static final Dialect LLAMA_DECODER =
-            own("Llama layers with cross-attention (cross_attn)", LayerNames.LLAMA_DECODER, LayerKind.LLAMA);
-    static final Dialect LLAMA_CROSS_ATTENTION =
-            own("Llama layers of cross-attention (cross_attn)", LayerNames.LLAMA_CROSS_ATTENTION, LayerKind.LLAMA);
-    static final Dialect LLAMA_CROSS_FIRST =
-            own("Llama layers with cross-attention (cross_attn) first", LayerNames.LLAMA_CROSS_FIRST, LayerKind.LLAMA);
+            own("Llama layers with cross-attention (cross_attn)", LayerTensorNames.LLAMA_DECODER, LayerKind.LLAMA);
+    static final Dialect LLAMA_CROSS_ATTENTION = own(
+            "Llama layers of cross-attention (cross_attn)", LayerTensorNames.LLAMA_CROSS_ATTENTION, LayerKind.LLAMA);
+    static final Dialect LLAMA_CROSS_FIRST = own(
+            "Llama layers with cross-attention (cross_attn) first",
+            LayerTensorNames.LLAMA_CROSS_FIRST,
+            LayerKind.LLAMA);
 
     /** The names of a user's own model: numbered layers, with parts of the usual names around them. */
-    private static Dialect own(String title, LayerNames layer, LayerKind usualKind) {
+    private static Dialect own(String title, LayerTensorNames layer, LayerKind usualKind) {
         return new Dialect(title, false, "layers.", layer, ModelNames.usual("norm.*"), usualKind);
     }
 

@@ -5,7 +5,7 @@ import static dev.braid.checkpoint.OptionalPart.EMBEDDING_LAYER_NORM;
 import static dev.braid.checkpoint.OptionalPart.FINAL_LAYER_NORM;
 import static dev.braid.checkpoint.OptionalPart.QKV_BIAS;
 
-import dev.braid.checkpoint.LayerNames.AttentionNames;
+import dev.braid.checkpoint.LayerTensorNames.AttentionNames;
 import dev.braid.checkpoint.PublishedModel.Modality;
 import java.util.List;
 import java.util.Map;
@@ -27,7 +27,7 @@ final class Flava {
             "Hugging Face FLAVA",
             true,
             "multimodal_model.encoder.layer.",
-            LayerNames.VIT,
+            LayerTensorNames.VIT,
             new Dialect.ModelNames(
                     Part.of("multimodal_model.cls_token"),
                     null,
@@ -40,7 +40,7 @@ final class Flava {
      * torchmultimodal's TransformerEncoderLayer. If it was trained with dropout, its MLP has a dropout between the
      * Linears.
      */
-    private static final LayerNames TORCHMULTIMODAL_LAYER = new LayerNames(
+    private static final LayerTensorNames TORCHMULTIMODAL_LAYER = new LayerTensorNames(
             List.of(AttentionNames.of(
                     Part.of("attention.query.*"),
                     Part.of("attention.key.*"),

@@ -14,7 +14,7 @@ final class LayerBiases {
 
     LayerBiases(Encoder encoder, Iterable<String> stored) {
         this.encoder = encoder;
-        LayerNames layer = encoder.dialect().layer();
+        LayerTensorNames layer = encoder.dialect().layer();
         Set<String> known = layer.parts().stream()
                 .flatMap(part -> part.names().stream().map(Part::bias))
                 .collect(Collectors.toSet());

@@ -1,6 +1,6 @@
 package dev.braid.checkpoint;
 
-import dev.braid.checkpoint.LayerNames.AttentionNames;
+import dev.braid.checkpoint.LayerTensorNames.AttentionNames;
 import dev.braid.checkpoint.PartTensors.Linear;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,7 +47,7 @@ record LayerTensors(
     }
 
     private FeedForwardWeights feedForward(PartTensors parts, String prefix, String ofLayer) {
-        LayerNames layer = dialect().layer();
+        LayerTensorNames layer = dialect().layer();
         int d = hiddenSize();
         int f = stored.intermediateSize();
         String source = stored.intermediateSource() + " and " + hidden();
@@ -69,7 +69,7 @@ record LayerTensors(
     private boolean normsMemory() {
         return stored.layers().stream()
                 .map(stored.encoder()::layer)
-                .anyMatch(layer -> Part.isStored(LayerNames.MEMORY_NORM.in(names, layer), names));
+                .anyMatch(layer -> Part.isStored(LayerTensorNames.MEMORY_NORM.in(names, layer), names));
     }
 
     private Dialect dialect() {

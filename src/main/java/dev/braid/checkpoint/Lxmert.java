@@ -5,7 +5,7 @@ import static dev.braid.checkpoint.OptionalPart.EMBEDDING_LAYER_NORM;
 import static dev.braid.checkpoint.OptionalPart.FINAL_LAYER_NORM;
 import static dev.braid.checkpoint.OptionalPart.QKV_BIAS;
 
-import dev.braid.checkpoint.LayerNames.AttentionNames;
+import dev.braid.checkpoint.LayerTensorNames.AttentionNames;
 import dev.braid.checkpoint.ModalityNames.Projection;
 import dev.braid.checkpoint.PublishedModel.Boxes;
 import dev.braid.checkpoint.PublishedModel.Modality;
@@ -31,8 +31,8 @@ final class Lxmert {
     private static final ModalityNames VISUAL = new ModalityNames(
             null, projection("visn_fc", "visn"), projection("box_fc", "box"), List.of(), null, null, List.of());
 
-    private static final Dialect LANGUAGE = layers("encoder.layer.", LayerNames.BERT);
-    private static final Dialect VISION = layers("encoder.r_layers.", LayerNames.BERT);
+    private static final Dialect LANGUAGE = layers("encoder.layer.", LayerTensorNames.BERT);
+    private static final Dialect VISION = layers("encoder.r_layers.", LayerTensorNames.BERT);
     private static final Dialect CROSS_LANGUAGE = layers("encoder.x_layers.", crossModality("lang"));
     private static final Dialect CROSS_VISION = layers("encoder.x_layers.", crossModality("visn"));
 
@@ -121,7 +121,7 @@ final class Lxmert {
                 new WrittenStack.Published(dialect, layersKey));
     }
 
-    private static Dialect layers(String stack, LayerNames layer) {
+    private static Dialect layers(String stack, LayerTensorNames layer) {
         return new Dialect(
                 TITLE,
                 true,
@@ -133,8 +133,8 @@ final class Lxmert {
     }
 
     /** A cross-modality layer on one stream. Both streams share the weights of cross-attention. */
-    private static LayerNames crossModality(String stream) {
-        return new LayerNames(
+    private static LayerTensorNames crossModality(String stream) {
+        return new LayerTensorNames(
                 List.of(attention("visual_attention", "att"), attention(stream + "_self_att", "self")),
                 Part.of(stream + "_inter.dense.*"),
                 null,

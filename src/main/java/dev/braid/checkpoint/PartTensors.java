@@ -1,7 +1,7 @@
 package dev.braid.checkpoint;
 
 import dev.braid.checkpoint.ExpectedTensor.Fit;
-import dev.braid.checkpoint.LayerNames.AttentionNames;
+import dev.braid.checkpoint.LayerTensorNames.AttentionNames;
 import dev.braid.tensor.Shape;
 import java.util.List;
 import java.util.Set;
@@ -73,8 +73,8 @@ final class PartTensors {
             NormType normType) {
         boolean apart = parts.widths() != null && query.in() != key.in();
         boolean fused = parts.query().slices() > 1 && !apart;
-        LayerNames.Widths widths =
-                apart ? parts.widths() : new LayerNames.Widths(parts.query(), parts.key(), parts.value());
+        LayerTensorNames.Widths widths =
+                apart ? parts.widths() : new LayerTensorNames.Widths(parts.query(), parts.key(), parts.value());
         String all = "query, key and value";
         return new AttentionWeights(
                 linear(widths.query(), parts.query(), prefix, role + (fused ? all : "query"), query),
@@ -91,7 +91,7 @@ final class PartTensors {
                 memorySource == null
                         ? null
                         : norm(
-                                LayerNames.MEMORY_NORM.in(names, prefix),
+                                LayerTensorNames.MEMORY_NORM.in(names, prefix),
                                 role + "memory norm",
                                 key.in(),
                                 memorySource,

@@ -40,7 +40,7 @@ final class Uniter {
             "UNITER",
             true,
             "encoder.layer.",
-            LayerNames.BERT,
+            LayerTensorNames.BERT,
             new Dialect.ModelNames(null, null, null, Part.of("pooler.dense.*"), Map.of("text", TEXT, "visual", VISUAL)),
             Dialect.LayerKind.POST_NORM_GELU);
 

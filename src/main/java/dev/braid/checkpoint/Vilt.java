@@ -34,7 +34,7 @@ final class Vilt {
             "Hugging Face ViLT",
             true,
             "encoder.layer.",
-            LayerNames.VIT,
+            LayerTensorNames.VIT,
             new Dialect.ModelNames(
                     null,
                     null,

@@ -43,7 +43,7 @@ final class VisualBert {
             "Hugging Face VisualBERT",
             true,
             "encoder.layer.",
-            LayerNames.BERT,
+            LayerTensorNames.BERT,
             new Dialect.ModelNames(
                     null, EMBEDDINGS.norm(), null, Part.of("pooler.dense.*"), Map.of("text", TEXT, "visual", VISUAL)),
             Dialect.LayerKind.POST_NORM_GELU);

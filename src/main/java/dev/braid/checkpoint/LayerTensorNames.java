@@ -14,7 +14,7 @@ import java.util.stream.Stream;
  * @param oneBias whether one flag of the module decides if all parts of all layers have a bias; otherwise each part
  *     decides
  */
-record LayerNames(
+record LayerTensorNames(
         List<AttentionNames> attentions,
         Part feedForward1,
         Part feedForwardUp,
@@ -73,7 +73,7 @@ record LayerNames(
     record Widths(Part query, Part key, Part value) {}
 
     /** torch.nn.TransformerEncoderLayer. */
-    static final LayerNames TORCH = new LayerNames(
+    static final LayerTensorNames TORCH = new LayerTensorNames(
             List.of(AttentionNames.torch("self_attn", "norm1")),
             Part.of("linear1.*"),
             Part.of("linear3.*"),
@@ -82,21 +82,21 @@ record LayerNames(
             true);
 
     /** torch.nn.TransformerDecoderLayer. */
-    static final LayerNames TORCH_DECODER =
+    static final LayerTensorNames TORCH_DECODER =
             decoder(AttentionNames.torch("self_attn", "norm1"), AttentionNames.torch("multihead_attn", "norm2"));
 
     /**
      * The parts of torch.nn.TransformerDecoderLayer, cross-attention first; norms are numbered in the order of the
      * layer.
      */
-    static final LayerNames CROSS_FIRST =
+    static final LayerTensorNames CROSS_FIRST =
             decoder(AttentionNames.torch("multihead_attn", "norm1"), AttentionNames.torch("self_attn", "norm2"));
 
     /** torch.nn.TransformerDecoderLayer without its self-attention; the feed-forward may be absent. */
-    static final LayerNames CROSS_ATTENTION = crossAttention(AttentionNames.torch("multihead_attn", "norm1"));
+    static final LayerTensorNames CROSS_ATTENTION = crossAttention(AttentionNames.torch("multihead_attn", "norm1"));
 
-    private static LayerNames decoder(AttentionNames first, AttentionNames second) {
-        return new LayerNames(
+    private static LayerTensorNames decoder(AttentionNames first, AttentionNames second) {
+        return new LayerTensorNames(
                 List.of(first, second),
                 Part.of("linear1.*"),
                 Part.of("linear3.*"),
@@ -105,8 +105,8 @@ record LayerNames(
                 true);
     }
 
-    private static LayerNames crossAttention(AttentionNames attention) {
-        return new LayerNames(
+    private static LayerTensorNames crossAttention(AttentionNames attention) {
+        return new LayerTensorNames(
                 List.of(attention),
                 Part.of("linear1.*"),
                 Part.of("linear3.*"),
@@ -116,7 +116,7 @@ record LayerNames(
     }
 
     /** A hand-written layer around a SelfAttention module, also with the misspelled names of a widespread listing. */
-    static final LayerNames SELF_ATTENTION = new LayerNames(
+    static final LayerTensorNames SELF_ATTENTION = new LayerTensorNames(
             List.of(AttentionNames.of(
                     Part.of("self_attention.query_proj.*", "self_attntion.query_proj.*"),
                     Part.of(
@@ -136,21 +136,21 @@ record LayerNames(
     private static final AttentionNames LLAMA_SELF = AttentionNames.apart("self_attn", "input_layernorm");
 
     /** A layer of Llama, or of an encoder built from its modules. */
-    static final LayerNames LLAMA = llama(LLAMA_SELF);
+    static final LayerTensorNames LLAMA = llama(LLAMA_SELF);
 
     /** A Llama layer with cross-attention after self-attention. */
-    static final LayerNames LLAMA_DECODER =
+    static final LayerTensorNames LLAMA_DECODER =
             llama(LLAMA_SELF, AttentionNames.apart("cross_attn", "cross_attn_layernorm"));
 
     /** A Llama layer with cross-attention before self-attention. */
-    static final LayerNames LLAMA_CROSS_FIRST =
+    static final LayerTensorNames LLAMA_CROSS_FIRST =
             llama(AttentionNames.apart("cross_attn", "cross_attn_layernorm"), LLAMA_SELF);
 
     /** A Llama layer with cross-attention instead of self-attention, as in Llama 3.2 Vision. */
-    static final LayerNames LLAMA_CROSS_ATTENTION = llama(AttentionNames.apart("cross_attn", "input_layernorm"));
+    static final LayerTensorNames LLAMA_CROSS_ATTENTION = llama(AttentionNames.apart("cross_attn", "input_layernorm"));
 
-    private static LayerNames llama(AttentionNames... attentions) {
-        return new LayerNames(
+    private static LayerTensorNames llama(AttentionNames... attentions) {
+        return new LayerTensorNames(
                 List.of(attentions),
                 Part.of("mlp.gate_proj.*"),
                 Part.of("mlp.up_proj.*"),
@@ -160,7 +160,7 @@ record LayerNames(
     }
 
     /** Hugging Face's layer of vision Transformers: ViT, FLAVA, ViLT. */
-    static final LayerNames VIT = new LayerNames(
+    static final LayerTensorNames VIT = new LayerTensorNames(
             List.of(AttentionNames.of(
                     Part.of("attention.attention.query.*"),
                     Part.of("attention.attention.key.*"),
@@ -174,7 +174,7 @@ record LayerNames(
             true);
 
     /** Hugging Face's layer of BERT. */
-    static final LayerNames BERT = new LayerNames(
+    static final LayerTensorNames BERT = new LayerTensorNames(
             List.of(AttentionNames.of(
                     Part.of("attention.self.query.*"),
                     Part.of("attention.self.key.*"),
