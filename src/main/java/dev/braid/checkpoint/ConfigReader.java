@@ -35,7 +35,7 @@ final class ConfigReader {
 
     private static final Set<String> KEYS = Stream.of(
                     PART_KEYS.stream().map(OptionalPart::configName),
-                    LayerKeys.NAMES.stream(),
+                    WrittenLayers.KEYS.stream(),
                     Stream.of(
                             "model_type",
                             "modalities",

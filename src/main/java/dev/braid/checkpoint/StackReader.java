@@ -46,11 +46,11 @@ final class StackReader {
         Stream<String> ofForm = form == null
                 ? Arrays.stream(StackForm.values()).flatMap(any -> any.keys().stream())
                 : form.keys().stream();
-        stack.checkKeys(Stream.of(Stream.of("kind"), LayerKeys.NAMES.stream(), ofForm)
+        stack.checkKeys(Stream.of(Stream.of("kind"), WrittenLayers.KEYS.stream(), ofForm)
                 .flatMap(keys -> keys)
                 .distinct()
                 .toList());
-        LayerKeys layers = LayerKeys.read(root, stack);
+        WrittenLayers layers = WrittenLayers.read(root, stack);
         if (form == null) {
             return List.of();
         }
@@ -61,7 +61,7 @@ final class StackReader {
         };
     }
 
-    private List<WrittenStack> ofOneStream(StackConfig.Kind kind, LayerKeys layers) {
+    private List<WrittenStack> ofOneStream(StackConfig.Kind kind, WrittenLayers layers) {
         Integer stream = index("stream");
         Integer memory = kind.attendsToMemory() ? index("memory") : stream;
         String prefix = stack.text("prefix");
@@ -82,7 +82,7 @@ final class StackReader {
     }
 
     /** Encoders of two or more streams, which share a bottleneck from layer {@code fusion_layer} on. */
-    private List<WrittenStack> bottleneck(LayerKeys layers) {
+    private List<WrittenStack> bottleneck(WrittenLayers layers) {
         List<Integer> changed = changed();
         Integer bottleneck = index("bottleneck");
         Map<Integer, String> prefixes = prefixes(changed);
@@ -128,7 +128,7 @@ final class StackReader {
     }
 
     /** The number of the first layer with the bottleneck, or null if the key is broken. */
-    private Integer fusionLayer(LayerKeys layers) {
+    private Integer fusionLayer(WrittenLayers layers) {
         JsonNode written = stack.value("fusion_layer");
         if (written == null) {
             return 0;
@@ -165,7 +165,7 @@ final class StackReader {
     }
 
     /** Two streams that attend to each other. */
-    private List<WrittenStack> coAttention(LayerKeys layers) {
+    private List<WrittenStack> coAttention(WrittenLayers layers) {
         List<Integer> changed = changed();
         Map<Integer, String> prefixes = prefixes(changed);
         List<StackConfig.Kind> kinds = Arrays.stream(StackConfig.Kind.values())
@@ -236,10 +236,10 @@ final class StackReader {
         return new WrittenStack.Prefix(path + "prefixes." + names().get(stream), prefixes.get(stream));
     }
 
-    /** Checks the layers against their streams, as {@link LayerKeys#fit} says. */
-    private boolean isSound(LayerKeys layers, StackConfig.Kind kind, List<Integer> changed) {
+    /** Checks the layers against their streams, as {@link WrittenLayers#checkHeads} says. */
+    private boolean isSound(WrittenLayers layers, StackConfig.Kind kind, List<Integer> changed) {
         boolean rotates = kind.attendsToItself() && positions.rotary() != null;
-        return layers.fit(
+        return layers.checkHeads(
                 changed.stream().map(stream -> streams.get(stream).hiddenSize()).toList(), rotates, stack);
     }
 

@@ -4,14 +4,15 @@ import java.util.List;
 import java.util.function.BiFunction;
 
 /**
- * The keys in {@code config.json} that describe the layers of a stack, but not its streams. The value of a broken key
- * is null.
+ * What {@code config.json} says about the layers of a stack: how many there are, and what each of them is. A value is
+ * null if its key is broken.
  *
  * @param count the number of layers
  * @param layer what the layers have in common
  */
-record LayerKeys(Integer count, WrittenLayer layer) {
-    static final List<String> NAMES = List.of(
+record WrittenLayers(Integer count, WrittenLayer layer) {
+    /** The keys that are read here. */
+    static final List<String> KEYS = List.of(
             "num_hidden_layers",
             "num_attention_heads",
             "num_key_value_heads",
@@ -22,11 +23,11 @@ record LayerKeys(Integer count, WrittenLayer layer) {
             "layer_norm_eps");
 
     /**
-     * Reads the keys.
+     * Reads the values of {@link #KEYS}.
      *
      * @param root the whole config, whose value is used for a key that the stack does not have
      */
-    static LayerKeys read(ConfigObject root, ConfigObject stack) {
+    static WrittenLayers read(ConfigObject root, ConfigObject stack) {
         Integer count = stack.size("num_hidden_layers");
         Integer heads = inherited(root, stack, "num_attention_heads", (of, key) -> of.size(key));
         Integer keyValueHeads =
@@ -44,7 +45,7 @@ record LayerKeys(Integer count, WrittenLayer layer) {
         Boolean normFirst = inherited(root, stack, "norm_first", (of, key) -> of.flag(key, null));
         Float eps = inherited(root, stack, "layer_norm_eps", ConfigObject::positive);
         Integer intermediateSize = stack.has("intermediate_size") ? stack.size("intermediate_size") : null;
-        return new LayerKeys(
+        return new WrittenLayers(
                 count, new WrittenLayer(heads, keyValueHeads, intermediateSize, activation, normFirst, normType, eps));
     }
 
@@ -55,12 +56,12 @@ record LayerKeys(Integer count, WrittenLayer layer) {
     }
 
     /**
-     * Checks the layers against the hidden sizes of their streams, and reports what does not fit. Returns false if a
-     * key is broken, which is reported already.
+     * Reports numbers of heads that do not divide the hidden sizes of the layers' streams. Returns false if the number
+     * of heads or of layers is broken, which is reported already.
      *
      * @param rotates whether heads are rotated, in pairs of numbers
      */
-    boolean fit(List<Integer> hiddenSizes, boolean rotates, ConfigObject stack) {
+    boolean checkHeads(List<Integer> hiddenSizes, boolean rotates, ConfigObject stack) {
         Integer heads = layer.heads();
         if (heads == null || count == null) {
             return false;
