@@ -16,7 +16,7 @@ record BertEmbeddings(String module) {
      * The names for text of token type 0. The {@code norm} is null if the model normalises text and visual tokens
      * together.
      */
-    ModalityNames text(Table types, Part norm, List<Row> rowsAfterNorm) {
+    ModalityNames text(Table types, ParameterNames norm, List<Row> rowsAfterNorm) {
         return new ModalityNames(
                 table("word", "word"),
                 null,
@@ -32,8 +32,8 @@ record BertEmbeddings(String module) {
         return table("token_type", "token type");
     }
 
-    Part norm() {
-        return Part.of(module + ".LayerNorm.*");
+    ParameterNames norm() {
+        return ParameterNames.of(module + ".LayerNorm.*");
     }
 
     private Table table(String name, String title) {

@@ -68,14 +68,18 @@ record Dialect(
      * @param modalities the names for each possible modality; empty if any modality is possible, with the usual names
      */
     record ModelNames(
-            Part clsToken, Part embeddingNorm, Part finalNorm, Part pooler, Map<String, ModalityNames> modalities) {
+            ParameterNames clsToken,
+            ParameterNames embeddingNorm,
+            ParameterNames finalNorm,
+            ParameterNames pooler,
+            Map<String, ModalityNames> modalities) {
 
         static ModelNames usual(String finalNorm) {
             return new ModelNames(
-                    Part.of("cls_token"),
-                    Part.of("embedding_layer_norm.*"),
-                    Part.of(finalNorm),
-                    Part.of("pooler.dense.*"),
+                    ParameterNames.of("cls_token"),
+                    ParameterNames.of("embedding_layer_norm.*"),
+                    ParameterNames.of(finalNorm),
+                    ParameterNames.of("pooler.dense.*"),
                     Map.of());
         }
 
@@ -103,7 +107,7 @@ record Dialect(
         private static boolean isWeight(String tensor, Projection projection) {
             return projection != null
                     && projection.linear().names().stream()
-                            .map(Part::weight)
+                            .map(ParameterNames::weight)
                             .anyMatch(name -> tensor.equals(name) || tensor.endsWith("." + name));
         }
     }

@@ -120,7 +120,7 @@ final class EmbeddingTensors {
     }
 
     /** The weights that turn one modality's features or token ids into tokens. */
-    ModalityWeights modality(Visitor visitor, PartTensors tensors, int index, NormType normType) {
+    ModalityWeights modality(Visitor visitor, ParameterTensors tensors, int index, NormType normType) {
         ModalityConfig modality = config.modalities().get(index);
         ModalityNames parts = modalityNames(index);
         int stream = config.streamOf(index);
@@ -140,7 +140,7 @@ final class EmbeddingTensors {
         boolean own = config.model() == null;
         String prefix = config.tensorPrefixes().get(modality.name() + "." + WORDS);
         ExpectedTensor expected = new ExpectedTensor(
-                Part.weight(name(prefix, Part.of(table.name()))),
+                ParameterNames.weight(name(prefix, ParameterNames.of(table.name()))),
                 table.role(),
                 Shape.of(table.rows(), modality.featureSize()),
                 own ? Fit.EXACT : Fit.ROWS,
@@ -157,41 +157,41 @@ final class EmbeddingTensors {
         Table table = modalityNames(index).words();
         String prefix =
                 config.tensorPrefixes().get(config.modalities().get(index).name() + "." + WORDS);
-        String name = table == null ? null : Part.weight(name(prefix, Part.of(table.name())));
+        String name = table == null ? null : ParameterNames.weight(name(prefix, ParameterNames.of(table.name())));
         return name != null && names.contains(name) ? rowsOf(name) : 0;
     }
 
     private ProjectionWeights projection(
-            PartTensors tensors, ModalityConfig modality, Projection usual, int stream, NormType normType) {
+            ParameterTensors tensors, ModalityConfig modality, Projection usual, int stream, NormType normType) {
         String prefix = config.tensorPrefixes().get(modality.name());
         String name = name(prefix, usual.linear());
         boolean mayLack = !dialect.published()
                 && prefix == null
                 && modality.boxes() == null
                 && modality.featureSize() == config.hiddenSize(stream);
-        if (mayLack && !Part.isStored(name, names)) {
+        if (mayLack && !ParameterNames.isStored(name, names)) {
             return null;
         }
-        PartTensors.Linear sizes = new PartTensors.Linear(
+        ParameterTensors.Linear sizes = new ParameterTensors.Linear(
                 config.hiddenSize(stream),
                 modality.projectedSize(),
                 config.projectionSource(modality),
                 null,
                 sayWhere(prefix, modality.name()));
         return new ProjectionWeights(
-                tensors.linear(Part.of(name), "", "projection of '" + modality.name() + "'", sizes),
+                tensors.linear(ParameterNames.of(name), "", "projection of '" + modality.name() + "'", sizes),
                 norm(tensors, modality, usual.norm(), PROJECTION_NORM, stream, normType));
     }
 
     private ProjectionWeights boxes(
-            PartTensors tensors, ModalityConfig modality, Projection usual, int stream, NormType normType) {
+            ParameterTensors tensors, ModalityConfig modality, Projection usual, int stream, NormType normType) {
         String key = modality.name() + "." + BOX_PROJECTION;
         String prefix = config.tensorPrefixes().get(key);
-        PartTensors.Linear sizes = new PartTensors.Linear(
+        ParameterTensors.Linear sizes = new ParameterTensors.Linear(
                 config.hiddenSize(stream), modality.boxSize(), config.boxSource(modality), null, sayWhere(prefix, key));
         return new ProjectionWeights(
                 tensors.linear(
-                        Part.of(name(prefix, usual.linear())),
+                        ParameterNames.of(name(prefix, usual.linear())),
                         "",
                         "box projection of '" + modality.name() + "'",
                         sizes),
@@ -203,19 +203,24 @@ final class EmbeddingTensors {
      * stored or {@code tensor_prefixes} names it.
      */
     private NormWeights norm(
-            PartTensors tensors, ModalityConfig modality, Part usual, String part, int stream, NormType normType) {
+            ParameterTensors tensors,
+            ModalityConfig modality,
+            ParameterNames usual,
+            String part,
+            int stream,
+            NormType normType) {
         if (usual == null) {
             return null;
         }
         String prefix = config.tensorPrefixes().get(modality.name() + "." + part);
         String name = name(prefix, usual);
         String role = part.replace('_', ' ') + " of '" + modality.name() + "'";
-        return dialect.published() || prefix != null || Part.isStored(name, names)
+        return dialect.published() || prefix != null || ParameterNames.isStored(name, names)
                 ? tensors.norm(name, role, config.hiddenSize(stream), config.hiddenSource(stream), "", normType)
                 : null;
     }
 
-    private String name(String prefix, Part usual) {
+    private String name(String prefix, ParameterNames usual) {
         return prefix == null ? around(usual) : prefix.isEmpty() ? "*" : prefix + ".*";
     }
 
@@ -231,7 +236,7 @@ final class EmbeddingTensors {
     }
 
     private StoredTensor row(Visitor visitor, Row row, int stream) {
-        String name = around(Part.of(row.table().name()));
+        String name = tableName(row.table());
         boolean huggingFace = config.model() != null;
         ExpectedTensor table = new ExpectedTensor(
                 name,
@@ -255,7 +260,7 @@ final class EmbeddingTensors {
     /** A table with a row per position, as wide as the hidden size of a stream. */
     StoredTensor positions(Visitor visitor, Table table, int stream, OptionalPart part) {
         ExpectedTensor expected = new ExpectedTensor(
-                around(Part.of(table.name())),
+                tableName(table),
                 table.role(),
                 Shape.of(1, config.hiddenSize(stream)),
                 Fit.ROWS,
@@ -265,7 +270,12 @@ final class EmbeddingTensors {
         return visitor.visit(expected, 0, 1);
     }
 
-    private String around(Part part) {
+    /** The name under which a table around the layers is stored, or the usual one. */
+    String tableName(Table table) {
+        return around(ParameterNames.of(table.name()));
+    }
+
+    private String around(ParameterNames part) {
         return encoder.around(part, names);
     }
 }

@@ -50,9 +50,9 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
     }
 
     /** The prefix in a tensor's name if the rest names the weight of {@code part}, or null. */
-    private static String before(String tensor, Part part) {
+    private static String before(String tensor, ParameterNames part) {
         for (String name : part.names()) {
-            String weight = Part.weight(name);
+            String weight = ParameterNames.weight(name);
             if (tensor.endsWith(weight)) {
                 String prefix = tensor.substring(0, tensor.length() - weight.length());
                 if (isPrefix(prefix)) {
@@ -124,17 +124,17 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
      * The name of a part around the layers: after the encoder's prefix or, in an unpublished dialect, after a shorter
      * one.
      */
-    String around(Part part, Collection<String> stored) {
+    String around(ParameterNames part, Collection<String> stored) {
         if (!dialect.published()) {
             for (int dot = 0; dot < prefix.length(); dot = prefix.indexOf('.', dot) + 1) {
                 String above = part.in(stored, prefix.substring(0, dot));
-                if (Part.isStored(above, stored)) {
+                if (ParameterNames.isStored(above, stored)) {
                     return above;
                 }
             }
         }
         String behind = part.in(stored, prefix);
-        return dialect.published() || Part.isStored(behind, stored)
+        return dialect.published() || ParameterNames.isStored(behind, stored)
                 ? behind
                 : part.names().get(0);
     }

@@ -20,8 +20,8 @@ import java.util.Map;
  */
 final class Flava {
     private static final Map<String, ModalityNames> MODALITIES = Map.of(
-            "visual", ModalityNames.projection(Part.of("image_to_mm_projection.*")),
-            "text", ModalityNames.projection(Part.of("text_to_mm_projection.*")));
+            "visual", ModalityNames.projection(ParameterNames.of("image_to_mm_projection.*")),
+            "text", ModalityNames.projection(ParameterNames.of("text_to_mm_projection.*")));
 
     private static final Dialect HUGGING_FACE = new Dialect(
             "Hugging Face FLAVA",
@@ -29,10 +29,10 @@ final class Flava {
             "multimodal_model.encoder.layer.",
             LayerTensorNames.VIT,
             new Dialect.ModelNames(
-                    Part.of("multimodal_model.cls_token"),
+                    ParameterNames.of("multimodal_model.cls_token"),
                     null,
-                    Part.of("multimodal_model.layernorm.*"),
-                    Part.of("multimodal_model.pooler.dense.*"),
+                    ParameterNames.of("multimodal_model.layernorm.*"),
+                    ParameterNames.of("multimodal_model.pooler.dense.*"),
                     MODALITIES),
             Dialect.LayerKind.PRE_NORM_GELU);
 
@@ -42,15 +42,15 @@ final class Flava {
      */
     private static final LayerTensorNames TORCHMULTIMODAL_LAYER = new LayerTensorNames(
             List.of(AttentionNames.of(
-                    Part.of("attention.query.*"),
-                    Part.of("attention.key.*"),
-                    Part.of("attention.value.*"),
-                    Part.of("attention.output.*"),
-                    Part.of("attention_layernorm.*"))),
-            Part.of("feedforward.model.0.*"),
+                    ParameterNames.of("attention.query.*"),
+                    ParameterNames.of("attention.key.*"),
+                    ParameterNames.of("attention.value.*"),
+                    ParameterNames.of("attention.output.*"),
+                    ParameterNames.of("attention_layernorm.*"))),
+            ParameterNames.of("feedforward.model.0.*"),
             null,
-            Part.of("feedforward.model.2.*", "feedforward.model.3.*"),
-            Part.of("feedforward_layernorm.*"),
+            ParameterNames.of("feedforward.model.2.*", "feedforward.model.3.*"),
+            ParameterNames.of("feedforward_layernorm.*"),
             true);
 
     static final Dialect TORCHMULTIMODAL = new Dialect(
@@ -59,10 +59,10 @@ final class Flava {
             "mm_encoder.encoder.layer.",
             TORCHMULTIMODAL_LAYER,
             new Dialect.ModelNames(
-                    Part.of("mm_encoder.cls_token"),
-                    Part.of("embedding_layer_norm.*"),
-                    Part.of("mm_encoder.layernorm.*"),
-                    Part.of("mm_encoder.pooler.dense.*"),
+                    ParameterNames.of("mm_encoder.cls_token"),
+                    ParameterNames.of("embedding_layer_norm.*"),
+                    ParameterNames.of("mm_encoder.layernorm.*"),
+                    ParameterNames.of("mm_encoder.pooler.dense.*"),
                     MODALITIES),
             Dialect.LayerKind.PRE_NORM_GELU);
 

@@ -16,7 +16,7 @@ final class LayerBiases {
         this.encoder = encoder;
         LayerTensorNames layer = encoder.dialect().layer();
         Set<String> known = layer.parts().stream()
-                .flatMap(part -> part.names().stream().map(Part::bias))
+                .flatMap(part -> part.names().stream().map(ParameterNames::bias))
                 .collect(Collectors.toSet());
         for (String tensor : stored) {
             String bias = tensor.endsWith("bias") ? encoder.withinLayer(tensor) : null;

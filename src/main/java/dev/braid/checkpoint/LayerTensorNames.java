@@ -16,14 +16,14 @@ import java.util.stream.Stream;
  */
 record LayerTensorNames(
         List<AttentionNames> attentions,
-        Part feedForward1,
-        Part feedForwardUp,
-        Part feedForward2,
-        Part feedForwardNorm,
+        ParameterNames feedForward1,
+        ParameterNames feedForwardUp,
+        ParameterNames feedForward2,
+        ParameterNames feedForwardNorm,
         boolean oneBias) {
 
     /** The norm of the tokens that cross-attention reads, which only some layers have. */
-    static final Part MEMORY_NORM = Part.of("memory_norm.*");
+    static final ParameterNames MEMORY_NORM = ParameterNames.of("memory_norm.*");
 
     /**
      * The tensor names of one attention's parts.
@@ -32,37 +32,48 @@ record LayerTensorNames(
      * @param widths the names of the weights if the tokens for keys have another size than those for queries; null if
      *     they do not change
      */
-    record AttentionNames(Part query, Part key, Part value, Part output, Part norm, Widths widths) {
+    record AttentionNames(
+            ParameterNames query,
+            ParameterNames key,
+            ParameterNames value,
+            ParameterNames output,
+            ParameterNames norm,
+            Widths widths) {
 
         /** torch.nn.MultiheadAttention: query, key and value have one third each of the rows of one matrix. */
         static AttentionNames torch(String module, String norm) {
             return new AttentionNames(
-                    Part.slice(0, 3, module + ".in_proj_*"),
-                    Part.slice(1, 3, module + ".in_proj_*"),
-                    Part.slice(2, 3, module + ".in_proj_*"),
-                    Part.of(module + ".out_proj.*"),
-                    Part.of(norm + ".*"),
+                    ParameterNames.slice(0, 3, module + ".in_proj_*"),
+                    ParameterNames.slice(1, 3, module + ".in_proj_*"),
+                    ParameterNames.slice(2, 3, module + ".in_proj_*"),
+                    ParameterNames.of(module + ".out_proj.*"),
+                    ParameterNames.of(norm + ".*"),
                     new Widths(
-                            Part.of(module + ".q_proj_weight"),
-                            Part.of(module + ".k_proj_weight"),
-                            Part.of(module + ".v_proj_weight")));
+                            ParameterNames.of(module + ".q_proj_weight"),
+                            ParameterNames.of(module + ".k_proj_weight"),
+                            ParameterNames.of(module + ".v_proj_weight")));
         }
 
         /** Separate Linears for queries, keys and values. */
         static AttentionNames apart(String module, String norm) {
             return of(
-                    Part.of(module + ".q_proj.*"),
-                    Part.of(module + ".k_proj.*"),
-                    Part.of(module + ".v_proj.*"),
-                    Part.of(module + ".o_proj.*"),
-                    Part.of(norm + ".*"));
+                    ParameterNames.of(module + ".q_proj.*"),
+                    ParameterNames.of(module + ".k_proj.*"),
+                    ParameterNames.of(module + ".v_proj.*"),
+                    ParameterNames.of(module + ".o_proj.*"),
+                    ParameterNames.of(norm + ".*"));
         }
 
-        static AttentionNames of(Part query, Part key, Part value, Part output, Part norm) {
+        static AttentionNames of(
+                ParameterNames query,
+                ParameterNames key,
+                ParameterNames value,
+                ParameterNames output,
+                ParameterNames norm) {
             return new AttentionNames(query, key, value, output, norm, null);
         }
 
-        Stream<Part> parts() {
+        Stream<ParameterNames> parts() {
             return Stream.of(query, key, value, output, norm, MEMORY_NORM);
         }
     }
@@ -70,15 +81,15 @@ record LayerTensorNames(
     /**
      * The weights of torch.nn.MultiheadAttention with {@code kdim} and {@code vdim}. The biases are still one tensor.
      */
-    record Widths(Part query, Part key, Part value) {}
+    record Widths(ParameterNames query, ParameterNames key, ParameterNames value) {}
 
     /** torch.nn.TransformerEncoderLayer. */
     static final LayerTensorNames TORCH = new LayerTensorNames(
             List.of(AttentionNames.torch("self_attn", "norm1")),
-            Part.of("linear1.*"),
-            Part.of("linear3.*"),
-            Part.of("linear2.*"),
-            Part.of("norm2.*"),
+            ParameterNames.of("linear1.*"),
+            ParameterNames.of("linear3.*"),
+            ParameterNames.of("linear2.*"),
+            ParameterNames.of("norm2.*"),
             true);
 
     /** torch.nn.TransformerDecoderLayer. */
@@ -98,39 +109,39 @@ record LayerTensorNames(
     private static LayerTensorNames decoder(AttentionNames first, AttentionNames second) {
         return new LayerTensorNames(
                 List.of(first, second),
-                Part.of("linear1.*"),
-                Part.of("linear3.*"),
-                Part.of("linear2.*"),
-                Part.of("norm3.*"),
+                ParameterNames.of("linear1.*"),
+                ParameterNames.of("linear3.*"),
+                ParameterNames.of("linear2.*"),
+                ParameterNames.of("norm3.*"),
                 true);
     }
 
     private static LayerTensorNames crossAttention(AttentionNames attention) {
         return new LayerTensorNames(
                 List.of(attention),
-                Part.of("linear1.*"),
-                Part.of("linear3.*"),
-                Part.of("linear2.*"),
-                Part.of("norm2.*"),
+                ParameterNames.of("linear1.*"),
+                ParameterNames.of("linear3.*"),
+                ParameterNames.of("linear2.*"),
+                ParameterNames.of("norm2.*"),
                 false);
     }
 
     /** A hand-written layer around a SelfAttention module, also with the misspelled names of a widespread listing. */
     static final LayerTensorNames SELF_ATTENTION = new LayerTensorNames(
             List.of(AttentionNames.of(
-                    Part.of("self_attention.query_proj.*", "self_attntion.query_proj.*"),
-                    Part.of(
+                    ParameterNames.of("self_attention.query_proj.*", "self_attntion.query_proj.*"),
+                    ParameterNames.of(
                             "self_attention.key_proj.*",
                             "self_attention.ke_proj.*",
                             "self_attntion.key_proj.*",
                             "self_attntion.ke_proj.*"),
-                    Part.of("self_attention.value_proj.*", "self_attntion.value_proj.*"),
-                    Part.of("self_attention.out_proj.*", "self_attntion.out_proj.*"),
-                    Part.of("norm1.*"))),
-            Part.of("feed_forward_network.0.*"),
+                    ParameterNames.of("self_attention.value_proj.*", "self_attntion.value_proj.*"),
+                    ParameterNames.of("self_attention.out_proj.*", "self_attntion.out_proj.*"),
+                    ParameterNames.of("norm1.*"))),
+            ParameterNames.of("feed_forward_network.0.*"),
             null,
-            Part.of("feed_forward_network.2.*"),
-            Part.of("norm2.*"),
+            ParameterNames.of("feed_forward_network.2.*"),
+            ParameterNames.of("norm2.*"),
             false);
 
     private static final AttentionNames LLAMA_SELF = AttentionNames.apart("self_attn", "input_layernorm");
@@ -152,53 +163,53 @@ record LayerTensorNames(
     private static LayerTensorNames llama(AttentionNames... attentions) {
         return new LayerTensorNames(
                 List.of(attentions),
-                Part.of("mlp.gate_proj.*"),
-                Part.of("mlp.up_proj.*"),
-                Part.of("mlp.down_proj.*"),
-                Part.of("post_attention_layernorm.*"),
+                ParameterNames.of("mlp.gate_proj.*"),
+                ParameterNames.of("mlp.up_proj.*"),
+                ParameterNames.of("mlp.down_proj.*"),
+                ParameterNames.of("post_attention_layernorm.*"),
                 false);
     }
 
     /** Hugging Face's layer of vision Transformers: ViT, FLAVA, ViLT. */
     static final LayerTensorNames VIT = new LayerTensorNames(
             List.of(AttentionNames.of(
-                    Part.of("attention.attention.query.*"),
-                    Part.of("attention.attention.key.*"),
-                    Part.of("attention.attention.value.*"),
-                    Part.of("attention.output.dense.*"),
-                    Part.of("layernorm_before.*"))),
-            Part.of("intermediate.dense.*"),
+                    ParameterNames.of("attention.attention.query.*"),
+                    ParameterNames.of("attention.attention.key.*"),
+                    ParameterNames.of("attention.attention.value.*"),
+                    ParameterNames.of("attention.output.dense.*"),
+                    ParameterNames.of("layernorm_before.*"))),
+            ParameterNames.of("intermediate.dense.*"),
             null,
-            Part.of("output.dense.*"),
-            Part.of("layernorm_after.*"),
+            ParameterNames.of("output.dense.*"),
+            ParameterNames.of("layernorm_after.*"),
             true);
 
     /** Hugging Face's layer of BERT. */
     static final LayerTensorNames BERT = new LayerTensorNames(
             List.of(AttentionNames.of(
-                    Part.of("attention.self.query.*"),
-                    Part.of("attention.self.key.*"),
-                    Part.of("attention.self.value.*"),
-                    Part.of("attention.output.dense.*"),
-                    Part.of("attention.output.LayerNorm.*"))),
-            Part.of("intermediate.dense.*"),
+                    ParameterNames.of("attention.self.query.*"),
+                    ParameterNames.of("attention.self.key.*"),
+                    ParameterNames.of("attention.self.value.*"),
+                    ParameterNames.of("attention.output.dense.*"),
+                    ParameterNames.of("attention.output.LayerNorm.*"))),
+            ParameterNames.of("intermediate.dense.*"),
             null,
-            Part.of("output.dense.*"),
-            Part.of("output.LayerNorm.*"),
+            ParameterNames.of("output.dense.*"),
+            ParameterNames.of("output.LayerNorm.*"),
             true);
 
     /** The query by which a layer is recognised: that of its first attention. */
-    Part query() {
+    ParameterNames query() {
         return attentions.get(0).query();
     }
 
     /** The names of that query: the usual one, and the one that is used if keys have another size. */
-    List<Part> queries() {
+    List<ParameterNames> queries() {
         Widths widths = attentions.get(0).widths();
         return widths == null ? List.of(query()) : List.of(query(), widths.query());
     }
 
-    List<Part> parts() {
+    List<ParameterNames> parts() {
         return Stream.concat(
                         attentions.stream().flatMap(AttentionNames::parts),
                         Stream.of(feedForward1, feedForwardUp, feedForward2, feedForwardNorm))

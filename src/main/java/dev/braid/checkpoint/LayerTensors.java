@@ -1,7 +1,7 @@
 package dev.braid.checkpoint;
 
 import dev.braid.checkpoint.LayerTensorNames.AttentionNames;
-import dev.braid.checkpoint.PartTensors.Linear;
+import dev.braid.checkpoint.ParameterTensors.Linear;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -23,7 +23,7 @@ record LayerTensors(
         boolean attentionOutputProjection,
         boolean gatedFeedForward) {
 
-    LayerWeights layer(PartTensors parts, int number) {
+    LayerWeights layer(ParameterTensors parts, int number) {
         String prefix = stored.encoder().layer(number);
         String ofLayer = role + "layer " + number + " ";
         Boolean qkvBias = config.parts().get(OptionalPart.QKV_BIAS);
@@ -46,7 +46,7 @@ record LayerTensors(
         return new LayerWeights(attentions, hasFeedForward ? feedForward(parts, prefix, ofLayer) : null);
     }
 
-    private FeedForwardWeights feedForward(PartTensors parts, String prefix, String ofLayer) {
+    private FeedForwardWeights feedForward(ParameterTensors parts, String prefix, String ofLayer) {
         LayerTensorNames layer = dialect().layer();
         int d = hiddenSize();
         int f = stored.intermediateSize();
@@ -69,7 +69,7 @@ record LayerTensors(
     private boolean normsMemory() {
         return stored.layers().stream()
                 .map(stored.encoder()::layer)
-                .anyMatch(layer -> Part.isStored(LayerTensorNames.MEMORY_NORM.in(names, layer), names));
+                .anyMatch(layer -> ParameterNames.isStored(LayerTensorNames.MEMORY_NORM.in(names, layer), names));
     }
 
     private Dialect dialect() {

@@ -128,7 +128,7 @@ final class Lxmert {
                 stack,
                 layer,
                 new Dialect.ModelNames(
-                        null, null, null, Part.of("pooler.dense.*"), Map.of("text", TEXT, "visual", VISUAL)),
+                        null, null, null, ParameterNames.of("pooler.dense.*"), Map.of("text", TEXT, "visual", VISUAL)),
                 Dialect.LayerKind.POST_NORM_GELU);
     }
 
@@ -136,24 +136,25 @@ final class Lxmert {
     private static LayerTensorNames crossModality(String stream) {
         return new LayerTensorNames(
                 List.of(attention("visual_attention", "att"), attention(stream + "_self_att", "self")),
-                Part.of(stream + "_inter.dense.*"),
+                ParameterNames.of(stream + "_inter.dense.*"),
                 null,
-                Part.of(stream + "_output.dense.*"),
-                Part.of(stream + "_output.LayerNorm.*"),
+                ParameterNames.of(stream + "_output.dense.*"),
+                ParameterNames.of(stream + "_output.LayerNorm.*"),
                 true);
     }
 
     private static AttentionNames attention(String module, String inner) {
         return AttentionNames.of(
-                Part.of(module + "." + inner + ".query.*"),
-                Part.of(module + "." + inner + ".key.*"),
-                Part.of(module + "." + inner + ".value.*"),
-                Part.of(module + ".output.dense.*"),
-                Part.of(module + ".output.LayerNorm.*"));
+                ParameterNames.of(module + "." + inner + ".query.*"),
+                ParameterNames.of(module + "." + inner + ".key.*"),
+                ParameterNames.of(module + "." + inner + ".value.*"),
+                ParameterNames.of(module + ".output.dense.*"),
+                ParameterNames.of(module + ".output.LayerNorm.*"));
     }
 
     private static Projection projection(String linear, String norm) {
         return new Projection(
-                Part.of("encoder.visn_fc." + linear + ".*"), Part.of("encoder.visn_fc." + norm + "_layer_norm.*"));
+                ParameterNames.of("encoder.visn_fc." + linear + ".*"),
+                ParameterNames.of("encoder.visn_fc." + norm + "_layer_norm.*"));
     }
 }

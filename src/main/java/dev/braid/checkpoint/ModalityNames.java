@@ -22,7 +22,7 @@ record ModalityNames(
         Projection boxes,
         List<Row> rows,
         Table positions,
-        Part norm,
+        ParameterNames norm,
         List<Row> rowsAfterNorm) {
     /** Modalities whose projection has another word in its name than the modality, each with that word. */
     private static final Map<String, String> WORDS = Map.of("text", "textual");
@@ -31,7 +31,7 @@ record ModalityNames(
 
     /** The name of a projection's weight; group 1 is the modality's word. */
     private static final Pattern PROJECTED =
-            Pattern.compile("(?:.*\\.)?(\\w{1,100})" + Pattern.quote(Part.weight(PROJECTION)));
+            Pattern.compile("(?:.*\\.)?(\\w{1,100})" + Pattern.quote(ParameterNames.weight(PROJECTION)));
 
     /** The table with an embedding per position in a row's concatenated tokens. */
     static final Table ROW_POSITIONS = new Table("position_embeddings.weight", "position embeddings of the row", 1);
@@ -56,9 +56,9 @@ record ModalityNames(
      *
      * @param norm the norm of its output, or null
      */
-    record Projection(Part linear, Part norm) {}
+    record Projection(ParameterNames linear, ParameterNames norm) {}
 
-    static ModalityNames projection(Part projection) {
+    static ModalityNames projection(ParameterNames projection) {
         return new ModalityNames(
                 null,
                 projection == null ? null : new Projection(projection, null),
@@ -71,8 +71,8 @@ record ModalityNames(
 
     /** The usual names of a projection and its norm, for dialects without other names. */
     static ModalityNames usual(String modality) {
-        Projection projection =
-                new Projection(Part.of(WORDS.getOrDefault(modality, modality) + PROJECTION), projectionNorm(modality));
+        Projection projection = new Projection(
+                ParameterNames.of(WORDS.getOrDefault(modality, modality) + PROJECTION), projectionNorm(modality));
         return new ModalityNames(null, projection, null, List.of(), null, null, List.of());
     }
 
@@ -110,17 +110,19 @@ record ModalityNames(
 
     /** The projection of boxes, under its usual name. */
     static Projection boxes(String modality) {
-        return new Projection(Part.of("box_projection." + modality + ".*"), Part.of("box_norm." + modality + ".*"));
+        return new Projection(
+                ParameterNames.of("box_projection." + modality + ".*"),
+                ParameterNames.of("box_norm." + modality + ".*"));
     }
 
     /** The norm of the projection's output, under its usual name. */
-    private static Part projectionNorm(String modality) {
-        return Part.of("projection_norm." + modality + ".*");
+    private static ParameterNames projectionNorm(String modality) {
+        return ParameterNames.of("projection_norm." + modality + ".*");
     }
 
     /** The norm of a modality's tokens before they enter the encoder, under its usual name. */
-    static Part embeddingNorm(String modality) {
-        return Part.of("embedding_norm." + modality + ".*");
+    static ParameterNames embeddingNorm(String modality) {
+        return ParameterNames.of("embedding_norm." + modality + ".*");
     }
 
     ModalityNames withWords(Table table) {
@@ -131,7 +133,7 @@ record ModalityNames(
         return new ModalityNames(words, projection, ofBoxes, rows, positions, norm, rowsAfterNorm);
     }
 
-    ModalityNames withNorm(Part part) {
+    ModalityNames withNorm(ParameterNames part) {
         return new ModalityNames(words, projection, boxes, rows, positions, part, rowsAfterNorm);
     }
 

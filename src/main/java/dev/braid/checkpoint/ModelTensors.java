@@ -43,7 +43,7 @@ final class ModelTensors {
     }
 
     ModelWeights walk(Visitor visitor) {
-        PartTensors parts = new PartTensors(config, layerBiases, names, visitor);
+        ParameterTensors parts = new ParameterTensors(config, layerBiases, names, visitor);
         List<StoredTensor> learned = embeddings.learnedTokens(visitor);
         List<ModalityWeights> modalities = new ArrayList<>();
         for (int i = 0; i < config.modalities().size(); i++) {
@@ -91,7 +91,7 @@ final class ModelTensors {
         };
     }
 
-    private StackWeights stack(PartTensors parts, int stack) {
+    private StackWeights stack(ParameterTensors parts, int stack) {
         LayerTensors tensors = layerTensors(stack);
         List<LayerWeights> layers = new ArrayList<>();
         WrittenStack written = config.stacks().get(stack);
@@ -132,19 +132,19 @@ final class ModelTensors {
     }
 
     /** The pooler, or null. It is read whenever it is stored, because {@code --pooling} may choose it. */
-    private LinearWeights pooler(PartTensors parts) {
+    private LinearWeights pooler(ParameterTensors parts) {
         String name = around(dialect.model().pooler());
-        if (config.pooling() != Pooling.POOLER && !Part.isStored(name, names)) {
+        if (config.pooling() != Pooling.POOLER && !ParameterNames.isStored(name, names)) {
             return null;
         }
         int size = config.hiddenSize(
                 config.topology() == null ? 0 : config.topology().output().get(0));
-        PartTensors.Linear sizes = new PartTensors.Linear(
+        ParameterTensors.Linear sizes = new ParameterTensors.Linear(
                 size, size, hidden(), null, "; choose another 'pooling' where the model has none");
-        return parts.linear(Part.of(name), "", "pooler", sizes);
+        return parts.linear(ParameterNames.of(name), "", "pooler", sizes);
     }
 
-    private String around(Part part) {
+    private String around(ParameterNames part) {
         return encoder.around(part, names);
     }
 
@@ -152,7 +152,7 @@ final class ModelTensors {
         Boolean has = config.parts().get(OptionalPart.FINAL_LAYER_NORM);
         WrittenStack written = config.stacks().get(stack);
         boolean isLast = written.endLayer() == written.layers();
-        return isLast && (has == null ? Part.isStored(finalNorm(stack), names) : has);
+        return isLast && (has == null ? ParameterNames.isStored(finalNorm(stack), names) : has);
     }
 
     /** The name of the LayerNorm after the last layer of a stack. */
@@ -197,13 +197,11 @@ final class ModelTensors {
                         .map(layer ->
                                 dialect.layer().attentions().get(0).output().in(names, encoder.layer(layer)));
             case CLS_TOKEN -> Stream.of(embeddings.clsTokenName());
-            case MODALITY_EMBEDDINGS ->
-                Stream.of(around(Part.of(ModalityNames.modalities(1).name())));
+            case MODALITY_EMBEDDINGS -> Stream.of(embeddings.tableName(ModalityNames.modalities(1)));
             case POSITION_EMBEDDINGS ->
                 config.modalities().stream()
-                        .map(modality -> around(
-                                Part.of(ModalityNames.positions(modality.name()).name())));
-            case CONCATENATED_POSITION_EMBEDDINGS -> Stream.of(around(Part.of(ModalityNames.ROW_POSITIONS.name())));
+                        .map(modality -> embeddings.tableName(ModalityNames.positions(modality.name())));
+            case CONCATENATED_POSITION_EMBEDDINGS -> Stream.of(embeddings.tableName(ModalityNames.ROW_POSITIONS));
             case GATED_FEED_FORWARD ->
                 stacks.get(0).layers().stream()
                         .flatMap(layer -> Stream.ofNullable(dialect.layer().feedForwardUp())
@@ -212,7 +210,7 @@ final class ModelTensors {
             case FINAL_LAYER_NORM -> Stream.of(finalNorm(0));
             case QKV_BIAS -> Stream.empty();
         };
-        return parts.flatMap(name -> Stream.of(Part.weight(name), Part.bias(name)))
+        return parts.flatMap(name -> Stream.of(ParameterNames.weight(name), ParameterNames.bias(name)))
                 .distinct()
                 .filter(names::contains);
     }
@@ -248,14 +246,14 @@ final class ModelTensors {
 
     private PositionConfig positionConfig() {
         return has(OptionalPart.CONCATENATED_POSITION_EMBEDDINGS)
-                ? config.positions().withTable(embeddings.rowsOf(around(Part.of(ModalityNames.ROW_POSITIONS.name()))))
+                ? config.positions().withTable(embeddings.rowsOf(embeddings.tableName(ModalityNames.ROW_POSITIONS)))
                 : config.positions();
     }
 
     private int maxPositions(int modality) {
         Table positions = embeddings.modalityNames(modality).positions();
         if (positions != null) {
-            return embeddings.rowsOf(around(Part.of(positions.name())));
+            return embeddings.rowsOf(embeddings.tableName(positions));
         }
         return config.positions().embeddings() == PositionEmbeddings.SINUSOIDAL
                 ? config.positions().maxPositions()
@@ -295,6 +293,6 @@ final class ModelTensors {
         if (!dialect.published()) {
             return Pooling.MEAN;
         }
-        return Part.isStored(around(dialect.model().pooler()), names) ? Pooling.POOLER : Pooling.CLS;
+        return ParameterNames.isStored(around(dialect.model().pooler()), names) ? Pooling.POOLER : Pooling.CLS;
     }
 }

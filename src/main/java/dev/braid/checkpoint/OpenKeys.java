@@ -50,9 +50,9 @@ final class OpenKeys {
         if (!stored.isFound() || stored.intermediateSize() == StoredEncoder.UNKNOWN) {
             return ALL;
         }
-        Part feedForward = stored.encoder().dialect().layer().feedForward1();
+        ParameterNames feedForward = stored.encoder().dialect().layer().feedForward1();
         String firstLayer = stored.encoder().layer(stored.layers().first());
-        TensorEntry entry = entries.get(Part.weight(feedForward.in(entries.keySet(), firstLayer)));
+        TensorEntry entry = entries.get(ParameterNames.weight(feedForward.in(entries.keySet(), firstLayer)));
         return entry == null || entry.shape().rank() != 2
                 ? ALL
                 : new OpenKeys(entries, stored, entry.shape().dimension(1)).message();
@@ -131,8 +131,8 @@ final class OpenKeys {
 
     private boolean normsHaveBiases() {
         String layer = stored.encoder().layer(stored.layers().first());
-        Part norm = stored.encoder().dialect().layer().feedForwardNorm();
-        return entries.containsKey(Part.bias(norm.in(entries.keySet(), layer)));
+        ParameterNames norm = stored.encoder().dialect().layer().feedForwardNorm();
+        return entries.containsKey(ParameterNames.bias(norm.in(entries.keySet(), layer)));
     }
 
     private String unlisted(List<TensorEntry> maps) {

@@ -44,7 +44,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
         for (Dialect dialect : dialects) {
             String name = new Encoder(dialect, "", true).layer(0)
                     + dialect.layer().query().names().get(0);
-            examples.append(examples.isEmpty() ? "" : " or ").append(Quote.of(Part.weight(name)));
+            examples.append(examples.isEmpty() ? "" : " or ").append(Quote.of(ParameterNames.weight(name)));
         }
         return examples.toString();
     }
@@ -135,9 +135,9 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
 
         private StoredEncoder findIntermediateSize(Encoder encoder, NavigableSet<Integer> layers) {
             Map<String, TensorEntry> entries = files.entries();
-            Part part = encoder.dialect().layer().feedForward1();
+            ParameterNames part = encoder.dialect().layer().feedForward1();
             for (int layer : layers) {
-                String name = Part.weight(part.in(entries.keySet(), encoder.layer(layer)));
+                String name = ParameterNames.weight(part.in(entries.keySet(), encoder.layer(layer)));
                 TensorEntry entry = entries.get(name);
                 if (entry != null
                         && entry.shape().rank() == 2
@@ -157,7 +157,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                     && stack.layer().intermediateSize() == null) {
                 return new StoredEncoder(encoder, layers, NONE, "");
             }
-            String name = Part.weight(part.in(entries.keySet(), encoder.layer(layers.first())));
+            String name = ParameterNames.weight(part.in(entries.keySet(), encoder.layer(layers.first())));
             TensorEntry entry = entries.get(name);
             problems.add("Cannot read the intermediate size from tensor " + Quote.of(name) + " of " + files.file(name)
                     + ": expected [intermediate size, " + config.hiddenSize(stack.stream()) + "], got "

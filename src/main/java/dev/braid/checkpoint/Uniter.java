@@ -33,7 +33,7 @@ final class Uniter {
             projection("pos_linear", "pos_layer_norm"),
             List.of(TYPES.row(1)),
             null,
-            Part.of("img_embeddings.LayerNorm.*"),
+            ParameterNames.of("img_embeddings.LayerNorm.*"),
             List.of());
 
     private static final Dialect DIALECT = new Dialect(
@@ -41,7 +41,8 @@ final class Uniter {
             true,
             "encoder.layer.",
             LayerTensorNames.BERT,
-            new Dialect.ModelNames(null, null, null, Part.of("pooler.dense.*"), Map.of("text", TEXT, "visual", VISUAL)),
+            new Dialect.ModelNames(
+                    null, null, null, ParameterNames.of("pooler.dense.*"), Map.of("text", TEXT, "visual", VISUAL)),
             Dialect.LayerKind.POST_NORM_GELU);
 
     private Uniter() {}
@@ -60,6 +61,8 @@ final class Uniter {
     }
 
     private static Projection projection(String linear, String norm) {
-        return new Projection(Part.of("img_embeddings." + linear + ".*"), Part.of("img_embeddings." + norm + ".*"));
+        return new Projection(
+                ParameterNames.of("img_embeddings." + linear + ".*"),
+                ParameterNames.of("img_embeddings." + norm + ".*"));
     }
 }

@@ -38,8 +38,8 @@ final class Vilt {
             new Dialect.ModelNames(
                     null,
                     null,
-                    Part.of("layernorm.*"),
-                    Part.of("pooler.dense.*"),
+                    ParameterNames.of("layernorm.*"),
+                    ParameterNames.of("pooler.dense.*"),
                     Map.of("text", TEXT, "visual", VISUAL)),
             Dialect.LayerKind.PRE_NORM_GELU);
 

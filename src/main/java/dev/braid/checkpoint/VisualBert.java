@@ -32,7 +32,7 @@ final class VisualBert {
 
     private static final ModalityNames VISUAL = new ModalityNames(
             null,
-            new Projection(Part.of("embeddings.visual_projection.*"), null),
+            new Projection(ParameterNames.of("embeddings.visual_projection.*"), null),
             null,
             List.of(VISUAL_POSITIONS.row(0), VISUAL_TYPES.row(1)),
             null,
@@ -45,7 +45,11 @@ final class VisualBert {
             "encoder.layer.",
             LayerTensorNames.BERT,
             new Dialect.ModelNames(
-                    null, EMBEDDINGS.norm(), null, Part.of("pooler.dense.*"), Map.of("text", TEXT, "visual", VISUAL)),
+                    null,
+                    EMBEDDINGS.norm(),
+                    null,
+                    ParameterNames.of("pooler.dense.*"),
+                    Map.of("text", TEXT, "visual", VISUAL)),
             Dialect.LayerKind.POST_NORM_GELU);
 
     private VisualBert() {}

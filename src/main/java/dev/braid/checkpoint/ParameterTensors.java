@@ -7,14 +7,15 @@ import java.util.List;
 import java.util.Set;
 
 /** Passes the tensors of Linears, norms and attentions to a visitor, with their names, roles and expected shapes. */
-final class PartTensors {
+final class ParameterTensors {
     private final WrittenConfig config;
     private final Set<String> names;
     private final List<LayerBiases> layerBiases;
     private final ModelTensors.Visitor visitor;
 
     /** @param layerBiases the required biases of each stack */
-    PartTensors(WrittenConfig config, List<LayerBiases> layerBiases, Set<String> names, ModelTensors.Visitor visitor) {
+    ParameterTensors(
+            WrittenConfig config, List<LayerBiases> layerBiases, Set<String> names, ModelTensors.Visitor visitor) {
         this.config = config;
         this.names = names;
         this.layerBiases = layerBiases;
@@ -28,13 +29,14 @@ final class PartTensors {
      */
     record Linear(long out, long in, String source, Boolean bias, String nextStep) {}
 
-    LinearWeights linear(Part part, String prefix, String role, Linear linear) {
+    LinearWeights linear(ParameterNames part, String prefix, String role, Linear linear) {
         return linear(part, part, prefix, role, linear);
     }
 
     /** A Linear whose bias has another name than its weight. */
-    private LinearWeights linear(Part part, Part biasPart, String prefix, String role, Linear linear) {
-        String weightName = Part.weight(part.in(names, prefix));
+    private LinearWeights linear(
+            ParameterNames part, ParameterNames biasPart, String prefix, String role, Linear linear) {
+        String weightName = ParameterNames.weight(part.in(names, prefix));
         ExpectedTensor weight = new ExpectedTensor(
                 weightName,
                 role + " weight",
@@ -105,7 +107,13 @@ final class PartTensors {
         return new NormWeights(
                 visitor.visit(
                         new ExpectedTensor(
-                                Part.weight(name), role + " weight", shape, Fit.EXACT, source, true, nextStep),
+                                ParameterNames.weight(name),
+                                role + " weight",
+                                shape,
+                                Fit.EXACT,
+                                source,
+                                true,
+                                nextStep),
                         0,
                         1),
                 visitor.visit(type == NormType.RMS_NORM ? noBias(name, role) : bias(name, role, shape, source), 0, 1));
@@ -114,7 +122,7 @@ final class PartTensors {
     /** The bias of an RMSNorm, which must not be stored, because it would have no effect. */
     private static ExpectedTensor noBias(String part, String role) {
         String source = "norm_type '" + NormType.RMS_NORM.configName() + "' in config.json";
-        return new ExpectedTensor(Part.bias(part), role + " bias", Shape.of(), Fit.ABSENT, source, false, "");
+        return new ExpectedTensor(ParameterNames.bias(part), role + " bias", Shape.of(), Fit.ABSENT, source, false, "");
     }
 
     /**
@@ -122,7 +130,7 @@ final class PartTensors {
      * if other biases of the layers are stored. Otherwise it may be absent, because a module can be built without one.
      */
     private ExpectedTensor bias(String part, String role, Shape shape, String source) {
-        String name = Part.bias(part);
+        String name = ParameterNames.bias(part);
         boolean amongOthers = false;
         boolean aroundPublished = false;
         for (LayerBiases ofStack : layerBiases) {

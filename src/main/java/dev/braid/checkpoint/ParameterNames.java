@@ -4,20 +4,20 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * The tensor names of one Linear or norm. Its weight may be only some rows of a tensor: slice number {@code slice} of
- * {@code slices} equal ones.
+ * The names of the weight and the bias of one Linear or norm, or of a single tensor such as a CLS token. The weight may
+ * be only some rows of a tensor: slice number {@code slice} of {@code slices} equal ones.
  *
  * @param names alternative names, the usual one first; * stands for weight or bias
  */
-record Part(int slice, int slices, List<String> names) {
+record ParameterNames(int slice, int slices, List<String> names) {
 
-    static Part of(String... names) {
-        return new Part(0, 1, List.of(names));
+    static ParameterNames of(String... names) {
+        return new ParameterNames(0, 1, List.of(names));
     }
 
-    /** One of several parts that are stored in one matrix, one below the other. */
-    static Part slice(int slice, int slices, String name) {
-        return new Part(slice, slices, List.of(name));
+    /** One of several weights that are stored in one matrix, one below the other. */
+    static ParameterNames slice(int slice, int slices, String name) {
+        return new ParameterNames(slice, slices, List.of(name));
     }
 
     /** The first alternative that is stored under {@code prefix}; if none is, the usual one. */
