@@ -94,8 +94,8 @@ final class CheckpointReader {
     }
 
     private Inspection read(WrittenConfig config, WeightFiles weights) {
-        List<StoredEncoder> stacks = config.stacks().stream()
-                .map(stack -> StoredEncoder.find(config, stack, weights, problems))
+        List<StoredStack> stacks = config.stacks().stream()
+                .map(stack -> StoredStack.find(config, stack, weights, problems))
                 .toList();
         ModelTensors tensors = new ModelTensors(config, stacks, weights.entries());
         TensorCheck check = new TensorCheck(weights, problems);
@@ -128,9 +128,9 @@ final class CheckpointReader {
         return new Inspection(checkpoint, dialect, check.placed(), check.unused(), reading);
     }
 
-    private static String title(List<StoredEncoder> stacks) {
+    private static String title(List<StoredStack> stacks) {
         return stacks.stream()
-                .map(stack -> stack.encoder().dialect().title())
+                .map(stack -> stack.location().dialect().title())
                 .distinct()
                 .collect(Collectors.joining(", "));
     }

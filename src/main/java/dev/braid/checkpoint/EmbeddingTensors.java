@@ -28,7 +28,7 @@ final class EmbeddingTensors {
     static final List<String> PARTS = List.of(WORDS, PROJECTION_NORM, BOX_PROJECTION, BOX_NORM, EMBEDDING_NORM);
 
     private final WrittenConfig config;
-    private final Encoder encoder;
+    private final StackLocation location;
     private final Dialect dialect;
     private final Map<String, TensorEntry> entries;
     private final Set<String> names;
@@ -37,14 +37,17 @@ final class EmbeddingTensors {
     /**
      * The embeddings of one model.
      *
-     * @param encoder the encoder, whose prefix the parts around the layers share at least in part
+     * @param location where the first stack is; the parts around the layers share its prefix at least in part
      * @param has whether the model has a part
      */
     EmbeddingTensors(
-            WrittenConfig config, Encoder encoder, Map<String, TensorEntry> entries, Predicate<OptionalPart> has) {
+            WrittenConfig config,
+            StackLocation location,
+            Map<String, TensorEntry> entries,
+            Predicate<OptionalPart> has) {
         this.config = config;
-        this.encoder = encoder;
-        this.dialect = encoder.dialect();
+        this.location = location;
+        this.dialect = location.dialect();
         this.entries = entries;
         this.names = entries.keySet();
         this.has = has;
@@ -276,6 +279,6 @@ final class EmbeddingTensors {
     }
 
     private String around(ParameterNames part) {
-        return encoder.around(part, names);
+        return location.around(part, names);
     }
 }

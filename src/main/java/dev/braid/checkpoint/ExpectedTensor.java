@@ -29,7 +29,7 @@ record ExpectedTensor(
 
     /** Whether every size in the shape is known. */
     boolean sized() {
-        return IntStream.range(0, shape.rank()).noneMatch(axis -> shape.dimension(axis) == StoredEncoder.UNKNOWN);
+        return IntStream.range(0, shape.rank()).noneMatch(axis -> shape.dimension(axis) == StoredStack.UNKNOWN);
     }
 
     boolean fits(Shape stored) {

@@ -9,17 +9,17 @@ import java.util.stream.Collectors;
  * parts of every layer have one. So a single missing bias means that the file is incomplete.
  */
 final class LayerBiases {
-    private final Encoder encoder;
+    private final StackLocation location;
     private final Set<String> expected = new HashSet<>();
 
-    LayerBiases(Encoder encoder, Iterable<String> stored) {
-        this.encoder = encoder;
-        LayerTensorNames layer = encoder.dialect().layer();
+    LayerBiases(StackLocation location, Iterable<String> stored) {
+        this.location = location;
+        LayerTensorNames layer = location.dialect().layer();
         Set<String> known = layer.parts().stream()
                 .flatMap(part -> part.names().stream().map(ParameterNames::bias))
                 .collect(Collectors.toSet());
         for (String tensor : stored) {
-            String bias = tensor.endsWith("bias") ? encoder.withinLayer(tensor) : null;
+            String bias = tensor.endsWith("bias") ? location.withinLayer(tensor) : null;
             if (bias == null || !known.contains(bias)) {
                 continue;
             }
@@ -33,11 +33,11 @@ final class LayerBiases {
 
     /** Whether a tensor belongs to a published dialect and is outside the layers. */
     boolean isAroundPublished(String tensor) {
-        return encoder.dialect().published() && encoder.layerOf(tensor) < 0;
+        return location.dialect().published() && location.layerOf(tensor) < 0;
     }
 
     /** Whether a tensor is a bias that the layers must have. */
     boolean contains(String tensor) {
-        return !expected.isEmpty() && expected.contains(encoder.withinLayer(tensor));
+        return !expected.isEmpty() && expected.contains(location.withinLayer(tensor));
     }
 }

@@ -16,7 +16,7 @@ import java.util.Set;
 record LayerTensors(
         WrittenConfig config,
         WrittenStack stack,
-        StoredEncoder stored,
+        StoredStack stored,
         String role,
         Set<String> names,
         NormType normType,
@@ -24,7 +24,7 @@ record LayerTensors(
         boolean gatedFeedForward) {
 
     LayerWeights layer(ParameterTensors parts, int number) {
-        String prefix = stored.encoder().layer(number);
+        String prefix = stored.location().layer(number);
         String ofLayer = role + "layer " + number + " ";
         Boolean qkvBias = config.parts().get(OptionalPart.QKV_BIAS);
         int d = hiddenSize();
@@ -42,7 +42,7 @@ record LayerTensors(
             String memorySource = cross && normsMemory() ? config.hiddenSource(stack.memory()) : null;
             attentions.add(parts.attention(attention, prefix, ofAttention, query, key, output, memorySource, normType));
         }
-        boolean hasFeedForward = stored.intermediateSize() != StoredEncoder.NONE;
+        boolean hasFeedForward = stored.intermediateSize() != StoredStack.NONE;
         return new LayerWeights(attentions, hasFeedForward ? feedForward(parts, prefix, ofLayer) : null);
     }
 
@@ -68,12 +68,12 @@ record LayerTensors(
     /** Whether any layer has a norm of the tokens that cross-attention reads, because then all layers must have it. */
     private boolean normsMemory() {
         return stored.layers().stream()
-                .map(stored.encoder()::layer)
+                .map(stored.location()::layer)
                 .anyMatch(layer -> ParameterNames.isStored(LayerTensorNames.MEMORY_NORM.in(names, layer), names));
     }
 
     private Dialect dialect() {
-        return stored.encoder().dialect();
+        return stored.location().dialect();
     }
 
     private int hiddenSize() {
@@ -94,7 +94,7 @@ record LayerTensors(
     }
 
     /**
-     * The size of a token's keys; {@link StoredEncoder#UNKNOWN} if the number of heads is broken, which is reported
+     * The size of a token's keys; {@link StoredStack#UNKNOWN} if the number of heads is broken, which is reported
      * elsewhere.
      */
     private int keyValueSize() {
@@ -103,7 +103,7 @@ record LayerTensors(
             return hiddenSize();
         }
         return heads == null || hiddenSize() % heads != 0
-                ? StoredEncoder.UNKNOWN
+                ? StoredStack.UNKNOWN
                 : hiddenSize() / heads * stack.layer().keyValueHeads();
     }
 

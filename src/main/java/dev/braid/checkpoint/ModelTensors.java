@@ -15,9 +15,9 @@ import java.util.stream.Stream;
  */
 final class ModelTensors {
     private final WrittenConfig config;
-    private final List<StoredEncoder> stacks;
-    /** The encoder of the first stack, whose prefix the names of parts around the layers share. */
-    private final Encoder encoder;
+    private final List<StoredStack> stacks;
+    /** Where the first stack is; the names of parts around the layers share its prefix. */
+    private final StackLocation location;
 
     private final Dialect dialect;
     private final Set<String> names;
@@ -30,16 +30,16 @@ final class ModelTensors {
         StoredTensor visit(ExpectedTensor expected, int slice, int slices);
     }
 
-    ModelTensors(WrittenConfig config, List<StoredEncoder> stacks, Map<String, TensorEntry> entries) {
+    ModelTensors(WrittenConfig config, List<StoredStack> stacks, Map<String, TensorEntry> entries) {
         this.config = config;
         this.stacks = stacks;
-        this.encoder = stacks.get(0).encoder();
-        this.dialect = encoder.dialect();
+        this.location = stacks.get(0).location();
+        this.dialect = location.dialect();
         this.names = entries.keySet();
         this.layerBiases = stacks.stream()
-                .map(stack -> new LayerBiases(stack.encoder(), names))
+                .map(stack -> new LayerBiases(stack.location(), names))
                 .toList();
-        this.embeddings = new EmbeddingTensors(config, encoder, entries, this::has);
+        this.embeddings = new EmbeddingTensors(config, location, entries, this::has);
     }
 
     ModelWeights walk(Visitor visitor) {
@@ -145,7 +145,7 @@ final class ModelTensors {
     }
 
     private String around(ParameterNames part) {
-        return encoder.around(part, names);
+        return location.around(part, names);
     }
 
     private boolean hasFinalNorm(int stack) {
@@ -157,7 +157,7 @@ final class ModelTensors {
 
     /** The name of the LayerNorm after the last layer of a stack. */
     private String finalNorm(int stack) {
-        Encoder of = stacks.get(stack).encoder();
+        StackLocation of = stacks.get(stack).location();
         return of.dialect().model().finalNorm().in(names, of.prefix());
     }
 
@@ -195,7 +195,7 @@ final class ModelTensors {
             case ATTENTION_OUTPUT_PROJECTION ->
                 stacks.get(0).layers().stream()
                         .map(layer ->
-                                dialect.layer().attentions().get(0).output().in(names, encoder.layer(layer)));
+                                dialect.layer().attentions().get(0).output().in(names, location.layer(layer)));
             case CLS_TOKEN -> Stream.of(embeddings.clsTokenName());
             case MODALITY_EMBEDDINGS -> Stream.of(embeddings.tableName(ModalityNames.modalities(1)));
             case POSITION_EMBEDDINGS ->
@@ -205,7 +205,7 @@ final class ModelTensors {
             case GATED_FEED_FORWARD ->
                 stacks.get(0).layers().stream()
                         .flatMap(layer -> Stream.ofNullable(dialect.layer().feedForwardUp())
-                                .map(up -> up.in(names, encoder.layer(layer))));
+                                .map(up -> up.in(names, location.layer(layer))));
             case EMBEDDING_LAYER_NORM -> Stream.of(around(model.embeddingNorm()));
             case FINAL_LAYER_NORM -> Stream.of(finalNorm(0));
             case QKV_BIAS -> Stream.empty();
@@ -263,12 +263,12 @@ final class ModelTensors {
     private NormType normType(int stack) {
         return written(
                 config.stacks().get(stack).layer().normType(),
-                stacks.get(stack).encoder().dialect().usualKind().normType());
+                stacks.get(stack).location().dialect().usualKind().normType());
     }
 
     private LayerConfig layerConfig(int stack) {
         WrittenLayer layer = config.stacks().get(stack).layer();
-        Dialect.LayerKind usual = stacks.get(stack).encoder().dialect().usualKind();
+        Dialect.LayerKind usual = stacks.get(stack).location().dialect().usualKind();
         return new LayerConfig(
                 config.hiddenSize(config.stacks().get(stack).stream()),
                 layer.heads(),

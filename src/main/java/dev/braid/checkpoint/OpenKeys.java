@@ -25,11 +25,11 @@ final class OpenKeys {
     private static final int MOST_MODALITIES = 10;
 
     private final Map<String, TensorEntry> entries;
-    private final StoredEncoder stored;
+    private final StoredStack stored;
     private final List<ModalityConfig> modalities;
     private final long hiddenSize;
 
-    private OpenKeys(Map<String, TensorEntry> entries, StoredEncoder stored, long hiddenSize) {
+    private OpenKeys(Map<String, TensorEntry> entries, StoredStack stored, long hiddenSize) {
         this.entries = entries;
         this.stored = stored;
         this.hiddenSize = hiddenSize;
@@ -39,19 +39,19 @@ final class OpenKeys {
     static String message(WeightFiles files) {
         Map<String, TensorEntry> entries = files.entries();
         for (PublishedModel model : PublishedModel.ALL) {
-            if (!Encoder.find(entries.keySet(), List.of(model.dialect())).isEmpty()) {
+            if (!StackLocation.find(entries.keySet(), List.of(model.dialect())).isEmpty()) {
                 return ALL
                         + "; these tensors have Hugging Face's names, and save_pretrained writes a config.json beside"
                         + " them";
             }
         }
         WrittenConfig config = config(List.of());
-        StoredEncoder stored = StoredEncoder.find(config, config.stacks().get(0), files, new ArrayList<>());
-        if (!stored.isFound() || stored.intermediateSize() == StoredEncoder.UNKNOWN) {
+        StoredStack stored = StoredStack.find(config, config.stacks().get(0), files, new ArrayList<>());
+        if (!stored.isFound() || stored.intermediateSize() == StoredStack.UNKNOWN) {
             return ALL;
         }
-        ParameterNames feedForward = stored.encoder().dialect().layer().feedForward1();
-        String firstLayer = stored.encoder().layer(stored.layers().first());
+        ParameterNames feedForward = stored.location().dialect().layer().feedForward1();
+        String firstLayer = stored.location().layer(stored.layers().first());
         TensorEntry entry = entries.get(ParameterNames.weight(feedForward.in(entries.keySet(), firstLayer)));
         return entry == null || entry.shape().rank() != 2
                 ? ALL
@@ -78,7 +78,7 @@ final class OpenKeys {
     /** The modalities whose projections are stored, 'visual' first. */
     private List<ModalityConfig> projected() {
         List<ModalityConfig> found = new ArrayList<>();
-        Dialect.ModelNames names = stored.encoder().dialect().model();
+        Dialect.ModelNames names = stored.location().dialect().model();
         for (TensorEntry entry : entries.values()) {
             Shape shape = entry.shape();
             if (shape.rank() == 2 && shape.dimension(0) == hiddenSize && shape.dimension(1) < Integer.MAX_VALUE) {
@@ -97,7 +97,7 @@ final class OpenKeys {
                 .map(modality ->
                         "{\"name\": \"" + modality.name() + "\", \"feature_size\": " + modality.featureSize() + "}")
                 .collect(Collectors.joining(", "));
-        Dialect dialect = stored.encoder().dialect();
+        Dialect dialect = stored.location().dialect();
         List<TensorEntry> maps = mapsElsewhere();
         List<String> lines = new ArrayList<>();
         lines.add(
@@ -130,8 +130,8 @@ final class OpenKeys {
     }
 
     private boolean normsHaveBiases() {
-        String layer = stored.encoder().layer(stored.layers().first());
-        ParameterNames norm = stored.encoder().dialect().layer().feedForwardNorm();
+        String layer = stored.location().layer(stored.layers().first());
+        ParameterNames norm = stored.location().dialect().layer().feedForwardNorm();
         return entries.containsKey(ParameterNames.bias(norm.in(entries.keySet(), layer)));
     }
 
@@ -152,8 +152,8 @@ final class OpenKeys {
                 .filter(entry -> entry.shape().rank() == 2
                         && entry.shape().dimension(0) == hiddenSize
                         && entry.name().endsWith(".weight")
-                        && stored.encoder().layerOf(entry.name()) < 0
-                        && !entry.name().startsWith(stored.encoder().layer(0)))
+                        && stored.location().layerOf(entry.name()) < 0
+                        && !entry.name().startsWith(stored.location().layer(0)))
                 .toList();
     }
 

@@ -34,9 +34,9 @@ final class TensorCheck {
     }
 
     /** Reports every problem of the tensors of {@code model}. */
-    void check(ModelTensors model, List<StoredEncoder> stacks) {
+    void check(ModelTensors model, List<StoredStack> stacks) {
         model.walk((expected, slice, slices) -> register(expected));
-        Dialect dialect = stacks.get(0).encoder().dialect();
+        Dialect dialect = stacks.get(0).location().dialect();
         model.unknownModalities()
                 .forEach((index, name) -> problems.add("Cannot read 'modalities[" + index
                         + "].name' in config.json: expected one of "
@@ -45,7 +45,7 @@ final class TensorCheck {
                         + dialect.title() + "), got " + Quote.of(name)));
         problems.addAll(model.unfitKeys());
         registry.forEach(this::check);
-        boolean found = stacks.stream().allMatch(StoredEncoder::isFound);
+        boolean found = stacks.stream().allMatch(StoredStack::isFound);
         checkAdapters(found);
         if (!found) {
             return;

@@ -107,8 +107,8 @@ final class VectorConfigReader {
         names.add(name == null ? "" : name);
         if (name != null && inputs != null && prefix != null && epsilon != null) {
             boolean normalises = kind == VectorStep.Kind.NORM || kind == VectorStep.Kind.BATCH_NORM;
-            VectorStep read = new VectorStep(
-                    kind, name, inputs, StoredEncoder.UNKNOWN, function, norm, normalises ? epsilon : 0f);
+            VectorStep read =
+                    new VectorStep(kind, name, inputs, StoredStack.UNKNOWN, function, norm, normalises ? epsilon : 0f);
             steps.add(new WrittenVectors.Step(path, read, prefix));
         }
     }

@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
  * its Linears. {@link #walk} visits each tensor, with its name, role and expected shape.
  */
 final class VectorTensors {
-    private static final int UNKNOWN = StoredEncoder.UNKNOWN;
+    private static final int UNKNOWN = StoredStack.UNKNOWN;
 
     private final WrittenVectors config;
     private final WeightFiles files;

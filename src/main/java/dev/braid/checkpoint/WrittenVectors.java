@@ -18,7 +18,7 @@ record WrittenVectors(List<ModalityConfig> modalities, List<Step> steps) {
      * A step whose size depends on the weights.
      *
      * @param path the prefix of its keys in messages, with its dot
-     * @param step the step, with size {@value StoredEncoder#UNKNOWN}
+     * @param step the step, with size {@value StoredStack#UNKNOWN}
      * @param prefix where the state dict keeps its tensors
      */
     record Step(String path, VectorStep step, String prefix) {

@@ -8,15 +8,16 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
- * The encoder that was found in the weights for one stack.
+ * The layers that were found in the weight files for one stack of the config.
  *
- * @param encoder where it is; if none was found, where a complete state dict would have it
- * @param layers the numbers of the stored layers that the model uses; empty if no encoder was found
+ * @param location where they are; if none were found, where a complete state dict would have them
+ * @param layers the numbers of the stored layers that the model uses; empty if none were found
  * @param intermediateSize the size between the two Linears of a feed-forward; {@value #NONE} in layers without one,
  *     {@value #UNKNOWN} if it was not found
  * @param intermediateSource where that size was read
  */
-record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermediateSize, String intermediateSource) {
+record StoredStack(
+        StackLocation location, NavigableSet<Integer> layers, int intermediateSize, String intermediateSource) {
     /** Stands for a size that is not known, which is reported elsewhere. */
     static final int UNKNOWN = 0;
 
@@ -24,7 +25,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
     static final int NONE = -1;
 
     /** Finds the layers of a stack. Reports if there are none, or not as many as the config says. */
-    static StoredEncoder find(WrittenConfig config, WrittenStack stack, WeightFiles files, List<String> problems) {
+    static StoredStack find(WrittenConfig config, WrittenStack stack, WeightFiles files, List<String> problems) {
         return new Search(config, stack, files, problems).find();
     }
 
@@ -34,7 +35,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
 
     /** Whether a tensor belongs to a layer that the model does not use; all such layers are reported as one problem. */
     boolean isOfAnotherLayer(String tensor) {
-        int layer = encoder.layerOf(tensor);
+        int layer = location.layerOf(tensor);
         return layer >= 0 && !layers.contains(layer);
     }
 
@@ -42,7 +43,7 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
     static String examples(Iterable<Dialect> dialects) {
         StringBuilder examples = new StringBuilder();
         for (Dialect dialect : dialects) {
-            String name = new Encoder(dialect, "", true).layer(0)
+            String name = new StackLocation(dialect, "", true).layer(0)
                     + dialect.layer().query().names().get(0);
             examples.append(examples.isEmpty() ? "" : " or ").append(Quote.of(ParameterNames.weight(name)));
         }
@@ -51,18 +52,19 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
 
     private record Search(WrittenConfig config, WrittenStack stack, WeightFiles files, List<String> problems) {
 
-        StoredEncoder find() {
-            Encoder encoder = findEncoder();
-            if (encoder == null) {
+        StoredStack find() {
+            StackLocation location = findLocation();
+            if (location == null) {
                 Dialect dialect = stack.dialects(config.dialects()).iterator().next();
-                return new StoredEncoder(new Encoder(dialect, "", true), Collections.emptyNavigableSet(), UNKNOWN, "");
+                return new StoredStack(
+                        new StackLocation(dialect, "", true), Collections.emptyNavigableSet(), UNKNOWN, "");
             }
-            NavigableSet<Integer> stored = layers(encoder);
-            checkLayers(encoder, stored);
+            NavigableSet<Integer> stored = layers(location);
+            checkLayers(location, stored);
             NavigableSet<Integer> layers = stored.headSet(stack.layers(), false);
             return layers.isEmpty()
-                    ? new StoredEncoder(encoder, layers, UNKNOWN, "")
-                    : findIntermediateSize(encoder, layers);
+                    ? new StoredStack(location, layers, UNKNOWN, "")
+                    : findIntermediateSize(location, layers);
         }
 
         /** What this search looks for, as messages name it. */
@@ -70,8 +72,9 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
             return config.topology() == null ? "the encoder" : stack.subject();
         }
 
-        private Encoder findEncoder() {
-            Map<Encoder, String> found = Encoder.find(files.entries().keySet(), stack.dialects(config.dialects()));
+        private StackLocation findLocation() {
+            Map<StackLocation, String> found =
+                    StackLocation.find(files.entries().keySet(), stack.dialects(config.dialects()));
             String prefix = stack.prefix().value();
             if (prefix != null) {
                 found.keySet().removeIf(candidate -> !candidate.isUnder(prefix.isEmpty() ? "" : prefix + "."));
@@ -102,13 +105,13 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
         }
 
         /** The numbers of all layers in the files; the model may use fewer. */
-        private NavigableSet<Integer> layers(Encoder encoder) {
+        private NavigableSet<Integer> layers(StackLocation location) {
             NavigableSet<Integer> numbers = new TreeSet<>();
-            if (!encoder.stacked()) {
+            if (!location.numbered()) {
                 numbers.add(0);
             }
             for (String name : files.entries().keySet()) {
-                int layer = encoder.layerOf(name);
+                int layer = location.layerOf(name);
                 if (layer >= 0) {
                     numbers.add(layer);
                 }
@@ -117,27 +120,26 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
         }
 
         /** Reports missing or additional layers as one problem, instead of one per tensor. */
-        private void checkLayers(Encoder encoder, NavigableSet<Integer> stored) {
+        private void checkLayers(StackLocation location, NavigableSet<Integer> stored) {
             if (stored.size() == stack.layers() && stored.last() == stack.layers() - 1) {
                 return;
             }
             String numbers = stored.stream().limit(20).map(String::valueOf).collect(Collectors.joining(", "));
-            problems.add(
-                    "Cannot load " + subject() + " from " + files.name() + ": expected " + stack.layers()
-                            + " layers ("
-                            + stack.layersSource() + "), got " + stored.size()
-                            + (encoder.stacked()
-                                    ? " ("
-                                            + Quote.of(encoder.prefix()
-                                                    + encoder.dialect().stack() + "{i}") + " with i = " + numbers + ")"
-                                    : " without a number"));
+            problems.add("Cannot load " + subject() + " from " + files.name() + ": expected " + stack.layers()
+                    + " layers ("
+                    + stack.layersSource() + "), got " + stored.size()
+                    + (location.numbered()
+                            ? " ("
+                                    + Quote.of(location.prefix()
+                                            + location.dialect().stack() + "{i}") + " with i = " + numbers + ")"
+                            : " without a number"));
         }
 
-        private StoredEncoder findIntermediateSize(Encoder encoder, NavigableSet<Integer> layers) {
+        private StoredStack findIntermediateSize(StackLocation location, NavigableSet<Integer> layers) {
             Map<String, TensorEntry> entries = files.entries();
-            ParameterNames part = encoder.dialect().layer().feedForward1();
+            ParameterNames part = location.dialect().layer().feedForward1();
             for (int layer : layers) {
-                String name = ParameterNames.weight(part.in(entries.keySet(), encoder.layer(layer)));
+                String name = ParameterNames.weight(part.in(entries.keySet(), location.layer(layer)));
                 TensorEntry entry = entries.get(name);
                 if (entry != null
                         && entry.shape().rank() == 2
@@ -150,21 +152,21 @@ record StoredEncoder(Encoder encoder, NavigableSet<Integer> layers, int intermed
                                 + size + " (" + source + "), got "
                                 + stack.layer().intermediateSize());
                     }
-                    return new StoredEncoder(encoder, layers, size, source);
+                    return new StoredStack(location, layers, size, source);
                 }
             }
             if (stack.kind() == StackConfig.Kind.CROSS_ATTENTION
                     && stack.layer().intermediateSize() == null) {
-                return new StoredEncoder(encoder, layers, NONE, "");
+                return new StoredStack(location, layers, NONE, "");
             }
-            String name = ParameterNames.weight(part.in(entries.keySet(), encoder.layer(layers.first())));
+            String name = ParameterNames.weight(part.in(entries.keySet(), location.layer(layers.first())));
             TensorEntry entry = entries.get(name);
             problems.add("Cannot read the intermediate size from tensor " + Quote.of(name) + " of " + files.file(name)
                     + ": expected [intermediate size, " + config.hiddenSize(stack.stream()) + "], got "
                     + (entry == null
                             ? "no such tensor"
                             : Quote.cut(entry.shape().toString())));
-            return new StoredEncoder(encoder, layers, UNKNOWN, "");
+            return new StoredStack(location, layers, UNKNOWN, "");
         }
 
         private static boolean isSize(long dimension) {

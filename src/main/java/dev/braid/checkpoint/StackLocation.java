@@ -6,24 +6,25 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Where a checkpoint keeps an encoder, and with which names.
+ * Where a state dict keeps a stack of layers: the names of its tensors are the prefix, the number of a layer, and then a
+ * name of the dialect.
  *
  * @param prefix how all names of its tensors begin, with a dot at the end, or empty
- * @param stacked whether its layers are numbered; otherwise the prefix is that of a single layer
+ * @param numbered whether its layers are numbered; otherwise the prefix is that of a single layer
  */
-record Encoder(Dialect dialect, String prefix, boolean stacked) {
+record StackLocation(Dialect dialect, String prefix, boolean numbered) {
     private static final int MAX_DIGITS = 9;
 
     /** The longest prefix in characters; no module nests deeper. */
     private static final int LONGEST_PREFIX = 1000;
 
     /**
-     * All encoders that are recognised among the stored names, each with the tensor by which it was recognised. A
+     * All stacks that are recognised among the stored names, each with the tensor by which it was recognised. A
      * numbered layer is recognised by its query weight or its first feed-forward weight, a layer without a number only
      * by its query weight.
      */
-    static Map<Encoder, String> find(Collection<String> stored, Collection<Dialect> dialects) {
-        Map<Encoder, String> found = new LinkedHashMap<>();
+    static Map<StackLocation, String> find(Collection<String> stored, Collection<Dialect> dialects) {
+        Map<StackLocation, String> found = new LinkedHashMap<>();
         for (String tensor : stored) {
             for (Dialect dialect : dialects) {
                 String layer = dialect.layer().queries().stream()
@@ -40,9 +41,9 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
                 }
                 String prefix = beforeNumber(layer, dialect.stack());
                 if (prefix != null) {
-                    found.putIfAbsent(new Encoder(dialect, prefix, true), tensor);
+                    found.putIfAbsent(new StackLocation(dialect, prefix, true), tensor);
                 } else if (known) {
-                    found.putIfAbsent(new Encoder(dialect, layer, false), tensor);
+                    found.putIfAbsent(new StackLocation(dialect, layer, false), tensor);
                 }
             }
         }
@@ -71,8 +72,8 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
         }
         int length = layer.length() - 1 - digits;
         int prefix = digits - stack.length();
-        boolean numbered = length >= 1 && length <= MAX_DIGITS && prefix >= 0 && layer.startsWith(stack, prefix);
-        return numbered && isPrefix(layer.substring(0, prefix)) ? layer.substring(0, prefix) : null;
+        boolean hasNumber = length >= 1 && length <= MAX_DIGITS && prefix >= 0 && layer.startsWith(stack, prefix);
+        return hasNumber && isPrefix(layer.substring(0, prefix)) ? layer.substring(0, prefix) : null;
     }
 
     private static boolean isPrefix(String prefix) {
@@ -84,36 +85,36 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
     }
 
     /**
-     * Whether {@code given}, with its dot, points to this encoder: to its prefix, or to a module between that and the
+     * Whether {@code given}, with its dot, points to this stack: to its prefix, or to a module between that and the
      * layers.
      */
     boolean isUnder(String given) {
-        String module = prefix + (stacked ? dialect.stack() : "");
+        String module = prefix + (numbered ? dialect.stack() : "");
         return given.startsWith(prefix) && module.startsWith(given);
     }
 
     /** The prefix of the parts of layer {@code i}. */
     String layer(int i) {
-        return stacked ? prefix + dialect.stack() + i + "." : prefix;
+        return numbered ? prefix + dialect.stack() + i + "." : prefix;
     }
 
     /** The number of the layer that a tensor belongs to, or -1. */
     int layerOf(String tensor) {
         int number = prefix.length() + dialect.stack().length();
-        if (!stacked || !tensor.startsWith(prefix) || !tensor.startsWith(dialect.stack(), prefix.length())) {
+        if (!numbered || !tensor.startsWith(prefix) || !tensor.startsWith(dialect.stack(), prefix.length())) {
             return -1;
         }
         int end = number;
         while (end < tensor.length() && isDigit(tensor.charAt(end))) {
             end++;
         }
-        boolean numbered = end > number && end - number <= MAX_DIGITS && tensor.startsWith(".", end);
-        return numbered ? Integer.parseInt(tensor, number, end, 10) : -1;
+        boolean hasNumber = end > number && end - number <= MAX_DIGITS && tensor.startsWith(".", end);
+        return hasNumber ? Integer.parseInt(tensor, number, end, 10) : -1;
     }
 
     /** The rest of a tensor's name after the prefix of its layer; null if it belongs to no layer. */
     String withinLayer(String tensor) {
-        if (!stacked) {
+        if (!numbered) {
             return tensor.startsWith(prefix) ? tensor.substring(prefix.length()) : null;
         }
         int number = prefix.length() + dialect.stack().length();
@@ -121,7 +122,7 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
     }
 
     /**
-     * The name of a part around the layers: after the encoder's prefix or, in an unpublished dialect, after a shorter
+     * The name of a part around the layers, which follows the stack's prefix or, in an unpublished dialect, a shorter
      * one.
      */
     String around(ParameterNames part, Collection<String> stored) {
@@ -133,9 +134,9 @@ record Encoder(Dialect dialect, String prefix, boolean stacked) {
                 }
             }
         }
-        String behind = part.in(stored, prefix);
-        return dialect.published() || ParameterNames.isStored(behind, stored)
-                ? behind
+        String below = part.in(stored, prefix);
+        return dialect.published() || ParameterNames.isStored(below, stored)
+                ? below
                 : part.names().get(0);
     }
 }
