@@ -14,7 +14,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * The tensors of a model directory under their {@link StoredNames clean names}, from one file or from the shards that
+ * The tensors of a model directory under their {@link CleanNames clean names}, from one file or from the shards that
  * an index lists. Opening reads the headers; the bytes of a tensor are read only when it is asked for.
  */
 final class WeightFiles implements Closeable {
@@ -23,7 +23,7 @@ final class WeightFiles implements Closeable {
 
     private final String name;
     private final List<SafetensorsFile> files;
-    private final StoredNames names;
+    private final CleanNames names;
     private final Map<String, SafetensorsFile> fileOf = new HashMap<>();
     private final Map<String, TensorEntry> entries = new LinkedHashMap<>();
     private final Map<String, String> aliases = new LinkedHashMap<>();
@@ -34,7 +34,7 @@ final class WeightFiles implements Closeable {
         this.files = files;
         List<String> all = new ArrayList<>(aliases.keySet());
         files.forEach(file -> all.addAll(file.entries().keySet()));
-        this.names = new StoredNames(all);
+        this.names = new CleanNames(all);
         files.forEach(this::add);
         aliases.forEach(this::addAlias);
     }
@@ -93,23 +93,23 @@ final class WeightFiles implements Closeable {
     private void add(SafetensorsFile file) {
         for (TensorEntry entry : file.entries().values()) {
             if (!names.isCounter(entry.name())) {
-                put(names.known(entry.name()), entry, file);
+                put(names.of(entry.name()), entry, file);
             }
         }
     }
 
     private void addAlias(String alias, String ofStored) {
-        String kept = names.known(ofStored);
-        String known = names.known(alias);
-        if (entries.containsKey(kept) && !entries.containsKey(known)) {
-            put(known, entries.get(kept), fileOf.get(kept));
-            aliases.put(known, kept);
+        String stored = names.of(ofStored);
+        String clean = names.of(alias);
+        if (entries.containsKey(stored) && !entries.containsKey(clean)) {
+            put(clean, entries.get(stored), fileOf.get(stored));
+            aliases.put(clean, stored);
         }
     }
 
-    private void put(String known, TensorEntry entry, SafetensorsFile file) {
-        entries.put(known, new TensorEntry(known, entry.dtype(), entry.shape(), entry.begin(), entry.end()));
-        fileOf.put(known, file);
+    private void put(String clean, TensorEntry entry, SafetensorsFile file) {
+        entries.put(clean, new TensorEntry(clean, entry.dtype(), entry.shape(), entry.begin(), entry.end()));
+        fileOf.put(clean, file);
     }
 
     /** The name of the one file, or of the index. */
@@ -118,7 +118,7 @@ final class WeightFiles implements Closeable {
     }
 
     /** How the names in the files were changed. */
-    StoredNames names() {
+    CleanNames names() {
         return names;
     }
 

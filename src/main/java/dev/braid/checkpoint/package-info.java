@@ -6,7 +6,7 @@
  *
  * <p>Reading goes through {@link dev.braid.checkpoint.ConfigReader}, {@link dev.braid.checkpoint.WeightFiles}, {@link
  * dev.braid.checkpoint.StoredStack} and {@link dev.braid.checkpoint.ModelTensors}, in this order. {@link
- * dev.braid.checkpoint.StoredNames} removes what training tools add to tensor names; all other classes see clean names.
+ * dev.braid.checkpoint.CleanNames} removes what training tools add to tensor names; all other classes see clean names.
  * To support other names, extend {@link dev.braid.checkpoint.Dialect}. To support another published model, add a file
  * of its own, such as {@link dev.braid.checkpoint.Vilt}, and an entry in {@link
  * dev.braid.checkpoint.PublishedModel#ALL}.

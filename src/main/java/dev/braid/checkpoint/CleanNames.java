@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  * {@code weight} and {@code bias} instead of a LayerNorm's {@code gamma} and {@code beta}. Tensors that would get the
  * same clean name keep their names in the files.
  */
-final class StoredNames {
+final class CleanNames {
     /** Attributes under which torch.compile, FSDP, activation checkpointing and Lightning keep the module they wrap. */
     private static final Pattern WRAPPER = Pattern.compile(
             "(?<![^.])(_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module|_forward_module)\\.");
@@ -40,38 +40,40 @@ final class StoredNames {
     /** Clean prefixes, empty or with a dot at the end, after which a lone wrapper was removed. */
     private final Set<String> loneWrappers = new HashSet<>();
 
-    private final Map<String, String> known = new HashMap<>();
+    /** The clean name of each name in the files. */
+    private final Map<String, String> clean = new HashMap<>();
+
     private final Set<String> removed = new TreeSet<>();
     private int renamedNorms;
 
     /** @param stored the names in the files */
-    StoredNames(Collection<String> stored) {
+    CleanNames(Collection<String> stored) {
         stored.stream()
                 .map(name -> withoutWrappers(name, new HashSet<>()))
                 .filter(name -> !name.equals(COUNTER) && !name.endsWith("." + COUNTER))
                 .forEach(unwrapped::add);
         for (String name : stored) {
-            known.put(name, withoutLoneWrappers(withoutWrappers(name, removed), this::isAlone));
+            clean.put(name, withoutLoneWrappers(withoutWrappers(name, removed), this::isAlone));
         }
         renameNorms();
-        keepApart();
+        keepAmbiguousNames();
     }
 
     /** The clean name of a tensor in the files. */
-    String known(String stored) {
-        return known.get(stored);
+    String of(String stored) {
+        return clean.get(stored);
     }
 
     /** Whether a tensor is the {@link #COUNTER} of an AveragedModel, which is not part of the model. */
     boolean isCounter(String stored) {
-        String name = known.get(stored);
+        String name = clean.get(stored);
         return name.endsWith(COUNTER) && loneWrappers.contains(name.substring(0, name.length() - COUNTER.length()));
     }
 
     /** The clean form of a prefix from a config; neither ends with a dot. */
     String prefix(String written) {
         String dotted = written + ".";
-        if (written.isEmpty() || known.values().stream().anyMatch(name -> name.startsWith(dotted))) {
+        if (written.isEmpty() || clean.values().stream().anyMatch(name -> name.startsWith(dotted))) {
             return written;
         }
         String prefix = withoutLoneWrappers(
@@ -105,7 +107,7 @@ final class StoredNames {
      * it, and the clean prefix before it.
      */
     private interface Choice {
-        boolean isWrapper(String parent, String child, String known);
+        boolean isWrapper(String parent, String child, String clean);
     }
 
     private static String withoutLoneWrappers(String name, Choice choice) {
@@ -140,8 +142,8 @@ final class StoredNames {
     }
 
     private void renameNorms() {
-        Set<String> names = new HashSet<>(known.values());
-        known.replaceAll((stored, name) -> {
+        Set<String> names = new HashSet<>(clean.values());
+        clean.replaceAll((stored, name) -> {
             String norm = name.endsWith(GAMMA)
                     ? name.substring(0, name.length() - GAMMA.length())
                     : name.endsWith(BETA) ? name.substring(0, name.length() - BETA.length()) : null;
@@ -159,13 +161,14 @@ final class StoredNames {
         });
     }
 
-    private void keepApart() {
+    /** Gives tensors with the same clean name their names in the files back, until no two are the same. */
+    private void keepAmbiguousNames() {
         boolean shared = true;
         while (shared) {
             Map<String, Integer> uses = new HashMap<>();
-            known.values().forEach(name -> uses.merge(name, 1, Integer::sum));
-            shared = uses.size() < known.size();
-            known.replaceAll((stored, name) -> uses.get(name) == 1 ? name : stored);
+            clean.values().forEach(name -> uses.merge(name, 1, Integer::sum));
+            shared = uses.size() < clean.size();
+            clean.replaceAll((stored, name) -> uses.get(name) == 1 ? name : stored);
         }
     }
 }

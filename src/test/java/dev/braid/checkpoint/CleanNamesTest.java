@@ -10,11 +10,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The names of training tools' files, and those by which their tensors are known. */
-class StoredNamesTest {
-    private static List<String> known(String... stored) {
-        StoredNames names = new StoredNames(List.of(stored));
-        return Arrays.stream(stored).map(names::known).toList();
+/** The names in the files of training tools, and the clean names of their tensors. */
+class CleanNamesTest {
+    private static List<String> clean(String... stored) {
+        CleanNames names = new CleanNames(List.of(stored));
+        return Arrays.stream(stored).map(names::of).toList();
     }
 
     @ParameterizedTest
@@ -34,61 +34,61 @@ class StoredNamesTest {
         "a.module, a.module",
         "modules.a.w, modules.a.w"
     })
-    void wrappersAreRemovedWhereverTheyAre(String stored, String known) {
-        assertThat(known(stored)).containsExactly(known);
+    void wrappersAreRemovedWhereverTheyAre(String stored, String clean) {
+        assertThat(clean(stored)).containsExactly(clean);
     }
 
     /** Of a model in which one module is called so among others. */
     @Test
     void aModuleAmongOthersIsNoWrapper() {
-        assertThat(known("module.w", "head.w")).containsExactly("module.w", "head.w");
-        assertThat(known("a.module.w", "a.head.w", "b.w")).containsExactly("a.module.w", "a.head.w", "b.w");
-        assertThat(known("module.a", "module0")).containsExactly("module.a", "module0");
-        assertThat(known("a.module.w", "a.module.v", "b.module.w", "b.u"))
+        assertThat(clean("module.w", "head.w")).containsExactly("module.w", "head.w");
+        assertThat(clean("a.module.w", "a.head.w", "b.w")).containsExactly("a.module.w", "a.head.w", "b.w");
+        assertThat(clean("module.a", "module0")).containsExactly("module.a", "module0");
+        assertThat(clean("a.module.w", "a.module.v", "b.module.w", "b.u"))
                 .containsExactly("a.w", "a.v", "b.module.w", "b.u");
     }
 
     @Test
     void theCounterOfAnAveragedModelIsNoTensorOfIt() {
-        StoredNames names = new StoredNames(List.of("n_averaged", "module.a.w", "module.b.w"));
-        assertThat(names.known("module.b.w")).isEqualTo("b.w");
+        CleanNames names = new CleanNames(List.of("n_averaged", "module.a.w", "module.b.w"));
+        assertThat(names.of("module.b.w")).isEqualTo("b.w");
         assertThat(names.isCounter("n_averaged")).isTrue();
         assertThat(names.isCounter("module.b.w")).isFalse();
-        assertThat(new StoredNames(List.of("n_averaged", "a.w")).isCounter("n_averaged"))
+        assertThat(new CleanNames(List.of("n_averaged", "a.w")).isCounter("n_averaged"))
                 .isFalse();
-        assertThat(new StoredNames(List.of("module.n_averaged")).known("module.n_averaged"))
+        assertThat(new CleanNames(List.of("module.n_averaged")).of("module.n_averaged"))
                 .isEqualTo("module.n_averaged");
     }
 
     @Test
     void tensorsThatWouldShareANameKeepTheirs() {
-        assertThat(known("_orig_mod.w", "w")).containsExactly("_orig_mod.w", "w");
-        assertThat(known("a._orig_mod.w", "_orig_mod.a.w", "_orig_mod.v"))
+        assertThat(clean("_orig_mod.w", "w")).containsExactly("_orig_mod.w", "w");
+        assertThat(clean("a._orig_mod.w", "_orig_mod.a.w", "_orig_mod.v"))
                 .containsExactly("a._orig_mod.w", "_orig_mod.a.w", "v");
         // The first two keep their names, so that the third has to.
-        assertThat(known("module.a", "_orig_mod.module.a", "module.module.a"))
+        assertThat(clean("module.a", "_orig_mod.module.a", "module.module.a"))
                 .containsExactly("module.a", "_orig_mod.module.a", "module.module.a");
     }
 
     @Test
     void gammaAndBetaOfOneNormAreItsWeightAndBias() {
-        StoredNames names = new StoredNames(List.of("n.gamma", "n.beta", "gamma", "beta", "ls.gamma", "m.weight"));
-        assertThat(names.known("n.gamma")).isEqualTo("n.weight");
-        assertThat(names.known("n.beta")).isEqualTo("n.bias");
-        assertThat(names.known("gamma")).isEqualTo("weight");
+        CleanNames names = new CleanNames(List.of("n.gamma", "n.beta", "gamma", "beta", "ls.gamma", "m.weight"));
+        assertThat(names.of("n.gamma")).isEqualTo("n.weight");
+        assertThat(names.of("n.beta")).isEqualTo("n.bias");
+        assertThat(names.of("gamma")).isEqualTo("weight");
         assertThat(names.renamedNorms()).isEqualTo(2);
         // A scale without a shift is no LayerNorm's.
-        assertThat(names.known("ls.gamma")).isEqualTo("ls.gamma");
-        assertThat(known("n.gamma", "n.beta", "n.weight")).containsExactly("n.gamma", "n.beta", "n.weight");
-        assertThat(known("my_gamma", "my_beta")).containsExactly("my_gamma", "my_beta");
-        assertThat(known("n._orig_mod.gamma", "n._orig_mod.beta")).containsExactly("n.weight", "n.bias");
+        assertThat(names.of("ls.gamma")).isEqualTo("ls.gamma");
+        assertThat(clean("n.gamma", "n.beta", "n.weight")).containsExactly("n.gamma", "n.beta", "n.weight");
+        assertThat(clean("my_gamma", "my_beta")).containsExactly("my_gamma", "my_beta");
+        assertThat(clean("n._orig_mod.gamma", "n._orig_mod.beta")).containsExactly("n.weight", "n.bias");
     }
 
     @Test
     void whatWasRemovedIsTold() {
-        assertThat(new StoredNames(List.of("module._orig_mod.a", "module._orig_mod.b")).removed())
+        assertThat(new CleanNames(List.of("module._orig_mod.a", "module._orig_mod.b")).removed())
                 .containsExactly("_orig_mod", "module");
-        assertThat(new StoredNames(List.of("a", "b.module.c", "b.d")).removed()).isEmpty();
+        assertThat(new CleanNames(List.of("a", "b.module.c", "b.d")).removed()).isEmpty();
     }
 
     @ParameterizedTest
@@ -103,19 +103,19 @@ class StoredNamesTest {
                 "enc._orig_mod"
             })
     void aPrefixMayBeWrittenWithWrappersOrWithout(String written) {
-        StoredNames names = new StoredNames(List.of("module._orig_mod.enc.module.w", "module._orig_mod.head.w"));
-        assertThat(names.known("module._orig_mod.enc.module.w")).isEqualTo("enc.w");
+        CleanNames names = new CleanNames(List.of("module._orig_mod.enc.module.w", "module._orig_mod.head.w"));
+        assertThat(names.of("module._orig_mod.enc.module.w")).isEqualTo("enc.w");
         assertThat(names.prefix(written)).isEqualTo("enc");
     }
 
     @Test
     void aPrefixThatIsKnownStays() {
-        StoredNames names = new StoredNames(List.of("_orig_mod.w", "w", "module.v"));
+        CleanNames names = new CleanNames(List.of("_orig_mod.w", "w", "module.v"));
         assertThat(names.prefix("_orig_mod")).isEqualTo("_orig_mod");
         assertThat(names.prefix("module")).isEqualTo("module");
         assertThat(names.prefix("")).isEmpty();
-        assertThat(new StoredNames(List.of("_orig_mod.w")).prefix("_orig_mod")).isEmpty();
-        assertThat(new StoredNames(List.of("module.w")).prefix("module")).isEmpty();
+        assertThat(new CleanNames(List.of("_orig_mod.w")).prefix("_orig_mod")).isEmpty();
+        assertThat(new CleanNames(List.of("module.w")).prefix("module")).isEmpty();
     }
 
     /** Work stays in proportion to the names, whatever is in them. */
@@ -124,9 +124,9 @@ class StoredNamesTest {
         List<String> stored = IntStream.range(0, 30_000)
                 .mapToObj(i -> "module.".repeat(i % 50) + "a" + i)
                 .toList();
-        StoredNames names = new StoredNames(stored);
-        assertThat(stored.stream().map(names::known).distinct()).hasSameSizeAs(stored);
+        CleanNames names = new CleanNames(stored);
+        assertThat(stored.stream().map(names::of).distinct()).hasSameSizeAs(stored);
         String endless = "module._orig_mod.".repeat(1 << 18) + "w";
-        assertThat(known(endless)).containsExactly(endless);
+        assertThat(clean(endless)).containsExactly(endless);
     }
 }
