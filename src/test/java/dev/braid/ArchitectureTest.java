@@ -60,7 +60,6 @@ class ArchitectureTest {
             Map.entry("org.apache.spark", Set.of("parquet", "spark", "ml", "job")),
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("spark")),
-            Map.entry("org.apache.commons.text", Set.of("checkpoint")),
             Map.entry("org.apache.logging.log4j", Set.of("job")),
             Map.entry("org.slf4j", Set.of("kernel", "model", "publish", "spark")),
             Map.entry("picocli", Set.of("job")));
@@ -189,7 +188,7 @@ class ArchitectureTest {
     }
 
     @Test
-    void theRootPackageHoldsOnlyTheErrorOfEveryRoomAndHowItsTextIsShown() {
+    void theRootPackageHoldsOnlyTheErrorOfEveryRoomAndWhatWritesItsText() {
         classes()
                 .that()
                 .resideInAPackage("dev.braid")
@@ -197,6 +196,8 @@ class ArchitectureTest {
                 .haveSimpleName("InputException")
                 .orShould()
                 .haveSimpleName("Shown")
+                .orShould()
+                .haveSimpleName("NearestName")
                 .orShould()
                 .haveSimpleName("package-info")
                 .check(MAIN);

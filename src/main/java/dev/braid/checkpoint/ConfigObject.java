@@ -2,6 +2,7 @@ package dev.braid.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import dev.braid.NearestName;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;

@@ -1,5 +1,6 @@
 package dev.braid.checkpoint;
 
+import dev.braid.NearestName;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;

@@ -3,6 +3,7 @@ package dev.braid.checkpoint;
 import static java.util.function.Function.identity;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.braid.NearestName;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.braid.checkpoint;
 
+import dev.braid.NearestName;
 import dev.braid.checkpoint.ExpectedTensor.Fit;
 import dev.braid.tensor.Shape;
 import java.util.ArrayList;

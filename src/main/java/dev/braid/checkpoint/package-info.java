@@ -11,6 +11,6 @@
  * of its own, such as {@link dev.braid.checkpoint.Vilt}, and an entry in {@link
  * dev.braid.checkpoint.PublishedModel#ALL}.
  *
- * <p>May import {@code tensor}; Jackson, commons-text and Hadoop's file system, all of which Spark provides.
+ * <p>May import {@code tensor}; Jackson and Hadoop's file system, which Spark provides.
  */
 package dev.braid.checkpoint;

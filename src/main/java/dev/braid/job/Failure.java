@@ -1,7 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
-import dev.braid.checkpoint.NearestName;
+import dev.braid.NearestName;
 import dev.braid.failure.Diagnosis;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.OutputExistsException;

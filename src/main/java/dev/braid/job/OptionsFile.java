@@ -1,7 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
-import dev.braid.checkpoint.NearestName;
+import dev.braid.NearestName;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;

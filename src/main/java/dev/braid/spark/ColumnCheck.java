@@ -1,9 +1,9 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.NearestName;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
-import dev.braid.checkpoint.NearestName;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

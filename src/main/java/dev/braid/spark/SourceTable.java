@@ -1,8 +1,8 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
+import dev.braid.NearestName;
 import dev.braid.Shown;
-import dev.braid.checkpoint.NearestName;
 import dev.braid.failure.SparkFailure;
 import dev.braid.publish.InputFile;
 import dev.braid.spark.FileColumns.FileColumn;

@@ -1,4 +1,4 @@
-package dev.braid.checkpoint;
+package dev.braid;
 
 import java.util.Collection;
 import java.util.Comparator;
