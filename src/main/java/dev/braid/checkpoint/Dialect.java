@@ -1,6 +1,7 @@
 package dev.braid.checkpoint;
 
 import dev.braid.checkpoint.ModalityNames.Projection;
+import dev.braid.tensor.Activation;
 import java.util.Map;
 import java.util.Optional;
 

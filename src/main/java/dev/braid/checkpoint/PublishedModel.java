@@ -3,6 +3,7 @@ package dev.braid.checkpoint;
 import static dev.braid.checkpoint.OptionalPart.ATTENTION_OUTPUT_PROJECTION;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.braid.tensor.Activation;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -169,7 +170,7 @@ record PublishedModel(
         for (Activation activation : Activation.values()) {
             activations.put(activation.configName(), activation);
         }
-        activations.put("gelu_pytorch_tanh", Activation.GELU_NEW);
+        activations.put("gelu_pytorch_tanh", Activation.GELU_TANH);
         return activations;
     }
 }

@@ -4,6 +4,7 @@ import static java.util.function.Function.identity;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.braid.NearestName;
+import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.braid.checkpoint;
 
+import dev.braid.tensor.Activation;
 import java.io.Serializable;
 import java.util.List;
 

@@ -1,5 +1,7 @@
 package dev.braid.checkpoint;
 
+import dev.braid.tensor.Activation;
+
 /**
  * What {@code config.json} says about the layers of a stack. A value is null if its key is broken, or if it depends on
  * the weights or their dialect.

@@ -1,5 +1,6 @@
 package dev.braid.checkpoint;
 
+import dev.braid.tensor.Activation;
 import java.util.List;
 import java.util.function.BiFunction;
 

@@ -1,5 +1,6 @@
 package dev.braid.kernel;
 
+import dev.braid.tensor.Activation;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
@@ -178,7 +179,6 @@ abstract class HostKernels implements Kernels {
 
     static void activate(float[] x, int count, Activation activation) {
         switch (activation) {
-            case NONE -> {}
             case RELU -> {
                 for (int i = 0; i < count; i++) {
                     x[i] = Math.max(x[i], 0f);

@@ -1,5 +1,6 @@
 package dev.braid.kernel;
 
+import dev.braid.tensor.Activation;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 
@@ -33,7 +34,16 @@ public interface Kernels extends AutoCloseable {
      */
     void bindThread();
 
-    /** {@code out = activation(in W^T + b)}: out [M, N], in [M, K], weights [N, K]. */
+    /** {@code out = in W^T + b}: out [M, N], in [M, K], weights [N, K]. */
+    default void linear(Matrix out, Matrix in, PackedLinear weights) {
+        linear(out, in, weights, null);
+    }
+
+    /**
+     * {@code out = activation(in W^T + b)}: out [M, N], in [M, K], weights [N, K].
+     *
+     * @param activation null for {@code in W^T + b} itself
+     */
     void linear(Matrix out, Matrix in, PackedLinear weights, Activation activation);
 
     /** {@code sum += in W^T + b}: sum [M, N], in [M, K], weights [N, K]. */

@@ -4,6 +4,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
+import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
@@ -51,7 +52,7 @@ final class OneDnnKernels extends HostKernels {
 
     @Override
     public void linearAdd(Matrix sum, Matrix in, PackedLinear weights) {
-        linears.linear(sum, in, (Packed) weights, Activation.NONE, true);
+        linears.linear(sum, in, (Packed) weights, null, true);
     }
 
     @Override

@@ -5,6 +5,7 @@ import static dev.braid.kernel.OneDnn.created;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
+import dev.braid.tensor.Activation;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
@@ -29,7 +30,11 @@ interface OneDnnLinears extends AutoCloseable {
     /** Chooses a layout for a weight [N, K] and copies the weight into it. */
     Packed pack(Matrix weight, Matrix bias);
 
-    /** {@code out = activation(in W^T + b)} or, if {@code sum}, {@code out = activation(out + in W^T + b)}. */
+    /**
+     * {@code out = activation(in W^T + b)} or, if {@code sum}, {@code out = activation(out + in W^T + b)}.
+     *
+     * @param activation null for none
+     */
     void linear(Matrix out, Matrix in, Packed weights, Activation activation, boolean sum);
 
     @Override
@@ -78,6 +83,7 @@ interface OneDnnLinears extends AutoCloseable {
      * What a matmul does with its product: multiplies it with a factor, adds it to the output, applies the activation.
      *
      * @param factor a tensor, or null
+     * @param activation null for none
      */
     static void setPostOps(
             dnnl_primitive_attr attributes, dnnl_memory_desc factor, boolean sum, Activation activation) {
@@ -89,14 +95,15 @@ interface OneDnnLinears extends AutoCloseable {
             if (sum) {
                 check(dnnl_post_ops_append_sum(postOps, 1f, 0, dnnl_f32), "post_ops_append_sum");
             }
-            append(postOps, activation);
+            if (activation != null) {
+                append(postOps, activation);
+            }
             check(dnnl_primitive_attr_set_post_ops(attributes, postOps), "attr_set_post_ops");
         }
     }
 
     private static void append(dnnl_post_ops postOps, Activation activation) {
         int algorithm = switch (activation) {
-            case NONE -> dnnl_alg_kind_undef;
             case RELU -> dnnl_eltwise_relu;
             case GELU -> dnnl_eltwise_gelu_erf;
             case GELU_TANH -> dnnl_eltwise_gelu_tanh;
@@ -104,10 +111,8 @@ interface OneDnnLinears extends AutoCloseable {
             case TANH -> dnnl_eltwise_tanh;
             case SIGMOID -> dnnl_eltwise_logistic;
         };
-        if (activation != Activation.NONE) {
-            // Swish is x times the logistic function of alpha x; relu's alpha is its slope below 0.
-            float alpha = activation == Activation.SILU ? 1f : 0f;
-            check(dnnl_post_ops_append_eltwise(postOps, algorithm, alpha, 0f), "post_ops_append_eltwise");
-        }
+        // Swish is x times the logistic function of alpha x; relu's alpha is its slope below 0.
+        float alpha = activation == Activation.SILU ? 1f : 0f;
+        check(dnnl_post_ops_append_eltwise(postOps, algorithm, alpha, 0f), "post_ops_append_eltwise");
     }
 }

@@ -7,6 +7,7 @@ import static org.bytedeco.openblas.global.openblas.blas_set_num_threads;
 import static org.bytedeco.openblas.global.openblas.cblas_sgemm;
 
 import dev.braid.kernel.PortableLibrary.Unpacked;
+import dev.braid.tensor.Activation;
 import java.nio.FloatBuffer;
 
 /**
@@ -45,7 +46,7 @@ final class PortableKernels extends HostKernels {
             target.put(r * out.stride(), bias, 0, columns);
         }
         addProduct(out, in, unpacked.weight());
-        if (activation == Activation.NONE) {
+        if (activation == null) {
             return;
         }
         for (int r = 0; r < out.rows(); r++) {

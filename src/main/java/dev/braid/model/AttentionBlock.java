@@ -3,7 +3,6 @@ package dev.braid.model;
 import dev.braid.batch.PackedTokens;
 import dev.braid.checkpoint.AttentionWeights;
 import dev.braid.checkpoint.LayerConfig;
-import dev.braid.kernel.Activation;
 import dev.braid.kernel.Attention;
 import dev.braid.kernel.AttentionRows;
 import dev.braid.kernel.Kernels;
@@ -128,7 +127,7 @@ final class AttentionBlock {
                 projectQueries(in, workspace, block);
             }
             Matrix projected = workspace.buffers().queryKeyValue().rows(block.first(), block.height());
-            workspace.kernels().linear(columns(projected, keyValue), in, keyValue, Activation.NONE);
+            workspace.kernels().linear(columns(projected, keyValue), in, keyValue);
             if (!copies) {
                 rotateKeys(keys, together, workspace, block);
             }
@@ -160,7 +159,7 @@ final class AttentionBlock {
 
     private void projectQueries(Matrix in, FusionWorkspace workspace, Block block) {
         Matrix projected = workspace.buffers().queryKeyValue().rows(block.first(), block.height());
-        workspace.kernels().linear(projected.columns(0, hiddenSize), in, query, Activation.NONE);
+        workspace.kernels().linear(projected.columns(0, hiddenSize), in, query);
     }
 
     /** Rotates the keys of one block of tokens and, if they were projected {@code together}, their queries. */

@@ -2,11 +2,11 @@ package dev.braid.model;
 
 import dev.braid.checkpoint.FeedForwardWeights;
 import dev.braid.checkpoint.LayerConfig;
-import dev.braid.kernel.Activation;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
+import dev.braid.tensor.Activation;
 
 /**
  * Two linear maps with an activation between them, residual and norm: Vaswani et al. 2017 (arXiv 1706.03762), sections
@@ -41,7 +41,7 @@ final class FeedForward {
     static FeedForward load(FeedForwardWeights weights, LayerConfig config, WeightPacker packer) {
         return new FeedForward(
                 packer.linear(weights.linear1()),
-                WeightPacker.activation(config.activation()),
+                config.activation(),
                 weights.up() == null ? null : packer.linear(weights.up()),
                 packer.linear(weights.linear2()),
                 config.normFirst(),
@@ -67,7 +67,7 @@ final class FeedForward {
         kernels.linear(intermediate, in, linear1, activation);
         if (up != null) {
             Matrix factor = workspace.buffers().up(up.outputs()).rows(0, in.rows());
-            kernels.linear(factor, in, up, Activation.NONE);
+            kernels.linear(factor, in, up);
             kernels.multiply(intermediate, factor);
         }
         kernels.linearAdd(residual, intermediate, linear2);

@@ -8,7 +8,6 @@ import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.checkpoint.ProjectionWeights;
-import dev.braid.kernel.Activation;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
@@ -184,7 +183,7 @@ final class Projector {
     }
 
     private static void project(Matrix out, Matrix in, Projection projection, Kernels kernels) {
-        kernels.linear(out, in, projection.linear(), Activation.NONE);
+        kernels.linear(out, in, projection.linear());
         if (projection.norm() != null) {
             kernels.norm(out, out, projection.norm());
         }

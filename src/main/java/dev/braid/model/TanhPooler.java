@@ -1,8 +1,8 @@
 package dev.braid.model;
 
-import dev.braid.kernel.Activation;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
+import dev.braid.tensor.Activation;
 
 /**
  * {@code tanh(x W^T + b)} of the token at position 0 of every row, as BERT pools: Devlin et al. 2019 (arXiv

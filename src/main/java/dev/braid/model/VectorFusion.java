@@ -4,7 +4,6 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.NormConfig;
 import dev.braid.checkpoint.VectorStep;
 import dev.braid.checkpoint.VectorWeights;
-import dev.braid.kernel.Activation;
 import dev.braid.kernel.Matrix;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,7 +44,7 @@ final class VectorFusion implements Step {
             if (activation >= 0) {
                 VectorOperation fused = new VectorOperation.Linear(
                         packer.linear(weights.get(s).linear()),
-                        WeightPacker.activation(steps.get(activation).function()));
+                        steps.get(activation).function());
                 operations.add(new Placed(fused, step.inputs(), activation));
             } else if (step.kind() != VectorStep.Kind.ACTIVATION || !isFused(steps, step, modalities)) {
                 operations.add(new Placed(operation(step, weights.get(s), packer), step.inputs(), s));
@@ -78,8 +77,8 @@ final class VectorFusion implements Step {
 
     private static VectorOperation operation(VectorStep step, VectorWeights weights, WeightPacker packer) {
         return switch (step.kind()) {
-            case LINEAR -> new VectorOperation.Linear(packer.linear(weights.linear()), Activation.NONE);
-            case ACTIVATION -> new VectorOperation.Activated(WeightPacker.activation(step.function()));
+            case LINEAR -> new VectorOperation.Linear(packer.linear(weights.linear()), null);
+            case ACTIVATION -> new VectorOperation.Activated(step.function());
             case NORM ->
                 new VectorOperation.Normed(packer.norm(weights.norm(), new NormConfig(step.norm(), step.epsilon())));
             case BATCH_NORM -> VectorOperation.BatchNormed.load(weights, step.epsilon(), packer);

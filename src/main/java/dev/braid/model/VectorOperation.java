@@ -1,11 +1,11 @@
 package dev.braid.model;
 
 import dev.braid.checkpoint.VectorWeights;
-import dev.braid.kernel.Activation;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
+import dev.braid.tensor.Activation;
 import java.util.List;
 
 /** What one step of a {@link VectorFusion} computes over a block of rows. */
@@ -29,7 +29,7 @@ interface VectorOperation {
         kernels.copyRows(out, row -> row, in, row -> row, in.rows());
     }
 
-    /** {@code activation(x W^T + b)}. */
+    /** {@code activation(x W^T + b)}; without an activation (null), {@code x W^T + b}. */
     record Linear(PackedLinear weights, Activation activation) implements VectorOperation {
         @Override
         public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
@@ -54,9 +54,9 @@ interface VectorOperation {
         public void run(Matrix out, List<Matrix> in, Kernels kernels, WorkspaceBuffers buffers) {
             Matrix product = buffers.products(in.get(0).columns()).rows(0, out.rows());
             for (int n = 0; n < products.size(); n++) {
-                kernels.linear(product, in.get(1), products.get(n), Activation.NONE);
+                kernels.linear(product, in.get(1), products.get(n));
                 kernels.multiply(product, in.get(0));
-                kernels.linear(out.columns(n, 1), product, sums.get(n), Activation.NONE);
+                kernels.linear(out.columns(n, 1), product, sums.get(n));
             }
         }
 

@@ -5,7 +5,6 @@ import dev.braid.checkpoint.NormConfig;
 import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.NormWeights;
 import dev.braid.checkpoint.StoredTensor;
-import dev.braid.kernel.Activation;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
@@ -27,18 +26,6 @@ final class WeightPacker implements AutoCloseable {
 
     WeightPacker(KernelLibrary library) {
         this.library = library;
-    }
-
-    /** The kernel's form of an activation. */
-    static Activation activation(dev.braid.checkpoint.Activation activation) {
-        return switch (activation) {
-            case RELU -> Activation.RELU;
-            case GELU -> Activation.GELU;
-            case GELU_NEW -> Activation.GELU_TANH;
-            case SILU -> Activation.SILU;
-            case TANH -> Activation.TANH;
-            case SIGMOID -> Activation.SIGMOID;
-        };
     }
 
     PackedLinear linear(LinearWeights weights) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.tensor.Activation;
 import dev.braid.tensor.Shape;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -2,6 +2,7 @@ package dev.braid.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.tensor.Activation;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,7 +67,7 @@ class ConfigReaderTest {
         WrittenConfig config = read(ModelDirectory.CONFIG.formatted(keys)).orElseThrow();
         assertThat(problems).isEmpty();
         assertThat(config.layer().intermediateSize()).isEqualTo(12);
-        assertThat(config.layer().activation()).isEqualTo(Activation.GELU_NEW);
+        assertThat(config.layer().activation()).isEqualTo(Activation.GELU_TANH);
         assertThat(config.layer().normFirst()).isTrue();
         assertThat(config.layer().layerNormEps()).isEqualTo(1e-12f);
         assertThat(config.parts())

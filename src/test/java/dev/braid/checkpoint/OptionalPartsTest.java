@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.tensor.Activation;
 import dev.braid.tensor.Shape;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -82,7 +83,7 @@ class OptionalPartsTest {
         Checkpoint checkpoint = model.read();
         ModelConfig config = checkpoint.config();
         assertThat(config.stacks().get(0).layer().normFirst()).isTrue();
-        assertThat(config.stacks().get(0).layer().activation()).isEqualTo(Activation.GELU_NEW);
+        assertThat(config.stacks().get(0).layer().activation()).isEqualTo(Activation.GELU_TANH);
         assertThat(config.learnedTokens()).isEqualTo(1);
         assertThat(config.pooling()).isEqualTo(Pooling.MAX);
         assertThat(config.modalities())

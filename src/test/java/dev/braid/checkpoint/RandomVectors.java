@@ -1,5 +1,6 @@
 package dev.braid.checkpoint;
 
+import dev.braid.tensor.Activation;
 import dev.braid.tensor.Shape;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -2,6 +2,7 @@ package dev.braid.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.tensor.Activation;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;

@@ -3,6 +3,7 @@ package dev.braid.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.braid.tensor.Activation;
 import org.junit.jupiter.api.Test;
 
 class FloatMathTest {

@@ -39,7 +39,7 @@ class Int8LinearsTest {
         double[][] b = normal(1, 4, 1);
         Matrix out = Matrix.allocate(3, 4);
         try (PackedLinear packed = library.pack(matrix(w), matrix(b))) {
-            kernels.linear(out, matrix(x), packed, Activation.NONE);
+            kernels.linear(out, matrix(x), packed);
         }
         x[1] = new double[8];
         assertHolds(out, ScalarReference.linear(Int8.nearest(x), Int8.nearest(w), b[0]));
@@ -54,7 +54,7 @@ class Int8LinearsTest {
         x[9][0] = Double.POSITIVE_INFINITY;
         Matrix out = Matrix.allocate(16, 24);
         try (PackedLinear packed = library.pack(matrix(w), matrix(new double[1][24]))) {
-            kernels.linear(out, matrix(x), packed, Activation.NONE);
+            kernels.linear(out, matrix(x), packed);
         }
         double[][] expected = ScalarReference.linear(Int8.nearest(x), Int8.nearest(w), new double[24]);
         float[] row = new float[24];

@@ -1,5 +1,6 @@
 package dev.braid.kernel;
 
+import dev.braid.tensor.Activation;
 import java.util.Arrays;
 
 /** The encoder's operations in double precision, one number at a time: what every kernel is held against. */
@@ -21,9 +22,12 @@ public final class ScalarReference {
         return out;
     }
 
+    /** The activation of a number; the number itself without an activation (null). */
     public static double activate(double x, Activation activation) {
+        if (activation == null) {
+            return x;
+        }
         return switch (activation) {
-            case NONE -> x;
             case RELU -> Math.max(x, 0);
             case GELU -> x * normalDistribution(x);
             case SILU -> x / (1 + Math.exp(-x));

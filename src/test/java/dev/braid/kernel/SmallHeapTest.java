@@ -2,6 +2,7 @@ package dev.braid.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.tensor.Activation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,7 +3,6 @@ package dev.braid.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
@@ -16,6 +15,7 @@ import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Kernels;
 import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
+import dev.braid.tensor.Activation;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

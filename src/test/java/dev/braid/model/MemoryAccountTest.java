@@ -2,7 +2,6 @@ package dev.braid.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.BoxConfig;
 import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Checkpoint;
@@ -16,6 +15,7 @@ import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.kernel.HeldMemory;
 import dev.braid.kernel.KernelLibrary;
+import dev.braid.tensor.Activation;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;

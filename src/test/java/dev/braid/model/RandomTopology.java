@@ -1,6 +1,5 @@
 package dev.braid.model;
 
-import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.InterleavedStreams;
 import dev.braid.checkpoint.Interleaving;
@@ -15,6 +14,7 @@ import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
+import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

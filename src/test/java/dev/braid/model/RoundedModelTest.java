@@ -3,7 +3,6 @@ package dev.braid.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.batch.FeatureSequence;
-import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.LayerConfig;
@@ -12,6 +11,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.kernel.KernelLibrary;
+import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;

@@ -24,8 +24,8 @@ import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StackWeights;
 import dev.braid.checkpoint.StoredTensor;
 import dev.braid.checkpoint.StreamConfig;
-import dev.braid.kernel.Activation;
 import dev.braid.kernel.ScalarReference;
+import dev.braid.tensor.Activation;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -363,7 +363,7 @@ final class ScalarModel {
     }
 
     private static double[][] feedForward(double[][] x, FeedForwardWeights ofLayer, LayerConfig layer) {
-        Activation activation = WeightPacker.activation(layer.activation());
+        Activation activation = layer.activation();
         double[][] intermediate = linear(x, ofLayer.linear1());
         for (double[] token : intermediate) {
             for (int c = 0; c < token.length; c++) {

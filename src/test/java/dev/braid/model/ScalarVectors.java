@@ -77,8 +77,7 @@ final class ScalarVectors {
                                 .mapToDouble(v -> factors[v] * in.get(v)[c])
                                 .sum());
             }
-            case ACTIVATION ->
-                Arrays.setAll(out, c -> ScalarReference.activate(first[c], WeightPacker.activation(step.function())));
+            case ACTIVATION -> Arrays.setAll(out, c -> ScalarReference.activate(first[c], step.function()));
             case NORM -> {
                 double[][] x = {first};
                 double[] scale = values(weights.norm().weight());

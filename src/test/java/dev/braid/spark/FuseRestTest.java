@@ -3,7 +3,6 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.batch.FeatureSequence;
-import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -12,6 +11,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.spark.DecodedRow.Sequences;
+import dev.braid.tensor.Activation;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;

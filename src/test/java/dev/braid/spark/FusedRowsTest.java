@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.braid.InputException;
 import dev.braid.Undisturbed;
-import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -15,6 +14,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.model.Stage;
+import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;

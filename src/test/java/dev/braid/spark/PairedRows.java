@@ -1,11 +1,11 @@
 package dev.braid.spark;
 
 import dev.braid.batch.ElementType;
-import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;

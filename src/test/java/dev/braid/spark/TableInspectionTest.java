@@ -2,7 +2,6 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.checkpoint.Activation;
 import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -13,6 +12,7 @@ import dev.braid.checkpoint.StreamConfig;
 import dev.braid.checkpoint.VectorStep;
 import dev.braid.spark.TableInspection.Lengths;
 import dev.braid.spark.TableInspection.Table;
+import dev.braid.tensor.Activation;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
