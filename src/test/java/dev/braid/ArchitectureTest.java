@@ -42,10 +42,20 @@ class ArchitectureTest {
             Map.entry(
                     "spark",
                     Set.of("tensor", "checkpoint", "batch", "model", "parquet", "failure", "storage", "publish")),
-            Map.entry("ml", Set.of("checkpoint", "batch", "spark", "model", "failure")),
+            Map.entry("ml", Set.of("tensor", "checkpoint", "batch", "spark", "model", "failure")),
             Map.entry("report", Set.of("spark", "model", "publish")),
             Map.entry(
-                    "job", Set.of("checkpoint", "batch", "spark", "model", "report", "publish", "storage", "failure")));
+                    "job",
+                    Set.of(
+                            "tensor",
+                            "checkpoint",
+                            "batch",
+                            "spark",
+                            "model",
+                            "report",
+                            "publish",
+                            "storage",
+                            "failure")));
 
     /** The rooms that may use a library, by the root of its packages. */
     private static final Map<String, Set<String>> LIBRARIES = Map.ofEntries(

@@ -10,7 +10,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
-import dev.braid.model.Precision;
+import dev.braid.tensor.Precision;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

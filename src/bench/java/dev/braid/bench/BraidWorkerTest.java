@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.model.FusionModel;
-import dev.braid.model.Precision;
+import dev.braid.tensor.Precision;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -1,6 +1,6 @@
 package dev.braid.job;
 
-import dev.braid.model.Precision;
+import dev.braid.tensor.Precision;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 

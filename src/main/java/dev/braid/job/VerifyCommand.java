@@ -6,8 +6,8 @@ import dev.braid.checkpoint.Golden;
 import dev.braid.model.Deviation;
 import dev.braid.model.FusionModel;
 import dev.braid.model.GoldenResult;
-import dev.braid.model.Precision;
 import dev.braid.model.Proof;
+import dev.braid.tensor.Precision;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -53,7 +53,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        precision.precision.check();
+        FusionModel.checkPrecision(precision.precision);
         Configuration hadoop = Session.hadoop();
         Checkpoint stored = Checkpoint.read(model, hadoop);
         Golden golden = Golden.read(model, stored.config(), hadoop)
@@ -74,8 +74,7 @@ final class VerifyCommand implements Callable<Integer> {
     private void prove(Proof proof, Checkpoint checkpoint, PrintWriter out) {
         try (FusionModel loaded = FusionModel.load(checkpoint, proof.precision())) {
             GoldenResult result = proof.replay(loaded);
-            out.println(
-                    proof.precision() == Precision.FLOAT32 ? inFloat32(result) : rounded(result, proof.precision()));
+            out.println(proof.precision() == Precision.FLOAT32 ? inFloat32(result) : rounded(result, proof));
             printLayers(result, out);
             proof.check(result);
         }
@@ -92,14 +91,14 @@ final class VerifyCommand implements Callable<Integer> {
                         ModelSummary.number(tolerance.tolerance) + " (relative to the root mean square of its vector)");
     }
 
-    private static TextTable rounded(GoldenResult result, Precision precision) {
+    private static TextTable rounded(GoldenResult result, Proof proof) {
         return TextTable.plain()
-                .add("precision", precision.configName())
+                .add("precision", proof.precision().configName())
                 .add("largest error", error(result.largest()))
                 .add("where", result.largest().toString())
                 .add("smallest cosine", result.smallest().digits())
                 .add("where", result.smallest().toString())
-                .add("expected", "a cosine of at least " + precision.leastCosine());
+                .add("expected", "a cosine of at least " + proof.leastCosine());
     }
 
     private static void printLayers(GoldenResult result, PrintWriter out) {

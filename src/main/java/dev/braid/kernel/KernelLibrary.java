@@ -1,6 +1,7 @@
 package dev.braid.kernel;
 
 import dev.braid.InputException;
+import dev.braid.tensor.Precision;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -9,65 +10,53 @@ import org.slf4j.LoggerFactory;
 public interface KernelLibrary {
 
     /**
-     * oneDNN, or if its native library cannot be loaded, the portable kernels, with one warning that gives the reason.
+     * The best kernels of a precision that this machine can load. For float32 that is oneDNN or, if its native library
+     * cannot be loaded, the portable kernels, with one warning that gives the reason.
      *
-     * @throws InputException unless this is Linux with glibc on the kind of processor for which the jar was built
-     */
-    static KernelLibrary best() {
-        Platform.check();
-        return Best.LIBRARY;
-    }
-
-    /** oneDNN; throws {@link LinkageError} if its native library cannot be loaded. */
-    static KernelLibrary oneDnn() {
-        return new OneDnnLibrary(Multiplied.FLOAT32);
-    }
-
-    /**
-     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to bfloat16, and with attention of
+     * <p>For bfloat16 it is oneDNN with the weights and inputs of linear maps rounded to bfloat16, and with attention of
      * bfloat16 queries, keys, values and softmax. The product of two bfloat16 numbers is exact in float32, in which the
      * sums are computed. Bias, activation, residual, LayerNorm and the softmax before it is rounded are float32.
      *
-     * @throws InputException if the processor has no bfloat16 products, because emulating them would be slower than
-     *     float32, or unless this is Linux with glibc on the kind of processor for which the jar was built
-     */
-    static KernelLibrary oneDnnBfloat16() {
-        return where(
-                OneDnnLibrary::multipliesBfloat16,
-                Multiplied.BFLOAT16,
-                "bf16",
-                "AVX512-BF16 or AMX (elsewhere fp32 is faster)");
-    }
-
-    /**
-     * Like {@link #oneDnn}, with the weights and inputs of linear maps rounded to 8-bit integers, with one scale for
+     * <p>For int8 it is oneDNN with the weights and inputs of linear maps rounded to 8-bit integers, with one scale for
      * each output of the weight and each row of the input. The integer sums are exact. Everything else, including
      * attention, is float32.
      *
-     * @throws InputException if the processor has no AVX512-VNNI, or unless this is Linux with glibc on the kind of
-     *     processor for which the jar was built
+     * @throws InputException if the processor lacks the instructions of bfloat16 or int8, without which they would be
+     *     slower than float32, or int8 wrong; or unless this is Linux with glibc on the kind of processor for which the
+     *     jar was built
      */
-    static KernelLibrary oneDnnInt8() {
-        return where(
-                OneDnnLibrary::multipliesInt8,
-                Multiplied.INT8,
-                "int8",
-                "AVX512-VNNI (elsewhere fp32 is faster or int8 is wrong)");
+    static KernelLibrary best(Precision precision) {
+        Platform.check();
+        return switch (precision) {
+            case FLOAT32 -> Best.LIBRARY;
+            case BFLOAT16 ->
+                oneDnn(precision, OneDnnLibrary::multipliesBfloat16, "AVX512-BF16 or AMX (elsewhere fp32 is faster)");
+            case INT8 ->
+                oneDnn(
+                        precision,
+                        OneDnnLibrary::multipliesInt8,
+                        "AVX512-VNNI (elsewhere fp32 is faster or int8 is wrong)");
+        };
     }
 
-    private static KernelLibrary where(BooleanSupplier has, Multiplied multiplied, String precision, String expected) {
-        Platform.check();
+    /** oneDNN in float32; throws {@link LinkageError} if its native library cannot be loaded. */
+    static KernelLibrary oneDnn() {
+        return new OneDnnLibrary(Precision.FLOAT32);
+    }
+
+    private static KernelLibrary oneDnn(Precision precision, BooleanSupplier isSupported, String expected) {
         String got;
         try {
-            if (has.getAsBoolean()) {
-                return new OneDnnLibrary(multiplied);
+            if (isSupported.getAsBoolean()) {
+                return new OneDnnLibrary(precision);
             }
             got = "one of which oneDNN uses no more than " + OneDnnLibrary.instructions();
         } catch (LinkageError error) {
             got = "no oneDNN (" + error + ")";
         }
-        throw new InputException("Cannot compute in " + precision + ": expected a processor with " + expected + ", got "
-                + got + "; drop '--precision " + precision + "'");
+        String name = precision.configName();
+        throw new InputException("Cannot compute in " + name + ": expected a processor with " + expected + ", got "
+                + got + "; drop '--precision " + name + "'");
     }
 
     /** The portable kernels, which need only ND4J and the BLAS that it brings. */

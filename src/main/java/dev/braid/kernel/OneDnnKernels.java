@@ -5,6 +5,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.kernel.OneDnnPrimitive.Argument;
 import dev.braid.tensor.Activation;
+import dev.braid.tensor.Precision;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
@@ -30,8 +31,8 @@ final class OneDnnKernels extends HostKernels {
             int outStride,
             boolean toBfloat16) {}
 
-    OneDnnKernels(Multiplied multiplied) {
-        linears = OneDnnLinears.of(multiplied, oneDnn);
+    OneDnnKernels(Precision precision) {
+        linears = OneDnnLinears.of(precision, oneDnn);
         attention = new OneDnnAttention(oneDnn);
     }
 

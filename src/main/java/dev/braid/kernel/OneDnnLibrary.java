@@ -2,6 +2,7 @@ package dev.braid.kernel;
 
 import static org.bytedeco.dnnl.global.dnnl.*;
 
+import dev.braid.tensor.Precision;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.global.dnnl;
@@ -15,11 +16,11 @@ final class OneDnnLibrary implements KernelLibrary {
         OpenMp.warnWhereBound(System.getenv());
     }
 
-    private final Multiplied multiplied;
+    private final Precision precision;
 
-    OneDnnLibrary(Multiplied multiplied) {
+    OneDnnLibrary(Precision precision) {
         Loader.load(dnnl.class);
-        this.multiplied = multiplied;
+        this.precision = precision;
     }
 
     /**
@@ -72,7 +73,7 @@ final class OneDnnLibrary implements KernelLibrary {
     public String name() {
         dnnl_version_t version = dnnl_version();
         return "oneDNN " + version.major() + "." + version.minor() + "." + version.patch()
-                + switch (multiplied) {
+                + switch (precision) {
                     case FLOAT32 -> "";
                     case BFLOAT16 -> " in bfloat16";
                     case INT8 -> " in int8";
@@ -81,7 +82,7 @@ final class OneDnnLibrary implements KernelLibrary {
 
     @Override
     public PackedLinear pack(Matrix weight, Matrix bias) {
-        try (OneDnnKernels kernels = new OneDnnKernels(multiplied)) {
+        try (OneDnnKernels kernels = new OneDnnKernels(precision)) {
             kernels.bindThread();
             return kernels.pack(weight, bias);
         }
@@ -89,12 +90,12 @@ final class OneDnnLibrary implements KernelLibrary {
 
     @Override
     public Matrix operand(Matrix matrix) {
-        return multiplied == Multiplied.BFLOAT16 ? matrix.asBfloat16() : matrix;
+        return precision == Precision.BFLOAT16 ? matrix.asBfloat16() : matrix;
     }
 
     @Override
     public Kernels open() {
-        return new OneDnnKernels(multiplied);
+        return new OneDnnKernels(precision);
     }
 
     /** A weight in oneDNN's layout, the descriptor of this layout, a copy of the bias and, for int8, the scales. */

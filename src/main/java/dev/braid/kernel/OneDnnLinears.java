@@ -6,6 +6,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnLibrary.Packed;
 import dev.braid.tensor.Activation;
+import dev.braid.tensor.Precision;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
@@ -19,8 +20,8 @@ interface OneDnnLinears extends AutoCloseable {
      */
     int LAYOUT_HEIGHT = 128;
 
-    static OneDnnLinears of(Multiplied multiplied, OneDnnStream oneDnn) {
-        return switch (multiplied) {
+    static OneDnnLinears of(Precision precision, OneDnnStream oneDnn) {
+        return switch (precision) {
             case FLOAT32 -> new OneDnnFloatLinears(oneDnn, false);
             case BFLOAT16 -> new OneDnnFloatLinears(oneDnn, true);
             case INT8 -> new OneDnnInt8Linears(oneDnn);

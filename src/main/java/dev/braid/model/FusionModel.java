@@ -10,6 +10,7 @@ import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.VectorStep;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.kernel.Matrix;
+import dev.braid.tensor.Precision;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -53,10 +54,10 @@ public final class FusionModel implements AutoCloseable {
     /**
      * Packs the weights of a checkpoint for the best kernels of a precision.
      *
-     * @throws InputException for the reasons of {@link Precision#check}
+     * @throws InputException for the reasons of {@link #checkPrecision}
      */
     public static FusionModel load(Checkpoint checkpoint, Precision precision) {
-        return load(checkpoint, precision.library());
+        return load(checkpoint, KernelLibrary.best(precision));
     }
 
     /** Packs the weights of a checkpoint for one implementation of the kernels. */
@@ -91,6 +92,17 @@ public final class FusionModel implements AutoCloseable {
         if (buffer > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot size the buffers of a task: expected none over " + Matrix.MAX_ELEMENTS
                     + " numbers, got " + buffer + " for " + maxTokens + " tokens; lower --max-tokens");
+        }
+    }
+
+    /**
+     * Checks that this machine has the instructions for a precision. A driver that computes nothing need not be checked.
+     *
+     * @throws InputException if it has not, so that float32 would be faster, or int8 wrong
+     */
+    public static void checkPrecision(Precision precision) {
+        if (precision != Precision.FLOAT32) {
+            KernelLibrary.best(precision);
         }
     }
 

@@ -1,6 +1,6 @@
 package dev.braid.spark;
 
-import dev.braid.model.Precision;
+import dev.braid.tensor.Precision;
 import java.io.Serializable;
 import java.util.Set;
 

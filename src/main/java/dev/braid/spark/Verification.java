@@ -9,8 +9,8 @@ import dev.braid.checkpoint.ModelDigest;
 import dev.braid.failure.TransientException;
 import dev.braid.model.FusionModel;
 import dev.braid.model.GoldenResult;
-import dev.braid.model.Precision;
 import dev.braid.model.Proof;
+import dev.braid.tensor.Precision;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -101,7 +101,7 @@ public record Verification(Optional<Proof> proof, String outcome) {
 
     private static void checkOnDriver(Precision precision) {
         try {
-            precision.check();
+            FusionModel.checkPrecision(precision);
         } catch (InputException refused) {
             throw new InputException("On the driver: " + refused.getMessage(), refused);
         }

@@ -1,5 +1,6 @@
 package dev.braid.kernel;
 
+import dev.braid.tensor.Precision;
 import java.util.Arrays;
 
 /** bfloat16 as tests see it. */
@@ -8,7 +9,7 @@ public final class Bfloat16 {
 
     /** The kernels; where the processor lacks them, the calling test is skipped with the reason. */
     public static KernelLibrary library() {
-        return Supported.orSkip(KernelLibrary::oneDnnBfloat16);
+        return Supported.orSkip(Precision.BFLOAT16);
     }
 
     /** The nearest number whose float32 has sixteen zero bits at its end; of two the one with another zero before them. */

@@ -1,12 +1,14 @@
 package dev.braid.kernel;
 
+import dev.braid.tensor.Precision;
+
 /** 8-bit integers as tests see them. */
 public final class Int8 {
     private Int8() {}
 
     /** The kernels; where the processor lacks them, the calling test is skipped with the reason. */
     public static KernelLibrary library() {
-        return Supported.orSkip(KernelLibrary::oneDnnInt8);
+        return Supported.orSkip(Precision.INT8);
     }
 
     /** Each row as integers from -127 to 127 times a scale of its own. */

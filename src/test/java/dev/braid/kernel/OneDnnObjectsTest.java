@@ -6,6 +6,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import dev.braid.kernel.OneDnnPrimitive.Argument;
 import dev.braid.tensor.Activation;
+import dev.braid.tensor.Precision;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,8 +32,8 @@ class OneDnnObjectsTest {
     }
 
     /** Skips the calling test where the processor lacks it. */
-    private static KernelLibrary library(Multiplied multiplied) {
-        return switch (multiplied) {
+    private static KernelLibrary library(Precision precision) {
+        return switch (precision) {
             case FLOAT32 -> KernelLibrary.oneDnn();
             case BFLOAT16 -> Bfloat16.library();
             case INT8 -> Int8.library();
@@ -40,9 +41,9 @@ class OneDnnObjectsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Multiplied.class)
-    void kernelsThatRanAreClosed(Multiplied multiplied) {
-        KernelLibrary library = library(multiplied);
+    @EnumSource(Precision.class)
+    void kernelsThatRanAreClosed(Precision precision) {
+        KernelLibrary library = library(precision);
         try (Matrix weight = Matrix.allocate(32, 32);
                 Matrix vector = Matrix.allocate(1, 32);
                 Matrix x = Matrix.allocate(16, 32);
@@ -104,9 +105,9 @@ class OneDnnObjectsTest {
 
     /** The bias is too long for its buffer, which is seen when the weight is packed. */
     @ParameterizedTest
-    @EnumSource(Multiplied.class)
-    void aMapThatCannotBePackedLeavesNothing(Multiplied multiplied) {
-        KernelLibrary library = library(multiplied);
+    @EnumSource(Precision.class)
+    void aMapThatCannotBePackedLeavesNothing(Precision precision) {
+        KernelLibrary library = library(precision);
         try (Matrix weight = Matrix.allocate(32, 32);
                 Matrix bias = Matrix.allocate(1, 33)) {
             assertThatThrownBy(() -> library.pack(weight, bias)).isInstanceOf(java.nio.BufferOverflowException.class);

@@ -3,12 +3,12 @@ package dev.braid.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.InputException;
+import dev.braid.tensor.Precision;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Supplier;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -48,10 +48,9 @@ class PrecisionRefusalTest {
     /** Prints the refusals, or the name of the library. */
     static final class Main {
         public static void main(String[] arguments) {
-            for (Supplier<KernelLibrary> library :
-                    List.<Supplier<KernelLibrary>>of(KernelLibrary::oneDnnBfloat16, KernelLibrary::oneDnnInt8)) {
+            for (Precision precision : List.of(Precision.BFLOAT16, Precision.INT8)) {
                 try {
-                    System.out.println(library.get().name());
+                    System.out.println(KernelLibrary.best(precision).name());
                 } catch (InputException refused) {
                     System.out.println(refused.getMessage());
                 }

@@ -1,7 +1,7 @@
 package dev.braid.kernel;
 
 import dev.braid.InputException;
-import java.util.function.Supplier;
+import dev.braid.tensor.Precision;
 import org.junit.jupiter.api.Assumptions;
 
 /** Kernels that some processors lack. */
@@ -9,9 +9,9 @@ final class Supported {
     private Supported() {}
 
     /** The kernels; where the processor lacks them, the calling test is skipped with the reason. */
-    static KernelLibrary orSkip(Supplier<KernelLibrary> library) {
+    static KernelLibrary orSkip(Precision precision) {
         try {
-            return library.get();
+            return KernelLibrary.best(precision);
         } catch (InputException refused) {
             return Assumptions.abort(refused.getMessage());
         }

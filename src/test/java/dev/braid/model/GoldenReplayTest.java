@@ -10,6 +10,7 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.kernel.KernelLibrary;
+import dev.braid.tensor.Precision;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 

@@ -16,6 +16,7 @@ import dev.braid.checkpoint.RotaryEmbeddings;
 import dev.braid.kernel.HeldMemory;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.tensor.Activation;
+import dev.braid.tensor.Precision;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;

@@ -12,6 +12,7 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.kernel.KernelLibrary;
 import dev.braid.tensor.Activation;
+import dev.braid.tensor.Precision;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;

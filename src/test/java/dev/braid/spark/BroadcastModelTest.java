@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.failure.TransientException;
 import dev.braid.model.FusionModel;
-import dev.braid.model.Precision;
+import dev.braid.tensor.Precision;
 import java.lang.reflect.Field;
 import java.util.List;
 import java.util.Optional;

@@ -2,11 +2,11 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.model.Precision;
 import dev.braid.publish.InputFile;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
 import dev.braid.storage.Footers;
+import dev.braid.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
