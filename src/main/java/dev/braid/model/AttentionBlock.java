@@ -138,7 +138,7 @@ final class AttentionBlock {
         }
         if (!together) {
             if (pooledOnly) {
-                queries.keep(row -> workspace.pooledToken(queries, row), workspace.kernels());
+                queries.keepPooledOnly(row -> workspace.pooledToken(queries, row), workspace.kernels());
             }
             for (Block block : queries.blocks()) {
                 projectQueries(normed(queries.hidden(block), queries, preNorm(), workspace), workspace, block);

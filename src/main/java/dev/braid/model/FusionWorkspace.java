@@ -256,10 +256,10 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** The index of the same token in a stream whose rows begin with the tokens of the pooled stream. */
     int pooledToken(TokenStream stream, int row) {
-        return stream.isKept() ? row : packedPooledToken(stream, row);
+        return stream.holdsPooledOnly() ? row : packedPooledToken(stream, row);
     }
 
-    /** The index of the same token among all packed tokens of that stream, kept or not. */
+    /** The index of the same token among all packed tokens of that stream, even if the stream holds only pooled ones. */
     int packedPooledToken(TokenStream stream, int row) {
         int ofRow = config.pooling() == Pooling.LAST ? pooledStream().packed().tokens(row) - 1 : 0;
         return stream.packed().firstToken(row) + ofRow;

@@ -12,8 +12,8 @@ record TakenTokens(int stream, int joined) implements Step {
     public void forward(FusionWorkspace workspace, boolean pooledOnly) {
         TokenStream to = workspace.stream(stream);
         TokenStream from = workspace.stream(joined);
-        if (from.isKept()) {
-            to.keep(from.hidden(), row -> row, workspace.kernels());
+        if (from.holdsPooledOnly()) {
+            to.keepPooledOnly(from.hidden(), row -> row, workspace.kernels());
             return;
         }
         for (int row = 0; row < workspace.batch().rows(); row++) {

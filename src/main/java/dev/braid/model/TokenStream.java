@@ -23,8 +23,8 @@ final class TokenStream {
     private final Matrix boxes;
     /** [B, D]. */
     private final Matrix normed;
-    /** Whether hidden token r is the pooled token of row r, and no other token is left. */
-    private boolean kept;
+    /** Whether hidden token r is the pooled token of row r, and all other tokens are gone. */
+    private boolean holdsPooledOnly;
 
     TokenStream(PackedTokens packed, WorkspaceBuffers.StreamBuffers buffers) {
         this.packed = packed;
@@ -52,7 +52,7 @@ final class TokenStream {
 
     /** Writes one of a row's tokens to {@code vector}. */
     void token(int row, int token, float[] vector) {
-        if (kept) {
+        if (holdsPooledOnly) {
             throw new IllegalStateException("a workspace for pooled vectors alone keeps no other token");
         }
         numbers.get((packed.firstToken(row) + token) * vector.length, vector);
@@ -80,7 +80,7 @@ final class TokenStream {
 
     /** Prepares the stream for another batch. */
     void begin() {
-        kept = false;
+        holdsPooledOnly = false;
     }
 
     /** The hidden tokens in blocks. */
@@ -101,30 +101,30 @@ final class TokenStream {
 
     /** The number of hidden tokens. */
     int tokens() {
-        return kept ? packed.rows() : packed.tokens();
+        return holdsPooledOnly ? packed.rows() : packed.tokens();
     }
 
     /** The index of a row's first hidden token. */
     int firstToken(int row) {
-        return kept ? row : packed.firstToken(row);
+        return holdsPooledOnly ? row : packed.firstToken(row);
     }
 
     /** Whether only the pooled token of each row is left. */
-    boolean isKept() {
-        return kept;
+    boolean holdsPooledOnly() {
+        return holdsPooledOnly;
     }
 
     /**
-     * Keeps one token of each row r: moves token {@code pooled(r)} to index r. This works in place, because {@code
-     * pooled(r)} is r or larger and rows are moved in order.
+     * Drops all tokens but one of each row r: moves token {@code pooled(r)} to index r. This works in place, because
+     * {@code pooled(r)} is r or larger and rows are moved in order.
      */
-    void keep(IntUnaryOperator pooled, Kernels kernels) {
-        keep(hidden, pooled, kernels);
+    void keepPooledOnly(IntUnaryOperator pooled, Kernels kernels) {
+        keepPooledOnly(hidden, pooled, kernels);
     }
 
-    /** Like {@link #keep(IntUnaryOperator, Kernels)}, but copies from the hidden tokens of another stream. */
-    void keep(Matrix from, IntUnaryOperator pooled, Kernels kernels) {
+    /** Like {@link #keepPooledOnly(IntUnaryOperator, Kernels)}, but copies from the hidden tokens of another stream. */
+    void keepPooledOnly(Matrix from, IntUnaryOperator pooled, Kernels kernels) {
         kernels.copyRows(hidden, row -> row, from, pooled, packed.rows());
-        kept = true;
+        holdsPooledOnly = true;
     }
 }

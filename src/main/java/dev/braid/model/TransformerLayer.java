@@ -22,7 +22,7 @@ record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward
         TokenStream tokens = workspace.stream(stream);
         for (int i = 0; i < attentions.size(); i++) {
             AttentionBlock attention = attentions.get(i);
-            attention.attend(workspace, pooledOnly && keepsPooled(i) && !tokens.isKept());
+            attention.attend(workspace, pooledOnly && canLimitToPooled(i) && !tokens.holdsPooledOnly());
             boolean last = i == attentions.size() - 1;
             for (Block block : tokens.blocks()) {
                 Matrix hidden = tokens.hidden(block);
@@ -40,7 +40,7 @@ record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward
      * Whether an attention can be limited to pooled tokens: no later self-attention of the layer needs the others as
      * keys.
      */
-    private boolean keepsPooled(int attention) {
+    private boolean canLimitToPooled(int attention) {
         return isPooled && attentions.stream().skip(attention + 1L).noneMatch(AttentionBlock::isSelfAttention);
     }
 
@@ -54,7 +54,7 @@ record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward
         return switch (stage) {
             case ATTENTION ->
                 IntStream.range(0, attentions.size())
-                        .mapToLong(i -> attentions.get(i).multiplyAdds(workspace, pooledOnly && keepsPooled(i)))
+                        .mapToLong(i -> attentions.get(i).multiplyAdds(workspace, pooledOnly && canLimitToPooled(i)))
                         .sum();
             case FEED_FORWARD ->
                 feedForward == null
