@@ -23,14 +23,19 @@ final class OneDnnAttention implements AutoCloseable {
 
     /** The operands of one call, ready to be copied. */
     private record Operands(
-            Attention attention, Tokens context, Tokens query, Tokens key, Tokens value, Matrix scratch) {
+            Attention attention,
+            MatrixRows context,
+            MatrixRows query,
+            MatrixRows key,
+            MatrixRows value,
+            Matrix scratch) {
         Operands(Attention attention, Matrix scratch) {
             this(
                     attention,
-                    Tokens.of(attention.context()),
-                    Tokens.of(attention.query()),
-                    Tokens.of(attention.key()),
-                    Tokens.of(attention.value()),
+                    MatrixRows.of(attention.context()),
+                    MatrixRows.of(attention.query()),
+                    MatrixRows.of(attention.key()),
+                    MatrixRows.of(attention.value()),
                     scratch);
         }
     }

@@ -148,7 +148,7 @@ final class OneDnnTile implements AutoCloseable {
      *
      * @param copies how many query heads share a head of keys and values; the tile has this many copies of each
      */
-    void fillKeys(int row, Tokens keys, Tokens values, int first, int count, int copies) {
+    void fillKeys(int row, MatrixRows keys, MatrixRows values, int first, int count, int copies) {
         int start = row * sizes.keys() * zeros.length;
         keys.copyHeadsTo(memory, start, first, count, sizes.headSize(), copies);
         values.copyHeadsTo(memory, sizes.value() + start, first, count, sizes.headSize(), copies);
@@ -163,12 +163,12 @@ final class OneDnnTile implements AutoCloseable {
     }
 
     /** Copies queries into the tile. */
-    void fillQueries(int row, Tokens queries, int first, int count) {
+    void fillQueries(int row, MatrixRows queries, int first, int count) {
         queries.copyTo(memory, sizes.query() + row * sizes.queries() * zeros.length, first, count);
     }
 
     /** Copies the context of these queries out of the tile. */
-    void copyContext(int row, Tokens out, int first, int count) {
+    void copyContext(int row, MatrixRows out, int first, int count) {
         out.copyFrom(memory, sizes.context() + row * sizes.queries() * zeros.length, first, count);
     }
 
