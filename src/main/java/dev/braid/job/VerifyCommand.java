@@ -5,8 +5,8 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
 import dev.braid.model.Deviation;
 import dev.braid.model.FusionModel;
+import dev.braid.model.GoldenCheck;
 import dev.braid.model.GoldenResult;
-import dev.braid.model.Proof;
 import dev.braid.tensor.Precision;
 import java.io.PrintWriter;
 import java.util.Locale;
@@ -63,20 +63,20 @@ final class VerifyCommand implements Callable<Integer> {
         Checkpoint checkpoint = stored.withTokenIds(golden.tokenIds(), model, hadoop);
         FusionModel.check(checkpoint.config(), 1);
         PrintWriter out = spec.commandLine().getOut();
-        prove(new Proof(golden, tolerance.tolerance), checkpoint, out);
+        verify(new GoldenCheck(golden, tolerance.tolerance), checkpoint, out);
         if (precision.precision != Precision.FLOAT32) {
             out.println();
-            prove(new Proof(golden, tolerance.tolerance, precision.precision), checkpoint, out);
+            verify(new GoldenCheck(golden, tolerance.tolerance, precision.precision), checkpoint, out);
         }
         return ExitCode.DONE;
     }
 
-    private void prove(Proof proof, Checkpoint checkpoint, PrintWriter out) {
-        try (FusionModel loaded = FusionModel.load(checkpoint, proof.precision())) {
-            GoldenResult result = proof.replay(loaded);
-            out.println(proof.precision() == Precision.FLOAT32 ? inFloat32(result) : rounded(result, proof));
+    private void verify(GoldenCheck check, Checkpoint checkpoint, PrintWriter out) {
+        try (FusionModel loaded = FusionModel.load(checkpoint, check.precision())) {
+            GoldenResult result = check.replay(loaded);
+            out.println(check.precision() == Precision.FLOAT32 ? inFloat32(result) : rounded(result, check));
             printLayers(result, out);
-            proof.check(result);
+            check.check(result);
         }
     }
 
@@ -91,14 +91,14 @@ final class VerifyCommand implements Callable<Integer> {
                         ModelSummary.number(tolerance.tolerance) + " (relative to the root mean square of its vector)");
     }
 
-    private static TextTable rounded(GoldenResult result, Proof proof) {
+    private static TextTable rounded(GoldenResult result, GoldenCheck check) {
         return TextTable.plain()
-                .add("precision", proof.precision().configName())
+                .add("precision", check.precision().configName())
                 .add("largest error", error(result.largest()))
                 .add("where", result.largest().toString())
                 .add("smallest cosine", result.smallest().digits())
                 .add("where", result.smallest().toString())
-                .add("expected", "a cosine of at least " + proof.leastCosine());
+                .add("expected", "a cosine of at least " + check.leastCosine());
     }
 
     private static void printLayers(GoldenResult result, PrintWriter out) {

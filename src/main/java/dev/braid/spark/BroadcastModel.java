@@ -4,7 +4,7 @@ import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.failure.TransientException;
 import dev.braid.model.FusionModel;
-import dev.braid.model.Proof;
+import dev.braid.model.GoldenCheck;
 import dev.braid.tensor.Precision;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -54,7 +54,7 @@ final class BroadcastModel implements Serializable {
 
     /** Broadcasts a model. Spark sends nothing before the first task asks for it. */
     static BroadcastModel of(
-            JavaSparkContext spark, Checkpoint checkpoint, Optional<Proof> proof, Precision precision) {
+            JavaSparkContext spark, Checkpoint checkpoint, Optional<GoldenCheck> proof, Precision precision) {
         Chunks chunks = new Chunks(spark);
         try (ObjectOutputStream out = new ObjectOutputStream(chunks)) {
             out.writeObject(checkpoint);
@@ -87,7 +87,7 @@ final class BroadcastModel implements Serializable {
         check();
         try (ObjectInputStream in = new ObjectInputStream(bytes())) {
             FusionModel model = FusionModel.load((Checkpoint) in.readObject(), precision);
-            Proof proof = (Proof) in.readObject();
+            GoldenCheck proof = (GoldenCheck) in.readObject();
             if (proof != null) {
                 prove(model, proof);
             }
@@ -139,7 +139,7 @@ final class BroadcastModel implements Serializable {
         return new SequenceInputStream(Collections.enumeration(streams));
     }
 
-    private static void prove(FusionModel model, Proof proof) {
+    private static void prove(FusionModel model, GoldenCheck proof) {
         try {
             proof.verify(model);
         } catch (RuntimeException | Error failure) {

@@ -5,7 +5,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.model.FusionModel;
-import dev.braid.model.Proof;
+import dev.braid.model.GoldenCheck;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
 import java.io.IOException;
@@ -62,7 +62,7 @@ public final class FusionEngine implements AutoCloseable {
      * @throws InputException if the model cannot give what {@code config} asks for
      */
     public static FusionEngine open(
-            SparkSession session, Checkpoint checkpoint, Optional<Proof> proof, FusionConfig config) {
+            SparkSession session, Checkpoint checkpoint, Optional<GoldenCheck> proof, FusionConfig config) {
         check(checkpoint, config);
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
         return new FusionEngine(

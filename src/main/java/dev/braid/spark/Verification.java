@@ -8,8 +8,8 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelDigest;
 import dev.braid.failure.TransientException;
 import dev.braid.model.FusionModel;
+import dev.braid.model.GoldenCheck;
 import dev.braid.model.GoldenResult;
-import dev.braid.model.Proof;
 import dev.braid.tensor.Precision;
 import java.util.List;
 import java.util.Locale;
@@ -25,7 +25,7 @@ import org.apache.hadoop.conf.Configuration;
  * @param proof the check that each executor repeats; empty if the model has no golden file, or the check is switched off
  * @param outcome the text for the run report
  */
-public record Verification(Optional<Proof> proof, String outcome) {
+public record Verification(Optional<GoldenCheck> proof, String outcome) {
 
     public static Verification skipped() {
         return new Verification(Optional.empty(), "skipped (--no-verify)");
@@ -45,7 +45,7 @@ public record Verification(Optional<Proof> proof, String outcome) {
         }
         checkOnDriver(precision);
         checkTokenIds(golden.get(), checkpoint.config());
-        Proof proof = new Proof(golden.get(), tolerance);
+        GoldenCheck proof = new GoldenCheck(golden.get(), tolerance);
         GoldenResult result = verify(proof, checkpoint);
         String outcome = String.format(
                 Locale.ROOT,
@@ -53,7 +53,7 @@ public record Verification(Optional<Proof> proof, String outcome) {
                 result.rows(),
                 result.largest().error());
         if (precision != Precision.FLOAT32) {
-            proof = new Proof(golden.get(), tolerance, precision);
+            proof = new GoldenCheck(golden.get(), tolerance, precision);
             GoldenResult rounded = verify(proof, checkpoint);
             outcome += String.format(
                     Locale.ROOT,
@@ -107,7 +107,7 @@ public record Verification(Optional<Proof> proof, String outcome) {
         }
     }
 
-    private static GoldenResult verify(Proof proof, Checkpoint checkpoint) {
+    private static GoldenResult verify(GoldenCheck proof, Checkpoint checkpoint) {
         try (FusionModel model = FusionModel.load(checkpoint, proof.precision())) {
             return proof.verify(model);
         }

@@ -44,7 +44,7 @@ class GoldenParityTest {
                 Golden.read(directory, stored.config(), new Configuration()).orElseThrow();
         Checkpoint checkpoint = stored.withTokenIds(golden.tokenIds(), directory, new Configuration());
         try (FusionModel model = FusionModel.load(checkpoint, library)) {
-            GoldenResult result = new Proof(golden, TOLERANCE).verify(model);
+            GoldenResult result = new GoldenCheck(golden, TOLERANCE).verify(model);
             assertThat(result.tokens()).isEqualTo(golden.fused().rows());
             assertThat(result.layers()).hasSize(checkpoint.config().layers());
         }

@@ -25,7 +25,7 @@ class GoldenReplayTest {
     private static GoldenResult verify(ModelConfig config, double tolerance) {
         try (FusionModel model =
                 FusionModel.load(new Checkpoint(config, CHECKPOINT.weights()), KernelLibrary.portable())) {
-            return new Proof(GOLDEN, tolerance).verify(model);
+            return new GoldenCheck(GOLDEN, tolerance).verify(model);
         }
     }
 
@@ -59,13 +59,13 @@ class GoldenReplayTest {
     @Test
     void inBfloat16TheDirectionIsHeldInstead() {
         try (FusionModel model = FusionModel.load(CHECKPOINT, KernelLibrary.portable())) {
-            GoldenResult result = new Proof(GOLDEN, 1e-12, Precision.BFLOAT16).verify(model);
+            GoldenResult result = new GoldenCheck(GOLDEN, 1e-12, Precision.BFLOAT16).verify(model);
             assertThat(result.smallest().value()).isBetween(1 - 1e-9, 1.0);
             assertThat(result.smallest().tensor()).isEqualTo("pooled");
         }
         Checkpoint wrong = new Checkpoint(preNorm(CHECKPOINT.config()), CHECKPOINT.weights());
         try (FusionModel model = FusionModel.load(wrong, KernelLibrary.portable())) {
-            assertThatThrownBy(() -> new Proof(GOLDEN, 1e9, Precision.BFLOAT16).verify(model))
+            assertThatThrownBy(() -> new GoldenCheck(GOLDEN, 1e9, Precision.BFLOAT16).verify(model))
                     .isInstanceOf(InputException.class)
                     .hasMessageMatching(
                             "Cannot reproduce golden.safetensors in bf16: expected a cosine of at least 0.999"
@@ -78,7 +78,7 @@ class GoldenReplayTest {
     void whereTheModelDoesNotPoolTheDirectionOfEveryTokenCounts() {
         Checkpoint tokensOnly = CHECKPOINT.withPooling(Pooling.NONE);
         try (FusionModel model = FusionModel.load(tokensOnly, KernelLibrary.portable())) {
-            Cosine smallest = new Proof(GOLDEN, 2e-5).verify(model).smallest();
+            Cosine smallest = new GoldenCheck(GOLDEN, 2e-5).verify(model).smallest();
             assertThat(smallest.tensor()).isEqualTo("fused");
             assertThat(smallest.token()).isNotNegative();
         }

@@ -52,7 +52,7 @@ abstract class RoundedModelTest {
                 Golden.read(directory, stored.config(), new Configuration()).orElseThrow();
         Checkpoint checkpoint = stored.withTokenIds(golden.tokenIds(), directory, new Configuration());
         try (FusionModel model = FusionModel.load(checkpoint, library)) {
-            GoldenResult result = new Proof(golden, 1e-9, precision).verify(model);
+            GoldenResult result = new GoldenCheck(golden, 1e-9, precision).verify(model);
             assertThat(result.smallest().value()).isGreaterThanOrEqualTo(leastCosine);
             assertThat(result.largest().error()).isGreaterThan(1e-4);
         }

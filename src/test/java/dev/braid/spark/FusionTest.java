@@ -12,7 +12,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
-import dev.braid.model.Proof;
+import dev.braid.model.GoldenCheck;
 import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -383,13 +383,13 @@ class FusionTest {
         FusionConfig config = new FusionConfig(golden.columns(), 64, false, Set.of(Emitted.POOLED));
         Dataset<Row> table = golden.paired(spark, GoldenTable.FLAT);
         FusionProgress progress = FusionProgress.start(spark.sparkContext());
-        Optional<Proof> proof = Optional.of(new Proof(rows, 2e-5));
+        Optional<GoldenCheck> proof = Optional.of(new GoldenCheck(rows, 2e-5));
         assertThat(FusionEngine.open(spark, golden.checkpoint(), proof, config)
                         .fuse(PairedTable.of(table, config.columns()), progress)
                         .count())
                 .isEqualTo(4);
         Dataset<Row> refused = FusionEngine.open(
-                        spark, golden.checkpoint(), Optional.of(new Proof(rows, 1e-12)), config)
+                        spark, golden.checkpoint(), Optional.of(new GoldenCheck(rows, 1e-12)), config)
                 .fuse(PairedTable.of(table, config.columns()), progress);
         assertThatThrownBy(refused::collectAsList)
                 .hasRootCauseInstanceOf(InputException.class)

@@ -6,7 +6,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
-import dev.braid.model.Proof;
+import dev.braid.model.GoldenCheck;
 import dev.braid.model.Readout;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -57,9 +57,9 @@ class SerializationTest {
         Checkpoint checkpoint = Checkpoint.read("src/test/resources/golden/mask-and-lengths", new Configuration());
         try (FusionModel model = FusionModel.load(checkpoint)) {
             for (Serializer serializer : serializers()) {
-                Proof proof = broadcast(serializer, new Proof(golden, 2e-5));
+                GoldenCheck proof = broadcast(serializer, new GoldenCheck(golden, 2e-5));
                 assertThat(proof.verify(model).largest())
-                        .isEqualTo(new Proof(golden, 2e-5).verify(model).largest());
+                        .isEqualTo(new GoldenCheck(golden, 2e-5).verify(model).largest());
             }
         }
     }

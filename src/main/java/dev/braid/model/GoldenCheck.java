@@ -14,7 +14,7 @@ import java.util.Locale;
  * @param tolerance in float32, the largest {@link Deviation#error} allowed
  * @param precision the precision of the model to check
  */
-public record Proof(Golden golden, double tolerance, Precision precision) implements Serializable {
+public record GoldenCheck(Golden golden, double tolerance, Precision precision) implements Serializable {
     private static final String COMPARE =
             "compare num_attention_heads, norm_first, hidden_act and layer_norm_eps, or the steps, in config.json with the"
                     + " trained model, or export it again";
@@ -23,7 +23,7 @@ public record Proof(Golden golden, double tolerance, Precision precision) implem
     private static final double FLOAT32_ROUNDING = 1e-5;
 
     /** A check of a float32 model. */
-    public Proof(Golden golden, double tolerance) {
+    public GoldenCheck(Golden golden, double tolerance) {
         this(golden, tolerance, Precision.FLOAT32);
     }
 
