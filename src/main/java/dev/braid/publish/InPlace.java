@@ -1,5 +1,6 @@
 package dev.braid.publish;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.braid.Shown;
 import dev.braid.storage.StorageCalls;
 import java.io.FileNotFoundException;
@@ -38,10 +39,10 @@ final class InPlace {
     /**
      * What a finished run does to the table.
      *
-     * @param over the run whose manifest is replaced; null if there is none
+     * @param replacedRun the run whose manifest is replaced; null if there is none
      * @param obsolete the files to delete, by their paths in the table
      */
-    record Note(String over, List<String> obsolete) {
+    record Note(@JsonProperty("over") String replacedRun, List<String> obsolete) {
         Note {
             obsolete = List.copyOf(obsolete);
         }
@@ -53,8 +54,8 @@ final class InPlace {
     }
 
     /** Writes the note of a run whose files go into an existing table. Call it before the run's manifest is written. */
-    void note(Path run, Manifest over, Manifest finished) throws IOException {
-        note(run, Optional.of(over), over.paths(), finished);
+    void note(Path run, Manifest replaced, Manifest finished) throws IOException {
+        note(run, Optional.of(replaced), replaced.paths(), finished);
     }
 
     /** The same if the files replace everything at the table's path: a table with or without a manifest, or nothing. */
@@ -62,12 +63,12 @@ final class InPlace {
         note(run, Manifest.of(output, files), present(), finished);
     }
 
-    private void note(Path run, Optional<Manifest> over, Set<String> old, Manifest finished) throws IOException {
+    private void note(Path run, Optional<Manifest> replaced, Set<String> old, Manifest finished) throws IOException {
         Set<String> obsolete = new TreeSet<>(old);
         obsolete.removeAll(finished.paths());
         Path note = new Path(run, NOTE);
         files.delete(note, false); // left by a run that was stopped before its manifest was written
-        Note content = new Note(over.map(Manifest::run).orElse(null), new ArrayList<>(obsolete));
+        Note content = new Note(replaced.map(Manifest::run).orElse(null), new ArrayList<>(obsolete));
         Json.write(content, note, new Path(run, RunDirectory.ATTEMPTS), files);
     }
 
@@ -81,9 +82,9 @@ final class InPlace {
         Optional<Manifest> there = Manifest.of(output, files);
         if (there.isPresent()) {
             String run = there.get().run();
-            return run.equals(note.over()) || run.equals(finished.run());
+            return run.equals(note.replacedRun()) || run.equals(finished.run());
         }
-        if (note.over() != null) {
+        if (note.replacedRun() != null) {
             // Some file systems do not replace a file at once: half of the manifest may be there, or none of it.
             return files.exists(new Path(output, Manifest.FILE)) || isThere(finished);
         }
