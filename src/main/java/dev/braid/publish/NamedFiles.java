@@ -33,7 +33,7 @@ public final class NamedFiles {
      * @param footer null if it cannot be read
      * @param problem why it cannot be read; null if it can
      */
-    public record Part(String name, FileStatus status, Footers.All footer, String problem) {
+    public record NamedFile(String name, FileStatus status, Footers.All footer, String problem) {
         public long rows() {
             return footer.rows().rows();
         }
@@ -62,7 +62,8 @@ public final class NamedFiles {
      * @param named the expected number of rows of each file
      * @param alone whether any other file is a problem
      */
-    public List<Part> parts(Path directory, String prefix, Map<String, Long> named, boolean alone) throws IOException {
+    public List<NamedFile> readable(Path directory, String prefix, Map<String, Long> named, boolean alone)
+            throws IOException {
         Map<String, Long> missing = new TreeMap<>(named);
         Map<String, FileStatus> present = new TreeMap<>();
         TableDirectory.entries(directory, files).forEach((name, entry) -> {
@@ -76,31 +77,31 @@ public final class NamedFiles {
         });
         missing.forEach((name, rows) ->
                 problems.add("'" + prefix + name + "': expected a file of " + Shown.count(rows, "row") + ", got none"));
-        List<Part> readable = new ArrayList<>();
-        for (Part part : StorageCalls.all(List.copyOf(present.entrySet()), this::part)) {
-            long rows = named.get(part.name());
-            if (part.problem() != null) {
-                problems.add("'" + prefix + part.name() + "': " + part.problem());
+        List<NamedFile> readable = new ArrayList<>();
+        for (NamedFile file : StorageCalls.all(List.copyOf(present.entrySet()), this::read)) {
+            long rows = named.get(file.name());
+            if (file.problem() != null) {
+                problems.add("'" + prefix + file.name() + "': " + file.problem());
             } else {
-                readable.add(part);
-                if (rows != part.rows()) {
-                    problems.add("'" + prefix + part.name() + "': expected " + Shown.count(rows, "row") + ", got "
-                            + part.rows());
+                readable.add(file);
+                if (rows != file.rows()) {
+                    problems.add("'" + prefix + file.name() + "': expected " + Shown.count(rows, "row") + ", got "
+                            + file.rows());
                 }
             }
         }
         return readable;
     }
 
-    private Part part(Map.Entry<String, FileStatus> named) throws IOException {
+    private NamedFile read(Map.Entry<String, FileStatus> named) throws IOException {
         FileStatus file = named.getValue();
         try {
-            return new Part(named.getKey(), file, Footers.read(List.of(file), name -> true, hadoop), null);
+            return new NamedFile(named.getKey(), file, Footers.read(List.of(file), name -> true, hadoop), null);
         } catch (InputException | IOException failure) {
             if (!Diagnosis.isInput(failure)) {
                 throw failure;
             }
-            return new Part(
+            return new NamedFile(
                     named.getKey(),
                     file,
                     null,
@@ -111,16 +112,16 @@ public final class NamedFiles {
     }
 
     /** The files that have the same columns as the first one. Adds a problem for each of the others. */
-    public List<Part> withColumnsOfTheFirst(List<Part> parts) {
-        List<Part> alike = new ArrayList<>();
-        for (Part part : parts) {
-            MessageType first = parts.get(0).columns();
-            if (part.columns().equals(first)) {
-                alike.add(part);
+    public List<NamedFile> withColumnsOfTheFirst(List<NamedFile> given) {
+        List<NamedFile> alike = new ArrayList<>();
+        for (NamedFile file : given) {
+            MessageType first = given.get(0).columns();
+            if (file.columns().equals(first)) {
+                alike.add(file);
             } else {
-                String names = names(part.columns());
-                problems.add("'" + part.name() + "': expected the columns of '"
-                        + parts.get(0).name() + "', " + names(first) + ", got "
+                String names = names(file.columns());
+                problems.add("'" + file.name() + "': expected the columns of '"
+                        + given.get(0).name() + "', " + names(first) + ", got "
                         + (names.equals(names(first)) ? "the same names of other types" : names));
             }
         }

@@ -2,7 +2,7 @@ package dev.braid.publish;
 
 import dev.braid.Shown;
 import dev.braid.failure.TransientException;
-import dev.braid.publish.NamedFiles.Part;
+import dev.braid.publish.NamedFiles.NamedFile;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,9 +41,9 @@ record RunAudit(RunDirectory run, Path output, boolean inPlace, FileSystem files
         List<String> problems = new ArrayList<>();
         NamedFiles named = new NamedFiles(files, hadoop, problems);
         // A rename would also publish files that no record names.
-        List<Part> parts = named.parts(run.path(), "", written, !inPlace);
-        named.withColumnsOfTheFirst(parts);
-        long rows = parts.stream().mapToLong(Part::rows).sum();
+        List<NamedFile> readable = named.readable(run.path(), "", written, !inPlace);
+        named.withColumnsOfTheFirst(readable);
+        long rows = readable.stream().mapToLong(NamedFile::rows).sum();
         long found = keptRows + rows + manifest.quarantinedRows();
         if (problems.isEmpty() && keptRows + rows != manifest.rows()) {
             problems.add("expected " + Shown.count(manifest.rows(), "row") + " (" + Manifest.FILE + "), got "
@@ -61,6 +61,6 @@ record RunAudit(RunDirectory run, Path output, boolean inPlace, FileSystem files
                                     : "; did the input change while it was read?"),
                     null);
         }
-        return manifest.audited(new Manifest.Audit(parts.size(), rows, keys));
+        return manifest.audited(new Manifest.Audit(readable.size(), rows, keys));
     }
 }

@@ -15,7 +15,7 @@ import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.NamedFiles;
-import dev.braid.publish.NamedFiles.Part;
+import dev.braid.publish.NamedFiles.NamedFile;
 import dev.braid.publish.Shard;
 import dev.braid.storage.Footers;
 import dev.braid.storage.TablePath;
@@ -104,12 +104,12 @@ public final class TableAudit {
                 named.put(shard.file(), shard.rows());
             }
         }
-        List<Part> parts = files.parts(table, "", named, true);
-        List<Part> alike = files.withColumnsOfTheFirst(parts);
+        List<NamedFile> parts = files.readable(table, "", named, true);
+        List<NamedFile> alike = files.withColumnsOfTheFirst(parts);
         checkQuarantine(quick);
         if (!alike.isEmpty()) {
             readOrNote(() -> checkKeys(alike));
-            List<Part> whole = alike.stream()
+            List<NamedFile> whole = alike.stream()
                     .filter(part -> part.rows() == named.get(part.name()))
                     .toList();
             if (!quick && !whole.isEmpty()) {
@@ -151,13 +151,14 @@ public final class TableAudit {
                 named.put(shard.quarantine(), shard.setAside());
             }
         }
-        List<Part> parts = files.parts(new Path(table, Manifest.QUARANTINE), Manifest.QUARANTINE + "/", named, true);
+        List<NamedFile> parts =
+                files.readable(new Path(table, Manifest.QUARANTINE), Manifest.QUARANTINE + "/", named, true);
         if (!quick && !parts.isEmpty()) {
             readOrNote(() -> checkReasons(parts));
         }
     }
 
-    private void checkReasons(List<Part> parts) {
+    private void checkReasons(List<NamedFile> parts) {
         Map<String, Long> found = new TreeMap<>();
         read(parts)
                 .groupBy(Quarantine.REASON)
@@ -170,7 +171,7 @@ public final class TableAudit {
         }
     }
 
-    private Dataset<Row> read(List<Part> parts) {
+    private Dataset<Row> read(List<NamedFile> parts) {
         settings.fit(
                 parts.stream().map(part -> part.footer().rows()).reduce(Footers.Rows.NONE, Footers.Rows::and),
                 parts.stream().map(part -> part.status().getLen()).toList());
@@ -179,7 +180,7 @@ public final class TableAudit {
                 parts.stream().map(part -> part.status().getPath()).toList());
     }
 
-    private void checkKeys(List<Part> parts) {
+    private void checkKeys(List<NamedFile> parts) {
         String name = parts.get(0).columns().getFieldName(0);
         long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
         KeyCounts counts = KeyCounts.of(
@@ -209,7 +210,7 @@ public final class TableAudit {
         return when(key.isNotNull(), struct(regexp_extract(file, Shard.RUN.pattern(), 0), key));
     }
 
-    private void checkFingerprints(List<Part> parts, Map<String, Shard> shards) {
+    private void checkFingerprints(List<NamedFile> parts, Map<String, Shard> shards) {
         String key = parts.get(0).columns().getFieldName(0);
         Dataset<Row> all = read(parts);
         Dataset<Row> hashed = all.select(Arrays.stream(all.columns())
@@ -217,7 +218,7 @@ public final class TableAudit {
                 .map(PublishedTable::column)
                 .toArray(Column[]::new));
         Map<String, Long> found = fingerprints(hashed);
-        for (Part part : parts) {
+        for (NamedFile part : parts) {
             String expected = shards.get(part.name()).fingerprint();
             String path = part.status().getPath().toUri().getPath();
             String got = Shard.hex(found.getOrDefault(path, 0L));
