@@ -121,11 +121,11 @@ def embedding(
                 "tensor_prefixes": prefixes,
             }
             reference = Reference(config, tensors)
-            apart = max(error(reference.embed(row), t.entering) for row, t in zip(rows, traces))
-            if apart <= TOLERANCE:
+            deviation = max(error(reference.embed(row), t.entering) for row, t in zip(rows, traces))
+            if deviation <= TOLERANCE:
                 return config, {**encoder.tensors, **tensors}
-            if kind == positions[0][0] and (best is None or apart < best[0]):
-                best = apart, reference
+            if kind == positions[0][0] and (best is None or deviation < best[0]):
+                best = deviation, reference
     assert best is not None
     refuse_embedding(subject, encoder, best[1], rows, [t.entering for t in traces])
 
@@ -231,8 +231,8 @@ def refuse_embedding(
             "pass cls_token=, modality_embeddings=, position_embeddings= or embedding_layer_norm= where the module has "
             "them; other operations between projections and encoder cannot be described"
         )
-    apart = max(error(own, x) for x, own in zip(entered, described))
-    raise ExportError(subject, expected, f"tokens that are {apart:.1e} apart from them", hint)
+    deviation = max(error(own, x) for x, own in zip(entered, described))
+    raise ExportError(subject, expected, f"tokens that are {deviation:.1e} apart from them", hint)
 
 
 def alike(parts: list[Tensor]) -> bool:
@@ -250,10 +250,10 @@ def prove(
         described = reference.run(row)
         names = [f"the output of '{path}'" for path in encoder.layers] + ["the fused tokens"]
         for name, x, own in zip(names, [*found.layers, found.fused], [*described.layers, described.fused]):
-            apart = error(x, own)
-            if not apart <= TOLERANCE:
+            deviation = error(x, own)
+            if not deviation <= TOLERANCE:
                 wanted = f"{name} within {TOLERANCE:.0e} of what the layer's parts compute"
                 hint = "attention masks and a layer's own operations cannot be described"
-                raise ExportError(subject, wanted, f"{apart:.1e} apart in row {i}", hint)
+                raise ExportError(subject, wanted, f"{deviation:.1e} apart in row {i}", hint)
         attention.append(described.attention)
     return attention

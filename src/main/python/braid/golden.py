@@ -153,8 +153,8 @@ def error(actual: Tensor, expected: Tensor) -> float:
         return float("inf")
     wide = expected.double()
     size = wide.square().mean(-1, keepdim=True).sqrt()
-    apart = (actual.double() - wide).abs()
-    return float(torch.where(apart == 0, apart, apart / size).max())
+    difference = (actual.double() - wide).abs()
+    return float(torch.where(difference == 0, difference, difference / size).max())
 
 
 def same(x: Tensor, y: Tensor) -> bool:

@@ -30,7 +30,7 @@ from braid.graph_values import (
     operation,
     path_in,
 )
-from braid.steps import Step
+from braid.steps import Step, inputs_of
 from braid.wrappers import Parts
 
 _STEPS = (
@@ -295,8 +295,3 @@ class Steps:
     def refused(self, node: fx.Node, got: str) -> ExportError:
         line = code_line(node)
         return ExportError(self.subject, _STEPS, f"{got} (node '{node.name}'{line})", _ALONE)
-
-
-def inputs_of(step: Step) -> list[str]:
-    of = [step["of"]] if isinstance(step["of"], str) else list(step["of"])
-    return [*of, *(step[key] for key in ("gate", "weights") if key in step)]

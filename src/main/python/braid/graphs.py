@@ -39,10 +39,10 @@ def describe_vectors(module: nn.Module, sample: Sample, call: Call | None) -> tu
         graph = trace(subject, root)
         steps, tensors = Steps(subject, root.names, parts, graph).read()
         for i, (row, vector) in enumerate(zip(rows, expected)):
-            apart = error(fused(steps, tensors, row)[0], vector)
-            if not apart <= TOLERANCE:
+            deviation = error(fused(steps, tensors, row)[0], vector)
+            if not deviation <= TOLERANCE:
                 wanted = f"a vector within {TOLERANCE:.0e} of what the steps of its graph compute"
-                raise ExportError(subject, wanted, f"{apart:.1e} apart in row {i}")
+                raise ExportError(subject, wanted, f"{deviation:.1e} apart in row {i}")
     config = {
         "model_type": "vector_fusion",
         "modalities": [{"name": name, "feature_size": x.shape[1]} for name, x in rows[0].items()],

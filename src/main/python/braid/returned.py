@@ -35,10 +35,10 @@ def pooling(
         raise ExportError(subject, f"one of {quoted([*known, 'none'])} (pooling=)", f"'{named}'", hint)
     tokens = [returned_tokens(trace) for trace in traces]
     for i, (of_row, trace) in enumerate(zip(tokens, traces)):
-        apart = min((error(x, trace.fused) for x in of_row), default=0.0)
-        if not apart <= TOLERANCE:
+        deviation = min((error(x, trace.fused) for x in of_row), default=0.0)
+        if not deviation <= TOLERANCE:
             wanted = f"the tokens that the module returns to be those of '{encoder.path}'"
-            raise ExportError(subject, wanted, f"others, {apart:.1e} apart in row {i}", norm_hint(encoder, traces))
+            raise ExportError(subject, wanted, f"others, {deviation:.1e} apart in row {i}", norm_hint(encoder, traces))
     vectors = [returned_vectors(trace) for trace in traces]
     agreeing = [name for name in known if pools(reference, name, traces, vectors)] if all(vectors) else []
     if norms_behind(traces) and not any(tokens) and not agreeing:

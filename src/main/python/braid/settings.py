@@ -35,7 +35,7 @@ def settled_reading(layers: list[Layer], path: str, x: Tensor, y: Tensor) -> int
     """The index of the reading that turns tokens `x` into the layer's output `y`."""
     if len(layers) == 1:
         return 0
-    errors = [apart(layer, x, y) for layer in layers]
+    errors = [error_of(layer, x, y) for layer in layers]
     best = min(errors)
     if not best <= TOLERANCE:
         refuse(path, layers, x, y, best)
@@ -50,7 +50,7 @@ def settled_reading(layers: list[Layer], path: str, x: Tensor, y: Tensor) -> int
     return explaining[0]
 
 
-def apart(layer: Layer, x: Tensor, y: Tensor, causal: bool = False) -> float:
+def error_of(layer: Layer, x: Tensor, y: Tensor, causal: bool = False) -> float:
     """The error of a reading: its output for tokens `x` compared with the layer's output `y`."""
     facts, tensors = layer
     reference = Reference(facts, {f"layer.{name}": tensor for name, tensor in tensors.items()})
@@ -60,7 +60,7 @@ def apart(layer: Layer, x: Tensor, y: Tensor, causal: bool = False) -> float:
 
 def refuse(path: str, layers: list[Layer], x: Tensor, y: Tensor, best: float) -> NoReturn:
     """Raises the error that no reading computes the layer's numbers; says so if a causal mask is the reason."""
-    if any(apart(layer, x, y, causal=True) <= TOLERANCE for layer in layers):
+    if any(error_of(layer, x, y, causal=True) <= TOLERANCE for layer in layers):
         expected = "every token to attend to every other one"
         hint = "Braid runs encoders alone: pass a call= that masks nothing, if the model was trained so"
         raise ExportError(f"'{path}'", expected, "a causal mask", hint)

@@ -30,15 +30,19 @@ def fused(steps: list[Step], tensors: Mapping[str, Tensor], row: Mapping[str, Te
     """Runs the steps on one vector [P, D] per modality; returns the vector of the last step."""
     vectors = dict(row)
     for step in steps:
-        names = [step["of"]] if isinstance(step["of"], str) else step["of"]
-        names = [*names, *(step[key] for key in ("gate", "weights") if key in step)]
         weights = {
             name.rpartition(".")[2]: tensor.float()
             for name, tensor in tensors.items()
             if name.rpartition(".")[0] == step.get("prefix", step["name"])
         }
-        vectors[step["name"]] = vector(step, weights, [vectors[name] for name in names])
+        vectors[step["name"]] = vector(step, weights, [vectors[name] for name in inputs_of(step)])
     return vectors[steps[-1]["name"]]
+
+
+def inputs_of(step: Step) -> list[str]:
+    """The names of the vectors that a step reads."""
+    of = [step["of"]] if isinstance(step["of"], str) else list(step["of"])
+    return [*of, *(step[key] for key in ("gate", "weights") if key in step)]
 
 
 def vector(step: Step, weights: Mapping[str, Tensor], inputs: list[Tensor]) -> Tensor:

@@ -132,7 +132,7 @@ def output_of(subject: str, builder: Builder, run: Run, pooling: str | None) -> 
             if any(same(x, y) for x in vectors(run, fused.shape[1]) for y in pooled):
                 return list(values)
     for x in flat:
-        made = builder.values.made(x) if len(x) > 1 else None
+        made = builder.values.from_pieces(x) if len(x) > 1 else None
         if made is not None:
             return [made]
     returned = [x.reshape(1, -1).float() for x in run.returned if x.dim() and x.numel() == x.shape[-1] and x.is_floating_point()]
@@ -216,11 +216,11 @@ def prove_layers(
     module; in the description they come last.
     """
     for i, (step, own) in enumerate(zip(ran, StreamReference(config, tensors).run(row).layers)):
-        apart = error(step.layer_output.roll(-leading.get(i, 0), 0), own)
-        if not apart <= TOLERANCE:
+        deviation = error(step.layer_output.roll(-leading.get(i, 0), 0), own)
+        if not deviation <= TOLERANCE:
             expected = f"an output within {TOLERANCE:.0e} of what the parts of a {step.kind} layer compute"
             hint = f"attention masks and a layer's own operations cannot be described; {BY_HAND}"
-            raise ExportError(f"'{step.path}'", expected, f"{apart:.1e} apart", hint)
+            raise ExportError(f"'{step.path}'", expected, f"{deviation:.1e} apart", hint)
 
 
 def prove_rows(
@@ -232,10 +232,10 @@ def prove_rows(
     described = [reference.run(row) for row in rows]
     for i, (run, own) in enumerate(zip(runs, described)):
         shaped = [x for x in run.returned if x.dim() > 1 and len(own.fused) > 1 and x.numel() == own.fused.numel()]
-        apart = min((error(x.reshape(own.fused.shape).float(), own.fused) for x in shaped), default=0.0)
-        if not apart <= TOLERANCE:
+        deviation = min((error(x.reshape(own.fused.shape).float(), own.fused) for x in shaped), default=0.0)
+        if not deviation <= TOLERANCE:
             expected = "the tokens that the module returns to be those of the description"
-            raise ExportError(subject, expected, f"others, {apart:.1e} apart in row {i}", BY_HAND)
+            raise ExportError(subject, expected, f"others, {deviation:.1e} apart in row {i}", BY_HAND)
     returned = [vectors(run, config["hidden_size"]) for run in runs]
     agreeing = [
         name

@@ -60,27 +60,27 @@ class Values:
 
     def explained(self, tokens: Tensor) -> Value | None:
         """The value with these tokens, known or new; None if nothing explains them."""
-        return self.known(tokens) or self.made(tokens)
+        return self.known(tokens) or self.from_pieces(tokens)
 
     def composed(self, tokens: Tensor) -> list[Value] | None:
         """The known values that these tokens are, one after another; None if they are something else."""
         known = self.known(tokens)
         if known is not None:
             return [known]
-        ways = (way for way in self.apart(tokens, []) if all(kind == "value" for kind, _ in way))
+        ways = (way for way in self.token_splits(tokens, []) if all(kind == "value" for kind, _ in way))
         way = next(ways, None)
         return None if way is None else [part for _, part in way]
 
-    def made(self, tokens: Tensor) -> Value | None:
+    def from_pieces(self, tokens: Tensor) -> Value | None:
         """A new value made of pieces: one after another, with their features side by side, or with positions added."""
-        for form, ways in (("join", self.apart(tokens, [])), ("concat", self.beside(tokens, []))):
+        for form, ways in (("join", self.token_splits(tokens, [])), ("concat", self.feature_splits(tokens, []))):
             pieces = next(ways, None)
             if pieces is not None:
                 self.all.append(Value(tokens, pieces, form=form))
                 return self.all[-1]
         for name, table in self.tables.items():
             if table.shape[1] == tokens.shape[1] and len(table) >= len(tokens):
-                for pieces in self.apart(tokens - table[: len(tokens)], []):
+                for pieces in self.token_splits(tokens - table[: len(tokens)], []):
                     kinds = [kind for kind, _ in pieces]
                     if kinds[-1] in self.sources and kinds[:-1] in ([], ["learned"]) and pieces[-1][1].norm is None:
                         self.all.append(Value(tokens, pieces, positions=name))
@@ -89,7 +89,7 @@ class Values:
 
     def vector(self, x: Tensor) -> Value | None:
         """A new value [1, D] that consists of pooled vectors side by side."""
-        pooled = next(self.pooled(x, []), None)
+        pooled = next(self.pooled_splits(x, []), None)
         if pooled is None:
             return None
         vectors = [Value(y, [piece], form="pool", pooling=pooling) for piece, pooling, y in pooled]
@@ -97,25 +97,25 @@ class Values:
         self.all.append(whole)
         return whole
 
-    def apart(self, tokens: Tensor, before: list[Piece]) -> Iterator[list[Piece]]:
+    def token_splits(self, tokens: Tensor, before: list[Piece]) -> Iterator[list[Piece]]:
         """The ways to split tokens into pieces that follow each other."""
         if len(tokens) == 0:
             yield before
         for piece, x in self.candidates():
             if x.shape[1] == tokens.shape[1] and 0 < len(x) <= len(tokens) and piece not in before:
                 if same(x, tokens[: len(x)]):
-                    yield from self.apart(tokens[len(x) :], [*before, piece])
+                    yield from self.token_splits(tokens[len(x) :], [*before, piece])
 
-    def beside(self, tokens: Tensor, before: list[Piece]) -> Iterator[list[Piece]]:
+    def feature_splits(self, tokens: Tensor, before: list[Piece]) -> Iterator[list[Piece]]:
         """The ways to split features into pieces side by side."""
         if tokens.shape[1] == 0:
             yield before
         for piece, x in self.candidates(learned=False):
             if len(x) == len(tokens) and 0 < x.shape[1] <= tokens.shape[1] and piece not in before:
                 if same(x, tokens[:, : x.shape[1]]):
-                    yield from self.beside(tokens[:, x.shape[1] :], [*before, piece])
+                    yield from self.feature_splits(tokens[:, x.shape[1] :], [*before, piece])
 
-    def pooled(self, x: Tensor, before: list[tuple[Piece, str, Tensor]]) -> Iterator[list[tuple[Piece, str, Tensor]]]:
+    def pooled_splits(self, x: Tensor, before: list[tuple[Piece, str, Tensor]]) -> Iterator[list[tuple[Piece, str, Tensor]]]:
         """The ways to split a vector [1, D] into pooled pieces."""
         if x.shape[1] == 0:
             yield before
@@ -125,7 +125,7 @@ class Values:
                     y = pool(tokens)[None]
                     taken = any(other == piece and name == pooling for other, name, _ in before)
                     if not taken and same(y, x[:, : y.shape[1]]):
-                        yield from self.pooled(x[:, y.shape[1] :], [*before, (piece, pooling, y)])
+                        yield from self.pooled_splits(x[:, y.shape[1] :], [*before, (piece, pooling, y)])
 
     def candidates(self, learned: bool = True) -> Iterator[tuple[Piece, Tensor]]:
         for value in self.all:
