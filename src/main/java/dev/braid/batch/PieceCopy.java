@@ -25,7 +25,7 @@ public final class PieceCopy {
     }
 
     /** Appends {@code count} numbers, beginning with number {@code first}. */
-    public void put(Numbers numbers, int first, int count) {
+    public void put(FloatSource numbers, int first, int count) {
         int length;
         for (int done = 0; done < count; done += length) {
             length = Math.min(LENGTH, count - done);

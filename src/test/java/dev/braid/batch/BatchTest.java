@@ -50,7 +50,7 @@ class BatchTest {
             @Override
             public void copyTo(PieceCopy out, int first, int count) {
                 int width = FEATURE_SIZES[modality];
-                Numbers values = (from, length, piece) -> {
+                FloatSource values = (from, length, piece) -> {
                     for (int i = 0; i < length; i++) {
                         piece[i] = value(row, modality, from + i);
                     }
