@@ -11,7 +11,7 @@ package dev.braid.batch;
 public record BinarySequence(Bytes bytes, ElementType type, int tokens, int width) implements FeatureSequence {
 
     @Override
-    public void copyTo(PieceCopy out, int first, int count) {
+    public void copyTo(CheckedCopy out, int first, int count) {
         out.put(bytes, type, first * width, count * width);
     }
 }

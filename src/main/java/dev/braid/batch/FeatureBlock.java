@@ -8,7 +8,7 @@ import java.nio.FloatBuffer;
  */
 public final class FeatureBlock {
     private final int modality;
-    private final PieceCopy features;
+    private final CheckedCopy features;
     /** The index of each token in the packed order. */
     private final int[] packed;
     /** The position of each token in its sequence before masking. */
@@ -27,7 +27,7 @@ public final class FeatureBlock {
      */
     public FeatureBlock(int modality, FloatBuffer features, int capacity) {
         this.modality = modality;
-        this.features = new PieceCopy(features);
+        this.features = new CheckedCopy(features);
         this.packed = new int[capacity];
         this.positions = new int[capacity];
     }

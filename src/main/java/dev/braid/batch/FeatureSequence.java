@@ -20,5 +20,5 @@ public interface FeatureSequence {
      * Appends the features of {@code count} tokens, beginning with token {@code first}, to {@code out}: {@code count *
      * featureSize} floats.
      */
-    void copyTo(PieceCopy out, int first, int count);
+    void copyTo(CheckedCopy out, int first, int count);
 }

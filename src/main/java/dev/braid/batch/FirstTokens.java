@@ -15,7 +15,7 @@ public record FirstTokens(FeatureSequence stored, int tokens, int positions) imp
     }
 
     @Override
-    public void copyTo(PieceCopy out, int first, int count) {
+    public void copyTo(CheckedCopy out, int first, int count) {
         stored.copyTo(out, first, count);
     }
 }

@@ -34,7 +34,7 @@ public final class KeptTokens implements FeatureSequence {
 
     /** Copies each run of consecutive tokens with one call. */
     @Override
-    public void copyTo(PieceCopy out, int first, int count) {
+    public void copyTo(CheckedCopy out, int first, int count) {
         int token = first;
         while (token < first + count) {
             int run = 1;

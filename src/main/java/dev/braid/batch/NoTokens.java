@@ -10,7 +10,7 @@ public enum NoTokens implements FeatureSequence {
     }
 
     @Override
-    public void copyTo(PieceCopy out, int first, int count) {
+    public void copyTo(CheckedCopy out, int first, int count) {
         if (count != 0) {
             throw new IndexOutOfBoundsException(first);
         }

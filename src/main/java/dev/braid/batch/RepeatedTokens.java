@@ -24,7 +24,7 @@ public record RepeatedTokens(int row, FeatureSequence sequence) implements Featu
     }
 
     @Override
-    public void copyTo(PieceCopy out, int first, int count) {
+    public void copyTo(CheckedCopy out, int first, int count) {
         throw new IllegalStateException("the features of a repeated sequence are not packed");
     }
 }

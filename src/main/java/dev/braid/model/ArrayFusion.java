@@ -2,8 +2,8 @@ package dev.braid.model;
 
 import dev.braid.InputException;
 import dev.braid.batch.Batch;
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import dev.braid.batch.RowPositions;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -168,7 +168,7 @@ final class ArrayFusion {
 
     private record ArraySequence(ArrayNumbers numbers, int tokens, int width) implements FeatureSequence {
         @Override
-        public void copyTo(PieceCopy out, int first, int count) {
+        public void copyTo(CheckedCopy out, int first, int count) {
             out.put(numbers::read, first * width, count * width);
         }
     }

@@ -2,9 +2,9 @@ package dev.braid.model;
 
 import dev.braid.InputException;
 import dev.braid.batch.Batch;
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.KeptTokens;
-import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.GoldenInput;
 import dev.braid.checkpoint.GoldenOutput;
@@ -189,7 +189,7 @@ final class GoldenReplay {
         }
 
         @Override
-        public void copyTo(PieceCopy out, int first, int count) {
+        public void copyTo(CheckedCopy out, int first, int count) {
             float[] values = input.numbers(row, first, count);
             out.put(values, 0, values.length);
         }

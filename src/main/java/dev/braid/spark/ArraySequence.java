@@ -1,7 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 
 /**
  * A sequence stored as arrays.
@@ -14,7 +14,7 @@ import dev.braid.batch.PieceCopy;
 record ArraySequence(StoredNumbers numbers, boolean nested, int tokens, int width) implements FeatureSequence {
 
     @Override
-    public void copyTo(PieceCopy out, int first, int count) {
+    public void copyTo(CheckedCopy out, int first, int count) {
         if (!nested) {
             out.put((from, length, piece) -> numbers.read(0, from, length, piece), first * width, count * width);
         } else if (numbers.contiguous(first, count)) {

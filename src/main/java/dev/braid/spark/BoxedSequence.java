@@ -1,7 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 
 /**
  * Tokens that consist of features and a box: the numbers of each token's features, then those of its box.
@@ -16,7 +16,7 @@ record BoxedSequence(FeatureSequence features, FeatureSequence boxes) implements
     }
 
     @Override
-    public void copyTo(PieceCopy out, int first, int count) {
+    public void copyTo(CheckedCopy out, int first, int count) {
         for (int token = first; token < first + count; token++) {
             features.copyTo(out, token, 1);
             boxes.copyTo(out, token, 1);

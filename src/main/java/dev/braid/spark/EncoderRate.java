@@ -1,9 +1,9 @@
 package dev.braid.spark;
 
 import dev.braid.batch.Batch;
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.NoTokens;
-import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -173,7 +173,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
         }
 
         @Override
-        public void copyTo(PieceCopy out, int first, int count) {
+        public void copyTo(CheckedCopy out, int first, int count) {
             int width = modality.tokenSize();
             out.put(modality.tokenIds() ? this::ids : RandomSequence::numbers, first * width, count * width);
         }

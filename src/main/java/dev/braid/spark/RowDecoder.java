@@ -1,9 +1,9 @@
 package dev.braid.spark;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.FirstTokens;
 import dev.braid.batch.NoTokens;
-import dev.braid.batch.PieceCopy;
 import dev.braid.batch.RowPositions;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
@@ -128,7 +128,7 @@ final class RowDecoder implements Serializable {
             FeatureColumn feature = columns.features().get(m);
             int width = feature.modality().tokenSize(); // ids, which are finite, may be fewer numbers
             FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(sequence.tokens(), width));
-            sequence.copyTo(new PieceCopy(values), 0, sequence.tokens());
+            sequence.copyTo(new CheckedCopy(values), 0, sequence.tokens());
             for (int i = 0; i < values.capacity(); i++) {
                 if (!Float.isFinite(values.get(i))) {
                     int token = sequence.position(i / width);

@@ -1,7 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.FloatBuffer;
 
@@ -24,7 +24,7 @@ record SampledRow(int tokens, int positions, Reason rejected, String message) {
         Sequences sequences = (Sequences) decoded;
         FeatureSequence sequence = sequences.byModality().get(0);
         int tokens = sequence.tokens();
-        PieceCopy values = new PieceCopy(FloatBuffer.allocate(Math.multiplyExact(tokens, tokenSize)));
+        CheckedCopy values = new CheckedCopy(FloatBuffer.allocate(Math.multiplyExact(tokens, tokenSize)));
         sequence.copyTo(values, 0, tokens);
         return values.isFinite()
                 ? new SampledRow(tokens, sequence.position(tokens - 1) + 1, null, null)

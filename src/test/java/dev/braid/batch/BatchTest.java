@@ -48,7 +48,7 @@ class BatchTest {
             }
 
             @Override
-            public void copyTo(PieceCopy out, int first, int count) {
+            public void copyTo(CheckedCopy out, int first, int count) {
                 int width = FEATURE_SIZES[modality];
                 FloatSource values = (from, length, piece) -> {
                     for (int i = 0; i < length; i++) {

@@ -55,7 +55,7 @@ class ElementTypeTest {
         byte[] stored = new byte[tokens * type.bytes()];
         System.arraycopy(number, 0, stored, at * type.bytes(), type.bytes());
         FloatBuffer out = FloatBuffer.allocate(tokens);
-        PieceCopy copy = new PieceCopy(out);
+        CheckedCopy copy = new CheckedCopy(out);
         new BinarySequence(Bytes.of(stored), type, tokens, 1).copyTo(copy, 0, tokens);
         assertThat(copy.isFinite()).as("%s", expected).isEqualTo(Float.isFinite(expected));
         assertThat(Float.floatToIntBits(out.get(at))).as("%s", expected).isEqualTo(Float.floatToIntBits(expected));
@@ -69,7 +69,7 @@ class ElementTypeTest {
         FloatBuffer out = FloatBuffer.allocate(8);
         out.put(5f).put(6f);
         BinarySequence sequence = new BinarySequence(Bytes.of(new byte[3 * type.bytes()]), type, 3, 1);
-        sequence.copyTo(new PieceCopy(out), 0, 3);
+        sequence.copyTo(new CheckedCopy(out), 0, 3);
         assertThat(out.position()).isEqualTo(5);
         assertThat(out.array()).containsExactly(5, 6, 0, 0, 0, 0, 0, 0);
     }

@@ -1,8 +1,8 @@
 package dev.braid.job;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.spark.Reason;
@@ -308,7 +308,7 @@ final class BrokenCell {
             }
 
             @Override
-            public void copyTo(PieceCopy out, int first, int count) {
+            public void copyTo(CheckedCopy out, int first, int count) {
                 for (int t = first; t < first + count; t++) {
                     double[] token = tokens[positions[t]];
                     float[] numbers = new float[token.length];

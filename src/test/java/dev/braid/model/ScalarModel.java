@@ -1,7 +1,7 @@
 package dev.braid.model;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.AttentionWeights;
 import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Checkpoint;
@@ -235,7 +235,7 @@ final class ScalarModel {
         ModalityConfig modalityConfig = config.modalities().get(modality);
         ModalityWeights embedding = weights.modalities().get(modality);
         FloatBuffer numbers = FloatBuffer.allocate(sequence.tokens() * modalityConfig.tokenSize());
-        sequence.copyTo(new PieceCopy(numbers), 0, sequence.tokens());
+        sequence.copyTo(new CheckedCopy(numbers), 0, sequence.tokens());
         double[][] x = projected(rows(numbers, modalityConfig.tokenSize()), modalityConfig, embedding);
         double[][] positions = embedding.positions() == null ? null : matrix(embedding.positions());
         for (int t = 0; t < x.length; t++) {

@@ -1,7 +1,7 @@
 package dev.braid.model;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import java.util.Random;
 
 /** A sequence that lies in an array. */
@@ -29,7 +29,7 @@ final class StoredFloats implements FeatureSequence {
     }
 
     @Override
-    public void copyTo(PieceCopy out, int first, int count) {
+    public void copyTo(CheckedCopy out, int first, int count) {
         int width = values.length / tokens;
         out.put(values, first * width, count * width);
     }

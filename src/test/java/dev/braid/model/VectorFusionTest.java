@@ -2,8 +2,8 @@ package dev.braid.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import dev.braid.batch.RepeatedTokens;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
@@ -104,7 +104,7 @@ class VectorFusionTest {
 
     private static double[] values(FeatureSequence vector, ModalityConfig modality) {
         FloatBuffer floats = FloatBuffer.allocate(modality.featureSize());
-        vector.copyTo(new PieceCopy(floats), 0, 1);
+        vector.copyTo(new CheckedCopy(floats), 0, 1);
         double[] values = new double[floats.capacity()];
         Arrays.setAll(values, floats::get);
         return values;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -132,7 +132,7 @@ class HalfFloatsTest {
         List<float[]> floats = new ArrayList<>();
         for (FeatureSequence sequence : ((Sequences) row).byModality()) {
             FloatBuffer numbers = FloatBuffer.allocate(sequence.tokens() * WIDTH);
-            sequence.copyTo(new PieceCopy(numbers), 0, sequence.tokens());
+            sequence.copyTo(new CheckedCopy(numbers), 0, sequence.tokens());
             floats.add(numbers.array());
         }
         return floats;

@@ -2,9 +2,9 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
@@ -58,7 +58,7 @@ class RowDecoderTest {
 
     /** Copies all tokens of a sequence; false if a number is not finite. */
     private static boolean copied(FeatureSequence sequence, FloatBuffer out) {
-        PieceCopy copy = new PieceCopy(out);
+        CheckedCopy copy = new CheckedCopy(out);
         sequence.copyTo(copy, 0, sequence.tokens());
         return copy.isFinite();
     }

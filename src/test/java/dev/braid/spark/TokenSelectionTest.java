@@ -2,8 +2,8 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.FeatureSequence;
-import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.spark.DecodedRow.Sequences;
@@ -80,7 +80,7 @@ class TokenSelectionTest {
             Sequences decoded = (Sequences) decoder(type, column).decode(PairedRows.stored(row, type, column));
             FeatureSequence kept = decoded.byModality().get(0);
             FloatBuffer out = FloatBuffer.allocate(expected.capacity());
-            PieceCopy copy = new PieceCopy(out);
+            CheckedCopy copy = new CheckedCopy(out);
             kept.copyTo(copy, 0, kept.tokens());
             assertThat(copy.isFinite()).isTrue();
             assertThat(out).isEqualTo(expected);

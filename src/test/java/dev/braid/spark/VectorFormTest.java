@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.batch.BinarySequence;
 import dev.braid.batch.Bytes;
+import dev.braid.batch.CheckedCopy;
 import dev.braid.batch.ElementType;
-import dev.braid.batch.PieceCopy;
 import java.nio.FloatBuffer;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -41,7 +41,7 @@ class VectorFormTest {
     private static float read(int half) {
         FloatBuffer out = FloatBuffer.allocate(1);
         byte[] stored = {(byte) half, (byte) (half >> 8)};
-        new BinarySequence(Bytes.of(stored), ElementType.FLOAT16, 1, 1).copyTo(new PieceCopy(out), 0, 1);
+        new BinarySequence(Bytes.of(stored), ElementType.FLOAT16, 1, 1).copyTo(new CheckedCopy(out), 0, 1);
         return out.get(0);
     }
 

@@ -7,7 +7,7 @@ import java.util.Arrays;
  * Copies stored numbers to a buffer as floats and notes whether all of them were finite. Numbers pass through arrays
  * that stay in the processor's first-level cache.
  */
-public final class PieceCopy {
+public final class CheckedCopy {
     /** How many numbers a piece has. */
     private static final int LENGTH = 512;
 
@@ -20,7 +20,7 @@ public final class PieceCopy {
     private int marked;
 
     /** Copies to {@code out}, from its position on. */
-    public PieceCopy(FloatBuffer out) {
+    public CheckedCopy(FloatBuffer out) {
         this.out = out;
     }
 
