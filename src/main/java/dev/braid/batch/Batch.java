@@ -11,10 +11,11 @@ import java.util.function.Consumer;
  * <p>A model has one or several streams of tokens, and each stream is packed separately ({@link PackedTokens}).
  * Features are not stored: each modality streams through one {@link FeatureBlock}, which is handed over when it is full
  * and once at the end. A sequence that an earlier row has too ({@link RepeatedTokens}) is handed over once; {@link
- * PackedTokens#repeats} says to which other rows its tokens must be copied.
+ * PackedTokens#forEachRepeat} says to which other rows its tokens must be copied.
  */
 public final class Batch {
-    static final int OWN = -1;
+    /** The {@link #source} of a sequence that repeats no earlier one. */
+    static final int NOT_REPEATED = -1;
 
     private final int modalities;
     /** The number of learned tokens per row, in all streams together. */
@@ -30,7 +31,7 @@ public final class Batch {
     private final PackedTokens[] streamOf;
     /** At [m][r] the number of tokens of modality m in all rows before row r; one more entry than rows. */
     private final int[][] firsts;
-    /** At [m][r] the earlier row whose sequence of modality m row r repeats; {@link #OWN} if it repeats none. */
+    /** At [m][r] the earlier row whose sequence of modality m row r repeats; {@link #NOT_REPEATED} if it repeats none. */
     private final int[][] sources;
 
     private final int[] repeatedTokens;
@@ -130,7 +131,7 @@ public final class Batch {
             }
         }
         for (int m = 0; m < modalities; m++) {
-            sources[m][rows] = OWN;
+            sources[m][rows] = NOT_REPEATED;
             if (byModality.get(m) instanceof RepeatedTokens repeated) {
                 sources[m][rows] = repeated.row();
                 repeatedTokens[m] += repeated.tokens();
@@ -257,7 +258,7 @@ public final class Batch {
         return firsts[modality][rows];
     }
 
-    /** The row whose sequence of a modality this row repeats, or {@link #OWN}. */
+    /** The row whose sequence of a modality this row repeats, or {@link #NOT_REPEATED}. */
     int source(int row, int modality) {
         return sources[modality][row];
     }

@@ -105,7 +105,7 @@ public final class PackedTokens {
     }
 
     /** The number of tokens that repeat those of an earlier row. */
-    public int repeated() {
+    public int repeatedTokens() {
         return Arrays.stream(modalities).map(batch::repeatedTokens).sum();
     }
 
@@ -122,7 +122,7 @@ public final class PackedTokens {
      * Calls {@code each} for every repeated sequence, for each modality in the order of the rows. Use this after all
      * blocks were handed over.
      */
-    public void repeats(Repeat each) {
+    public void forEachRepeat(Repeat each) {
         for (TokenGroup group : groups) {
             if (group.isLearned() || batch.repeatedTokens(group.modality()) == 0) {
                 continue;
@@ -130,7 +130,7 @@ public final class PackedTokens {
             int modality = group.modality();
             for (int row = 0; row < batch.rows(); row++) {
                 int source = batch.source(row, modality);
-                if (source != Batch.OWN) {
+                if (source != Batch.NOT_REPEATED) {
                     each.copy(firstToken(source, modality), firstToken(row, modality), batch.tokens(row, modality));
                 }
             }
@@ -144,13 +144,13 @@ public final class PackedTokens {
     }
 
     /** Calls {@code each} for all tokens that do not repeat those of an earlier row, in runs as long as possible. */
-    public void own(Run each) {
+    public void forEachUnrepeated(Run each) {
         int first = 0;
         int end = 0;
         for (int row = 0; row < batch.rows(); row++) {
             for (TokenGroup group : groups) {
                 int count = tokens(row, group);
-                if (!group.isLearned() && batch.source(row, group.modality()) != Batch.OWN) {
+                if (!group.isLearned() && batch.source(row, group.modality()) != Batch.NOT_REPEATED) {
                     if (end > first) {
                         each.of(first, end - first);
                     }

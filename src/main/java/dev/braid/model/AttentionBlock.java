@@ -119,8 +119,8 @@ final class AttentionBlock {
         TokenStream queries = workspace.stream(place.queries());
         TokenStream keys = workspace.stream(place.keys());
         boolean together = place.isSelfAttention() && !pooledOnly;
-        boolean copies = place.sharesCopies() && keys.packed().repeated() > 0;
-        for (Block block : copies ? keys.ownBlocks() : keys.blocks()) {
+        boolean copies = place.sharesCopies() && keys.packed().repeatedTokens() > 0;
+        for (Block block : copies ? keys.unrepeatedBlocks() : keys.blocks()) {
             Matrix hidden = keys.hidden(block);
             Matrix in = normed(hidden, keys, place.isSelfAttention() ? preNorm() : memoryNorm, workspace);
             if (together && query != null) {
@@ -133,7 +133,7 @@ final class AttentionBlock {
             }
         }
         if (copies) {
-            keys.repeat(workspace.buffers().queryKeyValue(), workspace.kernels());
+            keys.copyRepeated(workspace.buffers().queryKeyValue(), workspace.kernels());
             keys.blocks().forEach(block -> rotateKeys(keys, together, workspace, block));
         }
         if (!together) {
@@ -238,7 +238,7 @@ final class AttentionBlock {
         PackedTokens queries = workspace.stream(place.queries()).packed();
         PackedTokens keys = workspace.stream(place.keys()).packed();
         int rows = workspace.batch().rows();
-        long shared = place.sharesCopies() ? keys.repeated() : 0;
+        long shared = place.sharesCopies() ? keys.repeatedTokens() : 0;
         long asked = pooledOnly ? rows : queries.tokens();
         long maps = (keys.tokens() - shared) * (long) keyValue.inputs() * keyValue.outputs();
         if (query != null) {

@@ -32,9 +32,9 @@ record Block(int first, int tokens, int height) {
      *
      * @param capacity the rows of the matrices that hold the tokens, a multiple of {@link Kernels#ROW_MULTIPLE}
      */
-    static List<Block> own(PackedTokens packed, int capacity) {
+    static List<Block> unrepeated(PackedTokens packed, int capacity) {
         List<Block> blocks = new ArrayList<>();
-        packed.own((first, count) -> {
+        packed.forEachUnrepeated((first, count) -> {
             for (Block block : split(count)) {
                 int start = Math.min(first + block.first(), capacity - block.height());
                 blocks.add(new Block(start, block.tokens(), block.height()));

@@ -237,7 +237,7 @@ public final class FusionWorkspace implements AutoCloseable {
         batch.finish();
         for (TokenStream stream : streams) {
             stream.begin();
-            stream.repeat(stream.hidden(), kernels);
+            stream.copyRepeated(stream.hidden(), kernels);
         }
         if (attentionShares != null) {
             attentionShares.clear();

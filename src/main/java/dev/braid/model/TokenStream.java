@@ -89,13 +89,13 @@ final class TokenStream {
     }
 
     /** Blocks of the tokens that do not repeat those of an earlier row. */
-    List<Block> ownBlocks() {
-        return Block.own(packed, hidden.rows());
+    List<Block> unrepeatedBlocks() {
+        return Block.unrepeated(packed, hidden.rows());
     }
 
     /** Copies repeated tokens to all places where they belong, in a matrix with a row per packed token. */
-    void repeat(Matrix tokens, Kernels kernels) {
-        packed.repeats((source, index, count) ->
+    void copyRepeated(Matrix tokens, Kernels kernels) {
+        packed.forEachRepeat((source, index, count) ->
                 kernels.copyRows(tokens, token -> index + token, tokens, token -> source + token, count));
     }
 

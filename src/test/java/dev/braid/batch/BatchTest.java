@@ -138,7 +138,7 @@ class BatchTest {
         batch.finish();
         PackedTokens stream = batch.streams().get(0);
         Map<Integer, Taken> placed = new HashMap<>(sink.taken);
-        stream.repeats((source, index, count) -> {
+        stream.forEachRepeat((source, index, count) -> {
             assertThat(count).isEqualTo(3);
             for (int t = 0; t < count; t++) {
                 assertThat(placed.put(index + t, placed.get(source + t))).isNull();
@@ -152,7 +152,7 @@ class BatchTest {
             }
         }
         List<Integer> own = new ArrayList<>();
-        stream.own((first, count) -> {
+        stream.forEachUnrepeated((first, count) -> {
             assertThat(count).isPositive();
             assertThat(own).doesNotContain(first - 1, first + count); // as long as it is
             IntStream.range(first, first + count).forEach(own::add);
