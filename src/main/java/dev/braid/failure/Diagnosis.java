@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
  *
  * @param kind what failed
  * @param cause the exception that shows it
- * @param disk for a full disk, what is stored on it ({@link Disk}); otherwise empty
+ * @param disk for a full disk, what is stored on it ({@link FullDisk}); otherwise empty
  */
 public record Diagnosis(Kind kind, String cause, String disk) {
     /** What failed. */
@@ -193,7 +193,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         for (Kind kind : List.of(Kind.HEAP, Kind.NATIVE_MEMORY, Kind.CONTAINER, Kind.DISK_FULL, Kind.PASSING)) {
             for (Cause cause : all) {
                 if (is(kind, cause)) {
-                    return new Diagnosis(kind, cause.toString(), kind == Kind.DISK_FULL ? Disk.of(failure) : "");
+                    return new Diagnosis(kind, cause.toString(), kind == Kind.DISK_FULL ? FullDisk.of(failure) : "");
                 }
             }
         }

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** Tells which disk is full, from the code that failed to write. */
-final class Disk {
+final class FullDisk {
     /** The places that can be full, and the packages that write there. Hadoop and Parquet write only the output. */
     private static final Map<String, List<String>> WRITERS = Map.of(
             "at the output",
@@ -19,7 +19,7 @@ final class Disk {
             "for temporary files (java.io.tmpdir)",
             List.of("com.github.luben.zstd.util.", "org.xerial.snappy.", "io.netty.util.internal."));
 
-    private Disk() {}
+    private FullDisk() {}
 
     /** Completes {@code expected free disk space ...}. Names all places if the code does not tell which one it is. */
     static String of(Throwable failure) {
