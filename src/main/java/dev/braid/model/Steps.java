@@ -175,7 +175,7 @@ final class Steps {
     private void finish(StackConfig stack, NormWeights finalNorm, boolean pools) {
         int stream = config.changedStream(stack);
         if (stack.interleaving().isBottleneck()) {
-            add(new TakenTokens(stream, stack.stream()), stack, pools);
+            add(new SplitTokens(stream, stack.stream()), stack, pools);
             mixed.add(stream);
         }
         if (finalNorm != null) {

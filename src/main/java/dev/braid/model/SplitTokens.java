@@ -6,7 +6,7 @@ package dev.braid.model;
  * @param stream index of the stream that takes them
  * @param joined index of the stream that joins it with others
  */
-record TakenTokens(int stream, int joined) implements Step {
+record SplitTokens(int stream, int joined) implements Step {
 
     @Override
     public void forward(FusionWorkspace workspace, boolean pooledOnly) {
