@@ -75,11 +75,11 @@ public final class Braid {
         PrintWriter out = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8), true);
         PrintWriter error = new PrintWriter(new OutputStreamWriter(System.err, StandardCharsets.UTF_8), true);
         Messages messages = new Messages(error);
-        Thread stop = Stop.hook(messages);
+        Thread stop = SignalMessage.hook(messages);
         Runtime.getRuntime().addShutdownHook(stop);
         Scratch.deleteAtExit(System.getProperty("java.io.tmpdir"));
         int code = printed(run(arguments, out, error, messages), out, messages);
-        if (Stop.requested()) {
+        if (SignalMessage.isStopping()) {
             return;
         }
         Runtime.getRuntime().removeShutdownHook(stop);
@@ -124,7 +124,7 @@ public final class Braid {
                 .findFirst()
                 .orElse(arguments.length == 0 ? "" : arguments[0]);
         commandLine.setParameterExceptionHandler((exception, given) -> failure.report(exception, Optional.empty()));
-        commandLine.setExecutionExceptionHandler((exception, subcommand, parsed) -> Stop.requested()
+        commandLine.setExecutionExceptionHandler((exception, subcommand, parsed) -> SignalMessage.isStopping()
                 ? ExitCode.FAILED
                 : failure.report(exception, subcommand.getCommandName(), braid.verbose));
         logIn(arguments, messages);
@@ -133,7 +133,7 @@ public final class Braid {
             logIn(all, messages);
             return commandLine.execute(all);
         } catch (RuntimeException | Error e) {
-            return Stop.requested()
+            return SignalMessage.isStopping()
                     ? ExitCode.FAILED
                     : failure.report(
                             e,

@@ -1,7 +1,7 @@
 package dev.braid.job;
 
 /**
- * The exit codes; src/docs/troubleshooting.md explains them. After a signal, the JVM prints the line of {@link Stop} and
+ * The exit codes; src/docs/troubleshooting.md explains them. After a signal, the JVM prints the line of {@link SignalMessage} and
  * exits with 128 plus the signal's number.
  */
 final class ExitCode {

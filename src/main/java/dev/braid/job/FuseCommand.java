@@ -100,7 +100,7 @@ final class FuseCommand implements Callable<Integer> {
         try (Session session = Session.open("fuse")) {
             SparkSession spark = session.spark();
             Instant start = Instant.now();
-            Stop.unpublished(() -> 0);
+            SignalMessage.unpublished(() -> 0);
             Configuration hadoop = spark.sparkContext().hadoopConfiguration();
             List<String> inputs = new ArrayList<>(List.of(options.input.model));
             InputTables named = new InputTables(spark);
@@ -167,7 +167,7 @@ final class FuseCommand implements Callable<Integer> {
                     return ExitCode.DONE;
                 }
                 FusionProgress progress = FusionProgress.start(spark.sparkContext());
-                Stop.unpublished(() -> progress.finishedRows() + progress.rows());
+                SignalMessage.unpublished(() -> progress.finishedRows() + progress.rows());
                 record = report.map(file -> new RunRecord(
                         file,
                         spec,
@@ -213,8 +213,8 @@ final class FuseCommand implements Callable<Integer> {
                                         destination.update(keys, run));
                             },
                             table -> destination.rows(keys, table, run),
-                            () -> Stop.publishing(output.path()));
-                    Stop.published(output.path());
+                            () -> SignalMessage.publishing(output.path()));
+                    SignalMessage.published(output.path());
                 } catch (Exception | Error failure) { // Spark throws checked exceptions that it does not declare
                     failed(record, Optional.empty(), failure);
                     throw failure;
@@ -253,7 +253,7 @@ final class FuseCommand implements Callable<Integer> {
 
     /** Writes a page about a run that failed, but not about one that was stopped. */
     private void failed(Optional<RunRecord> record, Optional<Manifest> manifest, Throwable failure) {
-        if (record.isPresent() && !Stop.requested()) {
+        if (record.isPresent() && !SignalMessage.isStopping()) {
             record.get().failed(manifest, failure, braid.messages());
         }
     }
@@ -261,11 +261,11 @@ final class FuseCommand implements Callable<Integer> {
     /** Also writes the published rows to the catalog table that {@code --output-table} names, if any. */
     private void commit(FusedTable output, Optional<OutputTable> table, Origin origin) throws IOException {
         if (table.isPresent()) {
-            Stop.publishing(output.path());
+            SignalMessage.publishing(output.path());
             List<Manifest.Committed> all =
                     output.commit(origin.identity(), table.get()).outputTables();
             Manifest.Committed done = all.get(all.size() - 1);
-            Stop.published(output.path());
+            SignalMessage.published(output.path());
             spec.commandLine()
                     .getOut()
                     .println(SafeText.message(

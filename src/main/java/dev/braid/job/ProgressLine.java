@@ -84,7 +84,7 @@ final class ProgressLine implements AutoCloseable {
     }
 
     private void print() {
-        if (Stop.requested()) {
+        if (SignalMessage.isStopping()) {
             return; // the line of the stop is the last one
         }
         Duration elapsed = Duration.ofNanos(System.nanoTime() - startNanos);

@@ -64,7 +64,7 @@ final class Session implements AutoCloseable {
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw unstarted(conf.get("spark.master", ""), failure);
         }
-        Stop.silences(spark);
+        SignalMessage.silences(spark);
         return new Session(spark, true);
     }
 

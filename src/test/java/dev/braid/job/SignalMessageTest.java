@@ -11,7 +11,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** Signals themselves, and a full standard output, are sent to whole runs by {@code .ci/exit-codes}. */
-class StopTest {
+class SignalMessageTest {
     private final StringWriter error = new StringWriter();
 
     /** A stream to a full disk. */
@@ -41,19 +41,21 @@ class StopTest {
     @Test
     void theLineSaysWhatHasBecomeOfTheOutputWhenTheSignalComes() {
         AtomicLong finished = new AtomicLong();
-        Stop.unpublished(finished::get);
-        assertThat(Stop.line()).isEqualTo("Stopped by a signal: nothing was published; start the same command again");
+        SignalMessage.unpublished(finished::get);
+        assertThat(SignalMessage.line())
+                .isEqualTo("Stopped by a signal: nothing was published; start the same command again");
         finished.set(1);
-        assertThat(Stop.line())
+        assertThat(SignalMessage.line())
                 .isEqualTo("Stopped by a signal: nothing was published; the same command goes on from the 1 row in"
                         + " finished files");
         finished.set(12_345);
-        assertThat(Stop.line()).endsWith("goes on from the 12,345 rows in finished files");
-        Stop.publishing("hdfs://user:secret@host/fused");
-        assertThat(Stop.line())
+        assertThat(SignalMessage.line()).endsWith("goes on from the 12,345 rows in finished files");
+        SignalMessage.publishing("hdfs://user:secret@host/fused");
+        assertThat(SignalMessage.line())
                 .isEqualTo("Stopped by a signal while the table was published: the same command completes"
                         + " 'hdfs://user:***@host/fused', or says that it is complete");
-        Stop.published("/fused");
-        assertThat(Stop.line()).isEqualTo("Stopped by a signal after the table was published: '/fused' is complete");
+        SignalMessage.published("/fused");
+        assertThat(SignalMessage.line())
+                .isEqualTo("Stopped by a signal after the table was published: '/fused' is complete");
     }
 }

@@ -8,21 +8,21 @@ import org.apache.spark.sql.SparkSession;
  * Prints one line on standard error when a signal (SIGTERM, SIGINT) ends a run. The signal also stops Spark; errors that
  * follow from this are not printed.
  */
-final class Stop {
+final class SignalMessage {
     /** Whether a signal is ending this JVM. */
-    private static volatile boolean requested;
+    private static volatile boolean stopping;
     /** The end of the line: the state of the output and what to do next. */
     private static volatile Supplier<String> state = () -> "";
 
     private static volatile SparkSession quiet;
 
-    private Stop() {}
+    private SignalMessage() {}
 
     /** The shutdown hook that prints the line. Remove it before a normal exit. */
     static Thread hook(Messages messages) {
         return new Thread(
                 () -> {
-                    requested = true;
+                    stopping = true;
                     SparkSession spark = quiet;
                     if (spark != null) {
                         spark.sparkContext().setLogLevel("OFF");
@@ -37,8 +37,8 @@ final class Stop {
     }
 
     /** Whether a signal has arrived: failures from now on may be its consequences. */
-    static boolean requested() {
-        return requested;
+    static boolean isStopping() {
+        return stopping;
     }
 
     /** Silences the log of this session when a signal arrives, because the signal stops Spark too. */
