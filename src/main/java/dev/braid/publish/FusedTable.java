@@ -128,26 +128,26 @@ public final class FusedTable {
      * the table's directory and replaces its manifest. If there is no table, the run is like any other.
      *
      * @throws OutputExistsException if there is something without a manifest that may not be replaced
-     * @throws InputException as {@link IntoTable#isDone}
+     * @throws InputException as {@link TableChange#isDone}
      */
-    public Optional<RunDirectory> begin(IntoTable into) throws IOException {
-        return take(into.identity(Optional.empty()), run -> {
+    public Optional<RunDirectory> begin(TableChange change) throws IOException {
+        return take(change.identity(Optional.empty()), run -> {
             Optional<Manifest> published = Manifest.of(output, files);
             if (published.isEmpty()) {
                 if (check.refuseExisting(overwrite)) {
-                    into.refuseUnknown(TableDirectory.names(output, files));
+                    change.refuseUnknown(TableDirectory.names(output, files));
                 }
-                run.resume(into.identity(published));
+                run.resume(change.identity(published));
                 return true;
             }
             check.refuseExisting(true);
             if (!overwrite) {
                 refuseMissing(published.get());
             }
-            if (into.isDone(published.get())) {
+            if (change.isDone(published.get())) {
                 return false;
             }
-            run.resume(into.identity(published), published.get());
+            run.resume(change.identity(published), published.get());
             return true;
         });
     }

@@ -2,13 +2,13 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.publish.FusedTable;
-import dev.braid.publish.IntoTable;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
 import dev.braid.publish.OutputExistsException;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.publish.TableChange;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -31,7 +31,7 @@ import org.apache.spark.sql.types.StructType;
  * @param overwrite whether existing partitions may be replaced
  */
 public record PartitionRun(String table, Partitioning partitions, Origin origin, boolean overwrite)
-        implements Destination, IntoTable {
+        implements Destination, TableChange {
     /** How many partitions or options a message names. */
     private static final int NAMED = 5;
 

@@ -3,11 +3,11 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.publish.FusedTable;
-import dev.braid.publish.IntoTable;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.publish.TableChange;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,7 +34,7 @@ public record TableUpdate(
         ModelConfig model,
         String changedBy,
         boolean prune)
-        implements Destination, IntoTable {
+        implements Destination, TableChange {
 
     @Override
     public Optional<RunDirectory> begin(FusedTable output) throws IOException {

@@ -217,8 +217,8 @@ class InPlaceTest {
         return spark.range(first, end).selectExpr("id", "array(1f, 2f) as fused");
     }
 
-    private static IntoTable into(String identity) {
-        return new IntoTable() {
+    private static TableChange into(String identity) {
+        return new TableChange() {
             @Override
             public String identity(Optional<Manifest> published) {
                 return identity;

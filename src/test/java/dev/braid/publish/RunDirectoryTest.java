@@ -291,7 +291,7 @@ class RunDirectoryTest {
         Files.move(directory.resolve(".out.run"), directory.resolve("aside"));
         Written.write(table(false), "old", rows(9), 9);
         Files.move(directory.resolve("aside"), directory.resolve(".out.run"));
-        IntoTable more = new IntoTable() {
+        TableChange more = new TableChange() {
             @Override
             public String identity(Optional<Manifest> published) {
                 return "a";

@@ -4,8 +4,8 @@ import dev.braid.InputException;
 import java.util.Optional;
 import java.util.Set;
 
-/** How a run whose files go into an existing table ({@link FusedTable#begin(IntoTable)}) deals with that table. */
-public interface IntoTable {
+/** A run whose files go into an existing table, such as an update ({@link FusedTable#begin(TableChange)}). */
+public interface TableChange {
     /**
      * Digest of everything that decides what the run writes.
      *
