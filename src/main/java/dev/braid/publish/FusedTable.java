@@ -249,9 +249,9 @@ public final class FusedTable {
      * @return the manifest, with the snapshot
      * @throws OutputExistsException if another run writes here, or has published something else
      * @throws InputException if the run's identifier in the manifest does not have Braid's form
-     * @throws TransientException as {@link Committing#commit}
+     * @throws TransientException as {@link SecondOutput#commit}
      */
-    public Manifest commit(String identity, Committing into) throws IOException {
+    public Manifest commit(String identity, SecondOutput second) throws IOException {
         try (RunDirectory run = RunDirectory.take(check.hidden("run"), check.hidden("owner"), files, output)) {
             Manifest published = Manifest.of(output, files)
                     .filter(there -> isOf(identity, there))
@@ -265,7 +265,7 @@ public final class FusedTable {
                         + "' to a table: expected a run's identifier in '" + Manifest.FILE + "', got '"
                         + published.run() + "'");
             }
-            Manifest.Committed done = into.commit(published, output, () -> run.refuseTaken(output));
+            Manifest.Committed done = second.commit(published, output, () -> run.refuseTaken(output));
             Manifest committed = published.committed(done);
             if (committed.equals(published)) {
                 return published;

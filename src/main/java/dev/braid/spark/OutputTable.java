@@ -3,9 +3,9 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
-import dev.braid.publish.Committing;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.OutputExistsException;
+import dev.braid.publish.SecondOutput;
 import dev.braid.publish.Shard;
 import dev.braid.storage.Footers;
 import dev.braid.storage.StorageCalls;
@@ -39,7 +39,7 @@ import org.apache.spark.sql.types.StructType;
  * A Delta or Iceberg table of Spark's catalog. The rows of a published fused table are written to it in one transaction. The
  * transaction records the run's identifier and the mode, so that a repeated run finds it. Driver only.
  */
-public final class OutputTable implements Committing {
+public final class OutputTable implements SecondOutput {
     /** What happens to the rows that the table has. */
     public enum Mode {
         /** They stay. */

@@ -91,7 +91,7 @@ class FusedTableTest {
         FusedTable table = at("out", false);
         write(table, rows(3), 3);
         List<String> done = new ArrayList<>();
-        Committing into = (published, place, owned) -> {
+        SecondOutput into = (published, place, owned) -> {
             owned.check();
             done.add("looked");
             Files.delete(directory.resolve(".out.owner"));

@@ -5,7 +5,7 @@ import java.io.IOException;
 import org.apache.hadoop.fs.Path;
 
 /** Also writes the rows of a published table to another place, such as a table of Spark's catalog. Driver only. */
-public interface Committing {
+public interface SecondOutput {
     /** Checks whether this driver is still the only one that writes an output. */
     @FunctionalInterface
     interface Owned {
