@@ -98,7 +98,7 @@ public final class RunPage {
                         .truncatedTo(ChronoUnit.SECONDS)
                         .toString()
                         .replace("T", " ")
-                        .replace("Z", " UTC") + ", " + Words.duration(facts.elapsed()));
+                        .replace("Z", " UTC") + ", " + Format.duration(facts.elapsed()));
         facts.failure().ifPresent(message -> {
             Html box = header.add("div").with("class", "failure").with("role", "alert");
             message.lines().forEach(part -> box.add("p", part));

@@ -20,18 +20,18 @@ record RunSections(RunFacts facts) {
         RunFacts.Work work = facts.work();
         double seconds = facts.seconds();
         Html tiles = section.html().add("div").with("class", "tiles");
-        tile(tiles, "rows fused", Words.large(work.rows()));
-        tile(tiles, "tokens", Words.large(work.tokens()));
-        tile(tiles, "tokens/s, whole run", Words.large(Math.round(work.tokens() / seconds)));
-        tile(tiles, "GFLOP/s, whole run", Words.decimal(2.0 * work.multiplyAdds() / seconds / 1e9));
+        tile(tiles, "rows fused", Format.large(work.rows()));
+        tile(tiles, "tokens", Format.large(work.tokens()));
+        tile(tiles, "tokens/s, whole run", Format.large(Math.round(work.tokens() / seconds)));
+        tile(tiles, "GFLOP/s, whole run", Format.decimal(2.0 * work.multiplyAdds() / seconds / 1e9));
         tile(
                 tiles,
                 "rows set aside",
                 facts.manifest()
-                        .map(done -> Words.count(done.quarantinedRows()))
+                        .map(done -> Format.count(done.quarantinedRows()))
                         .orElse("–"));
         if (work.finishedRows() > 0) {
-            tile(tiles, "rows resumed", Words.count(work.finishedRows()));
+            tile(tiles, "rows resumed", Format.count(work.finishedRows()));
         }
         List<List<String>> lines = new ArrayList<>();
         lines.add(List.of("Output", facts.output()));
@@ -40,9 +40,9 @@ record RunSections(RunFacts facts) {
                         done -> published(done, lines),
                         () -> lines.add(List.of(
                                 "Rows",
-                                Words.count(work.rows() + work.finishedRows()) + " of "
-                                        + Words.count(work.expectedRows()) + " fused when the run failed")));
-        lines.add(List.of("Tokens fused", Words.count(work.tokens())));
+                                Format.count(work.rows() + work.finishedRows()) + " of "
+                                        + Format.count(work.expectedRows()) + " fused when the run failed")));
+        lines.add(List.of("Tokens fused", Format.count(work.tokens())));
         lines.add(List.of("PyTorch's numbers", facts.verified()));
         lines.add(List.of("Model", facts.origin().model().path()));
         lines.add(List.of("SHA-256 of the model", facts.origin().model().sha256()));
@@ -57,18 +57,18 @@ record RunSections(RunFacts facts) {
     }
 
     private static void published(Manifest done, List<List<String>> lines) {
-        lines.add(List.of("Rows of the table", Words.count(done.rows())));
+        lines.add(List.of("Rows of the table", Format.count(done.rows())));
         Manifest.Update update = done.update();
         if (update != null) {
             lines.add(List.of(
                     "Update",
-                    Words.count(update.kept()) + " kept, " + Words.count(update.changed()) + " changed, "
-                            + Words.count(update.removed()) + " removed, " + Words.count(update.left())
+                    Format.count(update.kept()) + " kept, " + Format.count(update.changed()) + " changed, "
+                            + Format.count(update.removed()) + " removed, " + Format.count(update.left())
                             + " not in the input any more"));
         }
         lines.add(List.of(
                 "Files",
-                Words.count(done.files().stream()
+                Format.count(done.files().stream()
                         .filter(file -> file.file() != null)
                         .count())));
         lines.add(List.of("Fingerprint", done.fingerprint()));
@@ -85,8 +85,8 @@ record RunSections(RunFacts facts) {
         tables.forEach((table, files) -> lines.add(List.of(
                 "Input",
                 table + " ("
-                        + Words.count(files.stream().mapToLong(InputFile::rows).sum(), "row") + ", "
-                        + Words.count(files.size(), "file") + ", "
+                        + Format.count(files.stream().mapToLong(InputFile::rows).sum(), "row") + ", "
+                        + Format.count(files.size(), "file") + ", "
                         + Memory.text(files.stream().mapToLong(InputFile::bytes).sum()) + ")")));
     }
 
@@ -111,12 +111,12 @@ record RunSections(RunFacts facts) {
         Html list = section.html().add("ul").with("class", "checks");
         list.add("li", "No key is null or occurs twice among the rows that were fused.");
         if (done.audit() != null) {
-            list.add("li", Words.count(done.audit().keys(), "key") + ": each is in the table or set aside.");
+            list.add("li", Format.count(done.audit().keys(), "key") + ": each is in the table or set aside.");
             list.add(
                     "li",
-                    Words.count(done.audit().files(), "file")
+                    Format.count(done.audit().files(), "file")
                             + " of this run: the footer of each has the rows that its task" + " counted, "
-                            + Words.count(done.audit().rows()) + " in all, and the columns of the others.");
+                            + Format.count(done.audit().rows()) + " in all, and the columns of the others.");
         }
         list.add("li", "Every number of every fused row is finite.");
         list.add("li", "Fingerprint of all rows: " + done.fingerprint() + ".");

@@ -31,7 +31,7 @@ final class WorkSections {
     static String nothing(Work work) {
         return work.finishedRows() > 0
                 ? "This run fused no row itself: an earlier run, which was stopped, had fused all "
-                        + Words.count(work.finishedRows()) + "."
+                        + Format.count(work.finishedRows()) + "."
                 : "This run fused no row.";
     }
 
@@ -54,14 +54,14 @@ final class WorkSections {
         Throughput throughput = new Throughput(work.figures().spans(), facts.started(), seconds);
         double fusing = throughput.ended() - throughput.begun();
         section.paragraph("Tokens per second over the run. The tokens of a task are spread evenly over its time. "
-                        + Words.count(work.figures().spans().size(), "task") + " fused for "
-                        + Words.duration(Duration.ofMillis(Math.round(1000 * fusing))) + ", at "
-                        + Words.count(Math.round(work.tokens() / Math.max(fusing, 1e-3)))
+                        + Format.count(work.figures().spans().size(), "task") + " fused for "
+                        + Format.duration(Duration.ofMillis(Math.round(1000 * fusing))) + ", at "
+                        + Format.count(Math.round(work.tokens() / Math.max(fusing, 1e-3)))
                         + " tokens/s; before, the run read footers and keys and checked the model"
                         + (isPublished ? ", and after, it audited and published the table." : "; then it failed."))
                 .chart(
                         "throughput",
-                        "Tokens per second over the " + Words.duration(facts.elapsed()) + " of the run",
+                        "Tokens per second over the " + Format.duration(facts.elapsed()) + " of the run",
                         new Series(
                                 seconds,
                                 throughput.begun(),
@@ -73,10 +73,10 @@ final class WorkSections {
                         List.of("Seconds", "Tokens/s", "Rows/s", "Tasks at once"),
                         throughput.bins().stream()
                                 .map(bin -> List.of(
-                                        Words.decimal(bin.from()) + " – " + Words.decimal(bin.to()),
-                                        Words.count(Math.round(bin.tokens())),
-                                        Words.decimal(bin.rows()),
-                                        Words.decimal(bin.tasks())))
+                                        Format.decimal(bin.from()) + " – " + Format.decimal(bin.to()),
+                                        Format.count(Math.round(bin.tokens())),
+                                        Format.decimal(bin.rows()),
+                                        Format.decimal(bin.tasks())))
                                 .toList());
     }
 
@@ -106,14 +106,15 @@ final class WorkSections {
         rows.add(row("total", all / 1e9, 1, work.multiplyAdds() == 0 ? null : 2.0 * work.multiplyAdds() / all));
         section.paragraph(
                         "Where the time of the fusing tasks went, from their start to their closed files, over all threads"
-                                + " that fuse: " + Words.duration(Duration.ofNanos(all))
+                                + " that fuse: " + Format.duration(Duration.ofNanos(all))
                                 + ". Stages with matrix products are blue.")
                 .chart("stages", "Seconds of all threads in each stage", costs)
                 .numbers("Numbers", List.of("Stage", "Seconds", "Share", "GFLOP/s of one thread"), rows);
     }
 
     private static List<String> row(String name, double seconds, double share, Double gflops) {
-        return List.of(name, Words.decimal(seconds), Words.percent(share), gflops == null ? "" : Words.decimal(gflops));
+        return List.of(
+                name, Format.decimal(seconds), Format.percent(share), gflops == null ? "" : Format.decimal(gflops));
     }
 
     void exchanges(BiFunction<String, String, Section> begin) {
@@ -135,7 +136,7 @@ final class WorkSections {
     }
 
     private static List<String> exchange(String step, long rows, long bytes) {
-        return List.of(step, Words.count(rows), Words.count(bytes));
+        return List.of(step, Format.count(rows), Format.count(bytes));
     }
 
     /**
@@ -163,7 +164,7 @@ final class WorkSections {
                         resident));
         section.paragraph(
                         "Of " + (jvm.isLocal() ? "this JVM" : "an executor") + " with "
-                                + Words.count(jvm.slots(), "task slot")
+                                + Format.count(jvm.slots(), "task slot")
                                 + ": what was estimated to be needed before the run (high rather than low), what there is, and"
                                 + " the most that was taken. The peak of a heap includes garbage: a JVM with room collects late.")
                 .chart("memory", "Memory needed, given and taken, of the Java heap and of the whole process", kinds)
@@ -180,7 +181,7 @@ final class WorkSections {
         if (peaks.size() > 1) {
             section.numbers(
                     peaks.size() > MOST_JVMS
-                            ? "The " + MOST_JVMS + " largest of " + Words.count(peaks.size()) + " executors"
+                            ? "The " + MOST_JVMS + " largest of " + Format.count(peaks.size()) + " executors"
                             : "Executor by executor",
                     List.of("Executor", "Peak heap", "Peak process"),
                     peaks.entrySet().stream()

@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.Locale;
 
 /** Formats numbers for people. */
-final class Words {
-    private Words() {}
+final class Format {
+    private Format() {}
 
     static String count(long number) {
         return String.format(Locale.ROOT, "%,d", number);
