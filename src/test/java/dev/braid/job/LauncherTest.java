@@ -108,7 +108,7 @@ class LauncherTest {
                         "-Dlog4j2.configurationFile=" + uri("/conf/log4j2.properties"),
                         "-Dspark.ui.enabled=false",
                         "-Dspark.ui.showConsoleProgress=false",
-                        "-Dspark.hadoop.fs.file.impl=dev.braid.job.JvmLocalFileSystem",
+                        "-Dspark.hadoop.fs.file.impl=dev.braid.storage.JvmLocalFileSystem",
                         "-Dspark.driver.host=localhost",
                         "-Dspark.driver.bindAddress=127.0.0.1",
                         "-XX:+UseParallelGC",

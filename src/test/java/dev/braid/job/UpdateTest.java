@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.braid.job.GrowingInput.Given;
 import dev.braid.job.GrowingInput.Outcome;
 import dev.braid.spark.SharedSpark;
+import dev.braid.storage.JvmLocalFileSystem;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.failure.TransientException;
-import dev.braid.job.JvmLocalFileSystem;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.Tables;
 import dev.braid.spark.Written;
+import dev.braid.storage.JvmLocalFileSystem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

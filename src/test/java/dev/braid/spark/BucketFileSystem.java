@@ -1,6 +1,6 @@
 package dev.braid.spark;
 
-import dev.braid.job.JvmLocalFileSystem;
+import dev.braid.storage.JvmLocalFileSystem;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;

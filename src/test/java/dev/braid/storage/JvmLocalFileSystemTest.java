@@ -1,4 +1,4 @@
-package dev.braid.job;
+package dev.braid.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package dev.braid.job;
+package dev.braid.storage;
 
 import java.io.IOException;
 import java.nio.file.Files;
