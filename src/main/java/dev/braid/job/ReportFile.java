@@ -4,7 +4,7 @@ import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunPage;
-import dev.braid.storage.Place;
+import dev.braid.storage.ResolvedPath;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -39,7 +39,7 @@ final class ReportFile {
         }
         String problem;
         try {
-            Path path = Place.toWrite(file, hadoop);
+            Path path = ResolvedPath.toWrite(file, hadoop);
             FileSystem system = path.getFileSystem(hadoop);
             problem = problem(path, output, system);
             if (problem == null) {

@@ -4,7 +4,7 @@ import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
-import dev.braid.storage.Place;
+import dev.braid.storage.ResolvedPath;
 import dev.braid.storage.StorageCalls;
 import java.io.IOException;
 import java.util.Collection;
@@ -56,7 +56,7 @@ public final class FusedTable {
             Collection<String> inputs,
             Configuration hadoop) {
         try {
-            Path path = Place.toWrite(output, hadoop);
+            Path path = ResolvedPath.toWrite(output, hadoop);
             FusedTable table = new FusedTable(path, overwrite, chosen, hadoop);
             table.check.refuseOverlap(inputs, hadoop);
             // If a killed run was publishing its finished table, half of that may be here: the next run finishes it.

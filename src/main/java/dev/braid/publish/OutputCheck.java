@@ -2,7 +2,7 @@ package dev.braid.publish;
 
 import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
-import dev.braid.storage.Place;
+import dev.braid.storage.ResolvedPath;
 import dev.braid.storage.TablePath;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -42,10 +42,10 @@ final class OutputCheck {
      * @param inputs paths and patterns; an input that cannot be opened is reported by its reader
      */
     void refuseOverlap(Collection<String> inputs, Configuration hadoop) throws IOException {
-        Place place = Place.of(output, hadoop);
+        ResolvedPath place = ResolvedPath.of(output, hadoop);
         for (String input : inputs) {
             for (Path path : paths(input, hadoop)) {
-                Place read = Place.of(path, hadoop);
+                ResolvedPath read = ResolvedPath.of(path, hadoop);
                 if (place.holds(read) || read.holds(place)) {
                     boolean same = read.path().toString().equals(path.toString());
                     throw new InputException("Cannot write '" + output
@@ -135,7 +135,7 @@ final class OutputCheck {
             throw new InputException(
                     "Cannot write '" + output + "': expected a directory below the root, got the root");
         }
-        Path existing = Place.existing(output.getParent(), files);
+        Path existing = ResolvedPath.existing(output.getParent(), files);
         if (!files.getFileStatus(existing).isDirectory()) {
             throw new InputException("Cannot write '" + output + "': expected a directory to create it in, got file '"
                     + existing + "'; choose another path");

@@ -2,7 +2,6 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.spark.ReferencedTables.Side;
-import dev.braid.storage.Place;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;

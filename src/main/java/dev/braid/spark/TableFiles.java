@@ -1,7 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import dev.braid.storage.Place;
+import dev.braid.storage.ResolvedPath;
 import dev.braid.storage.StorageCalls;
 import dev.braid.storage.TablePath;
 import java.io.IOException;
@@ -175,7 +175,7 @@ record TableFiles(
                 files.stream().map(file -> above(file.getPath(), named)).toList();
         List<Path> distinct = above.stream().distinct().toList();
         List<Path> resolved =
-                StorageCalls.all(distinct, path -> Place.of(path, hadoop).path());
+                StorageCalls.all(distinct, path -> ResolvedPath.of(path, hadoop).path());
         Map<Path, String> places = new HashMap<>();
         for (int d = 0; d < distinct.size(); d++) {
             places.put(distinct.get(d), resolved.get(d).toString());

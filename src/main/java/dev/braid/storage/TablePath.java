@@ -26,7 +26,7 @@ public final class TablePath {
     /** The qualified path of a text: a URI if it begins with a scheme and {@code :/}, otherwise a path with any characters. */
     public static Path parse(String text, Configuration hadoop) throws IOException {
         Path path = text.matches("[A-Za-z][A-Za-z0-9+.-]*:/.*") ? new Path(text) : new Path(null, null, text);
-        return Place.qualified(path, hadoop);
+        return ResolvedPath.qualified(path, hadoop);
     }
 
     /**

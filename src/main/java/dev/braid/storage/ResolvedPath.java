@@ -18,15 +18,15 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
- * Where a path leads, by whatever name. Links are followed, also in the middle of a path and to a target that does not exist
- * yet. Different names of one file system are recognised. Driver only.
+ * Where a path leads after all its links are followed, also those in the middle and those to a target that does not exist yet.
+ * Different names of one file system are recognised. Driver only.
  *
  * @param path with links followed, qualified
- * @param stores the names of its file system; two places are on one file system if they share a name
+ * @param stores the names of its file system; two paths are on one file system if they share a name
  * @param inodes how the local file system identifies the path and each directory above it, null for those that do not exist:
  *     bind mounts and spellings that differ in case share them
  */
-public record Place(Path path, Set<String> stores, List<Object> inodes) {
+public record ResolvedPath(Path path, Set<String> stores, List<Object> inodes) {
     private static final int MOST_LINKS = 40;
 
     /** Schemes that lead to the same store, each with the scheme that {@link #stores} uses for that store. */
@@ -70,7 +70,7 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
      *
      * @throws IOException if the storage does not answer; a missing path, or a missing directory above it, is not an error
      */
-    public static Place of(Path path, Configuration hadoop) throws IOException {
+    public static ResolvedPath of(Path path, Configuration hadoop) throws IOException {
         Path resolved = qualified(path, hadoop);
         for (int links = 0; links < MOST_LINKS; links++) {
             Path next = resolved.toUri().getScheme().equals("file") ? local(resolved) : mounted(resolved, hadoop);
@@ -79,11 +79,11 @@ public record Place(Path path, Set<String> stores, List<Object> inodes) {
             }
             resolved = next;
         }
-        return new Place(resolved, stores(resolved, hadoop), inodes(resolved));
+        return new ResolvedPath(resolved, stores(resolved, hadoop), inodes(resolved));
     }
 
-    /** Whether {@code other} is this place or is inside it. */
-    public boolean holds(Place other) {
+    /** Whether {@code other} is this path or is inside it. */
+    public boolean holds(ResolvedPath other) {
         if (!inodes.isEmpty() && inodes.get(0) != null && other.inodes.contains(inodes.get(0))) {
             return true;
         }

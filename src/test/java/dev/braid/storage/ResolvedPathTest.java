@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class PlaceTest {
+class ResolvedPathTest {
     private final Configuration hadoop = AliasFileSystem.hadoop();
 
     @TempDir
@@ -68,8 +68,8 @@ class PlaceTest {
         "other://one, s3a://one, false",
     })
     void namesOfOneFileSystemAreToldToBeOne(String one, String other, boolean same) throws IOException {
-        Place above = place(one + directory + "/pairs");
-        Place below = place(other + directory + "/pairs/day/new");
+        ResolvedPath above = place(one + directory + "/pairs");
+        ResolvedPath below = place(other + directory + "/pairs/day/new");
 
         assertThat(above.holds(below)).isEqualTo(same);
         assertThat(below.holds(above)).isFalse();
@@ -96,8 +96,8 @@ class PlaceTest {
                 .isFalse();
     }
 
-    private Place place(String path) throws IOException {
-        return Place.of(TablePath.parse(path, hadoop), hadoop);
+    private ResolvedPath place(String path) throws IOException {
+        return ResolvedPath.of(TablePath.parse(path, hadoop), hadoop);
     }
 
     private void link(String name, String target) throws IOException {
