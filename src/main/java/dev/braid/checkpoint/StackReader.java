@@ -106,7 +106,7 @@ final class StackReader {
                         stream,
                         stream,
                         layers.count(),
-                        new WrittenStack.Numbers(0, fusionLayer),
+                        new WrittenStack.LayerRange(0, fusionLayer),
                         layers.layer(),
                         prefix(stream, prefixes),
                         Interleaving.NONE));
@@ -119,7 +119,7 @@ final class StackReader {
                     changed.get(i),
                     bottleneck,
                     layers.count(),
-                    new WrittenStack.Numbers(fusionLayer, layers.count()),
+                    new WrittenStack.LayerRange(fusionLayer, layers.count()),
                     layers.layer(),
                     prefix(changed.get(i), prefixes),
                     new Interleaving(Interleaving.Exchange.BOTTLENECK, changed.size(), i)));

@@ -12,7 +12,7 @@ import java.util.List;
  * @param memory index of the stream that cross-attention reads, or of the bottleneck; {@code stream} itself without
  *     either
  * @param layers how many layers the state dict has under the stack's prefix
- * @param numbers which of these layers belong to the stack, or null for all
+ * @param range which of these layers belong to the stack, or null for all
  * @param prefix where the state dict keeps the stack
  * @param published what the published model's code says about the stack, or null in a config of this project's own
  *     format
@@ -23,7 +23,7 @@ record WrittenStack(
         int stream,
         int memory,
         Integer layers,
-        Numbers numbers,
+        LayerRange range,
         WrittenLayer layer,
         Prefix prefix,
         Interleaving interleaving,
@@ -35,7 +35,7 @@ record WrittenStack(
      * @param first the number of the first one
      * @param end one more than the number of the last one
      */
-    record Numbers(int first, int end) {}
+    record LayerRange(int first, int end) {}
 
     /**
      * Where the state dict keeps a stack.
@@ -60,11 +60,11 @@ record WrittenStack(
             int stream,
             int memory,
             Integer layers,
-            Numbers numbers,
+            LayerRange range,
             WrittenLayer layer,
             Prefix prefix,
             Interleaving interleaving) {
-        this(path, kind, stream, memory, layers, numbers, layer, prefix, interleaving, null);
+        this(path, kind, stream, memory, layers, range, layer, prefix, interleaving, null);
     }
 
     /** A stack that does not alternate with another and has all layers under its prefix. */
@@ -81,16 +81,16 @@ record WrittenStack(
 
     WrittenStack withPrefix(String other) {
         Prefix replaced = new Prefix(prefix.key(), other);
-        return new WrittenStack(path, kind, stream, memory, layers, numbers, layer, replaced, interleaving, published);
+        return new WrittenStack(path, kind, stream, memory, layers, range, layer, replaced, interleaving, published);
     }
 
     int firstLayer() {
-        return numbers == null ? 0 : numbers.first();
+        return range == null ? 0 : range.first();
     }
 
     /** One more than the number of its last layer. */
     int endLayer() {
-        return numbers == null ? layers : numbers.end();
+        return range == null ? layers : range.end();
     }
 
     /**

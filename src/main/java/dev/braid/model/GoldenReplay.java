@@ -102,7 +102,7 @@ final class GoldenReplay {
         List<FeatureSequence> sequences = new ArrayList<>();
         for (GoldenInput input : golden.inputs()) {
             int[] kept = input.kept(row);
-            sequences.add(new KeptTokens(new StoredRow(input, row), kept, kept.length));
+            sequences.add(new KeptTokens(new GoldenSequence(input, row), kept, kept.length));
         }
         return sequences;
     }
@@ -182,7 +182,7 @@ final class GoldenReplay {
     }
 
     /** All stored tokens of one row of an input. */
-    private record StoredRow(GoldenInput input, int row) implements FeatureSequence {
+    private record GoldenSequence(GoldenInput input, int row) implements FeatureSequence {
         @Override
         public int tokens() {
             return input.tokens(row);
