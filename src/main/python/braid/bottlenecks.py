@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from braid.dataflow import Step, contains
+from braid.dataflow import LayerRun, contains
 from braid.golden import same
 
 
@@ -22,7 +22,7 @@ class Round:
     `learned` names the tensor that holds the bottleneck's tokens; None if they are the mean of the round before.
     """
 
-    steps: list[Step]
+    steps: list[LayerRun]
     tokens: Tensor
     learned: str | None
     bottleneck_first: bool
@@ -39,7 +39,7 @@ class Round:
         return torch.stack([self.of_bottleneck(step.output) for step in self.steps]).mean(0)
 
 
-def rounds(steps: list[Step], parameters: Mapping[str, Tensor], returned: list[Tensor]) -> dict[int, Round]:
+def rounds(steps: list[LayerRun], parameters: Mapping[str, Tensor], returned: list[Tensor]) -> dict[int, Round]:
     """The rounds, by the number of their first step."""
     found: dict[int, Round] = {}
     means: list[Tensor] = []
@@ -56,7 +56,7 @@ def rounds(steps: list[Step], parameters: Mapping[str, Tensor], returned: list[T
     return found
 
 
-def candidates(steps: list[Step], parameters: Mapping[str, Tensor], means: list[Tensor]) -> Iterator[Round]:
+def candidates(steps: list[LayerRun], parameters: Mapping[str, Tensor], means: list[Tensor]) -> Iterator[Round]:
     """The rounds that could begin with the first of these steps."""
     query = steps[0].query
     learned = {name: x.reshape(-1, x.shape[-1]) for name, x in parameters.items() if x.shape[-1] == query.shape[1]}
@@ -76,7 +76,7 @@ def holds(x: Tensor, tokens: Tensor, first: bool) -> bool:
     return len(tokens) < len(x) and same(x[: len(tokens)] if first else x[-len(tokens) :], tokens)
 
 
-def exchanges(round_: Round, later: list[Step], returned: list[Tensor]) -> bool:
+def exchanges(round_: Round, later: list[LayerRun], returned: list[Tensor]) -> bool:
     """Whether the steps really share a bottleneck: its mean is read later, or none of their outputs is used whole."""
     read = [x for step in later for x in (step.query, step.memory) if x is not None]
     if any(holds(x, round_.mean(), round_.bottleneck_first) for x in read):

@@ -1,4 +1,4 @@
-"""Runs a module, records the calls of its parts, and reads its layers from them. Start at `record` and `steps`."""
+"""Runs a module, records the calls of its parts, and reads its layers from them. Start at `record` and `layer_runs`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from braid.wrappers import Parts, parts_of, within
 
 
 @dataclass
-class Step:
+class LayerRun:
     """One layer that ran: the tokens [Q, D] of its stream, the memory that it reads, if any, and its output.
 
     `config` holds the keys of a stack, and `tensors` the layer's tensors. If a norm follows the layer, it made `output`
@@ -96,9 +96,9 @@ def record(running: nn.Module, row: Row, run: Call) -> Run:
     return Run(events, returned)
 
 
-def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
+def layer_runs(parts: Parts, run: Run, heads: int | None) -> list[LayerRun]:
     """The layers that ran, in order."""
-    placed: list[tuple[int, Step]] = []
+    placed: list[tuple[int, LayerRun]] = []
     for i, event in enumerate(run.events):
         part = parts[event.path]
         if isinstance(part, nn.TransformerDecoderLayer):
@@ -109,7 +109,7 @@ def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
     for layer in layers:
         first, last = layer.sublayers[0], layer.sublayers[-1]
         kinds = layer.kind, first.entering, layer.memory, last.leaving, last.leaving, layer.config, layer.tensors
-        placed.append((layer.at, Step(first.path, *kinds, {}, layer.unnormed)))
+        placed.append((layer.at, LayerRun(first.path, *kinds, {}, layer.unnormed)))
     found = [step for _, step in sorted(placed, key=lambda of: of[0])]
     norms = [event for i, event in enumerate(run.events) if i not in used and may_be_norm(parts[event.path])]
     for event in norms:
@@ -124,7 +124,7 @@ def steps(parts: Parts, run: Run, heads: int | None) -> list[Step]:
     return found
 
 
-def normed_in_part(parts: Parts, run: Run, step: Step, x: Tensor) -> Tensor:
+def normed_in_part(parts: Parts, run: Run, step: LayerRun, x: Tensor) -> Tensor:
     """The tokens that a step leaves; all normalised if a norm reads some of them and nothing else reads all."""
     if any(contains(of, x) for event in run.events for of in event.inputs):
         return x
@@ -141,17 +141,17 @@ def contains(x: Tensor, tokens: Tensor) -> bool:
     return any(same(x[i : i + len(tokens)], tokens) for i in range(len(x) - len(tokens) + 1))
 
 
-def encoder_step(parts: Parts, event: Event, heads: int | None) -> Step:
+def encoder_step(parts: Parts, event: Event, heads: int | None) -> LayerRun:
     x, y = event.inputs[0], event.output
     layers = layer_readings(parts, event.path, heads)
     facts, tensors = layers[settled_reading(layers, event.path, x, y)]
     kept = {"norm_type": "layer_norm", "gated_feed_forward": False, **facts}
     if kept.get("num_key_value_heads") == kept["num_attention_heads"]:
         del kept["num_key_value_heads"]
-    return Step(event.path, "encoder", x, None, y, y, kept, tensors, {})
+    return LayerRun(event.path, "encoder", x, None, y, y, kept, tensors, {})
 
 
-def decoder_step(event: Event, layer: nn.TransformerDecoderLayer) -> Step:
+def decoder_step(event: Event, layer: nn.TransformerDecoderLayer) -> LayerRun:
     subject = f"layer '{event.path}'"
     config: dict[str, Any] = {
         "hidden_size": layer.self_attn.embed_dim,
@@ -174,4 +174,4 @@ def decoder_step(event: Event, layer: nn.TransformerDecoderLayer) -> Step:
     for name in ("norm1", "norm2", "norm3"):
         tensors |= norm_tensors(f"{subject}'s {name}", getattr(layer, name), config, name)
     x, memory = event.inputs[:2]
-    return Step(event.path, "decoder", x, memory, event.output, event.output, config, tensors, {})
+    return LayerRun(event.path, "decoder", x, memory, event.output, event.output, config, tensors, {})

@@ -19,10 +19,10 @@ from braid.graph_values import (
     FUNCTIONS,
     MODULES,
     Complement,
+    NodeValue,
     Share,
     Stack,
     StackedShares,
-    Value,
     WeightedVectors,
     affine,
     code_line,
@@ -56,12 +56,12 @@ class Steps:
         self.names = names
         self.parts = parts
         self.graph = graph
-        self.values: dict[fx.Node, Value] = {}
+        self.values: dict[fx.Node, NodeValue] = {}
         self.steps: dict[str, Step] = {}
         self.tensors: dict[str, dict[str, Tensor]] = {}
 
     def read(self) -> tuple[list[Step], dict[str, Tensor]]:
-        output: Value = None
+        output: NodeValue = None
         for node in self.graph.nodes:
             if node.op == "output":
                 (returned,) = [part for part in node.all_input_nodes] or [None]
@@ -91,7 +91,7 @@ class Steps:
         tensors = {f"{path}.{name}": x for path in prefixes for name, x in self.tensors[path].items()}
         return kept, tensors
 
-    def value(self, node: fx.Node) -> Value:
+    def value(self, node: fx.Node) -> NodeValue:
         if node.op == "call_module":
             return self.module(node)
         if node.target is operator.getitem:
@@ -122,14 +122,14 @@ class Steps:
                 return self.product(node, arguments)
         raise self.refused(node, operation(node))
 
-    def each(self, node: fx.Node, argument: Any, make: Callable[[str], str]) -> Value:
+    def each(self, node: fx.Node, argument: Any, make: Callable[[str], str]) -> NodeValue:
         """Applies `make` to a vector, or to each vector of a stack."""
         value = self.of(argument)
         if isinstance(value, Stack) and value.weights is None:
             return Stack(tuple(make(name) for name in value.vectors))
         return make(self.name_of(node, argument))
 
-    def item(self, node: fx.Node) -> Value:
+    def item(self, node: fx.Node) -> NodeValue:
         source, key = node.args
         if isinstance(source, fx.Node) and source.op == "placeholder" and isinstance(key, str) and key in self.names:
             return key
@@ -140,7 +140,7 @@ class Steps:
             return value.vectors[column[0]]
         raise self.refused(node, f"item {key!r} of something else than the row's modalities, a stack or weights")
 
-    def stacked(self, node: fx.Node, arguments: list[Any]) -> Value:
+    def stacked(self, node: fx.Node, arguments: list[Any]) -> NodeValue:
         """The result of an operation on stacked vectors, or on their weights; None for other operations."""
         axis = node.kwargs.get("dim", node.kwargs.get("axis", node.args[1] if len(node.args) > 1 else None))
         value = self.of(arguments[0]) if arguments else None
@@ -162,7 +162,7 @@ class Steps:
             return self.add(node, "weighted_sum", list(value.vectors), weights=value.weights)
         return None
 
-    def softmax(self, node: fx.Node, value: Value, axis: Any) -> Value:
+    def softmax(self, node: fx.Node, value: NodeValue, axis: Any) -> NodeValue:
         """The softmax of a vector, or of one number of each vector of a stack."""
         if isinstance(value, str) and axis in (1, -1):
             return self.add(node, "softmax", value)
@@ -170,7 +170,7 @@ class Steps:
             return StackedShares(self.add(node, "softmax", self.add(node, "concat", list(value.vectors))))
         return None
 
-    def module(self, node: fx.Node) -> Value:
+    def module(self, node: fx.Node) -> NodeValue:
         path = path_in(node)
         part = self.parts[path]
         if isinstance(part, _SAME):
@@ -234,7 +234,7 @@ class Steps:
             return Complement(self.name_of(node, gate))
         raise self.refused(node, f"{operation(node)}, which is not 1 - gate")
 
-    def sum(self, node: fx.Node, arguments: list[Any]) -> Value:
+    def sum(self, node: fx.Node, arguments: list[Any]) -> NodeValue:
         if 0 in [x for x in arguments if isinstance(x, (int, float))]:  # sum() starts with 0
             return self.values[node.all_input_nodes[0]]
         values = [self.of(x) for x in arguments]
@@ -250,7 +250,7 @@ class Steps:
             return WeightedVectors(one.weights, (*one.vectors, *more.vectors))
         return self.add(node, "sum", [self.name_of(node, x) for x in arguments])
 
-    def product(self, node: fx.Node, arguments: list[Any]) -> Value:
+    def product(self, node: fx.Node, arguments: list[Any]) -> NodeValue:
         values = [self.of(x) for x in arguments]
         for part, other in (values, reversed(values)):
             if isinstance(part, Complement) and part.other is None and isinstance(other, str):
@@ -261,7 +261,7 @@ class Steps:
                 return Stack(other.vectors, part.weights)
         return self.add(node, "product", [self.name_of(node, x) for x in arguments])
 
-    def of(self, argument: Any) -> Value:
+    def of(self, argument: Any) -> NodeValue:
         return self.values[argument] if isinstance(argument, fx.Node) else None
 
     def name_of(self, node: fx.Node, argument: Any) -> str:
@@ -273,7 +273,7 @@ class Steps:
             raise self.refused(node, f"1 - '{value.gate}' outside of gate * a + (1 - gate) * b")
         raise self.refused(node, f"{operation(node)} with {argument!r}, which is no vector")
 
-    def vector(self, node: fx.Node, value: Value) -> Value:
+    def vector(self, node: fx.Node, value: NodeValue) -> NodeValue:
         """Adds a weighted sum of all vectors as a step; returns other values unchanged."""
         whole = value.whole() if isinstance(value, WeightedVectors) else None
         return value if whole is None else self.add(node, "weighted_sum", whole, weights=value.weights)  # type: ignore[union-attr]

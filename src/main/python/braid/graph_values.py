@@ -1,4 +1,4 @@
-"""What the nodes of a module's graph can be, other than a vector that a step makes. Start at `Value`.
+"""What the nodes of a module's graph can be, other than a vector that a step makes. Start at `NodeValue`.
 
 Dimension letters: P rows, M vectors side by side, D size of a vector.
 """
@@ -78,7 +78,7 @@ class StackedShares:
 
 
 #: What a node of the graph stands for: the row itself, a vector by its name, or one of these.
-Value = Union[None, str, Complement, Share, WeightedVectors, Stack, StackedShares]
+NodeValue = Union[None, str, Complement, Share, WeightedVectors, Stack, StackedShares]
 
 
 def column_of(key: Any) -> tuple[int, bool] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from braid.dataflow import Step
+from braid.dataflow import LayerRun
 from braid.errors import ExportError
 from braid.reference import joined
 from braid.settings import BY_HAND
@@ -65,7 +65,7 @@ class Topology:
         stream = self.stream(name)
         return "pool" in stream or ("concat" in stream and self.is_one_vector(stream["concat"][0]))
 
-    def facts(self, step: Step) -> dict[str, Any]:
+    def facts(self, step: LayerRun) -> dict[str, Any]:
         """What the config of a stack says about a layer, without the keys that all stacks share."""
         facts = {key: value for key, value in step.config.items() if key != "hidden_size"}
         shared: dict[str, Any] = {key: facts.pop(key) for key in ("gated_feed_forward", "attention_output_projection") if key in facts}
@@ -78,7 +78,7 @@ class Topology:
                 raise ExportError(f"'{step.path}'", expected, str(value or "none"), BY_HAND)
         return facts
 
-    def add_layers(self, described: dict[str, Any], steps: dict[str, Step], chained: bool) -> None:
+    def add_layers(self, described: dict[str, Any], steps: dict[str, LayerRun], chained: bool) -> None:
         """Adds a layer of each of these streams: to the last stack if they continue it, otherwise to a new stack."""
         last = self.stacks[-1] if self.stacks else {}
         own = {key: value for key, value in last.items() if key not in ("prefix", "prefixes", "num_hidden_layers")}

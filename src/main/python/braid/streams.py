@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from braid.dataflow import Run, Step, record, steps
+from braid.dataflow import LayerRun, Run, layer_runs, record
 from braid.errors import ExportError, quoted
 from braid.golden import POOLINGS, TOLERANCE, Row, RowOutput, error, modalities_of, same
 from braid.reference import with_tables
@@ -47,9 +47,9 @@ def describe_streams(
     row, run = rows[telling], runs[telling]
     refuse_ambiguous_ids(subject, rows)
     made = sources_of(parts, rows, runs, telling, tables)
-    kept = list(range(len(steps(parts, run, heads))))
+    kept = list(range(len(layer_runs(parts, run, heads))))
     while True:
-        ran = steps(parts, run, heads)
+        ran = layer_runs(parts, run, heads)
         ran = [ran[i] for i in kept]
         builder = Builder(subject, parts, running, run, ran, made)
         output = output_of(subject, builder, run, pooling)
@@ -70,7 +70,7 @@ def describe_streams(
         if each is row or min(map(len, each.values())) > 1:  # a row of one token can be explained in several ways
             of_layers = ran
             if each is not row:
-                all_layers = steps(parts, of_row, heads)
+                all_layers = layer_runs(parts, of_row, heads)
                 of_layers = [all_layers[i] for i in kept]
             prove_layers(config, topology.tensors, each, of_layers, builder.leading())
     return prove_rows(subject, config, topology.tensors, rows, runs, pooling)
@@ -210,7 +210,7 @@ def config_of(
 
 
 def prove_layers(
-    config: dict[str, Any], tensors: dict[str, Tensor], row: Row, ran: list[Step], leading: dict[int, int]
+    config: dict[str, Any], tensors: dict[str, Tensor], row: Row, ran: list[LayerRun], leading: dict[int, int]
 ) -> None:
     """Compares every layer with the description's. `leading` says how many tokens of a bottleneck come first in the
     module; in the description they come last.

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from braid.bottlenecks import rounds
-from braid.dataflow import Run, Step, normed_in_part
+from braid.dataflow import LayerRun, Run, normed_in_part
 from braid.encoder import norm_tensors
 from braid.errors import ExportError
 from braid.golden import same
@@ -28,7 +28,7 @@ class Builder:
     """Turns the steps of one run into a topology. Start at `assemble`."""
 
     def __init__(
-        self, subject: str, parts: Parts, running: nn.Module, run: Run, steps: list[Step],
+        self, subject: str, parts: Parts, running: nn.Module, run: Run, steps: list[LayerRun],
         sources: dict[str, dict[Source, Tensor]],
     ) -> None:  # fmt: skip
         """`sources` are, for each modality, what may make its tokens, with these tokens."""
@@ -74,7 +74,7 @@ class Builder:
         self.means[i] = Value(found.mean())
         self.values.all += [*(left for _, _, left in self.reads[i:]), self.means[i]]
 
-    def normed(self, step: Step, x: Tensor) -> Tensor:
+    def normed(self, step: LayerRun, x: Tensor) -> Tensor:
         """The stream's tokens that a step leaves, or the output of a norm that reads exactly these."""
         for event in self.run.events:
             if not step.norm and may_be_norm(self.parts[event.path]) and same(event.inputs[0], x):
