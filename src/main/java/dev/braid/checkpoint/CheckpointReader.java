@@ -78,7 +78,7 @@ final class CheckpointReader {
                 ofVectors ? Optional.empty() : root.flatMap(json -> ConfigReader.read(json, problems));
         try (WeightFiles weights = openWeights(described)) {
             if (!described) {
-                problems.add(OpenKeys.message(weights));
+                problems.add(MissingConfigMessage.message(weights));
             }
             if (vectors.isPresent()) {
                 return read(vectors.get().withPrefixes(weights.names()::prefix), weights);
@@ -151,7 +151,7 @@ final class CheckpointReader {
             problem = e.getMessage();
         }
         if (!described) {
-            problems.add(OpenKeys.ALL);
+            problems.add(MissingConfigMessage.ALL);
         }
         problems.add(problem);
         throw failure();

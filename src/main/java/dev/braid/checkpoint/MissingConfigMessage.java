@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
  * Writes the error message for a directory without config.json: the keys that the user has to choose, and the values
  * that follow from the weights.
  */
-final class OpenKeys {
+final class MissingConfigMessage {
     /** The message if the weights are missing too, or no value follows from them. */
     static final String ALL =
             "Cannot read config.json: expected model_type, modalities, hidden_size, num_hidden_layers,"
@@ -29,7 +29,7 @@ final class OpenKeys {
     private final List<ModalityConfig> modalities;
     private final long hiddenSize;
 
-    private OpenKeys(Map<String, TensorEntry> entries, StoredStack stored, long hiddenSize) {
+    private MissingConfigMessage(Map<String, TensorEntry> entries, StoredStack stored, long hiddenSize) {
         this.entries = entries;
         this.stored = stored;
         this.hiddenSize = hiddenSize;
@@ -55,7 +55,7 @@ final class OpenKeys {
         TensorEntry entry = entries.get(ParameterNames.weight(feedForward.in(entries.keySet(), firstLayer)));
         return entry == null || entry.shape().rank() != 2
                 ? ALL
-                : new OpenKeys(entries, stored, entry.shape().dimension(1)).message();
+                : new MissingConfigMessage(entries, stored, entry.shape().dimension(1)).message();
     }
 
     /** A config that says only that the model has no optional part. */

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A directory without config.json. */
-class OpenKeysTest {
+class MissingConfigMessageTest {
     private static final String ALL = "Cannot read config.json: expected model_type, modalities, hidden_size,"
             + " num_hidden_layers, num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file;"
             + " write one (a state dict does not tell heads, norm_first, activation or eps)";
