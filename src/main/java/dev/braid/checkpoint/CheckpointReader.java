@@ -120,7 +120,7 @@ final class CheckpointReader {
 
     private static Inspection inspection(
             Checkpoint checkpoint, String dialect, WeightFiles weights, TensorCheck check) {
-        NameReading reading = new NameReading(
+        StateDictReading reading = new StateDictReading(
                 weights.name(),
                 List.copyOf(weights.names().removed()),
                 weights.names().renamedNorms(),

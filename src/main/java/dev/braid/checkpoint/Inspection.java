@@ -19,7 +19,7 @@ public record Inspection(
         String dialect,
         List<PlacedTensor> tensors,
         List<TensorEntry> unused,
-        NameReading reading) {
+        StateDictReading reading) {
 
     public Inspection {
         tensors = List.copyOf(tensors);

@@ -9,7 +9,6 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModalityWeights;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.ModelWeights;
-import dev.braid.checkpoint.NameReading;
 import dev.braid.checkpoint.NormType;
 import dev.braid.checkpoint.PlacedTensor;
 import dev.braid.checkpoint.Pooling;
@@ -17,6 +16,7 @@ import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.checkpoint.ProjectionWeights;
 import dev.braid.checkpoint.StackConfig;
+import dev.braid.checkpoint.StateDictReading;
 import dev.braid.checkpoint.StreamConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,7 +48,7 @@ record ModelSummary(Inspection inspection) {
 
     /** Which file was read, and what was done to the names in it. */
     private TextTable reading() {
-        NameReading reading = inspection.reading();
+        StateDictReading reading = inspection.reading();
         TextTable table = TextTable.plain().add("weights", reading.file());
         if (!reading.removed().isEmpty()) {
             table.add("removed from names", String.join(", ", reading.removed()));

@@ -11,9 +11,9 @@ import java.util.Map;
  * @param renamedNorms how many LayerNorms are stored as gamma and beta
  * @param aliases names that the model uses for tensors stored under another name, each with the stored name
  */
-public record NameReading(String file, List<String> removed, int renamedNorms, Map<String, String> aliases) {
+public record StateDictReading(String file, List<String> removed, int renamedNorms, Map<String, String> aliases) {
 
-    public NameReading {
+    public StateDictReading {
         removed = List.copyOf(removed);
         aliases = Map.copyOf(aliases);
     }
