@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 
 /**
  * Finds the file of a model directory that holds the state dict, if it is not called {@value WeightFiles#ONE}. If there
- * is none, or several, the error message contains the command of {@link Conversion} that makes one.
+ * is none, or several, the error message contains the command of {@link ConversionCommand} that makes one.
  */
 final class StateDictFile {
     private static final String SAFETENSORS = ".safetensors";
@@ -86,7 +86,7 @@ final class StateDictFile {
         return quoted(whole) + "; keep only the one that is meant"
                 + (mergeable.size() < whole.size()
                         ? ""
-                        : ", or merge parts of a model in their directory with " + Conversion.of(mergeable));
+                        : ", or merge parts of a model in their directory with " + ConversionCommand.of(mergeable));
     }
 
     private String others() {
@@ -97,7 +97,7 @@ final class StateDictFile {
         }
         if (files.stream().anyMatch(name -> name.endsWith(DISTRIBUTED))) {
             return "a checkpoint of torch.distributed.checkpoint; convert it in its directory with "
-                    + Conversion.ofDistributed();
+                    + ConversionCommand.ofDistributed();
         }
         if (files.contains(DEEPSPEED)) {
             return "a checkpoint of DeepSpeed; write its weights with " + DEEPSPEED + ", which is there";
@@ -120,7 +120,7 @@ final class StateDictFile {
                     + merged(parts);
         }
         return quoted(pickled) + "; convert " + (pickled.size() == 1 ? "it" : "those that are meant") + " in "
-                + (pickled.size() == 1 ? "its" : "their") + " directory with " + Conversion.of(pickled);
+                + (pickled.size() == 1 ? "its" : "their") + " directory with " + ConversionCommand.of(pickled);
     }
 
     /** The command that merges shards: by a pattern if their names differ only in the number, else by their names. */
@@ -129,8 +129,8 @@ final class StateDictFile {
         String begin = first.replaceFirst("${base}-");
         String end = first.replaceFirst("-of-${total}${type}");
         return shards.stream().allMatch(name -> name.startsWith(begin) && name.endsWith(end))
-                ? Conversion.ofAll(begin, end)
-                : Conversion.of(shards);
+                ? ConversionCommand.ofAll(begin, end)
+                : ConversionCommand.of(shards);
     }
 
     private static String quoted(List<String> names) {

@@ -450,7 +450,7 @@ class CheckpointTest {
                 readingOf(path.toString()),
                 noConfig,
                 noWeights + "'pytorch_model.bin'; convert it in its directory with "
-                        + Conversion.of(List.of("pytorch_model.bin")));
+                        + ConversionCommand.of(List.of("pytorch_model.bin")));
     }
 
     @Test

@@ -112,7 +112,7 @@ class StateDictFileTest {
     /** A shell hands the command's text on as it is. */
     @Test
     void aCommandHasNothingThatAShellReplaces() {
-        String script = Conversion.of(List.of("a.pt"));
+        String script = ConversionCommand.of(List.of("a.pt"));
         assertThat(script.substring("python -c \"".length(), script.length() - "\" a.pt".length()))
                 .doesNotContain("\"", "$", "`", "\\", "!");
     }

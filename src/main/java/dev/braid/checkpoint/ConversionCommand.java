@@ -10,7 +10,7 @@ import java.util.stream.Collectors;
  * has no state dict or several, two tensors have the same name, or a tensor has no elements, the command stops with a
  * message and writes nothing.
  */
-final class Conversion {
+final class ConversionCommand {
     /**
      * Copies every tensor, because safetensors does not store tensors that share memory. Contains no character that a
      * shell changes inside double quotes.
@@ -32,11 +32,11 @@ final class Conversion {
             + " as of DeepSpeed ZeRO-3; use zero_to_fp32.py');"
             + " save_file(w, 'model.safetensors')";
 
-    private Conversion() {}
+    private ConversionCommand() {}
 
     /** The command that merges several files, or converts one. */
     static String of(List<String> files) {
-        return command(files.stream().map(Conversion::argument).collect(Collectors.joining(" ")));
+        return command(files.stream().map(ConversionCommand::argument).collect(Collectors.joining(" ")));
     }
 
     /** The command that merges all files whose names begin and end like this. */
