@@ -77,7 +77,7 @@ public final class Braid {
         Messages messages = new Messages(error);
         Thread stop = SignalMessage.hook(messages);
         Runtime.getRuntime().addShutdownHook(stop);
-        Scratch.deleteAtExit(System.getProperty("java.io.tmpdir"));
+        ScratchDirectory.deleteAtExit(System.getProperty("java.io.tmpdir"));
         int code = printed(run(arguments, out, error, messages), out, messages);
         if (SignalMessage.isStopping()) {
             return;

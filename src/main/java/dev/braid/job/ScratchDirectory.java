@@ -6,8 +6,8 @@ import java.io.File;
  * The directory of temporary files that {@code jobs/braid} creates for one run. The launcher holds a lock in it, and the
  * JVM inherits the lock. If the JVM is killed, the lock is released, and a later start deletes the directory.
  */
-final class Scratch {
-    private Scratch() {}
+final class ScratchDirectory {
+    private ScratchDirectory() {}
 
     /**
      * Deletes the directory when the JVM ends, after Spark has deleted its own files. A directory that was not made by the
