@@ -31,7 +31,7 @@ public final class Batch {
     private final PackedTokens[] streamOf;
     /** At [m][r] the number of tokens of modality m in all rows before row r; one more entry than rows. */
     private final int[][] firsts;
-    /** At [m][r] the earlier row whose sequence of modality m row r repeats; {@link #NOT_REPEATED} if it repeats none. */
+    /** At [m][r] the earlier row whose sequence of modality m row r repeats, or {@link #NOT_REPEATED}. */
     private final int[][] sources;
 
     private final int[] repeatedTokens;

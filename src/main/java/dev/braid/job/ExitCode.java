@@ -1,8 +1,8 @@
 package dev.braid.job;
 
 /**
- * The exit codes; src/docs/troubleshooting.md explains them. After a signal, the JVM prints the line of {@link SignalMessage} and
- * exits with 128 plus the signal's number.
+ * The exit codes; src/docs/troubleshooting.md explains them. After a signal, the JVM prints the line of {@link
+ * SignalMessage} and exits with 128 plus the signal's number.
  */
 final class ExitCode {
     static final int DONE = 0;
