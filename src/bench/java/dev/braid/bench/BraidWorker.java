@@ -27,23 +27,18 @@ import java.util.stream.IntStream;
  * Braid's encoder, used as a task uses it: rows are decoded, checked and packed inside the time, up to the default number of
  * tokens per batch, and pooled. Each slot is a thread that fuses all rows; the slots share the weights, as in an executor.
  */
-final class BraidWorker implements Worker {
+final class BraidWorker {
     /** {@code max-tokens} in {@code conf/braid.properties}. */
     private static final int MAX_TOKENS = 4096;
 
-    private final List<Slot> slots;
+    private BraidWorker() {}
 
-    private BraidWorker(List<Slot> slots) {
-        this.slots = slots;
-    }
-
-    /** Takes the model's directory, the rows' directory, a precision ({@code fp32}, {@code bf16}) and a number of slots. */
-    public static void main(String[] args) throws IOException {
+    /** Takes the model's directory, the rows' directory, a precision and a number of slots. */
+    public static void main(String[] args) throws Exception {
         Checkpoint checkpoint = Checkpoint.read(args[0]).withPooling(Pooling.MEAN);
-        Precision precision = Precision.parse(args[2]).orElseThrow();
         FusionModel model;
         try {
-            model = FusionModel.load(checkpoint, precision);
+            model = FusionModel.load(checkpoint, Precision.parse(args[2]).orElseThrow());
         } catch (InputException refused) {
             System.out.println("refused " + refused.getMessage());
             return;
@@ -52,11 +47,19 @@ final class BraidWorker implements Worker {
         List<Slot> slots = IntStream.range(0, Integer.parseInt(args[3]))
                 .mapToObj(slot -> new Slot(model, rows))
                 .toList();
-        Worker.serve(new BraidWorker(slots), "");
+        Worker.serve(() -> {
+            List<Thread> threads = slots.stream().map(Thread::new).toList();
+            threads.forEach(Thread::start);
+            for (Thread thread : threads) {
+                thread.join();
+            }
+            return slots.get(0).vectors;
+        });
     }
 
     /** The rows in {@code DIRECTORY/MODALITY.lengths} (int32, tokens per row) and {@code DIRECTORY/MODALITY.float32}. */
-    static List<List<FeatureSequence>> read(Path directory, List<ModalityConfig> modalities) throws IOException {
+    private static List<List<FeatureSequence>> read(Path directory, List<ModalityConfig> modalities)
+            throws IOException {
         List<List<FeatureSequence>> rows = new ArrayList<>();
         for (ModalityConfig modality : modalities) {
             IntBuffer lengths = ByteBuffer.wrap(Files.readAllBytes(directory.resolve(modality.name() + ".lengths")))
@@ -69,47 +72,17 @@ final class BraidWorker implements Worker {
                     rows.add(new ArrayList<>());
                 }
                 int end = position + lengths.get(row) * modality.tokenSize() * Float.BYTES;
+                Bytes ofRow = Bytes.of(Arrays.copyOfRange(numbers, position, end));
                 rows.get(row)
-                        .add(new BinarySequence(
-                                Bytes.of(Arrays.copyOfRange(numbers, position, end)),
-                                ElementType.FLOAT32,
-                                lengths.get(row),
-                                modality.tokenSize()));
+                        .add(new BinarySequence(ofRow, ElementType.FLOAT32, lengths.get(row), modality.tokenSize()));
                 position = end;
             }
         }
         return rows;
     }
 
-    @Override
-    public void run() {
-        List<Thread> others = slots.stream().skip(1).map(Thread::new).toList();
-        others.forEach(Thread::start);
-        slots.get(0).run();
-        try {
-            for (Thread other : others) {
-                other.join();
-            }
-        } catch (InterruptedException e) {
-            throw new IllegalStateException(e);
-        }
-    }
-
-    @Override
-    public void write(Path file) throws IOException {
-        run();
-        ByteBuffer bytes = ByteBuffer.allocate(
-                        slots.get(0).vectors.length * slots.get(0).vectors[0].length * Float.BYTES)
-                .order(ByteOrder.LITTLE_ENDIAN);
-        for (float[] vector : slots.get(0).vectors) {
-            bytes.asFloatBuffer().put(vector);
-            bytes.position(bytes.position() + vector.length * Float.BYTES);
-        }
-        Files.write(file, bytes.array());
-    }
-
     /** One task slot: a workspace, and the pooled vector of every row. */
-    static final class Slot implements Runnable {
+    private static final class Slot implements Runnable {
         private final FusionModel model;
         private final List<List<FeatureSequence>> rows;
         private final FusionWorkspace workspace;
@@ -127,9 +100,8 @@ final class BraidWorker implements Worker {
         public void run() {
             fused = 0;
             for (List<FeatureSequence> row : rows) {
-                if (!workspace
-                        .batch()
-                        .fits(row.stream().mapToInt(FeatureSequence::tokens).sum())) {
+                int tokens = row.stream().mapToInt(FeatureSequence::tokens).sum();
+                if (!workspace.batch().fits(tokens)) {
                     fuseBatch();
                 }
                 workspace.batch().add(row);

@@ -4,8 +4,6 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -21,29 +19,19 @@ import org.bytedeco.javacpp.FloatPointer;
  * The matrix products of an encoder's Linears on oneDNN and nothing else: no bias, no activation, weights in the layout that
  * oneDNN prefers, all operands warm in the caches. It bounds every encoder on oneDNN, and shares no code with Braid's kernels.
  */
-final class Peak implements Worker {
+final class Peak {
     /** Tokens that Braid takes through an encoder's Linears at a time. */
     private static final int TOKENS = 128;
 
-    private final List<Product> products;
-
-    private Peak(List<Product> products) {
-        this.products = products;
-    }
+    private Peak() {}
 
     /** Takes {@code INPUTS,OUTPUTS,TOKENS} for each Linear: its size, and the tokens of all rows that go through it. */
-    public static void main(String[] args) throws IOException {
-        Worker.serve(new Peak(Arrays.stream(args).map(Product::parse).toList()), "");
-    }
-
-    @Override
-    public void run() {
-        products.forEach(Product::runAll);
-    }
-
-    @Override
-    public void write(Path file) {
-        throw new UnsupportedOperationException("bare products fuse nothing");
+    public static void main(String[] args) throws Exception {
+        List<Product> products = Arrays.stream(args).map(Product::parse).toList();
+        Worker.serve(() -> {
+            products.forEach(Product::run);
+            return new float[0][];
+        });
     }
 
     /** The product [tokens, inputs] x [inputs, outputs] of random numbers, and how often it runs. */
@@ -79,7 +67,7 @@ final class Peak implements Worker {
             return new Product(TOKENS, numbers[0], numbers[1], Math.max(1, Math.round(numbers[2] / (double) TOKENS)));
         }
 
-        void runAll() {
+        void run() {
             for (long time = 0; time < times; time++) {
                 product.execute(queue, arguments);
             }

@@ -11,7 +11,7 @@ class PeakTest {
     @Test
     void theProductIsThatOfTheTransposedWeight() {
         Peak.Product product = new Peak.Product(5, 48, 7, 2);
-        product.runAll();
+        product.run();
         FloatPointer x = Peak.Product.floats(product.x);
         FloatPointer weight = Peak.Product.floats(product.weight);
         for (int row = 0; row < 5; row++) {
