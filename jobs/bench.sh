@@ -7,10 +7,11 @@
 #   jobs/bench.sh --part encoder        one part: encoder (alone), jobs (from table to table) or ends (reading and writing)
 #   jobs/bench.sh --output DIRECTORY    where bench.md and the raw seconds go; default: target/bench
 #
-# More options: --model i|ii|iv|vi|two-streams|lxmert, --slots N, --rows N, --runs N, --rounds N, --work DIRECTORY (for tables
-# of up to 5 GB). The report keeps what earlier runs found of other parts. Outputs are compared before anything is timed, and
-# contenders take turns. Nothing else should run meanwhile. The first run downloads 2 GB of rivals into ~/.cache/braid-bench;
-# BRAID_BENCH_VENV names another virtual environment.
+# More options: --model i|ii|iii|iv|v|vi|two-streams|lxmert, --form nested|flat|float16 (of the tables in the part jobs), --slots N,
+# --runs N, --work DIRECTORY (for tables of up to 5 GB). All but --work, --runs and --output can be given several times. The
+# report keeps what earlier runs found of other parts. Outputs are compared before anything is timed, and contenders take turns.
+# Nothing else should run meanwhile. The first run downloads 2 GB of rivals into ~/.cache/braid-bench; BRAID_BENCH_VENV names
+# another virtual environment.
 set -euo pipefail
 
 home=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -36,6 +37,6 @@ if ! cmp -s "$requirements" "$venv/installed.txt"; then
 fi
 
 BRAID_BENCH_CLASSPATH=$home/target/test-classes:$home/target/classes:$(< "$home/target/bench.classpath")
-export BRAID_BENCH_CLASSPATH
+export BRAID_BENCH_CLASSPATH HF_HUB_DISABLE_PROGRESS_BARS=1
 PYTHONPATH=$home/src/bench/python:$home/src/main/python PYTHONDONTWRITEBYTECODE=1 exec "$venv/bin/python" -m braid_bench \
   --output "$home/target/bench" "$@"

@@ -3,27 +3,39 @@
 from braid_bench.models import Modality, Model
 from braid_bench.streams import Lxmert, TwoStreams
 
-_VISUAL, _TEXT = Modality("visual", 2048, 49), Modality("text", 768, 32)
-_PATCHES, _WORDS = Modality("visual", 768, 197), Modality("text", 768, 64)
+_IMAGE_AND_TEXT = Modality("visual", 2048, 49), Modality("text", 768, 32, ragged=(4, 64))
+_PATCHES_AND_WORDS = Modality("visual", 768, 197), Modality("text", 768, 64, ragged=(4, 64))
+_SMALL = Modality("visual", 32, 2), Modality("text", 16, 4, ragged=(1, 8))
 
-MODELS = {
-    "i": Model(_VISUAL, _TEXT, (4, 64), 256, 8, 2, 2048),
-    "ii": Model(_VISUAL, _TEXT, (4, 64), 256, 8, 2, 1024),
-    "iv": Model(_PATCHES, _WORDS, (4, 64), 768, 12, 6, 3072, "gelu", rows=32),
-    "vi": Model(Modality("visual", 512, 1), Modality("text", 512, 1), (1, 1), 256, 8, 2, 1024, rows=8192),
-    "two-streams": TwoStreams(_PATCHES, _WORDS, (4, 64), 768, 12, 6, 3072, "gelu", rows=16),
+#: Measured unless others are named.
+PUBLISHED = {
+    "i": Model(_IMAGE_AND_TEXT, 256, 8, 2, 2048),
+    "ii": Model(_IMAGE_AND_TEXT, 256, 8, 2, 1024),
+    "iii": Model((Modality("visual", 512, 10), Modality("text", 512, 10, ragged=(4, 16))), 512, 8, 1, 2048, rows=512),
+    "iv": Model(_PATCHES_AND_WORDS, 768, 12, 6, 3072, "gelu", rows=32),
+    "v": Model(_PATCHES_AND_WORDS, 768, 12, 6, 3072, "gelu", norm_first=True, rows=32),
+    "vi": Model((Modality("visual", 512, 1), Modality("text", 512, 1)), 256, 8, 2, 1024, rows=8192),
+    "two-streams": TwoStreams(_PATCHES_AND_WORDS, 768, 12, 6, 3072, "gelu", rows=16),
     "lxmert": Lxmert(
-        Modality("visual", 2048, 36, box_size=4), Modality("text", 768, 20), (4, 20), 768, 12, 5, 3072, "gelu", rows=32
+        (Modality("text", 768, 20, ragged=(4, 20)), Modality("visual", 2048, 36, box_size=4)),
+        768,
+        12,
+        5,
+        3072,
+        "gelu",
+        rows=32,
     ),
-    # Small ones, for the two ends and for the tests: of the first much is read, of the second much is written.
-    "read": Model(_VISUAL, _TEXT, (4, 64), 32, 2, 1, 64),
-    "write": Model(Modality("visual", 16, 4), Modality("text", 16, 6), (4, 8), 256, 8, 1, 64),
-    "small": Model(Modality("visual", 32, 2), Modality("text", 16, 4), (1, 8), 32, 2, 1, 64, rows=40),
-    "small two-streams": TwoStreams(Modality("visual", 32, 2), Modality("text", 16, 4), (1, 8), 32, 2, 1, 64, rows=40),
+}
+
+#: Also those that only show the reading and writing of rows, and the tests' own.
+MODELS = PUBLISHED | {
+    "read": Model(_IMAGE_AND_TEXT, 32, 2, 1, 64),
+    "write": Model((Modality("visual", 16, 4), Modality("text", 16, 6)), 256, 8, 1, 64),
+    "small": Model(_SMALL, 32, 2, 1, 64, rows=40),
+    "small pre-norm": Model(_SMALL, 32, 2, 2, 64, "gelu", norm_first=True, rows=40),
+    "small two-streams": TwoStreams(_SMALL, 32, 2, 1, 64, rows=40),
     "small lxmert": Lxmert(
-        Modality("visual", 24, 2, box_size=4),
-        Modality("text", 32, 4),
-        (1, 8),
+        (Modality("text", 32, 4, ragged=(1, 8)), Modality("visual", 24, 2, box_size=4)),
         32,
         2,
         1,

@@ -14,129 +14,104 @@ import pyarrow.parquet as pq
 import torch
 
 from braid_bench.catalogue import MODELS
-from braid_bench.forms import rivals
+from braid_bench.forms import PRECISIONS, rivals
 from braid_bench.models import Floats, Model, Text
 from braid_bench.parity import largest_error
 from braid_bench.processes import Refused, Worker, java, python
+from braid_bench.products import Products, products
 from braid_bench.rows import FeatureColumn, feature_columns
 from braid_bench.tables import FORMS, write_table
 
 #: Rows of which PyTorch computes the expected vectors, in float64 and one by one.
 _REFERENCE_ROWS = 8
 
-_WARM_UP_SECONDS = 5.0
+PEAK = "oneDNN matmul"
 
 
 @dataclass
-class Entry:
-    """A contender in one precision and order of rows.
+class Contender:
+    """One in one precision and order of rows.
 
     order: of the rows in its mini-batches; `packed` has none.
-    variant: what a trial chose, or how it computes; found when it first starts.
+    variant: the form and batch size that a trial chose, when it first started.
     seconds, processor_seconds: one entry per round, of the slot that took longest, and of all slots.
     """
 
-    contender: str
+    name: str
     precision: str
     order: str
     slots: int
+    flops: int
     variant: str = ""
     largest_error: float = 0.0
     seconds: list[float] = field(default_factory=list)
     processor_seconds: list[float] = field(default_factory=list)
 
-    def start(self, label: str, work: Path) -> list[Worker]:
+    def start(self, label: str, work: Path, bare: Products) -> list[Worker]:
         """A process per slot, or one for all slots of Braid."""
-        match self.contender:
-            case "Braid":
-                options = str(work / "model"), str(work / "rows"), self.precision, str(self.slots)
-                return [Worker(java("BraidWorker", *options))]
-            case "oneDNN matmul":
-                _, columns = read_rows(MODELS[label], work)
-                linears = MODELS[label].linears([int(column.lengths.sum()) for column in columns])
-                return [Worker(java("Peak", *(",".join(map(str, linear)) for linear in linears)))]
-        command = python("worker", self.contender, label, str(work / "table"), self.precision, self.order)
-        workers: list[Worker] = []
+        if self.name == "Braid":
+            options = str(work / "model"), str(work / "rows"), self.precision, str(self.slots)
+            return [Worker(java("BraidWorker", *options))]
+        if self.name == PEAK:
+            sizes = (f"{inputs},{outputs},{tokens}" for (inputs, outputs), tokens in bare.linears.items())
+            return [Worker(java("Peak", *sizes))]
+        command = python("worker", self.name, label, str(work / "table"), self.precision, self.order)
+        workers = []
         for _ in range(self.slots):
-            workers.append(Worker([*command, *(self.variant.split("; batches of ") if self.variant else ())]))
+            chosen = self.variant.split("; batches of ") if self.variant else []
+            workers.append(Worker([*command, *chosen]))
             self.variant = workers[0].variant
         return workers
 
 
-def entries(model: Model, text: Text, slots: int) -> list[Entry]:
-    """Every contender; orders differ only where lengths do."""
-    orders = ["arrival", "sorted"] if text == "ragged" else ["arrival"]
-    all_entries = [Entry("Braid", precision, "packed", slots) for precision in ("fp32", "bf16")]
-    all_entries += [
-        Entry(rival, precision, order, slots)
-        for rival in rivals(model)
-        for precision in (("fp32", "bf16") if rival == "PyTorch" else ("fp32",))
-        for order in orders
-    ]
-    return all_entries + ([Entry("oneDNN matmul", "fp32", "packed", 1)] if slots == 1 else [])
+def contenders(model: Model, text: Text, slots: int, counted: Products) -> list[Contender]:
+    """All of them; orders differ only where lengths do."""
+    flops = slots * (counted.linear_flops + counted.attention_flops)
+    found = [Contender("Braid", precision, "packed", slots, flops) for precision in PRECISIONS]
+    for precision in PRECISIONS:
+        for rival in rivals(model, precision):
+            for order in ("arrival", "sorted") if text == "ragged" else ("arrival",):
+                found.append(Contender(rival, precision, order, slots, flops))
+    return found + ([Contender(PEAK, "fp32", "packed", 1, counted.linear_flops)] if slots == 1 else [])
 
 
-def measure(
-    work: Path, label: str, text: Text, rows: int, slots: int, runs: int, rounds: int
-) -> list[dict[str, Any]]:
-    """Starts every contender anew for each run; each warms up alone, then passes in turn in every round."""
+def measure(work: Path, label: str, text: Text, slots: int, runs: int, quick: bool) -> list[dict[str, Any]]:
+    """Starts every contender anew for each run; each warms up alone, then all pass in turn in every round."""
     model = MODELS[label]
-    prepare(work, model, text, rows)
-    batch, columns = read_rows(model, work)
-    expected = reference(model, columns)
-    measured = entries(model, text, slots)
-    for _ in range(runs):
-        workers = start_all(measured, label, work)
-        measured = [entry for entry, _ in workers]
-        check(work, workers, expected, len(batch), model.hidden_size)
-        warm_up(workers)
-        take_turns(workers, rounds)
-        for _, of_entry in workers:
-            for worker in of_entry:
-                worker.close()
+    rows = model.rows // 4 if quick else model.rows
+    columns = prepare(work, model, text, rows)
     lengths = [column.lengths for column in columns]
-    common = {
-        "model": label,
-        "text": text,
-        "rows": slots * len(batch),
-        "tokens": slots * int(np.sum(lengths)),
-        "flops": slots * model.flops(lengths),
-    }
-    bare = 2 * sum(k * n * tokens for k, n, tokens in model.linears([int(n.sum()) for n in lengths]))
-    return [
-        common | ({"flops": bare} if entry.contender == "oneDNN matmul" else {}) | vars(entry) for entry in measured
-    ]
+    counted = products(model, lengths)
+    expected = reference(model, columns)
+    measured = contenders(model, text, slots, counted)
+    for _ in range(runs):
+        workers = start_all(measured, label, work, counted)
+        measured = [contender for contender, _ in workers]
+        check(work, workers, expected, rows)
+        for _, of_contender in workers:
+            warm_up(of_contender, 1.0 if quick else 5.0)
+        for number in range(3):
+            one_round(workers[number % len(workers) :] + workers[: number % len(workers)])
+        for _, of_contender in workers:
+            for worker in of_contender:
+                worker.close()
+    common = {"model": label, "text": text, "rows": slots * rows, "tokens": slots * int(np.sum(lengths))}
+    return [common | vars(contender) for contender in measured]
 
 
-def start_all(measured: Sequence[Entry], label: str, work: Path) -> list[tuple[Entry, list[Worker]]]:
-    """Starts one after the other, as some choose their forms first; a precision that Braid refuses here is left out."""
-    workers: list[tuple[Entry, list[Worker]]] = []
-    refused: set[str] = set()
-    for entry in measured:
-        if entry.precision not in refused:
-            try:
-                workers.append((entry, entry.start(label, work)))
-            except Refused as refusal:
-                print(f"# {refusal}; {entry.precision} is left out")
-                refused.add(entry.precision)
-    return workers
-
-
-def prepare(work: Path, model: Model, text: Text, rows: int) -> None:
+def prepare(work: Path, model: Model, text: Text, rows: int) -> list[FeatureColumn]:
     """The model's directory, and its rows as a table for the rivals and as raw files for Braid."""
     for name in ("model", "table", "rows"):
         shutil.rmtree(work / name, ignore_errors=True)
     model.export(work / "model")
     write_table(work / "table", model, text, FORMS["flat"], rows)
+    (batch,) = pq.read_table(work / "table").combine_chunks().to_batches()
+    columns = feature_columns(batch, model.modalities)
     (work / "rows").mkdir()
-    for modality, column in zip(model.modalities, read_rows(model, work)[1], strict=True):
+    for modality, column in zip(model.modalities, columns, strict=True):
         column.lengths.astype("<i4").tofile(work / "rows" / f"{modality.name}.lengths")
         column.numbers.numpy().astype("<f4").tofile(work / "rows" / f"{modality.name}.float32")
-
-
-def read_rows(model: Model, work: Path) -> tuple[Any, list[FeatureColumn]]:
-    batch = pq.read_table(work / "table").combine_chunks().to_batches()[0]
-    return batch, feature_columns(batch, model.modalities)
+    return columns
 
 
 @torch.inference_mode()
@@ -149,43 +124,56 @@ def reference(model: Model, columns: Sequence[FeatureColumn]) -> Floats:
     return torch.cat(means).numpy()
 
 
-def check(work: Path, workers: Sequence[tuple[Entry, list[Worker]]], expected: Floats, rows: int, size: int) -> None:
+#: Contenders, and the processes of their slots.
+Workers = list[tuple[Contender, list[Worker]]]
+
+
+def start_all(measured: Sequence[Contender], label: str, work: Path, counted: Products) -> Workers:
+    """Starts one after the other, as some choose their forms first; a precision that Braid refuses here is left out."""
+    workers: Workers = []
+    refused: set[str] = set()
+    for contender in measured:
+        if contender.precision not in refused:
+            try:
+                workers.append((contender, contender.start(label, work, counted)))
+            except Refused as refusal:
+                print(f"# {refusal}; {contender.precision} is left out")
+                refused.add(contender.precision)
+    return workers
+
+
+def check(work: Path, workers: Workers, expected: Floats, rows: int) -> None:
     """Compares the first rows with PyTorch's in float64, and all rows with the first contender's."""
     of_first: Floats | None = None
-    for entry, (worker, *_) in workers:
-        if entry.contender == "oneDNN matmul":
+    for contender, (worker, *_) in workers:
+        if contender.name == PEAK:
             continue
         worker.fuse(work / "fused")
-        means = np.fromfile(work / "fused", "<f4").reshape(rows, size)
+        means = np.fromfile(work / "fused", "<f4").reshape(rows, -1)
         of_first = means if of_first is None else of_first
-        name = f"{entry.contender} ({entry.precision}, {entry.order})"
-        errors = [
-            largest_error(name, expected, means[: len(expected)], entry.precision),
-            largest_error(name, of_first, means, entry.precision),
-        ]
-        entry.largest_error = max(entry.largest_error, *errors)
+        name = f"{contender.name} ({contender.precision}, {contender.order})"
+        for other in (expected, of_first):
+            error = largest_error(name, other, means[: len(other)], contender.precision)
+            contender.largest_error = max(contender.largest_error, error)
 
 
-def warm_up(workers: Sequence[tuple[Entry, list[Worker]]]) -> None:
-    """Everyone passes once or more, until a JVM has compiled what it runs."""
-    for _, slots in workers:
-        end = time.perf_counter() + _WARM_UP_SECONDS
-        while True:
-            for worker in slots:
-                worker.send("time")
-            for worker in slots:
-                worker.times()
-            if time.perf_counter() > end:
-                break
+def warm_up(slots: Sequence[Worker], at_least: float) -> None:
+    """Passes until a JVM has compiled what it runs."""
+    end = time.perf_counter() + at_least
+    while time.perf_counter() < end:
+        one_pass(slots)
 
 
-def take_turns(workers: Sequence[tuple[Entry, list[Worker]]], rounds: int) -> None:
-    """Everyone passes once in each round, so that a machine that slows down slows everyone; the first one changes."""
-    for number in range(rounds):
-        for turn in range(len(workers)):
-            entry, slots = workers[(number + turn) % len(workers)]
-            for worker in slots:
-                worker.send("time")
-            times = [worker.times() for worker in slots]
-            entry.seconds.append(max(seconds for seconds, _ in times))
-            entry.processor_seconds.append(sum(processor for _, processor in times))
+def one_round(workers: Workers) -> None:
+    """Everyone passes once, so that a machine that slows down slows everyone."""
+    for contender, slots in workers:
+        times = one_pass(slots)
+        contender.seconds.append(max(seconds for seconds, _ in times))
+        contender.processor_seconds.append(sum(processor for _, processor in times))
+
+
+def one_pass(slots: Sequence[Worker]) -> list[tuple[float, float]]:
+    """All slots work at the same time."""
+    for worker in slots:
+        worker.start()
+    return [worker.times() for worker in slots]

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
+
 from braid_bench.catalogue import MODELS
 from braid_bench.forms import rivals
-from braid_bench.models import Text
-from braid_bench.parity import compare_tables
-from braid_bench.processes import Braid, Job, PySpark, Worker, python
-from braid_bench.tables import FORMS, Form, write_table
+from braid_bench.models import Floats, Text
+from braid_bench.parity import largest_error
+from braid_bench.processes import Worker, fuse, printed, python, seconds
+from braid_bench.tables import FORMS, FUSED, KEY, Form, write_table
+
+#: Forms of storage.
+STORED = ("nested", "flat", "float16")
 
 #: Tokens of the table that is fused before anything is timed, and on which the rivals choose their forms.
 _SAMPLE_TOKENS = 128 * MODELS["ii"].tokens
+
+#: Fuses a table in a form of storage to an output, and prints its seconds.
+Job = Callable[[Path, Form, Path], str]
 
 
 def measure(
@@ -25,55 +35,64 @@ def measure(
     model = MODELS[label]
     sample_rows = _SAMPLE_TOKENS // model.tokens
     model.export(work / "model")
-    jobs = contenders(work, label, text, sample_rows, slots)
+    jobs: dict[tuple[str, str], Job] = {("Braid", ""): partial(fuse, work / "model", slots=slots)}
+    for rival in rivals(model, "fp32"):
+        variant = chosen(work / "sample", label, text, rival, sample_rows)
+        jobs[f"PySpark with {rival}", variant] = partial(pyspark, label, slots, rival, variant)
     records = []
-    for name in forms:
-        fused(work, label, jobs, FORMS[name], text, sample_rows, 1)
-        seconds, error = fused(work, label, jobs, FORMS[name], text, rows, runs)
-        for job, of_job in zip(jobs, seconds, strict=True):
-            records.append(
-                {
-                    "model": label,
-                    "text": text,
-                    "form": name,
-                    "contender": job.name,
-                    "variant": job.variant,
-                    "slots": slots,
-                    "rows": rows,
-                    "seconds": of_job,
-                    "largest_error": error,
-                }
-            )
+    for form in forms:
+        timed(work, label, jobs, FORMS[form], text, sample_rows, 1)
+        taken, error = timed(work, label, jobs, FORMS[form], text, rows, runs)
+        common = {"model": label, "text": text, "form": form, "slots": slots, "rows": rows, "largest_error": error}
+        records += [common | {"name": name, "variant": variant, "seconds": taken[name]} for name, variant in jobs]
+    shutil.rmtree(work / "model")
     return records
 
 
-def contenders(work: Path, label: str, text: Text, rows: int, slots: int) -> list[Job]:
-    """Braid, and every rival in the form and batch size that its trial finds fastest."""
-    sample = work / "sample"
+def chosen(sample: Path, label: str, text: Text, rival: str, rows: int) -> str:
+    """The form and the batch size that a trial finds fastest."""
     write_table(sample, MODELS[label], text, FORMS["flat"], rows)
-    jobs: list[Job] = [Braid(slots)]
-    for rival in rivals(MODELS[label]):
-        trial = Worker(python("worker", rival, label, str(sample), "fp32", "sorted"))
-        form, batch_size = trial.variant.split("; batches of ")
-        trial.close()
-        jobs.append(PySpark(label, slots, rival, form, int(batch_size)))
+    trial = Worker(python("worker", rival, label, str(sample), "fp32", "sorted"))
+    trial.close()
     shutil.rmtree(sample)
-    return jobs
+    return trial.variant
 
 
-def fused(
-    work: Path, label: str, jobs: Sequence[Job], form: Form, text: Text, rows: int, runs: int
-) -> tuple[list[list[float]], float]:
+def pyspark(label: str, slots: int, rival: str, variant: str, table: Path, _: Form, output: Path) -> str:
+    return printed(python("pyspark_job", label, str(table), str(output), str(slots), rival, *variant.split("; batches of ")))
+
+
+def timed(
+    work: Path, label: str, jobs: dict[tuple[str, str], Job], form: Form, text: Text, rows: int, runs: int
+) -> tuple[dict[str, list[float]], float]:
     """Fuses a new table with all jobs in turn: the seconds by job, and the largest error."""
-    features, outputs = work / "features", work / "fused"
-    write_table(features, MODELS[label], text, form, rows)
-    of_jobs: list[list[float]] = [[] for _ in jobs]
+    table, fused = work / "table", work / "fused"
+    write_table(table, MODELS[label], text, form, rows)
+    taken: dict[str, list[float]] = {name: [] for name, _ in jobs}
     error = 0.0
     for _ in range(runs):
-        for job, of_job in zip(jobs, of_jobs, strict=True):
-            of_job.append(job.fuse(work / "model", features, form, outputs / job.name).seconds)
-            print(f"# {form.name}, {text}, {rows} rows: {job.name} {of_job[-1]:.1f} s", flush=True)
-            error = max(error, compare_tables(outputs / jobs[0].name, outputs / job.name))
-        shutil.rmtree(outputs)
-    shutil.rmtree(features)
-    return of_jobs, error
+        for (name, _), job in jobs.items():
+            taken[name].append(seconds(job(table, form, fused / name)))
+            print(f"# {form.name}, {text}, {rows} rows: {name} {taken[name][-1]:.1f} s", flush=True)
+            error = max(error, compare_tables(fused / "Braid", fused / name))
+        shutil.rmtree(fused)
+    shutil.rmtree(table)
+    return taken, error
+
+
+def compare_tables(expected: Path, actual: Path) -> float:
+    """The largest error of the fused vectors in a table. Raises ValueError if rows are missing or vectors differ."""
+    keys, vectors = _read(expected)
+    actual_keys, actual_vectors = _read(actual)
+    if not np.array_equal(keys, actual_keys):
+        raise ValueError(
+            f"Cannot compare {actual.name}: expected the {len(keys)} rows of {expected.name}, got {len(actual_keys)}"
+        )
+    return largest_error(actual.name, vectors, actual_vectors, "fp32")
+
+
+def _read(table: Path) -> tuple[np.ndarray, Floats]:
+    """Keys in order, and their vectors."""
+    rows = pq.read_table(table, columns=[KEY, FUSED]).sort_by(KEY).combine_chunks()
+    keys = rows[KEY].to_numpy()
+    return keys, rows[FUSED].combine_chunks().flatten().to_numpy().reshape(len(keys), -1)

@@ -10,8 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,6 @@ from pyspark.sql import SparkSession
 
 from braid_bench.catalogue import MODELS
 from braid_bench.forms import Form, rivals
-from braid_bench.models import Model
 from braid_bench.rows import feature_columns, mini_batches
 from braid_bench.tables import FUSED, KEY
 
@@ -28,45 +26,30 @@ from braid_bench.tables import FUSED, KEY
 #: 10,000 rows would be gigabytes. Of 32 to 1,024 rows in an Arrow batch and 16 to 256 in the reader, which all lie within
 #: 10 %, these 64 were the fastest. Smaller rows take as many bytes, up to Spark's own numbers.
 _BATCH_BYTES = 64 * MODELS["ii"].row_bytes
-_READER_ROWS = 4096
-_ARROW_ROWS = 10_000
 
 
-@dataclass(frozen=True)
-class Fuser:
-    """A function from Arrow batches of features to Arrow batches of keys and means, for `mapInArrow`."""
-
-    label: str
-    rival: str
-    form: str
-    batch_size: int
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        form = _loaded(self.label, self.rival, self.form)
-        for batch in batches:
-            yield self.fused(form, batch)
-
-    def fused(self, form: Form, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The key and the mean of every row, in the order of the rows."""
-        model = MODELS[self.label]
+def fused(label: str, rival: str, form: str, batch_size: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """From Arrow batches of features to Arrow batches of keys and means, rows in their order, for `mapInArrow`."""
+    model, loaded = MODELS[label], _loaded(label, rival, form)
+    for batch in batches:
         means = np.empty((len(batch), model.hidden_size), np.float32)
-        for rows, mini_batch in mini_batches(feature_columns(batch, model.modalities), self.batch_size, ordered=True):
-            means[rows] = form.fuse(mini_batch)
+        for rows, mini_batch in mini_batches(feature_columns(batch, model.modalities), batch_size, ordered=True):
+            means[rows] = loaded.fuse(mini_batch)
         offsets = np.arange(len(batch) + 1, dtype=np.int32) * model.hidden_size
-        fused = pa.ListArray.from_arrays(pa.array(offsets), pa.array(means.reshape(-1)))
-        return pa.record_batch({KEY: batch.column(KEY), FUSED: fused})
+        vectors = pa.ListArray.from_arrays(pa.array(offsets), pa.array(means.reshape(-1)))
+        yield pa.record_batch({KEY: batch.column(KEY), FUSED: vectors})
 
 
 @cache
 def _loaded(label: str, rival: str, form: str) -> Form:
     """The model, once per Python worker."""
     torch.set_num_threads(1)
-    return rivals(MODELS[label])[rival][form](MODELS[label], torch.float32)
+    return rivals(MODELS[label], "fp32")[rival][form]()
 
 
-def session(model: Model, slots: str) -> SparkSession:
+def session(label: str, slots: str) -> SparkSession:
     """Task slots, Python workers of this Python, half of the machine's memory, and batches for the size of the rows."""
-    rows = _BATCH_BYTES // model.row_bytes
+    rows = _BATCH_BYTES // MODELS[label].row_bytes
     os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder.master(f"local[{slots}]").appName("rival")
     for setting, value in {
@@ -75,22 +58,21 @@ def session(model: Model, slots: str) -> SparkSession:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.sql.parquet.columnarReaderBatchSize": min(rows, _READER_ROWS),
-        "spark.sql.execution.arrow.maxRecordsPerBatch": min(rows, _ARROW_ROWS),
+        "spark.sql.parquet.columnarReaderBatchSize": min(rows, 4096),
+        "spark.sql.execution.arrow.maxRecordsPerBatch": min(rows, 10_000),
     }.items():
         builder = builder.config(setting, value)
     return builder.getOrCreate()
 
 
 def main(label: str, table: str, output: str, slots: str, rival: str, form: str, batch_size: str) -> None:
-    from braid_bench.pyspark_job import Fuser  # by its name in the workers, which keep the model between tasks
+    from braid_bench.pyspark_job import fused  # by its name in the workers, which keep the model between tasks
 
-    spark = session(MODELS[label], slots)
+    spark = session(label, slots)
     start = time.perf_counter()
     rows = spark.read.parquet(table)
-    key = rows.schema[KEY].dataType.simpleString()
-    fused = rows.mapInArrow(Fuser(label, rival, form, int(batch_size)), f"{KEY} {key}, {FUSED} array<float>")
-    fused.write.option("compression", "zstd").option("parquet.enable.dictionary", "false").parquet(output)
+    vectors = rows.mapInArrow(partial(fused, label, rival, form, int(batch_size)), f"{KEY} string, {FUSED} array<float>")
+    vectors.write.option("compression", "zstd").option("parquet.enable.dictionary", "false").parquet(output)
     print(f"seconds {time.perf_counter() - start:.3f}", flush=True)
     spark.stop()
 

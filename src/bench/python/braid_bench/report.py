@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from braid_bench.catalogue import MODELS
+from braid_bench.environment import environment
 
 Record = dict[str, Any]
 
@@ -16,95 +17,85 @@ Record = dict[str, Any]
 _LEAST_SHARE = 0.95
 
 
-def write_raw(file: Path, environment: Record, records: Sequence[Record]) -> None:
-    file.write_text(json.dumps({"environment": environment, "records": records}, indent=1) + "\n", encoding="utf-8")
+def write_raw(file: Path, records: Sequence[Record]) -> None:
+    file.write_text(json.dumps({"environment": environment(), "records": records}, indent=1) + "\n", encoding="utf-8")
 
 
 def report(directory: Path) -> str:
     """Of every part that has a file of raw seconds in the directory."""
-    parts: dict[str, Callable[[list[Record]], str]] = {"encoder": encoder, "jobs": jobs, "ends": ends}
     sections = ["# Braid next to its rivals"]
-    for part, section in parts.items():
+    for part, section in {"encoder": encoder, "jobs": jobs, "ends": ends}.items():
         file = directory / f"{part}.json"
         if file.exists():
             raw = json.loads(file.read_text(encoding="utf-8"))
-            sections.append(f"{section(raw['records'])}\n\n{described(raw['environment'])}")
+            sections += [section(raw["records"]), raw["environment"]]
     sections.append("Medians, with the lowest and the highest value. Ratios are of the same round.")
     return "\n\n".join(sections) + "\n"
 
 
-def described(environment: Record) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
-    where = f"{environment['processor']}, {environment['cores']} cores; {versions}"
-    return f"{where}; {environment['date']}; revision {environment['revision']}."
-
-
 def encoder(records: list[Record]) -> str:
     """Braid next to the rivals, in each precision and order of rows."""
-    lines, variants, shares = [], [], []
-    groups = grouped(records, "model", "text", "slots")
-    for group in groups:
-        peak = next((r for r in group if r["contender"] == "oneDNN matmul"), None)
-        for braid in (r for r in group if r["contender"] == "Braid"):
-            rivals = [r for r in group if r["precision"] == braid["precision"] and r["order"] != "packed"]
-            for order in dict.fromkeys(r["order"] for r in rivals):
-                of_order = {r["contender"]: r for r in rivals if r["order"] == order}
-                best = min(of_order.values(), key=lambda r: statistics.median(r["seconds"]))
-                cells = [rates(of_order[name]) if name in of_order else "" for name in ("PyTorch", "ONNX Runtime")]
-                share = spread(ratios(peak, braid, work="flops")) if peak and braid["precision"] == "fp32" else ""
-                rows = "as they come" if order == "arrival" else "sorted by length"
-                text = braid["text"] if braid["text"] == "dense" else f"ragged, {rows}"
-                name = [f"({braid['model']})", text, braid["precision"], str(braid["slots"])]
-                lines.append([*name, rates(braid), *cells, spread(ratios(best, braid)), share])
-        variants += [
-            f"- ({r['model']}) {r['text']}, {r['precision']}, {r['order']}, {r['slots']} slots: "
-            f"{r['contender']}: {r['variant']}"
-            for r in group
-            if r["order"] != "packed"
-        ]
-    for record in records:
-        shares += [p / s / record["slots"] for p, s in zip(record["processor_seconds"], record["seconds"], strict=True)]
+    lines = []
+    for group in grouped(records, "model", "text", "slots"):
+        peak = next((r for r in group if r["name"] == "oneDNN matmul"), None)
+        for braid in (r for r in group if r["name"] == "Braid"):
+            rivals = [r for r in group if r["order"] != "packed" and r["precision"] == braid["precision"]]
+            share = spread(ratios(peak, braid, work="flops")) if peak and braid["precision"] == "fp32" else ""
+            for of_order in grouped(rivals, "order") or [[]]:
+                by_name = {r["name"]: rates(r) for r in of_order}
+                best = min(of_order, key=lambda r: statistics.median(r["seconds"]), default=None)
+                ratio = spread(ratios(best, braid)) if best else "no rival"
+                name = [f"({braid['model']})", rows_of(best or braid), braid["precision"], str(braid["slots"])]
+                cells = [by_name.get("PyTorch", ""), by_name.get("ONNX Runtime", "")]
+                lines.append([*name, rates(braid), *cells, ratio, share])
+    models = "\n".join(f"- ({label}): {MODELS[label]}" for label in dict.fromkeys(r["model"] for r in records))
+    chosen = "\n".join(
+        f"- ({r['model']}) {rows_of(r)}, {r['precision']}, {r['slots']} slots: {r['name']}: {r['variant']}"
+        for r in records
+        if r["variant"]
+    )
+    by_precision = grouped(records, "precision")
+    errors = ", ".join(f"{max(r['largest_error'] for r in of):.0e} in {of[0]['precision']}" for of in by_precision)
+    pairs = [(p, s * r["slots"]) for r in records for p, s in zip(r["processor_seconds"], r["seconds"], strict=True)]
+    had = statistics.median(processor / seconds for processor, seconds in pairs)
+    busy = "" if had >= _LEAST_SHARE else " **Other programs ran: these times tell little.**"
     header = ["model", "rows", "numbers", "slots", "Braid", "PyTorch", "ONNX Runtime", "Braid / better", "of peak"]
-    busy = "" if statistics.median(shares) >= _LEAST_SHARE else " **Other programs ran: these times tell little.**"
-    return "\n\n".join(
-        [
-            "## The encoder alone, rows/s",
-            table(header, lines),
-            "A slot is one thread of Braid, or one process of a rival. Rivals find their rows padded; Braid decodes and packs "
-            "its own inside the time. *Of peak*: Braid's floating-point operations per second next to bare oneDNN products "
-            "of the encoder's sizes, whose operands stay in the caches. All vectors agreed before anything was timed: largest "
-            f"error {max(r['largest_error'] for r in records if r['precision'] == 'fp32'):.0e} in fp32. A contender had a "
-            f"core for {100 * statistics.median(shares):.0f} % of the time.{busy}",
-            "\n".join(sizes(record["model"]) for record in {r["model"]: r for r in records}.values()),
-            "What a trial found fastest:\n\n" + "\n".join(variants),
-        ]
-    )
+    return f"""## The encoder alone, rows/s
+
+{table(header, lines)}
+
+A slot is one thread of Braid, or one process of a rival. Rivals find their rows padded; Braid decodes and packs its own \
+inside the time. *Of peak*: Braid's floating-point operations per second next to bare oneDNN products of the encoder's sizes, \
+whose operands stay in the caches. All vectors agreed before anything was timed: largest errors {errors}. A contender had a \
+core for {100 * had:.0f} % of the time.{busy}
+
+{models}
+
+What a trial found fastest:
+
+{chosen}"""
 
 
-def sizes(label: str) -> str:
-    model = MODELS[label]
-    features = " and ".join(f"{m.tokens} {m.name} tokens of {m.token_size}" for m in model.modalities)
-    return (
-        f"- ({label}): hidden {model.hidden_size}, {model.heads} heads, {model.layer_counts}, feed-forward "
-        f"{model.intermediate_size}, {model.activation}; {features}, ragged {model.ragged_text[0]} to {model.ragged_text[1]}"
-    )
+def rows_of(record: Record) -> str:
+    order = {"arrival": ", as they come", "sorted": ", sorted by length", "packed": ""}[record["order"]]
+    return "dense" if record["text"] == "dense" else f"ragged{order}"
 
 
 def jobs(records: list[Record]) -> str:
     """From table to table."""
     lines = []
-    for group in grouped(records, "model", "text", "form"):
-        braid, *rivals = group
+    for braid, *rivals in grouped(records, "model", "text", "form"):
         for rival in rivals:
-            name = [f"({rival['model']})", rival["form"], rival["text"], rival["contender"], rival["variant"]]
+            name = [f"({rival['model']})", rival["form"], rival["text"], rival["name"], rival["variant"]]
             lines.append([*name, rates(braid), rates(rival), spread(ratios(rival, braid))])
     header = ["model", "columns", "rows", "rival", "in the form", "Braid", "rival", "Braid / rival"]
-    first = records[0]
-    return (
-        f"## From table to table, rows/s\n\n{table(header, lines)}\n\n{first['rows']:,} rows, {first['slots']} task slots, from "
-        "a Spark session that has started to the published output. The rivals sort the rows of an Arrow batch by length. "
-        f"Every table was compared with Braid's: largest error {max(r['largest_error'] for r in records):.0e}."
-    )
+    return f"""## From table to table, rows/s
+
+{table(header, lines)}
+
+{records[0]["rows"]:,} rows, {records[0]["slots"]} task slots, from a Spark session that has started to the published output. \
+The rivals sort the rows of an Arrow batch by length. Every table was compared with Braid's: largest error \
+{max(r["largest_error"] for r in records):.0e}."""
 
 
 def ends(records: list[Record]) -> str:

@@ -22,7 +22,7 @@ from braid_bench.models import Ints, Modality
 class FeatureColumn:
     """The features of one modality in an Arrow batch.
 
-    numbers: [tokens of all rows, feature size] as they are stored, in Arrow's memory.
+    numbers: [tokens of all rows, token size] as they are stored, in Arrow's memory.
     offsets: [R + 1], the token at which a row begins.
     """
 
@@ -30,33 +30,32 @@ class FeatureColumn:
     offsets: Ints
 
     @classmethod
-    def of(cls, column: pa.Array, feature_size: int) -> FeatureColumn:
-        """A column in one of the forms of `tables.FORMS`; binary is float16."""
+    def of(cls, column: pa.Array, token_size: int, dtype: str = "float16") -> FeatureColumn:
+        """A column in one of the forms of `tables.FORMS`; only of a binary one the `dtype` must be told."""
+        bounds = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, 4 * column.offset)
         if pa.types.is_binary(column.type):
-            _, ends, data = column.buffers()
-            bounds = np.frombuffer(ends, np.int32)[column.offset : column.offset + len(column) + 1] // 2
-            values = pa.Array.from_buffers(pa.float16(), bounds[-1], [None, data])[bounds[0] :]
-            offsets = bounds // feature_size
+            bounds = bounds // np.dtype(dtype).itemsize
+            values = pa.Array.from_buffers(pa.from_numpy_dtype(dtype), bounds[-1], [None, column.buffers()[2]])
         else:
-            bounds = column.offsets.to_numpy()
-            values = column.values[bounds[0] : bounds[-1]]
-            nested = pa.types.is_list(values.type)
-            offsets, values = (bounds, values.flatten()) if nested else (bounds // feature_size, values)
-        numbers = from_dlpack(values).view(-1, feature_size)
-        return cls(numbers, (offsets - offsets[0]).astype(np.int64))
+            values = column.values
+        values = values[bounds[0] : bounds[-1]]
+        if pa.types.is_list(values.type):
+            values = values.flatten()
+        else:
+            bounds = bounds // token_size
+        return cls(from_dlpack(values).view(-1, token_size), (bounds - bounds[0]).astype(np.int64))
 
     @cached_property
     def lengths(self) -> Ints:
         return np.diff(self.offsets)
 
     def padded(self, rows: Ints) -> Tensor:
-        """The features of `rows` as float32, [R, M, feature size], with zeros after the last token of a row."""
+        """The features of `rows` as float32, [R, M, token size], with zeros after the last token of a row."""
         lengths = self.lengths[rows]
         longest = int(lengths.max())
-        first = int(rows[0])
-        if (lengths == longest).all() and (rows == np.arange(first, first + len(rows))).all():
-            numbers = self.numbers[self.offsets[first] : self.offsets[first + len(rows)]]
-            return numbers.float().view(len(rows), longest, -1)
+        first, end = rows[0], rows[0] + len(rows)
+        if (lengths == longest).all() and (rows == np.arange(first, end)).all():
+            return self.numbers[self.offsets[first] : self.offsets[end]].float().view(len(rows), longest, -1)
         features = torch.empty(len(rows), longest, self.numbers.shape[1])
         for into, row, length in zip(features, rows, lengths, strict=True):
             into[:length] = self.numbers[self.offsets[row] : self.offsets[row + 1]]
@@ -68,7 +67,7 @@ class FeatureColumn:
 class MiniBatch:
     """Rows that are fused together.
 
-    features: per modality [R, M, feature size].
+    features: per modality [R, M, token size].
     padding: [R, S], true where a token is none; None where all are.
     weights: [R, S], of a row's tokens in their mean.
     """
@@ -76,9 +75,6 @@ class MiniBatch:
     features: list[Tensor]
     padding: Tensor | None
     weights: Tensor
-
-    def to(self, dtype: torch.dtype) -> MiniBatch:
-        return MiniBatch([part.to(dtype) for part in self.features], self.padding, self.weights)
 
 
 def mini_batches(columns: Sequence[FeatureColumn], size: int, ordered: bool) -> Iterator[tuple[Ints, MiniBatch]]:

@@ -12,51 +12,26 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from braid_bench.models import Ints, Modality, Model
+from braid_bench.models import Model
 
 
 @dataclass(frozen=True)
 class TwoStreams(Model):
-    """A Linear per modality, then `nn.TransformerDecoder` twice: text that attends to visual tokens, and the reverse."""
+    """A Linear per modality, then an `nn.TransformerDecoder` per stream, whose memory is the other modality."""
 
-    @property
-    def layer_counts(self) -> str:
-        return f"{self.layers} layers of each stream"
-
-    def new_module(self, nested: bool) -> nn.Module:
-        return TwoStreamModel(self)
-
-    def linears(self, tokens: list[int]) -> list[tuple[int, int, int]]:
-        hidden, inner = self.hidden_size, self.intermediate_size
-        of_layer = [(hidden, 3 * hidden), (hidden, hidden)]  # self-attention
-        of_layer += [(hidden, hidden), (hidden, 2 * hidden), (hidden, hidden)]  # query, the others' keys and values, output
-        of_layer += [(hidden, inner), (inner, hidden)]
-        projections = [(m.feature_size, hidden, n) for m, n in zip(self.modalities, tokens, strict=True)]
-        return projections + [(*size, self.layers * sum(tokens)) for size in of_layer]
+    def new_module(self) -> nn.Module:
+        return TwoStreamModule(self)
 
 
-class TwoStreamModel(nn.Module):
-    """The module of `TwoStreams`."""
-
+class TwoStreamModule(nn.Module):
     def __init__(self, model: TwoStreams) -> None:
         super().__init__()
         self.extractors = nn.ModuleList(nn.Linear(m.feature_size, model.hidden_size) for m in model.modalities)
-        self.visual, self.text = (
-            nn.TransformerDecoder(
-                nn.TransformerDecoderLayer(
-                    model.hidden_size,
-                    model.heads,
-                    model.intermediate_size,
-                    activation=model.activation,
-                    batch_first=True,
-                ),
-                model.layers,
-            )
-            for _ in model.modalities
-        )
+        sizes = model.hidden_size, model.heads, model.intermediate_size
+        layer = nn.TransformerDecoderLayer(*sizes, activation=model.activation, batch_first=True)
+        self.visual, self.text = (nn.TransformerDecoder(layer, model.layers) for _ in model.modalities)
 
     def forward(self, visual: Tensor, text: Tensor, padding: Tensor | None = None) -> Tensor:
-        """Maps features, [rows, tokens, feature size], to fused tokens, [rows, all tokens, hidden size]."""
         x, y = (linear(part) for linear, part in zip(self.extractors, (visual, text), strict=True))
         of_x, of_y = split(padding, visual)
         fused = (
@@ -73,43 +48,22 @@ class Lxmert(Model):
     language_layers: int = 9
     vision_layers: int = 5
 
-    @property
-    def modalities(self) -> tuple[Modality, Modality]:
-        return self.text, self.visual
-
-    @property
-    def layer_counts(self) -> str:
-        return f"{self.language_layers} language, {self.vision_layers} vision and {self.layers} cross-modality layers"
-
-    def new_module(self, nested: bool) -> nn.Module:
-        return LxmertTokens(self)
+    def new_module(self) -> nn.Module:
+        return LxmertModule(self)
 
     def export(self, directory: Path) -> None:
-        cast(LxmertTokens, self.module()).library.save_pretrained(directory)
-
-    def linears(self, tokens: list[int]) -> list[tuple[int, int, int]]:
-        hidden, inner = self.hidden_size, self.intermediate_size
-        attention = [(hidden, 3 * hidden), (hidden, hidden)]
-        of_layer = [*attention, (hidden, inner), (inner, hidden)]
-        text, visual = tokens
-        linears = [(self.visual.feature_size, hidden, visual), (self.visual.box_size, hidden, visual)]
-        linears += [(*size, self.language_layers * text) for size in of_layer]
-        linears += [(*size, self.vision_layers * visual) for size in of_layer]
-        return linears + [(*size, self.layers * (text + visual)) for size in [*attention, *of_layer]]
-
-    def pairs(self, lengths: list[Ints]) -> int:
-        text, visual = lengths
-        return int((self.language_layers * text**2 + self.vision_layers * visual**2).sum()) + super().pairs(lengths)
+        cast(LxmertModule, self.module()).library.save_pretrained(directory)
 
 
-class LxmertTokens(nn.Module):
-    """The module of `Lxmert`: text tokens, then visual ones, whose features end with a box."""
+class LxmertModule(nn.Module):
+    """Text tokens, then visual ones, whose features end with a box."""
 
     def __init__(self, model: Lxmert) -> None:
         from transformers import LxmertConfig, LxmertModel  # takes seconds, which other models need not wait for
 
         super().__init__()
-        self.feature_size = model.visual.feature_size
+        visual = model.modalities[1]
+        self.feature_size = visual.feature_size
         config = LxmertConfig(
             hidden_size=model.hidden_size,
             num_attention_heads=model.heads,
@@ -118,8 +72,8 @@ class LxmertTokens(nn.Module):
             l_layers=model.language_layers,
             r_layers=model.vision_layers,
             x_layers=model.layers,
-            visual_feat_dim=model.visual.feature_size,
-            visual_pos_dim=model.visual.box_size,
+            visual_feat_dim=visual.feature_size,
+            visual_pos_dim=visual.box_size,
             vocab_size=1,  # the text is embedded
         )
         self.library = LxmertModel(config)

@@ -3,91 +3,70 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
-from braid_bench.encoder import reference
-from braid_bench.forms import DTYPES, MODULE_RIVALS, RIVALS, Form
 from braid_bench.catalogue import MODELS
-from braid_bench.models import TEXTS, Text
+from braid_bench.encoder import reference
+from braid_bench.forms import PRECISIONS, Form, rivals
+from braid_bench.models import Text
 from braid_bench.parity import TOLERANCES, largest_error
-from braid_bench.pyspark_job import Fuser
+from braid_bench.pyspark_job import fused
 from braid_bench.rows import feature_columns
 from braid_bench.tables import FORMS, FUSED, KEY, write_table
-from braid_bench.worker import Rival, fastest, first_rows
+from braid_bench.worker import Rival, fastest
 
-SMALL = MODELS["small"]
-
-
-@pytest.fixture(params=TEXTS)
-def batch(tmp_path: Path, request: pytest.FixtureRequest) -> pa.RecordBatch:
-    text: Text = request.param
-    write_table(tmp_path / "table", SMALL, text, FORMS["float16"], 40)
-    return pq.read_table(tmp_path / "table").combine_chunks().to_batches()[0]
-
-
-@pytest.mark.parametrize("ordered", [False, True])
-@pytest.mark.parametrize("rival, form", [(rival, form) for rival in RIVALS for form in RIVALS[rival]])
-def test_means_are_those_of_unpadded_rows(batch: pa.RecordBatch, rival: str, form: str, ordered: bool) -> None:
-    columns = feature_columns(batch, SMALL.modalities)
-    means = Rival(RIVALS[rival][form](SMALL, torch.float32), columns, 7, ordered).means()
-    expected = reference(SMALL, columns)
-    assert largest_error(form, expected, means[: len(expected)], "fp32") < 2e-6
+CASES = [
+    (label, precision, rival, form)
+    for label in MODELS
+    if label.startswith("small")
+    for precision in (PRECISIONS if label == "small" else ["fp32"])
+    for rival, forms in rivals(MODELS[label], precision).items()
+    for form in forms
+]
 
 
-@pytest.mark.parametrize("label", ["small two-streams", "small lxmert"])
-@pytest.mark.parametrize("form", MODULE_RIVALS["PyTorch"])
-def test_means_of_other_models_are_those_of_unpadded_rows(tmp_path: Path, label: str, form: str) -> None:
-    model = MODELS[label]
-    write_table(tmp_path / "table", model, "ragged", FORMS["flat"], 40)
-    (batch,) = pq.read_table(tmp_path / "table").combine_chunks().to_batches()
-    columns = feature_columns(batch, model.modalities)
-    means = Rival(MODULE_RIVALS["PyTorch"][form](model, torch.float32), columns, 7, True).means()
-    expected = reference(model, columns)
-    assert largest_error(form, expected, means[: len(expected)], "fp32") < 2e-6
+def rows(directory: Path, label: str, text: Text) -> pa.RecordBatch:
+    write_table(directory / "table", MODELS[label], text, FORMS["float16"], 40)
+    return pq.read_table(directory / "table").combine_chunks().to_batches()[0]
 
 
-@pytest.mark.parametrize("form", ["nn.TransformerEncoder", "nn.TransformerEncoder, layer by layer"])
-def test_bfloat16_rounds_and_no_more(batch: pa.RecordBatch, form: str) -> None:
-    columns = feature_columns(batch, SMALL.modalities)
-    means = Rival(RIVALS["PyTorch"][form](SMALL, DTYPES["bf16"]), columns, 7, False).means()
-    expected = reference(SMALL, columns)
-    assert 1e-4 < largest_error(form, expected, means[: len(expected)], "bf16") < TOLERANCES["bf16"]
+@pytest.mark.parametrize("label, precision, rival, form", CASES)
+def test_means_are_those_of_unpadded_rows(tmp_path: Path, label: str, precision: str, rival: str, form: str) -> None:
+    loaded = rivals(MODELS[label], precision)[rival][form]()
+    cases: tuple[tuple[Text, bool], ...] = ("dense", False), ("ragged", False), ("ragged", True)
+    for text, ordered in cases:
+        columns = feature_columns(rows(tmp_path / f"{text} {ordered}", label, text), MODELS[label].modalities)
+        means = Rival(loaded, columns, 7, ordered).means()
+        expected = reference(MODELS[label], columns)
+        error = largest_error(form, expected, means[: len(expected)], precision)
+        assert error < 2e-6 if precision == "fp32" else error > 1e-4  # lower precisions round
 
 
-def test_a_job_keeps_keys_with_their_rows(batch: pa.RecordBatch) -> None:
-    job = Fuser("small", "PyTorch", "Linears on oneDNN", 7)
-    fused = pa.Table.from_batches(job(iter([batch.slice(0, 23), batch.slice(23)])))
-    assert fused[KEY].to_pylist() == batch.column(KEY).to_pylist()
-    means = fused[FUSED].combine_chunks().flatten().to_numpy().reshape(len(fused), -1)
-    expected = reference(SMALL, feature_columns(batch, SMALL.modalities))
+def test_a_job_keeps_keys_with_their_rows(tmp_path: Path) -> None:
+    batch = rows(tmp_path, "small", "ragged")
+    job = fused("small", "PyTorch", "packed Linears", 7, [batch.slice(0, 23), batch.slice(23)])
+    table = pa.Table.from_batches(job)
+    assert table[KEY].to_pylist() == batch.column(KEY).to_pylist()
+    means = table[FUSED].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    expected = reference(MODELS["small"], feature_columns(batch, MODELS["small"].modalities))
     assert largest_error("job", expected, means[: len(expected)], "fp32") < 2e-6
 
 
 def test_a_trial_finds_the_form_and_the_batch_size_that_take_the_least_time(
-    batch: pa.RecordBatch, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    columns = feature_columns(batch, SMALL.modalities)
-    best = RIVALS["PyTorch"]["Linears on oneDNN"]
-    monkeypatch.setitem(RIVALS, "PyTorch", {"slow": best, "slower": best, "slowest": best, "fast": best})
-    ranks: dict[Form, str] = {}
+    class Slow:
+        pass
 
-    def named(name: str) -> Form:
-        form = best(SMALL, torch.float32)
-        ranks[form] = name
-        return form
+    class Fast:
+        pass
 
-    for name in RIVALS["PyTorch"]:
-        monkeypatch.setitem(RIVALS["PyTorch"], name, partial(lambda name, *_: named(name), name))
-
-    def seconds(rival: Rival) -> float:
-        size = len(rival.batches[0][0])
-        return ["fast", "slow", "slower", "slowest"].index(ranks[rival.form]) + abs(size - 26)
-
-    monkeypatch.setattr(Rival, "seconds", seconds)
-    scale = MODELS["ii"].tokens // SMALL.tokens
-    assert fastest("PyTorch", SMALL, columns, "fp32", True) == ("fast", 2 * scale)
-    assert first_rows(columns, 3)[0].lengths.tolist() == columns[0].lengths[:3].tolist()
+    monkeypatch.setattr("braid_bench.worker.rivals", lambda *_: {"PyTorch": {"slow": Slow, "fast": Fast}})
+    monkeypatch.setattr(
+        Rival, "seconds", lambda self: isinstance(self.form, Slow) + abs(len(self.batches[0][0]) - 26)
+    )
+    columns = feature_columns(rows(tmp_path, "small", "ragged"), MODELS["small"].modalities)
+    scale = MODELS["ii"].tokens // MODELS["small"].tokens
+    assert fastest("PyTorch", MODELS["small"], columns, "fp32", True) == ("fast", 2 * scale)
