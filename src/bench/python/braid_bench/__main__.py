@@ -36,7 +36,7 @@ def encoder_part(options: argparse.Namespace, work: Path) -> Records:
     records = []
     for label in options.model or (["ii"] if options.quick else PUBLISHED):
         model = MODELS[label]
-        for slots in options.slots or ([1] if options.quick else [1, os.cpu_count() or 1]):
+        for slots in options.slots or ([1] if options.quick else sorted({1, os.cpu_count() or 1})):
             for text in model.texts[-1:] if options.quick else model.texts:
                 print(f"# ({label}), {text}, {slots} slots", flush=True)
                 records += encoder.measure(work, label, text, slots, options.runs, options.quick)
@@ -70,7 +70,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
     labels = f"of {', '.join(PUBLISHED)}; default: all; ii from table to table"
     parser.add_argument("--model", action="append", choices=MODELS, metavar="MODEL", help=labels)
-    parser.add_argument("--form", action="append", choices=jobs.STORED, help="of tables in the part jobs; default: all")
+    forms = "of the tables of the part jobs; default: all, or float16 if quick"
+    parser.add_argument("--form", action="append", choices=jobs.STORED, help=forms)
     parser.add_argument("--slots", type=int, action="append", help="task slots; default: one, then one per core")
     parser.add_argument("--runs", type=int, help="starts of each contender; default: 3, or 1 if quick")
     options = parser.parse_args()

@@ -10,13 +10,14 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
 
 from braid_bench.catalogue import MODELS
-from braid_bench.forms import Form, rivals
+from braid_bench.forms import Form, Forms, rivals
 from braid_bench.models import Floats, Model
 from braid_bench.rows import FeatureColumn, feature_columns, mini_batches
 
@@ -45,17 +46,14 @@ class Rival:
         return means[np.argsort(np.concatenate([rows for rows, _ in self.batches]))]
 
 
-def fastest(
-    rival: str, model: Model, columns: Sequence[FeatureColumn], precision: str, ordered: bool
-) -> tuple[str, int]:
+def fastest(forms: Forms, model: Model, columns: Sequence[FeatureColumn], ordered: bool) -> tuple[str, int]:
     """The form and the batch size that take the least time on the first rows, of two passes each."""
     scale = max(1, MODELS["ii"].tokens // model.tokens)
     first = [FeatureColumn(column.numbers, column.offsets[: scale * max(BATCH_SIZES) + 1]) for column in columns]
     seconds = {}
-    for name, build in rivals(model, precision)[rival].items():
-        form = build()
+    for name, load in forms.items():
         for size in BATCH_SIZES:
-            contender = Rival(form, first, scale * size, ordered)
+            contender = Rival(load(), first, scale * size, ordered)
             seconds[name, scale * size] = min(contender.seconds() for _ in range(2))
     return min(seconds, key=seconds.__getitem__)
 
@@ -65,8 +63,9 @@ def main(rival: str, label: str, table: str, precision: str, order: str, form: s
     torch.set_num_threads(1)
     model, ordered = MODELS[label], order == "sorted"
     columns = feature_columns(pq.read_table(table).combine_chunks().to_batches()[0], model.modalities)
-    name, batch_size = (form, int(size)) if form else fastest(rival, model, columns, precision, ordered)
-    contender = Rival(rivals(model, precision)[rival][name](), columns, batch_size, ordered)
+    forms: Forms = {name: cache(load) for name, load in rivals(model, precision)[rival].items()}
+    name, batch_size = (form, int(size)) if form else fastest(forms, model, columns, ordered)
+    contender = Rival(forms[name](), columns, batch_size, ordered)
     print(f"ready {name}; batches of {batch_size}", flush=True)
     for request in sys.stdin:
         if request.startswith("fuse "):
