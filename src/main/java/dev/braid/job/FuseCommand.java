@@ -12,6 +12,7 @@ import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.Destination;
 import dev.braid.spark.Exchanges;
 import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusedSchema;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.FusionProgress;
@@ -194,7 +195,7 @@ final class FuseCommand implements Callable<Integer> {
                     catalogTable.ifPresent(found -> found.check(engine.written(paired)));
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
-                            OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), (long)
+                            FusedSchema.bytes(config, checkpoint.config(), keys.toFuse(), (long)
                                     (tables.bytes() * keys.shareToFuse())),
                             partitions);
                     manifest = output.write(

@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.DataType;
  * @param fault why it cannot be fused
  * @param sourceFile the URI of the file that the row was read from; null if it is not known, as in a join
  */
-record BadRow(InternalRow carried, DataType keyType, Fault fault, String sourceFile) implements DecodedRow, Lane.Entry {
+record BadRow(InternalRow carried, DataType keyType, Fault fault, String sourceFile) implements DecodedRow {
 
     Reason reason() {
         return fault.reason();

@@ -168,13 +168,13 @@ record CatalogTable(
     }
 
     /** Opens the table for {@link SourceTables#open}. */
-    SourceTable open(SparkSettings settings, List<FeatureColumn> features, TableColumns needed) throws IOException {
+    SourceTable open(SparkSettings settings, List<FeatureColumn> features, List<String> carried) throws IOException {
         return format.isPresent()
-                ? snapshot(format.get(), settings, features, needed)
-                : files(settings, features, needed);
+                ? snapshot(format.get(), settings, features, carried)
+                : files(settings, features, carried);
     }
 
-    private SourceTable files(SparkSettings settings, List<FeatureColumn> features, TableColumns needed)
+    private SourceTable files(SparkSettings settings, List<FeatureColumn> features, List<String> carried)
             throws IOException {
         Configuration hadoop = settings.session().sparkContext().hadoopConfiguration();
         TableFiles files = TableFiles.at(location, hadoop);
@@ -186,7 +186,7 @@ record CatalogTable(
         StructField[] partitions = Arrays.stream(schema.fields())
                 .filter(field -> files.partitions().stream().anyMatch(field.name()::equalsIgnoreCase))
                 .toArray(StructField[]::new);
-        return ParquetTable.open(settings, name, location, files, new StructType(partitions), features, needed);
+        return ParquetTable.open(settings, name, location, files, new StructType(partitions), features, carried);
     }
 
     /** Refuses a table whose files are not those of the catalog's partitions, as when the catalog lacks one. */
@@ -210,7 +210,7 @@ record CatalogTable(
 
     @SuppressWarnings("try") // the description lasts while it is open
     private SourceTable snapshot(
-            SnapshotFormat kind, SparkSettings settings, List<FeatureColumn> features, TableColumns needed)
+            SnapshotFormat kind, SparkSettings settings, List<FeatureColumn> features, List<String> carried)
             throws IOException {
         SparkSession session = settings.session();
         Configuration hadoop = session.sparkContext().hadoopConfiguration();
@@ -220,7 +220,7 @@ record CatalogTable(
         List<FileStatus> files = status(ask(name, format, () -> kind.files(session, full, current.id())), hadoop);
         Dataset<Row> data = ask(name, format, () -> SnapshotFormat.read(session, full, current.id()));
         Footers.Rows footers =
-                files.isEmpty() ? Footers.Rows.NONE : footers(files, names(data.schema(), features, needed), hadoop);
+                files.isEmpty() ? Footers.Rows.NONE : footers(files, names(data.schema(), features, carried), hadoop);
         long bytes = files.stream().mapToLong(FileStatus::getLen).sum();
         long rows;
         try (JobDescription counting = JobDescription.of(session, "count the rows of " + name)) {
@@ -241,8 +241,8 @@ record CatalogTable(
     }
 
     /** The needed columns of a table, in lower case. */
-    private static Set<String> names(StructType table, List<FeatureColumn> features, TableColumns needed) {
-        Set<String> names = SourceTable.lowerCaseNames(features, needed);
+    private static Set<String> names(StructType table, List<FeatureColumn> features, List<String> carried) {
+        Set<String> names = SourceTable.lowerCaseNames(features, carried);
         names.retainAll(
                 Arrays.stream(table.fieldNames()).map(SourceTable::lowerCase).toList());
         return names;

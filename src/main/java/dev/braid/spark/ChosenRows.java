@@ -21,7 +21,7 @@ import org.apache.spark.sql.functions;
  * in each partition. A partition without a chosen row is not read. Driver only.
  */
 final class ChosenRows {
-    private static final String KEY = PairedTable.KEY;
+    private static final String KEY = PairedColumns.KEY;
     private static final String CHOSEN = "chosen";
     private static final String PLACE = "place";
 
@@ -31,7 +31,7 @@ final class ChosenRows {
      * The rows among {@code rows} that have one of these keys.
      *
      * @param rows rows of the table, in the partitions of its scan
-     * @param table a plain scan, with a column {@link PairedTable#KEY}
+     * @param table a plain scan, with a column {@link PairedColumns#KEY}
      * @param keys the keys to choose, each once; null chooses the rows without a key
      * @param few whether the keys are few enough to be sent to every executor
      */

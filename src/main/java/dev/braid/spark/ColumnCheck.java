@@ -20,7 +20,7 @@ import org.apache.spark.sql.types.StructField;
  */
 final class ColumnCheck {
     /** The columns that a fusion adds; the key and the kept columns must have other names. */
-    private static final List<String> OUTPUT = FusedSchema.NAMES;
+    private static final List<String> OUTPUT = FusedColumn.NAMES;
 
     /** The type as which Spark reads unsigned 64-bit integers. */
     private static final String UNSIGNED = "decimal(20,0)";
@@ -124,7 +124,7 @@ final class ColumnCheck {
             problems.add(place + "of type " + keyType.catalogString() + " (table '" + keyTable + "'), got "
                     + type.catalogString());
         }
-        own.add(table.column(found.get()).as(PairedTable.KEY));
+        own.add(table.column(found.get()).as(PairedColumns.KEY));
     }
 
     /** Refuses two columns of the output with the same name. */
@@ -147,7 +147,7 @@ final class ColumnCheck {
             SourceTable table = holders.get(0);
             table.find(name, "kept", problems)
                     .ifPresent(field -> selected.get(tables.indexOf(table))
-                            .add(table.column(field).as(PairedTable.kept(index))));
+                            .add(table.column(field).as(PairedColumns.kept(index))));
         } else if (holders.size() > 1) {
             problems.add("kept column '" + name + "': expected it in one table, got it in "
                     + holders.stream().map(t -> "'" + t.name() + "'").collect(Collectors.joining(", ")));
@@ -191,7 +191,7 @@ final class ColumnCheck {
                     + feature.modality().name() + "'), got " + type.catalogString());
         }
         own.add(table.column(found.get())
-                .as(PairedTable.feature(columns.features().indexOf(feature))));
+                .as(PairedColumns.feature(columns.features().indexOf(feature))));
     }
 
     private void boxes(SourceTable table, FeatureColumn feature, List<Column> own) {
@@ -211,7 +211,7 @@ final class ColumnCheck {
                     + (half ? "half floats" : type.catalogString()));
         }
         own.add(table.column(found.get())
-                .as(PairedTable.boxes(columns.features().indexOf(feature))));
+                .as(PairedColumns.boxes(columns.features().indexOf(feature))));
     }
 
     private static String expected(ModalityConfig modality) {
@@ -235,6 +235,6 @@ final class ColumnCheck {
                     + (type.catalogString().contains(UNSIGNED) ? "; store it signed (int64)" : ""));
         }
         own.add(table.column(found.get())
-                .as(PairedTable.selection(columns.features().indexOf(feature))));
+                .as(PairedColumns.selection(columns.features().indexOf(feature))));
     }
 }

@@ -115,7 +115,7 @@ final class CopyTask implements FlatMapFunction2<Iterator<StoredRow>, Iterator<l
                 Arrays.stream(schema.others().fields()).map(StructField::name).toList());
         List<From> vectors = from(schema.vectors());
         RowHash hash = new RowHash(new StructType(Arrays.copyOf(columns.fields(), 1 + fused)));
-        int lengths = Arrays.asList(columns.fieldNames()).subList(0, 1 + fused).indexOf(FusedSchema.LENGTHS);
+        int lengths = Arrays.asList(columns.fieldNames()).subList(0, 1 + fused).indexOf(FusedColumn.LENGTHS);
         SourceFile source = new SourceFile();
         String partition =
                 rows.hasNext() ? partition(source.current()) : ""; // Spark opens the file when hasNext() is called.

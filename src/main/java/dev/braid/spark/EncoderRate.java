@@ -26,7 +26,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 /**
  * How fast this machine packs and fuses rows that are as long as those of a sample. The features are random numbers: the time
@@ -55,9 +54,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
      */
     public static EncoderRate measure(
             Checkpoint checkpoint, FusionConfig config, Map<String, List<Integer>> sample, int slots, int threads) {
-        Set<Readout> readouts = FusedSchema.columns(config, checkpoint.config()).stream()
-                .flatMap(column -> column.readout().stream())
-                .collect(Collectors.toSet());
+        Set<Readout> readouts = FusedSchema.readouts(config, checkpoint.config());
         List<List<FeatureSequence>> rows = rows(checkpoint.config(), sample);
         int longest = rows.stream().mapToInt(EncoderRate::tokens).max().orElseThrow()
                 + checkpoint.config().learnedTokens();

@@ -13,6 +13,9 @@ import org.apache.spark.scheduler.SparkListenerStageSubmitted;
 
 /** Records the shuffle output of Spark's stages, from {@link #listen} until it is closed. Driver only. */
 public final class Exchanges extends SparkListener implements AutoCloseable {
+    /** The property of a job that Spark keeps its description in. */
+    private static final String DESCRIPTION = "spark.job.description";
+
     private final SparkContext spark;
     private final Map<Integer, String> steps = new HashMap<>();
     private final List<Exchange> all = new ArrayList<>();
@@ -40,7 +43,7 @@ public final class Exchanges extends SparkListener implements AutoCloseable {
     public synchronized void onStageSubmitted(SparkListenerStageSubmitted event) {
         Properties properties = event.properties();
         if (properties != null) {
-            steps.put(event.stageInfo().stageId(), properties.getProperty(JobDescription.PROPERTY, ""));
+            steps.put(event.stageInfo().stageId(), properties.getProperty(DESCRIPTION, ""));
         }
     }
 

@@ -5,6 +5,9 @@ import dev.braid.checkpoint.ModalityConfig;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * The column that holds one modality's features or token ids.
@@ -41,5 +44,16 @@ public record FeatureColumn(
     /** The storage of a binary column. */
     ElementType elementType() {
         return dtype == null ? ElementType.FLOAT32 : dtype;
+    }
+
+    /** Adds a problem for each name in {@code given} that is none of the model's modalities, which are {@code known}. */
+    static void unknown(String what, Map<String, ?> given, List<String> known, List<String> problems) {
+        for (String name : new TreeSet<>(given.keySet())) {
+            if (!known.contains(name)) {
+                problems.add("a " + what + " for modality '" + name + "': expected "
+                        + known.stream().map(k -> "'" + k + "'").collect(Collectors.joining(", "))
+                        + " (modalities in config.json)");
+            }
+        }
     }
 }

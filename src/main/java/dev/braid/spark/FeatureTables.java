@@ -12,11 +12,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
@@ -53,11 +55,11 @@ public final class FeatureTables {
     /**
      * The same tables, read to update a published table, which already has some of their rows.
      *
-     * @throws InputException if the published table's key or a kept column has another type
+     * @param keys gives the published table's keys, by the session to read them with and the columns of each table here
      */
-    FeatureTables into(PublishedTable table) {
+    FeatureTables into(BiFunction<SparkSession, List<Dataset<Row>>, KeyCounts.Published> keys) {
         return new FeatureTables(
-                settings, columns, sources, tables, referenced, table.keys(settings.session(), tables));
+                settings, columns, sources, tables, referenced, keys.apply(settings.session(), tables));
     }
 
     /**
@@ -70,14 +72,14 @@ public final class FeatureTables {
     @SuppressWarnings("try") // names Spark's jobs until it is closed
     public static FeatureTables perModality(InputTables tables, Map<String, String> paths, TableColumns columns) {
         List<String> problems = new ArrayList<>();
-        Map<String, List<FeatureColumn>> byPath = SourceTables.byPath(paths, columns, problems);
+        Map<String, List<FeatureColumn>> byPath = SourceTables.byPath(paths, columns.features(), problems);
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot open feature tables", problems);
         }
         SparkSettings settings = SparkSettings.reading(tables.session());
         try (JobDescription opening =
                 JobDescription.of(tables.session(), "open " + JobDescription.list(byPath.keySet()))) {
-            SourceTables sources = SourceTables.open(settings, tables, byPath, columns, problems);
+            SourceTables sources = SourceTables.open(settings, tables, byPath, columns.carried(), problems);
             List<Dataset<Row>> selected = new ColumnCheck(sources.all(), columns, problems).select();
             sources.fit(settings);
             return new FeatureTables(settings, columns, sources, selected, null, null);
@@ -139,7 +141,7 @@ public final class FeatureTables {
     public void refuseUnwritable() {
         ParquetCheck.refuseUnwritable(
                 settings::ofParquet,
-                tables.get(0).schema().apply(PairedTable.KEY).dataType());
+                tables.get(0).schema().apply(PairedColumns.KEY).dataType());
     }
 
     /**
@@ -277,7 +279,7 @@ public final class FeatureTables {
     public TableLoad load(FusionConfig config, ModelConfig model) {
         // Of several tables with the key, the longest counts; with pairs, only their own table has the key.
         long rows = keyed().mapToLong(table -> table.rows().rows()).max().orElse(0);
-        return TableLoad.of(settings, rows, sources, OutputFiles.bytes(config, model, rows, bytes()));
+        return TableLoad.of(settings, rows, sources, FusedSchema.bytes(config, model, rows, bytes()));
     }
 
     /** Bytes to fuse: the size of all files or, with pairs, one row of every feature table for each pair. */

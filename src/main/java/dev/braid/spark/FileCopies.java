@@ -83,7 +83,7 @@ final class FileCopies {
         FileSchema schema = new FusedFiles(carried, fused, List.of()).schema();
         Configuration settings = WriterSettings.of(session);
         JavaRDD<StoredRow> stored = SparkRows.planned(rows, 0);
-        Dataset<Row> keyed = all.select(PublishedTable.column(columns.key()).as(PairedTable.KEY));
+        Dataset<Row> keyed = all.select(PublishedTable.column(columns.key()).as(PairedColumns.KEY));
         JavaRDD<long[]> gone = ChosenRows.numbers(keyed, keys, few, stored.getNumPartitions());
         CopyTask task = new CopyTask(rows.schema(), schema, fused.size(), table, directory, run, settings);
         List<String> copies = new ArrayList<>();

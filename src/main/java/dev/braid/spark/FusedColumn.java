@@ -1,7 +1,9 @@
 package dev.braid.spark;
 
+import dev.braid.checkpoint.ModelConfig;
 import dev.braid.model.Readout;
 import java.io.Serializable;
+import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -11,6 +13,26 @@ import org.apache.spark.sql.types.StructType;
 
 /** A column that a fusion adds: its schema, what it reads from a fused batch, and how it is written and hashed. */
 abstract class FusedColumn implements Serializable {
+    /** One vector of the hidden size per row. */
+    static final String POOLED = "fused";
+    /** One vector of the hidden size per token, in the model's token order. */
+    static final String TOKENS = "fused_tokens";
+    /** The number of fused tokens of each group, in token order: CLS, if the model has it, and the modalities. */
+    static final String LENGTHS = "fused_lengths";
+    /** The share of attention that the tokens of CLS and of each modality received. */
+    static final String ATTENTION = "attention";
+    /** The shares of {@link #ATTENTION} for each layer. */
+    static final String ATTENTION_BY_LAYER = "attention_by_layer";
+
+    /** The factor that turns the int8 numbers of {@code fused} into floats. */
+    static final String POOLED_SCALE = "fused_scale";
+    /** One such factor for each vector of {@code fused_tokens}. */
+    static final String TOKEN_SCALES = "fused_tokens_scales";
+
+    /** Every name that a column of a fusion can have. */
+    static final List<String> NAMES =
+            List.of(POOLED, POOLED_SCALE, TOKENS, TOKEN_SCALES, LENGTHS, ATTENTION, ATTENTION_BY_LAYER);
+
     private static final long serialVersionUID = 1L;
 
     private final String name;
@@ -21,6 +43,38 @@ abstract class FusedColumn implements Serializable {
         this.name = name;
         this.type = type;
         this.readout = readout;
+    }
+
+    /** The columns for one vector per row. */
+    static List<FusedColumn> pooled(VectorForm form) {
+        return form == VectorForm.INT8 ? List.of(new Pooled(form), new PooledScale()) : List.of(new Pooled(form));
+    }
+
+    /** The columns for one vector per token. */
+    static List<FusedColumn> tokens(VectorForm form, ModelConfig model) {
+        FusedColumn lengths = new Lengths(groups(model.outputGroups(), DataTypes.IntegerType));
+        return form == VectorForm.INT8
+                ? List.of(new Tokens(form), new TokenScales(), lengths)
+                : List.of(new Tokens(form), lengths);
+    }
+
+    /** The column for the shares of attention over all layers. */
+    static FusedColumn attention(ModelConfig model) {
+        return new Attention(groups(model.groups(), DataTypes.FloatType));
+    }
+
+    /** The column for the shares of attention in each layer. */
+    static FusedColumn attentionByLayer(ModelConfig model) {
+        return new AttentionByLayer(groups(model.groups(), DataTypes.FloatType));
+    }
+
+    /** A field for each group of tokens. */
+    private static StructType groups(List<ModelConfig.Group> ofModel, DataType type) {
+        StructType groups = new StructType();
+        for (ModelConfig.Group group : ofModel) {
+            groups = groups.add(group.name(), type, false);
+        }
+        return groups;
     }
 
     String name() {
@@ -54,11 +108,11 @@ abstract class FusedColumn implements Serializable {
             throws UnfitValueException;
 
     /** One pooled vector per row. */
-    static final class Pooled extends FusedColumn {
+    private static final class Pooled extends FusedColumn {
         private final VectorForm form;
 
         Pooled(VectorForm form) {
-            super(FusedSchema.POOLED, form.type(), null);
+            super(POOLED, form.type(), null);
             this.form = form;
         }
 
@@ -82,9 +136,9 @@ abstract class FusedColumn implements Serializable {
     }
 
     /** The scale of the pooled vector, if it is stored as int8. */
-    static final class PooledScale extends FusedColumn {
+    private static final class PooledScale extends FusedColumn {
         PooledScale() {
-            super(FusedSchema.POOLED_SCALE, DataTypes.FloatType, null);
+            super(POOLED_SCALE, DataTypes.FloatType, null);
         }
 
         @Override
@@ -95,12 +149,12 @@ abstract class FusedColumn implements Serializable {
     }
 
     /** One vector per token. */
-    static final class Tokens extends FusedColumn {
+    private static final class Tokens extends FusedColumn {
         private final VectorForm form;
 
         Tokens(VectorForm form) {
             super(
-                    FusedSchema.TOKENS,
+                    TOKENS,
                     form == VectorForm.ARRAY ? DataTypes.createArrayType(form.type(), false) : form.type(),
                     Readout.TOKENS);
             this.form = form;
@@ -144,9 +198,9 @@ abstract class FusedColumn implements Serializable {
     }
 
     /** The scales of the token vectors, if they are stored as int8. */
-    static final class TokenScales extends FusedColumn {
+    private static final class TokenScales extends FusedColumn {
         TokenScales() {
-            super(FusedSchema.TOKEN_SCALES, VectorForm.ARRAY.type(), Readout.TOKENS);
+            super(TOKEN_SCALES, VectorForm.ARRAY.type(), Readout.TOKENS);
         }
 
         @Override
@@ -166,9 +220,9 @@ abstract class FusedColumn implements Serializable {
     }
 
     /** The number of tokens of each group. */
-    static final class Lengths extends FusedColumn {
+    private static final class Lengths extends FusedColumn {
         Lengths(StructType groups) {
-            super(FusedSchema.LENGTHS, groups, null);
+            super(LENGTHS, groups, null);
         }
 
         @Override
@@ -178,9 +232,9 @@ abstract class FusedColumn implements Serializable {
     }
 
     /** The share of attention that each group of tokens received. */
-    static final class Attention extends FusedColumn {
+    private static final class Attention extends FusedColumn {
         Attention(StructType groups) {
-            super(FusedSchema.ATTENTION, groups, Readout.ATTENTION);
+            super(ATTENTION, groups, Readout.ATTENTION);
         }
 
         @Override
@@ -190,9 +244,9 @@ abstract class FusedColumn implements Serializable {
     }
 
     /** The share of attention that each group of tokens received in each layer. */
-    static final class AttentionByLayer extends FusedColumn {
+    private static final class AttentionByLayer extends FusedColumn {
         AttentionByLayer(StructType groups) {
-            super(FusedSchema.ATTENTION_BY_LAYER, DataTypes.createArrayType(groups, false), Readout.ATTENTION);
+            super(ATTENTION_BY_LAYER, DataTypes.createArrayType(groups, false), Readout.ATTENTION);
         }
 
         @Override

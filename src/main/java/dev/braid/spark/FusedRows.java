@@ -118,8 +118,8 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
                 return false;
             }
             Lane.Entry entry = lane.take();
-            if (entry instanceof BadRow bad) {
-                reject(bad);
+            if (entry instanceof Lane.UnfitRow unfit) {
+                reject(unfit.bad());
             } else {
                 write((Lane.PackedRow) entry);
             }

@@ -160,7 +160,7 @@ public final class FusionEngine implements AutoCloseable {
             throws IOException {
         requireOpen();
         if (progress != null) {
-            progress.plans(keys);
+            progress.plans(keys.toFuse(), keys.setAsideByReason());
         }
         Partitioning into = grouping.into();
         FusedFiles target = new FusedFiles(paired.carriedFields(), columns(), into.columns());

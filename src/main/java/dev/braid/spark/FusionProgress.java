@@ -127,14 +127,15 @@ public final class FusionProgress implements Serializable {
         return run == null ? 0 : run.totalRows;
     }
 
-    /** On the driver: sets the number of rows to fuse, and counts the rows whose key is bad. */
-    void plans(AuditedKeys keys) {
-        totalRows = keys.toFuse();
+    /**
+     * On the driver: sets the number of rows to fuse, and counts the rows that are set aside before.
+     *
+     * @param badKeys the rows whose key alone makes them bad, without those that tasks count
+     */
+    void plans(long toFuse, Map<Reason, Long> badKeys) {
+        totalRows = toFuse;
         Map<Reason, Long> bad = new EnumMap<>(Reason.class);
-        bad.putAll(keys.bad());
-        if (!keys.joins()) {
-            bad.remove(Reason.NULL_KEY); // tasks count them
-        }
+        bad.putAll(badKeys);
         badBefore = bad;
     }
 

@@ -11,7 +11,7 @@ import org.apache.spark.sql.SparkSession;
  * Passwords in paths are masked. Driver only.
  */
 public final class JobDescription implements AutoCloseable {
-    static final String PROPERTY = "spark.job.description";
+    private static final String PROPERTY = "spark.job.description";
     private static final int LONGEST = 300;
 
     private final JavaSparkContext spark;

@@ -27,7 +27,7 @@ final class KeyAudit {
     /** The number of counts in {@link AuditedKeys.Known}. */
     private static final int KNOWN = 4;
 
-    private static final String KEY = PairedTable.KEY;
+    private static final String KEY = PairedColumns.KEY;
 
     private final List<String> names;
     private final List<ReferencedTables.Side> references;

@@ -28,7 +28,7 @@ final class KeyCounts {
     static final List<Reason> REASONS =
             List.of(Reason.NULL_KEY, Reason.DUPLICATE_KEY, Reason.DUPLICATE_ID, Reason.MISSING_MODALITY);
 
-    private static final String KEY = PairedTable.KEY;
+    private static final String KEY = PairedColumns.KEY;
     private static final String SIDE = "side";
     private static final String VERSION = "version";
     private static final String PUBLISHED = "published";
@@ -50,7 +50,7 @@ final class KeyCounts {
     /**
      * The keys of a table to update.
      *
-     * @param rows the column {@link PairedTable#KEY} and, if there is one, the version
+     * @param rows the column {@link PairedColumns#KEY} and, if there is one, the version
      * @param version the column whose value tells whether a row has changed, named as in paired tables and of the type in
      *     which versions are compared; null if there is none
      */
@@ -59,7 +59,7 @@ final class KeyCounts {
     /**
      * Counts the keys of tables.
      *
-     * @param tables each with a column {@link PairedTable#KEY}
+     * @param tables each with a column {@link PairedColumns#KEY}
      * @param tasks the number of tasks that count, and of the result's partitions by key
      */
     static KeyCounts of(List<Dataset<Row>> tables, int tasks) {

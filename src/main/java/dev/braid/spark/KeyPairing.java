@@ -72,7 +72,7 @@ record KeyPairing(
     /** Shuffles here, so that the join needs no further shuffle and later settings do not change the number of its tasks. */
     private List<Dataset<Row>> shuffled(List<Dataset<Row>> parts) {
         return parts.stream()
-                .map(part -> part.repartition(tasks, functions.col(PairedTable.KEY)))
+                .map(part -> part.repartition(tasks, functions.col(PairedColumns.KEY)))
                 .toList();
     }
 }

@@ -24,7 +24,7 @@ final class Lane {
     private int next;
 
     /** A row that was read: a row of the batch, or a row that cannot be fused. */
-    sealed interface Entry permits PackedRow, BadRow {}
+    sealed interface Entry permits PackedRow, UnfitRow {}
 
     /**
      * A row of the batch.
@@ -35,6 +35,9 @@ final class Lane {
      * @param truncated whether a sequence was cut
      */
     record PackedRow(InternalRow carried, long keyHash, String sourceFile, boolean truncated) implements Entry {}
+
+    /** A row that cannot be fused. It is handed out in its turn. */
+    record UnfitRow(BadRow bad) implements Entry {}
 
     Lane(ExecutorModel.Borrowed borrowed) {
         this.borrowed = borrowed;
@@ -74,7 +77,7 @@ final class Lane {
 
     /** Adds a row that cannot be fused. It is handed out in its turn. */
     void add(BadRow row) {
-        entries.add(row);
+        entries.add(new UnfitRow(row));
         badRows++;
     }
 

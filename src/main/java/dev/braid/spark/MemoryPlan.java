@@ -8,7 +8,6 @@ import dev.braid.model.Readout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,9 +84,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     public static MemoryPlan of(
             Checkpoint checkpoint, FusionConfig config, FeatureTables tables, JvmSettings jvm, Lengths lengths) {
         TableLoad load = tables.load(config, checkpoint.config());
-        Set<Readout> readouts = FusedSchema.columns(config, checkpoint.config()).stream()
-                .flatMap(column -> column.readout().stream())
-                .collect(Collectors.toSet());
+        Set<Readout> readouts = FusedSchema.readouts(config, checkpoint.config());
         long model = checkpoint.bytes();
         long weights = FusionModel.weightBytes(checkpoint, config.precision());
         long buffers = FusionWorkspace.nativeBytes(checkpoint.config(), config.maxTokens());

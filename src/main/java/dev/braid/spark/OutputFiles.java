@@ -1,7 +1,5 @@
 package dev.braid.spark;
 
-import dev.braid.checkpoint.ModalityConfig;
-import dev.braid.checkpoint.ModelConfig;
 import dev.braid.publish.Partitioning;
 import java.util.Arrays;
 import java.util.List;
@@ -19,9 +17,6 @@ public final class OutputFiles {
     /** The size that a file should have. */
     static final long FILE_BYTES = 128L << 20;
 
-    /** The fewest tasks per slot, so that all slots end at about the same time. */
-    static final int TASKS_PER_SLOT = 3;
-
     /** The assumed slots of a cluster that grows on demand without a limit. */
     private static final int UNKNOWN_SLOTS = 1000;
 
@@ -35,36 +30,8 @@ public final class OutputFiles {
      * @param slots the number of tasks that run at once
      */
     static int count(int tasks, long bytes, int slots) {
-        long files = Math.max((bytes + FILE_BYTES - 1) / FILE_BYTES, (long) TASKS_PER_SLOT * slots);
+        long files = Math.max((bytes + FILE_BYTES - 1) / FILE_BYTES, (long) SparkSettings.TASKS_PER_SLOT * slots);
         return (int) Math.min(tasks, files);
-    }
-
-    /**
-     * The approximate bytes of a fused table, before compression and without its kept columns.
-     *
-     * @param rows of the table
-     * @param inputBytes bytes of the feature files. The number of tokens is not known before the rows are read, so it is
-     *     estimated from these bytes, with 4 bytes per number and the mean feature size
-     */
-    public static long bytes(FusionConfig config, ModelConfig model, long rows, long inputBytes) {
-        double bytes = 0;
-        if (config.emits(Emitted.POOLED)) {
-            bytes += (double) rows * model.hiddenSize() * config.vectors().bytes();
-        }
-        if (config.emits(Emitted.TOKENS)) {
-            double featureSize = model.modalities().stream()
-                    .mapToInt(ModalityConfig::featureSize)
-                    .average()
-                    .orElse(1);
-            bytes += inputBytes
-                    / (Float.BYTES * featureSize)
-                    * model.hiddenSize()
-                    * config.vectors().bytes();
-        }
-        if (config.emits(Emitted.ATTENTION_BY_LAYER)) {
-            bytes += (double) rows * model.attentions().size() * model.groups().size() * Float.BYTES;
-        }
-        return (long) bytes;
     }
 
     /**

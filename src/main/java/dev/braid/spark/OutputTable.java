@@ -242,7 +242,7 @@ public final class OutputTable implements Committing {
         DataFrameWriterV2<Row> writer =
                 rows.coalesce(parts.size()).writeTo(table.full().sql());
         for (Map.Entry<String, String> option :
-                format.mark(manifest.run(), mode).entrySet()) {
+                format.mark(manifest.run(), mode.configName()).entrySet()) {
             writer.option(option.getKey(), option.getValue());
         }
         owned.check();

@@ -79,17 +79,17 @@ record PairPartitions(int splits, int pieces, long limit) {
         Column piece = lit(0);
         if (pieces > 1) {
             Column ofPair = col(ReferencedTables.PAIRS_BEFORE)
-                    .plus(pmod(hash(col(PairedTable.KEY)), col(ReferencedTables.PAIRS)));
+                    .plus(pmod(hash(col(PairedColumns.KEY)), col(ReferencedTables.PAIRS)));
             piece = ofPair.divide(limit).cast(DataTypes.IntegerType);
         }
         Dataset<Row> routes = routes(pairs);
         return pairs.withColumn(PARTITION, piece.multiply(splits).plus(split))
                 .join(routes.hint("broadcast"), new String[] {PARTITION}, "left_outer")
-                .withColumn(ROUTE, coalesce(col(ROUTE), hash(col(PairedTable.KEY))))
+                .withColumn(ROUTE, coalesce(col(ROUTE), hash(col(PairedColumns.KEY))))
                 .repartition(count(), col(ROUTE))
                 .sortWithinPartitions(
                         col(ReferencedTables.PLACE).asc_nulls_first(),
-                        col(PairedTable.KEY).asc())
+                        col(PairedColumns.KEY).asc())
                 .withColumn(ReferencedTables.PLACE, checked(split))
                 .select(columns.stream().map(functions::col).toArray(Column[]::new));
     }

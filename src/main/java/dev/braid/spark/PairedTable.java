@@ -14,7 +14,7 @@ import org.apache.spark.sql.types.StructField;
 
 /** A table that has every modality of a row in one row. Its columns are checked. */
 public final class PairedTable {
-    static final String KEY = "key";
+    private static final String KEY = PairedColumns.KEY;
 
     private final Dataset<Row> rows;
     private final TableColumns columns;
@@ -140,7 +140,7 @@ public final class PairedTable {
             selected.add(functions.col(KEY));
         }
         for (int k = 0; k < kept.size(); k++) {
-            selected.add(functions.col(kept(kept.get(k))).as(kept(k)));
+            selected.add(functions.col(PairedColumns.kept(kept.get(k))).as(PairedColumns.kept(k)));
         }
         TableColumns fewer =
                 columns.keeping(kept.stream().map(columns.keep()::get).toList());
@@ -166,7 +166,7 @@ public final class PairedTable {
     /** The same rows in each partition, sorted by kept columns. */
     PairedTable sortedBy(List<String> kept) {
         Column[] order = kept.stream()
-                .map(name -> functions.col(kept(columns.keep().indexOf(name))))
+                .map(name -> functions.col(PairedColumns.kept(columns.keep().indexOf(name))))
                 .toArray(Column[]::new);
         return new PairedTable(rows.sortWithinPartitions(order), columns, repeatable);
     }
@@ -206,7 +206,7 @@ public final class PairedTable {
 
     /** Reads the features of a row. */
     RowDecoder decoder(FusionConfig config, ModelConfig model) {
-        return new RowDecoder(config, model, rows.schema());
+        return config.decoder(model, rows.schema());
     }
 
     /** The columns that are copied to the output, under the names that the user gave. */
@@ -217,21 +217,5 @@ public final class PairedTable {
             fields.add(new StructField(name, field.dataType(), field.nullable(), field.metadata()));
         }
         return fields;
-    }
-
-    static String kept(int index) {
-        return "keep" + index;
-    }
-
-    static String feature(int modality) {
-        return "feature" + modality;
-    }
-
-    static String boxes(int modality) {
-        return "boxes" + modality;
-    }
-
-    static String selection(int modality) {
-        return "selection" + modality;
     }
 }

@@ -35,10 +35,10 @@ final class ParquetTable {
      *
      * @throws dev.braid.InputException if there are none, or they are not Parquet files
      */
-    static SourceTable open(SparkSettings settings, String path, List<FeatureColumn> features, TableColumns needed)
+    static SourceTable open(SparkSettings settings, String path, List<FeatureColumn> features, List<String> carried)
             throws IOException {
         Configuration hadoop = settings.session().sparkContext().hadoopConfiguration();
-        return open(settings, path, path, TableFiles.at(path, hadoop), new StructType(), features, needed);
+        return open(settings, path, path, TableFiles.at(path, hadoop), new StructType(), features, carried);
     }
 
     /**
@@ -55,13 +55,13 @@ final class ParquetTable {
             TableFiles files,
             StructType partitions,
             List<FeatureColumn> features,
-            TableColumns needed)
+            List<String> carried)
             throws IOException {
         SparkSession session = settings.session();
         boolean caseSensitive = SourceTable.isCaseSensitive(session);
         Configuration hadoop = session.sparkContext().hadoopConfiguration();
         warn(name, files);
-        Set<String> names = SourceTable.lowerCaseNames(features, needed);
+        Set<String> names = SourceTable.lowerCaseNames(features, carried);
         Predicate<String> isNeeded = column -> names.contains(SourceTable.lowerCase(column));
         Footers.All footers = Footers.read(files.files(), isNeeded, hadoop);
         boolean fromBase = isAbove(names, files, footers);
@@ -80,7 +80,7 @@ final class ParquetTable {
         Map<String, Set<String>> above = fromBase ? files.above().values() : Map.of();
         SourceTable table =
                 new SourceTable(name, place, null, features, caseSensitive, stored, inputs, footers.rows(), above);
-        StructType schema = table.needed(needed);
+        StructType schema = table.needed(carried);
         for (StructField partition : partitions.fields()) {
             schema = isNeeded.test(partition.name()) ? schema.add(partition) : schema;
         }

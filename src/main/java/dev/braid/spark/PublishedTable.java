@@ -26,7 +26,7 @@ import org.apache.spark.sql.types.StructType;
 
 /** The table that a run updates: the files that its manifest names, and what the update does to them. Driver only. */
 public final class PublishedTable {
-    private static final String KEY = PairedTable.KEY;
+    private static final String KEY = PairedColumns.KEY;
     private static final String FILE = "file";
 
     private final SparkSession spark;
@@ -99,7 +99,7 @@ public final class PublishedTable {
         List<Column> selected = new ArrayList<>(List.of(key()));
         String name = null;
         if (version != null) {
-            name = PairedTable.kept(config.columns().keep().indexOf(version));
+            name = PairedColumns.kept(config.columns().keep().indexOf(version));
             selected.add(column(version).as(name));
         }
         return new KeyCounts.Published(rows.select(selected.toArray(Column[]::new)), name);
@@ -113,7 +113,7 @@ public final class PublishedTable {
             if (manifest.partitionBy().contains(name)) {
                 continue; // Values in the names of directories have no type.
             }
-            String paired = c == 0 ? KEY : PairedTable.kept(c - 1);
+            String paired = c == 0 ? KEY : PairedColumns.kept(c - 1);
             DataType expected = published.apply(name).dataType();
             for (Dataset<Row> input : inputs) {
                 if (List.of(input.columns()).contains(paired)) {

@@ -35,8 +35,8 @@ final class ReferenceCheck {
         List<String> problems = new ArrayList<>();
         List<String> names =
                 columns.features().stream().map(f -> f.modality().name()).toList();
-        TableColumns.unknown("table", paths, names, problems);
-        TableColumns.unknown("pair column", references, names, problems);
+        FeatureColumn.unknown("table", paths, names, problems);
+        FeatureColumn.unknown("pair column", references, names, problems);
         for (String name : names) {
             if (!paths.containsKey(name)) {
                 problems.add("modality '" + name + "': expected a table of its features, got none");
@@ -51,8 +51,8 @@ final class ReferenceCheck {
         List<String> more = new ArrayList<>(columns.keep());
         names.forEach(name -> more.add(references.get(name).column()));
         TableColumns ofPairs = new TableColumns(columns.key(), columns.keep(), List.of());
-        Optional<SourceTable> pairsTable =
-                SourceTables.openOrNote(settings, tables, pairs, List.of(), ofPairs.keeping(more), problems);
+        Optional<SourceTable> pairsTable = SourceTables.openOrNote(
+                settings, tables, pairs, List.of(), ofPairs.keeping(more).carried(), problems);
         Map<FeatureColumn, SourceTable> byFeature = byFeature(settings, tables, references, paths, columns, problems);
         ColumnCheck pairsCheck = new ColumnCheck(pairsTable.stream().toList(), ofPairs, problems);
         pairsCheck.check();
@@ -75,7 +75,7 @@ final class ReferenceCheck {
                         feature,
                         reference,
                         table,
-                        check.checked(List.of()).get(0).withColumnRenamed(PairedTable.KEY, ReferencedTables.ID)));
+                        check.checked(List.of()).get(0).withColumnRenamed(PairedColumns.KEY, ReferencedTables.ID)));
             }
         }
         if (!problems.isEmpty()) {
@@ -106,8 +106,7 @@ final class ReferenceCheck {
         }
         Map<FeatureColumn, SourceTable> found = new HashMap<>();
         places.forEach((place, features) -> {
-            TableColumns needed = new TableColumns(place.id(), List.of(), features);
-            SourceTables.openOrNote(settings, tables, place.path(), features, needed, problems)
+            SourceTables.openOrNote(settings, tables, place.path(), features, List.of(place.id()), problems)
                     .ifPresent(table -> {
                         if (table.isSnapshot()) {
                             problems.add(

@@ -25,7 +25,10 @@ import org.apache.spark.sql.types.StructType;
 final class RowDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    private final TableColumns columns;
+    /** The name of the key; null if rows have no key. */
+    private final String key;
+
+    private final List<FeatureColumn> features;
     /** The type of the key, which is column 0; null if rows have no key. */
     private final DataType keyType;
 
@@ -50,50 +53,53 @@ final class RowDecoder implements Serializable {
     private final boolean takesVectors;
 
     /**
-     * A decoder of the rows of a {@link PairedTable}.
+     * A decoder of the rows of a paired table.
      *
-     * @param paired its schema
+     * @param key the user's name of the key; null if rows have no key
+     * @param features a column per modality, in the model's order
+     * @param paired the table's schema, with the names of {@link PairedColumns}
      */
-    RowDecoder(FusionConfig config, ModelConfig model, StructType paired) {
-        this.columns = config.columns();
-        this.keyType = columns.key() == null ? null : paired.fields()[0].dataType();
+    RowDecoder(String key, List<FeatureColumn> features, RowLimits limits, ModelConfig model, StructType paired) {
+        this.key = key;
+        this.features = features;
+        this.keyType = key == null ? null : paired.fields()[0].dataType();
         this.decoders = new ArrayList<>();
-        for (int m = 0; m < columns.features().size(); m++) {
-            FeatureColumn feature = columns.features().get(m);
+        for (int m = 0; m < features.size(); m++) {
+            FeatureColumn feature = features.get(m);
             TokenSelection selection = null;
             if (feature.selection() != null) {
-                int ordinal = paired.fieldIndex(PairedTable.selection(m));
+                int ordinal = paired.fieldIndex(PairedColumns.selection(m));
                 selection = new TokenSelection(feature, paired.fields()[ordinal].dataType(), ordinal);
             }
-            int ordinal = paired.fieldIndex(PairedTable.feature(m));
+            int ordinal = paired.fieldIndex(PairedColumns.feature(m));
             ColumnDecoder stored = ColumnDecoder.ofFeatures(feature, paired.fields()[ordinal].dataType(), ordinal);
             ColumnDecoder boxes = null;
             if (feature.boxes() != null) {
-                int ofBoxes = paired.fieldIndex(PairedTable.boxes(m));
+                int ofBoxes = paired.fieldIndex(PairedColumns.boxes(m));
                 boxes = ColumnDecoder.ofBoxes(feature, paired.fields()[ofBoxes].dataType(), ofBoxes);
             }
             decoders.add(new SequenceDecoder(stored, boxes, selection));
         }
-        this.truncate = config.truncate();
-        this.maxTokens = config.maxTokens();
+        this.truncate = limits.truncate();
+        this.maxTokens = limits.maxTokens();
         this.learnedTokens = model.learnedTokens();
         this.hasCls = model.clsToken();
         this.longestRow = model.positions().longestRow();
         this.pooling = model.firstTokenPooling().configName();
         this.poolsFirstToken = new boolean[model.modalities().size()];
-        model.firstTokenModalities(config.emits(Emitted.POOLED)).forEach(m -> poolsFirstToken[m] = true);
+        model.firstTokenModalities(limits.pools()).forEach(m -> poolsFirstToken[m] = true);
         this.streams = model.streams().stream()
                 .filter(stream -> !stream.isJoined() && stream.learnedTokens() == 0)
                 .map(StreamConfig::modalities)
                 .toList();
-        this.fusesRest = config.policy().fusesRest();
+        this.fusesRest = limits.fusesRest();
         this.takesVectors = model.takesVectors();
     }
 
     /** The row's sequences, valid until the next row is read, or why it cannot be fused. */
     DecodedRow decode(StoredRow row) {
         if (keyType != null && row.isNullAt(0)) {
-            return bad(row, new Fault(Reason.NULL_KEY, null, columns.key(), null, "is null, expected a key"));
+            return bad(row, new Fault(Reason.NULL_KEY, null, key, null, "is null, expected a key"));
         }
         try {
             Sequences sequences = sequences(row);
@@ -125,7 +131,7 @@ final class RowDecoder implements Serializable {
     BadRow notFinite(StoredRow row, Sequences decoded) {
         for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
-            FeatureColumn feature = columns.features().get(m);
+            FeatureColumn feature = features.get(m);
             int width = feature.modality().tokenSize(); // ids, which are finite, may be fewer numbers
             FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(sequence.tokens(), width));
             sequence.copyTo(new PieceCopy(values), 0, sequence.tokens());
@@ -152,7 +158,7 @@ final class RowDecoder implements Serializable {
         List<FeatureSequence> sequences = new ArrayList<>(decoders.size());
         boolean truncated = false;
         for (int m = 0; m < decoders.size(); m++) {
-            FeatureColumn feature = columns.features().get(m);
+            FeatureColumn feature = features.get(m);
             if (fusesRest && decoders.get(m).isMissing(row)) {
                 checkNotPooled(m);
                 sequences.add(NoTokens.INSTANCE);
@@ -185,7 +191,7 @@ final class RowDecoder implements Serializable {
         }
         for (List<Integer> modalities : streams) {
             if (modalities.stream().map(sequences::get).allMatch(NoTokens.INSTANCE::equals)) {
-                FeatureColumn first = columns.features().get(modalities.get(0));
+                FeatureColumn first = features.get(modalities.get(0));
                 throw unfit(
                         Reason.MISSING_MODALITY,
                         first,
@@ -213,7 +219,7 @@ final class RowDecoder implements Serializable {
         if (poolsFirstToken[missing]) {
             throw unfit(
                     Reason.MISSING_MODALITY,
-                    columns.features().get(missing),
+                    features.get(missing),
                     "is null, expected features (pooling '" + pooling + "' reads their first token)");
         }
     }

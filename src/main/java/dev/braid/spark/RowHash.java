@@ -25,18 +25,18 @@ final class RowHash {
     /**
      * Hashes rows of these columns.
      *
-     * @param columns the key, then the fused columns in the order of {@link FusedSchema}
+     * @param columns the key, then the fused columns in the order in which they were written
      */
     RowHash(StructType columns) {
         this.columns = columns.fields();
-        this.lengths = java.util.Arrays.asList(columns.fieldNames()).indexOf(FusedSchema.LENGTHS);
+        this.lengths = java.util.Arrays.asList(columns.fieldNames()).indexOf(FusedColumn.LENGTHS);
     }
 
     /** The hash of a row. */
     long of(InternalRow row) {
         long hash = row.isNullAt(0) ? 0 : keys.ofKey(row, columns[0].dataType());
         for (int c = 1; c < columns.length; c++) {
-            boolean tokens = columns[c].name().equals(FusedSchema.TOKENS);
+            boolean tokens = columns[c].name().equals(FusedColumn.TOKENS);
             hash = tokens && !row.isNullAt(c) && !(columns[c].dataType() instanceof ArrayType)
                     ? bytes(hash, row.getBinary(c), tokens(row))
                     : value(hash, row, c, columns[c].dataType());

@@ -30,9 +30,9 @@ enum SnapshotFormat {
 
         /** Delta ignores a second transaction of the same application and version. */
         @Override
-        Map<String, String> mark(String run, OutputTable.Mode mode) {
+        Map<String, String> mark(String run, String mode) {
             String name = MARK + "=" + run;
-            return Map.of("userMetadata", name + " " + mode.configName(), "txnAppId", name, "txnVersion", "1");
+            return Map.of("userMetadata", name + " " + mode, "txnAppId", name, "txnVersion", "1");
         }
 
         /** A RESTORE to a version undoes all later ones. A RESTORE to a time is assumed to undo all versions. */
@@ -78,8 +78,8 @@ enum SnapshotFormat {
         }
 
         @Override
-        Map<String, String> mark(String run, OutputTable.Mode mode) {
-            return Map.of("snapshot-property." + MARK, run, "snapshot-property." + MODE, mode.configName());
+        Map<String, String> mark(String run, String mode) {
+            return Map.of("snapshot-property." + MARK, run, "snapshot-property." + MODE, mode);
         }
 
         /** Follows the parents of the current snapshot: the branch's log lacks snapshots that came from another branch. */
@@ -138,7 +138,7 @@ enum SnapshotFormat {
      * What a run's transaction has left in a table's history.
      *
      * @param snapshot the snapshot that it made
-     * @param mode as {@link OutputTable.Mode#configName}
+     * @param mode the mode that {@link #mark} was given
      * @param isThere whether the transaction is part of the table's current state: it was not rolled back, and is not on
      *     another branch
      */
@@ -167,8 +167,12 @@ enum SnapshotFormat {
     /** The paths of a snapshot's data files. */
     abstract List<String> files(SparkSession session, TableName table, String snapshot);
 
-    /** Options for a write, with which {@link #marks} finds its transaction. */
-    abstract Map<String, String> mark(String run, OutputTable.Mode mode);
+    /**
+     * Options for a write, with which {@link #marks} finds its transaction.
+     *
+     * @param mode what happens to the rows that the table has, in a word
+     */
+    abstract Map<String, String> mark(String run, String mode);
 
     /** The marks of all runs in the table's history. Marks in the current state come in order, the latest first. */
     abstract List<Mark> marks(SparkSession session, TableName table);

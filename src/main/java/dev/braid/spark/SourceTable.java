@@ -79,15 +79,19 @@ record SourceTable(
         return Arrays.stream(schema.fields()).map(FileColumn::of).toList();
     }
 
-    /** The columns to read: those that are needed, that Spark can read, and whose name is unambiguous. */
-    StructType needed(TableColumns needed) {
+    /**
+     * The columns to read: those that are needed, that Spark can read, and whose name is unambiguous.
+     *
+     * @param carried the names of the columns that are needed besides those of the features
+     */
+    StructType needed(List<String> carried) {
         Set<String> featureNames = new TreeSet<>();
         features.forEach(feature -> featureNames.addAll(feature.tokenColumns()));
         StructType schema = new StructType();
         for (FileColumn column : columns) {
             boolean isFeature = featureNames.stream().anyMatch(name -> same(name, column.name()));
             boolean isNeeded =
-                    isFeature || names(features, needed).stream().anyMatch(name -> same(name, column.name()));
+                    isFeature || names(features, carried).stream().anyMatch(name -> same(name, column.name()));
             StructField field = isFeature ? column.features() : column.field();
             if (isNeeded && field != null && matches(column.name()).size() == 1) {
                 schema = schema.add(field);
@@ -97,15 +101,15 @@ record SourceTable(
     }
 
     /** The names of the needed columns that this table may have. */
-    static Set<String> names(List<FeatureColumn> features, TableColumns needed) {
-        Set<String> names = new TreeSet<>(needed.carried());
+    static Set<String> names(List<FeatureColumn> features, List<String> carried) {
+        Set<String> names = new TreeSet<>(carried);
         features.forEach(feature -> names.addAll(feature.columns()));
         return names;
     }
 
     /** These names in lower case. */
-    static Set<String> lowerCaseNames(List<FeatureColumn> features, TableColumns needed) {
-        return names(features, needed).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
+    static Set<String> lowerCaseNames(List<FeatureColumn> features, List<String> carried) {
+        return names(features, carried).stream().map(SourceTable::lowerCase).collect(Collectors.toSet());
     }
 
     /** The files that were removed or replaced since they were listed, a text for each. */

@@ -36,12 +36,11 @@ record SourceTables(List<SourceTable> all) {
 
     /** The features to read from each path. Adds a problem for each modality without a path, and for each unknown name. */
     static Map<String, List<FeatureColumn>> byPath(
-            Map<String, String> paths, TableColumns columns, List<String> problems) {
-        List<String> names =
-                columns.features().stream().map(f -> f.modality().name()).toList();
-        TableColumns.unknown("table", paths, names, problems);
+            Map<String, String> paths, List<FeatureColumn> features, List<String> problems) {
+        List<String> names = features.stream().map(f -> f.modality().name()).toList();
+        FeatureColumn.unknown("table", paths, names, problems);
         Map<String, List<FeatureColumn>> byPath = new LinkedHashMap<>();
-        for (FeatureColumn feature : columns.features()) {
+        for (FeatureColumn feature : features) {
             String path = paths.get(feature.modality().name());
             if (path == null) {
                 problems.add(
@@ -53,16 +52,20 @@ record SourceTables(List<SourceTable> all) {
         return byPath;
     }
 
-    /** Opens the tables that can be opened. Adds a problem for each of the others. */
+    /**
+     * Opens the tables that can be opened. Adds a problem for each of the others.
+     *
+     * @param carried the names of the columns that the run needs besides those of the features
+     */
     static SourceTables open(
             SparkSettings settings,
             InputTables tables,
             Map<String, List<FeatureColumn>> features,
-            TableColumns columns,
+            List<String> carried,
             List<String> problems) {
         List<SourceTable> opened = new ArrayList<>();
         tables.byTable(features)
-                .forEach((path, own) -> openOrNote(settings, tables, path, own, columns, problems)
+                .forEach((path, own) -> openOrNote(settings, tables, path, own, carried, problems)
                         .ifPresent(opened::add));
         return new SourceTables(opened);
     }
@@ -73,10 +76,10 @@ record SourceTables(List<SourceTable> all) {
             InputTables tables,
             String path,
             List<FeatureColumn> features,
-            TableColumns columns,
+            List<String> carried,
             List<String> problems) {
         try {
-            return Optional.of(open(settings, tables, path, features, columns));
+            return Optional.of(open(settings, tables, path, features, carried));
         } catch (InputException problem) {
             String message = "table '" + path + "': " + problem.getMessage();
             if (!Diagnosis.isInput(problem)) {
@@ -92,7 +95,7 @@ record SourceTables(List<SourceTable> all) {
      *
      * @param table a path, or the name of a table in the catalog
      * @param features the features to read from this table
-     * @param needed all columns that the run needs
+     * @param carried the names of the other columns that the run needs, of this table or of others
      * @throws InputException if there is no such table, or it is not of Parquet files
      * @throws TransientException if the catalog or the storage does not answer
      */
@@ -101,12 +104,12 @@ record SourceTables(List<SourceTable> all) {
             InputTables tables,
             String table,
             List<FeatureColumn> features,
-            TableColumns needed) {
+            List<String> carried) {
         try {
             Optional<CatalogTable> named = tables.named(table);
             return named.isPresent()
-                    ? named.get().open(settings, features, needed)
-                    : ParquetTable.open(settings, table, features, needed);
+                    ? named.get().open(settings, features, carried)
+                    : ParquetTable.open(settings, table, features, carried);
         } catch (InputException | TransientException told) {
             throw told;
         } catch (FileNotFoundException | AccessControlException | UnsupportedFileSystemException refused) {

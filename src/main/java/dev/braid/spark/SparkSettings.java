@@ -36,6 +36,8 @@ final class SparkSettings {
     private static final int FEW_ROWS = 8;
 
     private static final int MOST_ROWS = 4096;
+    /** The fewest tasks per slot, so that all slots end at about the same time. */
+    static final int TASKS_PER_SLOT = 3;
     /** Splits per task that writes a file: with few, one task could get twice as many as another. */
     private static final int SPLITS_PER_TASK = 8;
 
@@ -117,7 +119,7 @@ final class SparkSettings {
     /** The splits of a table that is large enough; a larger one has more. {@link OutputFiles} merges them into tasks. */
     private int splits() {
         return SPLITS_PER_TASK
-                * OutputFiles.TASKS_PER_SLOT
+                * TASKS_PER_SLOT
                 * JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
     }
 

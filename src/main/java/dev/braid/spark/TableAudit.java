@@ -183,7 +183,7 @@ public final class TableAudit {
         String name = parts.get(0).columns().getFieldName(0);
         long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
         KeyCounts counts = KeyCounts.of(
-                List.of(read(parts).select(unique(PublishedTable.column(name)).as(PairedTable.KEY))),
+                List.of(read(parts).select(unique(PublishedTable.column(name)).as(PairedColumns.KEY))),
                 SourceTables.auditTasks(bytes, settings.shufflePartitions()));
         Row found = counts.rows()
                 .agg(
@@ -213,7 +213,7 @@ public final class TableAudit {
         String key = parts.get(0).columns().getFieldName(0);
         Dataset<Row> all = read(parts);
         Dataset<Row> hashed = all.select(Arrays.stream(all.columns())
-                .filter(name -> name.equals(key) || FusedSchema.NAMES.contains(name))
+                .filter(name -> name.equals(key) || FusedColumn.NAMES.contains(name))
                 .map(PublishedTable::column)
                 .toArray(Column[]::new));
         Map<String, Long> found = fingerprints(hashed);

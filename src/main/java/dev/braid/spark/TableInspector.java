@@ -45,8 +45,8 @@ final class TableInspector {
     }
 
     TableInspection inspect(Map<String, String> paths) {
-        Map<String, List<FeatureColumn>> byPath = SourceTables.byPath(paths, columns, misfits);
-        SourceTables opened = SourceTables.open(settings, found, byPath, columns, misfits);
+        Map<String, List<FeatureColumn>> byPath = SourceTables.byPath(paths, columns.features(), misfits);
+        SourceTables opened = SourceTables.open(settings, found, byPath, columns.carried(), misfits);
         List<Table> tables = tables(opened);
         opened.fit(settings);
         List<SourceTable> sources = opened.all();
@@ -59,8 +59,7 @@ final class TableInspector {
         return inspection(opened, tables, Map.of());
     }
 
-    private TableInspection inspection(
-            SourceTables opened, List<Table> tables, Map<String, TableInspection.References> references) {
+    private TableInspection inspection(SourceTables opened, List<Table> tables, Map<String, References> references) {
         Set<String> tokenIds = opened.tokenIds();
         tokenIds.retainAll(model.modalities().stream()
                 .filter(modality -> modality.vocabularySize() > 0)
@@ -79,15 +78,14 @@ final class TableInspector {
         ReferencedTables opened = ReferenceCheck.open(settings, found, pairs, references, paths, own);
         SourceTables sources = opened.sources();
         sources.fit(settings);
-        Map<String, TableInspection.References> byModality = new LinkedHashMap<>();
+        Map<String, References> byModality = new LinkedHashMap<>();
         SourceTable pairsTable = sources.all().get(0);
         int tasks = sources.auditTasks(settings.shufflePartitions());
         settings.shuffleInto(tasks);
         for (int m = 0; m < opened.sides().size(); m++) {
             ReferencedTables.Side side = opened.sides().get(m);
             sample(side.alone(), null); // a row without an id is no fault, as no pair refers to it
-            TableInspection.References counted =
-                    opened.inspect(m, pairsTable.rows().rows(), tasks);
+            References counted = opened.inspect(m, pairsTable.rows().rows(), tasks);
             byModality.put(side.feature().modality().name(), counted);
             String table = "table '" + side.table().name() + "': expected ";
             String ids = "in '" + side.reference().column() + "' of '" + pairsTable.name() + "'";

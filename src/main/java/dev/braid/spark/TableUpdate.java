@@ -103,7 +103,7 @@ public record TableUpdate(
 
     @Override
     public FeatureTables tables(FeatureTables input, RunDirectory run) {
-        return published(run).map(input::into).orElse(input);
+        return published(run).map(there -> input.into(there::keys)).orElse(input);
     }
 
     @Override

@@ -150,9 +150,9 @@ class FeatureTablesTest {
                 "Cannot open feature tables",
                 "table '" + text + "': expected key 'id' of type bigint (table '" + visual + "'), got string",
                 "output column 'FUSED': expected one column of that name among the key, the kept columns and "
-                        + String.join(", ", FusedSchema.NAMES) + ", got two",
+                        + String.join(", ", FusedColumn.NAMES) + ", got two",
                 "output column 'one': expected one column of that name among the key, the kept columns and "
-                        + String.join(", ", FusedSchema.NAMES) + ", got two",
+                        + String.join(", ", FusedColumn.NAMES) + ", got two",
                 "kept column 'label': expected it in one table, got it in '" + visual + "', '" + text + "'",
                 "kept column 'on': expected it in one table, got none of that name; the nearest is 'one'",
                 "kept column 'FUSED': expected it in one table, got none of that name; the nearest is 'id'",

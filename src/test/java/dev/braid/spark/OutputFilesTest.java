@@ -72,7 +72,7 @@ class OutputFilesTest {
         expected.forEach((form, bytes) -> {
             FusionConfig config = new FusionConfig(
                     columns, 9, false, Set.of(Emitted.POOLED), form, Precision.FLOAT32, RowPolicy.FAIL);
-            assertThat(OutputFiles.bytes(config, model, 100, 0)).as("%s", form).isEqualTo(bytes);
+            assertThat(FusedSchema.bytes(config, model, 100, 0)).as("%s", form).isEqualTo(bytes);
         });
     }
 }

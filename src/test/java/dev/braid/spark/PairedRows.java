@@ -131,6 +131,6 @@ final class PairedRows {
             DataType type = paired.isEmpty() ? DataTypes.StringType : columns[paired.size() - 1];
             paired = paired.add(name, type);
         }
-        return new RowDecoder(config, model, paired);
+        return config.decoder(model, paired);
     }
 }

@@ -164,7 +164,7 @@ class StoredTablesTest {
                                 new InputTables(spark),
                                 file.toString(),
                                 columns().features(),
-                                columns())
+                                columns().carried())
                         .rows()
                         .vectorized())
                 .isFalse();
@@ -226,7 +226,7 @@ class StoredTablesTest {
                 new InputTables(spark),
                 table.toString(),
                 columns().features(),
-                columns());
+                columns().carried());
         assertThat(source.rows().rows()).isEqualTo(2);
     }
 
