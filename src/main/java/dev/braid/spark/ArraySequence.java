@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
+import dev.braid.rows.StoredNumbers;
 
 /**
  * A sequence stored as arrays.

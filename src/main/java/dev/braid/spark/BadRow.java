@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.rows.SparkRows;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;

@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
+import dev.braid.rows.TableName;
 import dev.braid.storage.Footers;
 import dev.braid.storage.StorageCalls;
 import dev.braid.storage.TablePath;

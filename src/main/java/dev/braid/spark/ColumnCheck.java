@@ -4,6 +4,8 @@ import dev.braid.InputException;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.NearestName;
+import dev.braid.rows.FeatureType;
+import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.BiFunction;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
@@ -241,17 +240,7 @@ public final class FeatureTables {
     }
 
     JavaRDD<InternalRow> badKeys(AuditedKeys keys, String runId) {
-        KeyCounts counts = counts(auditTasks());
-        List<String> modalities = keyed().map(source -> source.features().stream()
-                        .map(feature -> feature.modality().name())
-                        .collect(Collectors.joining(", ")))
-                .toList();
-        List<BadKeys.Referring> referring = references().stream()
-                .map(side -> new BadKeys.Referring(
-                        side.feature().modality().name(), side.reference().column()))
-                .toList();
-        BadKeys bad = new BadKeys(counts.keyType(), columns.key(), modalities, referring, runId);
-        return SparkRows.internal(counts.rows().filter(counts.isSetAside(keys))).mapPartitions(bad::rows);
+        return BadKeys.of(counts(auditTasks()), keys, columns.key(), keyed().toList(), references(), runId);
     }
 
     /**
@@ -284,13 +273,7 @@ public final class FeatureTables {
 
     /** Bytes to fuse: the size of all files or, with pairs, one row of every feature table for each pair. */
     public long bytes() {
-        if (referenced == null) {
-            return sources.bytes();
-        }
-        long features = references().stream()
-                .mapToLong(side -> side.table().rows().largestRow())
-                .sum();
-        return sources.all().get(0).rows().rows() * features;
+        return referenced == null ? sources.bytes() : referenced.bytes();
     }
 
     /** The tables that have the key. */

@@ -6,6 +6,7 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
 import dev.braid.publish.ShardRecords;
+import dev.braid.rows.StoredRow;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;

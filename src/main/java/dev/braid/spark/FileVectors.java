@@ -3,6 +3,8 @@ package dev.braid.spark;
 import dev.braid.parquet.Binaries;
 import dev.braid.parquet.FloatLists;
 import dev.braid.parquet.VectorColumn;
+import dev.braid.rows.RowWriter;
+import dev.braid.rows.VectorOutput;
 import java.util.List;
 
 /** Writes vectors directly into the pages of a file's columns. */

@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import dev.braid.model.Readout;
 import dev.braid.publish.Shard;
+import dev.braid.rows.StoredRow;
+import dev.braid.rows.VectorOutput;
 import java.io.Serializable;
 import java.util.EnumSet;
 import java.util.Iterator;

@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.model.Readout;
+import dev.braid.rows.RowWriter;
+import dev.braid.rows.VectorOutput;
 import java.io.Serializable;
 import java.util.List;
 import java.util.Optional;

@@ -4,6 +4,8 @@ import dev.braid.InputException;
 import dev.braid.parquet.FileSchema;
 import dev.braid.publish.Shard;
 import dev.braid.publish.ShardRecords;
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRow;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -8,7 +8,7 @@ import org.apache.spark.sql.types.DataType;
  * Where the values of an output row come from. Column c of the row is the carried value {@code carried.get(c)} or, if that is
  * {@link #FUSED}, one of the fused columns.
  *
- * @param carried for each column of the row, the index of its value in {@link StoredRow#carried}, or {@link #FUSED}
+ * @param carried for each column of the row, the index of its value in {@code StoredRow.carried}, or {@link #FUSED}
  * @param carriedTypes the types of the carried values
  * @param fused the columns to compute, in the order in which they are hashed
  * @param places for each fused column, its column in the row or, if it is a vector that is written elsewhere, its place among

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.rows.RowsRelation;
+import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

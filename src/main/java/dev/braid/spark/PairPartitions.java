@@ -10,6 +10,7 @@ import static org.apache.spark.sql.functions.raise_error;
 import static org.apache.spark.sql.functions.spark_partition_id;
 import static org.apache.spark.sql.functions.when;
 
+import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.Column;

@@ -2,7 +2,8 @@ package dev.braid.spark;
 
 import dev.braid.Shown;
 import dev.braid.publish.InputFile;
-import dev.braid.spark.FileColumns.FileColumn;
+import dev.braid.rows.FileColumns;
+import dev.braid.rows.FileColumns.FileColumn;
 import dev.braid.storage.Footers;
 import java.io.IOException;
 import java.util.ArrayList;

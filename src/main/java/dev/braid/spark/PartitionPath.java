@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.rows.SparkRows;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;

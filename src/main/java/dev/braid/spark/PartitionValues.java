@@ -3,6 +3,7 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import dev.braid.failure.SparkFailure;
 import dev.braid.publish.Partitioning;
+import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -7,6 +7,8 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.rows.SourceFile;
+import dev.braid.rows.SparkRows;
 import dev.braid.storage.TablePath;
 import java.io.IOException;
 import java.util.ArrayList;

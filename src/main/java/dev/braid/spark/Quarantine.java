@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.publish.Shard;
+import dev.braid.rows.ValueRows;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;

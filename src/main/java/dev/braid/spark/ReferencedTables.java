@@ -9,6 +9,8 @@ import static org.apache.spark.sql.functions.monotonically_increasing_id;
 import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRow;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -108,6 +110,14 @@ final class ReferencedTables {
     /** The column of the pairs that refers to a modality. */
     static String reference(int modality) {
         return "reference" + modality;
+    }
+
+    /** Bytes to fuse: one row of every feature table for each pair. */
+    long bytes() {
+        long features = sides.stream()
+                .mapToLong(side -> side.table().rows().largestRow())
+                .sum();
+        return pairsTable.rows().rows() * features;
     }
 
     /** The ids of a feature table and where their rows are. */

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.RepeatedTokens;
+import dev.braid.rows.StoredRow;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -8,6 +8,8 @@ import dev.braid.batch.RowPositions;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.StreamConfig;
+import dev.braid.rows.SourceFile;
+import dev.braid.rows.StoredRow;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.io.Serializable;
 import java.nio.FloatBuffer;

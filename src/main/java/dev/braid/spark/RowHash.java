@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.rows.RowWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.apache.spark.sql.catalyst.InternalRow;

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
+import dev.braid.rows.StoredRow;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.FloatBuffer;
 

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.batch.FeatureSequence;
+import dev.braid.rows.StoredRow;
 import java.io.Serializable;
 
 /**

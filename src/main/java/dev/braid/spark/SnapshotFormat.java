@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.rows.TableName;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -6,6 +6,7 @@ import dev.braid.failure.Diagnosis;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
+import dev.braid.rows.FeatureType;
 import dev.braid.storage.Footers;
 import java.io.FileNotFoundException;
 import java.io.IOException;

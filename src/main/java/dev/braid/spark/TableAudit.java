@@ -17,6 +17,8 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.NamedFiles;
 import dev.braid.publish.NamedFiles.Part;
 import dev.braid.publish.Shard;
+import dev.braid.rows.SourceFile;
+import dev.braid.rows.SparkRows;
 import dev.braid.storage.Footers;
 import dev.braid.storage.TablePath;
 import java.io.IOException;

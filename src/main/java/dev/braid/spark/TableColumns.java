@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.rows.FeatureType;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;

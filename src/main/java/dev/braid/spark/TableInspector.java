@@ -5,6 +5,7 @@ import dev.braid.Shown;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.failure.SparkFailure;
+import dev.braid.rows.StoredRow;
 import dev.braid.spark.TableInspection.Lengths;
 import dev.braid.spark.TableInspection.Table;
 import java.util.ArrayList;

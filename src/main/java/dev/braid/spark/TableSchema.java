@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
-import dev.braid.spark.FileColumns.FileColumn;
+import dev.braid.rows.FileColumns;
+import dev.braid.rows.FileColumns.FileColumn;
 import dev.braid.storage.Footers;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,7 +14,7 @@ import java.util.stream.Collectors;
  * Finds the columns of a table, and checks that its files agree on them. Spark takes the types from one file: it reads a
  * needed column as null in a file that lacks it, and fails late or reads wrong numbers in a file where the type differs. So
  * all files must have the needed columns, in one type or in types that every supported Spark reads exactly as one of them
- * ({@link StoredTypes}). A file without rows only has to be one that Spark can open.
+ * ({@code StoredTypes}). A file without rows only has to be one that Spark can open.
  */
 final class TableSchema {
     private final TableFiles files;

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.parquet.FileSchema;
+import dev.braid.rows.VectorOutput;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.rows.NumberType;
 import java.io.Serializable;
 import java.util.Optional;
 import org.apache.spark.sql.catalyst.InternalRow;

@@ -9,9 +9,9 @@
  *   <li>checking keys: {@code KeyAudit}, then {@code KeyCounts};
  *   <li>pairing rows: {@code KeyPairing}, or {@code ReferencePairing} for tables of pairs; the result is a {@link
  *       dev.braid.spark.PairedTable};
- *   <li>reading a row: {@code SparkRows}, then {@code RowDecoder};
+ *   <li>reading a row: {@code RowDecoder};
  *   <li>fusing rows: {@code FusedRows}, then {@code RowPacker}, {@code Lanes}; {@code ExecutorModel} lends the model;
- *   <li>writing rows: {@code FusedFiles}, then {@code FileTask}, {@code RowWriter};
+ *   <li>writing rows: {@code FusedFiles}, then {@code FileTask};
  *   <li>a new table, new partitions or an update: {@link dev.braid.spark.Destination}; the room {@code publish} then
  *       publishes the files;
  *   <li>tables of Spark's catalog: {@code CatalogTable} to read, {@link dev.braid.spark.OutputTable} to write;
@@ -21,8 +21,8 @@
  *       dev.braid.spark.TableAudit}.
  * </ul>
  *
- * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. {@code ArchitectureTest} lists the few
- * classes that use Spark's internals for this. May import {@code tensor}, {@code checkpoint}, {@code batch}, {@code model},
- * {@code parquet}, {@code failure}, {@code storage} and {@code publish}.
+ * <p>From the reader to the writer, rows stay in the forms in which Spark holds them, which the room {@code rows} reads and
+ * writes. May import {@code rows}, {@code checkpoint}, {@code batch}, {@code model}, {@code parquet}, {@code failure}, {@code
+ * storage} and {@code publish}.
  */
 package dev.braid.spark;

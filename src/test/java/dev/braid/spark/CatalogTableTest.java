@@ -10,6 +10,7 @@ import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
+import dev.braid.rows.TableName;
 import dev.braid.storage.Footers;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.braid.rows.SparkRows;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.sql.Dataset;

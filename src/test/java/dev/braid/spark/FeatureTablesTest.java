@@ -9,6 +9,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.publish.FusedTable;
+import dev.braid.rows.FeatureType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.braid.kernel.HeldMemory;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.rows.SparkRows;
 import java.lang.management.ManagementFactory;
 import java.util.Iterator;
 import java.util.Set;

@@ -11,6 +11,7 @@ import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
+import dev.braid.rows.SparkRows;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.file.Path;
 import java.util.ArrayList;

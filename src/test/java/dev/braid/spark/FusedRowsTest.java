@@ -15,6 +15,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.model.Stage;
+import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;

@@ -10,6 +10,7 @@ import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.rows.FeatureType;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.io.IOException;
 import java.nio.FloatBuffer;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.rows.SparkRows;
 import dev.braid.spark.RowPolicy.OnBadRow;
 import dev.braid.spark.RowPolicy.OnMissing;
 import java.nio.file.Path;

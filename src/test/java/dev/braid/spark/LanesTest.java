@@ -9,6 +9,7 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.rows.SparkRows;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;

@@ -6,6 +6,8 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRow;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -23,11 +25,11 @@ import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /** Paired rows as Spark holds them, made without a session. */
-final class PairedRows {
+public final class PairedRows {
     private PairedRows() {}
 
     /** A row [key, feature and selection columns]; features as {@link GoldenTable#stored} gives them, or null, or arrays with nulls. */
-    static InternalRow generic(String key, Object... features) {
+    public static InternalRow generic(String key, Object... features) {
         Object[] values = new Object[1 + features.length];
         values[0] = key == null ? null : UTF8String.fromString(key);
         for (int m = 0; m < features.length; m++) {

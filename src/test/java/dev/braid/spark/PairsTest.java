@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
 import dev.braid.publish.ShardRecords;
+import dev.braid.rows.StoredRow;
 import dev.braid.spark.Exchanges.Exchange;
 import java.io.IOException;
 import java.nio.file.Files;

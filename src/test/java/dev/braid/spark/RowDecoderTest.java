@@ -10,6 +10,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.PositionEmbeddings;
+import dev.braid.rows.StoredRow;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

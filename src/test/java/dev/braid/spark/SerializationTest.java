@@ -8,6 +8,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Proof;
 import dev.braid.model.Readout;
+import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.rows.FileColumns;
 import dev.braid.storage.Footers;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -11,6 +11,7 @@ import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
 import dev.braid.checkpoint.VectorStep;
+import dev.braid.rows.FeatureType;
 import dev.braid.spark.TableInspection.Lengths;
 import dev.braid.spark.TableInspection.Table;
 import java.nio.file.Path;

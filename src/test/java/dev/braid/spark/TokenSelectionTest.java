@@ -6,6 +6,7 @@ import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.rows.StoredRow;
 import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.FloatBuffer;
 import java.util.Arrays;

@@ -7,6 +7,7 @@ import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;

@@ -1,20 +1,21 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
+import dev.braid.spark.PairedRows;
 import org.apache.spark.sql.types.DataTypes;
 
 /** The hashes of single values, as {@link RowWriter} gives them while it writes. */
-final class Hashes {
+public final class Hashes {
     private Hashes() {}
 
-    static long ofKey(String key) {
+    public static long ofKey(String key) {
         return writer().ofKey(PairedRows.generic(key), DataTypes.StringType);
     }
 
-    static long with(long hash, float[] vector) {
+    public static long with(long hash, float[] vector) {
         return writer().floats(0, vector, hash);
     }
 
-    static long with(long hash, float[][] vectors) {
+    public static long with(long hash, float[][] vectors) {
         RowWriter writer = writer();
         writer.beginList(0, vectors.length);
         long all = hash;
@@ -25,7 +26,7 @@ final class Hashes {
         return all;
     }
 
-    static long with(long hash, int[] numbers) {
+    public static long with(long hash, int[] numbers) {
         return writer().struct(0, numbers, hash);
     }
 

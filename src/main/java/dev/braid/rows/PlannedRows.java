@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import java.util.Arrays;
 import java.util.Iterator;
@@ -46,7 +46,7 @@ final class PlannedRows implements Iterator<StoredRow> {
 
         /** Spark reuses the row's memory, so values are copied: whole only if they begin like the remembered value. */
         @Override
-        void remember(int ordinal) {
+        public void remember(int ordinal) {
             if (values.isNullAt(ordinal)) {
                 remembered[ordinal] = null;
             } else if (remembered[ordinal] == null) {
@@ -57,17 +57,17 @@ final class PlannedRows implements Iterator<StoredRow> {
         }
 
         @Override
-        boolean repeats(int ordinal, FeatureType type) {
+        public boolean repeats(int ordinal, FeatureType type) {
             return remembered[ordinal] != null && remembered[ordinal].isSame(view(ordinal));
         }
 
         @Override
-        InternalRow values() {
+        public InternalRow values() {
             return values;
         }
 
         @Override
-        StoredNumbers numbers(int ordinal, FeatureType type) {
+        public StoredNumbers numbers(int ordinal, FeatureType type) {
             return new StoredNumbers.Unsafe(values, ordinal, type);
         }
 

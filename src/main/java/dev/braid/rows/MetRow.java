@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import dev.braid.batch.Bytes;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -6,7 +6,7 @@ import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.JoinedRow;
 
 /** A pair and the feature row that it refers to, as one row: the columns of the pair, then those of the feature row. */
-final class MetRow extends StoredRow {
+public final class MetRow extends StoredRow {
     private final int pairColumns;
     private final InternalRow none;
     private final JoinedRow values = new JoinedRow();
@@ -18,7 +18,7 @@ final class MetRow extends StoredRow {
     private long remembered = -1;
 
     /** A row that {@link #at} has not moved to a pair yet. */
-    MetRow(int pairColumns, int featureColumns) {
+    public MetRow(int pairColumns, int featureColumns) {
         this.pairColumns = pairColumns;
         this.none = new GenericInternalRow(featureColumns);
     }
@@ -29,7 +29,7 @@ final class MetRow extends StoredRow {
      * @param featureRow null if the pair refers to none
      * @param ofFeatures a number that identifies the feature row
      */
-    MetRow at(StoredRow pairRow, StoredRow featureRow, long ofFeatures) {
+    public MetRow at(StoredRow pairRow, StoredRow featureRow, long ofFeatures) {
         pair = pairRow;
         features = featureRow;
         number = ofFeatures;
@@ -38,12 +38,12 @@ final class MetRow extends StoredRow {
     }
 
     @Override
-    InternalRow values() {
+    public InternalRow values() {
         return values;
     }
 
     @Override
-    InternalRow carried() {
+    public InternalRow carried() {
         return pair.carried();
     }
 
@@ -53,22 +53,22 @@ final class MetRow extends StoredRow {
     }
 
     @Override
-    StoredNumbers numbers(int ordinal, FeatureType type) {
+    public StoredNumbers numbers(int ordinal, FeatureType type) {
         return ordinal < pairColumns ? pair.numbers(ordinal, type) : features.numbers(ordinal - pairColumns, type);
     }
 
     @Override
-    Bytes bytes(int ordinal) {
+    public Bytes bytes(int ordinal) {
         return ordinal < pairColumns ? pair.bytes(ordinal) : features.bytes(ordinal - pairColumns);
     }
 
     @Override
-    int length(int ordinal) {
+    public int length(int ordinal) {
         return ordinal < pairColumns ? pair.length(ordinal) : features.length(ordinal - pairColumns);
     }
 
     @Override
-    void remember(int ordinal) {
+    public void remember(int ordinal) {
         if (ordinal < pairColumns) {
             pair.remember(ordinal);
         } else {
@@ -77,7 +77,7 @@ final class MetRow extends StoredRow {
     }
 
     @Override
-    boolean repeats(int ordinal, FeatureType type) {
+    public boolean repeats(int ordinal, FeatureType type) {
         return ordinal < pairColumns ? pair.repeats(ordinal, type) : number == remembered;
     }
 }

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -18,16 +18,16 @@ import org.apache.spark.sql.catalyst.parser.CatalystSqlParser;
  *
  * @param parts without quotes, the table's own name last
  */
-record TableName(List<String> parts) {
+public record TableName(List<String> parts) {
     /** A part of a name as {@link Expression#sql} writes it: a plain word, or anything between quotes. */
     private static final Pattern PART = Pattern.compile("\\G(?:(\\w+)|`((?:[^`]|``)+)`)(?:\\.|$)");
 
-    TableName {
+    public TableName {
         parts = List.copyOf(parts);
     }
 
     /** Parses a name; empty if {@code text} is not one. */
-    static Optional<TableName> parse(String text) {
+    public static Optional<TableName> parse(String text) {
         Expression parsed;
         try {
             parsed = new CatalystSqlParser().parseExpression(text);
@@ -53,12 +53,12 @@ record TableName(List<String> parts) {
     }
 
     /** The name as SQL accepts it, whatever characters it has. */
-    String sql() {
+    public String sql() {
         return parts.stream().map(part -> "`" + part.replace("`", "``") + "`").collect(Collectors.joining("."));
     }
 
     /** The full name: adds the session's current catalog and namespace if this is the table's own name alone. */
-    TableName in(SparkSession session) {
+    public TableName in(SparkSession session) {
         if (parts.size() > 1) {
             return this;
         }
@@ -70,17 +70,17 @@ record TableName(List<String> parts) {
     }
 
     /** The table's own name. */
-    String last() {
+    public String last() {
         return parts.get(parts.size() - 1);
     }
 
     /** The name of the namespace or table that contains it; empty if the name has one part. */
-    Optional<TableName> parent() {
+    public Optional<TableName> parent() {
         return parts.size() == 1 ? Optional.empty() : Optional.of(new TableName(parts.subList(0, parts.size() - 1)));
     }
 
     /** A table inside this one, as Iceberg names the tables about a table. */
-    TableName child(String name) {
+    public TableName child(String name) {
         return new TableName(Stream.concat(parts.stream(), Stream.of(name)).toList());
     }
 }

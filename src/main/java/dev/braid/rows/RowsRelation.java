@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.rdd.RDD;
@@ -13,15 +13,15 @@ import org.apache.spark.sql.sources.BaseRelation;
  * Rows computed by Braid that Spark can plan, through its public data source interface. They are computed once a query needs
  * them. They are in Spark's own memory layout, so no value is converted.
  */
-abstract class RowsRelation extends BaseRelation {
+public abstract class RowsRelation extends BaseRelation {
     private final SparkSession session;
 
-    RowsRelation(SparkSession session) {
+    protected RowsRelation(SparkSession session) {
         this.session = session;
     }
 
     /** The table that Spark sees. */
-    Dataset<Row> table() {
+    public Dataset<Row> table() {
         return session.baseRelationToDataFrame(this);
     }
 
@@ -37,7 +37,7 @@ abstract class RowsRelation extends BaseRelation {
 
     /** The rows with the type that Spark's interface declares. */
     @SuppressWarnings("unchecked") // what "needConversion" false means
-    static RDD<Row> unconverted(JavaRDD<InternalRow> rows) {
+    protected static RDD<Row> unconverted(JavaRDD<InternalRow> rows) {
         return (RDD<Row>) (RDD<?>) rows.rdd();
     }
 }

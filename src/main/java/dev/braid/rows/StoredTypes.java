@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import java.util.Arrays;
 import java.util.Map;

@@ -1,4 +1,4 @@
-package dev.braid.parquet;
+package dev.braid.rows;
 
 import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
@@ -17,7 +17,7 @@ import org.apache.spark.sql.types.StructType;
  * The columns of a file that Spark's own Parquet writer writes, of any type, exactly as in a file of Spark's. Spark's
  * writer reads their schema and its settings from Hadoop's configuration.
  */
-final class SparkColumns {
+public final class SparkColumns {
     /** The setting from which Spark's writer takes the schema of its rows. */
     private static final String SCHEMA = "org.apache.spark.sql.parquet.row.attributes";
 
@@ -30,7 +30,7 @@ final class SparkColumns {
     private RecordConsumer consumer;
 
     /** Columns in the order of {@code schema}, which must have at least one. */
-    SparkColumns(StructType schema, Configuration settings) {
+    public SparkColumns(StructType schema, Configuration settings) {
         Configuration own = new Configuration(settings);
         own.set(SCHEMA, schema.json());
         this.context = support.init(own);
@@ -38,28 +38,28 @@ final class SparkColumns {
     }
 
     /** The Parquet types of the columns, and the metadata that Spark adds to the file. */
-    WriteContext context() {
+    public WriteContext context() {
         return context;
     }
 
-    void beginRowGroup(ParquetProperties properties, PageWriteStore pages) {
+    public void beginRowGroup(ParquetProperties properties, PageWriteStore pages) {
         store = properties.newColumnWriteStore(context.getSchema(), pages);
         consumer = columns.getRecordWriter(store);
         support.prepareForWrite(consumer);
     }
 
     /** Writes a row that has exactly these columns. */
-    void write(InternalRow row) {
+    public void write(InternalRow row) {
         support.write(row);
     }
 
     /** The buffered bytes of the row group that are not in pages yet. */
-    long bufferedBytes() {
+    public long bufferedBytes() {
         return store.getBufferedSize();
     }
 
     /** Writes the last pages of the row group. */
-    void endRowGroup() throws IOException {
+    public void endRowGroup() throws IOException {
         consumer.flush();
         store.flush();
         store.close();

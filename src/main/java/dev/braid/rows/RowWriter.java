@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import net.jpountz.xxhash.XXHash64;
 import net.jpountz.xxhash.XXHashFactory;
@@ -20,7 +20,7 @@ import org.apache.spark.unsafe.Platform;
  *
  * <p>{@link SparkRows} and {@link StoredNumbers} read what this class writes.
  */
-final class RowWriter implements VectorOutput {
+public final class RowWriter implements VectorOutput {
     private static final XXHash64 XXH64 = XXHashFactory.fastestJavaInstance().hash64();
     /** The initial size. The buffer grows, and is kept. */
     private static final int BUFFER_BYTES = 4096;
@@ -35,7 +35,7 @@ final class RowWriter implements VectorOutput {
     private UnsafeProjection keyAlone;
 
     /** A writer of rows with this many columns. */
-    RowWriter(int columns) {
+    public RowWriter(int columns) {
         this.row = new UnsafeRowWriter(columns, BUFFER_BYTES);
         this.floats = new UnsafeArrayWriter(row, Float.BYTES);
         this.arrays = new UnsafeArrayWriter(row, Long.BYTES);
@@ -49,12 +49,12 @@ final class RowWriter implements VectorOutput {
     }
 
     /** The row, valid until the next one begins. */
-    InternalRow row() {
+    public InternalRow row() {
         return row.getRow();
     }
 
     /** Copies a value of a row that {@link StoredRow#carried} gave, byte for byte. */
-    void copy(int ordinal, InternalRow carried, int from, DataType type) {
+    public void copy(int ordinal, InternalRow carried, int from, DataType type) {
         UnsafeRow source = (UnsafeRow) carried;
         if (source.isNullAt(from)) {
             row.setNullAt(ordinal);
@@ -115,13 +115,13 @@ final class RowWriter implements VectorOutput {
     }
 
     /** Writes a single float. */
-    long number(int ordinal, float value, long hash) {
+    public long number(int ordinal, float value, long hash) {
         row.write(ordinal, value);
         return hash(hash, Float.floatToRawIntBits(value));
     }
 
     /** Writes a struct of whole numbers. */
-    long struct(int ordinal, int[] values, long hash) {
+    public long struct(int ordinal, int[] values, long hash) {
         int before = row.cursor();
         fill(new UnsafeRowWriter(row, values.length), values);
         row.setOffsetAndSizeFromPreviousCursor(ordinal, before);
@@ -129,12 +129,12 @@ final class RowWriter implements VectorOutput {
     }
 
     /** Writes a struct of floats. */
-    long struct(int ordinal, float[] values, long hash) {
+    public long struct(int ordinal, float[] values, long hash) {
         return struct(ordinal, bits(values), hash);
     }
 
     /** Writes an array of structs of floats. */
-    long structs(int ordinal, float[][] values, long hash) {
+    public long structs(int ordinal, float[][] values, long hash) {
         int before = row.cursor();
         arrays.initialize(values.length);
         long all = hash;
@@ -172,7 +172,7 @@ final class RowWriter implements VectorOutput {
     }
 
     /** The hash of bytes, with {@code hash} as the seed. */
-    static long hash(long hash, byte[] bytes, int first, int length) {
+    public static long hash(long hash, byte[] bytes, int first, int length) {
         return XXH64.hash(bytes, first, length, hash);
     }
 
@@ -181,7 +181,7 @@ final class RowWriter implements VectorOutput {
      * the eight little-endian bytes of a whole number, a date or a timestamp. For other types, it covers Spark's binary form
      * of a row that holds only the key. All keys of a writer have the same type.
      */
-    long ofKey(InternalRow row, DataType type) {
+    public long ofKey(InternalRow row, DataType type) {
         byte[] bytes;
         if (type instanceof StringType) {
             bytes = row.getUTF8String(0).getBytes();

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import dev.braid.batch.ElementType;
 import java.util.Arrays;
@@ -12,31 +12,31 @@ import org.apache.spark.unsafe.Platform;
  * row that holds it, in one of the two forms that {@link SparkRows} reads. Nulls and lengths must be checked before numbers
  * are read.
  */
-abstract class StoredNumbers {
+public abstract class StoredNumbers {
     /** The length of a token that is null. */
-    static final int NULL = -1;
+    public static final int NULL = -1;
     /** The length of a sparse vector, which is not read. */
-    static final int SPARSE = -2;
+    public static final int SPARSE = -2;
     /** How many numbers are compared at a time. */
     private static final int PIECE = 512;
 
     /** The number of arrays: one per token if the value is nested, otherwise 1. */
-    abstract int arrays();
+    public abstract int arrays();
 
     /** The number of numbers in an array, or {@link #NULL}, or {@link #SPARSE}. */
-    abstract int length(int array);
+    public abstract int length(int array);
 
     /** Whether a number may be null; if false, none is. */
-    abstract boolean mayHoldNull();
+    public abstract boolean mayHoldNull();
 
     /** Index of the first null of an array from {@code from} on, or -1. */
-    abstract int firstNull(int array, int from);
+    public abstract int firstNull(int array, int from);
 
     /** Whether these arrays, all of one length, are adjacent in memory, so that their numbers can be read as one array. */
-    abstract boolean contiguous(int first, int count);
+    public abstract boolean contiguous(int first, int count);
 
     /** Reads {@code count} numbers of an array, beginning with number {@code first}, into {@code piece}, as floats. */
-    abstract void read(int array, int first, int count, float[] piece);
+    public abstract void read(int array, int first, int count, float[] piece);
 
     /** Whether both hold the same numbers, as floats, and no null. */
     boolean same(StoredNumbers other) {
@@ -97,12 +97,12 @@ abstract class StoredNumbers {
         }
 
         @Override
-        int arrays() {
+        public int arrays() {
             return tokens == null ? 1 : tokens.numElements();
         }
 
         @Override
-        int length(int array) {
+        public int length(int array) {
             if (tokens != null && tokens.isNullAt(array)) {
                 return NULL;
             }
@@ -111,12 +111,12 @@ abstract class StoredNumbers {
         }
 
         @Override
-        boolean mayHoldNull() {
+        public boolean mayHoldNull() {
             return !type.isVector();
         }
 
         @Override
-        int firstNull(int array, int from) {
+        public int firstNull(int array, int from) {
             UnsafeArrayData found = array(array);
             int elements = found.numElements();
             if (!holdsNull(found)) {
@@ -142,12 +142,12 @@ abstract class StoredNumbers {
         }
 
         @Override
-        boolean contiguous(int first, int count) {
+        public boolean contiguous(int first, int count) {
             return count == 1;
         }
 
         @Override
-        void read(int array, int first, int count, float[] piece) {
+        public void read(int array, int first, int count, float[] piece) {
             UnsafeArrayData from = array(array);
             if (type.isHalf()) {
                 byte[] halves = new byte[Short.BYTES * count];
@@ -202,12 +202,12 @@ abstract class StoredNumbers {
         }
 
         @Override
-        int arrays() {
+        public int arrays() {
             return arrays;
         }
 
         @Override
-        int length(int array) {
+        public int length(int array) {
             if (tokens.isNullAt(first + array)) {
                 return NULL;
             }
@@ -216,12 +216,12 @@ abstract class StoredNumbers {
         }
 
         @Override
-        boolean mayHoldNull() {
+        public boolean mayHoldNull() {
             return tokens.hasNull() || numbers.hasNull();
         }
 
         @Override
-        int firstNull(int array, int from) {
+        public int firstNull(int array, int from) {
             int start = ranges.getArrayOffset(first + array);
             int end = start + ranges.getArrayLength(first + array);
             for (int i = start + from; i < end; i++) {
@@ -233,14 +233,14 @@ abstract class StoredNumbers {
         }
 
         @Override
-        boolean contiguous(int from, int count) {
+        public boolean contiguous(int from, int count) {
             int last = first + from + count - 1;
             int length = ranges.getArrayLength(last);
             return ranges.getArrayOffset(last) - ranges.getArrayOffset(first + from) == (count - 1) * length;
         }
 
         @Override
-        void read(int array, int from, int count, float[] piece) {
+        public void read(int array, int from, int count, float[] piece) {
             int start = ranges.getArrayOffset(first + array) + from;
             boolean dictionary = numbers.hasDictionary();
             if (type.isHalf()) {

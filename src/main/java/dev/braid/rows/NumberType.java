@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import java.util.Map;
 import java.util.Optional;
@@ -7,7 +7,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 
 /** The types of single numbers in a mask or length column. */
-enum NumberType {
+public enum NumberType {
     BOOLEAN,
     BYTE,
     SHORT,
@@ -26,16 +26,16 @@ enum NumberType {
             DataTypes.DoubleType, DOUBLE);
 
     /** The number type of {@code type}; empty if it is none of them. */
-    static Optional<NumberType> of(DataType type) {
+    public static Optional<NumberType> of(DataType type) {
         return Optional.ofNullable(BY_TYPE.get(type));
     }
 
-    boolean isInteger() {
+    public boolean isInteger() {
         return this == BYTE || this == SHORT || this == INT || this == LONG;
     }
 
     /** Reads a number of a row or an array without boxing; true is 1. */
-    double read(SpecializedGetters from, int index) {
+    public double read(SpecializedGetters from, int index) {
         return switch (this) {
             case BOOLEAN -> from.getBoolean(index) ? 1 : 0;
             case BYTE -> from.getByte(index);
@@ -48,7 +48,7 @@ enum NumberType {
     }
 
     /** The same number as messages print it. */
-    String print(SpecializedGetters from, int index) {
+    public String print(SpecializedGetters from, int index) {
         return switch (this) {
             case LONG -> Long.toString(from.getLong(index));
             case FLOAT -> Float.toString(from.getFloat(index));

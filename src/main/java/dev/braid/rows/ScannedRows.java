@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import java.util.Arrays;
 import java.util.Iterator;
@@ -84,12 +84,12 @@ final class ScannedRows implements Iterator<StoredRow> {
         }
 
         @Override
-        InternalRow values() {
+        public InternalRow values() {
             return values;
         }
 
         @Override
-        StoredNumbers numbers(int ordinal, FeatureType type) {
+        public StoredNumbers numbers(int ordinal, FeatureType type) {
             return numbers(ordinal, row, type);
         }
 
@@ -98,12 +98,12 @@ final class ScannedRows implements Iterator<StoredRow> {
         }
 
         @Override
-        void remember(int ordinal) {
+        public void remember(int ordinal) {
             remembered = row;
         }
 
         @Override
-        boolean repeats(int ordinal, FeatureType type) {
+        public boolean repeats(int ordinal, FeatureType type) {
             if (remembered == NONE || columns[ordinal].isNullAt(remembered)) {
                 return false;
             }

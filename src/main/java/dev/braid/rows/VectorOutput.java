@@ -1,10 +1,10 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 /**
  * Takes the vectors of output rows, each in its place, and hashes them. A method that returns a hash returns the XXH64 of the
  * numbers' bytes (little-endian), with the given hash as the seed.
  */
-interface VectorOutput {
+public interface VectorOutput {
     /** Begins a row, and drops what is left of an unfinished one. */
     void begin();
 

@@ -1,26 +1,26 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import dev.braid.Shown;
 import java.net.URI;
 import org.apache.spark.sql.catalyst.expressions.InputFileName;
 
 /** The file that a thread reads rows from. */
-final class SourceFile {
+public final class SourceFile {
     private final InputFileName expression = new InputFileName();
     private Object lastValue;
     private String last;
 
-    SourceFile() {
+    public SourceFile() {
         expression.initialize(0);
     }
 
     /** The path in a URI that {@link #current} gives. */
-    static String path(String uri) {
+    public static String path(String uri) {
         return URI.create(uri).getPath();
     }
 
     /** The file of a row; null if the row was joined from several files. */
-    String of(StoredRow row) {
+    public String of(StoredRow row) {
         return row.isOfOneFile() ? current() : null;
     }
 
@@ -28,7 +28,7 @@ final class SourceFile {
      * The file's URI, as Spark's {@code input_file_name()} gives it, with passwords masked; null if the thread reads no
      * file, as after a shuffle.
      */
-    String current() {
+    public String current() {
         Object value = expression.eval(null);
         if (value != lastValue) {
             lastValue = value;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import dev.braid.batch.Bytes;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -18,12 +18,12 @@ abstract class SparkRow extends StoredRow {
     abstract UTF8String view(int ordinal);
 
     @Override
-    InternalRow carried() {
+    public InternalRow carried() {
         return carried.apply(values()).copy();
     }
 
     @Override
-    Bytes bytes(int ordinal) {
+    public Bytes bytes(int ordinal) {
         UTF8String value = view(ordinal);
         Object base = value.getBaseObject();
         long offset = value.getBaseOffset();
@@ -31,7 +31,7 @@ abstract class SparkRow extends StoredRow {
     }
 
     @Override
-    int length(int ordinal) {
+    public int length(int ordinal) {
         return view(ordinal).numBytes();
     }
 }

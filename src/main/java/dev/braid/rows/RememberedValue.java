@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import org.apache.spark.unsafe.types.UTF8String;
 

@@ -1,42 +1,42 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import dev.braid.batch.Bytes;
 import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
  * A paired row in the form in which Spark holds it: a row of a column batch or of its own memory ({@link SparkRows}). Valid
- * until the next row is read. Ordinals are those of {@link TableColumns#paired}. A column must not be null when its values
+ * until the next row is read. Ordinals are those of {@code TableColumns.paired}. A column must not be null when its values
  * are read.
  */
-abstract class StoredRow {
+public abstract class StoredRow {
 
     /** The row's values one by one. */
-    abstract InternalRow values();
+    public abstract InternalRow values();
 
     /** A copy of the row's first columns, which the output carries. It stays valid. */
-    abstract InternalRow carried();
+    public abstract InternalRow carried();
 
     /** The numbers of a feature column of arrays or vectors. */
-    abstract StoredNumbers numbers(int ordinal, FeatureType type);
+    public abstract StoredNumbers numbers(int ordinal, FeatureType type);
 
     /** The bytes of a binary feature column. */
-    abstract Bytes bytes(int ordinal);
+    public abstract Bytes bytes(int ordinal);
 
     /** The number of bytes of a binary feature column. */
-    abstract int length(int ordinal);
+    public abstract int length(int ordinal);
 
     /** Remembers a feature column of this row, with which {@link #repeats} compares that of later rows. */
-    abstract void remember(int ordinal);
+    public abstract void remember(int ordinal);
 
     /** Whether a feature column, not null, equals that of the remembered row. False if the remembered row may be gone. */
-    abstract boolean repeats(int ordinal, FeatureType type);
+    public abstract boolean repeats(int ordinal, FeatureType type);
 
     /** Whether the whole row was read from the file that the thread is reading. */
     boolean isOfOneFile() {
         return true;
     }
 
-    boolean isNullAt(int ordinal) {
+    public boolean isNullAt(int ordinal) {
         return values().isNullAt(ordinal);
     }
 }

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import java.util.Map;
 import java.util.Optional;
@@ -15,7 +15,7 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.types.UserDefinedType;
 
 /** The column types that can hold a sequence of features, boxes or token ids. */
-enum FeatureType {
+public enum FeatureType {
     /** An array per token. */
     NESTED_FLOAT,
     NESTED_DOUBLE,
@@ -37,15 +37,15 @@ enum FeatureType {
     LONG_IDS;
 
     /** The types of a column of features, for error messages. */
-    static final String EXPECTED =
+    public static final String EXPECTED =
             "array<array<float>>, array<float>, the same of double or half floats, vector, array<vector>, or binary";
 
     /** The types of a column of boxes, for error messages. */
-    static final String EXPECTED_BOXES =
+    public static final String EXPECTED_BOXES =
             "array<array<float>>, array<float>, the same of double, vector, array<vector>, or binary float32";
 
     /** The types of a column of token ids, for error messages. */
-    static final String EXPECTED_IDS = "array<int>, array<bigint> or array<smallint>";
+    public static final String EXPECTED_IDS = "array<int>, array<bigint> or array<smallint>";
 
     private static final Map<DataType, FeatureType> IDS =
             Map.of(DataTypes.ShortType, SHORT_IDS, DataTypes.IntegerType, INT_IDS, DataTypes.LongType, LONG_IDS);
@@ -54,7 +54,7 @@ enum FeatureType {
     static final int VECTOR_FIELDS = 4;
 
     /** The type of a column; empty if none fits. Arrays of binary are taken for half floats; the Parquet file tells if so. */
-    static Optional<FeatureType> of(DataType type) {
+    public static Optional<FeatureType> of(DataType type) {
         if (type instanceof BinaryType) {
             return Optional.of(BINARY);
         }
@@ -102,7 +102,7 @@ enum FeatureType {
         return field.dataType() instanceof ArrayType array && element.isInstance(array.elementType());
     }
 
-    boolean isNested() {
+    public boolean isNested() {
         return this == NESTED_FLOAT || this == NESTED_DOUBLE || this == NESTED_VECTOR || this == NESTED_HALF;
     }
 
@@ -111,7 +111,7 @@ enum FeatureType {
     }
 
     /** Whether the column holds token ids. */
-    boolean isIds() {
+    public boolean isIds() {
         return this == SHORT_IDS || this == INT_IDS || this == LONG_IDS;
     }
 
@@ -129,7 +129,7 @@ enum FeatureType {
         return this == NESTED_DOUBLE || this == FLAT_DOUBLE || isVector();
     }
 
-    boolean isHalf() {
+    public boolean isHalf() {
         return this == NESTED_HALF || this == FLAT_HALF;
     }
 }

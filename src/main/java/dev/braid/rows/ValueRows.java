@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import java.util.Arrays;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -8,15 +8,15 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /** Makes rows in Spark's memory layout; each is valid until the next one. */
-final class ValueRows {
+public final class ValueRows {
     private final UnsafeProjection toUnsafe;
 
-    ValueRows(StructType schema) {
+    public ValueRows(StructType schema) {
         this.toUnsafe = UnsafeProjection.create(schema);
     }
 
     /** A row of values in Spark's form; strings may be Java's. */
-    InternalRow of(Object... values) {
+    public InternalRow of(Object... values) {
         Object[] internal = Arrays.stream(values)
                 .map(value -> value instanceof String text ? UTF8String.fromString(text) : value)
                 .toArray();

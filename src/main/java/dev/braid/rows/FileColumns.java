@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import dev.braid.storage.Footers;
 import java.util.ArrayList;
@@ -27,7 +27,7 @@ import org.apache.spark.sql.types.YearMonthIntervalType;
  * The columns of a Parquet file as Spark reads them. Spark's own converter converts each column separately, because it would
  * refuse the whole file for one column that nobody needs. Driver only.
  */
-final class FileColumns {
+public final class FileColumns {
     private static final String BINARY_AS_STRING = "spark.sql.parquet.binaryAsString";
     private static final String FLOAT16 = "FLOAT16";
     private static final String TIMES = "spark.sql.timeType.enabled";
@@ -48,23 +48,24 @@ final class FileColumns {
      * @param misfit if the files of a table disagree, how an error message continues after "expected column 'x'"; otherwise
      *     null
      */
-    record FileColumn(String name, StructField field, StructField features, List<String> parquetTypes, String misfit) {
+    public record FileColumn(
+            String name, StructField field, StructField features, List<String> parquetTypes, String misfit) {
         /** A column that Spark reads. */
-        static FileColumn of(StructField field) {
+        public static FileColumn of(StructField field) {
             return new FileColumn(field.name(), field, field, List.of(), null);
         }
 
-        FileColumn misfitting(String reason) {
+        public FileColumn misfitting(String reason) {
             return new FileColumn(name, field, features, parquetTypes, reason);
         }
 
         /** Whether half floats are the only type in the column that Spark cannot read. */
-        boolean isHalf() {
+        public boolean isHalf() {
             return parquetTypes.equals(List.of(FLOAT16)) && features != null;
         }
 
         /** The type as messages call it. */
-        String typeName() {
+        public String typeName() {
             return field == null
                     ? "Parquet type "
                             + parquetTypes.stream()
@@ -74,7 +75,7 @@ final class FileColumns {
         }
 
         /** Whether another file's column of this name can be read as this one without loss. */
-        boolean reads(FileColumn other) {
+        public boolean reads(FileColumn other) {
             boolean unreadable = field == null || other.field == null;
             return unreadable
                     ? typeName().equals(other.typeName())
@@ -82,14 +83,14 @@ final class FileColumns {
         }
 
         /** Whether Spark can open a file without rows whose column is {@code other}, if the other files have this column. */
-        boolean opens(FileColumn other) {
+        public boolean opens(FileColumn other) {
             return field != null
                     && StoredTypes.opens(field.dataType(), other.field == null ? null : other.field.dataType());
         }
     }
 
     /** Converts columns as a session with these settings does. */
-    FileColumns(Map<String, String> settings) {
+    public FileColumns(Map<String, String> settings) {
         SQLConf conf = new SQLConf();
         SQLConf binary = new SQLConf();
         settings.forEach((key, value) -> {
@@ -105,7 +106,7 @@ final class FileColumns {
     }
 
     /** The columns of a file in its order. */
-    List<FileColumn> of(Footers.Schema file) {
+    public List<FileColumn> of(Footers.Schema file) {
         Map<String, StructField> noted = noted(file.note());
         List<FileColumn> columns = new ArrayList<>();
         for (Type type : file.type().getFields()) {
@@ -242,7 +243,7 @@ final class FileColumns {
     }
 
     /** What to store instead of a type that Spark cannot read, in a column that holds no features. */
-    static String wayOut(List<String> parquetTypes) {
+    public static String wayOut(List<String> parquetTypes) {
         String types = String.join(" ", parquetTypes).toUpperCase(Locale.ROOT);
         if (types.contains(FLOAT16)) {
             return "store it as float32";

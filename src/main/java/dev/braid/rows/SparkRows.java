@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.rows;
 
 import dev.braid.Shown;
 import java.util.Arrays;
@@ -21,23 +21,22 @@ import org.apache.spark.unsafe.hash.Murmur3_x86_32;
 
 /**
  * Reads rows in the forms in which Spark holds them: column batches of its file readers ({@link ScannedRows}), and rows in its
- * own memory layout ({@link PlannedRows}). {@code ArchitectureTest} lists the few classes that use Spark's internal forms;
- * {@code .ci/every-spark} runs them with every supported version.
+ * own memory layout ({@link PlannedRows}).
  */
-final class SparkRows {
+public final class SparkRows {
     /** The seed of Spark's hash partitioning. */
     private static final int HASH_SEED = 42;
 
     private SparkRows() {}
 
     /** The rows of a table as Spark's own plan gives them. */
-    static JavaRDD<StoredRow> planned(Dataset<Row> table, int carried) {
+    public static JavaRDD<StoredRow> planned(Dataset<Row> table, int carried) {
         DataType[] types = types(table.schema());
         return internal(table).mapPartitions(rows -> new PlannedRows(rows, types, carried));
     }
 
     /** The rows of a table in Spark's internal form. */
-    static JavaRDD<InternalRow> internal(Dataset<Row> table) {
+    public static JavaRDD<InternalRow> internal(Dataset<Row> table) {
         return table.queryExecution().toRdd().toJavaRDD();
     }
 
@@ -48,7 +47,7 @@ final class SparkRows {
      * @param table a plain scan: stored columns, in their stored order
      * @param columns the columns of the rows, in their order; a name may occur more than once
      */
-    static Optional<JavaRDD<StoredRow>> scanned(Dataset<Row> table, List<String> columns, int carried) {
+    public static Optional<JavaRDD<StoredRow>> scanned(Dataset<Row> table, List<String> columns, int carried) {
         SparkPlan plan = table.queryExecution().sparkPlan();
         if (!plan.supportsColumnar()) {
             return Optional.empty();
@@ -64,7 +63,7 @@ final class SparkRows {
     }
 
     /** The same for rows that already exist. */
-    static Iterator<StoredRow> of(Iterator<InternalRow> rows, StructType schema, int carried) {
+    public static Iterator<StoredRow> of(Iterator<InternalRow> rows, StructType schema, int carried) {
         return new PlannedRows(rows, types(schema), carried);
     }
 
@@ -73,24 +72,24 @@ final class SparkRows {
     }
 
     /** Whether Spark can sort and group by a type. */
-    static boolean isOrderable(DataType type) {
+    public static boolean isOrderable(DataType type) {
         return RowOrdering.isOrderable(type);
     }
 
     /** A value, not null, as messages show it. */
-    static String print(InternalRow row, int ordinal, DataType type) {
+    public static String print(InternalRow row, int ordinal, DataType type) {
         Object value = CatalystTypeConverters.convertToScala(row.get(ordinal, type), type);
         return Shown.value(
                 value instanceof byte[] bytes ? HexFormat.of().withUpperCase().formatHex(bytes) : value.toString());
     }
 
     /** The bytes of a text that is not null. */
-    static byte[] text(InternalRow row, int ordinal) {
+    public static byte[] text(InternalRow row, int ordinal) {
         return row.getUTF8String(ordinal).getBytes();
     }
 
     /** For each partition, a number that Spark's hash partitioning sends there. */
-    static int[] routes(int partitions) {
+    public static int[] routes(int partitions) {
         int[] routes = new int[partitions];
         boolean[] found = new boolean[partitions];
         int left = partitions;
@@ -106,7 +105,7 @@ final class SparkRows {
     }
 
     /** The rows in Spark's memory layout, each valid until the next one. */
-    static Iterator<InternalRow> values(Iterator<StoredRow> rows, StructType schema) {
+    public static Iterator<InternalRow> values(Iterator<StoredRow> rows, StructType schema) {
         UnsafeProjection toUnsafe = UnsafeProjection.create(types(schema));
         return new Iterator<>() {
             @Override
