@@ -40,13 +40,33 @@ class ArchitectureTest {
             Map.entry("publish", Set.of("failure", "storage")),
             Map.entry("rows", Set.of("batch", "storage")),
             Map.entry("parquet", Set.of("rows")),
+            Map.entry("tables", Set.of("failure", "batch", "checkpoint", "storage", "publish", "rows")),
             Map.entry(
                     "spark",
-                    Set.of("failure", "batch", "checkpoint", "storage", "model", "publish", "rows", "parquet")),
-            Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "spark")),
+                    Set.of(
+                            "failure",
+                            "batch",
+                            "checkpoint",
+                            "storage",
+                            "model",
+                            "publish",
+                            "rows",
+                            "parquet",
+                            "tables")),
+            Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "tables", "spark")),
             Map.entry("report", Set.of("model", "publish", "spark")),
             Map.entry(
-                    "job", Set.of("failure", "batch", "checkpoint", "storage", "model", "publish", "spark", "report")));
+                    "job",
+                    Set.of(
+                            "failure",
+                            "batch",
+                            "checkpoint",
+                            "storage",
+                            "model",
+                            "publish",
+                            "tables",
+                            "spark",
+                            "report")));
 
     /** The rooms that may use a library, by the root of its packages. */
     private static final Map<String, Set<String>> LIBRARIES = Map.ofEntries(
@@ -59,14 +79,14 @@ class ArchitectureTest {
             Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model")),
             Map.entry(
                     "org.apache.hadoop",
-                    Set.of("checkpoint", "storage", "publish", "rows", "parquet", "spark", "ml", "job")),
-            Map.entry("org.apache.parquet", Set.of("storage", "publish", "rows", "parquet", "spark")),
-            Map.entry("org.apache.spark", Set.of("rows", "parquet", "spark", "ml", "job")),
+                    Set.of("checkpoint", "storage", "publish", "rows", "parquet", "tables", "spark", "ml", "job")),
+            Map.entry("org.apache.parquet", Set.of("storage", "publish", "rows", "parquet", "tables", "spark")),
+            Map.entry("org.apache.spark", Set.of("rows", "parquet", "tables", "spark", "ml", "job")),
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("rows")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),
             Map.entry("org.apache.logging.log4j", Set.of("job")),
-            Map.entry("org.slf4j", Set.of("kernel", "model", "publish", "spark")),
+            Map.entry("org.slf4j", Set.of("kernel", "model", "publish", "tables", "spark")),
             Map.entry("picocli", Set.of("job")));
 
     private static final JavaClasses MAIN = new ClassFileImporter()

@@ -5,7 +5,7 @@ import dev.braid.spark.Memory;
 import dev.braid.spark.MemoryPlan;
 import dev.braid.spark.MemoryPlan.Part;
 import dev.braid.spark.TableInspection;
-import dev.braid.spark.TableLoad;
+import dev.braid.tables.TableLoad;
 import java.util.List;
 import java.util.Locale;
 

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.ValueRows;
+import dev.braid.tables.SourceTable;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Collections;

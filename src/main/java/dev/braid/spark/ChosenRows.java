@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.apache.spark.sql.functions.col;
 
 import dev.braid.rows.SparkRows;
+import dev.braid.tables.PairedColumns;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;

@@ -7,6 +7,7 @@ import dev.braid.batch.FeatureSequence;
 import dev.braid.rows.FeatureType;
 import dev.braid.rows.StoredNumbers;
 import dev.braid.rows.StoredRow;
+import dev.braid.tables.FeatureColumn;
 import java.io.Serializable;
 import java.util.Locale;
 import org.apache.spark.sql.types.DataType;

@@ -23,7 +23,7 @@ public final class Exchanges extends SparkListener implements AutoCloseable {
     /**
      * The shuffle output of one stage.
      *
-     * @param step the description of the job that wrote it ({@link JobDescription})
+     * @param step the description of the job that wrote it ({@code JobDescription})
      * @param bytes as they were written, compressed
      */
     public record Exchange(String step, long rows, long bytes) {}

@@ -5,6 +5,7 @@ import dev.braid.parquet.ParquetRows;
 import dev.braid.publish.Publication;
 import dev.braid.publish.RunDirectory;
 import dev.braid.rows.VectorOutput;
+import dev.braid.tables.WriterSettings;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -6,6 +6,8 @@ import dev.braid.publish.Shard;
 import dev.braid.publish.ShardRecords;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
+import dev.braid.tables.ParquetCheck;
+import dev.braid.tables.WriterSettings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

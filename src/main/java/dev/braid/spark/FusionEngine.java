@@ -8,6 +8,8 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.Proof;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.JobDescription;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -8,6 +8,7 @@ import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
+import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;

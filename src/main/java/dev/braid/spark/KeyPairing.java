@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.tables.PairedColumns;
+import dev.braid.tables.SourceTable;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;

@@ -5,6 +5,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
+import dev.braid.tables.TableLoad;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.publish.Partitioning;
+import dev.braid.tables.SparkSettings;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;

@@ -11,6 +11,7 @@ import static org.apache.spark.sql.functions.spark_partition_id;
 import static org.apache.spark.sql.functions.when;
 
 import dev.braid.rows.SparkRows;
+import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.Column;

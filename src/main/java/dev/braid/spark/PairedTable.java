@@ -3,6 +3,8 @@ package dev.braid.spark;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
+import dev.braid.tables.PairedColumns;
+import dev.braid.tables.SourceTable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

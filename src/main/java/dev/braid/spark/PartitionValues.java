@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.failure.SparkFailure;
 import dev.braid.publish.Partitioning;
 import dev.braid.rows.SparkRows;
+import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

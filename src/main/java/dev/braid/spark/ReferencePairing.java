@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static org.apache.spark.sql.functions.col;
 
+import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -11,6 +11,9 @@ import static org.apache.spark.sql.functions.when;
 
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.SourceTable;
+import dev.braid.tables.SourceTables;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;

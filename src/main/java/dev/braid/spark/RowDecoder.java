@@ -11,6 +11,8 @@ import dev.braid.checkpoint.StreamConfig;
 import dev.braid.rows.SourceFile;
 import dev.braid.rows.StoredRow;
 import dev.braid.spark.DecodedRow.Sequences;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.PairedColumns;
 import java.io.Serializable;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.publish.Manifest;
 import dev.braid.publish.OutputExistsException;
+import dev.braid.tables.SnapshotFormat;
 import java.util.List;
 import java.util.Optional;
 

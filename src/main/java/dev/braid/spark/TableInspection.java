@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.tables.InputTables;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;

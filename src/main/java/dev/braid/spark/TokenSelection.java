@@ -1,6 +1,8 @@
 package dev.braid.spark;
 
 import dev.braid.rows.NumberType;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.SelectionColumn;
 import java.io.Serializable;
 import java.util.Optional;
 import org.apache.spark.sql.catalyst.InternalRow;

@@ -5,7 +5,7 @@
  * line; it calls the others:
  *
  * <ul>
- *   <li>opening tables: {@link dev.braid.spark.FeatureTables}, then {@code SourceTables}, {@code ColumnCheck};
+ *   <li>opening tables: {@link dev.braid.spark.FeatureTables}, then {@code ColumnCheck};
  *   <li>checking keys: {@code KeyAudit}, then {@code KeyCounts};
  *   <li>pairing rows: {@code KeyPairing}, or {@code ReferencePairing} for tables of pairs; the result is a {@link
  *       dev.braid.spark.PairedTable};
@@ -14,7 +14,7 @@
  *   <li>writing rows: {@code FusedFiles}, then {@code FileTask};
  *   <li>a new table, new partitions or an update: {@link dev.braid.spark.Destination}; the room {@code publish} then
  *       publishes the files;
- *   <li>tables of Spark's catalog: {@code CatalogTable} to read, {@link dev.braid.spark.OutputTable} to write;
+ *   <li>tables of Spark's catalog: {@link dev.braid.spark.OutputTable}, to write;
  *   <li>counts of a run: {@link dev.braid.spark.FusionProgress};
  *   <li>planning a run: {@link dev.braid.spark.MemoryPlan}, {@link dev.braid.spark.Schedule};
  *   <li>inspecting the input, auditing the output: {@link dev.braid.spark.TableInspection}, {@link
@@ -22,7 +22,7 @@
  * </ul>
  *
  * <p>From the reader to the writer, rows stay in the forms in which Spark holds them, which the room {@code rows} reads and
- * writes. May import {@code rows}, {@code checkpoint}, {@code batch}, {@code model}, {@code parquet}, {@code failure}, {@code
+ * writes. May import {@code rows}, {@code tables}, {@code checkpoint}, {@code batch}, {@code model}, {@code parquet}, {@code failure}, {@code
  * storage} and {@code publish}.
  */
 package dev.braid.spark;

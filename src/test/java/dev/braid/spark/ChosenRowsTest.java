@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.rows.SparkRows;
+import dev.braid.tables.PairedColumns;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.sql.Dataset;

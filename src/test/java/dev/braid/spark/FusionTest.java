@@ -14,6 +14,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.model.Proof;
+import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;

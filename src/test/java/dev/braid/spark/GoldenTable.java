@@ -7,6 +7,7 @@ import dev.braid.checkpoint.GoldenInput;
 import dev.braid.checkpoint.GoldenOutput;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.tables.SelectionColumn;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;

@@ -12,6 +12,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.rows.FeatureType;
 import dev.braid.spark.DecodedRow.Sequences;
+import dev.braid.tables.FeatureColumn;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;

@@ -7,6 +7,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.GoldenInput;
 import dev.braid.ml.FusionTransformer;
+import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -8,6 +8,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.rows.SparkRows;
 import dev.braid.spark.RowPolicy.OnBadRow;
 import dev.braid.spark.RowPolicy.OnMissing;
+import dev.braid.tables.FeatureColumn;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -8,6 +8,8 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;

@@ -8,6 +8,8 @@ import dev.braid.publish.Shard;
 import dev.braid.publish.ShardRecords;
 import dev.braid.rows.StoredRow;
 import dev.braid.spark.Exchanges.Exchange;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.InputTables;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -12,6 +12,7 @@ import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.PositionEmbeddings;
 import dev.braid.rows.StoredRow;
 import dev.braid.spark.DecodedRow.Sequences;
+import dev.braid.tables.SelectionColumn;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;

@@ -14,6 +14,8 @@ import dev.braid.checkpoint.VectorStep;
 import dev.braid.rows.FeatureType;
 import dev.braid.spark.TableInspection.Lengths;
 import dev.braid.spark.TableInspection.Table;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.SelectionColumn;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

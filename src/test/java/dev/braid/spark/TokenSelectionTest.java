@@ -8,6 +8,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.rows.StoredRow;
 import dev.braid.spark.DecodedRow.Sequences;
+import dev.braid.tables.SelectionColumn;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;

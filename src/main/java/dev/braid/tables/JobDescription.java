@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.Shown;
 import java.util.Collection;
@@ -29,7 +29,7 @@ public final class JobDescription implements AutoCloseable {
         return of(JavaSparkContext.fromSparkContext(session.sparkContext()), what);
     }
 
-    static JobDescription of(JavaSparkContext spark, String what) {
+    public static JobDescription of(JavaSparkContext spark, String what) {
         return new JobDescription(spark, what);
     }
 

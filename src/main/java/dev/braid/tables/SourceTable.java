@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
@@ -45,7 +45,7 @@ import org.slf4j.LoggerFactory;
  * @param rows what the footers of the files say about the rows and the needed columns
  * @param above the values in the names of the directories above the table, by column, for the columns that are read
  */
-record SourceTable(
+public record SourceTable(
         String name,
         String place,
         Dataset<Row> data,
@@ -59,7 +59,7 @@ record SourceTable(
     private static final List<String> BATCH_SETTINGS =
             List.of("spark.sql.parquet.enableVectorizedReader", "spark.sql.parquet.enableNestedColumnVectorizedReader");
 
-    SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features) {
+    public SourceTable(String name, Dataset<Row> data, List<FeatureColumn> features) {
         this(
                 name,
                 null,
@@ -72,7 +72,7 @@ record SourceTable(
                 Map.of());
     }
 
-    static boolean isCaseSensitive(SparkSession session) {
+    public static boolean isCaseSensitive(SparkSession session) {
         return Boolean.parseBoolean(session.conf().get("spark.sql.caseSensitive", "false"));
     }
 
@@ -149,7 +149,7 @@ record SourceTable(
     }
 
     /** Whether a snapshot of a table of the catalog is read. */
-    boolean isSnapshot() {
+    public boolean isSnapshot() {
         return place == null && !files.isEmpty();
     }
 
@@ -158,7 +158,7 @@ record SourceTable(
     }
 
     /** The table with an additional column. */
-    SourceTable with(String column, Column value) {
+    public SourceTable with(String column, Column value) {
         Dataset<Row> more = data.withColumn(column, value);
         List<FileColumn> all = new ArrayList<>(columns);
         all.addAll(columns(new StructType(new StructField[] {more.schema().apply(column)})));
@@ -166,12 +166,12 @@ record SourceTable(
     }
 
     /** The same table with one of its modalities. */
-    SourceTable only(FeatureColumn feature) {
+    public SourceTable only(FeatureColumn feature) {
         return new SourceTable(name, place, data, List.of(feature), caseSensitive, columns, files, rows, above);
     }
 
     /** Every column that Spark can read; half floats have the type binary, as which they are read. */
-    StructType schema() {
+    public StructType schema() {
         return new StructType(columns.stream()
                 .map(column -> column.field() == null ? column.features() : column.field())
                 .filter(field -> field != null)
@@ -179,7 +179,7 @@ record SourceTable(
     }
 
     /** The names of all columns. */
-    List<String> names() {
+    public List<String> names() {
         return columns.stream().map(FileColumn::name).toList();
     }
 
@@ -192,22 +192,22 @@ record SourceTable(
     }
 
     /** The column with this name. If it cannot be used, adds a problem and is empty. */
-    Optional<StructField> find(String column, String role, List<String> problems) {
+    public Optional<StructField> find(String column, String role, List<String> problems) {
         return find(column, role, false, problems);
     }
 
     /** The same for a column of features, which may hold half floats. */
-    Optional<StructField> findFeatures(String column, String role, List<String> problems) {
+    public Optional<StructField> findFeatures(String column, String role, List<String> problems) {
         return find(column, role, true, problems);
     }
 
     /** Whether an existing column holds half floats. */
-    boolean isHalf(String column) {
+    public boolean isHalf(String column) {
         return matches(column).get(0).isHalf();
     }
 
     /** Why Spark does not read in column batches, for error messages; null if it does. */
-    String rowByRow() {
+    public String rowByRow() {
         for (String setting : BATCH_SETTINGS) {
             if (!Boolean.parseBoolean(data.sparkSession().conf().get(setting, "true"))) {
                 return "setting '" + setting + "' false";
@@ -241,7 +241,7 @@ record SourceTable(
     }
 
     /** The column with this name, which must exist. */
-    StructField field(String column) {
+    public StructField field(String column) {
         String exact = matches(column).get(0).name();
         return Arrays.stream(data.schema().fields())
                 .filter(field -> field.name().equals(exact))
@@ -250,19 +250,19 @@ record SourceTable(
     }
 
     /** The value that a column has in all rows according to the directories above the table; empty if they do not give one. */
-    Optional<String> valueAbove(String column) {
+    public Optional<String> valueAbove(String column) {
         return above.entrySet().stream()
                 .filter(each -> same(each.getKey(), column) && each.getValue().size() == 1)
                 .map(each -> each.getValue().iterator().next())
                 .findFirst();
     }
 
-    boolean has(String column) {
+    public boolean has(String column) {
         return !matches(column).isEmpty();
     }
 
     /** These columns in the table's own order, so that Spark's plan is a scan and nothing else. */
-    Dataset<Row> scan(List<String> exactNames) {
+    public Dataset<Row> scan(List<String> exactNames) {
         return data.select(Arrays.stream(data.schema().fields())
                 .filter(field -> exactNames.contains(field.name()))
                 .map(this::column)
@@ -270,7 +270,7 @@ record SourceTable(
     }
 
     /** The column of a field of this table. */
-    Column column(StructField field) {
+    public Column column(StructField field) {
         return data.col("`" + field.name().replace("`", "``") + "`");
     }
 

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.rows.TableName;
 import java.time.Instant;
@@ -15,7 +15,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /** Formats of tables whose commits are transactions. Each transaction leaves a snapshot that can be read later. Driver only. */
-enum SnapshotFormat {
+public enum SnapshotFormat {
     DELTA("Delta needs 'spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension' and"
             + " 'spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog'") {
         @Override
@@ -31,14 +31,14 @@ enum SnapshotFormat {
 
         /** Delta ignores a second transaction of the same application and version. */
         @Override
-        Map<String, String> mark(String run, String mode) {
+        public Map<String, String> mark(String run, String mode) {
             String name = MARK + "=" + run;
             return Map.of("userMetadata", name + " " + mode, "txnAppId", name, "txnVersion", "1");
         }
 
         /** A RESTORE to a version undoes all later ones. A RESTORE to a time is assumed to undo all versions. */
         @Override
-        List<Mark> marks(SparkSession session, TableName table) {
+        public List<Mark> marks(SparkSession session, TableName table) {
             List<Row> commits = session.sql("DESCRIBE HISTORY " + table.sql())
                     .selectExpr("version", "userMetadata", "operation", "operationParameters['version']")
                     .where("operation = 'RESTORE' OR startswith(userMetadata, '" + MARK + "=')")
@@ -79,13 +79,13 @@ enum SnapshotFormat {
         }
 
         @Override
-        Map<String, String> mark(String run, String mode) {
+        public Map<String, String> mark(String run, String mode) {
             return Map.of("snapshot-property." + MARK, run, "snapshot-property." + MODE, mode);
         }
 
         /** Follows the parents of the current snapshot: the branch's log lacks snapshots that came from another branch. */
         @Override
-        List<Mark> marks(SparkSession session, TableName table) {
+        public List<Mark> marks(SparkSession session, TableName table) {
             Map<Long, Row> others = new HashMap<>();
             session.table(table.child("snapshots").sql())
                     .selectExpr("snapshot_id", "parent_id", "summary['" + MARK + "']", "summary['" + MODE + "']")
@@ -143,7 +143,7 @@ enum SnapshotFormat {
      * @param isThere whether the transaction is part of the table's current state: it was not rolled back, and is not on
      *     another branch
      */
-    record Mark(String snapshot, String run, String mode, boolean isThere) {}
+    public record Mark(String snapshot, String run, String mode, boolean isThere) {}
 
     /** The format with this name in Spark's catalog. */
     static Optional<SnapshotFormat> of(String provider) {
@@ -173,10 +173,10 @@ enum SnapshotFormat {
      *
      * @param mode what happens to the rows that the table has, in a word
      */
-    abstract Map<String, String> mark(String run, String mode);
+    public abstract Map<String, String> mark(String run, String mode);
 
     /** The marks of all runs in the table's history. Marks in the current state come in order, the latest first. */
-    abstract List<Mark> marks(SparkSession session, TableName table);
+    public abstract List<Mark> marks(SparkSession session, TableName table);
 
     private static Optional<Snapshot> first(Dataset<Row> found) {
         return found.collectAsList().stream()

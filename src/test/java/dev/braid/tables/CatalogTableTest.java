@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -11,7 +11,11 @@ import dev.braid.publish.InputFile;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
 import dev.braid.rows.TableName;
-import dev.braid.storage.Footers;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.RowPolicy;
+import dev.braid.spark.SharedSpark;
+import dev.braid.spark.TableColumns;
+import dev.braid.spark.Tables;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +27,6 @@ import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
-import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
@@ -168,32 +171,9 @@ class CatalogTableTest {
                 .hasMessageContaining(got);
     }
 
-    /** Another run may find a snapshot's rows in other partitions; once they are distributed by key, it does not. */
     @Test
-    void onlyRowsOfASnapshotThatAreDistributedByKeyAreFoundAgainWhereTheyWere() {
-        TableColumns columns = new TableColumns(
-                "id", List.of(), List.of(new FeatureColumn(new ModalityConfig("visual", 2), "visual", null)));
-        Dataset<Row> rows = spark.sql(ROWS);
-        SourceTable table = new SourceTable(
-                "t",
-                null,
-                rows,
-                columns.features(),
-                false,
-                SourceTable.columns(rows.schema()),
-                List.of(new InputFile("t", "file:/t", 1, "", null, "5", 4)),
-                Footers.Rows.NONE,
-                Map.of());
-        List<Dataset<Row>> selected = new ColumnCheck(List.of(table), columns, new ArrayList<>()).select();
-        PairedTable scanned = PairedTable.stored(table, selected.get(0), columns);
-        Dataset<Row> keys = spark.sql("SELECT '1' AS key");
-        assertThat(table.changes()).isEmpty();
-        assertThat(scanned.isRepeatable()).isFalse();
-        assertThat(scanned.without(keys, true).isRepeatable()).isFalse();
-        assertThat(scanned.keeping(List.of()).isRepeatable()).isFalse();
-        assertThat(scanned.repartition(2).isRepeatable()).isTrue();
-        assertThat(scanned.repartition(2).without(keys, false).isRepeatable()).isTrue();
-        assertThat(PairedTable.joined(selected, columns).isRepeatable()).isTrue();
+    void aSnapshotNeverChanges() {
+        assertThat(Snapshots.of(spark.sql(ROWS), List.of()).changes()).isEmpty();
     }
 
     /** A file has a column under the name that it had when the file was written. */

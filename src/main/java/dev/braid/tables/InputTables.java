@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
@@ -27,7 +27,7 @@ public final class InputTables {
         this.session = session;
     }
 
-    SparkSession session() {
+    public SparkSession session() {
         return session;
     }
 

@@ -1,10 +1,15 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.RowPolicy;
+import dev.braid.spark.SharedSpark;
+import dev.braid.spark.TableColumns;
+import dev.braid.spark.Tables;
 import dev.braid.storage.Footers;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.Shown;
 import dev.braid.publish.InputFile;
@@ -26,7 +26,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Opens Parquet files as a {@link SourceTable}. Reads only the needed columns, so that others cannot cause a failure. */
-final class ParquetTable {
+public final class ParquetTable {
     private static final Logger log = LoggerFactory.getLogger(ParquetTable.class);
 
     private ParquetTable() {}
@@ -101,7 +101,7 @@ final class ParquetTable {
     }
 
     /** The rows at these paths, which are not patterns. The checksums of their pages are verified. */
-    static Dataset<Row> rows(DataFrameReader reader, List<Path> paths) {
+    public static Dataset<Row> rows(DataFrameReader reader, List<Path> paths) {
         return reader.option("__globPaths__", false)
                 .option("parquet.page.verify-checksum.enabled", true)
                 .parquet(paths.stream().map(Path::toString).toArray(String[]::new));

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.InputException;
 import dev.braid.storage.Footers;
@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * adaptive execution (with a warning), because it changes the number of tasks; a vectorized reader that cannot decode the
  * files (with a warning); and leaving out files silently (an error). Driver only.
  */
-final class SparkSettings {
+public final class SparkSettings {
     private static final Logger log = LoggerFactory.getLogger(SparkSettings.class);
 
     /** Small enough for the batch to stay in a processor's cache from the reader to the encoder. */
@@ -37,7 +37,7 @@ final class SparkSettings {
 
     private static final int MOST_ROWS = 4096;
     /** The fewest tasks per slot, so that all slots end at about the same time. */
-    static final int TASKS_PER_SLOT = 3;
+    public static final int TASKS_PER_SLOT = 3;
     /** Splits per task that writes a file: with few, one task could get twice as many as another. */
     private static final int SPLITS_PER_TASK = 8;
 
@@ -65,7 +65,7 @@ final class SparkSettings {
      *
      * @throws InputException if Spark is set to leave out files that it cannot read
      */
-    static SparkSettings reading(SparkSession spark) {
+    public static SparkSettings reading(SparkSession spark) {
         for (String setting : List.of("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")) {
             if (Boolean.parseBoolean(spark.conf().get(setting, "false"))) {
                 throw new InputException("Cannot read feature tables: expected '" + setting
@@ -116,19 +116,19 @@ final class SparkSettings {
         }
     }
 
-    /** The splits of a table that is large enough; a larger one has more. {@link OutputFiles} merges them into tasks. */
+    /** The splits of a table that is large enough; a larger one has more. {@code OutputFiles} merges them into tasks. */
     private int splits() {
         return SPLITS_PER_TASK
                 * TASKS_PER_SLOT
                 * JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
     }
 
-    SparkSession session() {
+    public SparkSession session() {
         return session;
     }
 
     /** The value of a setting of the Parquet library, which may be in Hadoop's configuration; null if it is not set. */
-    String ofParquet(String name) {
+    public String ofParquet(String name) {
         return users.getOrDefault(
                 name, session.sparkContext().hadoopConfiguration().get(name));
     }
@@ -145,7 +145,7 @@ final class SparkSettings {
     }
 
     /** Sets the number of tasks for joins of ids. Otherwise a join that needs one task would get Spark's default of 200. */
-    void shuffleInto(int tasks) {
+    public void shuffleInto(int tasks) {
         choose(SHUFFLE_PARTITIONS, String.valueOf(tasks));
     }
 
@@ -163,7 +163,7 @@ final class SparkSettings {
      *
      * @param files the bytes of each file
      */
-    void fit(Footers.Rows rows, List<Long> files) {
+    public void fit(Footers.Rows rows, List<Long> files) {
         long fitting = rows.largestRow() == 0 ? FEW_ROWS : BATCH_BYTES / rows.largestRow();
         choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
         if (rows.groups() > files.size()) {
@@ -183,7 +183,7 @@ final class SparkSettings {
     }
 
     /** The number of tasks after a shuffle, if the user set a number; Databricks' 'auto' is not a number. */
-    OptionalInt shufflePartitions() {
+    public OptionalInt shufflePartitions() {
         String partitions = users.getOrDefault(SHUFFLE_PARTITIONS, "");
         return partitions.matches("\\d{1,9}") ? OptionalInt.of(Integer.parseInt(partitions)) : OptionalInt.empty();
     }

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
@@ -43,7 +43,7 @@ import org.apache.spark.sql.types.StructType;
  * @param format the snapshot format; empty if it has no snapshots
  * @param location where it is stored; null if the catalog does not say so
  */
-record CatalogTable(
+public record CatalogTable(
         String name, TableName full, String kind, boolean isParquet, Optional<SnapshotFormat> format, String location) {
     /** After this line of the output of DESCRIBE, the lines describe the table instead of its columns. */
     private static final String DETAILS = "# Detailed Table Information";
@@ -66,7 +66,7 @@ record CatalogTable(
     }
 
     /** The table of any kind that {@code text} names, even if the text is a path too; empty if it names none. */
-    static Optional<CatalogTable> named(SparkSession session, String text) {
+    public static Optional<CatalogTable> named(SparkSession session, String text) {
         Optional<TableName> name = TableName.parse(text);
         return name.isPresent() && ask(text, Optional.empty(), () -> isKnown(session, name.get()))
                 ? Optional.of(ask(text, Optional.empty(), () -> described(session, text, name.get())))
@@ -100,7 +100,7 @@ record CatalogTable(
      * @throws InputException if the question cannot be answered and a retry cannot help
      * @throws TransientException if the catalog or the storage does not answer
      */
-    static <T> T ask(String name, Optional<SnapshotFormat> format, Callable<T> question) {
+    public static <T> T ask(String name, Optional<SnapshotFormat> format, Callable<T> question) {
         try {
             return question.call();
         } catch (InputException | TransientException told) {
@@ -162,7 +162,7 @@ record CatalogTable(
     }
 
     /** @throws InputException if the catalog does not say where the table is stored */
-    void refuseUnlocated() {
+    public void refuseUnlocated() {
         if (location == null) {
             throw new InputException("expected a table that Spark's catalog has a location of, got none");
         }

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -6,6 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.rows.FileColumns;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.PairedTable;
+import dev.braid.spark.RowPolicy;
+import dev.braid.spark.SharedSpark;
+import dev.braid.spark.TableColumns;
+import dev.braid.spark.Tables;
 import dev.braid.storage.Footers;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -165,7 +171,7 @@ class StoredTablesTest {
                                 new InputTables(spark),
                                 file.toString(),
                                 columns().features(),
-                                columns().carried())
+                                List.of("id"))
                         .rows()
                         .vectorized())
                 .isFalse();
@@ -227,7 +233,7 @@ class StoredTablesTest {
                 new InputTables(spark),
                 table.toString(),
                 columns().features(),
-                columns().carried());
+                List.of("id"));
         assertThat(source.rows().rows()).isEqualTo(2);
     }
 

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.storage.Footers;
 import org.apache.parquet.hadoop.ParquetOutputFormat;
@@ -38,7 +38,7 @@ public record TableLoad(
      * @param rows to fuse
      * @param fused the approximate size of the output
      */
-    static TableLoad of(SparkSettings settings, long rows, SourceTables tables, long fused) {
+    public static TableLoad of(SparkSettings settings, long rows, SourceTables tables, long fused) {
         SparkConf conf = settings.session().sparkContext().getConf();
         Footers.Rows all = tables.rows();
         long written = WriterSettings.of(settings.session()).getLong(ParquetOutputFormat.BLOCK_SIZE, 0);

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.InputException;
 import java.util.ArrayList;
@@ -16,7 +16,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /** Refuses Parquet settings with which a run would fail. Driver only. */
-final class ParquetCheck {
+public final class ParquetCheck {
     private static final String FACTORY = "parquet.crypto.factory.class";
     private static final String KMS = "parquet.encryption.kms.client.class";
 
@@ -29,7 +29,7 @@ final class ParquetCheck {
      * @param key type of the key
      * @throws InputException with everything that is wrong
      */
-    static void refuseUnwritable(UnaryOperator<String> setting, DataType key) {
+    public static void refuseUnwritable(UnaryOperator<String> setting, DataType key) {
         List<String> problems = new ArrayList<>();
         for (String kind : List.of("footer.key", "column.keys", "uniform.key")) {
             String name = "parquet.encryption." + kind;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import java.net.ConnectException;
 import java.util.Map;
@@ -18,10 +18,10 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap;
 @SuppressWarnings("deprecation") // as its interface is
 public final class FakeCatalog implements TableCatalog {
     /** The class, for a session's setting. */
-    static final String CLASS = FakeCatalog.class.getName();
+    public static final String CLASS = FakeCatalog.class.getName();
 
-    static final Map<String, Map<String, String>> TABLES = new ConcurrentHashMap<>();
-    static volatile boolean down;
+    public static final Map<String, Map<String, String>> TABLES = new ConcurrentHashMap<>();
+    public static volatile boolean down;
 
     private String name;
 

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -19,7 +19,7 @@ import org.apache.spark.sql.SparkSession;
  * The Spark and Parquet settings with which a run writes its files: what the user set, or what Braid chooses, or Spark's default.
  * {@link SparkSettings} are those for reading. Driver only.
  */
-final class WriterSettings {
+public final class WriterSettings {
     static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
 
     private static final long ROW_GROUP_BYTES = 64L << 20;
@@ -50,7 +50,7 @@ final class WriterSettings {
     private WriterSettings() {}
 
     /** Hadoop's configuration with the session's settings, complete for the Parquet writer. */
-    static Configuration of(SparkSession session) {
+    public static Configuration of(SparkSession session) {
         Configuration hadoop = new Configuration(session.sparkContext().hadoopConfiguration());
         SparkSettings.all(session).forEach(hadoop::set);
         hadoop.setIfUnset(CODEC, "zstd");
@@ -79,13 +79,13 @@ final class WriterSettings {
     }
 
     /** A Spark job to run. */
-    interface Job {
+    public interface Job {
         /** Runs the job and waits for its end. */
         void run() throws ExecutionException, InterruptedException;
     }
 
     /** Runs a job with these settings as local properties, where Spark's tasks look for them. */
-    static void run(JavaSparkContext spark, Configuration writing, Job job) {
+    public static void run(JavaSparkContext spark, Configuration writing, Job job) {
         Map<String, String> before = new HashMap<>();
         writing.getPropsWithPrefix("spark.sql.").forEach((rest, value) -> {
             String key = "spark.sql." + rest;
@@ -111,7 +111,7 @@ final class WriterSettings {
      * @param division the number of partitions, and what else decides which rows each has
      * @param run the run that the files belong to
      */
-    static String planDigest(SparkSession session, Configuration writing, String division, String run) {
+    public static String planDigest(SparkSession session, Configuration writing, String division, String run) {
         StringBuilder text = new StringBuilder(run)
                 .append(' ')
                 .append(session.version())
@@ -131,7 +131,7 @@ final class WriterSettings {
     }
 
     /** The compression codec of a Parquet writer with these settings. */
-    static CompressionCodecName codec(Configuration writing) {
+    public static CompressionCodecName codec(Configuration writing) {
         String codec = writing.get(CODEC).toUpperCase(Locale.ROOT);
         return switch (codec) {
             case "NONE" -> CompressionCodecName.UNCOMPRESSED;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

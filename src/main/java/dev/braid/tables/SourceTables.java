@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
@@ -27,7 +27,7 @@ import org.apache.spark.sql.SparkSession;
  * The tables that a run reads, as they were opened: the files and sizes of all of them, and whether these have changed since.
  * Driver only.
  */
-record SourceTables(List<SourceTable> all) {
+public record SourceTables(List<SourceTable> all) {
     /** Input bytes per task of a join. */
     private static final long TASK_BYTES = 64L << 20;
     /** Input bytes per task that counts keys. */
@@ -36,7 +36,7 @@ record SourceTables(List<SourceTable> all) {
     private static final int CHANGES = 3;
 
     /** The features to read from each path. Adds a problem for each modality without a path, and for each unknown name. */
-    static Map<String, List<FeatureColumn>> byPath(
+    public static Map<String, List<FeatureColumn>> byPath(
             Map<String, String> paths, List<FeatureColumn> features, List<String> problems) {
         List<String> names = features.stream().map(f -> f.modality().name()).toList();
         FeatureColumn.unknown("table", paths, names, problems);
@@ -58,7 +58,7 @@ record SourceTables(List<SourceTable> all) {
      *
      * @param carried the names of the columns that the run needs besides those of the features
      */
-    static SourceTables open(
+    public static SourceTables open(
             SparkSettings settings,
             InputTables tables,
             Map<String, List<FeatureColumn>> features,
@@ -72,7 +72,7 @@ record SourceTables(List<SourceTable> all) {
     }
 
     /** Opens a table. If it cannot be opened, adds a problem. */
-    static Optional<SourceTable> openOrNote(
+    public static Optional<SourceTable> openOrNote(
             SparkSettings settings,
             InputTables tables,
             String path,
@@ -100,7 +100,7 @@ record SourceTables(List<SourceTable> all) {
      * @throws InputException if there is no such table, or it is not of Parquet files
      * @throws TransientException if the catalog or the storage does not answer
      */
-    static SourceTable open(
+    public static SourceTable open(
             SparkSettings settings,
             InputTables tables,
             String table,
@@ -123,26 +123,26 @@ record SourceTables(List<SourceTable> all) {
     }
 
     /** The files of all tables, table by table, each once. */
-    List<InputFile> files() {
+    public List<InputFile> files() {
         return all.stream().flatMap(table -> table.files().stream()).distinct().toList();
     }
 
     /** The size of all files. */
-    long bytes() {
+    public long bytes() {
         return files().stream().mapToLong(InputFile::bytes).sum();
     }
 
     /** The number of tasks that count keys. */
-    int auditTasks(OptionalInt most) {
+    public int auditTasks(OptionalInt most) {
         return auditTasks(bytes(), most);
     }
 
-    static int auditTasks(long bytes, OptionalInt most) {
+    public static int auditTasks(long bytes, OptionalInt most) {
         return (int) Math.min(most.orElse(Integer.MAX_VALUE), bytes / AUDIT_BYTES + 1);
     }
 
     /** The number of tasks that join these tables, unless the user asks for another one. */
-    int joinTasks(SparkSession session) {
+    public int joinTasks(SparkSession session) {
         int parallelism =
                 JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
         return Math.toIntExact(Math.max(parallelism, bytes() / TASK_BYTES + 1));
@@ -154,17 +154,17 @@ record SourceTables(List<SourceTable> all) {
     }
 
     /** The names of the tables, as messages show them. */
-    List<String> names() {
+    public List<String> names() {
         return all.stream().map(SourceTable::name).toList();
     }
 
     /** Fits the reader to the rows of these tables. */
-    void fit(SparkSettings settings) {
+    public void fit(SparkSettings settings) {
         settings.fit(rows(), files().stream().map(InputFile::bytes).toList());
     }
 
     /** The modalities whose columns hold token ids. */
-    Set<String> tokenIds() {
+    public Set<String> tokenIds() {
         return all.stream()
                 .flatMap(source -> source.features().stream()
                         .filter(feature -> FeatureType.of(
@@ -180,7 +180,7 @@ record SourceTables(List<SourceTable> all) {
      *
      * @throws InputException if a snapshot of a table of the catalog is read
      */
-    void refuseSnapshots() {
+    public void refuseSnapshots() {
         List<String> snapshots = all.stream()
                 .filter(SourceTable::isSnapshot)
                 .map(source -> "'" + source.name() + "'")
@@ -197,7 +197,7 @@ record SourceTables(List<SourceTable> all) {
      *
      * @throws TransientException naming the files
      */
-    void refuseChanged() {
+    public void refuseChanged() {
         List<String> changes =
                 all.stream().flatMap(source -> source.changes().stream()).toList();
         if (!changes.isEmpty()) {
@@ -214,7 +214,7 @@ record SourceTables(List<SourceTable> all) {
      *
      * @throws TransientException if it is not the number in the footers
      */
-    void checkRows(List<Long> found) {
+    public void checkRows(List<Long> found) {
         for (int t = 0; t < all.size(); t++) {
             checkRows(all.get(t), found.get(t));
         }

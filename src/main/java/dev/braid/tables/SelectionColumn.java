@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import java.io.Serializable;
 import java.util.Locale;
@@ -20,7 +20,7 @@ public record SelectionColumn(Kind kind, String column) implements Serializable 
         LENGTH;
 
         /** The word for it in messages. */
-        String word() {
+        public String word() {
             return name().toLowerCase(Locale.ROOT);
         }
     }

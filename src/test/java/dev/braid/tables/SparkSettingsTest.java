@@ -1,7 +1,8 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.spark.SharedSpark;
 import dev.braid.storage.Footers;
 import java.util.List;
 import java.util.Map;

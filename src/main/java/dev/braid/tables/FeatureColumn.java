@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
@@ -33,7 +33,7 @@ public record FeatureColumn(
     }
 
     /** The names of all columns that are read: those of the tokens, then the mask or length if there is one. */
-    List<String> columns() {
+    public List<String> columns() {
         List<String> all = new ArrayList<>(tokenColumns());
         if (selection != null) {
             all.add(selection.column());
@@ -42,12 +42,12 @@ public record FeatureColumn(
     }
 
     /** The storage of a binary column. */
-    ElementType elementType() {
+    public ElementType elementType() {
         return dtype == null ? ElementType.FLOAT32 : dtype;
     }
 
     /** Adds a problem for each name in {@code given} that is none of the model's modalities, which are {@code known}. */
-    static void unknown(String what, Map<String, ?> given, List<String> known, List<String> problems) {
+    public static void unknown(String what, Map<String, ?> given, List<String> known, List<String> problems) {
         for (String name : new TreeSet<>(given.keySet())) {
             if (!known.contains(name)) {
                 problems.add("a " + what + " for modality '" + name + "': expected "

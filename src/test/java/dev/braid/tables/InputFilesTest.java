@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.tables;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -11,6 +11,12 @@ import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
+import dev.braid.spark.AliasFileSystem;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.RowPolicy;
+import dev.braid.spark.SharedSpark;
+import dev.braid.spark.TableColumns;
+import dev.braid.spark.Tables;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
