@@ -41,6 +41,7 @@ class ArchitectureTest {
             Map.entry("rows", Set.of("batch", "storage")),
             Map.entry("parquet", Set.of("rows")),
             Map.entry("tables", Set.of("failure", "batch", "checkpoint", "storage", "publish", "rows")),
+            Map.entry("decode", Set.of("batch", "checkpoint", "rows", "tables")),
             Map.entry(
                     "spark",
                     Set.of(
@@ -52,8 +53,9 @@ class ArchitectureTest {
                             "publish",
                             "rows",
                             "parquet",
-                            "tables")),
-            Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "tables", "spark")),
+                            "tables",
+                            "decode")),
+            Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "tables", "decode", "spark")),
             Map.entry("report", Set.of("model", "publish", "spark")),
             Map.entry(
                     "job",
@@ -65,6 +67,7 @@ class ArchitectureTest {
                             "model",
                             "publish",
                             "tables",
+                            "decode",
                             "spark",
                             "report")));
 
@@ -81,7 +84,7 @@ class ArchitectureTest {
                     "org.apache.hadoop",
                     Set.of("checkpoint", "storage", "publish", "rows", "parquet", "tables", "spark", "ml", "job")),
             Map.entry("org.apache.parquet", Set.of("storage", "publish", "rows", "parquet", "tables", "spark")),
-            Map.entry("org.apache.spark", Set.of("rows", "parquet", "tables", "spark", "ml", "job")),
+            Map.entry("org.apache.spark", Set.of("rows", "parquet", "tables", "decode", "spark", "ml", "job")),
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("rows")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),

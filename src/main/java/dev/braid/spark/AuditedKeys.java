@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.decode.Reason;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.decode.Fault;
+import dev.braid.decode.Reason;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.ValueRows;
 import dev.braid.tables.SourceTable;

@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.NearestName;
+import dev.braid.decode.TokenSelection;
 import dev.braid.rows.FeatureType;
 import dev.braid.rows.SparkRows;
 import dev.braid.tables.FeatureColumn;

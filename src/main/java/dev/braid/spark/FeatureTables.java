@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.RowPolicy;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;

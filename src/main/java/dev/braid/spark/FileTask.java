@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.decode.Reason;
 import dev.braid.parquet.FileSchema;
 import dev.braid.publish.Json;
 import dev.braid.publish.Manifest;

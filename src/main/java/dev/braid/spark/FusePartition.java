@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.decode.BadRows;
+import dev.braid.decode.RowDecoder;
 import dev.braid.model.Readout;
 import dev.braid.publish.Shard;
 import dev.braid.rows.StoredRow;

@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.UnfitValueException;
 import dev.braid.model.Readout;
 import dev.braid.rows.RowWriter;
 import dev.braid.rows.VectorOutput;

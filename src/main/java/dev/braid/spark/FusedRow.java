@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import dev.braid.batch.Batch;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.Reason;
+import dev.braid.decode.UnfitValueException;
 import dev.braid.model.FusionWorkspace;
 import java.util.List;
 

@@ -1,5 +1,9 @@
 package dev.braid.spark;
 
+import dev.braid.decode.BadRow;
+import dev.braid.decode.BadRows;
+import dev.braid.decode.RowDecoder;
+import dev.braid.decode.UnfitValueException;
 import dev.braid.model.Readout;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;

@@ -1,6 +1,9 @@
 package dev.braid.spark;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.RowDecoder;
+import dev.braid.decode.RowLimits;
+import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
 import java.io.Serializable;
 import java.util.Set;

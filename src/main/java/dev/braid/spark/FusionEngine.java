@@ -4,6 +4,7 @@ import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.decode.RowDecoder;
 import dev.braid.model.FusionModel;
 import dev.braid.model.Proof;
 import dev.braid.publish.Partitioning;

@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.decode.Reason;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
 import dev.braid.publish.Shard;

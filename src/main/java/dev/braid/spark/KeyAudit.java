@@ -8,6 +8,8 @@ import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
+import dev.braid.decode.Reason;
+import dev.braid.decode.RowPolicy;
 import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.EnumMap;

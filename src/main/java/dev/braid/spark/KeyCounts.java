@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
+import dev.braid.decode.Reason;
 import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.List;

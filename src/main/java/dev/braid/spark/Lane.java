@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.batch.Batch;
+import dev.braid.decode.BadRow;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;

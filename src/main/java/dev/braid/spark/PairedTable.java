@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.RowDecoder;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
 import dev.braid.tables.PairedColumns;

@@ -1,5 +1,10 @@
 package dev.braid.spark;
 
+import dev.braid.decode.BadRow;
+import dev.braid.decode.BadRows;
+import dev.braid.decode.Fault;
+import dev.braid.decode.Reason;
+import dev.braid.decode.RowPolicy;
 import dev.braid.publish.Shard;
 import dev.braid.rows.ValueRows;
 import java.io.IOException;

@@ -1,12 +1,16 @@
 package dev.braid.spark;
 
 import dev.braid.batch.Batch;
+import dev.braid.decode.BadRow;
+import dev.braid.decode.DecodedRow;
+import dev.braid.decode.DecodedRow.Sequences;
+import dev.braid.decode.Repeats;
+import dev.braid.decode.RowDecoder;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;
 import dev.braid.rows.RowWriter;
 import dev.braid.rows.SourceFile;
 import dev.braid.rows.StoredRow;
-import dev.braid.spark.DecodedRow.Sequences;
 import java.util.Iterator;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;

@@ -2,8 +2,12 @@ package dev.braid.spark;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
+import dev.braid.decode.BadRow;
+import dev.braid.decode.DecodedRow;
+import dev.braid.decode.DecodedRow.Sequences;
+import dev.braid.decode.Reason;
+import dev.braid.decode.RowDecoder;
 import dev.braid.rows.StoredRow;
-import dev.braid.spark.DecodedRow.Sequences;
 import java.nio.FloatBuffer;
 
 /**

@@ -11,6 +11,7 @@ import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
+import dev.braid.decode.Reason;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.Manifest;

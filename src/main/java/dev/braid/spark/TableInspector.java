@@ -4,6 +4,8 @@ import dev.braid.InputException;
 import dev.braid.Shown;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.Reason;
+import dev.braid.decode.RowDecoder;
 import dev.braid.failure.SparkFailure;
 import dev.braid.rows.StoredRow;
 import dev.braid.spark.TableInspection.Lengths;

@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.decode.Reason;
 import java.io.Serializable;
 import java.util.EnumMap;
 import java.util.Map;

@@ -9,7 +9,6 @@
  *   <li>checking keys: {@code KeyAudit}, then {@code KeyCounts};
  *   <li>pairing rows: {@code KeyPairing}, or {@code ReferencePairing} for tables of pairs; the result is a {@link
  *       dev.braid.spark.PairedTable};
- *   <li>reading a row: {@code RowDecoder};
  *   <li>fusing rows: {@code FusedRows}, then {@code RowPacker}, {@code Lanes}; {@code ExecutorModel} lends the model;
  *   <li>writing rows: {@code FusedFiles}, then {@code FileTask};
  *   <li>a new table, new partitions or an update: {@link dev.braid.spark.Destination}; the room {@code publish} then
@@ -22,7 +21,7 @@
  * </ul>
  *
  * <p>From the reader to the writer, rows stay in the forms in which Spark holds them, which the room {@code rows} reads and
- * writes. May import {@code rows}, {@code tables}, {@code checkpoint}, {@code batch}, {@code model}, {@code parquet}, {@code failure}, {@code
+ * writes. May import {@code rows}, {@code tables}, {@code decode}, {@code checkpoint}, {@code batch}, {@code model}, {@code parquet}, {@code failure}, {@code
  * storage} and {@code publish}.
  */
 package dev.braid.spark;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.decode.RowPolicy;
 import dev.braid.kernel.Bfloat16;
 import dev.braid.model.Precision;
 import dev.braid.publish.FusedTable;

@@ -8,6 +8,7 @@ import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.decode.RowPolicy;
 import dev.braid.publish.FusedTable;
 import dev.braid.rows.FeatureType;
 import dev.braid.tables.FeatureColumn;

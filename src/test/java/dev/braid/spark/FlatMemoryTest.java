@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.decode.BadRows;
 import dev.braid.kernel.HeldMemory;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;

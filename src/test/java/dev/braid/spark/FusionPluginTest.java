@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.codahale.metrics.MetricRegistry;
+import dev.braid.decode.Reason;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.time.Instant;

@@ -13,6 +13,7 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
+import dev.braid.decode.RowPolicy;
 import dev.braid.model.Proof;
 import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;

@@ -27,13 +27,14 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /** A golden model directory as feature tables, with what PyTorch gave for them. Row r has the key {@code "p-" + r}. */
-final class GoldenTable {
-    static final DataType NESTED = DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.FloatType));
-    static final DataType NESTED_DOUBLE = DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.DoubleType));
-    static final DataType FLAT = DataTypes.createArrayType(DataTypes.FloatType);
-    static final DataType FLAT_DOUBLE = DataTypes.createArrayType(DataTypes.DoubleType);
-    static final DataType BINARY = DataTypes.BinaryType;
-    static final DataType MASK = DataTypes.createArrayType(DataTypes.IntegerType);
+public final class GoldenTable {
+    public static final DataType NESTED = DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.FloatType));
+    public static final DataType NESTED_DOUBLE =
+            DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.DoubleType));
+    public static final DataType FLAT = DataTypes.createArrayType(DataTypes.FloatType);
+    public static final DataType FLAT_DOUBLE = DataTypes.createArrayType(DataTypes.DoubleType);
+    public static final DataType BINARY = DataTypes.BinaryType;
+    public static final DataType MASK = DataTypes.createArrayType(DataTypes.IntegerType);
 
     private final Checkpoint checkpoint;
     /** [modality][row][token][value]; dropped tokens too. */
@@ -241,7 +242,7 @@ final class GoldenTable {
     }
 
     /** A sequence as a value of a Spark column. */
-    static Object stored(float[][] sequence, DataType type) {
+    public static Object stored(float[][] sequence, DataType type) {
         if (type.equals(NESTED)) {
             return sequence;
         }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.GoldenInput;
+import dev.braid.decode.RowPolicy;
 import dev.braid.ml.FusionTransformer;
 import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
 import dev.braid.publish.Partitioning;
 import java.util.List;

@@ -6,6 +6,7 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.decode.RowDecoder;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
 import dev.braid.tables.FeatureColumn;
@@ -55,12 +56,12 @@ public final class PairedRows {
     }
 
     /** The same as Spark's own projections lay it out; each call reuses the projection's buffer. */
-    static UnsafeProjection unsafe(DataType... features) {
+    public static UnsafeProjection unsafe(DataType... features) {
         return UnsafeProjection.create(schema(features));
     }
 
     /** The same bytes in an array of longs, as Spark's memory pages are. */
-    static UnsafeRow inPage(UnsafeRow row) {
+    public static UnsafeRow inPage(UnsafeRow row) {
         long[] page = new long[row.getSizeInBytes() / Long.BYTES + 1];
         Platform.copyMemory(
                 row.getBaseObject(), row.getBaseOffset(), page, Platform.LONG_ARRAY_OFFSET, row.getSizeInBytes());
@@ -70,7 +71,7 @@ public final class PairedRows {
     }
 
     /** As a decoder reads it: a row of a key and columns of these types. */
-    static StoredRow stored(InternalRow row, DataType... features) {
+    public static StoredRow stored(InternalRow row, DataType... features) {
         return SparkRows.of(List.of(row).iterator(), schema(features), 1).next();
     }
 
@@ -116,20 +117,20 @@ public final class PairedRows {
     }
 
     /** The columns {@code id} and, for a modality visual of three numbers a token, {@code pixels}. */
-    static TableColumns pixels(int maxPositions, ElementType dtype, SelectionColumn selection) {
+    public static TableColumns pixels(int maxPositions, ElementType dtype, SelectionColumn selection) {
         ModalityConfig visual = new ModalityConfig("visual", 3, maxPositions);
         return new TableColumns("id", List.of(), List.of(new FeatureColumn(visual, "pixels", dtype, null, selection)));
     }
 
     /** A small model of the modalities of {@code columns}. */
-    static ModelConfig model(TableColumns columns, boolean clsToken, Pooling pooling) {
+    public static ModelConfig model(TableColumns columns, boolean clsToken, Pooling pooling) {
         List<ModalityConfig> modalities =
                 columns.features().stream().map(FeatureColumn::modality).toList();
         return ModelConfig.singleStream(
                 modalities, clsToken, 1, new LayerConfig(4, 1, 4, Activation.RELU, false, 1e-5f, true), pooling);
     }
 
-    static RowDecoder decoder(FusionConfig config, ModelConfig model, DataType... columns) {
+    public static RowDecoder decoder(FusionConfig config, ModelConfig model, DataType... columns) {
         StructType paired = new StructType();
         for (String name : config.columns().paired().keySet()) {
             DataType type = paired.isEmpty() ? DataTypes.StringType : columns[paired.size() - 1];

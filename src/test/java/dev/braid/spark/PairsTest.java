@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.apache.spark.sql.functions.col;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.decode.RowPolicy;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
 import dev.braid.publish.ShardRecords;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.decode.MaxBadRows;
+import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
 import dev.braid.publish.FusedTable;
 import dev.braid.publish.Manifest;

@@ -3,6 +3,11 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.braid.decode.BadRow;
+import dev.braid.decode.Fault;
+import dev.braid.decode.MaxBadRows;
+import dev.braid.decode.Reason;
+import dev.braid.decode.RowPolicy;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;

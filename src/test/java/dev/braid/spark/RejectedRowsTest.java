@@ -4,8 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
-import dev.braid.spark.RowPolicy.OnBadRow;
-import dev.braid.spark.RowPolicy.OnMissing;
+import dev.braid.decode.BadRow;
+import dev.braid.decode.Fault;
+import dev.braid.decode.MaxBadRows;
+import dev.braid.decode.Reason;
+import dev.braid.decode.RowPolicy;
+import dev.braid.decode.RowPolicy.OnBadRow;
+import dev.braid.decode.RowPolicy.OnMissing;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.IntStream;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
+import dev.braid.decode.BadRows;
+import dev.braid.decode.RowDecoder;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Proof;
@@ -24,7 +26,7 @@ import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.Test;
 
 /** What travels to executors, through the serializers that Spark can be set to use; local mode hands it over unserialised. */
-class SerializationTest {
+public class SerializationTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("odd-sizes").padded();
 
     private static final StructType SCHEMA = new StructType()
@@ -66,7 +68,7 @@ class SerializationTest {
         }
     }
 
-    static <T> T roundTrip(Serializer serializer, T value) {
+    public static <T> T roundTrip(Serializer serializer, T value) {
         SerializerInstance instance = serializer.newInstance();
         T copy = instance.deserialize(instance.serialize(value, null), null);
         assertThat(copy).isNotSameAs(value);

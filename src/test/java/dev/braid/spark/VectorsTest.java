@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -6,13 +6,13 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.decode.RowPolicy;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
 import dev.braid.rows.TableName;
 import dev.braid.spark.FeatureTables;
-import dev.braid.spark.RowPolicy;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.Tables;

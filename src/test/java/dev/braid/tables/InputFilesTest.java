@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.decode.RowPolicy;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
@@ -13,7 +14,6 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
 import dev.braid.spark.AliasFileSystem;
 import dev.braid.spark.FeatureTables;
-import dev.braid.spark.RowPolicy;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.Tables;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.decode.RowPolicy;
 import dev.braid.spark.FeatureTables;
-import dev.braid.spark.RowPolicy;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.Tables;

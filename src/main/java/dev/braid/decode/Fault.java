@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 /**
  * The reason why a row cannot be fused, and where in the row it was found.
@@ -9,10 +9,10 @@ package dev.braid.spark;
  * @param detail what was expected and what was found, worded to follow the column's name: {@code has width 2, expected 3
  *     (...)}; contains no features and no key
  */
-record Fault(Reason reason, String modality, String column, Integer token, String detail) {
+public record Fault(Reason reason, String modality, String column, Integer token, String detail) {
 
     /** A fault of a row as a whole. */
-    static Fault ofRow(Reason reason, String detail) {
+    public static Fault ofRow(Reason reason, String detail) {
         return new Fault(reason, null, null, null, detail);
     }
 

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 import dev.braid.rows.SparkRows;
 import org.apache.spark.TaskContext;
@@ -13,14 +13,14 @@ import org.apache.spark.sql.types.DataType;
  * @param fault why it cannot be fused
  * @param sourceFile the URI of the file that the row was read from; null if it is not known, as in a join
  */
-record BadRow(InternalRow carried, DataType keyType, Fault fault, String sourceFile) implements DecodedRow {
+public record BadRow(InternalRow carried, DataType keyType, Fault fault, String sourceFile) implements DecodedRow {
 
-    Reason reason() {
+    public Reason reason() {
         return fault.reason();
     }
 
     /** An error message that names the row by its key, or by its partition if it has no key. */
-    String message() {
+    public String message() {
         String verb = reason() == Reason.NON_FINITE_RESULT ? "fuse" : "decode";
         return "Cannot " + verb + " " + name() + ": " + fault;
     }

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 import java.io.Serializable;
 
@@ -10,4 +10,4 @@ import java.io.Serializable;
  * @param pools whether the run needs pooled vectors, and so the tokens that the pooling reads
  * @param fusesRest whether a row may lack modalities
  */
-record RowLimits(int maxTokens, boolean truncate, boolean pools, boolean fusesRest) implements Serializable {}
+public record RowLimits(int maxTokens, boolean truncate, boolean pools, boolean fusesRest) implements Serializable {}

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 import dev.braid.rows.NumberType;
 import dev.braid.tables.FeatureColumn;
@@ -11,7 +11,7 @@ import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 
 /** Reads a modality's mask or length column, which says which of a row's stored tokens are kept. */
-final class TokenSelection implements Serializable {
+public final class TokenSelection implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final SelectionColumn selection;
@@ -33,7 +33,7 @@ final class TokenSelection implements Serializable {
     }
 
     /** The number type of a column of this kind; empty if such a column cannot have {@code type}. */
-    static Optional<NumberType> numberType(SelectionColumn.Kind kind, DataType type) {
+    public static Optional<NumberType> numberType(SelectionColumn.Kind kind, DataType type) {
         return switch (kind) {
             case MASK -> type instanceof ArrayType array ? NumberType.of(array.elementType()) : Optional.empty();
             case LENGTH -> NumberType.of(type).filter(NumberType::isInteger);
@@ -41,7 +41,7 @@ final class TokenSelection implements Serializable {
     }
 
     /** The types that a column of this kind can have, for error messages. */
-    static String expected(SelectionColumn.Kind kind) {
+    public static String expected(SelectionColumn.Kind kind) {
         return switch (kind) {
             case MASK -> "an array of boolean, tinyint, smallint, int, bigint, float or double";
             case LENGTH -> "tinyint, smallint, int or bigint";

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.FirstTokens;
@@ -8,9 +8,9 @@ import dev.braid.batch.RowPositions;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.StreamConfig;
+import dev.braid.decode.DecodedRow.Sequences;
 import dev.braid.rows.SourceFile;
 import dev.braid.rows.StoredRow;
-import dev.braid.spark.DecodedRow.Sequences;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.PairedColumns;
 import java.io.Serializable;
@@ -26,7 +26,7 @@ import org.apache.spark.sql.types.StructType;
  * a row that cannot be fused becomes a {@link BadRow}. Nulls are found before values are read. A value that is not finite is
  * found when it is copied; {@link #notFinite} then finds its position for the message.
  */
-final class RowDecoder implements Serializable {
+public final class RowDecoder implements Serializable {
     private static final long serialVersionUID = 1L;
 
     /** The name of the key; null if rows have no key. */
@@ -63,7 +63,8 @@ final class RowDecoder implements Serializable {
      * @param features a column per modality, in the model's order
      * @param paired the table's schema, with the names of {@link PairedColumns}
      */
-    RowDecoder(String key, List<FeatureColumn> features, RowLimits limits, ModelConfig model, StructType paired) {
+    public RowDecoder(
+            String key, List<FeatureColumn> features, RowLimits limits, ModelConfig model, StructType paired) {
         this.key = key;
         this.features = features;
         this.keyType = key == null ? null : paired.fields()[0].dataType();
@@ -101,7 +102,7 @@ final class RowDecoder implements Serializable {
     }
 
     /** The row's sequences, valid until the next row is read, or why it cannot be fused. */
-    DecodedRow decode(StoredRow row) {
+    public DecodedRow decode(StoredRow row) {
         if (keyType != null && row.isNullAt(0)) {
             return bad(row, new Fault(Reason.NULL_KEY, null, key, null, "is null, expected a key"));
         }
@@ -132,7 +133,7 @@ final class RowDecoder implements Serializable {
     }
 
     /** The bad row for a decoded row that holds a NaN or an infinity; the message names the first one. */
-    BadRow notFinite(StoredRow row, Sequences decoded) {
+    public BadRow notFinite(StoredRow row, Sequences decoded) {
         for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
             FeatureColumn feature = features.get(m);
@@ -154,7 +155,7 @@ final class RowDecoder implements Serializable {
     }
 
     /** The bad row for a fused row whose result does not fit an output column. */
-    BadRow unfit(InternalRow carried, String sourceFile, UnfitValueException unfit) {
+    public BadRow unfit(InternalRow carried, String sourceFile, UnfitValueException unfit) {
         return new BadRow(carried, keyType, unfit.fault(), sourceFile);
     }
 

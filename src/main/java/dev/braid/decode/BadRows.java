@@ -1,10 +1,10 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 import dev.braid.InputException;
 
 /** What a task does with the rows that cannot be fused. */
 @FunctionalInterface
-interface BadRows {
+public interface BadRows {
 
     /** Fails the Spark task at the first bad row: for a {@code Dataset}, which has no quarantine. */
     BadRows FAIL = row -> {

@@ -1,7 +1,7 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 /** A value that keeps its row from being fused; {@link RowDecoder} adds the row. It has no stack trace. */
-final class UnfitValueException extends Exception {
+public final class UnfitValueException extends Exception {
     private static final long serialVersionUID = 1L;
 
     private final transient Fault fault;
@@ -12,7 +12,7 @@ final class UnfitValueException extends Exception {
     }
 
     /** A value of an output column. */
-    UnfitValueException(Reason reason, String column, String detail) {
+    public UnfitValueException(Reason reason, String column, String detail) {
         this(new Fault(reason, null, column, null, detail));
     }
 

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -10,8 +10,13 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.PositionEmbeddings;
+import dev.braid.decode.DecodedRow.Sequences;
 import dev.braid.rows.StoredRow;
-import dev.braid.spark.DecodedRow.Sequences;
+import dev.braid.spark.Emitted;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.GoldenTable;
+import dev.braid.spark.PairedRows;
+import dev.braid.spark.TableColumns;
 import dev.braid.tables.SelectionColumn;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -1,10 +1,10 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 import dev.braid.batch.FeatureSequence;
 import java.util.List;
 
 /** The result of decoding one row of a feature table: its sequences, or why it cannot be fused. */
-sealed interface DecodedRow permits DecodedRow.Sequences, BadRow {
+public sealed interface DecodedRow permits DecodedRow.Sequences, BadRow {
 
     /**
      * The row's features.

@@ -1,10 +1,11 @@
-package dev.braid.spark;
+package dev.braid.decode;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.spark.SerializationTest;
 import org.apache.spark.SparkConf;
 import org.apache.spark.serializer.JavaSerializer;
 import org.junit.jupiter.api.Test;
