@@ -42,6 +42,7 @@ class ArchitectureTest {
             Map.entry("parquet", Set.of("rows")),
             Map.entry("tables", Set.of("failure", "batch", "checkpoint", "storage", "publish", "rows")),
             Map.entry("decode", Set.of("batch", "checkpoint", "rows", "tables")),
+            Map.entry("progress", Set.of("model", "publish", "decode")),
             Map.entry(
                     "spark",
                     Set.of(
@@ -54,9 +55,10 @@ class ArchitectureTest {
                             "rows",
                             "parquet",
                             "tables",
-                            "decode")),
+                            "decode",
+                            "progress")),
             Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "tables", "decode", "spark")),
-            Map.entry("report", Set.of("model", "publish", "spark")),
+            Map.entry("report", Set.of("model", "publish", "progress", "spark")),
             Map.entry(
                     "job",
                     Set.of(
@@ -68,6 +70,7 @@ class ArchitectureTest {
                             "publish",
                             "tables",
                             "decode",
+                            "progress",
                             "spark",
                             "report")));
 
@@ -84,7 +87,9 @@ class ArchitectureTest {
                     "org.apache.hadoop",
                     Set.of("checkpoint", "storage", "publish", "rows", "parquet", "tables", "spark", "ml", "job")),
             Map.entry("org.apache.parquet", Set.of("storage", "publish", "rows", "parquet", "tables", "spark")),
-            Map.entry("org.apache.spark", Set.of("rows", "parquet", "tables", "decode", "spark", "ml", "job")),
+            Map.entry(
+                    "org.apache.spark",
+                    Set.of("rows", "parquet", "tables", "decode", "progress", "spark", "ml", "job")),
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("rows")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),

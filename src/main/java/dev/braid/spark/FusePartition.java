@@ -3,6 +3,8 @@ package dev.braid.spark;
 import dev.braid.decode.BadRows;
 import dev.braid.decode.RowDecoder;
 import dev.braid.model.Readout;
+import dev.braid.progress.FusionProgress;
+import dev.braid.progress.TaskCounter;
 import dev.braid.publish.Shard;
 import dev.braid.rows.StoredRow;
 import dev.braid.rows.VectorOutput;

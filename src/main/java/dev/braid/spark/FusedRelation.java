@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.progress.FusionProgress;
 import dev.braid.rows.RowsRelation;
 import dev.braid.rows.SparkRows;
 import java.util.ArrayList;

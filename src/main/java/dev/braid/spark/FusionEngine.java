@@ -7,6 +7,7 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.decode.RowDecoder;
 import dev.braid.model.FusionModel;
 import dev.braid.model.Proof;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
 import dev.braid.tables.FeatureColumn;

@@ -38,7 +38,7 @@ final class Tally {
         return rows == 0 ? null : new Lengths(shortest, longest);
     }
 
-    /** Sum of the rows' hashes: see {@link FusionProgress#fingerprint}. */
+    /** Sum of the rows' hashes: see {@code FusionProgress.fingerprint}. */
     long fingerprint() {
         return fingerprint;
     }

@@ -14,14 +14,13 @@
  *   <li>a new table, new partitions or an update: {@link dev.braid.spark.Destination}; the room {@code publish} then
  *       publishes the files;
  *   <li>tables of Spark's catalog: {@link dev.braid.spark.OutputTable}, to write;
- *   <li>counts of a run: {@link dev.braid.spark.FusionProgress};
  *   <li>planning a run: {@link dev.braid.spark.MemoryPlan}, {@link dev.braid.spark.Schedule};
  *   <li>inspecting the input, auditing the output: {@link dev.braid.spark.TableInspection}, {@link
  *       dev.braid.spark.TableAudit}.
  * </ul>
  *
  * <p>From the reader to the writer, rows stay in the forms in which Spark holds them, which the room {@code rows} reads and
- * writes. May import {@code rows}, {@code tables}, {@code decode}, {@code checkpoint}, {@code batch}, {@code model}, {@code parquet}, {@code failure}, {@code
+ * writes. May import {@code rows}, {@code tables}, {@code decode}, {@code progress}, {@code checkpoint}, {@code batch}, {@code model}, {@code parquet}, {@code failure}, {@code
  * storage} and {@code publish}.
  */
 package dev.braid.spark;

@@ -8,6 +8,7 @@ import dev.braid.checkpoint.Checkpoint;
 import dev.braid.decode.RowPolicy;
 import dev.braid.kernel.Bfloat16;
 import dev.braid.model.Precision;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.FusedTable;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;

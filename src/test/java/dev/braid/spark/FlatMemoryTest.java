@@ -6,6 +6,7 @@ import dev.braid.decode.BadRows;
 import dev.braid.kernel.HeldMemory;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.progress.Counters;
 import dev.braid.rows.SparkRows;
 import java.lang.management.ManagementFactory;
 import java.util.Iterator;
@@ -38,8 +39,8 @@ class FlatMemoryTest {
                     BadRows.FAIL,
                     () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                     1,
-                    new FusionProgress(),
-                    new TaskCounter(null, 0),
+                    Counters.ofRun(),
+                    Counters.ofTask(null, 0),
                     null);
             read(rows, WARM);
             long outside = HeldMemory.bytes();

@@ -17,6 +17,8 @@ import dev.braid.decode.RowPolicy;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
+import dev.braid.progress.Counters;
+import dev.braid.progress.FusionProgress;
 import dev.braid.rows.SparkRows;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -85,7 +87,7 @@ class FuseRestTest {
                     () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                     1,
                     null,
-                    new TaskCounter(null, 0),
+                    Counters.ofTask(null, 0),
                     null);
             List<Row> got = new ArrayList<>();
             PairedRows.external(fused, CONFIG, config).forEachRemaining(got::add);

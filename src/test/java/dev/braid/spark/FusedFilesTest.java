@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
 import dev.braid.tables.Snapshots;

@@ -18,6 +18,9 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.model.Stage;
+import dev.braid.progress.Counters;
+import dev.braid.progress.FusionProgress;
+import dev.braid.progress.StageCost;
 import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -50,7 +53,7 @@ class FusedRowsTest {
 
     private static final StructType SCHEMA = PairedRows.schema(GoldenTable.NESTED, GoldenTable.NESTED);
 
-    private final FusionProgress progress = new FusionProgress();
+    private final FusionProgress progress = Counters.ofRun();
     private BadRows badRows = BadRows.FAIL;
     private int read;
     private long sleepBeforeRow;
@@ -428,7 +431,7 @@ class FusedRowsTest {
                 () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                 1,
                 progress,
-                new TaskCounter(null, 0),
+                Counters.ofTask(null, 0),
                 null);
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.progress.FusionProgress;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;

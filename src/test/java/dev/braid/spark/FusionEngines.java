@@ -1,6 +1,7 @@
 package dev.braid.spark;
 
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.progress.FusionProgress;
 import java.util.Optional;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;

@@ -15,6 +15,7 @@ import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.decode.RowPolicy;
 import dev.braid.model.Proof;
+import dev.braid.progress.FusionProgress;
 import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;
 import java.util.Comparator;

@@ -8,6 +8,7 @@ import dev.braid.checkpoint.Golden;
 import dev.braid.checkpoint.GoldenInput;
 import dev.braid.decode.RowPolicy;
 import dev.braid.ml.FusionTransformer;
+import dev.braid.progress.FusionProgress;
 import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;
 import java.util.Arrays;

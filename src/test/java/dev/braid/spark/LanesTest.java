@@ -9,6 +9,8 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.PackedLinear;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.progress.Counters;
+import dev.braid.progress.FusionProgress;
 import dev.braid.rows.SparkRows;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -39,7 +41,7 @@ class LanesTest {
 
     private final AtomicInteger lent = new AtomicInteger();
     private final AtomicInteger givenBack = new AtomicInteger();
-    private final FusionProgress progress = new FusionProgress();
+    private final FusionProgress progress = Counters.ofRun();
     private final List<String> rejected = new ArrayList<>();
     /** Of each batch, the thread that fused it. */
     private final Set<Thread> fusing = ConcurrentHashMap.newKeySet();
@@ -112,7 +114,7 @@ class LanesTest {
                 this::lend,
                 threads,
                 progress,
-                new TaskCounter(null, 0),
+                Counters.ofTask(null, 0),
                 null);
     }
 

@@ -7,6 +7,7 @@ import dev.braid.InputException;
 import dev.braid.decode.MaxBadRows;
 import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.FusedTable;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Partitioning;

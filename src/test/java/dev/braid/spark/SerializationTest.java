@@ -10,6 +10,8 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Proof;
 import dev.braid.model.Readout;
+import dev.braid.progress.Counters;
+import dev.braid.progress.FusionProgress;
 import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -99,7 +101,7 @@ public class SerializationTest {
                     GoldenTable.stored(GOLDEN.sequence(1, r), GoldenTable.FLAT),
                     GOLDEN.mask(1, r)));
         }
-        FusionProgress progress = new FusionProgress();
+        FusionProgress progress = Counters.ofRun();
         List<String> fused = new ArrayList<>();
         try (FusionModel model = FusionModel.load(checkpoint);
                 FusionWorkspace workspace = model.workspace(config.maxTokens(), EnumSet.allOf(Readout.class))) {
@@ -113,7 +115,7 @@ public class SerializationTest {
                     () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                     1,
                     progress,
-                    new TaskCounter(null, 0),
+                    Counters.ofTask(null, 0),
                     null);
             PairedRows.external(result, config, checkpoint.config()).forEachRemaining(row -> fused.add(row.toString()));
         }

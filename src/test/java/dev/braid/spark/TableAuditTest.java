@@ -11,6 +11,7 @@ import dev.braid.decode.RowPolicy;
 import dev.braid.decode.RowPolicy.OnBadRow;
 import dev.braid.decode.RowPolicy.OnMissing;
 import dev.braid.model.Precision;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.FusedTable;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Partitioning;

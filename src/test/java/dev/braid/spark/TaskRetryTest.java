@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.ChildJvm;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Partitioning;
 import java.io.IOException;
 import java.nio.file.Files;

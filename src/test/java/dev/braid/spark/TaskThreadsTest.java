@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.braid.ChildJvm;
 import dev.braid.NativeThreads;
 import dev.braid.kernel.Matrix;
+import dev.braid.progress.FusionProgress;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.List;

@@ -10,6 +10,8 @@ import dev.braid.decode.MaxBadRows;
 import dev.braid.decode.RowPolicy;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
+import dev.braid.progress.Counters;
+import dev.braid.progress.FusionProgress;
 import dev.braid.rows.SparkRows;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -103,7 +105,7 @@ class VectorRowsTest {
                     () -> new ExecutorModel.Borrowed(loaded, workspace, null, () -> {}),
                     1,
                     null,
-                    new TaskCounter(null, 0),
+                    Counters.ofTask(null, 0),
                     null);
             PairedRows.external(fused, config, model).forEachRemaining(good::add);
         }

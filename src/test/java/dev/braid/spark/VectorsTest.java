@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.InputException;
 import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
+import dev.braid.progress.FusionProgress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Comparator;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import java.io.Serializable;
 import java.util.HashMap;
@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
 
 /** The latest reports of executors about their running tasks. Driver only; threads may share it. */
-final class RunningTasks {
+public final class RunningTasks {
     /** Older reports are from executors that are gone; nanoseconds. */
     private static final long STALE = TimeUnit.SECONDS.toNanos(30);
 
@@ -26,15 +26,15 @@ final class RunningTasks {
      * @param tasks the attempts that run on it
      * @param nativeBytes the off-heap bytes that its model and buffers take
      */
-    record Report(String executor, List<TaskWork> tasks, long nativeBytes) implements Serializable {
-        boolean isEmpty() {
+    public record Report(String executor, List<TaskWork> tasks, long nativeBytes) implements Serializable {
+        public boolean isEmpty() {
             return tasks.isEmpty() && nativeBytes == 0;
         }
     }
 
     private record Heard(Report report, long nanos) {}
 
-    static void heard(Report report) {
+    public static void heard(Report report) {
         EXECUTORS.put(report.executor(), new Heard(report, System.nanoTime()));
     }
 
@@ -66,7 +66,7 @@ final class RunningTasks {
     }
 
     /** The off-heap bytes that the model and its buffers take on all executors. */
-    static long nativeBytes() {
+    public static long nativeBytes() {
         return fresh().stream().mapToLong(Report::nativeBytes).sum();
     }
 }

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import java.io.IOException;
 import java.io.Serializable;
@@ -20,7 +20,7 @@ public record MemoryPeak(long heap, long resident) implements Serializable {
     private static final Pattern HIGH_WATER = Pattern.compile("(?m)^VmHWM:\\s+(\\d+) kB$");
 
     /** The peak of this JVM. */
-    static MemoryPeak here() {
+    public static MemoryPeak here() {
         long heap = ManagementFactory.getMemoryPoolMXBeans().stream()
                 .filter(pool -> pool.getType() == MemoryType.HEAP && pool.isValid())
                 .map(MemoryPoolMXBean::getPeakUsage)

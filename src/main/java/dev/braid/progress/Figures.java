@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import java.io.Serializable;
 import java.util.ArrayList;
@@ -28,7 +28,7 @@ public final class Figures implements Serializable {
      * @param ofGroups the tokens of each group
      * @param shares the share of attention of each group; null if it is not computed
      */
-    void row(int tokens, int[] ofGroups, float[] shares) {
+    public void row(int tokens, int[] ofGroups, float[] shares) {
         lengths.add(tokens);
         grow(groups, ofGroups.length, LengthCounts::new);
         for (int g = 0; g < ofGroups.length; g++) {
@@ -43,7 +43,7 @@ public final class Figures implements Serializable {
     }
 
     /** Records when the counted rows were fused, and the memory of the JVM that fused them. */
-    void ended(long begunMillis, long endedMillis, String jvm, MemoryPeak peak) {
+    public void ended(long begunMillis, long endedMillis, String jvm, MemoryPeak peak) {
         spans.add(new TaskSpan(begunMillis, endedMillis, lengths.rows(), lengths.tokens()));
         peaks.merge(jvm, peak, MemoryPeak::and);
     }

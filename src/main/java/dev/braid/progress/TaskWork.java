@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import java.io.Serializable;
 import java.util.UUID;
@@ -9,4 +9,4 @@ import java.util.UUID;
  * @param run the {@link FusionProgress} that counts it; null if none does
  * @param partition the partition that it computes; other attempts may compute the same one
  */
-record TaskWork(UUID run, int partition, Work work) implements Serializable {}
+public record TaskWork(UUID run, int partition, Work work) implements Serializable {}

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import dev.braid.decode.Reason;
 import java.util.EnumMap;
@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  * Counts what one attempt of a task does, for other threads to read while it runs. Only the task's own thread counts, so a
  * count is a plain addition and an ordered store, which cost next to nothing.
  */
-final class TaskCounter implements AutoCloseable {
+public final class TaskCounter implements AutoCloseable {
     private static final Set<TaskCounter> RUNNING = ConcurrentHashMap.newKeySet();
     /** The work of the attempts that have ended in this JVM. Guarded by the class. */
     private static Work ended = Work.NONE;
@@ -35,25 +35,25 @@ final class TaskCounter implements AutoCloseable {
     }
 
     /** The counter of an attempt that begins in this JVM, until it is closed. */
-    static TaskCounter start(UUID run, int partition) {
+    public static TaskCounter start(UUID run, int partition) {
         TaskCounter counter = new TaskCounter(run, partition);
         RUNNING.add(counter);
         return counter;
     }
 
     /** Counts a row that is handed out. */
-    void emitted(int rowTokens) {
+    public void emitted(int rowTokens) {
         add(rows, 1);
         add(tokens, rowTokens);
     }
 
     /** Counts matrix products. */
-    void computed(long products) {
+    public void computed(long products) {
         add(multiplyAdds, products);
     }
 
     /** Counts a row that cannot be fused. */
-    void rejected(Reason reason) {
+    public void rejected(Reason reason) {
         add(badRows.get(reason), 1);
     }
 
@@ -87,7 +87,7 @@ final class TaskCounter implements AutoCloseable {
     }
 
     /** The attempts that are running in this JVM, for runs that count them. */
-    static List<TaskWork> running() {
+    public static List<TaskWork> running() {
         return RUNNING.stream()
                 .filter(counter -> counter.run != null)
                 .map(TaskCounter::soFar)
@@ -95,7 +95,7 @@ final class TaskCounter implements AutoCloseable {
     }
 
     /** What this JVM has done, including attempts that failed. */
-    static synchronized Work ofThisJvm() {
+    public static synchronized Work ofThisJvm() {
         return RUNNING.stream().map(TaskCounter::work).reduce(ended, Work::plus);
     }
 }

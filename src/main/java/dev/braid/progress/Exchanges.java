@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,9 +1,11 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.codahale.metrics.MetricRegistry;
 import dev.braid.decode.Reason;
+import dev.braid.spark.FusionPlugin;
+import dev.braid.spark.SharedSpark;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.time.Instant;

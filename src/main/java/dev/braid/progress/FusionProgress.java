@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import dev.braid.decode.Reason;
 import dev.braid.model.Stage;
@@ -117,13 +117,13 @@ public final class FusionProgress implements Serializable {
     }
 
     /** The same for the run that began last in this driver, plus the files that an earlier run had finished. */
-    static Work ofTheLatestRun() {
+    public static Work ofTheLatestRun() {
         FusionProgress run = latest;
         return run == null ? Work.NONE : run.now().plus(new Work(run.finishedRows, run.finishedTokens, 0, Map.of()));
     }
 
     /** The rows that this run fuses or sets aside. */
-    static long rowsOfTheLatestRun() {
+    public static long rowsOfTheLatestRun() {
         FusionProgress run = latest;
         return run == null ? 0 : run.totalRows;
     }
@@ -133,7 +133,7 @@ public final class FusionProgress implements Serializable {
      *
      * @param badKeys the rows whose key alone makes them bad, without those that tasks count
      */
-    void plans(long toFuse, Map<Reason, Long> badKeys) {
+    public void plans(long toFuse, Map<Reason, Long> badKeys) {
         totalRows = toFuse;
         Map<Reason, Long> bad = new EnumMap<>(Reason.class);
         bad.putAll(badKeys);
@@ -141,12 +141,12 @@ public final class FusionProgress implements Serializable {
     }
 
     /** The counter of a task's attempt. */
-    TaskCounter startTask(int partition) {
+    public TaskCounter startTask(int partition) {
         return TaskCounter.start(id, partition);
     }
 
     /** On the driver: counts the rows of these finished files. */
-    void resumes(List<Shard> finished) {
+    public void resumes(List<Shard> finished) {
         Map<Reason, Long> bad = new EnumMap<>(Reason.class);
         bad.putAll(badBefore);
         Shard.quarantined(finished)
@@ -189,22 +189,22 @@ public final class FusionProgress implements Serializable {
     }
 
     /** In a task: whether a run report is asked for. */
-    boolean collectsFigures() {
+    public boolean collectsFigures() {
         return figures != null;
     }
 
     /** In a task: counts matrix products. */
-    void computed(Stage stage, long products) {
+    public void computed(Stage stage, long products) {
         multiplyAdds.get(stage).add(products);
     }
 
     /** In a task: counts the tokens of a batch that were projected for another row. */
-    void repeated(int ofBatch) {
+    public void repeated(int ofBatch) {
         repeated.add(ofBatch);
     }
 
     /** In a task: counts a row that is handed out. */
-    void emitted(int rowTokens, boolean cut, long rowHash) {
+    public void emitted(int rowTokens, boolean cut, long rowHash) {
         rows.add(1);
         tokens.add(rowTokens);
         truncated.add(cut ? 1 : 0);
@@ -212,22 +212,22 @@ public final class FusionProgress implements Serializable {
     }
 
     /** In a task: counts the time to close the output after the last row. */
-    void wrote(long duration) {
+    public void wrote(long duration) {
         nanos.get(Stage.WRITE).add(duration);
     }
 
     /** In a task: adds the figures of what it fused. */
-    void ended(Figures ofTask) {
+    public void ended(Figures ofTask) {
         figures.add(ofTask);
     }
 
     /** In a task: adds its work, once all its rows are counted. */
-    void endTask(TaskCounter counter) {
+    public void endTask(TaskCounter counter) {
         finishedTasks.add(counter.soFar());
     }
 
     /** In a task: adds the time that a thread spent on each stage. */
-    void spent(Stopwatch stopwatch) {
+    public void spent(Stopwatch stopwatch) {
         for (Stage stage : Stage.values()) {
             nanos.get(stage).add(stopwatch.nanos(stage));
         }

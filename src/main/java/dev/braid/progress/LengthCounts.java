@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.progress;
 
 import java.io.Serializable;
 import java.util.ArrayList;
