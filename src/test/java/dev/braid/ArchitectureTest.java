@@ -44,6 +44,19 @@ class ArchitectureTest {
             Map.entry("decode", Set.of("batch", "checkpoint", "rows", "tables")),
             Map.entry("progress", Set.of("model", "publish", "decode")),
             Map.entry(
+                    "task",
+                    Set.of(
+                            "failure",
+                            "batch",
+                            "checkpoint",
+                            "model",
+                            "publish",
+                            "rows",
+                            "parquet",
+                            "tables",
+                            "decode",
+                            "progress")),
+            Map.entry(
                     "spark",
                     Set.of(
                             "failure",
@@ -56,8 +69,9 @@ class ArchitectureTest {
                             "parquet",
                             "tables",
                             "decode",
-                            "progress")),
-            Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "tables", "decode", "spark")),
+                            "progress",
+                            "task")),
+            Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "tables", "decode", "task", "spark")),
             Map.entry("report", Set.of("model", "publish", "progress", "spark")),
             Map.entry(
                     "job",
@@ -71,6 +85,7 @@ class ArchitectureTest {
                             "tables",
                             "decode",
                             "progress",
+                            "task",
                             "spark",
                             "report")));
 
@@ -85,16 +100,26 @@ class ArchitectureTest {
             Map.entry("com.esotericsoftware.kryo", Set.of("checkpoint", "model")),
             Map.entry(
                     "org.apache.hadoop",
-                    Set.of("checkpoint", "storage", "publish", "rows", "parquet", "tables", "spark", "ml", "job")),
-            Map.entry("org.apache.parquet", Set.of("storage", "publish", "rows", "parquet", "tables", "spark")),
+                    Set.of(
+                            "checkpoint",
+                            "storage",
+                            "publish",
+                            "rows",
+                            "parquet",
+                            "tables",
+                            "task",
+                            "spark",
+                            "ml",
+                            "job")),
+            Map.entry("org.apache.parquet", Set.of("storage", "publish", "rows", "parquet", "tables", "task", "spark")),
             Map.entry(
                     "org.apache.spark",
-                    Set.of("rows", "parquet", "tables", "decode", "progress", "spark", "ml", "job")),
+                    Set.of("rows", "parquet", "tables", "decode", "progress", "task", "spark", "ml", "job")),
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("rows")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),
             Map.entry("org.apache.logging.log4j", Set.of("job")),
-            Map.entry("org.slf4j", Set.of("kernel", "model", "publish", "tables", "spark")),
+            Map.entry("org.slf4j", Set.of("kernel", "model", "publish", "tables", "task", "spark")),
             Map.entry("picocli", Set.of("job")));
 
     private static final JavaClasses MAIN = new ClassFileImporter()

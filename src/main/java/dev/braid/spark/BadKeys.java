@@ -5,6 +5,7 @@ import dev.braid.decode.Reason;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.ValueRows;
 import dev.braid.tables.SourceTable;
+import dev.braid.task.Quarantine;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Collections;

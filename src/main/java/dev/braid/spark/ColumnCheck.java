@@ -11,6 +11,7 @@ import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.PairedColumns;
 import dev.braid.tables.SelectionColumn;
 import dev.braid.tables.SourceTable;
+import dev.braid.task.FusedColumn;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -17,6 +17,7 @@ import dev.braid.tables.SourceTable;
 import dev.braid.tables.SourceTables;
 import dev.braid.tables.SparkSettings;
 import dev.braid.tables.TableLoad;
+import dev.braid.task.FusedFiles;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -15,6 +15,8 @@ import dev.braid.tables.JobDescription;
 import dev.braid.tables.PairedColumns;
 import dev.braid.tables.SparkSettings;
 import dev.braid.tables.WriterSettings;
+import dev.braid.task.FusedColumn;
+import dev.braid.task.FusedFiles;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

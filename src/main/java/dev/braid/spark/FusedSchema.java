@@ -3,6 +3,7 @@ package dev.braid.spark;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.model.Readout;
+import dev.braid.task.FusedColumn;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;

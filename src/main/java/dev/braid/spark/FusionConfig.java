@@ -5,6 +5,7 @@ import dev.braid.decode.RowDecoder;
 import dev.braid.decode.RowLimits;
 import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
+import dev.braid.task.VectorForm;
 import java.io.Serializable;
 import java.util.Set;
 import org.apache.spark.sql.types.StructType;

@@ -7,6 +7,7 @@ import dev.braid.progress.FusionProgress;
 import dev.braid.progress.RunningTasks;
 import dev.braid.progress.TaskCounter;
 import dev.braid.progress.Work;
+import dev.braid.task.ExecutorModel;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;

@@ -6,6 +6,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.tables.TableLoad;
+import dev.braid.task.Lanes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;

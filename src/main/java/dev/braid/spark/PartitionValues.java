@@ -5,6 +5,7 @@ import dev.braid.failure.SparkFailure;
 import dev.braid.publish.Partitioning;
 import dev.braid.rows.SparkRows;
 import dev.braid.tables.PairedColumns;
+import dev.braid.task.PartitionPath;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -13,6 +13,8 @@ import dev.braid.publish.FusedTable;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.task.OutputFiles;
+import dev.braid.task.VectorForm;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

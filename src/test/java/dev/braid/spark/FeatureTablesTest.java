@@ -14,6 +14,7 @@ import dev.braid.rows.FeatureType;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.SelectionColumn;
 import dev.braid.tables.SourceTables;
+import dev.braid.task.FusedColumn;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

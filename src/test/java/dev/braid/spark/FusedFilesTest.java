@@ -9,6 +9,8 @@ import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
 import dev.braid.tables.Snapshots;
 import dev.braid.tables.SourceTable;
+import dev.braid.task.OutputFiles;
+import dev.braid.task.VectorForm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -12,6 +12,7 @@ import dev.braid.decode.RowPolicy.OnBadRow;
 import dev.braid.decode.RowPolicy.OnMissing;
 import dev.braid.rows.SparkRows;
 import dev.braid.tables.FeatureColumn;
+import dev.braid.task.Quarantine;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -11,6 +11,8 @@ import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.SelectionColumn;
+import dev.braid.task.FusedColumn;
+import dev.braid.task.FusedLayout;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -76,7 +78,7 @@ public final class PairedRows {
     }
 
     /** The columns of such rows. */
-    static StructType schema(DataType... features) {
+    public static StructType schema(DataType... features) {
         StructType schema = new StructType().add("key", DataTypes.StringType);
         for (int m = 0; m < features.length; m++) {
             schema = schema.add("feature" + m, features[m]);
@@ -85,7 +87,7 @@ public final class PairedRows {
     }
 
     /** The key and all that {@code config} emits. */
-    static FusedLayout layout(FusionConfig config, ModelConfig model) {
+    public static FusedLayout layout(FusionConfig config, ModelConfig model) {
         List<FusedColumn> columns = FusedSchema.columns(config, model);
         List<Integer> places = new ArrayList<>(List.of(0));
         List<Integer> ordinals = new ArrayList<>();
@@ -96,8 +98,8 @@ public final class PairedRows {
         return new FusedLayout(places, List.of(DataTypes.StringType), columns, ordinals, true);
     }
 
-    /** The rows that {@link FusedRows} gives, as the public API shows them. */
-    static Iterator<Row> external(Iterator<InternalRow> rows, FusionConfig config, ModelConfig model) {
+    /** The rows that {@code FusedRows} gives, as the public API shows them. */
+    public static Iterator<Row> external(Iterator<InternalRow> rows, FusionConfig config, ModelConfig model) {
         StructType schema = new StructType().add("key", DataTypes.StringType);
         for (FusedColumn column : FusedSchema.columns(config, model)) {
             schema = schema.add(column.field());

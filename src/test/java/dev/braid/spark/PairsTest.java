@@ -13,6 +13,7 @@ import dev.braid.publish.ShardRecords;
 import dev.braid.rows.StoredRow;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.InputTables;
+import dev.braid.task.OutputFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -14,6 +14,8 @@ import dev.braid.publish.Origin;
 import dev.braid.publish.OutputExistsException;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.task.OutputFiles;
+import dev.braid.task.VectorForm;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.decode.Reason;
+import dev.braid.task.SerializationTest;
 import org.apache.spark.SparkConf;
 import org.apache.spark.serializer.KryoSerializer;
 import org.junit.jupiter.api.Test;

@@ -17,6 +17,8 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.task.OutputFiles;
+import dev.braid.task.VectorForm;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -7,6 +7,7 @@ import dev.braid.InputException;
 import dev.braid.decode.RowPolicy;
 import dev.braid.model.Precision;
 import dev.braid.progress.FusionProgress;
+import dev.braid.task.VectorForm;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Comparator;
