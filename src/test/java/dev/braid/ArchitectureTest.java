@@ -66,11 +66,23 @@ class ArchitectureTest {
                             "model",
                             "publish",
                             "rows",
-                            "parquet",
                             "tables",
                             "decode",
                             "progress",
                             "task")),
+            Map.entry(
+                    "destination",
+                    Set.of(
+                            "failure",
+                            "checkpoint",
+                            "storage",
+                            "publish",
+                            "rows",
+                            "parquet",
+                            "tables",
+                            "decode",
+                            "task",
+                            "spark")),
             Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "tables", "decode", "task", "spark")),
             Map.entry("report", Set.of("model", "publish", "progress", "spark")),
             Map.entry(
@@ -87,6 +99,7 @@ class ArchitectureTest {
                             "progress",
                             "task",
                             "spark",
+                            "destination",
                             "report")));
 
     /** The rooms that may use a library, by the root of its packages. */
@@ -109,12 +122,25 @@ class ArchitectureTest {
                             "tables",
                             "task",
                             "spark",
+                            "destination",
                             "ml",
                             "job")),
-            Map.entry("org.apache.parquet", Set.of("storage", "publish", "rows", "parquet", "tables", "task", "spark")),
+            Map.entry(
+                    "org.apache.parquet",
+                    Set.of("storage", "publish", "rows", "parquet", "tables", "task", "destination")),
             Map.entry(
                     "org.apache.spark",
-                    Set.of("rows", "parquet", "tables", "decode", "progress", "task", "spark", "ml", "job")),
+                    Set.of(
+                            "rows",
+                            "parquet",
+                            "tables",
+                            "decode",
+                            "progress",
+                            "task",
+                            "spark",
+                            "destination",
+                            "ml",
+                            "job")),
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("rows")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),

@@ -22,7 +22,7 @@ import org.apache.spark.sql.functions;
  * partitions as a scan of all columns, with the same rows in the same order. So the keys give the numbers of the chosen rows
  * in each partition. A partition without a chosen row is not read. Driver only.
  */
-final class ChosenRows {
+public final class ChosenRows {
     private static final String KEY = PairedColumns.KEY;
     private static final String CHOSEN = "chosen";
     private static final String PLACE = "place";
@@ -46,7 +46,7 @@ final class ChosenRows {
      *
      * @param partitions the number of partitions of the rows to choose from
      */
-    static JavaRDD<long[]> numbers(Dataset<Row> table, Dataset<Row> keys, boolean few, int partitions) {
+    public static JavaRDD<long[]> numbers(Dataset<Row> table, Dataset<Row> keys, boolean few, int partitions) {
         Dataset<Row> scan = table.select(KEY);
         int read = SparkRows.internal(scan).getNumPartitions();
         if (read != partitions) {

@@ -67,7 +67,7 @@ public final class FeatureTables {
      *
      * @param keys gives the published table's keys, by the session to read them with and the columns of each table here
      */
-    FeatureTables into(BiFunction<SparkSession, List<Dataset<Row>>, KeyCounts.Published> keys) {
+    public FeatureTables into(BiFunction<SparkSession, List<Dataset<Row>>, KeyCounts.Published> keys) {
         return new FeatureTables(
                 settings, columns, sources, tables, referenced, keys.apply(settings.session(), tables));
     }
@@ -215,7 +215,7 @@ public final class FeatureTables {
     }
 
     /** The keys whose rows the update removes: see {@link KeyCounts#removed}. */
-    Dataset<Row> removed(AuditedKeys keys, boolean prune) {
+    public Dataset<Row> removed(AuditedKeys keys, boolean prune) {
         return counts(auditTasks()).removed(keys.incomplete(), prune);
     }
 

@@ -14,7 +14,7 @@ public final class FusedSchema {
     private FusedSchema() {}
 
     /** The columns that a fusion adds, in the order in which they are stored and hashed. */
-    static List<FusedColumn> columns(FusionConfig config, ModelConfig model) {
+    public static List<FusedColumn> columns(FusionConfig config, ModelConfig model) {
         List<FusedColumn> columns = new ArrayList<>();
         if (config.emits(Emitted.POOLED)) {
             columns.addAll(FusedColumn.pooled(config.vectors()));

@@ -46,7 +46,7 @@ record KeyPairing(
         if (stored == null) {
             return PairedTable.joined(counts.apply(tasks).fusible(keys.incomplete()), shuffled(tables), columns);
         }
-        boolean few = keys.duplicateKeys() <= BROADCAST_KEYS;
+        boolean few = keys.duplicateKeys() <= KeyCounts.BROADCAST_KEYS;
         PairedTable single = PairedTable.stored(stored, tables.get(0), columns);
         return (few && !shuffles ? single : single.repartition(tasks))
                 .without(counts.apply(few ? countTasks : tasks).duplicates(), few);
@@ -54,7 +54,7 @@ record KeyPairing(
 
     @Override
     public PairedTable updating(AuditedKeys keys) {
-        boolean few = keys.toFuse() <= BROADCAST_KEYS;
+        boolean few = keys.toFuse() <= KeyCounts.BROADCAST_KEYS;
         KeyCounts found = counts.apply(few ? countTasks : tasks);
         if (stored == null) {
             Dataset<Row> chosen = found.fusible(keys.incomplete());

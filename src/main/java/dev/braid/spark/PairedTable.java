@@ -215,7 +215,7 @@ public final class PairedTable {
     }
 
     /** The columns that are copied to the output, under the names that the user gave. */
-    List<StructField> carriedFields() {
+    public List<StructField> carriedFields() {
         List<StructField> fields = new ArrayList<>();
         for (String name : columns.carried()) {
             StructField field = rows.schema().fields()[fields.size()];

@@ -41,7 +41,7 @@ record ReferencePairing(
     }
 
     private PairedTable some(AuditedKeys keys) {
-        boolean few = keys.toFuse() <= BROADCAST_KEYS;
+        boolean few = keys.toFuse() <= KeyCounts.BROADCAST_KEYS;
         Dataset<Row> fusible = counts.apply(countTasks).fusible(keys.incomplete());
         Dataset<Row> pairs = few ? tables.pairs() : tables.pairs().repartition(countTasks, col(PairedColumns.KEY));
         return met(pairs.join(fusible.hint(few ? "broadcast" : "merge"), PairedColumns.KEY));

@@ -95,7 +95,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
     }
 
     /** The same columns without the partition columns, which the files do not contain. */
-    TableColumns inFiles(List<String> partitionBy) {
+    public TableColumns inFiles(List<String> partitionBy) {
         return keeping(keep.stream().filter(name -> !partitionBy.contains(name)).toList());
     }
 
@@ -133,7 +133,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
     }
 
     /** The columns that are copied to the output: the key, if there is one, then the kept ones. */
-    List<String> carried() {
+    public List<String> carried() {
         return Stream.concat(Stream.ofNullable(key), keep.stream()).toList();
     }
 

@@ -12,15 +12,10 @@
  *   <li>pairing rows by key: {@code KeyPairing}, then {@code ChosenRows};
  *   <li>pairing rows by references: {@code ReferencePairing}, then {@code ReferencedTables}, {@code PairPartitions}, {@code
  *       Meeting};
- *   <li>Spark's plugin, for metrics and progress: {@link dev.braid.spark.FusionPlugin};
- *   <li>a new table, new partitions or an update: {@link dev.braid.spark.Destination}; tables of the catalog: {@link
- *       dev.braid.spark.OutputTable};
- *   <li>planning a run: {@link dev.braid.spark.MemoryPlan}, {@link dev.braid.spark.Schedule};
- *   <li>inspecting the input, auditing the output: {@link dev.braid.spark.TableInspection}, {@link
- *       dev.braid.spark.TableAudit}.
+ *   <li>Spark's plugin, for metrics and progress: {@link dev.braid.spark.FusionPlugin}.
  * </ul>
  *
  * <p>May import {@code rows}, {@code tables}, {@code decode}, {@code progress}, {@code task}, {@code checkpoint}, {@code
- * batch}, {@code model}, {@code parquet}, {@code failure}, {@code storage} and {@code publish}.
+ * batch}, {@code model}, {@code failure}, {@code storage} and {@code publish}.
  */
 package dev.braid.spark;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.InputException;
 import dev.braid.decode.MaxBadRows;
 import dev.braid.decode.RowPolicy;
+import dev.braid.destination.TableAudit;
 import dev.braid.model.Precision;
 import dev.braid.progress.FusionProgress;
 import dev.braid.publish.FusedTable;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -17,6 +17,15 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.spark.AuditedKeys;
+import dev.braid.spark.Emitted;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.FusionEngine;
+import dev.braid.spark.GoldenTable;
+import dev.braid.spark.SharedSpark;
+import dev.braid.spark.Tables;
+import dev.braid.spark.Written;
 import dev.braid.task.OutputFiles;
 import dev.braid.task.VectorForm;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import dev.braid.InputException;
 import dev.braid.parquet.FileSchema;
@@ -9,6 +9,8 @@ import dev.braid.publish.Shard;
 import dev.braid.rows.SourceFile;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
+import dev.braid.spark.ChosenRows;
+import dev.braid.spark.TableColumns;
 import dev.braid.storage.Footers;
 import dev.braid.storage.StorageCalls;
 import dev.braid.tables.JobDescription;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -8,6 +8,10 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.OutputExistsException;
+import dev.braid.spark.SharedSpark;
+import dev.braid.spark.TableColumns;
+import dev.braid.spark.Tables;
+import dev.braid.spark.Written;
 import dev.braid.tables.CatalogTable;
 import dev.braid.tables.FakeCatalog;
 import dev.braid.tables.FeatureColumn;

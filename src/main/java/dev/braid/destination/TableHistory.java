@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import dev.braid.publish.Manifest;
 import dev.braid.publish.OutputExistsException;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import dev.braid.InputException;
 import dev.braid.publish.FusedTable;
@@ -6,6 +6,9 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.OutputExistsException;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.spark.AuditedKeys;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.PairedTable;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;

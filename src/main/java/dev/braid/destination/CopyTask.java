@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import static java.util.Objects.requireNonNull;
 

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import static org.apache.spark.sql.functions.col;
 
@@ -9,6 +9,11 @@ import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
 import dev.braid.rows.SourceFile;
 import dev.braid.rows.SparkRows;
+import dev.braid.spark.AuditedKeys;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusedSchema;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.KeyCounts;
 import dev.braid.storage.TablePath;
 import dev.braid.tables.JobDescription;
 import dev.braid.tables.PairedColumns;
@@ -92,7 +97,7 @@ public final class PublishedTable {
     /**
      * The table's keys, and the version of each row.
      *
-     * @param inputs with columns named as in a {@link PairedTable}
+     * @param inputs with columns named as in a {@code PairedTable}
      * @throws InputException if a column is not of the input's type
      */
     KeyCounts.Published keys(SparkSession session, List<Dataset<Row>> inputs) {
@@ -154,7 +159,7 @@ public final class PublishedTable {
         long removed = keys.known().removed(prune);
         if (removed > 0) {
             Dataset<Row> gone = tables.removed(keys, prune);
-            boolean few = removed <= Pairing.BROADCAST_KEYS;
+            boolean few = removed <= KeyCounts.BROADCAST_KEYS;
             List<Shard> holding = holding(gone, few);
             updated.removeAll(holding);
             copied = new FileCopies(

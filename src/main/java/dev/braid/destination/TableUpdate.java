@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
@@ -8,6 +8,9 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.spark.AuditedKeys;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusionConfig;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

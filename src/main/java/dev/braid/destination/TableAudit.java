@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.destination;
 
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.input_file_name;
@@ -20,6 +20,7 @@ import dev.braid.publish.NamedFiles.Part;
 import dev.braid.publish.Shard;
 import dev.braid.rows.SourceFile;
 import dev.braid.rows.SparkRows;
+import dev.braid.spark.KeyCounts;
 import dev.braid.storage.Footers;
 import dev.braid.storage.TablePath;
 import dev.braid.tables.JobDescription;
