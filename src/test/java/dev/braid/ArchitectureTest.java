@@ -84,7 +84,20 @@ class ArchitectureTest {
                             "task",
                             "spark")),
             Map.entry("ml", Set.of("failure", "batch", "checkpoint", "model", "tables", "decode", "task", "spark")),
-            Map.entry("report", Set.of("model", "publish", "progress", "spark")),
+            Map.entry(
+                    "plan",
+                    Set.of(
+                            "failure",
+                            "batch",
+                            "checkpoint",
+                            "storage",
+                            "model",
+                            "rows",
+                            "tables",
+                            "decode",
+                            "task",
+                            "spark")),
+            Map.entry("report", Set.of("model", "publish", "progress", "plan")),
             Map.entry(
                     "job",
                     Set.of(
@@ -100,6 +113,7 @@ class ArchitectureTest {
                             "task",
                             "spark",
                             "destination",
+                            "plan",
                             "report")));
 
     /** The rooms that may use a library, by the root of its packages. */
@@ -140,12 +154,13 @@ class ArchitectureTest {
                             "spark",
                             "destination",
                             "ml",
+                            "plan",
                             "job")),
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("rows")),
             Map.entry("org.apache.commons.text", Set.of("checkpoint")),
             Map.entry("org.apache.logging.log4j", Set.of("job")),
-            Map.entry("org.slf4j", Set.of("kernel", "model", "publish", "tables", "task", "spark")),
+            Map.entry("org.slf4j", Set.of("kernel", "model", "publish", "tables", "task", "spark", "plan")),
             Map.entry("picocli", Set.of("job")));
 
     private static final JavaClasses MAIN = new ClassFileImporter()

@@ -2,6 +2,7 @@ package dev.braid.job;
 
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.failure.Diagnosis;
+import dev.braid.plan.MemoryPlan;
 import dev.braid.progress.Exchanges;
 import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Manifest;
@@ -9,7 +10,6 @@ import dev.braid.publish.Origin;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunFacts.Setting;
 import dev.braid.report.RunFacts.Work;
-import dev.braid.spark.MemoryPlan;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;

@@ -26,7 +26,7 @@ import org.apache.spark.sql.types.StructField;
  * Finds the named columns in the schemas of the opened tables, and selects them. Reports all problems of all tables in one
  * message.
  */
-final class ColumnCheck {
+public final class ColumnCheck {
     /** The columns that a fusion adds; the key and the kept columns must have other names. */
     private static final List<String> OUTPUT = FusedColumn.NAMES;
 
@@ -50,7 +50,7 @@ final class ColumnCheck {
      *
      * @param problems the list to add to; it may contain problems from opening the tables
      */
-    ColumnCheck(List<SourceTable> tables, TableColumns columns, List<String> problems) {
+    public ColumnCheck(List<SourceTable> tables, TableColumns columns, List<String> problems) {
         this(tables, columns, problems, "key");
     }
 
@@ -92,7 +92,7 @@ final class ColumnCheck {
     }
 
     /** Adds a problem for every column that is missing, ambiguous or of the wrong type. To be called once. */
-    void check() {
+    public void check() {
         tables.forEach(table -> selected.add(new ArrayList<>()));
         for (int t = 0; t < tables.size() && columns.key() != null; t++) {
             key(tables.get(t), selected.get(t));

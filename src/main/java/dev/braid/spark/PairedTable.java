@@ -192,7 +192,7 @@ public final class PairedTable {
     }
 
     /** The rows in Spark's own forms. In a session with adaptive execution, calling this runs the shuffles. */
-    JavaRDD<StoredRow> storedRows() {
+    public JavaRDD<StoredRow> storedRows() {
         return meeting != null
                 ? meeting.storedRows()
                 : chosen.apply(scan().orElseGet(() -> SparkRows.planned(rows, carried())));
@@ -210,7 +210,7 @@ public final class PairedTable {
     }
 
     /** Reads the features of a row. */
-    RowDecoder decoder(FusionConfig config, ModelConfig model) {
+    public RowDecoder decoder(FusionConfig config, ModelConfig model) {
         return config.decoder(model, rows.schema());
     }
 

@@ -21,7 +21,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructField;
 
 /** Opens a table of pairs and the feature tables that it refers to, and checks their columns by schemas only. Driver only. */
-final class ReferenceCheck {
+public final class ReferenceCheck {
     private ReferenceCheck() {}
 
     /**
@@ -31,7 +31,7 @@ final class ReferenceCheck {
      * @param paths the feature table of each modality
      * @throws InputException with all problems of all tables in one message
      */
-    static ReferencedTables open(
+    public static ReferencedTables open(
             SparkSettings settings,
             InputTables tables,
             String pairs,

@@ -30,7 +30,7 @@ import org.apache.spark.sql.expressions.WindowSpec;
 import org.apache.spark.sql.types.StructType;
 
 /** A table of pairs, and the feature tables whose rows it refers to by their ids. Driver only. */
-final class ReferencedTables {
+public final class ReferencedTables {
     /** The column that identifies the rows of a feature table. */
     static final String ID = "id";
     /** The place of a row in a feature table, as {@code monotonically_increasing_id} numbers it. */
@@ -53,7 +53,7 @@ final class ReferencedTables {
      *
      * @param rows its features, their boxes and selection, under the names of {@link PairedTable}, and {@link #ID}
      */
-    record Side(FeatureColumn feature, Reference reference, SourceTable table, Dataset<Row> rows) {
+    public record Side(FeatureColumn feature, Reference reference, SourceTable table, Dataset<Row> rows) {
         /** The columns of the features, their boxes and their selection. */
         StructType columns() {
             return rows.drop(ID).schema();
@@ -77,7 +77,7 @@ final class ReferencedTables {
         }
 
         /** The table with this modality alone. */
-        SourceTable alone() {
+        public SourceTable alone() {
             return table.only(feature);
         }
 
@@ -94,7 +94,7 @@ final class ReferencedTables {
     }
 
     /** The pairs, then the feature tables, each once. */
-    SourceTables sources() {
+    public SourceTables sources() {
         return new SourceTables(
                 Stream.concat(Stream.of(pairsTable), sides.stream().map(Side::table))
                         .distinct()
@@ -106,7 +106,7 @@ final class ReferencedTables {
         return pairs;
     }
 
-    List<Side> sides() {
+    public List<Side> sides() {
         return sides;
     }
 
@@ -135,7 +135,7 @@ final class ReferencedTables {
      *
      * @param allPairs the number of pairs
      */
-    References inspect(int modality, long allPairs, int tasks) {
+    public References inspect(int modality, long allPairs, int tasks) {
         String rows = "n";
         Dataset<Row> found = sides.get(modality)
                 .rows()

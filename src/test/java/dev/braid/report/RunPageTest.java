@@ -3,6 +3,8 @@ package dev.braid.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.model.Stage;
+import dev.braid.plan.JvmSettings;
+import dev.braid.plan.MemoryPlan;
 import dev.braid.progress.Exchanges.Exchange;
 import dev.braid.progress.Figures;
 import dev.braid.progress.SampleFigures;
@@ -12,8 +14,6 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
 import dev.braid.report.RunFacts.Setting;
 import dev.braid.report.RunFacts.Work;
-import dev.braid.spark.JvmSettings;
-import dev.braid.spark.MemoryPlan;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

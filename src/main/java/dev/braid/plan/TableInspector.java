@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
@@ -7,9 +7,18 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.decode.Reason;
 import dev.braid.decode.RowDecoder;
 import dev.braid.failure.SparkFailure;
+import dev.braid.plan.TableInspection.Lengths;
+import dev.braid.plan.TableInspection.Table;
 import dev.braid.rows.StoredRow;
-import dev.braid.spark.TableInspection.Lengths;
-import dev.braid.spark.TableInspection.Table;
+import dev.braid.spark.ColumnCheck;
+import dev.braid.spark.Emitted;
+import dev.braid.spark.FusionConfig;
+import dev.braid.spark.PairedTable;
+import dev.braid.spark.Reference;
+import dev.braid.spark.ReferenceCheck;
+import dev.braid.spark.ReferencedTables;
+import dev.braid.spark.References;
+import dev.braid.spark.TableColumns;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.InputTables;
 import dev.braid.tables.JobDescription;

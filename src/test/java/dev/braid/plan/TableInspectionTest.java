@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -11,9 +11,11 @@ import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
 import dev.braid.checkpoint.VectorStep;
+import dev.braid.plan.TableInspection.Lengths;
+import dev.braid.plan.TableInspection.Table;
 import dev.braid.rows.FeatureType;
-import dev.braid.spark.TableInspection.Lengths;
-import dev.braid.spark.TableInspection.Table;
+import dev.braid.spark.SharedSpark;
+import dev.braid.spark.TableColumns;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.SelectionColumn;
 import java.nio.file.Path;

@@ -1,10 +1,10 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.spark.JvmSettings.Manager;
-import dev.braid.spark.MemoryPlan.Least;
-import dev.braid.spark.MemoryPlan.Part;
+import dev.braid.plan.JvmSettings.Manager;
+import dev.braid.plan.MemoryPlan.Least;
+import dev.braid.plan.MemoryPlan.Part;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

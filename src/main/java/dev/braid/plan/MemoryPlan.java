@@ -1,10 +1,13 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
+import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusedSchema;
+import dev.braid.spark.FusionConfig;
 import dev.braid.tables.TableLoad;
 import dev.braid.task.Lanes;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,9 +1,9 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.spark.JvmSettings.Machine;
-import dev.braid.spark.JvmSettings.Manager;
+import dev.braid.plan.JvmSettings.Machine;
+import dev.braid.plan.JvmSettings.Manager;
 import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.Test;
 

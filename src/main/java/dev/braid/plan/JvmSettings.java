@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import java.util.List;
 import java.util.Locale;

@@ -1,7 +1,10 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.spark.Reference;
+import dev.braid.spark.References;
+import dev.braid.spark.TableColumns;
 import dev.braid.tables.InputTables;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import dev.braid.batch.Batch;
 import dev.braid.batch.FeatureSequence;
@@ -11,6 +11,8 @@ import dev.braid.failure.SparkFailure;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
+import dev.braid.spark.FusedSchema;
+import dev.braid.spark.FusionConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

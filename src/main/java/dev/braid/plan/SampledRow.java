@@ -1,4 +1,4 @@
-package dev.braid.spark;
+package dev.braid.plan;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.PieceCopy;
