@@ -161,7 +161,11 @@ public record CatalogTable(
         refuseUnlocated();
     }
 
-    /** @throws InputException if the catalog does not say where the table is stored */
+    /**
+     * Refuses a table that no location is known of.
+     *
+     * @throws InputException if the catalog does not say where the table is stored
+     */
     public void refuseUnlocated() {
         if (location == null) {
             throw new InputException("expected a table that Spark's catalog has a location of, got none");
