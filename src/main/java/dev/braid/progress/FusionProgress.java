@@ -105,7 +105,7 @@ public final class FusionProgress implements Serializable {
     }
 
     /**
-     * What this run has fused so far. Includes running tasks as far as their executors have reported them ({@link
+     * What this run has fused so far. Includes running tasks as far as their executors have reported them ({@code
      * FusionPlugin}); without the plugin, only finished tasks count. Each partition counts once, whatever the number of its
      * attempts. Bad rows include those that an earlier run or the audit of the keys has found.
      */

@@ -22,8 +22,8 @@ import org.apache.spark.sql.catalyst.InternalRow;
  * Together they hold at most about one row group in memory. At most {@value #MOST_OPEN} are open at a time. If a further
  * partition needs a file, the file that was used longest ago is completed; more rows of its partition begin another file.
  *
- * <p>So with more than {@value #MOST_OPEN} partitions, the order of the rows decides which rows a file holds. {@link
- * FusionEngine#write} makes sure that every attempt reads the rows in the same order.
+ * <p>So with more than {@value #MOST_OPEN} partitions, the order of the rows decides which rows a file holds. {@code
+ * FusionEngine.write} makes sure that every attempt reads the rows in the same order.
  */
 public final class TaskFiles implements AutoCloseable {
     public static final int MOST_OPEN = 64;
