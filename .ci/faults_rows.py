@@ -18,7 +18,7 @@ def set_aside(place):
 
 def quarantine():
     """Broken rows of every reason."""
-    listed = set((HOME / "src/main/java/dev/braid/spark/Reason.java").read_text().split("{", 1)[1].replace(",", " ")
+    listed = set((HOME / "src/main/java/dev/braid/decode/Reason.java").read_text().split("{", 1)[1].replace(",", " ")
                  .replace(";", " ").lower().split()) & REASONS  # fmt: skip
     good = rows(ROWS)
     added, expected = broken(good)

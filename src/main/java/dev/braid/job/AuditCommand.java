@@ -1,8 +1,8 @@
 package dev.braid.job;
 
+import dev.braid.destination.TableAudit;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Shard;
-import dev.braid.spark.TableAudit;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;

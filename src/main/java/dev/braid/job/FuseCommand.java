@@ -2,6 +2,13 @@ package dev.braid.job;
 
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModelDigest;
+import dev.braid.destination.Destination;
+import dev.braid.destination.NewTable;
+import dev.braid.destination.OutputTable;
+import dev.braid.destination.PartitionRun;
+import dev.braid.plan.MemoryPlan;
+import dev.braid.progress.Exchanges;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.FusedTable;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
@@ -9,21 +16,15 @@ import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
 import dev.braid.spark.AuditedKeys;
-import dev.braid.spark.Destination;
-import dev.braid.spark.Exchanges;
 import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusedSchema;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
-import dev.braid.spark.FusionProgress;
-import dev.braid.spark.InputTables;
-import dev.braid.spark.JobDescription;
-import dev.braid.spark.MemoryPlan;
-import dev.braid.spark.NewTable;
-import dev.braid.spark.OutputFiles;
-import dev.braid.spark.OutputTable;
 import dev.braid.spark.PairedTable;
-import dev.braid.spark.PartitionRun;
 import dev.braid.spark.Verification;
+import dev.braid.tables.InputTables;
+import dev.braid.tables.JobDescription;
+import dev.braid.task.OutputFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -194,7 +195,7 @@ final class FuseCommand implements Callable<Integer> {
                     catalogTable.ifPresent(found -> found.check(engine.written(paired)));
                     OutputFiles.Grouping files = new OutputFiles.Grouping(
                             options.outputFiles(),
-                            OutputFiles.bytes(config, checkpoint.config(), keys.toFuse(), (long)
+                            FusedSchema.bytes(config, checkpoint.config(), keys.toFuse(), (long)
                                     (tables.bytes() * keys.shareToFuse())),
                             partitions);
                     manifest = output.write(

@@ -1,11 +1,11 @@
 package dev.braid.job;
 
 import dev.braid.checkpoint.ModelConfig;
-import dev.braid.spark.Memory;
-import dev.braid.spark.MemoryPlan;
-import dev.braid.spark.MemoryPlan.Part;
-import dev.braid.spark.TableInspection;
-import dev.braid.spark.TableLoad;
+import dev.braid.plan.Memory;
+import dev.braid.plan.MemoryPlan;
+import dev.braid.plan.MemoryPlan.Part;
+import dev.braid.plan.TableInspection;
+import dev.braid.tables.TableLoad;
 import java.util.List;
 import java.util.Locale;
 

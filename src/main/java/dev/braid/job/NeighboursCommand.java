@@ -1,7 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
-import dev.braid.spark.PublishedTable;
+import dev.braid.destination.PublishedTable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.FloatBuffer;

@@ -1,9 +1,9 @@
 package dev.braid.job;
 
-import dev.braid.spark.MaxBadRows;
-import dev.braid.spark.RowPolicy;
-import dev.braid.spark.RowPolicy.OnBadRow;
-import dev.braid.spark.RowPolicy.OnMissing;
+import dev.braid.decode.MaxBadRows;
+import dev.braid.decode.RowPolicy;
+import dev.braid.decode.RowPolicy.OnBadRow;
+import dev.braid.decode.RowPolicy.OnMissing;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;

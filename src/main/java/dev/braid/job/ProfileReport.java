@@ -1,6 +1,6 @@
 package dev.braid.job;
 
-import dev.braid.spark.StageCost;
+import dev.braid.progress.StageCost;
 import java.util.List;
 import java.util.Locale;
 

@@ -1,7 +1,7 @@
 package dev.braid.job;
 
-import dev.braid.spark.FusionProgress;
-import dev.braid.spark.Work;
+import dev.braid.progress.FusionProgress;
+import dev.braid.progress.Work;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

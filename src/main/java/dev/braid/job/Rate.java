@@ -1,6 +1,6 @@
 package dev.braid.job;
 
-import dev.braid.spark.EncoderRate;
+import dev.braid.plan.EncoderRate;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;

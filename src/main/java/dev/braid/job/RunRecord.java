@@ -2,14 +2,14 @@ package dev.braid.job;
 
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.failure.Diagnosis;
+import dev.braid.plan.MemoryPlan;
+import dev.braid.progress.Exchanges;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunFacts.Setting;
 import dev.braid.report.RunFacts.Work;
-import dev.braid.spark.Exchanges;
-import dev.braid.spark.FusionProgress;
-import dev.braid.spark.MemoryPlan;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;

@@ -1,6 +1,6 @@
 package dev.braid.job;
 
-import dev.braid.spark.Schedule;
+import dev.braid.plan.Schedule;
 import java.util.Locale;
 import java.util.OptionalInt;
 

@@ -1,6 +1,6 @@
 package dev.braid.job;
 
-import dev.braid.spark.SelectionColumn;
+import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,6 +1,6 @@
 package dev.braid.job;
 
-import dev.braid.spark.OutputTable;
+import dev.braid.destination.OutputTable;
 import java.util.Optional;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.ITypeConverter;

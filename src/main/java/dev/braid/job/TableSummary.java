@@ -1,8 +1,8 @@
 package dev.braid.job;
 
-import dev.braid.spark.TableInspection;
-import dev.braid.spark.TableInspection.Lengths;
-import dev.braid.spark.TableInspection.Table;
+import dev.braid.plan.TableInspection;
+import dev.braid.plan.TableInspection.Lengths;
+import dev.braid.plan.TableInspection.Table;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,9 +1,9 @@
 package dev.braid.job;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.destination.TableUpdate;
 import dev.braid.publish.Origin;
 import dev.braid.spark.FusionConfig;
-import dev.braid.spark.TableUpdate;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.SparkSession;

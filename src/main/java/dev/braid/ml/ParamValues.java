@@ -1,7 +1,7 @@
 package dev.braid.ml;
 
 import dev.braid.InputException;
-import dev.braid.spark.SelectionColumn;
+import dev.braid.tables.SelectionColumn;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;

@@ -1,5 +1,6 @@
 package dev.braid.parquet;
 
+import dev.braid.rows.SparkColumns;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;

@@ -1,8 +1,8 @@
 package dev.braid.report;
 
+import dev.braid.progress.LengthCounts;
+import dev.braid.progress.ShareCounts;
 import dev.braid.report.RunFacts.Work;
-import dev.braid.spark.LengthCounts;
-import dev.braid.spark.ShareCounts;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

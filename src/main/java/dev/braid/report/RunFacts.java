@@ -1,11 +1,11 @@
 package dev.braid.report;
 
+import dev.braid.plan.MemoryPlan;
+import dev.braid.progress.Exchanges.Exchange;
+import dev.braid.progress.Figures;
+import dev.braid.progress.StageCost;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
-import dev.braid.spark.Exchanges.Exchange;
-import dev.braid.spark.Figures;
-import dev.braid.spark.MemoryPlan;
-import dev.braid.spark.StageCost;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

@@ -1,9 +1,9 @@
 package dev.braid.report;
 
+import dev.braid.plan.Memory;
 import dev.braid.publish.InputFile;
 import dev.braid.publish.Manifest;
 import dev.braid.report.RunFacts.Setting;
-import dev.braid.spark.Memory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,6 +1,6 @@
 package dev.braid.report;
 
-import dev.braid.spark.TaskSpan;
+import dev.braid.progress.TaskSpan;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,12 +1,12 @@
 package dev.braid.report;
 
+import dev.braid.plan.JvmSettings;
+import dev.braid.plan.Memory;
+import dev.braid.plan.MemoryPlan;
+import dev.braid.progress.Exchanges.Exchange;
+import dev.braid.progress.MemoryPeak;
+import dev.braid.progress.StageCost;
 import dev.braid.report.RunFacts.Work;
-import dev.braid.spark.Exchanges.Exchange;
-import dev.braid.spark.JvmSettings;
-import dev.braid.spark.Memory;
-import dev.braid.spark.MemoryPeak;
-import dev.braid.spark.MemoryPlan;
-import dev.braid.spark.StageCost;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;

@@ -1,6 +1,8 @@
 package dev.braid.spark;
 
+import dev.braid.decode.Reason;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -74,12 +76,25 @@ public record AuditedKeys(
 
     /** All rows whose key alone makes them bad. */
     public long badRows() {
-        return bad.values().stream().mapToLong(Long::longValue).sum();
+        return sum(bad);
     }
 
     /** The bad rows that {@link BadKeys} writes. In a single table, its tasks write the rows without a key instead. */
     public long setAside() {
-        return badRows() - (joins() ? 0 : bad.getOrDefault(Reason.NULL_KEY, 0L));
+        return sum(setAsideByReason());
+    }
+
+    /** The rows of {@link #setAside} by reason. */
+    Map<Reason, Long> setAsideByReason() {
+        Map<Reason, Long> setAside = new HashMap<>(bad);
+        if (!joins()) {
+            setAside.remove(Reason.NULL_KEY);
+        }
+        return setAside;
+    }
+
+    private static long sum(Map<Reason, Long> rows) {
+        return rows.values().stream().mapToLong(Long::longValue).sum();
     }
 
     /** Whether there are several tables. */

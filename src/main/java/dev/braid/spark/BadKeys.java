@@ -1,11 +1,19 @@
 package dev.braid.spark;
 
+import dev.braid.decode.Fault;
+import dev.braid.decode.Reason;
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.ValueRows;
+import dev.braid.tables.SourceTable;
+import dev.braid.task.Quarantine;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.stream.Collectors;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
@@ -27,16 +35,41 @@ final class BadKeys implements Serializable {
      *
      * @param modality the modality of that table
      */
-    record Referring(String modality, String column) implements Serializable {}
+    private record Referring(String modality, String column) implements Serializable {}
+
+    /**
+     * The quarantine rows of the bad keys that {@code counts} finds.
+     *
+     * @param column the key's name in the user's tables
+     * @param tables those that have the key
+     * @param references for pairs, how they refer to feature tables; empty if the tables themselves have the key
+     */
+    static JavaRDD<InternalRow> of(
+            KeyCounts counts,
+            AuditedKeys keys,
+            String column,
+            List<SourceTable> tables,
+            List<ReferencedTables.Side> references,
+            String runId) {
+        List<String> modalities = tables.stream()
+                .map(table -> table.features().stream()
+                        .map(feature -> feature.modality().name())
+                        .collect(Collectors.joining(", ")))
+                .toList();
+        List<Referring> referring = references.stream()
+                .map(side -> new Referring(
+                        side.feature().modality().name(), side.reference().column()))
+                .toList();
+        BadKeys bad = new BadKeys(counts.keyType(), column, modalities, referring, runId);
+        return SparkRows.internal(counts.rows().filter(counts.isSetAside(keys))).mapPartitions(bad::rows);
+    }
 
     /**
      * A writer of bad keys.
      *
-     * @param column the key's name in the user's tables
      * @param modalities for each table that has the key, its modalities as one text
-     * @param references for pairs, the columns that refer to feature tables; empty if the tables themselves have the key
      */
-    BadKeys(DataType key, String column, List<String> modalities, List<Referring> references, String runId) {
+    private BadKeys(DataType key, String column, List<String> modalities, List<Referring> references, String runId) {
         this.references = List.copyOf(references);
         this.key = key;
         this.column = column;
@@ -52,7 +85,7 @@ final class BadKeys implements Serializable {
      *
      * @param counts rows of {@link KeyCounts#rows} whose keys are bad
      */
-    Iterator<InternalRow> rows(Iterator<InternalRow> counts) {
+    private Iterator<InternalRow> rows(Iterator<InternalRow> counts) {
         ValueRows out = new ValueRows(Quarantine.schema(key));
         return new Iterator<>() {
             private Iterator<Repeated> faults = Collections.emptyIterator();

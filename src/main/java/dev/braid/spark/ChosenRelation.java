@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.rows.RowsRelation;
+import dev.braid.rows.SparkRows;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;

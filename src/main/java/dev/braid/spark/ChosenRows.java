@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import static org.apache.spark.sql.functions.col;
 
+import dev.braid.rows.SparkRows;
+import dev.braid.tables.PairedColumns;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -20,8 +22,8 @@ import org.apache.spark.sql.functions;
  * partitions as a scan of all columns, with the same rows in the same order. So the keys give the numbers of the chosen rows
  * in each partition. A partition without a chosen row is not read. Driver only.
  */
-final class ChosenRows {
-    private static final String KEY = PairedTable.KEY;
+public final class ChosenRows {
+    private static final String KEY = PairedColumns.KEY;
     private static final String CHOSEN = "chosen";
     private static final String PLACE = "place";
 
@@ -31,7 +33,7 @@ final class ChosenRows {
      * The rows among {@code rows} that have one of these keys.
      *
      * @param rows rows of the table, in the partitions of its scan
-     * @param table a plain scan, with a column {@link PairedTable#KEY}
+     * @param table a plain scan, with a column {@link PairedColumns#KEY}
      * @param keys the keys to choose, each once; null chooses the rows without a key
      * @param few whether the keys are few enough to be sent to every executor
      */
@@ -44,7 +46,7 @@ final class ChosenRows {
      *
      * @param partitions the number of partitions of the rows to choose from
      */
-    static JavaRDD<long[]> numbers(Dataset<Row> table, Dataset<Row> keys, boolean few, int partitions) {
+    public static JavaRDD<long[]> numbers(Dataset<Row> table, Dataset<Row> keys, boolean few, int partitions) {
         Dataset<Row> scan = table.select(KEY);
         int read = SparkRows.internal(scan).getNumPartitions();
         if (read != partitions) {

@@ -4,6 +4,14 @@ import dev.braid.InputException;
 import dev.braid.NearestName;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
+import dev.braid.decode.TokenSelection;
+import dev.braid.rows.FeatureType;
+import dev.braid.rows.SparkRows;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.PairedColumns;
+import dev.braid.tables.SelectionColumn;
+import dev.braid.tables.SourceTable;
+import dev.braid.task.FusedColumn;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -18,9 +26,9 @@ import org.apache.spark.sql.types.StructField;
  * Finds the named columns in the schemas of the opened tables, and selects them. Reports all problems of all tables in one
  * message.
  */
-final class ColumnCheck {
+public final class ColumnCheck {
     /** The columns that a fusion adds; the key and the kept columns must have other names. */
-    private static final List<String> OUTPUT = FusedSchema.NAMES;
+    private static final List<String> OUTPUT = FusedColumn.NAMES;
 
     /** The type as which Spark reads unsigned 64-bit integers. */
     private static final String UNSIGNED = "decimal(20,0)";
@@ -42,7 +50,7 @@ final class ColumnCheck {
      *
      * @param problems the list to add to; it may contain problems from opening the tables
      */
-    ColumnCheck(List<SourceTable> tables, TableColumns columns, List<String> problems) {
+    public ColumnCheck(List<SourceTable> tables, TableColumns columns, List<String> problems) {
         this(tables, columns, problems, "key");
     }
 
@@ -84,7 +92,7 @@ final class ColumnCheck {
     }
 
     /** Adds a problem for every column that is missing, ambiguous or of the wrong type. To be called once. */
-    void check() {
+    public void check() {
         tables.forEach(table -> selected.add(new ArrayList<>()));
         for (int t = 0; t < tables.size() && columns.key() != null; t++) {
             key(tables.get(t), selected.get(t));
@@ -124,7 +132,7 @@ final class ColumnCheck {
             problems.add(place + "of type " + keyType.catalogString() + " (table '" + keyTable + "'), got "
                     + type.catalogString());
         }
-        own.add(table.column(found.get()).as(PairedTable.KEY));
+        own.add(table.column(found.get()).as(PairedColumns.KEY));
     }
 
     /** Refuses two columns of the output with the same name. */
@@ -147,7 +155,7 @@ final class ColumnCheck {
             SourceTable table = holders.get(0);
             table.find(name, "kept", problems)
                     .ifPresent(field -> selected.get(tables.indexOf(table))
-                            .add(table.column(field).as(PairedTable.kept(index))));
+                            .add(table.column(field).as(PairedColumns.kept(index))));
         } else if (holders.size() > 1) {
             problems.add("kept column '" + name + "': expected it in one table, got it in "
                     + holders.stream().map(t -> "'" + t.name() + "'").collect(Collectors.joining(", ")));
@@ -191,7 +199,7 @@ final class ColumnCheck {
                     + feature.modality().name() + "'), got " + type.catalogString());
         }
         own.add(table.column(found.get())
-                .as(PairedTable.feature(columns.features().indexOf(feature))));
+                .as(PairedColumns.feature(columns.features().indexOf(feature))));
     }
 
     private void boxes(SourceTable table, FeatureColumn feature, List<Column> own) {
@@ -211,7 +219,7 @@ final class ColumnCheck {
                     + (half ? "half floats" : type.catalogString()));
         }
         own.add(table.column(found.get())
-                .as(PairedTable.boxes(columns.features().indexOf(feature))));
+                .as(PairedColumns.boxes(columns.features().indexOf(feature))));
     }
 
     private static String expected(ModalityConfig modality) {
@@ -235,6 +243,6 @@ final class ColumnCheck {
                     + (type.catalogString().contains(UNSIGNED) ? "; store it signed (int64)" : ""));
         }
         own.add(table.column(found.get())
-                .as(PairedTable.selection(columns.features().indexOf(feature))));
+                .as(PairedColumns.selection(columns.features().indexOf(feature))));
     }
 }

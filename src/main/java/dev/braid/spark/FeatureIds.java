@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import static org.apache.spark.sql.functions.col;
 
+import dev.braid.rows.RowsRelation;
+import dev.braid.rows.SparkRows;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;

@@ -2,21 +2,33 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.RowPolicy;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.InputTables;
+import dev.braid.tables.JobDescription;
+import dev.braid.tables.PairedColumns;
+import dev.braid.tables.ParquetCheck;
+import dev.braid.tables.SourceTable;
+import dev.braid.tables.SourceTables;
+import dev.braid.tables.SparkSettings;
+import dev.braid.tables.TableLoad;
+import dev.braid.task.FusedFiles;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.stream.Collectors;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataType;
 
@@ -53,11 +65,11 @@ public final class FeatureTables {
     /**
      * The same tables, read to update a published table, which already has some of their rows.
      *
-     * @throws InputException if the published table's key or a kept column has another type
+     * @param keys gives the published table's keys, by the session to read them with and the columns of each table here
      */
-    FeatureTables into(PublishedTable table) {
+    public FeatureTables into(BiFunction<SparkSession, List<Dataset<Row>>, KeyCounts.Published> keys) {
         return new FeatureTables(
-                settings, columns, sources, tables, referenced, table.keys(settings.session(), tables));
+                settings, columns, sources, tables, referenced, keys.apply(settings.session(), tables));
     }
 
     /**
@@ -70,14 +82,14 @@ public final class FeatureTables {
     @SuppressWarnings("try") // names Spark's jobs until it is closed
     public static FeatureTables perModality(InputTables tables, Map<String, String> paths, TableColumns columns) {
         List<String> problems = new ArrayList<>();
-        Map<String, List<FeatureColumn>> byPath = SourceTables.byPath(paths, columns, problems);
+        Map<String, List<FeatureColumn>> byPath = SourceTables.byPath(paths, columns.features(), problems);
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot open feature tables", problems);
         }
         SparkSettings settings = SparkSettings.reading(tables.session());
         try (JobDescription opening =
                 JobDescription.of(tables.session(), "open " + JobDescription.list(byPath.keySet()))) {
-            SourceTables sources = SourceTables.open(settings, tables, byPath, columns, problems);
+            SourceTables sources = SourceTables.open(settings, tables, byPath, columns.carried(), problems);
             List<Dataset<Row>> selected = new ColumnCheck(sources.all(), columns, problems).select();
             sources.fit(settings);
             return new FeatureTables(settings, columns, sources, selected, null, null);
@@ -139,7 +151,7 @@ public final class FeatureTables {
     public void refuseUnwritable() {
         ParquetCheck.refuseUnwritable(
                 settings::ofParquet,
-                tables.get(0).schema().apply(PairedTable.KEY).dataType());
+                tables.get(0).schema().apply(PairedColumns.KEY).dataType());
     }
 
     /**
@@ -203,7 +215,7 @@ public final class FeatureTables {
     }
 
     /** The keys whose rows the update removes: see {@link KeyCounts#removed}. */
-    Dataset<Row> removed(AuditedKeys keys, boolean prune) {
+    public Dataset<Row> removed(AuditedKeys keys, boolean prune) {
         return counts(auditTasks()).removed(keys.incomplete(), prune);
     }
 
@@ -239,17 +251,7 @@ public final class FeatureTables {
     }
 
     JavaRDD<InternalRow> badKeys(AuditedKeys keys, String runId) {
-        KeyCounts counts = counts(auditTasks());
-        List<String> modalities = keyed().map(source -> source.features().stream()
-                        .map(feature -> feature.modality().name())
-                        .collect(Collectors.joining(", ")))
-                .toList();
-        List<BadKeys.Referring> referring = references().stream()
-                .map(side -> new BadKeys.Referring(
-                        side.feature().modality().name(), side.reference().column()))
-                .toList();
-        BadKeys bad = new BadKeys(counts.keyType(), columns.key(), modalities, referring, runId);
-        return SparkRows.internal(counts.rows().filter(counts.isSetAside(keys))).mapPartitions(bad::rows);
+        return BadKeys.of(counts(auditTasks()), keys, columns.key(), keyed().toList(), references(), runId);
     }
 
     /**
@@ -277,18 +279,12 @@ public final class FeatureTables {
     public TableLoad load(FusionConfig config, ModelConfig model) {
         // Of several tables with the key, the longest counts; with pairs, only their own table has the key.
         long rows = keyed().mapToLong(table -> table.rows().rows()).max().orElse(0);
-        return TableLoad.of(settings, rows, sources, OutputFiles.bytes(config, model, rows, bytes()));
+        return TableLoad.of(settings, rows, sources, FusedSchema.bytes(config, model, rows, bytes()));
     }
 
     /** Bytes to fuse: the size of all files or, with pairs, one row of every feature table for each pair. */
     public long bytes() {
-        if (referenced == null) {
-            return sources.bytes();
-        }
-        long features = references().stream()
-                .mapToLong(side -> side.table().rows().largestRow())
-                .sum();
-        return sources.all().get(0).rows().rows() * features;
+        return referenced == null ? sources.bytes() : referenced.bytes();
     }
 
     /** The tables that have the key. */

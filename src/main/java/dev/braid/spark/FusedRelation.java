@@ -1,5 +1,10 @@
 package dev.braid.spark;
 
+import dev.braid.progress.FusionProgress;
+import dev.braid.rows.RowsRelation;
+import dev.braid.rows.SparkRows;
+import dev.braid.task.FusedColumn;
+import dev.braid.task.FusedLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

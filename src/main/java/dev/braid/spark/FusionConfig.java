@@ -1,8 +1,14 @@
 package dev.braid.spark;
 
+import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.RowDecoder;
+import dev.braid.decode.RowLimits;
+import dev.braid.decode.RowPolicy;
+import dev.braid.task.VectorForm;
 import dev.braid.tensor.Precision;
 import java.io.Serializable;
 import java.util.Set;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * How a paired table becomes a fused one.
@@ -45,6 +51,20 @@ public record FusionConfig(
     /** The same with another policy. */
     public FusionConfig with(RowPolicy other) {
         return new FusionConfig(columns, maxTokens, truncate, emitted, vectors, precision, other);
+    }
+
+    /** Which rows can be fused. */
+    RowLimits limits() {
+        return new RowLimits(maxTokens, truncate, emits(Emitted.POOLED), policy.fusesRest());
+    }
+
+    /**
+     * Reads the features of rows.
+     *
+     * @param paired the schema of a paired table
+     */
+    RowDecoder decoder(ModelConfig model, StructType paired) {
+        return new RowDecoder(columns.key(), columns.features(), limits(), model, paired);
     }
 
     /** Whether the output holds {@code what}. */

@@ -4,10 +4,23 @@ import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.decode.RowDecoder;
 import dev.braid.model.FusionModel;
 import dev.braid.model.GoldenCheck;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.JobDescription;
+import dev.braid.task.BroadcastModel;
+import dev.braid.task.ExecutorModel;
+import dev.braid.task.FusePartition;
+import dev.braid.task.FusedColumn;
+import dev.braid.task.FusedFiles;
+import dev.braid.task.FusedLayout;
+import dev.braid.task.OutputFiles;
+import dev.braid.task.Quarantine;
+import dev.braid.task.TaskFiles;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -160,7 +173,7 @@ public final class FusionEngine implements AutoCloseable {
             throws IOException {
         requireOpen();
         if (progress != null) {
-            progress.plans(keys);
+            progress.plans(keys.toFuse(), keys.setAsideByReason());
         }
         Partitioning into = grouping.into();
         FusedFiles target = new FusedFiles(paired.carriedFields(), columns(), into.columns());

@@ -2,6 +2,12 @@ package dev.braid.spark;
 
 import com.codahale.metrics.Gauge;
 import com.codahale.metrics.MetricRegistry;
+import dev.braid.decode.Reason;
+import dev.braid.progress.FusionProgress;
+import dev.braid.progress.RunningTasks;
+import dev.braid.progress.TaskCounter;
+import dev.braid.progress.Work;
+import dev.braid.task.ExecutorModel;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;

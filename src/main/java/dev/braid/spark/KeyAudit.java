@@ -8,6 +8,9 @@ import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
 import dev.braid.Shown;
+import dev.braid.decode.Reason;
+import dev.braid.decode.RowPolicy;
+import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -27,7 +30,7 @@ final class KeyAudit {
     /** The number of counts in {@link AuditedKeys.Known}. */
     private static final int KNOWN = 4;
 
-    private static final String KEY = PairedTable.KEY;
+    private static final String KEY = PairedColumns.KEY;
 
     private final List<String> names;
     private final List<ReferencedTables.Side> references;

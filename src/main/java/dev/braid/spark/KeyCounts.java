@@ -7,6 +7,8 @@ import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
+import dev.braid.decode.Reason;
+import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -23,12 +25,15 @@ import org.apache.spark.sql.types.StructType;
  * whenever an action needs the counts. For a table of pairs, it also counts how often the feature tables have the ids that a
  * pair refers to. If a table is to be updated, its keys are counted too.
  */
-final class KeyCounts {
+public final class KeyCounts {
+    /** Up to this many keys are sent from the driver to every executor, instead of shuffling features. */
+    public static final int BROADCAST_KEYS = 100_000;
+
     /** Why a key can be bad. The first reason that applies counts. */
     static final List<Reason> REASONS =
             List.of(Reason.NULL_KEY, Reason.DUPLICATE_KEY, Reason.DUPLICATE_ID, Reason.MISSING_MODALITY);
 
-    private static final String KEY = PairedTable.KEY;
+    private static final String KEY = PairedColumns.KEY;
     private static final String SIDE = "side";
     private static final String VERSION = "version";
     private static final String PUBLISHED = "published";
@@ -50,19 +55,19 @@ final class KeyCounts {
     /**
      * The keys of a table to update.
      *
-     * @param rows the column {@link PairedTable#KEY} and, if there is one, the version
+     * @param rows the column {@link PairedColumns#KEY} and, if there is one, the version
      * @param version the column whose value tells whether a row has changed, named as in paired tables and of the type in
      *     which versions are compared; null if there is none
      */
-    record Published(Dataset<Row> rows, String version) {}
+    public record Published(Dataset<Row> rows, String version) {}
 
     /**
      * Counts the keys of tables.
      *
-     * @param tables each with a column {@link PairedTable#KEY}
+     * @param tables each with a column {@link PairedColumns#KEY}
      * @param tasks the number of tasks that count, and of the result's partitions by key
      */
-    static KeyCounts of(List<Dataset<Row>> tables, int tasks) {
+    public static KeyCounts of(List<Dataset<Row>> tables, int tasks) {
         return of(tables, null, tasks);
     }
 
@@ -137,7 +142,7 @@ final class KeyCounts {
     }
 
     /** The key, then a column per table, then one per reference, then two columns about a table to update. */
-    Dataset<Row> rows() {
+    public Dataset<Row> rows() {
         return rows;
     }
 
@@ -156,17 +161,17 @@ final class KeyCounts {
     }
 
     /** How many rows of the paired table have the key. Rows without a key are never paired, so each of them counts. */
-    Column pairedRows() {
+    public Column pairedRows() {
         Column all = tables.stream().reduce(Column::plus).orElseThrow();
         return when(col(KEY).isNull(), all).otherwise(most());
     }
 
-    Column isDuplicate() {
+    public Column isDuplicate() {
         return is(Reason.DUPLICATE_KEY);
     }
 
     /** Whether {@code reason} is the reason why a key is bad. */
-    Column is(Reason reason) {
+    public Column is(Reason reason) {
         Column named = col(KEY).isNotNull();
         Column once = named.and(most().equalTo(1));
         Column missing = Stream.concat(tables.stream(), references.stream())

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.tables.PairedColumns;
+import dev.braid.tables.SourceTable;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
@@ -44,7 +46,7 @@ record KeyPairing(
         if (stored == null) {
             return PairedTable.joined(counts.apply(tasks).fusible(keys.incomplete()), shuffled(tables), columns);
         }
-        boolean few = keys.duplicateKeys() <= BROADCAST_KEYS;
+        boolean few = keys.duplicateKeys() <= KeyCounts.BROADCAST_KEYS;
         PairedTable single = PairedTable.stored(stored, tables.get(0), columns);
         return (few && !shuffles ? single : single.repartition(tasks))
                 .without(counts.apply(few ? countTasks : tasks).duplicates(), few);
@@ -52,7 +54,7 @@ record KeyPairing(
 
     @Override
     public PairedTable updating(AuditedKeys keys) {
-        boolean few = keys.toFuse() <= BROADCAST_KEYS;
+        boolean few = keys.toFuse() <= KeyCounts.BROADCAST_KEYS;
         KeyCounts found = counts.apply(few ? countTasks : tasks);
         if (stored == null) {
             Dataset<Row> chosen = found.fusible(keys.incomplete());
@@ -72,7 +74,7 @@ record KeyPairing(
     /** Shuffles here, so that the join needs no further shuffle and later settings do not change the number of its tasks. */
     private List<Dataset<Row>> shuffled(List<Dataset<Row>> parts) {
         return parts.stream()
-                .map(part -> part.repartition(tasks, functions.col(PairedTable.KEY)))
+                .map(part -> part.repartition(tasks, functions.col(PairedColumns.KEY)))
                 .toList();
     }
 }

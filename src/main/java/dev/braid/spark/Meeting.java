@@ -1,5 +1,8 @@
 package dev.braid.spark;
 
+import dev.braid.rows.RowsRelation;
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRow;
 import java.util.Collections;
 import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;

@@ -1,5 +1,7 @@
 package dev.braid.spark;
 
+import dev.braid.rows.MetRow;
+import dev.braid.rows.StoredRow;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 

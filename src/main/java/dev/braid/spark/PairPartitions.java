@@ -10,6 +10,8 @@ import static org.apache.spark.sql.functions.raise_error;
 import static org.apache.spark.sql.functions.spark_partition_id;
 import static org.apache.spark.sql.functions.when;
 
+import dev.braid.rows.SparkRows;
+import dev.braid.tables.PairedColumns;
 import java.util.List;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -77,15 +79,15 @@ record PairPartitions(int splits, int pieces, long limit) {
         Column piece = lit(0);
         if (pieces > 1) {
             Column ofPair = col(ReferencedTables.PAIRS_BEFORE)
-                    .plus(pmod(hash(col(PairedTable.KEY)), col(ReferencedTables.PAIRS)));
+                    .plus(pmod(hash(col(PairedColumns.KEY)), col(ReferencedTables.PAIRS)));
             piece = ofPair.divide(limit).cast(DataTypes.IntegerType);
         }
         Column partition = piece.multiply(splits).plus(split);
-        return pairs.withColumn(ROUTE, coalesce(route().apply(partition), hash(col(PairedTable.KEY))))
+        return pairs.withColumn(ROUTE, coalesce(route().apply(partition), hash(col(PairedColumns.KEY))))
                 .repartition(count(), col(ROUTE))
                 .sortWithinPartitions(
                         col(ReferencedTables.PLACE).asc_nulls_first(),
-                        col(PairedTable.KEY).asc())
+                        col(PairedColumns.KEY).asc())
                 .withColumn(ReferencedTables.PLACE, checked(split))
                 .select(columns.stream().map(functions::col).toArray(Column[]::new));
     }

@@ -1,6 +1,11 @@
 package dev.braid.spark;
 
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.decode.RowDecoder;
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRow;
+import dev.braid.tables.PairedColumns;
+import dev.braid.tables.SourceTable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -14,7 +19,7 @@ import org.apache.spark.sql.types.StructField;
 
 /** A table that has every modality of a row in one row. Its columns are checked. */
 public final class PairedTable {
-    static final String KEY = "key";
+    private static final String KEY = PairedColumns.KEY;
 
     private final Dataset<Row> rows;
     private final TableColumns columns;
@@ -140,7 +145,7 @@ public final class PairedTable {
             selected.add(functions.col(KEY));
         }
         for (int k = 0; k < kept.size(); k++) {
-            selected.add(functions.col(kept(kept.get(k))).as(kept(k)));
+            selected.add(functions.col(PairedColumns.kept(kept.get(k))).as(PairedColumns.kept(k)));
         }
         TableColumns fewer =
                 columns.keeping(kept.stream().map(columns.keep()::get).toList());
@@ -166,7 +171,7 @@ public final class PairedTable {
     /** The same rows in each partition, sorted by kept columns. */
     PairedTable sortedBy(List<String> kept) {
         Column[] order = kept.stream()
-                .map(name -> functions.col(kept(columns.keep().indexOf(name))))
+                .map(name -> functions.col(PairedColumns.kept(columns.keep().indexOf(name))))
                 .toArray(Column[]::new);
         return new PairedTable(rows.sortWithinPartitions(order), columns, repeatable);
     }
@@ -187,7 +192,7 @@ public final class PairedTable {
     }
 
     /** The rows in Spark's own forms. In a session with adaptive execution, calling this runs the shuffles. */
-    JavaRDD<StoredRow> storedRows() {
+    public JavaRDD<StoredRow> storedRows() {
         return meeting != null
                 ? meeting.storedRows()
                 : chosen.apply(scan().orElseGet(() -> SparkRows.planned(rows, carried())));
@@ -205,33 +210,17 @@ public final class PairedTable {
     }
 
     /** Reads the features of a row. */
-    RowDecoder decoder(FusionConfig config, ModelConfig model) {
-        return new RowDecoder(config, model, rows.schema());
+    public RowDecoder decoder(FusionConfig config, ModelConfig model) {
+        return config.decoder(model, rows.schema());
     }
 
     /** The columns that are copied to the output, under the names that the user gave. */
-    List<StructField> carriedFields() {
+    public List<StructField> carriedFields() {
         List<StructField> fields = new ArrayList<>();
         for (String name : columns.carried()) {
             StructField field = rows.schema().fields()[fields.size()];
             fields.add(new StructField(name, field.dataType(), field.nullable(), field.metadata()));
         }
         return fields;
-    }
-
-    static String kept(int index) {
-        return "keep" + index;
-    }
-
-    static String feature(int modality) {
-        return "feature" + modality;
-    }
-
-    static String boxes(int modality) {
-        return "boxes" + modality;
-    }
-
-    static String selection(int modality) {
-        return "selection" + modality;
     }
 }

@@ -2,9 +2,6 @@ package dev.braid.spark;
 
 /** Brings the modalities of each row together, for all keys or for some. */
 interface Pairing {
-    /** Up to this many keys are sent from the driver to every executor, instead of shuffling features. */
-    int BROADCAST_KEYS = 100_000;
-
     /** All rows. */
     PairedTable all();
 

@@ -3,6 +3,9 @@ package dev.braid.spark;
 import dev.braid.InputException;
 import dev.braid.failure.SparkFailure;
 import dev.braid.publish.Partitioning;
+import dev.braid.rows.SparkRows;
+import dev.braid.tables.PairedColumns;
+import dev.braid.task.PartitionPath;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -95,17 +98,17 @@ final class PartitionValues {
     /** The partition columns only, in their order. */
     private Dataset<Row> rows() {
         List<String> names = by.stream()
-                .map(name -> PairedTable.kept(columns.keep().indexOf(name)))
+                .map(name -> PairedColumns.kept(columns.keep().indexOf(name)))
                 .toList();
         Dataset<Row> rows = null;
         for (Dataset<Row> table : tables) {
             List<String> own =
                     Arrays.stream(table.columns()).filter(names::contains).toList();
             if (!own.isEmpty()) {
-                List<Column> selected = new ArrayList<>(List.of(functions.col(PairedTable.KEY)));
+                List<Column> selected = new ArrayList<>(List.of(functions.col(PairedColumns.KEY)));
                 own.forEach(name -> selected.add(functions.col(name)));
                 Dataset<Row> part = table.select(selected.toArray(Column[]::new));
-                rows = rows == null ? part : rows.join(part, PairedTable.KEY);
+                rows = rows == null ? part : rows.join(part, PairedColumns.KEY);
             }
         }
         return rows.select(names.stream().map(functions::col).toArray(Column[]::new));

@@ -2,6 +2,12 @@ package dev.braid.spark;
 
 import dev.braid.InputException;
 import dev.braid.spark.ReferencedTables.Side;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.InputTables;
+import dev.braid.tables.PairedColumns;
+import dev.braid.tables.SourceTable;
+import dev.braid.tables.SourceTables;
+import dev.braid.tables.SparkSettings;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -14,7 +20,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructField;
 
 /** Opens a table of pairs and the feature tables that it refers to, and checks their columns by schemas only. Driver only. */
-final class ReferenceCheck {
+public final class ReferenceCheck {
     private ReferenceCheck() {}
 
     /**
@@ -24,7 +30,7 @@ final class ReferenceCheck {
      * @param paths the feature table of each modality
      * @throws InputException with all problems of all tables in one message
      */
-    static ReferencedTables open(
+    public static ReferencedTables open(
             SparkSettings settings,
             InputTables tables,
             String pairs,
@@ -34,8 +40,8 @@ final class ReferenceCheck {
         List<String> problems = new ArrayList<>();
         List<String> names =
                 columns.features().stream().map(f -> f.modality().name()).toList();
-        TableColumns.unknown("table", paths, names, problems);
-        TableColumns.unknown("pair column", references, names, problems);
+        FeatureColumn.unknown("table", paths, names, problems);
+        FeatureColumn.unknown("pair column", references, names, problems);
         for (String name : names) {
             if (!paths.containsKey(name)) {
                 problems.add("modality '" + name + "': expected a table of its features, got none");
@@ -50,8 +56,8 @@ final class ReferenceCheck {
         List<String> more = new ArrayList<>(columns.keep());
         names.forEach(name -> more.add(references.get(name).column()));
         TableColumns ofPairs = new TableColumns(columns.key(), columns.keep(), List.of());
-        Optional<SourceTable> pairsTable =
-                SourceTables.openOrNote(settings, tables, pairs, List.of(), ofPairs.keeping(more), problems);
+        Optional<SourceTable> pairsTable = SourceTables.openOrNote(
+                settings, tables, pairs, List.of(), ofPairs.keeping(more).carried(), problems);
         Map<FeatureColumn, SourceTable> byFeature = byFeature(settings, tables, references, paths, columns, problems);
         ColumnCheck pairsCheck = new ColumnCheck(pairsTable.stream().toList(), ofPairs, problems);
         pairsCheck.check();
@@ -74,7 +80,7 @@ final class ReferenceCheck {
                         feature,
                         reference,
                         table,
-                        check.checked(List.of()).get(0).withColumnRenamed(PairedTable.KEY, ReferencedTables.ID)));
+                        check.checked(List.of()).get(0).withColumnRenamed(PairedColumns.KEY, ReferencedTables.ID)));
             }
         }
         if (!problems.isEmpty()) {
@@ -105,8 +111,7 @@ final class ReferenceCheck {
         }
         Map<FeatureColumn, SourceTable> found = new HashMap<>();
         places.forEach((place, features) -> {
-            TableColumns needed = new TableColumns(place.id(), List.of(), features);
-            SourceTables.openOrNote(settings, tables, place.path(), features, needed, problems)
+            SourceTables.openOrNote(settings, tables, place.path(), features, List.of(place.id()), problems)
                     .ifPresent(table -> {
                         if (table.isSnapshot()) {
                             problems.add(

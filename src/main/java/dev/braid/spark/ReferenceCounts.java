@@ -1,5 +1,6 @@
 package dev.braid.spark;
 
+import dev.braid.rows.SparkRows;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;

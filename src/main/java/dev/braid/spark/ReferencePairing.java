@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import static org.apache.spark.sql.functions.col;
 
+import dev.braid.tables.PairedColumns;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -40,10 +41,10 @@ record ReferencePairing(
     }
 
     private PairedTable some(AuditedKeys keys) {
-        boolean few = keys.toFuse() <= BROADCAST_KEYS;
+        boolean few = keys.toFuse() <= KeyCounts.BROADCAST_KEYS;
         Dataset<Row> fusible = counts.apply(countTasks).fusible(keys.incomplete());
-        Dataset<Row> pairs = few ? tables.pairs() : tables.pairs().repartition(countTasks, col(PairedTable.KEY));
-        return met(pairs.join(fusible.hint(few ? "broadcast" : "merge"), PairedTable.KEY));
+        Dataset<Row> pairs = few ? tables.pairs() : tables.pairs().repartition(countTasks, col(PairedColumns.KEY));
+        return met(pairs.join(fusible.hint(few ? "broadcast" : "merge"), PairedColumns.KEY));
     }
 
     private PairedTable met(Dataset<Row> pairs) {

@@ -9,6 +9,11 @@ import static org.apache.spark.sql.functions.monotonically_increasing_id;
 import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRow;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.SourceTable;
+import dev.braid.tables.SourceTables;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,7 +30,7 @@ import org.apache.spark.sql.expressions.WindowSpec;
 import org.apache.spark.sql.types.StructType;
 
 /** A table of pairs, and the feature tables whose rows it refers to by their ids. Driver only. */
-final class ReferencedTables {
+public final class ReferencedTables {
     /** The column that identifies the rows of a feature table. */
     static final String ID = "id";
     /** The place of a row in a feature table, as {@code monotonically_increasing_id} numbers it. */
@@ -49,7 +54,7 @@ final class ReferencedTables {
      *
      * @param rows its features, their boxes and selection, under the names of {@link PairedTable}, and {@link #ID}
      */
-    record Side(FeatureColumn feature, Reference reference, SourceTable table, Dataset<Row> rows) {
+    public record Side(FeatureColumn feature, Reference reference, SourceTable table, Dataset<Row> rows) {
         /** The columns of the features, their boxes and their selection. */
         StructType columns() {
             return rows.drop(ID).schema();
@@ -73,7 +78,7 @@ final class ReferencedTables {
         }
 
         /** The table with this modality alone. */
-        SourceTable alone() {
+        public SourceTable alone() {
             return table.only(feature);
         }
 
@@ -90,7 +95,7 @@ final class ReferencedTables {
     }
 
     /** The pairs, then the feature tables, each once. */
-    SourceTables sources() {
+    public SourceTables sources() {
         return new SourceTables(
                 Stream.concat(Stream.of(pairsTable), sides.stream().map(Side::table))
                         .distinct()
@@ -102,13 +107,21 @@ final class ReferencedTables {
         return pairs;
     }
 
-    List<Side> sides() {
+    public List<Side> sides() {
         return sides;
     }
 
     /** The column of the pairs that refers to a modality. */
     static String reference(int modality) {
         return "reference" + modality;
+    }
+
+    /** Bytes to fuse: one row of every feature table for each pair. */
+    long bytes() {
+        long features = sides.stream()
+                .mapToLong(side -> side.table().rows().largestRow())
+                .sum();
+        return pairsTable.rows().rows() * features;
     }
 
     /**
@@ -135,7 +148,7 @@ final class ReferencedTables {
      *
      * @param allPairs the number of pairs
      */
-    TableInspection.References inspect(int modality, long allPairs, int tasks) {
+    public References inspect(int modality, long allPairs, int tasks) {
         String rows = "n";
         Dataset<Row> found = sides.get(modality)
                 .rows()
@@ -154,7 +167,7 @@ final class ReferencedTables {
                         expr("percentile_approx(case when n > 0 then pairs end, array(0.5d, 0.95d, 1d))"))
                 .head();
         List<Long> ranks = counts.isNullAt(5) ? List.of(0L, 0L, 0L) : counts.getList(5);
-        return new TableInspection.References(
+        return new References(
                 counts.getLong(0),
                 counts.getLong(1),
                 allPairs - counts.getLong(2),

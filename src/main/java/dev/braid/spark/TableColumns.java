@@ -4,6 +4,10 @@ import dev.braid.InputException;
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.rows.FeatureType;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.PairedColumns;
+import dev.braid.tables.SelectionColumn;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.sql.types.StructField;
@@ -52,14 +55,14 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
         List<String> names =
                 model.modalities().stream().map(ModalityConfig::name).toList();
         List<String> problems = new ArrayList<>();
-        unknown("column", columns, names, problems);
-        unknown("dtype", dtypes, names, problems);
-        unknown("column of boxes", boxes, names, problems);
+        FeatureColumn.unknown("column", columns, names, problems);
+        FeatureColumn.unknown("dtype", dtypes, names, problems);
+        FeatureColumn.unknown("column of boxes", boxes, names, problems);
         model.modalities().forEach(modality -> checkBoxes(modality, boxes.get(modality.name()), problems));
         for (SelectionColumn.Kind kind : SelectionColumn.Kind.values()) {
             Map<String, SelectionColumn> ofKind = new TreeMap<>(selections);
             ofKind.values().removeIf(selection -> selection.kind() != kind);
-            unknown(kind.word(), ofKind, names, problems);
+            FeatureColumn.unknown(kind.word(), ofKind, names, problems);
         }
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot choose feature columns", problems);
@@ -92,7 +95,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
     }
 
     /** The same columns without the partition columns, which the files do not contain. */
-    TableColumns inFiles(List<String> partitionBy) {
+    public TableColumns inFiles(List<String> partitionBy) {
         return keeping(keep.stream().filter(name -> !partitionBy.contains(name)).toList());
     }
 
@@ -130,7 +133,7 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
     }
 
     /** The columns that are copied to the output: the key, if there is one, then the kept ones. */
-    List<String> carried() {
+    public List<String> carried() {
         return Stream.concat(Stream.ofNullable(key), keep.stream()).toList();
     }
 
@@ -138,32 +141,21 @@ public record TableColumns(String key, List<String> keep, List<FeatureColumn> fe
     Map<String, String> paired() {
         Map<String, String> paired = new LinkedHashMap<>();
         if (key != null) {
-            paired.put(PairedTable.KEY, key);
+            paired.put(PairedColumns.KEY, key);
         }
         for (int k = 0; k < keep.size(); k++) {
-            paired.put(PairedTable.kept(k), keep.get(k));
+            paired.put(PairedColumns.kept(k), keep.get(k));
         }
         for (int m = 0; m < features.size(); m++) {
             FeatureColumn feature = features.get(m);
-            paired.put(PairedTable.feature(m), feature.column());
+            paired.put(PairedColumns.feature(m), feature.column());
             if (feature.boxes() != null) {
-                paired.put(PairedTable.boxes(m), feature.boxes());
+                paired.put(PairedColumns.boxes(m), feature.boxes());
             }
             if (feature.selection() != null) {
-                paired.put(PairedTable.selection(m), feature.selection().column());
+                paired.put(PairedColumns.selection(m), feature.selection().column());
             }
         }
         return paired;
-    }
-
-    /** Adds a problem for each name in {@code given} that is not in {@code known}. */
-    static void unknown(String what, Map<String, ?> given, List<String> known, List<String> problems) {
-        for (String name : new TreeSet<>(given.keySet())) {
-            if (!known.contains(name)) {
-                problems.add("a " + what + " for modality '" + name + "': expected "
-                        + known.stream().map(k -> "'" + k + "'").collect(Collectors.joining(", "))
-                        + " (modalities in config.json)");
-            }
-        }
     }
 }

@@ -1,28 +1,21 @@
 /**
- * Turns feature tables into a fused table, on Spark. Read three classes first: {@link dev.braid.spark.FeatureTables} opens
- * tables and pairs their rows, {@link dev.braid.spark.FusionEngine} turns the paired table into a fused one, and {@link
- * dev.braid.spark.FusedRows} is the loop that runs on each partition. For one subject, begin with the first class of its
- * line; it calls the others:
+ * Pairs the rows of feature tables and fuses them. This is Braid's interface for Spark in Java. Read {@link
+ * dev.braid.spark.FeatureTables} first, which opens tables, checks their keys and pairs their rows; then {@link
+ * dev.braid.spark.PairedTable}, the result; then {@link dev.braid.spark.FusionEngine}, which turns a paired table into a fused
+ * one. For one subject, begin with the first class of its line; it calls the others:
  *
  * <ul>
- *   <li>opening tables: {@link dev.braid.spark.FeatureTables}, then {@code SourceTables}, {@code ColumnCheck};
- *   <li>checking keys: {@code KeyAudit}, then {@code KeyCounts};
- *   <li>pairing rows: {@code KeyPairing}, or {@code ReferencePairing} for tables of pairs; the result is a {@link
- *       dev.braid.spark.PairedTable};
- *   <li>reading a row: {@code SparkRows}, then {@code RowDecoder};
- *   <li>fusing rows: {@code FusedRows}, then {@code RowPacker}, {@code Lanes}; {@code ExecutorModel} lends the model;
- *   <li>writing rows: {@code FusedFiles}, then {@code FileTask}, {@code RowWriter};
- *   <li>a new table, new partitions or an update: {@link dev.braid.spark.Destination}; the room {@code publish} then
- *       publishes the files;
- *   <li>tables of Spark's catalog: {@code CatalogTable} to read, {@link dev.braid.spark.OutputTable} to write;
- *   <li>counts of a run: {@link dev.braid.spark.FusionProgress};
- *   <li>planning a run: {@link dev.braid.spark.MemoryPlan}, {@link dev.braid.spark.Schedule};
- *   <li>inspecting the input, auditing the output: {@link dev.braid.spark.TableInspection}, {@link
- *       dev.braid.spark.TableAudit}.
+ *   <li>what to fuse, and how: {@link dev.braid.spark.TableColumns}, {@link dev.braid.spark.FusionConfig}, {@link
+ *       dev.braid.spark.Emitted};
+ *   <li>checking columns: {@code ColumnCheck};
+ *   <li>checking keys: {@code KeyAudit}, then {@code KeyCounts}; rows of bad keys: {@code BadKeys};
+ *   <li>pairing rows by key: {@code KeyPairing}, then {@code ChosenRows};
+ *   <li>pairing rows by references: {@code ReferencePairing}, then {@code ReferencedTables}, {@code PairPartitions}, {@code
+ *       Meeting};
+ *   <li>Spark's plugin, for metrics and progress: {@link dev.braid.spark.FusionPlugin}.
  * </ul>
  *
- * <p>From the reader to the writer, rows stay in the forms in which Spark holds them. {@code ArchitectureTest} lists the few
- * classes that use Spark's internals for this. May import {@code tensor}, {@code checkpoint}, {@code batch}, {@code model},
- * {@code parquet}, {@code failure}, {@code storage} and {@code publish}.
+ * <p>May import {@code rows}, {@code tables}, {@code decode}, {@code progress}, {@code task}, {@code checkpoint}, {@code
+ * batch}, {@code model}, {@code failure}, {@code storage} and {@code publish}.
  */
 package dev.braid.spark;

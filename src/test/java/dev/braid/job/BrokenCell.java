@@ -5,7 +5,7 @@ import dev.braid.batch.ElementType;
 import dev.braid.batch.FeatureSequence;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
-import dev.braid.spark.Reason;
+import dev.braid.decode.Reason;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;

@@ -106,7 +106,7 @@ class ConfTest {
     @Test
     void theFileOfSparksSettingsNamesWhatTheCodeSets() throws IOException {
         String file = Files.readString(Path.of("conf/spark-defaults.conf"));
-        Path spark = Path.of("src/main/java/dev/braid/spark");
+        Path spark = Path.of("src/main/java/dev/braid/tables");
         String code = (Files.readString(spark.resolve("SparkSettings.java"))
                         + Files.readString(spark.resolve("WriterSettings.java")))
                 .replaceFirst("(?s)WRITER = List.of\\(.*?\\);", "");

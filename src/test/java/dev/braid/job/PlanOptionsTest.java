@@ -2,8 +2,8 @@ package dev.braid.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.spark.EncoderRate;
-import dev.braid.spark.Schedule;
+import dev.braid.plan.EncoderRate;
+import dev.braid.plan.Schedule;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import org.junit.jupiter.api.Test;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.braid.model.Stage;
-import dev.braid.spark.StageCost;
+import dev.braid.progress.StageCost;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;

@@ -3,6 +3,8 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.braid.rows.SparkRows;
+import dev.braid.tables.PairedColumns;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.sql.Dataset;
@@ -43,8 +45,8 @@ class ChosenRowsTest {
             })
     void theyAreThoseOfTheKeysAndNoOthers(boolean few, String key) {
         Dataset<Row> table = table(key);
-        Dataset<Row> keys = table.filter("n % 5 = 0").select(PairedTable.KEY).distinct();
-        Dataset<Row> expected = table.join(keys, PairedTable.KEY)
+        Dataset<Row> keys = table.filter("n % 5 = 0").select(PairedColumns.KEY).distinct();
+        Dataset<Row> expected = table.join(keys, PairedColumns.KEY)
                 .select("n")
                 .union(table.filter("key is null").select("n"));
         Dataset<Row> nulls = keys.filter("false")
@@ -58,7 +60,7 @@ class ChosenRowsTest {
     void noneAreChosenByNoKeys() {
         Dataset<Row> table = table("id");
         assertThat(numbers(
-                        ChosenRelation.of(table, table.select(PairedTable.KEY).filter("false"), true)))
+                        ChosenRelation.of(table, table.select(PairedColumns.KEY).filter("false"), true)))
                 .isEmpty();
     }
 
@@ -66,7 +68,7 @@ class ChosenRowsTest {
     void rowsOfOtherPartitionsAreRefused() {
         Dataset<Row> table = table("id");
         assertThatThrownBy(() -> ChosenRows.of(
-                        SparkRows.internal(table.repartition(3)), table, table.select(PairedTable.KEY), true))
+                        SparkRows.internal(table.repartition(3)), table, table.select(PairedColumns.KEY), true))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageStartingWith("expected keys in 3 partitions, got ");
     }
@@ -76,7 +78,7 @@ class ChosenRowsTest {
         String path = directory.resolve("table").toString();
         spark.range(0, 1000, 1, 3)
                 .select(
-                        functions.expr("if(id % 100 = 3, null, " + key + ")").as(PairedTable.KEY),
+                        functions.expr("if(id % 100 = 3, null, " + key + ")").as(PairedColumns.KEY),
                         functions.col("id").as("n"),
                         functions.expr("array_repeat(cast(id as float), 50)").as("features"))
                 .write()

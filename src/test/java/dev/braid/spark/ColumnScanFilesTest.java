@@ -3,6 +3,7 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.failure.SparkFailure;
+import dev.braid.progress.FusionProgress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.progress.FusionProgress;
+import dev.braid.tables.SourceTable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.decode.RowPolicy;
 import dev.braid.kernel.Bfloat16;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.FusedTable;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.task.OutputFiles;
+import dev.braid.task.VectorForm;
 import dev.braid.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Path;

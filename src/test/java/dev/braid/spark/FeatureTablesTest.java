@@ -8,7 +8,13 @@ import dev.braid.batch.ElementType;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.decode.RowPolicy;
 import dev.braid.publish.FusedTable;
+import dev.braid.rows.FeatureType;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.SelectionColumn;
+import dev.braid.tables.SourceTables;
+import dev.braid.task.FusedColumn;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -150,9 +156,9 @@ class FeatureTablesTest {
                 "Cannot open feature tables",
                 "table '" + text + "': expected key 'id' of type bigint (table '" + visual + "'), got string",
                 "output column 'FUSED': expected one column of that name among the key, the kept columns and "
-                        + String.join(", ", FusedSchema.NAMES) + ", got two",
+                        + String.join(", ", FusedColumn.NAMES) + ", got two",
                 "output column 'one': expected one column of that name among the key, the kept columns and "
-                        + String.join(", ", FusedSchema.NAMES) + ", got two",
+                        + String.join(", ", FusedColumn.NAMES) + ", got two",
                 "kept column 'label': expected it in one table, got it in '" + visual + "', '" + text + "'",
                 "kept column 'on': expected it in one table, got none of that name; the nearest is 'one'",
                 "kept column 'FUSED': expected it in one table, got none of that name; the nearest is 'id'",

@@ -2,10 +2,14 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.publish.InputFile;
+import dev.braid.decode.RowPolicy;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
-import dev.braid.storage.Footers;
+import dev.braid.tables.Snapshots;
+import dev.braid.tables.SourceTable;
+import dev.braid.task.OutputFiles;
+import dev.braid.task.VectorForm;
 import dev.braid.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -110,17 +114,7 @@ class FusedFilesTest {
     @Test
     void driversThatFindOtherRowsInAPartitionNameTheirFilesOtherwise() throws IOException {
         FusionConfig config = config(List.of(), VectorForm.ARRAY);
-        Dataset<Row> rows = table();
-        SourceTable source = new SourceTable(
-                "t",
-                null,
-                rows,
-                config.columns().features(),
-                false,
-                SourceTable.columns(rows.schema()),
-                List.of(new InputFile("t", "file:/t", 1, "", null, "5", GOLDEN.rows())),
-                Footers.Rows.NONE,
-                Map.of());
+        SourceTable source = Snapshots.of(table(), config.columns().features());
         Dataset<Row> selected = new ColumnCheck(List.of(source), config.columns(), new ArrayList<>())
                 .select()
                 .get(0);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.Checkpoint;
+import dev.braid.progress.FusionProgress;
+import dev.braid.task.HeldModels;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;
@@ -117,19 +119,19 @@ class FusionEngineTest {
 
     @Test
     void oneEngineFusesManyTablesWithOneModelAndFreesItWhenItIsClosed() {
-        int before = ExecutorModel.held();
+        int before = HeldModels.models();
         FusionEngine engine = open(Set.of(Emitted.POOLED));
         List<Row> first = sorted(engine.fuse(table()));
-        int held = ExecutorModel.held();
+        int held = HeldModels.models();
         assertThat(sorted(engine.fuse(table().repartition(3)))).isEqualTo(first);
         assertThat(sorted(engine.fuse(table()).union(engine.fuse(table().filter("id = 'p-1'")))))
                 .hasSize(GOLDEN.rows() + 1);
-        assertThat(ExecutorModel.held()).isEqualTo(held).isPositive();
+        assertThat(HeldModels.models()).isEqualTo(held).isPositive();
 
         Dataset<Row> planned = engine.fuse(table());
         engine.close();
         engine.close();
-        assertThat(ExecutorModel.held()).isLessThanOrEqualTo(before);
+        assertThat(HeldModels.models()).isLessThanOrEqualTo(before);
         for (Runnable use : List.<Runnable>of(planned::collectAsList, () -> engine.fuse(table()))) {
             assertThatThrownBy(use::run)
                     .hasStackTraceContaining("Cannot fuse: expected an open engine, got one that is closed");
@@ -173,7 +175,7 @@ class FusionEngineTest {
                                 List<String> seen = new ArrayList<>();
                                 rows.forEachRemaining(row -> {
                                     seen.add(row.getString(0));
-                                    most.add(Math.max(0, ExecutorModel.lent() - most.value()));
+                                    most.add(Math.max(0, HeldModels.workspaces() - most.value()));
                                 });
                                 return seen.iterator();
                             },
@@ -181,7 +183,7 @@ class FusionEngineTest {
                     .collectAsList();
             assertThat(ids).hasSize(GOLDEN.rows());
             assertThat(most.value()).isEqualTo(1);
-            assertThat(ExecutorModel.lent()).isZero();
+            assertThat(HeldModels.workspaces()).isZero();
         }
     }
 
@@ -226,7 +228,7 @@ class FusionEngineTest {
             Dataset<Row> fused = engine.fuse(table().coalesce(1));
             List<Row> all = fused.collectAsList();
             assertThat(fused.limit(2).collectAsList()).isEqualTo(all.subList(0, 2));
-            assertThat(ExecutorModel.lent()).isZero();
+            assertThat(HeldModels.workspaces()).isZero();
             List<Integer> partitions = fused.map(
                             (MapFunction<Row, Integer>) row -> TaskContext.getPartitionId(), Encoders.INT())
                     .collectAsList();

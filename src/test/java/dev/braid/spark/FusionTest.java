@@ -12,7 +12,10 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
+import dev.braid.decode.RowPolicy;
 import dev.braid.model.GoldenCheck;
+import dev.braid.progress.FusionProgress;
+import dev.braid.tables.SelectionColumn;
 import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -41,10 +44,10 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(SharedSpark.class)
-class FusionTest {
+public class FusionTest {
     private static final double TOLERANCE = 2e-5;
     private static final Set<Emitted> ALL = EnumSet.allOf(Emitted.class);
-    static final List<DataType> TYPES = List.of(
+    public static final List<DataType> TYPES = List.of(
             GoldenTable.NESTED,
             GoldenTable.NESTED_DOUBLE,
             GoldenTable.FLAT,
@@ -465,7 +468,7 @@ class FusionTest {
     }
 
     /** The inner array of a Row is of a Scala class: read it back through a Row. */
-    static List<Float> floats(Object array) {
+    public static List<Float> floats(Object array) {
         return RowFactory.create(array).getList(0);
     }
 

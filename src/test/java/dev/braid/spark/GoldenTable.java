@@ -7,6 +7,7 @@ import dev.braid.checkpoint.GoldenInput;
 import dev.braid.checkpoint.GoldenOutput;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.tables.SelectionColumn;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -26,13 +27,14 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /** A golden model directory as feature tables, with what PyTorch gave for them. Row r has the key {@code "p-" + r}. */
-final class GoldenTable {
-    static final DataType NESTED = DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.FloatType));
-    static final DataType NESTED_DOUBLE = DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.DoubleType));
-    static final DataType FLAT = DataTypes.createArrayType(DataTypes.FloatType);
-    static final DataType FLAT_DOUBLE = DataTypes.createArrayType(DataTypes.DoubleType);
-    static final DataType BINARY = DataTypes.BinaryType;
-    static final DataType MASK = DataTypes.createArrayType(DataTypes.IntegerType);
+public final class GoldenTable {
+    public static final DataType NESTED = DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.FloatType));
+    public static final DataType NESTED_DOUBLE =
+            DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.DoubleType));
+    public static final DataType FLAT = DataTypes.createArrayType(DataTypes.FloatType);
+    public static final DataType FLAT_DOUBLE = DataTypes.createArrayType(DataTypes.DoubleType);
+    public static final DataType BINARY = DataTypes.BinaryType;
+    public static final DataType MASK = DataTypes.createArrayType(DataTypes.IntegerType);
 
     private final Checkpoint checkpoint;
     /** [modality][row][token][value]; dropped tokens too. */
@@ -61,7 +63,7 @@ final class GoldenTable {
         this.attentionByLayer = attentionByLayer;
     }
 
-    static GoldenTable read(String name) {
+    public static GoldenTable read(String name) {
         String directory = "src/test/resources/golden/" + name;
         Checkpoint checkpoint = Checkpoint.read(directory, new Configuration());
         ModelConfig config = checkpoint.config();
@@ -121,7 +123,7 @@ final class GoldenTable {
     }
 
     /** The same, with tokens of NaN put before, among and behind the others, and masks that drop them. */
-    GoldenTable padded() {
+    public GoldenTable padded() {
         float[][][][] padded = new float[features.length][rows()][][];
         int[][][] kept = new int[features.length][rows()][];
         for (int m = 0; m < features.length; m++) {
@@ -147,15 +149,15 @@ final class GoldenTable {
         return new GoldenTable(checkpoint, padded, kept, fused, pooled, attentionByLayer);
     }
 
-    Checkpoint checkpoint() {
+    public Checkpoint checkpoint() {
         return checkpoint;
     }
 
-    int rows() {
+    public int rows() {
         return fused.length;
     }
 
-    int largestRow() {
+    public int largestRow() {
         return IntStream.range(0, rows()).map(this::tokens).max().orElseThrow();
     }
 
@@ -167,11 +169,11 @@ final class GoldenTable {
         return tokens;
     }
 
-    float[][] sequence(int modality, int row) {
+    public float[][] sequence(int modality, int row) {
         return features[modality][row];
     }
 
-    float[][] fused(int row) {
+    public float[][] fused(int row) {
         return fused[row];
     }
 
@@ -192,11 +194,11 @@ final class GoldenTable {
     }
 
     /** A row's mask of a modality as a value of a Spark column. */
-    Object[] mask(int modality, int row) {
+    public Object[] mask(int modality, int row) {
         return Arrays.stream(masks[modality][row]).boxed().toArray();
     }
 
-    TableColumns columns(String... keep) {
+    public TableColumns columns(String... keep) {
         Map<String, SelectionColumn> selections = new TreeMap<>();
         for (int m = 0; m < features.length; m++) {
             if (masks[m] != null) {
@@ -212,7 +214,7 @@ final class GoldenTable {
      *
      * @param types of the modalities, the last one that of all further ones
      */
-    Dataset<Row> paired(SparkSession spark, DataType... types) {
+    public Dataset<Row> paired(SparkSession spark, DataType... types) {
         StructType schema = new StructType().add("id", "string").add("label", "string");
         for (int m = 0; m < features.length; m++) {
             String modality = checkpoint.config().modalities().get(m).name();
@@ -240,7 +242,7 @@ final class GoldenTable {
     }
 
     /** A sequence as a value of a Spark column. */
-    static Object stored(float[][] sequence, DataType type) {
+    public static Object stored(float[][] sequence, DataType type) {
         if (type.equals(NESTED)) {
             return sequence;
         }
@@ -273,7 +275,7 @@ final class GoldenTable {
     }
 
     /** The largest error relative to max(1, |x|). */
-    static double error(float[] expected, List<Float> got) {
+    public static double error(float[] expected, List<Float> got) {
         double largest = expected.length == got.size() ? 0 : Double.POSITIVE_INFINITY;
         for (int i = 0; i < Math.min(expected.length, got.size()); i++) {
             largest = Math.max(largest, Math.abs(expected[i] - got.get(i)) / Math.max(1, Math.abs(expected[i])));

@@ -5,8 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModalityConfig;
-import dev.braid.spark.RowPolicy.OnBadRow;
-import dev.braid.spark.RowPolicy.OnMissing;
+import dev.braid.decode.MaxBadRows;
+import dev.braid.decode.Reason;
+import dev.braid.decode.RowPolicy;
+import dev.braid.decode.RowPolicy.OnBadRow;
+import dev.braid.decode.RowPolicy.OnMissing;
+import dev.braid.rows.SparkRows;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.task.Quarantine;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -5,6 +5,13 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.decode.RowDecoder;
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRow;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.SelectionColumn;
+import dev.braid.task.FusedColumn;
+import dev.braid.task.FusedLayout;
 import dev.braid.tensor.Activation;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -23,11 +30,11 @@ import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /** Paired rows as Spark holds them, made without a session. */
-final class PairedRows {
+public final class PairedRows {
     private PairedRows() {}
 
     /** A row [key, feature and selection columns]; features as {@link GoldenTable#stored} gives them, or null, or arrays with nulls. */
-    static InternalRow generic(String key, Object... features) {
+    public static InternalRow generic(String key, Object... features) {
         Object[] values = new Object[1 + features.length];
         values[0] = key == null ? null : UTF8String.fromString(key);
         for (int m = 0; m < features.length; m++) {
@@ -51,12 +58,12 @@ final class PairedRows {
     }
 
     /** The same as Spark's own projections lay it out; each call reuses the projection's buffer. */
-    static UnsafeProjection unsafe(DataType... features) {
+    public static UnsafeProjection unsafe(DataType... features) {
         return UnsafeProjection.create(schema(features));
     }
 
     /** The same bytes in an array of longs, as Spark's memory pages are. */
-    static UnsafeRow inPage(UnsafeRow row) {
+    public static UnsafeRow inPage(UnsafeRow row) {
         long[] page = new long[row.getSizeInBytes() / Long.BYTES + 1];
         Platform.copyMemory(
                 row.getBaseObject(), row.getBaseOffset(), page, Platform.LONG_ARRAY_OFFSET, row.getSizeInBytes());
@@ -66,12 +73,12 @@ final class PairedRows {
     }
 
     /** As a decoder reads it: a row of a key and columns of these types. */
-    static StoredRow stored(InternalRow row, DataType... features) {
+    public static StoredRow stored(InternalRow row, DataType... features) {
         return SparkRows.of(List.of(row).iterator(), schema(features), 1).next();
     }
 
     /** The columns of such rows. */
-    static StructType schema(DataType... features) {
+    public static StructType schema(DataType... features) {
         StructType schema = new StructType().add("key", DataTypes.StringType);
         for (int m = 0; m < features.length; m++) {
             schema = schema.add("feature" + m, features[m]);
@@ -80,7 +87,7 @@ final class PairedRows {
     }
 
     /** The key and all that {@code config} emits. */
-    static FusedLayout layout(FusionConfig config, ModelConfig model) {
+    public static FusedLayout layout(FusionConfig config, ModelConfig model) {
         List<FusedColumn> columns = FusedSchema.columns(config, model);
         List<Integer> places = new ArrayList<>(List.of(0));
         List<Integer> ordinals = new ArrayList<>();
@@ -91,8 +98,8 @@ final class PairedRows {
         return new FusedLayout(places, List.of(DataTypes.StringType), columns, ordinals, true);
     }
 
-    /** The rows that {@link FusedRows} gives, as the public API shows them. */
-    static Iterator<Row> external(Iterator<InternalRow> rows, FusionConfig config, ModelConfig model) {
+    /** The rows that {@code FusedRows} gives, as the public API shows them. */
+    public static Iterator<Row> external(Iterator<InternalRow> rows, FusionConfig config, ModelConfig model) {
         StructType schema = new StructType().add("key", DataTypes.StringType);
         for (FusedColumn column : FusedSchema.columns(config, model)) {
             schema = schema.add(column.field());
@@ -112,25 +119,25 @@ final class PairedRows {
     }
 
     /** The columns {@code id} and, for a modality visual of three numbers a token, {@code pixels}. */
-    static TableColumns pixels(int maxPositions, ElementType dtype, SelectionColumn selection) {
+    public static TableColumns pixels(int maxPositions, ElementType dtype, SelectionColumn selection) {
         ModalityConfig visual = new ModalityConfig("visual", 3, maxPositions);
         return new TableColumns("id", List.of(), List.of(new FeatureColumn(visual, "pixels", dtype, null, selection)));
     }
 
     /** A small model of the modalities of {@code columns}. */
-    static ModelConfig model(TableColumns columns, boolean clsToken, Pooling pooling) {
+    public static ModelConfig model(TableColumns columns, boolean clsToken, Pooling pooling) {
         List<ModalityConfig> modalities =
                 columns.features().stream().map(FeatureColumn::modality).toList();
         return ModelConfig.singleStream(
                 modalities, clsToken, 1, new LayerConfig(4, 1, 4, Activation.RELU, false, 1e-5f, true), pooling);
     }
 
-    static RowDecoder decoder(FusionConfig config, ModelConfig model, DataType... columns) {
+    public static RowDecoder decoder(FusionConfig config, ModelConfig model, DataType... columns) {
         StructType paired = new StructType();
         for (String name : config.columns().paired().keySet()) {
             DataType type = paired.isEmpty() ? DataTypes.StringType : columns[paired.size() - 1];
             paired = paired.add(name, type);
         }
-        return new RowDecoder(config, model, paired);
+        return config.decoder(model, paired);
     }
 }

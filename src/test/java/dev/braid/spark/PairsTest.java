@@ -3,10 +3,17 @@ package dev.braid.spark;
 import static org.apache.spark.sql.functions.col;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.decode.RowPolicy;
+import dev.braid.progress.Exchanges;
+import dev.braid.progress.Exchanges.Exchange;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
 import dev.braid.publish.ShardRecords;
-import dev.braid.spark.Exchanges.Exchange;
+import dev.braid.rows.StoredRow;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.InputTables;
+import dev.braid.task.OutputFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -4,11 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.decode.MaxBadRows;
+import dev.braid.decode.RowPolicy;
+import dev.braid.destination.TableAudit;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.FusedTable;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.task.OutputFiles;
+import dev.braid.task.TaskFiles;
+import dev.braid.task.VectorForm;
 import dev.braid.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -2,6 +2,7 @@ package dev.braid.spark;
 
 import dev.braid.parquet.FileSchema;
 import dev.braid.parquet.ParquetRows;
+import dev.braid.tables.WriterSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

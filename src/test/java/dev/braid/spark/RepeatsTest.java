@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.braid.progress.FusionProgress;
+import dev.braid.tables.FeatureColumn;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

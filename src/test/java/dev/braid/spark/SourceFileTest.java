@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
+import dev.braid.decode.BadRow;
+import dev.braid.decode.RowDecoder;
+import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRow;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

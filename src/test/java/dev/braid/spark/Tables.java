@@ -2,6 +2,8 @@ package dev.braid.spark;
 
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.publish.FusedTable;
+import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.InputTables;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;

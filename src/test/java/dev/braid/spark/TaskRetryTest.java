@@ -3,7 +3,9 @@ package dev.braid.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.ChildJvm;
+import dev.braid.progress.FusionProgress;
 import dev.braid.publish.Partitioning;
+import dev.braid.task.OutputFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

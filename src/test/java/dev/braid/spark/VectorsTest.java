@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.decode.RowPolicy;
+import dev.braid.progress.FusionProgress;
+import dev.braid.task.VectorForm;
 import dev.braid.tensor.Precision;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
-import dev.braid.spark.InputTables;
 import dev.braid.spark.SharedSpark;
+import dev.braid.tables.InputTables;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

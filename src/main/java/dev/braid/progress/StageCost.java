@@ -1,0 +1,11 @@
+package dev.braid.progress;
+
+import dev.braid.model.Stage;
+
+/**
+ * What one stage of a fusion has cost.
+ *
+ * @param nanos the time that all fusing threads spent in it
+ * @param multiplyAdds of its matrix products; 0 for a stage that has none
+ */
+public record StageCost(Stage stage, long nanos, long multiplyAdds) {}

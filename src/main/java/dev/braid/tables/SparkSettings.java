@@ -1,0 +1,190 @@
+package dev.braid.tables;
+
+import dev.braid.InputException;
+import dev.braid.storage.Footers;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The Spark settings with which Braid reads tables; {@link WriterSettings} are those for writing. Each setting has the first of
+ * these values that exists:
+ *
+ * <ol>
+ *   <li>what the user set: in the session, {@code --conf}, {@code spark-defaults.conf} or, for Hadoop's settings, in Hadoop;
+ *   <li>what Braid chooses;
+ *   <li>Spark's default.
+ * </ol>
+ *
+ * <p>Tables are read in a session of their own, with every setting of the caller's. Three settings cannot be respected:
+ * adaptive execution (with a warning), because it changes the number of tasks; a vectorized reader that cannot decode the
+ * files (with a warning); and leaving out files silently (an error). Driver only.
+ */
+public final class SparkSettings {
+    private static final Logger log = LoggerFactory.getLogger(SparkSettings.class);
+
+    /** Small enough for the batch to stay in a processor's cache from the reader to the encoder. */
+    private static final long BATCH_BYTES = 4L << 20;
+    /** Rows per batch if their size is unknown. */
+    private static final int FEW_ROWS = 8;
+
+    private static final int MOST_ROWS = 4096;
+    /** The fewest tasks per slot, so that all slots end at about the same time. */
+    public static final int TASKS_PER_SLOT = 3;
+    /** Splits per task that writes a file: with few, one task could get twice as many as another. */
+    private static final int SPLITS_PER_TASK = 8;
+
+    private static final String ADAPTIVE = "spark.sql.adaptive.enabled";
+    private static final String BATCH_ROWS = "spark.sql.parquet.columnarReaderBatchSize";
+    static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
+    /** Spark makes no split smaller than this. Its default is the most that is chosen here. */
+    static final String OPEN_COST = "spark.sql.files.openCostInBytes";
+
+    private static final long MOST_OPEN_COST = 4L << 20;
+    private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
+    private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
+
+    private final SparkSession session;
+    /** What the user set, by key. */
+    private final Map<String, String> users;
+
+    private SparkSettings(SparkSession session, Map<String, String> users) {
+        this.session = session;
+        this.users = users;
+    }
+
+    /**
+     * Settings for reading feature tables, in a new session on the context of {@code spark}.
+     *
+     * @throws InputException if Spark is set to leave out files that it cannot read
+     */
+    public static SparkSettings reading(SparkSession spark) {
+        for (String setting : List.of("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")) {
+            if (Boolean.parseBoolean(spark.conf().get(setting, "false"))) {
+                throw new InputException("Cannot read feature tables: expected '" + setting
+                        + "' to be false (rows would be lost silently), got true; set it to false");
+            }
+        }
+        Map<String, String> users = all(spark);
+        Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+        ParquetCheck.refuseUnreadable(name -> users.getOrDefault(name, hadoop.get(name)));
+        SparkSession session = spark.newSession();
+        Map<String, String> inherited = all(session);
+        users.forEach((key, value) -> {
+            if (!value.equals(inherited.get(key))) {
+                inherit(session, key, value);
+            }
+        });
+        SparkSettings settings = new SparkSettings(session, users);
+        settings.choose("spark.sql.sources.partitionColumnTypeInference.enabled", "false");
+        settings.choose(MIN_PARTITIONS, String.valueOf(settings.splits()));
+        // Reads old dates and times as they are. Spark 3.5 refuses them by default.
+        for (String kind : List.of("datetime", "int96")) {
+            settings.choose("spark.sql.parquet." + kind + "RebaseModeInRead", "CORRECTED");
+        }
+        // Iceberg's own reader would decode thousands of wide rows at once.
+        settings.choose("spark.sql.iceberg.vectorization.enabled", "false");
+        // Keys in messages: the older Java types lack ten days of 1582.
+        settings.choose("spark.sql.datetime.java8API.enabled", "true");
+        // Adaptive execution merges the tasks of a shuffle by bytes, but the encoder's work is not in proportion.
+        settings.require(ADAPTIVE, "false", "the number of fusing tasks must hold");
+        return settings;
+    }
+
+    /** All settings of a session that do not have their default. */
+    static Map<String, String> all(SparkSession session) {
+        Map<String, String> all = new HashMap<>();
+        // The list masks values that look like a password, so each value is read separately.
+        for (Row setting : session.sql("SET").collectAsList()) {
+            all.put(setting.getString(0), session.conf().get(setting.getString(0), setting.getString(1)));
+        }
+        return all;
+    }
+
+    private static void inherit(SparkSession session, String key, String value) {
+        try {
+            session.conf().set(key, value);
+        } catch (Exception unchangeable) { // Spark throws checked exceptions that it does not declare
+            log.debug("'{}' is the same for all sessions", key, unchangeable);
+        }
+    }
+
+    /** The splits of a table that is large enough; a larger one has more. {@code OutputFiles} merges them into tasks. */
+    private int splits() {
+        return SPLITS_PER_TASK
+                * TASKS_PER_SLOT
+                * JavaSparkContext.fromSparkContext(session.sparkContext()).defaultParallelism();
+    }
+
+    public SparkSession session() {
+        return session;
+    }
+
+    /** The value of a setting of the Parquet library, which may be in Hadoop's configuration; null if it is not set. */
+    public String ofParquet(String name) {
+        return users.getOrDefault(
+                name, session.sparkContext().hadoopConfiguration().get(name));
+    }
+
+    /** What the user set. */
+    Map<String, String> users() {
+        return users;
+    }
+
+    private void choose(String key, String value) {
+        if (!users.containsKey(key)) {
+            session.conf().set(key, value);
+        }
+    }
+
+    /** Sets the number of tasks for joins of ids. Otherwise a join that needs one task would get Spark's default of 200. */
+    public void shuffleInto(int tasks) {
+        choose(SHUFFLE_PARTITIONS, String.valueOf(tasks));
+    }
+
+    private void require(String key, String value, String reason) {
+        String set = users.get(key);
+        if (set != null && !set.equalsIgnoreCase(value)) {
+            log.warn("Setting '{}' is {} here, not {} as it was set: {}", key, value, set, reason);
+        }
+        session.conf().set(key, value);
+    }
+
+    /**
+     * Fits the Parquet reader to the rows. It decodes 4 MiB of the largest rows at a time, between 1 and 4096 rows. If it
+     * cannot decode the files in batches, it reads row by row. Tables of a few megabytes are split too, at their row groups.
+     *
+     * @param files the bytes of each file
+     */
+    public void fit(Footers.Rows rows, List<Long> files) {
+        long fitting = rows.largestRow() == 0 ? FEW_ROWS : BATCH_BYTES / rows.largestRow();
+        choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
+        if (rows.groups() > files.size()) {
+            long splits = Math.min(splits(), rows.groups());
+            long bytes = files.stream().mapToLong(Long::longValue).sum();
+            choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, bytes / splits))));
+        }
+        if (!rows.vectorized()) {
+            require(VECTORIZED, "false", "it cannot decode the encoding of these files, so rows are read one by one");
+        }
+    }
+
+    /** Rows that the Parquet reader decodes at once. */
+    int batchRows() {
+        boolean vectorized = Boolean.parseBoolean(session.conf().get(VECTORIZED));
+        return vectorized ? Integer.parseInt(session.conf().get(BATCH_ROWS)) : 1;
+    }
+
+    /** The number of tasks after a shuffle, if the user set a number; Databricks' 'auto' is not a number. */
+    public OptionalInt shufflePartitions() {
+        String partitions = users.getOrDefault(SHUFFLE_PARTITIONS, "");
+        return partitions.matches("\\d{1,9}") ? OptionalInt.of(Integer.parseInt(partitions)) : OptionalInt.empty();
+    }
+}

@@ -1,0 +1,11 @@
+/**
+ * The tables that a run reads, as they are stored: Parquet files, or tables of Spark's catalog. Read {@link
+ * dev.braid.tables.SourceTable} first, an opened table; then {@link dev.braid.tables.SourceTables}, which opens the tables of a
+ * run and tells whether they have changed since; then {@link dev.braid.tables.SparkSettings}, the settings of the session that
+ * reads them ({@link dev.braid.tables.WriterSettings} are those for the output).
+ *
+ * <p>Opening a table finds its files ({@code TableFiles}), reads their footers, and checks that they agree on the columns
+ * ({@code TableSchema}). It reads no row. May import {@code rows}, {@code checkpoint}, {@code batch}, {@code failure}, {@code
+ * publish} and {@code storage}.
+ */
+package dev.braid.tables;
