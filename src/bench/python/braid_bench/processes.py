@@ -16,7 +16,11 @@ HOME = Path(__file__).resolve().parents[4]
 
 #: Without what would give a contender slower kernels of OpenBLAS, or another Spark than its own.
 _UNSET = ("OPENBLAS_CORETYPE", "SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS")
-_OF_USERS = {name: value for name, value in os.environ.items() if name not in _UNSET} | {"BRAID_EMBEDDED": "1"}
+_GRAPHS = tempfile.TemporaryDirectory(prefix="braid-bench-")
+_OF_USERS = {name: value for name, value in os.environ.items() if name not in _UNSET} | {
+    "BRAID_EMBEDDED": "1",
+    "BRAID_BENCH_GRAPHS": _GRAPHS.name,
+}
 
 #: Kernel libraries take one thread each, whatever the caller's environment says; a rival keeps the memory that a mini-batch
 #: returns for the next one.
