@@ -12,7 +12,7 @@ import org.apache.logging.log4j.core.config.Property;
 /** The warnings that this room logs while it is open. */
 final class Warnings extends AbstractAppender implements AutoCloseable {
     private final List<String> messages = new CopyOnWriteArrayList<>();
-    private final Logger logger = (Logger) LogManager.getLogger("dev.braid.spark");
+    private final Logger logger = (Logger) LogManager.getLogger("dev.braid");
 
     private Warnings() {
         super("warnings", null, null, true, Property.EMPTY_ARRAY);
