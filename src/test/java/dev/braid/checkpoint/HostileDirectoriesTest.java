@@ -268,6 +268,7 @@ class HostileDirectoriesTest {
     }
 
     /** Work stays in proportion to the number of tensors. */
+    @Tag("slow")
     @Test
     @Timeout(60)
     void veryManyTensorsAreReadOrRefusedInTime() {

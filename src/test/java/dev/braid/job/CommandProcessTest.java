@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,6 +47,7 @@ class CommandProcessTest {
     }
 
     /** A driver that replays nothing computes nothing. */
+    @Tag("slow")
     @Test
     void bfloat16IsRefusedByAMachineThatLacksIt() throws Exception {
         Outcome outcome = start(
@@ -59,6 +61,7 @@ class CommandProcessTest {
     }
 
     /** YARN takes a driver that started no Spark for a failed one, whatever its command needs. */
+    @Tag("slow")
     @Test
     void aDriverOnTheClusterStartsSparkForACommandThatNeedsNone() throws Exception {
         Path log = Files.createDirectory(directory.resolve("log"));
@@ -77,6 +80,7 @@ class CommandProcessTest {
         assertThat(log).isNotEmptyDirectory();
     }
 
+    @Tag("slow")
     @Test
     void aMachineWithoutNativeLibrariesIsNamedInOneSentence() throws Exception {
         Outcome outcome = start(Map.of(), List.of("-Dos.arch=aarch64"), "verify", "--model=" + DEMO.resolve("model"));
@@ -90,6 +94,7 @@ class CommandProcessTest {
     }
 
     /** The run is held where it asks for the model: by a name node that takes the call and does not answer. */
+    @Tag("slow")
     @Test
     @Timeout(60)
     void aSignalEndsARunWithOneLine() throws Exception {

@@ -18,6 +18,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,6 +48,7 @@ class ObjectStoreTest {
         hadoop.unset("fs.gs.impl.disable.cache");
     }
 
+    @Tag("slow")
     @Test
     void aTableIsWrittenReplacedUpdatedAndAuditedWithoutARenamedDirectory() throws IOException {
         assertThat(fuse()).as(error).contains("rows         390");

@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 import org.apache.hadoop.fs.FileUtil;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,6 +85,7 @@ class PartitionedUpdateTest {
         assertThat(input.manifest("out").at("/rows").asInt()).isEqualTo(2);
     }
 
+    @Tag("slow")
     @Test
     void aRunThatLostAPartitionToAnUpdateIsNotTakenForDone() throws IOException {
         input.add(rows(0, 16, 1));
@@ -99,6 +101,7 @@ class PartitionedUpdateTest {
         assertThat(input.manifest("out").at("/rows").asInt()).isEqualTo(16);
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aTableWithoutRowsGrowsLikeAnyOther(boolean partitioned) throws IOException {
@@ -149,6 +152,7 @@ class PartitionedUpdateTest {
         assertThat(directory.resolve("out/dt=d9")).exists();
     }
 
+    @Tag("slow")
     @Test
     void aRowWhosePartitionChangedIsFoundByIt() throws IOException {
         String[] update = {UPDATE, BY, "--changed-by=dt"};

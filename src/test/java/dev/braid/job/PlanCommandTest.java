@@ -22,6 +22,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,6 +45,7 @@ class PlanCommandTest {
         this.spark = spark;
     }
 
+    @Tag("slow")
     @Test
     void thePrintedSettingsWorkAndThePeakOfTheRunIsWithinThePlan() throws Exception {
         String plan = report(plan(Map.of(), "--rate=100tokens"));
@@ -62,6 +64,7 @@ class PlanCommandTest {
         assertThat(planned).isBetween(run.peak(), 2 * run.peak());
     }
 
+    @Tag("slow")
     @Test
     void executorsThatAreTooSmallAreRefusedAndThePrintedOnesAreNot() throws Exception {
         Map<String, String> small = Map.of("spark.executor.cores", "8", "spark.executor.memory", "600m");
@@ -100,6 +103,7 @@ class PlanCommandTest {
     }
 
     /** 172 MiB of zeros, which need three times as much of a heap of 480 MiB. */
+    @Tag("slow")
     @Test
     void aRunWhoseHeapCannotHoldTheModelIsRefusedBeforeARowIsRead() throws Exception {
         Path model = zeros(44_000, 1024);

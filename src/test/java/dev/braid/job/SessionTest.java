@@ -11,12 +11,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** In a JVM of its own, as the tests share a Spark. */
 class SessionTest {
 
+    @Tag("slow")
     @Test
     @Timeout(value = 5, unit = TimeUnit.MINUTES)
     void braidStopsTheSparkThatItStartedAndNoOther() throws Exception {

@@ -26,6 +26,7 @@ import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,6 +106,7 @@ class UpdateTest {
         assertThat(input.fuse("out", "--update", "--prune").out()).startsWith("Nothing to do");
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @CsvSource({"false,string,float16", "true,bigint,int8"})
     void changedRowsAreReplacedAndThoseThatLeftAreCountedOrRemoved(boolean join, String key, String vectors)
@@ -154,6 +156,7 @@ class UpdateTest {
         assertThat(before.at("/update").isMissingNode()).isTrue();
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void keysThatHaveBecomeBadEndTheRunOrLeaveTheTable(boolean join) throws IOException {
@@ -239,6 +242,7 @@ class UpdateTest {
         assertThat(input.names()).containsExactlyInAnyOrder("out", "visual", "text");
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void anUpdateThatWasStoppedGoesOnFromTheTasksThatHadFinished(boolean parted) throws IOException {

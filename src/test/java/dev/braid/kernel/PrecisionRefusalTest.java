@@ -9,12 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A precision is refused where the processor would not gain: here one on which oneDNN may use no more than these instructions. */
 class PrecisionRefusalTest {
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(strings = {"AVX512_CORE_VNNI", "AVX512_CORE", "AVX2"})
     void aProcessorThatItWouldSlowDownIsNamed(String instructions) throws Exception {

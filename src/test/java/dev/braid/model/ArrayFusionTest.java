@@ -17,6 +17,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -107,6 +108,7 @@ class ArrayFusionTest {
         assertThat(HeldMemory.bytes()).isEqualTo(before);
     }
 
+    @Tag("slow")
     @Test
     void mostGoldenModelsAreTried() throws Exception {
         assertThat(models()).hasSizeGreaterThan(35);

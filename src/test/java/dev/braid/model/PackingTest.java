@@ -20,6 +20,7 @@ import java.util.Set;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Tag;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
@@ -92,6 +93,7 @@ class PackingTest {
         }
     }
 
+    @Tag("slow")
     @Property(tries = 20)
     void thePortableKernelsAgree(@ForAll @IntRange(min = 1, max = 60) int rows, @ForAll long seed) {
         List<List<FeatureSequence>> sequences = rows(oneDnn, rows, seed);

@@ -25,6 +25,7 @@ import java.util.stream.IntStream;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Tag;
 
 /**
  * With oneDNN, a row's bits are those of its own features: whatever batch it is in, where in it, beside which rows, under
@@ -42,6 +43,7 @@ class SameBitsTest {
     /** What is read of a fused row. */
     private record Fused(List<float[]> pooled, List<float[]> tokens, List<float[]> attentionByLayer) {}
 
+    @Tag("slow")
     @Property(tries = 25)
     void aRowHasTheSameBitsInEveryBatch(@ForAll long seed) throws Exception {
         Random random = new Random(seed);

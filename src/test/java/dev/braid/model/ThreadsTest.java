@@ -23,6 +23,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -48,6 +49,7 @@ class ThreadsTest {
         assertThat(ChildJvm.run(MANY, Main.class, "oneDNN")).isEqualTo(one);
     }
 
+    @Tag("slow")
     @Test
     void thePortableKernelsComputeOnOneThread() throws Exception {
         assertThat(ChildJvm.run(MANY, Main.class, "portable"))

@@ -31,6 +31,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -90,6 +91,7 @@ class InPlaceTest {
         assertThat(names(directory.resolve("out"))).contains("_SUCCESS");
     }
 
+    @Tag("slow")
     @Test
     void aDriverKilledAtAnyStepLeavesTheOldTableOrTheNewOneAndTheNextRunFinishes() throws IOException {
         int kills = 0;

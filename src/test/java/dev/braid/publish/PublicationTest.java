@@ -30,6 +30,7 @@ import org.apache.hadoop.fs.FileUtil;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -80,6 +81,7 @@ class PublicationTest {
         assertThat(names(directory)).containsExactly("out");
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @EnumSource
     void aDriverKilledAtAnyStepLeavesTheOldTableOrTheNewOneAndTheNextRunFinishes(Before before) throws IOException {

@@ -36,6 +36,7 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -167,6 +168,7 @@ class PairsTest {
     }
 
     /** One row has half of 1,000 pairs: it is divided, and every task has some. */
+    @Tag("slow")
     @Test
     void manyPairsOfOneRowAreDivided() throws IOException {
         golden = GoldenTable.read("seed-small");
@@ -197,6 +199,7 @@ class PairsTest {
     }
 
     /** A run goes on only from files of the same division, even where another has as many partitions. */
+    @Tag("slow")
     @Test
     void anotherDivisionIntoAsManyPartitionsBeginsAnew() throws IOException {
         golden = GoldenTable.read("seed-small");

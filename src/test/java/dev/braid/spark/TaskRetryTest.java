@@ -20,6 +20,7 @@ import org.apache.spark.api.java.function.FilterFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 class TaskRetryTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("odd-sizes");
 
+    @Tag("slow")
     @Test
     void attemptsThatFailedCountNothingAndLeaveNoRow(@TempDir Path directory) throws Exception {
         List<String> lines = ChildJvm.run(Map.of(), Main.class, directory.resolve("out"));

@@ -30,6 +30,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -235,6 +236,7 @@ class InputFilesTest {
      * calls to the file system; after the last one nothing is replaced. Each moment meets one of three replacements, another one
      * in each run of this test.
      */
+    @Tag("slow")
     @Test
     void aFileThatIsReplacedAtAnyMomentLosesAndDoublesNothing() throws IOException {
         Path old = version("old", 6, "id");

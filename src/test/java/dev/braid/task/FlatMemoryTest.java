@@ -18,6 +18,7 @@ import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A partition takes the same memory however many rows it has. */
@@ -31,6 +32,7 @@ class FlatMemoryTest {
 
     private static final StructType SCHEMA = PairedRows.schema(GoldenTable.NESTED, GoldenTable.NESTED);
 
+    @Tag("slow")
     @Test
     void tenTimesTheRowsTakeNoMoreMemory() {
         FusionConfig config = new FusionConfig(GOLDEN.columns(), 256, false, Set.of(Emitted.POOLED));

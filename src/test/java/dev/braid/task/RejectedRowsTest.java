@@ -25,6 +25,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.util.LongAccumulator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -62,6 +63,7 @@ class RejectedRowsTest {
         assertThat(attempts.value()).isLessThan(TASKS);
     }
 
+    @Tag("slow")
     @Test
     void theRunEndsOnceTooManyRowsAreSetAside() throws Exception {
         String[] limits = {"7", "17.5%"};

@@ -17,6 +17,7 @@ import java.util.Map;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.condition.OS;
 @EnabledOnOs(OS.LINUX)
 class TaskThreadsTest {
 
+    @Tag("slow")
     @Test
     void aTaskComputesOnAsManyThreadsAsItHasProcessors() throws Exception {
         Map<String, String> environment = Map.of("OMP_NUM_THREADS", "8");
