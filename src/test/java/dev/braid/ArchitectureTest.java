@@ -32,7 +32,7 @@ class ArchitectureTest {
     private static final Map<String, Set<String>> ROOMS = Map.ofEntries(
             Map.entry("failure", Set.of()),
             Map.entry("tensor", Set.of()),
-            Map.entry("batch", Set.of("tensor")),
+            Map.entry("batch", Set.of()),
             Map.entry("checkpoint", Set.of("tensor")),
             Map.entry("kernel", Set.of("tensor")),
             Map.entry("storage", Set.of("failure")),
@@ -85,9 +85,7 @@ class ArchitectureTest {
                             "decode",
                             "task",
                             "spark")),
-            Map.entry(
-                    "ml",
-                    Set.of("tensor", "failure", "batch", "checkpoint", "model", "tables", "decode", "task", "spark")),
+            Map.entry("ml", Set.of("tensor", "failure", "batch", "checkpoint", "tables", "decode", "task", "spark")),
             Map.entry(
                     "plan",
                     Set.of(
@@ -163,7 +161,7 @@ class ArchitectureTest {
             Map.entry("com.github.luben.zstd", Set.of("parquet")),
             Map.entry("net.jpountz", Set.of("rows")),
             Map.entry("org.apache.logging.log4j", Set.of("job")),
-            Map.entry("org.slf4j", Set.of("kernel", "model", "publish", "tables", "task", "spark", "plan")),
+            Map.entry("org.slf4j", Set.of("kernel", "publish", "tables", "task", "spark", "plan")),
             Map.entry("picocli", Set.of("job")));
 
     private static final JavaClasses MAIN = new ClassFileImporter()

@@ -68,7 +68,7 @@ final class PlannedRows implements Iterator<StoredRow> {
 
         @Override
         public StoredNumbers numbers(int ordinal, FeatureType type) {
-            return new StoredNumbers.Unsafe(values, ordinal, type);
+            return new PlannedNumbers(values, ordinal, type);
         }
 
         @Override

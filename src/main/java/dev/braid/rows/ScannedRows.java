@@ -94,7 +94,7 @@ final class ScannedRows implements Iterator<StoredRow> {
         }
 
         private StoredNumbers numbers(int ordinal, int ofRow, FeatureType type) {
-            return new StoredNumbers.Scanned((WritableColumnVector) columns[ordinal], ofRow, type);
+            return new ScannedNumbers((WritableColumnVector) columns[ordinal], ofRow, type);
         }
 
         @Override

@@ -4,10 +4,11 @@
  * as the other rooms see it; then {@link dev.braid.rows.SparkRows}, which reads the rows of a table; then {@link
  * dev.braid.rows.RowWriter}, which builds the rows of the output.
  *
- * <p>Three classes are no rows, but need Spark's internals too: {@link dev.braid.rows.FileColumns}, the columns of a Parquet
- * file as Spark reads them; {@link dev.braid.rows.SparkColumns}, the same as Spark writes them; and {@link
- * dev.braid.rows.TableName}, the name of a table as Spark parses it. A new version of Spark can break the classes of this
- * room and no others; {@code .ci/every-spark} runs them with every supported version. May import {@code batch} and {@code
+ * <p>Some classes are no rows, but need Spark's internals too: {@link dev.braid.rows.FileColumns}, the columns of a Parquet
+ * file as Spark reads them; {@link dev.braid.rows.StoredTypes}, the types that it reads as others; {@link
+ * dev.braid.rows.SparkColumns}, the columns as it writes them; and {@link dev.braid.rows.TableName}, the name of a table as it
+ * parses it. Other rooms use {@code InternalRow}, {@code ArrayData} and {@code SpecializedGetters} alone. {@code
+ * .ci/every-spark} runs this room with every supported version. May import {@code batch} and {@code
  * storage}.
  */
 package dev.braid.rows;

@@ -107,10 +107,11 @@ record PairPartitions(int splits, int pieces, long limit) {
                         .cast(DataTypes.LongType));
     }
 
-    /** A function from a partition, null if there is none, to a number whose hash sends a row there. */
+    /** A function from a partition to a number whose hash sends a row there; from anything else to null. */
     private UserDefinedFunction route() {
         int[] routes = SparkRows.routes(count());
-        UDF1<Integer, Integer> route = partition -> partition == null ? null : routes[partition];
+        UDF1<Integer, Integer> route = partition ->
+                partition == null || partition < 0 || partition >= routes.length ? null : routes[partition];
         return functions.udf(route, DataTypes.IntegerType);
     }
 }

@@ -30,7 +30,7 @@ public final class PairedTable {
     /** Selects the rows of this table from the rows that are read. */
     private final UnaryOperator<JavaRDD<StoredRow>> chosen;
     /** Joins pairs with the features that they refer to; null for other tables. */
-    private final Meeting meeting;
+    private final FeatureJoin join;
 
     private PairedTable(
             Dataset<Row> rows,
@@ -38,13 +38,13 @@ public final class PairedTable {
             SourceTable stored,
             boolean repeatable,
             UnaryOperator<JavaRDD<StoredRow>> chosen,
-            Meeting meeting) {
+            FeatureJoin join) {
         this.rows = rows;
         this.columns = columns;
         this.stored = stored;
         this.repeatable = repeatable;
         this.chosen = chosen;
-        this.meeting = meeting;
+        this.join = join;
     }
 
     private PairedTable(Dataset<Row> rows, TableColumns columns, SourceTable stored) {
@@ -81,8 +81,8 @@ public final class PairedTable {
     }
 
     /** The pairs, each with the features that it refers to. */
-    static PairedTable met(Meeting meeting, TableColumns columns) {
-        return new PairedTable(meeting.rows(), columns, null, true, UnaryOperator.identity(), meeting);
+    static PairedTable joined(FeatureJoin join, TableColumns columns) {
+        return new PairedTable(join.rows(), columns, null, true, UnaryOperator.identity(), join);
     }
 
     /**
@@ -165,7 +165,7 @@ public final class PairedTable {
 
     /** What decides, apart from the number of partitions, which rows each has. */
     String division() {
-        return meeting == null ? "" : meeting.division();
+        return join == null ? "" : join.division();
     }
 
     /** The same rows in each partition, sorted by kept columns. */
@@ -193,8 +193,8 @@ public final class PairedTable {
 
     /** The rows in Spark's own forms. In a session with adaptive execution, calling this runs the shuffles. */
     public JavaRDD<StoredRow> storedRows() {
-        return meeting != null
-                ? meeting.storedRows()
+        return join != null
+                ? join.storedRows()
                 : chosen.apply(scan().orElseGet(() -> SparkRows.planned(rows, carried())));
     }
 

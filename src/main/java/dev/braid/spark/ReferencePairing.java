@@ -27,7 +27,7 @@ record ReferencePairing(
     /** If an id occurs twice, a pair that refers to it gives two rows. The audit of the keys finds such ids. */
     @Override
     public PairedTable all() {
-        return met(tables.pairs());
+        return joined(tables.pairs());
     }
 
     @Override
@@ -44,10 +44,10 @@ record ReferencePairing(
         boolean few = keys.toFuse() <= KeyCounts.BROADCAST_KEYS;
         Dataset<Row> fusible = counts.apply(countTasks).fusible(keys.incomplete());
         Dataset<Row> pairs = few ? tables.pairs() : tables.pairs().repartition(countTasks, col(PairedColumns.KEY));
-        return met(pairs.join(fusible.hint(few ? "broadcast" : "merge"), PairedColumns.KEY));
+        return joined(pairs.join(fusible.hint(few ? "broadcast" : "merge"), PairedColumns.KEY));
     }
 
-    private PairedTable met(Dataset<Row> pairs) {
+    private PairedTable joined(Dataset<Row> pairs) {
         List<Integer> order = lightestFirst();
         List<PairPartitions> partitions = IntStream.range(0, order.size())
                 .mapToObj(m -> PairPartitions.of(tables.sides().get(m).splits(), tables.counts(m, countTasks), tasks))
@@ -60,11 +60,11 @@ record ReferencePairing(
                 List.of(pairs.columns()).subList(0, columns.carried().size()));
         for (int o = 0; ; o++) {
             int m = order.get(o);
-            Meeting meeting = meeting(rows, m, partitions.get(m), taken, order.subList(o + 1, order.size()));
+            FeatureJoin join = join(rows, m, partitions.get(m), taken, order.subList(o + 1, order.size()));
             if (o == order.size() - 1) {
-                return PairedTable.met(meeting, columns);
+                return PairedTable.joined(join, columns);
             }
-            rows = meeting.rows().drop(ReferencedTables.PLACE);
+            rows = join.rows().drop(ReferencedTables.PLACE);
             taken.addAll(List.of(tables.sides().get(m).columns().fieldNames()));
         }
     }
@@ -95,7 +95,7 @@ record ReferencePairing(
      * @param taken the columns that the pairs have taken along so far, carried ones first
      * @param next the modalities to which the pairs are brought afterwards
      */
-    private Meeting meeting(
+    private FeatureJoin join(
             Dataset<Row> rows, int modality, PairPartitions partitions, List<String> taken, List<Integer> next) {
         List<String> selected = new ArrayList<>(taken);
         for (String column : rows.columns()) {
@@ -109,7 +109,7 @@ record ReferencePairing(
         for (String known : ReferencedTables.KNOWN) {
             own = own.withColumnRenamed(known + modality, known);
         }
-        return new Meeting(
+        return new FeatureJoin(
                 tables.sides().get(modality),
                 partitions.shuffled(own, selected),
                 partitions,

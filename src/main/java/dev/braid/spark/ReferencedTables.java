@@ -46,7 +46,7 @@ public final class ReferencedTables {
     private final SourceTable pairsTable;
     private final Dataset<Row> pairs;
     private final List<Side> sides;
-    private final Map<Integer, FeatureIds> found = new HashMap<>();
+    private final Map<Integer, FeatureIds> featureIds = new HashMap<>();
     private final Map<Integer, ReferenceCounts> counted = new HashMap<>();
 
     /**
@@ -72,9 +72,14 @@ public final class ReferencedTables {
                     : JavaSparkContext.fromSparkContext(stored.context()).parallelize(List.of(), 1);
         }
 
-        /** The number of splits in which the table is read, at least one. */
+        /** The number of splits in which the ids are read, at least one. Features must be read in the same ones. */
         int splits() {
-            return storedRows().getNumPartitions();
+            return Math.max(1, SparkRows.internal(rows.select(ID)).getNumPartitions());
+        }
+
+        /** Whether a modality's features have the ids of this one's: the same column of the same table. */
+        boolean hasIdsOf(Side other) {
+            return table.equals(other.table) && reference.id().equals(other.reference.id());
         }
 
         /** The table with this modality alone. */
@@ -125,13 +130,20 @@ public final class ReferencedTables {
     }
 
     /**
-     * The ids of a feature table and the places of their rows, partitioned by id.
+     * The ids of a feature table and the places of their rows, partitioned by id. Modalities with the same ids share them.
      *
      * @param tasks the number of partitions, the same at every call
      */
     synchronized Dataset<Row> ids(int modality, int tasks) {
-        return found.computeIfAbsent(
-                        modality,
+        Side side = sides.get(modality);
+        int first = IntStream.range(0, modality)
+                .filter(m -> sides.get(m).hasIdsOf(side))
+                .findFirst()
+                .orElse(modality);
+        // Spark does not know how these rows are partitioned, so each query shuffles the ids, though it reads no table.
+        return featureIds
+                .computeIfAbsent(
+                        first,
                         m -> new FeatureIds(
                                 sides.get(m)
                                         .rows()
@@ -221,7 +233,7 @@ public final class ReferencedTables {
                 .agg(count(lit(1)).as(PAIRS));
     }
 
-    /** The same, with the pairs before each row that pairs refer to. */
+    /** {@link #referenced} without the rows that no pair refers to, and with the pairs before each row in its split. */
     Dataset<Row> referencedInOrder(int modality, int tasks) {
         String split = "split";
         WindowSpec before = Window.partitionBy(split).orderBy(PLACE).rowsBetween(Window.unboundedPreceding(), -1);

@@ -11,11 +11,11 @@
  *   <li>checking keys: {@code KeyAudit}, then {@code KeyCounts}; rows of bad keys: {@code BadKeys};
  *   <li>pairing rows by key: {@code KeyPairing}, then {@code ChosenRows};
  *   <li>pairing rows by references: {@code ReferencePairing}, then {@code ReferencedTables}, {@code PairPartitions}, {@code
- *       Meeting};
+ *       FeatureJoin};
  *   <li>Spark's plugin, for metrics and progress: {@link dev.braid.spark.FusionPlugin}.
  * </ul>
  *
- * <p>May import {@code rows}, {@code tables}, {@code decode}, {@code progress}, {@code task}, {@code checkpoint}, {@code
- * batch}, {@code model}, {@code failure}, {@code storage} and {@code publish}.
+ * <p>May import {@code rows}, {@code tables}, {@code decode}, {@code progress}, {@code task}, {@code tensor}, {@code checkpoint},
+ * {@code batch}, {@code model}, {@code failure}, {@code storage} and {@code publish}.
  */
 package dev.braid.spark;

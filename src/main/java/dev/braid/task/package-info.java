@@ -11,7 +11,7 @@
  *   <li>rows that are set aside: {@link dev.braid.task.Quarantine}, {@code RejectedRows}.
  * </ul>
  *
- * <p>May import {@code rows}, {@code tables}, {@code decode}, {@code progress}, {@code checkpoint}, {@code batch}, {@code
- * model}, {@code parquet} and {@code publish}.
+ * <p>May import {@code rows}, {@code tables}, {@code decode}, {@code progress}, {@code tensor}, {@code checkpoint},
+ * {@code batch}, {@code model}, {@code parquet}, {@code failure} and {@code publish}.
  */
 package dev.braid.task;

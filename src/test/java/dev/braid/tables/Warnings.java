@@ -9,7 +9,7 @@ import org.apache.logging.log4j.core.Logger;
 import org.apache.logging.log4j.core.appender.AbstractAppender;
 import org.apache.logging.log4j.core.config.Property;
 
-/** The warnings that this room logs while it is open. */
+/** The warnings that Braid logs while it is open. */
 final class Warnings extends AbstractAppender implements AutoCloseable {
     private final List<String> messages = new CopyOnWriteArrayList<>();
     private final Logger logger = (Logger) LogManager.getLogger("dev.braid");

@@ -18,7 +18,7 @@ import org.apache.spark.sql.types.StructType;
  * Joins pairs with the feature rows that they refer to. The pairs are shuffled to the splits of the feature table; the
  * features do not move. Driver only.
  */
-final class Meeting extends RowsRelation implements TableScan {
+final class FeatureJoin extends RowsRelation implements TableScan {
     private final ReferencedTables.Side side;
     private final Dataset<Row> pairs;
     private final PairPartitions partitions;
@@ -30,7 +30,7 @@ final class Meeting extends RowsRelation implements TableScan {
      * @param pairs as {@link PairPartitions#shuffled} gives them, with the place as the last column
      * @param carried how many of their first columns the output carries
      */
-    Meeting(ReferencedTables.Side side, Dataset<Row> pairs, PairPartitions partitions, int carried) {
+    FeatureJoin(ReferencedTables.Side side, Dataset<Row> pairs, PairPartitions partitions, int carried) {
         super(pairs.sparkSession());
         this.side = side;
         this.pairs = pairs;
@@ -60,7 +60,7 @@ final class Meeting extends RowsRelation implements TableScan {
         return pieces(features)
                 .zipPartitions(
                         SparkRows.planned(pairs, carried),
-                        (rows, referring) -> new MetRows(rows, referring, pairColumns, featureColumns));
+                        (rows, referring) -> new JoinedPairs(rows, referring, pairColumns, featureColumns));
     }
 
     /** The splits of the feature table. If pairs are divided into pieces, each split occurs once per piece. */
@@ -83,6 +83,6 @@ final class Meeting extends RowsRelation implements TableScan {
     @Override
     public RDD<Row> buildScan() {
         StructType schema = schema();
-        return unconverted(storedRows().mapPartitions(met -> SparkRows.values(met, schema)));
+        return unconverted(storedRows().mapPartitions(rows -> SparkRows.values(rows, schema)));
     }
 }

@@ -1,6 +1,6 @@
 package dev.braid.spark;
 
-import dev.braid.rows.MetRow;
+import dev.braid.rows.JoinedPair;
 import dev.braid.rows.StoredRow;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
@@ -9,11 +9,11 @@ import java.util.NoSuchElementException;
  * Pairs joined with the feature rows that they refer to. Both streams are in the order of the feature rows and are read once.
  * A row is valid until the next one.
  */
-final class MetRows implements Iterator<StoredRow> {
+final class JoinedPairs implements Iterator<StoredRow> {
     private final Iterator<StoredRow> features;
     private final Iterator<StoredRow> pairs;
     private final int place;
-    private final MetRow met;
+    private final JoinedPair row;
     /** The feature row that was read last. */
     private StoredRow feature;
 
@@ -26,11 +26,11 @@ final class MetRows implements Iterator<StoredRow> {
      * @param pairs sorted by their last column, the place of the row that they refer to; null, which comes first, if they
      *     refer to none
      */
-    MetRows(Iterator<StoredRow> features, Iterator<StoredRow> pairs, int pairColumns, int featureColumns) {
+    JoinedPairs(Iterator<StoredRow> features, Iterator<StoredRow> pairs, int pairColumns, int featureColumns) {
         this.features = features;
         this.pairs = pairs;
         this.place = pairColumns - 1;
-        this.met = new MetRow(pairColumns, featureColumns);
+        this.row = new JoinedPair(pairColumns, featureColumns);
     }
 
     @Override
@@ -45,7 +45,7 @@ final class MetRows implements Iterator<StoredRow> {
         }
         StoredRow pair = pairs.next();
         if (pair.isNullAt(place)) {
-            return met.at(pair, null, read);
+            return row.at(pair, null, read);
         }
         long number = Places.number(pair.values().getLong(place));
         while (read <= number) {
@@ -56,6 +56,6 @@ final class MetRows implements Iterator<StoredRow> {
             feature = features.next();
             read++;
         }
-        return met.at(pair, feature, read);
+        return row.at(pair, feature, read);
     }
 }

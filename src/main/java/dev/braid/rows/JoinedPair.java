@@ -6,7 +6,7 @@ import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.JoinedRow;
 
 /** A pair and the feature row that it refers to, as one row: the columns of the pair, then those of the feature row. */
-public final class MetRow extends StoredRow {
+public final class JoinedPair extends StoredRow {
     private final int pairColumns;
     private final InternalRow none;
     private final JoinedRow values = new JoinedRow();
@@ -18,7 +18,7 @@ public final class MetRow extends StoredRow {
     private long remembered = -1;
 
     /** A row that {@link #at} has not moved to a pair yet. */
-    public MetRow(int pairColumns, int featureColumns) {
+    public JoinedPair(int pairColumns, int featureColumns) {
         this.pairColumns = pairColumns;
         this.none = new GenericInternalRow(featureColumns);
     }
@@ -29,7 +29,7 @@ public final class MetRow extends StoredRow {
      * @param featureRow null if the pair refers to none
      * @param ofFeatures a number that identifies the feature row
      */
-    public MetRow at(StoredRow pairRow, StoredRow featureRow, long ofFeatures) {
+    public JoinedPair at(StoredRow pairRow, StoredRow featureRow, long ofFeatures) {
         pair = pairRow;
         features = featureRow;
         number = ofFeatures;
