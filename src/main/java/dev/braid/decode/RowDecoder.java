@@ -118,17 +118,17 @@ public final class RowDecoder implements Serializable {
         }
     }
 
-    int modalities() {
+    public int modalities() {
         return decoders.size();
     }
 
     /** Remembers this row, with which the next one is compared. */
-    void remember(StoredRow row) {
+    public void remember(StoredRow row) {
         decoders.forEach(decoder -> decoder.remember(row));
     }
 
     /** Whether a row's features of a modality equal those of the remembered row; its mask or length may differ. */
-    boolean repeats(StoredRow row, int modality) {
+    public boolean repeats(StoredRow row, int modality) {
         return decoders.get(modality).repeats(row);
     }
 

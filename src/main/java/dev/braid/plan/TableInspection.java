@@ -3,7 +3,7 @@ package dev.braid.plan;
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.spark.Reference;
-import dev.braid.spark.References;
+import dev.braid.spark.ReferenceSummary;
 import dev.braid.spark.TableColumns;
 import dev.braid.tables.InputTables;
 import java.util.Arrays;
@@ -33,7 +33,7 @@ public record TableInspection(
         Map<String, List<Integer>> tokens,
         Lengths rowLengths,
         Set<String> tokenIds,
-        Map<String, References> references,
+        Map<String, ReferenceSummary> references,
         List<String> misfits) {
     /** How many rows of a feature column are sampled. */
     public static final int SAMPLED_ROWS = 1000;

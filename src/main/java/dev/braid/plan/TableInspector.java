@@ -16,8 +16,8 @@ import dev.braid.spark.FusionConfig;
 import dev.braid.spark.PairedTable;
 import dev.braid.spark.Reference;
 import dev.braid.spark.ReferenceCheck;
+import dev.braid.spark.ReferenceSummary;
 import dev.braid.spark.ReferencedTables;
-import dev.braid.spark.References;
 import dev.braid.spark.TableColumns;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.InputTables;
@@ -77,7 +77,8 @@ final class TableInspector {
         return inspection(opened, tables, Map.of());
     }
 
-    private TableInspection inspection(SourceTables opened, List<Table> tables, Map<String, References> references) {
+    private TableInspection inspection(
+            SourceTables opened, List<Table> tables, Map<String, ReferenceSummary> references) {
         Set<String> tokenIds = opened.tokenIds();
         tokenIds.retainAll(model.modalities().stream()
                 .filter(modality -> modality.vocabularySize() > 0)
@@ -96,14 +97,14 @@ final class TableInspector {
         ReferencedTables opened = ReferenceCheck.open(settings, found, pairs, references, paths, own);
         SourceTables sources = opened.sources();
         sources.fit(settings);
-        Map<String, References> byModality = new LinkedHashMap<>();
+        Map<String, ReferenceSummary> byModality = new LinkedHashMap<>();
         SourceTable pairsTable = sources.all().get(0);
         int tasks = sources.auditTasks(settings.shufflePartitions());
         settings.shuffleInto(tasks);
         for (int m = 0; m < opened.sides().size(); m++) {
             ReferencedTables.Side side = opened.sides().get(m);
             sample(side.alone(), null); // a row without an id is no fault, as no pair refers to it
-            References counted = opened.inspect(m, pairsTable.rows().rows(), tasks);
+            ReferenceSummary counted = opened.inspect(m, pairsTable.rows().rows(), tasks);
             byModality.put(side.feature().modality().name(), counted);
             String table = "table '" + side.table().name() + "': expected ";
             String ids = "in '" + side.reference().column() + "' of '" + pairsTable.name() + "'";

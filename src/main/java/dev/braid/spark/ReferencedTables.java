@@ -160,7 +160,7 @@ public final class ReferencedTables {
      *
      * @param allPairs the number of pairs
      */
-    public References inspect(int modality, long allPairs, int tasks) {
+    public ReferenceSummary inspect(int modality, long allPairs, int tasks) {
         String rows = "n";
         Dataset<Row> found = sides.get(modality)
                 .rows()
@@ -179,7 +179,7 @@ public final class ReferencedTables {
                         expr("percentile_approx(case when n > 0 then pairs end, array(0.5d, 0.95d, 1d))"))
                 .head();
         List<Long> ranks = counts.isNullAt(5) ? List.of(0L, 0L, 0L) : counts.getList(5);
-        return new References(
+        return new ReferenceSummary(
                 counts.getLong(0),
                 counts.getLong(1),
                 allPairs - counts.getLong(2),

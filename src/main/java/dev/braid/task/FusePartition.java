@@ -1,6 +1,5 @@
 package dev.braid.task;
 
-import dev.braid.decode.BadRows;
 import dev.braid.decode.RowDecoder;
 import dev.braid.model.Readout;
 import dev.braid.progress.FusionProgress;
@@ -48,7 +47,7 @@ public final class FusePartition implements FlatMapFunction<Iterator<StoredRow>,
 
     @Override
     public Iterator<InternalRow> call(Iterator<StoredRow> rows) {
-        return fuse(rows, BadRows.FAIL, null);
+        return fuse(rows, BadRowHandler.FAIL, null);
     }
 
     /**
@@ -57,7 +56,7 @@ public final class FusePartition implements FlatMapFunction<Iterator<StoredRow>,
      * @param bad takes the rows that cannot be fused
      * @param vectors gives the output for a row's vectors, by the row's carried values; null if they go into the row
      */
-    FusedRows fuse(Iterator<StoredRow> rows, BadRows bad, Function<InternalRow, VectorOutput> vectors) {
+    FusedRows fuse(Iterator<StoredRow> rows, BadRowHandler bad, Function<InternalRow, VectorOutput> vectors) {
         TaskContext task = TaskContext.get();
         Set<Readout> readouts = EnumSet.noneOf(Readout.class);
         layout.fused().forEach(column -> column.readout().ifPresent(readouts::add));

@@ -1,7 +1,6 @@
 package dev.braid.task;
 
 import dev.braid.decode.BadRow;
-import dev.braid.decode.BadRows;
 import dev.braid.decode.RowDecoder;
 import dev.braid.decode.UnfitValueException;
 import dev.braid.model.Readout;
@@ -26,7 +25,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
  * The fused rows of one partition, in the order of its rows. Reads rows until a batch is full, fuses the batch, and hands out
  * its rows one by one; each row is valid until the next one. Memory holds one input row and the batches of {@link Lanes}. The
  * model and its workspaces are borrowed when there is a row to fuse, and given back after the last one. A row that cannot be
- * fused goes to {@link BadRows} and is skipped; the bits of its neighbours do not depend on it.
+ * fused goes to {@link BadRowHandler} and is skipped; the bits of its neighbours do not depend on it.
  *
  * <p>A task may end while another thread still reads here, for example to feed a Python worker. Closing waits for the batches
  * in progress and ends the rows, so that the workspaces can go to another task.
@@ -35,7 +34,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     private final RowPacker packer;
     private final RowDecoder decoder;
     private final FusedLayout layout;
-    private final BadRows badRows;
+    private final BadRowHandler badRows;
     private final Lanes lanes;
     /** Null if nothing is counted. */
     private final FusionProgress progress;
@@ -61,7 +60,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
     /** Whether the next row is written but not yet handed out. */
     private boolean prepared;
 
-    /** Whether {@link BadRows} has ended the rows. */
+    /** Whether {@link BadRowHandler} has ended the rows. */
     private boolean stopped;
 
     private boolean closed;
@@ -88,7 +87,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
             Iterator<StoredRow> rows,
             RowDecoder decoder,
             FusedLayout layout,
-            BadRows badRows,
+            BadRowHandler badRows,
             Supplier<ExecutorModel.Borrowed> lender,
             int threads,
             FusionProgress progress,
@@ -211,7 +210,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         stopwatch.lap(Stage.POOL);
     }
 
-    /** Whether {@link BadRows} has ended the rows before the last one. */
+    /** Whether {@link BadRowHandler} has ended the rows before the last one. */
     boolean stopped() {
         return stopped;
     }

@@ -1,7 +1,6 @@
 package dev.braid.task;
 
 import dev.braid.decode.BadRow;
-import dev.braid.decode.BadRows;
 import dev.braid.decode.Fault;
 import dev.braid.decode.Reason;
 import dev.braid.decode.RowPolicy;
@@ -24,7 +23,7 @@ import org.apache.spark.sql.types.StructType;
  * Sets aside the bad rows of one task, in a file that is opened for the first of them. Ends the task's rows if the policy
  * does not allow a row to be set aside, or if the bad rows that the task knows of exceed the run's limit.
  */
-public final class Quarantine implements BadRows, AutoCloseable {
+public final class Quarantine implements BadRowHandler, AutoCloseable {
     static final String KEY = "key";
     static final String MODALITY = "modality";
     static final String COLUMN = "column";

@@ -4,7 +4,6 @@ import dev.braid.batch.Batch;
 import dev.braid.decode.BadRow;
 import dev.braid.decode.DecodedRow;
 import dev.braid.decode.DecodedRow.Sequences;
-import dev.braid.decode.Repeats;
 import dev.braid.decode.RowDecoder;
 import dev.braid.model.Stage;
 import dev.braid.model.Stopwatch;

@@ -2,7 +2,6 @@ package dev.braid.task;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.decode.BadRows;
 import dev.braid.kernel.HeldMemory;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
@@ -42,7 +41,7 @@ class FlatMemoryTest {
                     SparkRows.of(manyRows(), SCHEMA, 1),
                     PairedRows.decoder(config, model.config(), GoldenTable.NESTED, GoldenTable.NESTED),
                     PairedRows.layout(config, model.config()),
-                    BadRows.FAIL,
+                    BadRowHandler.FAIL,
                     () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                     1,
                     Counters.ofRun(),

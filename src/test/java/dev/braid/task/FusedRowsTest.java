@@ -10,7 +10,6 @@ import dev.braid.checkpoint.LayerConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
-import dev.braid.decode.BadRows;
 import dev.braid.decode.Reason;
 import dev.braid.decode.RowDecoder;
 import dev.braid.model.FusionModel;
@@ -59,7 +58,7 @@ class FusedRowsTest {
     private static final StructType SCHEMA = PairedRows.schema(GoldenTable.NESTED, GoldenTable.NESTED);
 
     private final FusionProgress progress = Counters.ofRun();
-    private BadRows badRows = BadRows.FAIL;
+    private BadRowHandler badRows = BadRowHandler.FAIL;
     private int read;
     private long sleepBeforeRow;
 
@@ -293,7 +292,7 @@ class FusedRowsTest {
     }
 
     private String messageOf(Broken broken) {
-        badRows = BadRows.FAIL;
+        badRows = BadRowHandler.FAIL;
         try {
             fuse(broken);
         } catch (InputException failure) {

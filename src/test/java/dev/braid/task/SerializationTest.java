@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
-import dev.braid.decode.BadRows;
 import dev.braid.decode.RowDecoder;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
@@ -128,7 +127,7 @@ public class SerializationTest {
                     SparkRows.of(rows.iterator(), SCHEMA, 1),
                     decoder,
                     layout,
-                    BadRows.FAIL,
+                    BadRowHandler.FAIL,
                     () -> new ExecutorModel.Borrowed(model, workspace, null, () -> {}),
                     1,
                     progress,

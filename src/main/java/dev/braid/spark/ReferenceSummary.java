@@ -12,7 +12,7 @@ package dev.braid.spark;
  * @param percentile95 the 95th percentile of this number
  * @param most the maximum of this number
  */
-public record References(
+public record ReferenceSummary(
         long rows,
         long unreferenced,
         long empty,

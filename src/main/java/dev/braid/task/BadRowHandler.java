@@ -1,13 +1,14 @@
-package dev.braid.decode;
+package dev.braid.task;
 
 import dev.braid.InputException;
+import dev.braid.decode.BadRow;
 
 /** What a task does with the rows that cannot be fused. */
 @FunctionalInterface
-public interface BadRows {
+interface BadRowHandler {
 
     /** Fails the Spark task at the first bad row: for a {@code Dataset}, which has no quarantine. */
-    BadRows FAIL = row -> {
+    BadRowHandler FAIL = row -> {
         throw new InputException(row.message());
     };
 

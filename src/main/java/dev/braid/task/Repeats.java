@@ -1,8 +1,10 @@
-package dev.braid.decode;
+package dev.braid.task;
 
 import dev.braid.batch.FeatureSequence;
 import dev.braid.batch.RepeatedTokens;
+import dev.braid.decode.DecodedRow;
 import dev.braid.decode.DecodedRow.Sequences;
+import dev.braid.decode.RowDecoder;
 import dev.braid.rows.StoredRow;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,7 +14,7 @@ import java.util.List;
  * Finds sequences that repeat unchanged from row to row, such as those of an image with several captions. A batch packs and
  * projects them once. This is exact: a sequence that is not known to be the same is packed again.
  */
-public final class Repeats {
+final class Repeats {
     private static final int NONE = -1;
 
     private final RowDecoder decoder;
@@ -21,19 +23,19 @@ public final class Repeats {
     /** The row read last; null if it was bad, or there was none. */
     private Sequences last;
 
-    public Repeats(RowDecoder decoder) {
+    Repeats(RowDecoder decoder) {
         this.decoder = decoder;
         this.rows = new int[decoder.modalities()];
         clear();
     }
 
     /** Notes that the batch is empty. */
-    public void clear() {
+    void clear() {
         Arrays.fill(rows, NONE);
     }
 
     /** Notes a row that was read. */
-    public void read(StoredRow row, DecodedRow decoded) {
+    void read(StoredRow row, DecodedRow decoded) {
         Sequences sequences = decoded instanceof Sequences good ? good : null;
         for (int m = 0; m < rows.length; m++) {
             if (rows[m] != NONE && (sequences == null || last == null || !isRepeated(row, sequences, m))) {
@@ -59,7 +61,7 @@ public final class Repeats {
     }
 
     /** The sequences of the row read last, with {@link RepeatedTokens} for those that the batch already has. */
-    public List<FeatureSequence> of(Sequences decoded) {
+    List<FeatureSequence> of(Sequences decoded) {
         List<FeatureSequence> byModality = new ArrayList<>(decoded.byModality());
         for (int m = 0; m < rows.length; m++) {
             if (rows[m] != NONE) {
@@ -70,7 +72,7 @@ public final class Repeats {
     }
 
     /** Notes that the row read last is this row of the batch. */
-    public void packed(int row) {
+    void packed(int row) {
         for (int m = 0; m < rows.length; m++) {
             rows[m] = rows[m] == NONE ? row : rows[m];
         }
