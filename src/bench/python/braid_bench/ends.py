@@ -26,15 +26,12 @@ from braid_bench.catalogue import MODELS
 from braid_bench.models import Model
 from braid_bench.processes import fuse, stages
 from braid_bench.rows import FeatureColumn
-from braid_bench.tables import FORMS, KEY, Form, write_table
+from braid_bench.tables import FORMS, KEY, ZSTD_LEVEL, Form, write_table
 
 _READ_STAGES = ("read", "decode", "pack")
 
 #: Rows that PyArrow reads at once; the faster counts. Few stay in the processor's caches, a row group costs fewer calls.
 READ_ROWS = (8, None)
-
-#: What Spark's Parquet writer uses; PyArrow's own default is 1.
-ZSTD_LEVEL = 3
 
 #: What is written of a row: the options that make Braid write it, and rows for each row of the tables that are read, so that
 #: both ends have enough to do.

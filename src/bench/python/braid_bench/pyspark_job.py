@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 from braid_bench.catalogue import MODELS
 from braid_bench.forms import Form, rivals
 from braid_bench.rows import feature_columns, mini_batches
-from braid_bench.tables import FUSED, KEY
+from braid_bench.tables import FUSED, KEY, ZSTD_LEVEL
 
 #: Bytes of the rows that the Parquet reader and an Arrow batch hold. Rows of (ii) are half a megabyte: Spark's own 4,096 and
 #: 10,000 rows would be gigabytes. Of 32 to 1,024 rows in an Arrow batch and 16 to 256 in the reader, which all lie within
@@ -72,7 +72,8 @@ def main(label: str, table: str, output: str, slots: str, rival: str, form: str,
     start = time.perf_counter()
     rows = spark.read.parquet(table)
     vectors = rows.mapInArrow(partial(fused, label, rival, form, int(batch_size)), f"{KEY} string, {FUSED} array<float>")
-    vectors.write.option("compression", "zstd").option("parquet.enable.dictionary", "false").parquet(output)
+    writer = vectors.write.option("compression", "zstd").option("parquet.compression.codec.zstd.level", ZSTD_LEVEL)
+    writer.option("parquet.enable.dictionary", "false").parquet(output)
     print(f"seconds {time.perf_counter() - start:.3f}", flush=True)
     spark.stop()
 

@@ -24,6 +24,9 @@ KEY = "id"
 #: The column of fused vectors that every contender writes beside the key.
 FUSED = "fused"
 
+#: The level of Braid's default compression, with which every contender writes; parquet-java's own is 3.
+ZSTD_LEVEL = 1
+
 #: A row group is about this large as float32; half of it as float16, which holds the same rows.
 _ROW_GROUP_BYTES = 32 << 20
 
@@ -79,7 +82,8 @@ def write_table(directory: Path, model: Model, text: Text, form: Form, rows: int
     directory.mkdir(parents=True)
     group_rows = max(1, _ROW_GROUP_BYTES // model.row_bytes)
     schema = row_group(model, text, form, 0, 1).schema
-    with pq.ParquetWriter(directory / "part.parquet", schema, compression="zstd", use_dictionary=False) as writer:
+    file = directory / "part.parquet"
+    with pq.ParquetWriter(file, schema, compression="zstd", compression_level=ZSTD_LEVEL, use_dictionary=False) as writer:
         for first in range(0, rows, group_rows):
             writer.write_table(row_group(model, text, form, first, min(group_rows, rows - first)))
     os.sync()

@@ -1,5 +1,6 @@
 """What Braid and PyArrow are timed at is the same work, and what is made of their times is right."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import torch
 
 from braid_bench.catalogue import MODELS
 from braid_bench.ends import READ_ROWS, Tables, read_files, row_group_rows, write_files
-from braid_bench.processes import stages
-from braid_bench.tables import FORMS, Form, write_table
+from braid_bench.processes import HOME, stages
+from braid_bench.tables import FORMS, ZSTD_LEVEL, Form, write_table
 
 REPORT = """\
 rows         390
@@ -61,3 +62,8 @@ def test_pyarrow_writes_the_same_rows_in_row_groups_of_the_same_size(tmp_path: P
     assert [row_group_rows(tmp_path / f"{file}.parquet") for file in (0, 1)] == [2, 3]
     column = pq.read_metadata(tmp_path / "0.parquet").row_group(0).column(1)
     assert column.compression == "ZSTD" and not column.has_dictionary_page
+
+
+def test_everyone_compresses_as_braid_does_by_default() -> None:
+    settings = (HOME / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
+    assert re.findall(r"parquet\.compression\.codec\.zstd\.level +(.*)", settings) == [str(ZSTD_LEVEL)]
