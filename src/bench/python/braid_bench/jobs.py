@@ -70,11 +70,12 @@ def timed(
     write_table(table, MODELS[label], text, form, rows)
     taken: dict[str, list[float]] = {name: [] for name, _ in jobs}
     error = 0.0
-    for _ in range(runs):
-        for (name, _), job in jobs.items():
+    for run in range(runs):
+        first = run % len(jobs)
+        for (name, _), job in [*jobs.items()][first:] + [*jobs.items()][:first]:
             taken[name].append(seconds(job(table, form, fused / name)))
             print(f"# {form.name}, {text}, {rows} rows: {name} {taken[name][-1]:.1f} s", flush=True)
-            error = max(error, compare_tables(fused / "Braid", fused / name))
+        error = max(error, *(compare_tables(fused / "Braid", fused / name) for name in taken))
         shutil.rmtree(fused)
     shutil.rmtree(table)
     return taken, error
