@@ -36,10 +36,9 @@ def encoder_part(options: argparse.Namespace, work: Path) -> Records:
     records = []
     for label in options.model or (["ii"] if options.quick else PUBLISHED):
         model = MODELS[label]
-        for slots in options.slots or ([1] if options.quick else sorted({1, os.cpu_count() or 1})):
-            for text in model.texts[-1:] if options.quick else model.texts:
-                print(f"# ({label}), {text}, {slots} slots", flush=True)
-                records += encoder.measure(work, label, text, slots, options.runs, options.quick)
+        for text in model.texts[-1:] if options.quick else model.texts:
+            slots = options.slots or ([1] if options.quick else sorted({1, os.cpu_count() or 1}))
+            records += encoder.measure(work, label, text, slots, options.runs, options.quick)
     return records
 
 

@@ -25,7 +25,14 @@ from braid_bench.tables import FORMS, write_table
 #: Rows of which PyTorch computes the expected vectors, in float64 and one by one.
 _REFERENCE_ROWS = 8
 
+#: Rows of a ragged table, at least. Of fewer, rows that follow each other by length differ more than in a table of users.
+_RAGGED_ROWS = 64
+
 PEAK = "oneDNN matmul"
+
+
+#: By name, precision and order: what a trial chose.
+Variants = dict[tuple[str, str, str], str]
 
 
 @dataclass
@@ -33,7 +40,7 @@ class Contender:
     """One in one precision and order of rows.
 
     order: of the rows in its mini-batches; `packed` has none.
-    variant: the form and batch size that a trial chose, when it first started.
+    variant: the form and batch size that a trial chose, when it first started, with however many slots.
     seconds, processor_seconds: one entry per round, of the slot that took longest, and of all slots.
     """
 
@@ -64,39 +71,48 @@ class Contender:
         return workers
 
 
-def contenders(model: Model, text: Text, slots: int, counted: Products) -> list[Contender]:
+def contenders(model: Model, text: Text, slots: int, counted: Products, variants: Variants) -> list[Contender]:
     """All of them; orders differ only where lengths do."""
     flops = slots * (counted.linear_flops + counted.attention_flops)
     found = [Contender("Braid", precision, "packed", slots, flops) for precision in PRECISIONS]
     for precision in PRECISIONS:
         for rival in rivals(model, precision):
             for order in ("arrival", "sorted") if text == "ragged" else ("arrival",):
-                found.append(Contender(rival, precision, order, slots, flops))
+                variant = variants.get((rival, precision, order), "")
+                found.append(Contender(rival, precision, order, slots, flops, variant))
     return found + ([Contender(PEAK, "fp32", "packed", 1, counted.linear_flops)] if slots == 1 else [])
 
 
-def measure(work: Path, label: str, text: Text, slots: int, runs: int, quick: bool) -> list[dict[str, Any]]:
+def measure(
+    work: Path, label: str, text: Text, all_slots: Sequence[int], runs: int, quick: bool
+) -> list[dict[str, Any]]:
     """Starts every contender anew for each run; each warms up alone, then all pass in turn in every round."""
     model = MODELS[label]
-    rows = model.rows // 4 if quick else model.rows
+    rows = max(model.rows, _RAGGED_ROWS if text == "ragged" else 0) // (4 if quick else 1)
     columns = prepare(work, model, text, rows)
     lengths = [column.lengths for column in columns]
     counted = products(model, lengths)
     expected = reference(model, columns)
-    measured = contenders(model, text, slots, counted)
-    for _ in range(runs):
-        workers = start_all(measured, label, work, counted)
-        measured = [contender for contender, _ in workers]
-        check(work, workers, expected, rows)
-        for _, of_contender in workers:
-            warm_up(of_contender, 1.0 if quick else 5.0)
-        for number in range(3):
-            one_round(workers[number % len(workers) :] + workers[: number % len(workers)])
-        for _, of_contender in workers:
-            for worker in of_contender:
-                worker.close()
-    common = {"model": label, "text": text, "rows": slots * rows, "tokens": slots * int(np.sum(lengths))}
-    return [common | vars(contender) for contender in measured]
+    variants: Variants = {}
+    records = []
+    for slots in all_slots:
+        print(f"# ({label}), {text}, {slots} slots", flush=True)
+        measured = contenders(model, text, slots, counted, variants)
+        for _ in range(runs):
+            workers = start_all(measured, label, work, counted)
+            measured = [contender for contender, _ in workers]
+            check(work, workers, expected, rows)
+            for _, of_contender in workers:
+                warm_up(of_contender, 1.0 if quick else 5.0)
+            for number in range(3):
+                one_round(workers[number % len(workers) :] + workers[: number % len(workers)])
+            for _, of_contender in workers:
+                for worker in of_contender:
+                    worker.close()
+        variants = {(contender.name, contender.precision, contender.order): contender.variant for contender in measured}
+        common = {"model": label, "text": text, "rows": slots * rows, "tokens": slots * int(np.sum(lengths))}
+        records += [common | vars(contender) for contender in measured]
+    return records
 
 
 def prepare(work: Path, model: Model, text: Text, rows: int) -> list[FeatureColumn]:

@@ -16,12 +16,13 @@ from braid_bench.forms import rivals
 from braid_bench.models import Floats, Text
 from braid_bench.parity import largest_error
 from braid_bench.processes import Worker, fuse, printed, python, seconds
+from braid_bench.pyspark_job import arrow_rows
 from braid_bench.tables import FORMS, FUSED, KEY, Form, write_table
 
 #: Forms of storage.
 STORED = ("nested", "flat", "float16")
 
-#: Tokens of the table that is fused before anything is timed, and on which the rivals choose their forms.
+#: Tokens of the table that is fused before anything is timed.
 _SAMPLE_TOKENS = 128 * MODELS["ii"].tokens
 
 #: Fuses a table in a form of storage to an output, and prints its seconds.
@@ -37,7 +38,7 @@ def measure(
     model.export(work / "model")
     jobs: dict[tuple[str, str], Job] = {("Braid", ""): partial(fuse, work / "model", slots=slots)}
     for rival in rivals(model, "fp32"):
-        variant = chosen(work / "sample", label, text, rival, sample_rows)
+        variant = chosen(work / "sample", label, text, rival)
         jobs[f"PySpark with {rival}", variant] = partial(pyspark, label, slots, rival, variant)
     records = []
     for form in forms:
@@ -49,9 +50,9 @@ def measure(
     return records
 
 
-def chosen(sample: Path, label: str, text: Text, rival: str, rows: int) -> str:
-    """The form and the batch size that a trial finds fastest."""
-    write_table(sample, MODELS[label], text, FORMS["flat"], rows)
+def chosen(sample: Path, label: str, text: Text, rival: str) -> str:
+    """The form and the batch size that a trial finds fastest on the rows of one Arrow batch, which the job sorts too."""
+    write_table(sample, MODELS[label], text, FORMS["flat"], arrow_rows(MODELS[label]))
     trial = Worker(python("worker", rival, label, str(sample), "fp32", "sorted"))
     trial.close()
     shutil.rmtree(sample)

@@ -52,7 +52,7 @@ class Modality:
 class Model:
     """A Linear per modality, and an `nn.TransformerEncoder` over all tokens, visual ones first; rows become their means.
 
-    rows: of one pass of the encoder, which then takes about a second on one core.
+    rows: of one pass of the encoder over a dense table, which then takes one to ten seconds on one core.
     """
 
     modalities: tuple[Modality, Modality]

@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 
 from braid_bench.catalogue import MODELS
 from braid_bench.forms import Form, rivals
+from braid_bench.models import Model
 from braid_bench.rows import feature_columns, mini_batches
 from braid_bench.tables import FUSED, KEY, ZSTD_LEVEL
 
@@ -47,9 +48,14 @@ def _loaded(label: str, rival: str, form: str) -> Form:
     return rivals(MODELS[label], "fp32")[rival][form]()
 
 
+def arrow_rows(model: Model) -> int:
+    """Rows of an Arrow batch, which a rival sorts together."""
+    return min(_BATCH_BYTES // model.row_bytes, 10_000)
+
+
 def session(label: str, slots: str) -> SparkSession:
     """Task slots, Python workers of this Python, half of the machine's memory, and batches for the size of the rows."""
-    rows = _BATCH_BYTES // MODELS[label].row_bytes
+    rows = arrow_rows(MODELS[label])
     os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder.master(f"local[{slots}]").appName("rival")
     for setting, value in {
@@ -59,7 +65,7 @@ def session(label: str, slots: str) -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.parquet.columnarReaderBatchSize": min(rows, 4096),
-        "spark.sql.execution.arrow.maxRecordsPerBatch": min(rows, 10_000),
+        "spark.sql.execution.arrow.maxRecordsPerBatch": rows,
     }.items():
         builder = builder.config(setting, value)
     return builder.getOrCreate()

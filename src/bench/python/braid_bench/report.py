@@ -77,7 +77,7 @@ What a trial found fastest:
 
 
 def rows_of(record: Record) -> str:
-    order = {"arrival": ", as they come", "sorted": ", sorted by length", "packed": ""}[record["order"]]
+    order = {"arrival": ", as they come", "sorted": f", {record['rows'] // record['slots']:,} rows sorted by length", "packed": ""}[record["order"]]
     return "dense" if record["text"] == "dense" else f"ragged{order}"
 
 

@@ -22,7 +22,10 @@ from braid_bench.models import Floats, Model
 from braid_bench.rows import FeatureColumn, feature_columns, mini_batches
 
 #: Rows of a mini-batch that a trial compares; rows of few tokens make batches of as many tokens.
-BATCH_SIZES = (1, 2, 4, 8, 32)
+BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+
+#: Mini-batches of the largest size in a trial. Of fewer rows, sorted ones would be as different in length as any.
+_LARGEST_BATCHES = 8
 
 
 class Rival:
@@ -47,9 +50,10 @@ class Rival:
 
 
 def fastest(forms: Forms, model: Model, columns: Sequence[FeatureColumn], ordered: bool) -> tuple[str, int]:
-    """The form and the batch size that take the least time on the first rows, of two passes each."""
+    """The form and the batch size that take the least time on the first rows, or on all if there are few; two passes each."""
     scale = max(1, MODELS["ii"].tokens // model.tokens)
-    first = [FeatureColumn(column.numbers, column.offsets[: scale * max(BATCH_SIZES) + 1]) for column in columns]
+    rows = _LARGEST_BATCHES * scale * max(BATCH_SIZES)
+    first = [FeatureColumn(column.numbers, column.offsets[: rows + 1]) for column in columns]
     seconds = {}
     for name, load in forms.items():
         for size in BATCH_SIZES:
