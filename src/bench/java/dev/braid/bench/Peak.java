@@ -7,6 +7,7 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.matmul;
@@ -27,7 +28,7 @@ final class Peak {
 
     /** Takes {@code INPUTS,OUTPUTS,TOKENS} for each Linear: its size, and the tokens of all rows that go through it. */
     public static void main(String[] args) throws Exception {
-        List<Product> products = Arrays.stream(args).map(Product::parse).toList();
+        List<Product> products = Arrays.stream(args).flatMap(Product::parse).toList();
         Worker.serve(() -> {
             products.forEach(Product::run);
             return new float[0][];
@@ -40,7 +41,8 @@ final class Peak {
         private final stream queue = new stream(cpu);
         private final matmul product;
         private final IntMemoryMap arguments = new IntMemoryMap();
-        private final long times;
+        final int tokens;
+        final long times;
         final memory x;
         /** [outputs, inputs], as PyTorch stores a weight. */
         final memory weight;
@@ -48,6 +50,7 @@ final class Peak {
         final memory out;
 
         Product(int tokens, int inputs, int outputs, long times) {
+            this.tokens = tokens;
             this.times = times;
             this.x = random(matrix(tokens, inputs, memory.format_tag.ab), tokens * inputs);
             this.weight = random(matrix(inputs, outputs, memory.format_tag.ba), inputs * outputs);
@@ -61,10 +64,13 @@ final class Peak {
             arguments.put(DNNL_ARG_SRC, x).put(DNNL_ARG_WEIGHTS, packed).put(DNNL_ARG_DST, out);
         }
 
-        static Product parse(String sizes) {
+        /** The products that all tokens go through, {@link #TOKENS} at a time, and one of the tokens that remain. */
+        static Stream<Product> parse(String sizes) {
             int[] numbers =
                     Arrays.stream(sizes.split(",")).mapToInt(Integer::parseInt).toArray();
-            return new Product(TOKENS, numbers[0], numbers[1], Math.max(1, Math.round(numbers[2] / (double) TOKENS)));
+            Product whole = new Product(TOKENS, numbers[0], numbers[1], numbers[2] / TOKENS);
+            int rest = numbers[2] % TOKENS;
+            return rest == 0 ? Stream.of(whole) : Stream.of(whole, new Product(rest, numbers[0], numbers[1], 1));
         }
 
         void run() {

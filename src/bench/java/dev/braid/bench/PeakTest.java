@@ -5,8 +5,19 @@ import static org.assertj.core.api.Assertions.within;
 
 import org.bytedeco.javacpp.FloatPointer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PeakTest {
+
+    @ParameterizedTest
+    @ValueSource(ints = {5, 128, 256, 389})
+    void allTokensGoThroughTheProducts(int tokens) {
+        long through = Peak.Product.parse("48,7," + tokens)
+                .mapToLong(product -> product.tokens * product.times)
+                .sum();
+        assertThat(through).isEqualTo(tokens);
+    }
 
     @Test
     void theProductIsThatOfTheTransposedWeight() {
