@@ -57,13 +57,12 @@ class OnnxForm:
     """The module in ONNX Runtime on one thread, with the operator that this has for self-attention.
 
     In int8, ONNX Runtime's dynamic quantisation of the exported graph. Exporting takes seconds, so that graphs stay in
-    the directory BRAID_BENCH_GRAPHS until the benchmark ends, and no job is charged for it.
+    the directory BRAID_BENCH_GRAPHS until the benchmark ends. The trial before a job exports what the job needs: no job is
+    charged for an export.
     """
 
     def __init__(self, model: Model, precision: str) -> None:
         self.model, self.precision = model, precision
-        self.module = model.module()
-        pack(self.module, Linear, OnnxAttention)
         self.session = cache(self.new_session)
 
     def fuse(self, batch: MiniBatch) -> Floats:
@@ -78,20 +77,24 @@ class OnnxForm:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         name = f"{zlib.crc32(repr(self.model).encode())} {self.precision}{' padded' if padded else ''}.onnx"
-        file = Path(os.environ.get("BRAID_BENCH_GRAPHS") or tempfile.mkdtemp(), name)
+        file = Path(os.environ.get("BRAID_BENCH_GRAPHS") or own_directory().name, name)
         if not file.exists():
-            self.export(file, padded)
+            own = file.with_name(f"{os.getpid()} {name}")  # other processes look for a file that is whole
+            self.export(own, padded)
+            own.replace(file)
         slower = ["SkipLayerNormFusion"]  # than the operators that it fuses
         return onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"], disabled_optimizers=slower)
 
     def export(self, file: Path, padded: bool) -> None:
+        module = self.model.module()
+        pack(module, Linear, OnnxAttention)
         modalities, tokens = self.model.modalities, self.model.tokens
         sample = {m.name: torch.randn(3, m.tokens, m.token_size) for m in modalities} | {"weights": torch.ones(3, tokens)}
         if padded:
             sample["padding"] = torch.zeros(3, tokens, dtype=torch.bool)
         any_size = [dict.fromkeys((0, 1), torch.export.Dim.AUTO)] * len(sample)
         torch.onnx.export(
-            Means(self.module).eval(),
+            Means(module).eval(),
             (*sample.values(),),
             file,
             input_names=[*sample],
@@ -101,6 +104,12 @@ class OnnxForm:
         )
         if self.precision == "int8":
             quantize_dynamic(file, file)
+
+
+@cache
+def own_directory() -> tempfile.TemporaryDirectory[str]:
+    """For the graphs of a process outside the benchmark, until it ends."""
+    return tempfile.TemporaryDirectory()
 
 
 class Means(nn.Module):

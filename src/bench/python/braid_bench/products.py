@@ -19,7 +19,7 @@ aten = torch.ops.aten
 class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The products that run while it is active.
 
-    rows: that have the lengths of the row that runs, so that it counts as often.
+    rows: how many rows have the lengths of the row that runs; its products count that often.
     linears: by (inputs, outputs), the tokens that go through Linears of this size.
     attention_flops: floating-point operations of all other products.
     """
