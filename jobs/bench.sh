@@ -3,15 +3,15 @@
 # Measures Braid next to PyTorch, ONNX Runtime, PySpark and PyArrow on this machine:  jobs/bench.sh [OPTION...]
 #
 #   jobs/bench.sh                       everything, three runs of each contender: hours
-#   jobs/bench.sh --quick               one model, few rows, one run: within ten minutes after the first download
+#   jobs/bench.sh --quick               (ii) alone, few rows, one run: within ten minutes after the first download
 #   jobs/bench.sh --part encoder        one part: encoder (alone), jobs (from table to table) or ends (reading and writing)
 #   jobs/bench.sh --output DIRECTORY    where bench.md and the raw seconds go; default: target/bench
 #
 # More options: --model i|ii|iii|iv|v|vi|two-streams|lxmert, --form nested|flat|float16 (of the tables in the part jobs), --slots N,
-# --runs N, --work DIRECTORY (for tables of up to 5 GB). --part, --model, --form and --slots can be given several times. The
-# report keeps what earlier runs found of other parts. Outputs are compared before anything is timed, and contenders take turns.
-# Nothing else should run meanwhile. The first run downloads 2 GB of rivals into ~/.cache/braid-bench; BRAID_BENCH_VENV names
-# another virtual environment.
+# --runs N, --work DIRECTORY (for tables of up to 5 GB). --part, --model, --form and --slots can be given several times; the
+# part ends ignores --model, --form and --slots. The report keeps what earlier runs found of other parts. Outputs are compared
+# before anything is timed, and contenders take turns. Nothing else should run meanwhile. The first run downloads 2 GB of rivals
+# into ~/.cache/braid-bench; BRAID_BENCH_VENV names another virtual environment.
 set -euo pipefail
 
 home=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)

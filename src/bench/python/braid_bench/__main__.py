@@ -43,14 +43,14 @@ def encoder_part(options: argparse.Namespace, work: Path) -> Records:
 
 
 def jobs_part(options: argparse.Namespace, work: Path) -> Records:
-    label = options.model[0] if options.model else "ii"
-    model = MODELS[label]
-    rows = (1000 if options.quick else 8000) * MODELS["ii"].tokens // model.tokens
-    slots = options.slots[-1] if options.slots else os.cpu_count() or 1
     forms = options.form or (["float16"] if options.quick else jobs.STORED)
     records = []
-    for text in model.texts[-1:] if options.quick else model.texts:
-        records += jobs.measure(work, label, text, forms, rows, slots, options.runs)
+    for label in options.model or ["ii"]:
+        model = MODELS[label]
+        rows = (1000 if options.quick else 8000) * MODELS["ii"].tokens // model.tokens
+        for slots in options.slots or [os.cpu_count() or 1]:
+            for text in model.texts[-1:] if options.quick else model.texts:
+                records += jobs.measure(work, label, text, forms, rows, slots, options.runs)
     return records
 
 
@@ -65,18 +65,21 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="jobs/bench.sh", description=__doc__.split("\n", 1)[1])
     parser.add_argument("--output", type=Path, required=True, help="directory of the raw seconds and of bench.md")
     parser.add_argument("--work", type=Path, help="directory for tables of up to 5 GB; default: that of the output")
-    parser.add_argument("--quick", action="store_true", help="one model, few rows, one run of each contender")
+    quick = "(ii) alone, and one form of reading and of writing; few rows, one run of each contender"
+    parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
-    labels = f"of {', '.join(PUBLISHED)}; default: all; ii from table to table"
+    labels = f"of {', '.join(PUBLISHED)}; default: all, but ii if quick or in the part jobs; the part ends has its own"
     parser.add_argument("--model", action="append", choices=MODELS, metavar="MODEL", help=labels)
     forms = "of the tables of the part jobs; default: all, or float16 if quick"
     parser.add_argument("--form", action="append", choices=jobs.STORED, help=forms)
-    parser.add_argument("--slots", type=int, action="append", help="task slots; default: one, then one per core")
+    slots = "task slots; default: one and one per core, but one if quick, and one per core in the part jobs; the part ends has one"
+    parser.add_argument("--slots", type=int, action="append", help=slots)
     parser.add_argument("--runs", type=int, help="starts of each contender; default: 3, or 1 if quick")
     options = parser.parse_args()
     options.runs = options.runs or (1 if options.quick else 3)
-    if options.model and any(m.box_size for m in MODELS[options.model[0]].modalities) and "jobs" in (options.part or PARTS):
-        parser.error(f"Cannot measure {options.model[0]} from table to table: its boxes have no column; pass --part encoder")
+    for label in options.model or ():
+        if any(m.box_size for m in MODELS[label].modalities) and "jobs" in (options.part or PARTS):
+            parser.error(f"Cannot measure {label} from table to table: its boxes have no column; pass --part encoder")
     return options
 
 

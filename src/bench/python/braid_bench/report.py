@@ -10,6 +10,7 @@ from typing import Any
 
 from braid_bench.catalogue import MODELS
 from braid_bench.environment import environment
+from braid_bench.pyspark_job import arrow_rows
 
 Record = dict[str, Any]
 
@@ -84,18 +85,20 @@ def rows_of(record: Record) -> str:
 def jobs(records: list[Record]) -> str:
     """From table to table."""
     lines = []
-    for braid, *rivals in grouped(records, "model", "text", "form"):
+    for braid, *rivals in grouped(records, "model", "text", "form", "slots"):
         for rival in rivals:
-            name = [f"({rival['model']})", rival["form"], rival["text"], rival["name"], rival["variant"]]
+            rows = f"{rival['rows']:,} {rival['text']}"
+            name = [f"({rival['model']})", rival["form"], rows, str(rival["slots"]), rival["name"], rival["variant"]]
             lines.append([*name, rates(braid), rates(rival), spread(ratios(rival, braid))])
-    header = ["model", "columns", "rows", "rival", "in the form", "Braid", "rival", "Braid / rival"]
+    header = ["model", "columns", "rows", "slots", "rival", "in the form", "Braid", "rival", "Braid / rival"]
+    labels = dict.fromkeys(r["model"] for r in records)
+    in_batches = ", ".join(f"{arrow_rows(MODELS[label]):,} of ({label})" for label in labels)
     return f"""## From table to table, rows/s
 
 {table(header, lines)}
 
-{records[0]["rows"]:,} rows, {records[0]["slots"]} task slots, from a Spark session that has started to the published output. \
-The rivals sort the rows of an Arrow batch by length. Every table was compared with Braid's: largest error \
-{max(r["largest_error"] for r in records):.0e}."""
+From a Spark session that has started to the published output. The rivals sort the rows of an Arrow batch by length: \
+{in_batches}. Every table was compared with Braid's: largest error {max(r["largest_error"] for r in records):.0e}."""
 
 
 def ends(records: list[Record]) -> str:

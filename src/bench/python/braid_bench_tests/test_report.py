@@ -58,7 +58,8 @@ def test_jobs_and_ends_have_tables_of_their_own(tmp_path: Path) -> None:
     write_raw(tmp_path / "jobs.json", [braid, rival])
     end = {"end": "read", "form": "flat", "rows": 1000, "braid_seconds": [2.0, 4.0], "pyarrow_seconds": [1.0, 1.0]}
     write_raw(tmp_path / "ends.json", [end])
-    assert lines(tmp_path, "| (ii)")[0][5:] == ["250 (one run)", "200 (one run)", "1.25 (one run)"]
+    assert lines(tmp_path, "| (ii)")[0][1:4] == ["flat", "1,000 dense", "2"]
+    assert lines(tmp_path, "| (ii)")[0][6:] == ["250 (one run)", "200 (one run)", "1.25 (one run)"]
     assert lines(tmp_path, "| read")[0][3:] == ["3,000 (2,000–4,000)", "1,000 (1,000–1,000)", "3.00 (2.00–4.00)"]
 
 
