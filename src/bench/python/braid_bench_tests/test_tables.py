@@ -1,6 +1,7 @@
 """All forms of storage hold the same rows, and tables that differ are not taken for equal."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 import torch
 
 from braid_bench.catalogue import MODELS
-from braid_bench.jobs import compare_tables
+from braid_bench.jobs import Job, compare_tables, timed
 from braid_bench.models import Floats, Text
 from braid_bench.rows import FeatureColumn
-from braid_bench.tables import FORMS, FUSED, KEY, write_table
+from braid_bench.tables import FORMS, FUSED, KEY, Form, write_table
 
 KEYS = ["a", "b", "c"]
 VECTORS = np.array([[0.5, -1.0], [20.0, 3.0], [0.0, 1.0]], np.float32)
@@ -53,6 +54,22 @@ def test_other_rows_are_refused(tmp_path: Path, keys: list[str]) -> None:
     actual = write(tmp_path / "actual", keys, np.resize(VECTORS, (len(keys), 2)))
     with pytest.raises(ValueError, match="Cannot compare actual: expected the 3 rows of expected"):
         compare_tables(expected, actual)
+
+
+def test_jobs_take_turns(tmp_path: Path) -> None:
+    order = []
+
+    def fuse(name: str, _: Path, __: Form, output: Path) -> str:
+        order.append(name)
+        output.parent.mkdir(exist_ok=True)
+        write(output, KEYS, VECTORS)
+        return f"seconds  {len(order)}.5"
+
+    jobs: dict[tuple[str, str], Job] = {(name, ""): partial(fuse, name) for name in ("Braid", "A", "B")}
+    taken, error = timed(tmp_path, "small", jobs, FORMS["flat"], "dense", 3, 2)
+    assert order == ["Braid", "A", "B", "A", "B", "Braid"]
+    assert taken == {"Braid": [1.5, 6.5], "A": [2.5, 4.5], "B": [3.5, 5.5]}
+    assert error == 0.0
 
 
 def write(directory: Path, keys: Sequence[str], vectors: Floats) -> Path:
