@@ -12,6 +12,7 @@ import dev.braid.spark.FusionConfig;
 import dev.braid.spark.GoldenTable;
 import dev.braid.spark.PairedRows;
 import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryType;
 import java.util.Iterator;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -33,7 +34,7 @@ class FlatMemoryTest {
 
     @Tag("slow")
     @Test
-    void tenTimesTheRowsTakeNoMoreMemory() throws InterruptedException {
+    void tenTimesTheRowsTakeNoMoreMemory() {
         FusionConfig config = new FusionConfig(GOLDEN.columns(), 256, false, Set.of(Emitted.POOLED));
         try (FusionModel model = FusionModel.load(GOLDEN.checkpoint());
                 FusionWorkspace workspace = model.workspace(256)) {
@@ -85,16 +86,12 @@ class FlatMemoryTest {
         };
     }
 
-    /** The least of several readings: threads that clear references let go of objects some time after a collection. */
-    private static long usedHeap() throws InterruptedException {
-        long least = Long.MAX_VALUE;
-        for (int i = 0; i < 10; i++) {
-            System.gc();
-            Thread.sleep(50);
-            least = Math.min(
-                    least,
-                    ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
-        }
-        return least;
+    /** Bytes of the heap right after a collection, before a thread takes room for its next objects. */
+    private static long usedHeap() {
+        System.gc();
+        return ManagementFactory.getMemoryPoolMXBeans().stream()
+                .filter(pool -> pool.getType() == MemoryType.HEAP)
+                .mapToLong(pool -> pool.getCollectionUsage().getUsed())
+                .sum();
     }
 }
