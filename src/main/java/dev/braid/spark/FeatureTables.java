@@ -149,9 +149,11 @@ public final class FeatureTables {
 
     /** Refuses settings of the session with which a table with these keys cannot be written. Cheap. */
     public void refuseUnwritable() {
-        ParquetCheck.refuseUnwritable(
-                settings::ofParquet,
-                tables.get(0).schema().apply(PairedColumns.KEY).dataType());
+        ParquetCheck.refuseUnwritable(settings::ofParquet, keyType());
+    }
+
+    private DataType keyType() {
+        return tables.get(0).schema().apply(PairedColumns.KEY).dataType();
     }
 
     /**
@@ -244,9 +246,8 @@ public final class FeatureTables {
         if (keys.setAside() == 0) {
             return List.of();
         }
-        DataType type = counts(1).keyType();
         try (JobDescription writing = describe("set rows aside whose keys are bad in")) {
-            return FusedFiles.writeBadKeys(badKeys(keys, runId), type, directory, runId, settings.session());
+            return FusedFiles.writeBadKeys(badKeys(keys, runId), keyType(), directory, runId, settings.session());
         }
     }
 

@@ -72,9 +72,14 @@ public final class ReferencedTables {
                     : JavaSparkContext.fromSparkContext(stored.context()).parallelize(List.of(), 1);
         }
 
+        /** The ids, and the places of their rows. */
+        Dataset<Row> ids() {
+            return rows.select(col(ID), monotonically_increasing_id().as(PLACE));
+        }
+
         /** The number of splits in which the ids are read, at least one. Features must be read in the same ones. */
         int splits() {
-            return Math.max(1, SparkRows.internal(rows.select(ID)).getNumPartitions());
+            return Math.max(1, SparkRows.internal(ids()).getNumPartitions());
         }
 
         /** Whether a modality's features have the ids of this one's: the same column of the same table. */
@@ -142,15 +147,7 @@ public final class ReferencedTables {
                 .orElse(modality);
         // Spark does not know how these rows are partitioned, so each query shuffles the ids, though it reads no table.
         return featureIds
-                .computeIfAbsent(
-                        first,
-                        m -> new FeatureIds(
-                                sides.get(m)
-                                        .rows()
-                                        .select(
-                                                col(ID),
-                                                monotonically_increasing_id().as(PLACE)),
-                                tasks))
+                .computeIfAbsent(first, m -> new FeatureIds(sides.get(m).ids(), tasks))
                 .table()
                 .repartition(tasks, col(ID));
     }
