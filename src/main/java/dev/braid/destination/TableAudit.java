@@ -193,10 +193,10 @@ public final class TableAudit {
 
     private void checkKeys(List<NamedFile> parts) {
         String name = parts.get(0).columns().getFieldName(0);
-        long bytes = parts.stream().mapToLong(part -> part.status().getLen()).sum();
+        long rows = parts.stream().mapToLong(part -> part.footer().rows().rows()).sum();
         KeyCounts counts = KeyCounts.of(
                 List.of(read(parts).select(unique(PublishedTable.column(name)).as(PairedColumns.KEY))),
-                SourceTables.auditTasks(bytes, settings.shufflePartitions()));
+                SourceTables.auditTasks(rows, settings.shufflePartitions()));
         Row found = counts.rows()
                 .agg(
                         coalesce(sum(when(counts.is(Reason.NULL_KEY), counts.pairedRows())), lit(0L)),

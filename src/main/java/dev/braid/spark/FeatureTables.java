@@ -157,7 +157,7 @@ public final class FeatureTables {
     }
 
     /**
-     * Reads the keys alone and checks them: in a task per 256 MiB of input, but no more than {@code
+     * Reads the keys alone and checks them: in a task per 250,000 rows, but no more than {@code
      * spark.sql.shuffle.partitions} if the user set it. Counts the keys that {@code policy} sets aside.
      *
      * @throws InputException if a key is bad (null, twice in a table or missing in one) and the policy does not set it aside, or

@@ -38,6 +38,8 @@ record PairPartitions(int splits, int pieces, long limit) {
     private static final int MOST_PARTITIONS = 100_000;
 
     private static final long FEWEST_PAIRS = 100;
+    /** Splits are shared by tasks if there are this many tasks for each: every task reads its split as a whole. */
+    private static final int TASKS_PER_SPLIT = 2;
     /** A split is divided if it has more than this many times the mean number of pairs. */
     private static final int UNEVEN = 2;
 
@@ -50,8 +52,8 @@ record PairPartitions(int splits, int pieces, long limit) {
      */
     static PairPartitions of(int splits, ReferenceCounts counts, int tasks) {
         long own = Math.max(1, counts.splits().size());
-        // If there are fewer splits than tasks, several tasks read a split. Otherwise only uneven splits are divided.
-        long even = own < tasks ? quotient(counts.pairs(), tasks) : UNEVEN * quotient(counts.pairs(), own);
+        // Otherwise only uneven splits are divided.
+        long even = own * TASKS_PER_SPLIT <= tasks ? quotient(counts.pairs(), tasks) : UNEVEN * quotient(counts.pairs(), own);
         long most = Math.max(1, Math.min(Math.max(MOST_PIECES, quotient(tasks, own)), MOST_PARTITIONS / splits));
         long limit = Math.max(Math.max(FEWEST_PAIRS, even), quotient(counts.mostPairs(), most));
         return new PairPartitions(splits, (int) Math.max(1, quotient(counts.mostPairs(), limit)), limit);

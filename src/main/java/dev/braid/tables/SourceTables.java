@@ -30,8 +30,8 @@ import org.apache.spark.sql.SparkSession;
 public record SourceTables(List<SourceTable> all) {
     /** Input bytes per task of a join. */
     private static final long TASK_BYTES = 64L << 20;
-    /** Input bytes per task that counts keys. */
-    private static final long AUDIT_BYTES = 256L << 20;
+    /** Rows per task that counts keys. */
+    private static final long AUDIT_ROWS = 250_000;
     /** How many changed files a message names. */
     private static final int CHANGES = 3;
 
@@ -134,11 +134,11 @@ public record SourceTables(List<SourceTable> all) {
 
     /** The number of tasks that count keys. */
     public int auditTasks(OptionalInt most) {
-        return auditTasks(bytes(), most);
+        return auditTasks(rows().rows(), most);
     }
 
-    public static int auditTasks(long bytes, OptionalInt most) {
-        return (int) Math.min(most.orElse(Integer.MAX_VALUE), bytes / AUDIT_BYTES + 1);
+    public static int auditTasks(long rows, OptionalInt most) {
+        return (int) Math.min(most.orElse(Integer.MAX_VALUE), rows / AUDIT_ROWS + 1);
     }
 
     /** The number of tasks that join these tables, unless the user asks for another one. */

@@ -62,9 +62,9 @@ class FeatureTablesTest {
     @Test
     void aTaskCountsTheKeysOf256MiBAndNoMoreTasksDoThanTheUserSet() {
         assertThat(SourceTables.auditTasks(0, OptionalInt.empty())).isEqualTo(1);
-        assertThat(SourceTables.auditTasks(1L << 30, OptionalInt.empty())).isEqualTo(5);
-        assertThat(SourceTables.auditTasks(1L << 30, OptionalInt.of(200))).isEqualTo(5);
-        assertThat(SourceTables.auditTasks(1L << 30, OptionalInt.of(3))).isEqualTo(3);
+        assertThat(SourceTables.auditTasks(1_000_000, OptionalInt.empty())).isEqualTo(5);
+        assertThat(SourceTables.auditTasks(1_000_000, OptionalInt.of(200))).isEqualTo(5);
+        assertThat(SourceTables.auditTasks(1_000_000, OptionalInt.of(3))).isEqualTo(3);
         assertThat(SourceTables.auditTasks(1L << 62, OptionalInt.empty())).isEqualTo(Integer.MAX_VALUE);
     }
 

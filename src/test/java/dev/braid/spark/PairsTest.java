@@ -248,6 +248,7 @@ class PairsTest {
         }
         ReferenceCounts even = new ReferenceCounts(1600, 0, splits);
         assertThat(PairPartitions.of(16, even, 8).count()).isEqualTo(16);
+        assertThat(PairPartitions.of(16, even, 24).count()).isEqualTo(16);
         assertThat(PairPartitions.of(16, even, 400).count()).isEqualTo(400);
         splits.set(3, new ReferenceCounts.SplitPairs(3, 10_000_000));
         assertThat(PairPartitions.of(16, new ReferenceCounts(1600, 0, splits), 8)
