@@ -61,8 +61,8 @@ final class FloatMath {
      * e^(-2 z))}, where z is the argument of tanh.
      */
     static float geluTanh(float x) {
-        float half = SQRT_2_OVER_PI * (x + 0.044715f * x * x * x);
-        return x / (1f + exp(-2f * half));
+        float z = SQRT_2_OVER_PI * (x + 0.044715f * x * x * x);
+        return x / (1f + exp(-2f * z));
     }
 
     /** {@code x / (1 + e^-x)} within 5e-7 max(1, |x|). */

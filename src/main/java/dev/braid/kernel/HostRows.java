@@ -48,7 +48,7 @@ interface HostRows {
         }
 
         private static short rounded(float number) {
-            int bits = Float.floatToIntBits(number); // the same for every NaN, and rounding leaves it a NaN
+            int bits = Float.floatToIntBits(number); // every NaN becomes 0x7fc00000, which rounds to a NaN
             int even = (bits >>> Short.SIZE) & 1;
             return (short) ((bits + 0x7fff + even) >>> Short.SIZE);
         }

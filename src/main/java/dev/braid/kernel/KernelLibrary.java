@@ -14,16 +14,16 @@ public interface KernelLibrary {
      * cannot be loaded, the portable kernels, with one warning that gives the reason.
      *
      * <p>For bfloat16 it is oneDNN with the weights and inputs of linear maps rounded to bfloat16, and with attention of
-     * bfloat16 queries, keys, values and softmax. The product of two bfloat16 numbers is exact in float32, in which the
-     * sums are computed. Bias, activation, residual, LayerNorm and the softmax before it is rounded are float32.
+     * bfloat16 queries, keys, values and softmax. Sums are float32, in which the product of two bfloat16 numbers is
+     * exact. Bias, activation, residual, LayerNorm and the softmax before it is rounded are float32.
      *
      * <p>For int8 it is oneDNN with the weights and inputs of linear maps rounded to 8-bit integers, with one scale for
      * each output of the weight and each row of the input. The integer sums are exact. Everything else, including
      * attention, is float32.
      *
-     * @throws InputException if the processor lacks the instructions of bfloat16 or int8, without which they would be
-     *     slower than float32, or int8 wrong; or unless this is Linux with glibc on the kind of processor for which the
-     *     jar was built
+     * @throws InputException if the processor lacks the instructions for bfloat16 or int8 (without them, both are
+     *     slower than float32, and int8 may be wrong), or if this is not Linux with glibc on the kind of processor for
+     *     which the jar was built
      */
     static KernelLibrary best(Precision precision) {
         Platform.check();

@@ -18,7 +18,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * stride + c}.
  */
 public final class Matrix implements AutoCloseable {
-    /** The largest number of elements of a matrix: a Java buffer can address this many floats. */
+    /** The largest number of elements of a matrix: as many floats as a Java byte buffer can hold. */
     public static final int MAX_ELEMENTS = Integer.MAX_VALUE / Float.BYTES;
 
     /**
@@ -71,7 +71,7 @@ public final class Matrix implements AutoCloseable {
      * A new matrix of zeros; {@link #close} frees its memory.
      *
      * @throws IllegalArgumentException if it would have no element, or more than 2^29 - 1
-     * @throws dev.braid.InputException unless this is Linux with glibc on the kind of processor for which the jar was
+     * @throws dev.braid.InputException if this is not Linux with glibc on the kind of processor for which the jar was
      *     built
      */
     public static Matrix allocate(int rows, int columns) {

@@ -39,7 +39,8 @@ record MatrixRows(ByteBuffer bytes, int elementBytes, int stride, int columns) {
     }
 
     /**
-     * Overwrites {@code count} rows, beginning with row {@code first}, with those at byte {@code from} of {@code in}.
+     * Overwrites {@code count} rows, beginning with row {@code first}, with the dense rows at byte {@code from} of
+     * {@code in}.
      */
     void copyFrom(ByteBuffer in, int from, int first, int count) {
         int width = columns * elementBytes;

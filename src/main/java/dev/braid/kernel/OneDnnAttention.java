@@ -13,6 +13,7 @@ import java.util.Map;
 final class OneDnnAttention implements AutoCloseable {
     private final OneDnnStream oneDnn;
     private final Map<AttentionTile, OneDnnTile> tiles = new HashMap<>();
+    /** The rows of the current call that are already computed. */
     private final BitSet done = new BitSet();
     /** The rows of the current tile. */
     private final int[] group = new int[AttentionTile.GROUP];

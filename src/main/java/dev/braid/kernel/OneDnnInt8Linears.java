@@ -24,7 +24,7 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
  * a bias is not possible after it. So the bias is written to the output first, and the product is added to the output.
  */
 final class OneDnnInt8Linears implements OneDnnLinears {
-    private static final float LARGEST = 127f;
+    private static final float LARGEST_INT8 = 127f;
 
     /**
      * Rows and outputs whose largest number is below this become zeros, because the inverse of their scale would
@@ -131,8 +131,8 @@ final class OneDnnInt8Linears implements OneDnnLinears {
     private float scaleRow(Matrix matrix, int r, FloatBuffer ofRows) {
         row = HostKernels.read(row, matrix.buffer(), r * matrix.stride(), matrix.columns());
         float largest = largest(row, matrix.columns());
-        ofRows.put(r, largest / LARGEST);
-        return largest < LEAST ? 0f : LARGEST / largest;
+        ofRows.put(r, largest / LARGEST_INT8);
+        return largest < LEAST ? 0f : LARGEST_INT8 / largest;
     }
 
     /** The largest absolute value of the first {@code count} numbers; NaN if one of them is NaN. */

@@ -81,7 +81,7 @@ interface OneDnnLinears extends AutoCloseable {
     }
 
     /**
-     * What a matmul does with its product: multiplies it with a factor, adds it to the output, applies the activation.
+     * Makes a matmul multiply its product by a factor, then add it to the output, then apply the activation.
      *
      * @param factor a tensor, or null
      * @param activation null for none

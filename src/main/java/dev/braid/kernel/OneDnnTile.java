@@ -175,11 +175,11 @@ final class OneDnnTile implements AutoCloseable {
     /**
      * Computes scores, softmax and context.
      *
-     * @param names the row numbers to pass to the reader
+     * @param rowNumbers the row numbers to pass to the reader
      * @param count the number of queries per row
      * @param reader receives the softmax, or null
      */
-    void run(OneDnnStream oneDnn, int[] names, int count, SoftmaxReader reader) {
+    void run(OneDnnStream oneDnn, int[] rowNumbers, int count, SoftmaxReader reader) {
         for (int step = 0; step < key.length; step++) {
             oneDnn.run(toScores, scores, query[step], key[step], mask);
             oneDnn.run(toSoftmax, scores, scores);
@@ -188,16 +188,16 @@ final class OneDnnTile implements AutoCloseable {
             }
             oneDnn.run(toContext, context[step], softmax, value[step]);
             if (reader != null) {
-                readSoftmax(names, count, reader);
+                readSoftmax(rowNumbers, count, reader);
             }
         }
     }
 
-    private void readSoftmax(int[] names, int count, SoftmaxReader reader) {
+    private void readSoftmax(int[] rowNumbers, int count, SoftmaxReader reader) {
         for (int head = 0; head < sizes.rows() * sizes.headsAtOnce(); head++) {
             for (int q = 0; q < count; q++) {
                 int first = (head * sizes.queries() + q) * sizes.keys();
-                reader.read(names[head / sizes.headsAtOnce()], weights, first);
+                reader.read(rowNumbers[head / sizes.headsAtOnce()], weights, first);
             }
         }
     }

@@ -24,7 +24,7 @@ final class Platform {
     /**
      * Checks the platform. Call it before the first native library loads.
      *
-     * @throws InputException unless this is Linux with glibc on the kind of processor for which the jar was built
+     * @throws InputException if this is not Linux with glibc on the kind of processor for which the jar was built
      */
     static void check() {
         if (PROBLEM != null) {

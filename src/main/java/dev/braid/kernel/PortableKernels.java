@@ -18,16 +18,13 @@ import java.nio.FloatBuffer;
  * 25 to 85 us of processor time per call, while both products of one head of a short row take 1 to 11 us.
  */
 final class PortableKernels extends HostKernels {
-    /**
-     * The row being computed. It is copied to an array because the JVM vectorises loops over arrays, but not over
-     * buffers.
-     */
+    /** The row being computed, copied to an array for the reason that {@link HostKernels} gives. */
     private float[] row = new float[0];
 
     /** The largest number of queries of a row that are computed together. */
     private static final int PART = 32;
 
-    private float[] bias = new float[0];
+    private float[] operand = new float[0];
     private float[] scale = new float[0];
 
     @Override
@@ -40,10 +37,10 @@ final class PortableKernels extends HostKernels {
     public void linear(Matrix out, Matrix in, PackedLinear weights, Activation activation) {
         Unpacked unpacked = (Unpacked) weights;
         int columns = out.columns();
-        bias = read(bias, unpacked.bias().buffer(), 0, columns);
+        operand = read(operand, unpacked.bias().buffer(), 0, columns);
         FloatBuffer target = out.buffer();
         for (int r = 0; r < out.rows(); r++) {
-            target.put(r * out.stride(), bias, 0, columns);
+            target.put(r * out.stride(), operand, 0, columns);
         }
         addProduct(out, in, unpacked.weight());
         if (activation == null) {
@@ -60,11 +57,11 @@ final class PortableKernels extends HostKernels {
     public void linearAdd(Matrix sum, Matrix in, PackedLinear weights) {
         Unpacked unpacked = (Unpacked) weights;
         int columns = sum.columns();
-        bias = read(bias, unpacked.bias().buffer(), 0, columns);
+        operand = read(operand, unpacked.bias().buffer(), 0, columns);
         FloatBuffer target = sum.buffer();
         for (int r = 0; r < sum.rows(); r++) {
             row = read(row, target, r * sum.stride(), columns);
-            add(row, bias, columns);
+            add(row, operand, columns);
             target.put(r * sum.stride(), row, 0, columns);
         }
         addProduct(sum, in, unpacked.weight());
@@ -77,14 +74,14 @@ final class PortableKernels extends HostKernels {
         int columns = in.columns();
         scale = read(scale, norm.scale().buffer(), 0, columns);
         if (!norm.isRms()) {
-            bias = read(bias, norm.shift().buffer(), 0, columns);
+            operand = read(operand, norm.shift().buffer(), 0, columns);
         }
         for (int r = 0; r < in.rows(); r++) {
             row = read(row, source, r * columns, columns);
             if (norm.isRms()) {
                 rmsNorm(row, columns, scale, norm.epsilon());
             } else {
-                layerNorm(row, columns, scale, bias, norm.epsilon());
+                layerNorm(row, columns, scale, operand, norm.epsilon());
             }
             target.put(r * columns, row, 0, columns);
         }
@@ -126,8 +123,8 @@ final class PortableKernels extends HostKernels {
         int columns = in.columns();
         for (int r = 0; r < in.rows(); r++) {
             row = read(row, target, r * sum.stride(), columns);
-            bias = read(bias, source, r * in.stride(), columns);
-            add(row, bias, columns);
+            operand = read(operand, source, r * in.stride(), columns);
+            add(row, operand, columns);
             target.put(r * sum.stride(), row, 0, columns);
         }
     }
@@ -139,9 +136,9 @@ final class PortableKernels extends HostKernels {
         int columns = in.columns();
         for (int r = 0; r < in.rows(); r++) {
             row = read(row, target, r * product.stride(), columns);
-            bias = read(bias, source, r * in.stride(), columns);
+            operand = read(operand, source, r * in.stride(), columns);
             for (int c = 0; c < columns; c++) {
-                row[c] *= bias[c];
+                row[c] *= operand[c];
             }
             target.put(r * product.stride(), row, 0, columns);
         }

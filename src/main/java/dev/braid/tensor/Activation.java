@@ -1,8 +1,8 @@
 package dev.braid.tensor;
 
 /**
- * A function of each number, such as the one between the Linears of a feed-forward. Its {@code configName} is the value
- * of {@code hidden_act}.
+ * A function that is applied to each number, such as the one between the Linears of a feed-forward. Its {@code
+ * configName} is the value of {@code hidden_act}.
  */
 public enum Activation {
     /** {@code max(x, 0)}. */

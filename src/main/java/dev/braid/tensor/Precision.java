@@ -3,7 +3,7 @@ package dev.braid.tensor;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** The type of the numbers that linear maps and attention multiply; everything else is float32. */
+/** The type of the numbers that linear maps and, except in int8, attention multiply; everything else is float32. */
 public enum Precision {
     /** Weights and inputs are not rounded. */
     FLOAT32("fp32", 4),
