@@ -32,7 +32,7 @@ final class AttentionBlock {
     private final int keyValueSize;
     /** Null if one map gives queries, keys and values. */
     private final PackedLinear query;
-    /** [D + 2 G, D] if this map gives the queries too, otherwise [2 G, K]. */
+    /** [D + 2 G, D] if this map gives the queries too, otherwise [2 G, K], K the hidden size of the keys' stream. */
     private final PackedLinear keyValue;
     /** The output projection; null if attention ends at the concatenated heads. */
     private final PackedLinear output;
@@ -191,7 +191,7 @@ final class AttentionBlock {
         return normFirst ? norm : null;
     }
 
-    /** @param by the norm, or null to leave the tokens as they are */
+    /** @param by the norm, or null for none: the tokens are then returned unchanged */
     private static Matrix normed(Matrix hidden, TokenStream stream, Norm by, FusionWorkspace workspace) {
         if (by == null) {
             return hidden;
@@ -239,14 +239,14 @@ final class AttentionBlock {
         PackedTokens keys = workspace.stream(place.keys()).packed();
         int rows = workspace.batch().rows();
         long shared = place.sharesCopies() ? keys.repeatedTokens() : 0;
-        long asked = pooledOnly ? rows : queries.tokens();
+        long queryTokens = pooledOnly ? rows : queries.tokens();
         long maps = (keys.tokens() - shared) * (long) keyValue.inputs() * keyValue.outputs();
         if (query != null) {
             boolean sharesQueries = place.isSelfAttention() && !pooledOnly;
-            maps += (asked - (sharesQueries ? shared : 0)) * query.inputs() * query.outputs();
+            maps += (queryTokens - (sharesQueries ? shared : 0)) * query.inputs() * query.outputs();
         }
         if (output != null) {
-            maps += asked * output.inputs() * output.outputs();
+            maps += queryTokens * output.inputs() * output.outputs();
         }
         long products = 0;
         for (int row = 0; row < rows; row++) {

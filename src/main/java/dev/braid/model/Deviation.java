@@ -10,7 +10,7 @@ import dev.braid.checkpoint.GoldenOutput;
  * @param token the row's token, or -1 if the output has one vector per row
  * @param element index into the vector
  * @param expected PyTorch's number
- * @param got this model's
+ * @param got this model's number
  * @param error {@code |got - expected|} relative to the root mean square of PyTorch's vector, so that small vectors are
  *     checked as strictly as large ones; 0 if both numbers are equal, infinite if {@code got} is NaN
  */

@@ -46,7 +46,7 @@ public final class FusionModel implements AutoCloseable {
                 : Optional.empty();
     }
 
-    /** Packs the weights of a checkpoint for the best kernels that this machine can load. */
+    /** Packs the weights of a checkpoint for the best float32 kernels that this machine can load. */
     public static FusionModel load(Checkpoint checkpoint) {
         return load(checkpoint, Precision.FLOAT32);
     }
@@ -80,7 +80,7 @@ public final class FusionModel implements AutoCloseable {
      * Checks, before anything is read or allocated, that no weight and no buffer of a thread is too large for one
      * allocation.
      *
-     * @throws InputException if one is
+     * @throws InputException if a weight or a buffer is too large
      */
     public static void check(ModelConfig config, int maxTokens) {
         long weight = WeightSizes.mostElements(config);
@@ -96,9 +96,10 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Checks that this machine has the instructions for a precision. A driver that computes nothing need not be checked.
+     * Checks that this machine has the instructions for a precision. Needed only where rows are fused, so not on a
+     * driver that computes nothing.
      *
-     * @throws InputException if it has not, so that float32 would be faster, or int8 wrong
+     * @throws InputException if the instructions are missing: float32 would be faster, or int8 wrong
      */
     public static void checkPrecision(Precision precision) {
         if (precision != Precision.FLOAT32) {
@@ -107,8 +108,8 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Bytes of the packed weights outside the Java heap, without two small additions: padding by the kernels' layouts,
-     * and the copy of a linear map while it is packed.
+     * Bytes of the packed weights outside the Java heap. Not included: padding in the kernels' layouts, and the copy of
+     * a linear map while it is packed.
      */
     public static long weightBytes(Checkpoint checkpoint, Precision precision) {
         long words = Projector.wordParameters(checkpoint.config());
@@ -118,8 +119,8 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Bytes outside the Java heap of the weights and buffers of all models of this JVM; without the code that kernels
-     * compile.
+     * Bytes outside the Java heap of the weights and buffers of all models of this JVM. Compiled kernels are not
+     * included.
      */
     public static long nativeBytes() {
         return Matrix.heldBytes();
@@ -142,8 +143,8 @@ public final class FusionModel implements AutoCloseable {
     /**
      * Like {@link #workspace(int)}, but computes only what will be read.
      *
-     * @param readouts what will be read besides pooled vectors. If nothing, and the pooling reads one token, the last
-     *     layer computes only that token
+     * @param readouts what will be read in addition to pooled vectors. If this is empty and the pooling reads one
+     *     token, the last layer computes only that token
      */
     public FusionWorkspace workspace(int maxTokens, Set<Readout> readouts) {
         if (closed) {
@@ -153,7 +154,7 @@ public final class FusionModel implements AutoCloseable {
     }
 
     /**
-     * Fuses the rows of the workspace's batch, after which their tokens and pooled vectors can be read. Call it once
+     * Fuses the rows of the workspace's batch. Afterwards, their tokens and pooled vectors can be read. Call it once
      * per batch. Features that were projected while rows were packed are not projected again.
      */
     public void fuse(FusionWorkspace workspace) {

@@ -231,7 +231,7 @@ public final class FusionWorkspace implements AutoCloseable {
         stopwatch.lap(Stage.PROJECT);
     }
 
-    /** Projects the rest of the batch. Called by the thread that fuses it. */
+    /** Projects the rest of the batch and prepares the streams. Called by the thread that fuses the batch. */
     void begin() {
         kernels.bindThread();
         batch.finish();
@@ -254,12 +254,12 @@ public final class FusionWorkspace implements AutoCloseable {
         return pooledToken(pooledStream(), row);
     }
 
-    /** The index of the same token in a stream whose rows begin with the tokens of the pooled stream. */
+    /** Like {@link #pooledToken(int)}, in another stream whose rows begin with the tokens of the pooled stream. */
     int pooledToken(TokenStream stream, int row) {
         return stream.holdsPooledOnly() ? row : packedPooledToken(stream, row);
     }
 
-    /** The index of the same token among all packed tokens of that stream, even if the stream holds only pooled ones. */
+    /** The index of that token among all packed tokens of the stream, even if the stream holds only pooled tokens. */
     int packedPooledToken(TokenStream stream, int row) {
         int ofRow = config.pooling() == Pooling.LAST ? pooledStream().packed().tokens(row) - 1 : 0;
         return stream.packed().firstToken(row) + ofRow;

@@ -28,7 +28,7 @@ final class GoldenReplay {
     private Deviation largest = Deviation.NONE;
     private Cosine smallest = Cosine.NONE;
     private Batch batch;
-    /** The number in the file of the batch's first row. */
+    /** The index of the batch's first row in the file. */
     private int firstRow;
 
     /** For each stream, the number of tokens in earlier batches. */
@@ -72,7 +72,7 @@ final class GoldenReplay {
         }
         replay(rows, maxTokens, attention ? Set.of(Readout.values()) : Set.of(Readout.TOKENS));
         if (model.config().pooling().readsOneToken()) {
-            // If only pooled vectors are read, the last layer computes less. Check that way too.
+            // If only pooled vectors are read, the last layer computes less. Check this case too.
             replay(rows, maxTokens, Set.of());
         }
         return new GoldenResult(golden.rows(), golden.tokens(), largest, List.copyOf(layers.values()), smallest);

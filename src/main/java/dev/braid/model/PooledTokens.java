@@ -4,7 +4,7 @@ import dev.braid.checkpoint.Pooling;
 import java.util.function.IntUnaryOperator;
 
 /**
- * Pools the tokens of a stream to the one token that each row has in another.
+ * Pools the tokens of a stream to the one token that each row has in another stream.
  *
  * @param stream index of the stream of vectors
  * @param of index of the stream of tokens

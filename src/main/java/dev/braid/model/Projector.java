@@ -90,7 +90,7 @@ final class Projector {
             return weights.projection() != null && weights.projection().norm() == null;
         }
 
-        /** To average two projections, each is halved here, which is exact, and their sum is taken later. */
+        /** To average two projections, each is halved here, which is exact, and {@code addBoxes} adds them. */
         private Projection projection(ProjectionWeights stored, boolean folds) {
             float factor = modality.boxes() != null && modality.boxes().fusion() == BoxFusion.MEAN ? 0.5f : 1f;
             return stored.norm() == null

@@ -1,6 +1,6 @@
 package dev.braid.model;
 
-/** What will be read from a fused batch besides pooled vectors. What nobody reads need not be computed. */
+/** What will be read from a fused batch in addition to pooled vectors. Other outputs need not be computed. */
 public enum Readout {
     /** Every fused token. */
     TOKENS,

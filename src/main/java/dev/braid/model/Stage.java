@@ -3,15 +3,15 @@ package dev.braid.model;
 import java.util.Locale;
 
 /**
- * The stages on which a fusing task spends its time, in the order in which a row passes them. The LayerNorms of a layer
- * count toward its attention or feed-forward.
+ * The stages on which a fusing task spends its time, in the order in which a row passes through them. The norms of a
+ * layer count toward its attention or feed-forward.
  */
 public enum Stage {
-    /** Getting the model: the first task of a JVM loads and proves it while the others wait. */
+    /** Getting the model: the first task of a JVM loads and verifies it while the others wait. */
     LOAD,
     /** Getting rows: scanning files, or the shuffled rows and the merge of a join. */
     READ,
-    /** Finding the sequences in a row and checking them. */
+    /** Finding the sequences of a row and checking them. */
     DECODE,
     /** Copying features, as float32, to where the projection reads them; copying the key and the kept columns. */
     PACK,

@@ -42,10 +42,10 @@ final class VectorFusion implements Step {
             VectorStep step = steps.get(s);
             int activation = step.kind() == VectorStep.Kind.LINEAR ? onlyActivation(steps, modalities + s) : -1;
             if (activation >= 0) {
-                VectorOperation fused = new VectorOperation.Linear(
+                VectorOperation linear = new VectorOperation.Linear(
                         packer.linear(weights.get(s).linear()),
                         steps.get(activation).function());
-                operations.add(new Placed(fused, step.inputs(), activation));
+                operations.add(new Placed(linear, step.inputs(), activation));
             } else if (step.kind() != VectorStep.Kind.ACTIVATION || !isFused(steps, step, modalities)) {
                 operations.add(new Placed(operation(step, weights.get(s), packer), step.inputs(), s));
             }

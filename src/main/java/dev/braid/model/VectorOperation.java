@@ -43,8 +43,8 @@ interface VectorOperation {
     }
 
     /**
-     * {@code x1^T W[n] x2 + b[n]} for each output n: a product of x2 with W[n], then of the result with x1, number by
-     * number, then the sum of these.
+     * {@code x1^T W[n] x2 + b[n]} for each output n: first {@code W[n] x2}, then its product with x1, number by number,
+     * then the sum of these numbers and the bias.
      *
      * @param products for each output n the weight W[n], [K1, K2]
      * @param sums for each output n a row of K1 ones, [1, K1], and the bias b[n]

@@ -19,7 +19,7 @@ import java.util.Map;
 final class WeightPacker implements AutoCloseable {
     private final KernelLibrary library;
     private final List<PackedLinear> linears = new ArrayList<>();
-    /** Packed maps by what they were packed from, so that parts of a model with the same weights share one. */
+    /** Packed maps by the Linears that they stack, so that parts of a model with the same weights share one map. */
     private final Map<List<Rows>, PackedLinear> shared = new HashMap<>();
 
     private final List<Matrix> matrices = new ArrayList<>();

@@ -14,7 +14,7 @@ import java.util.List;
 final class WorkspaceBuffers implements AutoCloseable {
     private final List<Matrix> all = new ArrayList<>();
     private final List<Matrix> features = new ArrayList<>();
-    /** Null for a modality without token ids. */
+    /** Holds null for a modality without token ids. */
     private final List<Matrix> words = new ArrayList<>();
 
     private final List<StreamBuffers> streams = new ArrayList<>();

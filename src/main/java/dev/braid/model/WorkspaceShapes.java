@@ -11,9 +11,11 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these (N the token budget, rounded
- * up to a multiple of 16, B at most 128 of them, K a feature size, D a stream's hidden size or, in a matrix that all
- * streams share, the largest, F the largest intermediate size, G the size of a token's keys).
+ * The shapes of the matrices of one {@link FusionWorkspace}, which allocates exactly these.
+ *
+ * <p>N is the token budget, rounded up to a multiple of 16; B the smaller of N and 128, a block of tokens; K a feature
+ * size; D a stream's hidden size or, in a matrix that all streams share, the largest one; F the largest intermediate
+ * size; G the size of a token's keys.
  *
  * @param features per modality [B, K]: a token's features and its box, or its id
  * @param words per modality of token ids [B, size of a word embedding], null for others
