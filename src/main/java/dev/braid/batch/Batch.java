@@ -107,11 +107,11 @@ public final class Batch {
      * Packs one more row.
      *
      * @param byModality one sequence per modality: {@link NoTokens} if the row lacks the modality, {@link
-     *     RepeatedTokens} if an earlier row has the same. At least one token in each stream without learned tokens, and
-     *     together no more than {@link #fits fit}
-     * @return false if a feature is NaN or infinite; the batch is then as it was before
-     * @throws IllegalArgumentException if the row does not fit, a stream gets no token, or the number of sequences is
-     *     wrong
+     *     RepeatedTokens} if an earlier row has the same sequence. The row must {@link #fits fit} and have a token of
+     *     some modality, and each stream without learned tokens must get a token
+     * @return false if a feature is NaN or infinite; the batch is then unchanged
+     * @throws IllegalArgumentException if the row does not fit, the row or a stream gets no token, a repeated sequence
+     *     is not in an earlier row, or the number of sequences is wrong
      * @throws IllegalStateException if the batch is finished and was not cleared
      */
     public boolean add(List<FeatureSequence> byModality) {
@@ -203,7 +203,7 @@ public final class Batch {
     /** Hands over the blocks that still hold tokens. The batch accepts no further row until it is cleared. */
     public void finish() {
         if (finished) {
-            throw new IllegalStateException("a finished batch is to be cleared before it is filled and finished again");
+            throw new IllegalStateException("a finished batch must be cleared before it is finished again");
         }
         finished = true;
         for (FeatureBlock block : blocks) {

@@ -1,6 +1,6 @@
 package dev.braid.batch;
 
-/** The features of one modality of one row, a view of the stored values that is used until they are packed. */
+/** The features of one modality in one row: a view of the stored values, used until the row is packed. */
 public interface FeatureSequence {
 
     /** Length in tokens: at least one, unless the row lacks the modality ({@link NoTokens}). */

@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * The tokens of one stream of a {@link Batch}, packed side by side: row after row and, within a row, group after group.
- * This is a view of the batch: it grows with it.
+ * A view of the batch, which grows when a row is added.
  */
 public final class PackedTokens {
     private final Batch batch;

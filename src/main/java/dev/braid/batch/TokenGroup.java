@@ -1,8 +1,8 @@
 package dev.braid.batch;
 
 /**
- * A group of neighbouring tokens in each row of a stream: those of one modality, or the learned ones, of which every
- * row has the same number.
+ * A group of neighbouring tokens in each row of a stream: the tokens of one modality, or learned tokens, whose number
+ * is the same in every row.
  *
  * @param modality index of the modality, or -1 for learned tokens
  * @param learned how many learned tokens, or 0 for a modality

@@ -23,7 +23,7 @@ final class Levels {
     private int markedLevel;
     private int markedRun;
 
-    /** Adds {@code next} {@code times} times. */
+    /** Appends the level {@code next}, repeated {@code times} times. */
     void add(int next, int times) {
         if (next != level) {
             endRun();

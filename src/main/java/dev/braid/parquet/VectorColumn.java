@@ -91,5 +91,6 @@ public abstract class VectorColumn {
         clear();
     }
 
+    /** Discards what this column holds about the page, apart from its values. */
     abstract void clear();
 }

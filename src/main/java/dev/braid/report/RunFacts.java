@@ -16,14 +16,14 @@ import java.util.Optional;
  * The data of a run report.
  *
  * @param output the path of the table, even if it was not published
- * @param manifest of the published table; empty if the run failed
+ * @param manifest of the published table; empty if nothing was published
  * @param failure why the run failed; empty if it succeeded
  * @param origin what the run read
  * @param verified the result of the check against PyTorch's numbers
  * @param started when the Spark session was ready
  * @param elapsed from then until the table was published, or the run failed
  * @param groups of a row's tokens, in token order
- * @param memory of the JVMs that fused, as estimated when the run began
+ * @param memory the estimate for the JVMs that fuse, made when the run began
  * @param versions of Braid, Spark and Java
  * @param options all options, in display order
  * @param spark settings of Spark

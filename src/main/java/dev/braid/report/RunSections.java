@@ -115,8 +115,8 @@ record RunSections(RunFacts facts) {
             list.add(
                     "li",
                     Format.count(done.audit().files(), "file")
-                            + " of this run: the footer of each has the rows that its task" + " counted, "
-                            + Format.count(done.audit().rows()) + " in all, and the columns of the others.");
+                            + " of this run: each footer has the number of rows that its task counted, "
+                            + Format.count(done.audit().rows()) + " in all, and all have the same columns.");
         }
         list.add("li", "Every number of every fused row is finite.");
         list.add("li", "Fingerprint of all rows: " + done.fingerprint() + ".");

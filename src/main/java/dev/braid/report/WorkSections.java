@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 
-/** The sections about the work: throughput over time, time per stage, and memory. */
+/** The sections about the work: throughput over time, time per stage, exchanges between tasks, and memory. */
 final class WorkSections {
     private static final int MOST_JVMS = 20;
 
@@ -165,8 +165,8 @@ final class WorkSections {
         section.paragraph(
                         "Of " + (jvm.isLocal() ? "this JVM" : "an executor") + " with "
                                 + Format.count(jvm.slots(), "task slot")
-                                + ": what was estimated to be needed before the run (high rather than low), what there is, and"
-                                + " the most that was taken. The peak of a heap includes garbage: a JVM with room collects late.")
+                                + ": the need as estimated before the run (high rather than low), what is available, and the"
+                                + " peak. The peak of a heap includes garbage: a JVM with free memory collects late.")
                 .chart("memory", "Memory needed, given and taken, of the Java heap and of the whole process", kinds)
                 .table(
                         List.of("", "Needed (estimate)", "Given", "Peak"),
