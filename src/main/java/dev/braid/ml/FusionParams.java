@@ -37,17 +37,17 @@ public abstract class FusionParams extends Transformer {
     FusionParams(String uid) {
         this.uid = uid;
         this.model = new Param<>(this, "model", "the model directory");
-        this.modelSha256 = new Param<>(
-                this, "modelSha256", "the SHA-256 that the model directory must have; any where it is not set");
-        this.key = new Param<>(this, "key", "the column by which messages name a row; none where it is not set");
+        this.modelSha256 =
+                new Param<>(this, "modelSha256", "the SHA-256 that the model directory must have; any if not set");
+        this.key = new Param<>(this, "key", "the column by which messages name a row; none if not set");
         this.column = new StringArrayParam(
                 this,
                 "column",
-                "the columns of features, as MODALITY=COLUMN; a modality that is not named has one of its name");
+                "the columns of features, as MODALITY=COLUMN; by default, a modality's column has its name");
         this.dtype = new StringArrayParam(
                 this,
                 "dtype",
-                "the numbers of binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16");
+                "the types of the numbers in binary columns, as MODALITY=TYPE: float32, float64, float16 or bfloat16");
         this.boxes = new StringArrayParam(
                 this, "boxes", "the columns of boxes, as MODALITY=COLUMN; one for each modality with boxes");
         this.mask =
@@ -58,22 +58,26 @@ public abstract class FusionParams extends Transformer {
         this.vectors = new Param<>(
                 this,
                 "vectors",
-                "how vectors are stored: vector (Spark ML's; of tokens, arrays), array, float32, float16 or int8");
+                "how vectors are stored: vector (Spark ML's; for tokens, arrays of them), array, float32, float16 or int8");
         this.pooling = new Param<>(
                 this,
                 "pooling",
-                "how a row's tokens become one vector: mean, max, last, cls, pooler or none; as the model says where it is not set");
-        this.truncate =
-                new BooleanParam(this, "truncate", "whether a sequence is cut to the positions that the model has");
-        this.maxTokens = new IntParam(this, "maxTokens", "the token budget of one batch, and so of one row");
-        this.precision = new Param<>(this, "precision", "what the model computes in: fp32, bf16 or int8");
-        this.onMissingModality = new Param<>(this, "onMissingModality", "what a null feature does: fail, or fuse-rest");
+                "how a row's tokens become one vector: mean, max, last, cls, pooler or none; the model's own if not set");
+        this.truncate = new BooleanParam(
+                this, "truncate", "whether to cut a sequence that has more tokens than the model has positions");
+        this.maxTokens = new IntParam(this, "maxTokens", "the token budget of one batch, and therefore of one row");
+        this.precision =
+                new Param<>(this, "precision", "the precision in which the model computes: fp32, bf16 or int8");
+        this.onMissingModality = new Param<>(
+                this, "onMissingModality", "what happens to a row in which a modality is null: fail, or fuse-rest");
         this.noVerify = new BooleanParam(
-                this, "noVerify", "whether the model's golden.safetensors is not replayed before the first use");
+                this,
+                "noVerify",
+                "whether to skip the check against the model's golden.safetensors before the first use");
         this.tolerance = new DoubleParam(
                 this,
                 "tolerance",
-                "how far a number may be from the one in golden.safetensors, relative to the root mean square of its vector");
+                "the largest error allowed in the check against golden.safetensors, relative to the root mean square of a vector");
         setDefault(column, new String[0]);
         setDefault(dtype, new String[0]);
         setDefault(boxes, new String[0]);

@@ -85,7 +85,7 @@ final class ParamValues {
         return named(param, text == null ? "" : text, name, all);
     }
 
-    /** The values that one or more names stand for. */
+    /** The values that the names stand for; at least one name is required. */
     <T> Set<T> some(StringArrayParam param, Function<T, String> name, List<T> all) {
         Set<T> found = new LinkedHashSet<>();
         for (String text : value(param)) {
@@ -107,7 +107,7 @@ final class ParamValues {
         return null;
     }
 
-    /** The values of entries {@code MODALITY=VALUE}. */
+    /** The values by modality, from entries {@code MODALITY=VALUE}. */
     Map<String, String> byModality(StringArrayParam param) {
         Map<String, String> values = new LinkedHashMap<>();
         for (String entry : value(param)) {
@@ -124,7 +124,7 @@ final class ParamValues {
         return values;
     }
 
-    /** The same for values that have names. */
+    /** Like {@link #byModality(StringArrayParam)}, for values that must be among {@code all}, by their names. */
     <T> Map<String, T> byModality(StringArrayParam param, Function<T, String> name, List<T> all) {
         Map<String, T> values = new LinkedHashMap<>();
         byModality(param).forEach((modality, text) -> values.put(modality, named(param, text, name, all)));
