@@ -9,7 +9,7 @@ import org.apache.hadoop.conf.Configuration;
  * A model: its architecture and its weights as stored, read once on the driver and broadcast.
  *
  * @param config the architecture
- * @param weights the tensors that the architecture uses, and no others
+ * @param weights the tensors that the architecture uses, and the pooler if one is stored; no others
  */
 public record Checkpoint(ModelConfig config, ModelWeights weights) implements Serializable {
 

@@ -70,14 +70,14 @@ final class CheckpointReader {
     }
 
     private Inspection read() {
-        boolean described = isFile(CONFIG);
-        Optional<JsonNode> root = described ? parseConfig() : Optional.empty();
+        boolean hasConfig = isFile(CONFIG);
+        Optional<JsonNode> root = hasConfig ? parseConfig() : Optional.empty();
         boolean ofVectors = root.filter(VectorConfigReader::isWritten).isPresent();
         Optional<WrittenVectors> vectors = ofVectors ? VectorConfigReader.read(root.get(), problems) : Optional.empty();
         Optional<WrittenConfig> config =
                 ofVectors ? Optional.empty() : root.flatMap(json -> ConfigReader.read(json, problems));
-        try (WeightFiles weights = openWeights(described)) {
-            if (!described) {
+        try (WeightFiles weights = openWeights(hasConfig)) {
+            if (!hasConfig) {
                 problems.add(MissingConfigMessage.message(weights));
             }
             if (vectors.isPresent()) {
@@ -135,7 +135,7 @@ final class CheckpointReader {
                 .collect(Collectors.joining(", "));
     }
 
-    private WeightFiles openWeights(boolean described) {
+    private WeightFiles openWeights(boolean hasConfig) {
         String problem;
         try {
             if (isFile(Adapters.CONFIG)) {
@@ -150,7 +150,7 @@ final class CheckpointReader {
         } catch (InputException e) {
             problem = e.getMessage();
         }
-        if (!described) {
+        if (!hasConfig) {
             problems.add(MissingConfigMessage.ALL);
         }
         problems.add(problem);

@@ -21,8 +21,8 @@ final class CleanNames {
             "(?<![^.])(_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module|_forward_module)\\.");
 
     /**
-     * Attributes that mean a wrapper if the module has no other attribute: that of DistributedDataParallel,
-     * DataParallel, DeepSpeed and AveragedModel, and that of Opacus.
+     * Attributes that mean a wrapper if the module has no other attribute: {@code module} of DistributedDataParallel,
+     * DataParallel, DeepSpeed and AveragedModel, {@code _module} of Opacus.
      */
     private static final Set<String> LONE_WRAPPERS = Set.of("module", "_module");
 
@@ -32,10 +32,10 @@ final class CleanNames {
     private static final String GAMMA = "gamma";
     private static final String BETA = "beta";
 
-    /** Longer names, in characters, stay as they are; no module nests deeper. */
+    /** Names with more characters keep their wrappers; no real module nests that deep. */
     private static final int LONGEST = 1000;
 
-    /** The names in the files, without segments of {@link #WRAPPER}; counters are omitted. */
+    /** The names in the files without the segments that match {@link #WRAPPER}; counters are omitted. */
     private final NavigableSet<String> unwrapped = new TreeSet<>();
     /** Clean prefixes, empty or with a dot at the end, after which a lone wrapper was removed. */
     private final Set<String> loneWrappers = new HashSet<>();
@@ -161,7 +161,7 @@ final class CleanNames {
         });
     }
 
-    /** Gives tensors with the same clean name their names in the files back, until no two are the same. */
+    /** Restores the names in the files of tensors that share a clean name, until all names differ. */
     private void keepAmbiguousNames() {
         boolean shared = true;
         while (shared) {

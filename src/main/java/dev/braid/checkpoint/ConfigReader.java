@@ -24,7 +24,8 @@ import java.util.stream.Stream;
 
 /**
  * Reads {@code config.json}. A config in this project's own format is read strictly: unknown keys and wrong types are
- * errors, and every problem is reported. The config of a {@link PublishedModel} is read as its own code writes it.
+ * errors, and every problem is reported. {@link PublishedModel} reads the configs that the code of published models
+ * writes.
  */
 final class ConfigReader {
     private static final String MODEL_TYPE = "fusion_encoder";

@@ -10,9 +10,9 @@ import java.util.Optional;
  * constant.
  *
  * @param title its name in messages
- * @param published whether these are the names of a published model. Its checkpoints also hold tensors that the encoder
- *     does not need, such as those of towers and heads, and all of its parts have the encoder's prefix. In other
- *     models, parts around the layers may have a shorter prefix
+ * @param published whether these are the names of a published model. The checkpoints of such a model also hold tensors
+ *     that the encoder does not need, such as those of towers and heads, and all names have the encoder's prefix. In
+ *     other models, parts around the layers may have a shorter prefix
  * @param stack the part of a name between the encoder's prefix and the number of a layer
  * @param layer the names of a layer's parts, which follow the layer's number
  * @param model the names of the parts around the layers, which follow the encoder's prefix
@@ -50,7 +50,7 @@ record Dialect(
         return new Dialect(title, false, "layers.", layer, ModelNames.usual("norm.*"), usualKind);
     }
 
-    /** What the tensors do not say about the layers. */
+    /** Properties of the layers that do not follow from the tensors. */
     record LayerKind(
             boolean normFirst, NormType normType, float layerNormEps, Activation activation, boolean gatedFeedForward) {
         static final LayerKind TORCH = new LayerKind(false, 1e-5f, Activation.RELU);

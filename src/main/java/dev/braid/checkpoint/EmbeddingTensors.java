@@ -106,8 +106,8 @@ final class EmbeddingTensors {
         if (usual.words() == null && modality.tokenIds()) {
             usual = usual.withWords(ModalityNames.words(modality));
         }
-        boolean apart = modality.boxes() != null && modality.boxes().fusion() != BoxFusion.CONCATENATE;
-        if (usual.boxes() == null && apart) {
+        boolean projectsBoxes = modality.boxes() != null && modality.boxes().fusion() != BoxFusion.CONCATENATE;
+        if (usual.boxes() == null && projectsBoxes) {
             usual = usual.withBoxes(ModalityNames.boxes(name));
         }
         if (usual.norm() == null && !dialect.published()) {
@@ -151,7 +151,9 @@ final class EmbeddingTensors {
                         ? "vocab_size and feature_size of '" + modality.name() + "' in config.json"
                         : config.source("hidden_size"),
                 true,
-                own ? sayWhere(prefix, modality.name() + "." + WORDS) : "; give features of it");
+                own
+                        ? sayWhere(prefix, modality.name() + "." + WORDS)
+                        : "; pass features of '" + modality.name() + "' instead of token ids");
         return visitor.visit(expected, 0, 1);
     }
 

@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** Reads tensors of a golden file, reports those that are not as expected, and knows which ones nobody asked for. */
+/** Reads tensors of a golden file, reports what is wrong with them, and lists the tensors that were not used. */
 final class GoldenFile {
     /** The most elements of one tensor: far more than a check needs, far fewer than an array can hold. */
     private static final long MOST_ELEMENTS = 1L << 28;
@@ -75,7 +75,7 @@ final class GoldenFile {
         problems.add(problem);
     }
 
-    /** The tensors that nobody asked for. */
+    /** The tensors that {@link #entry} has not returned. */
     Stream<TensorEntry> unused() {
         return file.entries().values().stream().filter(entry -> !used.contains(entry.name()));
     }

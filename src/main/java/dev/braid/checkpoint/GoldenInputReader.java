@@ -172,7 +172,7 @@ final class GoldenInputReader {
                     .filter(token -> keeps == null || keeps[start + token] == 1)
                     .toArray();
         }
-        boolean sound = (keeps == null || onlyZerosAndOnes(mask, keeps, (int) longest)) && canBe(kept, modality);
+        boolean sound = (keeps == null || onlyZerosAndOnes(mask, keeps, (int) longest)) && isAccepted(kept, modality);
         return sound ? kept : null;
     }
 
@@ -188,7 +188,7 @@ final class GoldenInputReader {
     }
 
     /** Whether the model accepts rows with these kept tokens; if not, reports why. */
-    private boolean canBe(int[][] kept, ModalityConfig modality) {
+    private boolean isAccepted(int[][] kept, ModalityConfig modality) {
         boolean first =
                 config.firstTokenModalities(true).contains(config.modalities().indexOf(modality));
         String tokens = "the kept tokens of '" + tokens(modality) + "': expected ";

@@ -124,7 +124,7 @@ final class GoldenReader {
         }
     }
 
-    /** Every kept token must have a position in its row that the model has. */
+    /** The position of every kept token in its row must be one that the model has. */
     private void checkPositions(List<GoldenInput> inputs) {
         for (int row = 0; row < rows; row++) {
             int first = config.learnedTokens();

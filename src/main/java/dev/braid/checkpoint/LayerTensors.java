@@ -65,7 +65,7 @@ record LayerTensors(
                 parts.norm(norm, of + "norm", d, hidden(), "", normType));
     }
 
-    /** Whether any layer has a norm of the tokens that cross-attention reads, because then all layers must have it. */
+    /** Whether cross-attention normalises the tokens that it reads: if one layer has such a norm, all must have it. */
     private boolean normsMemory() {
         return stored.layers().stream()
                 .map(stored.location()::layer)

@@ -24,7 +24,7 @@ record ModalityNames(
         Table positions,
         ParameterNames norm,
         List<Row> rowsAfterNorm) {
-    /** Modalities whose projection has another word in its name than the modality, each with that word. */
+    /** The word in the name of a modality's projection, for modalities where it is not the modality's name. */
     private static final Map<String, String> WORDS = Map.of("text", "textual");
 
     private static final String PROJECTION = "_extractor.model_net.*";

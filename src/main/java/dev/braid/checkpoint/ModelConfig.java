@@ -9,8 +9,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The architecture of a model, validated: what {@code config.json} says, its defaults filled in, and the intermediate
- * sizes of the weights. Tokens of the modalities make streams; stacks of layers change the streams, one after another;
+ * The architecture of a model, validated: what {@code config.json} says, the defaults, and the sizes that follow from
+ * the weights. Tokens of the modalities make streams; stacks of layers change the streams, one after another;
  * the tokens of the output streams are the fused tokens.
  *
  * <p>A model may instead take one vector per modality. It has a stream of one token for each modality, one more stream
@@ -35,7 +35,7 @@ public record ModelConfig(
         Pooling pooling,
         List<VectorStep> vectors)
         implements Serializable {
-    /** The name of the only stream of a model, and of its learned token. */
+    /** The name of the stream in a model of a single stream, and of its learned token. */
     public static final String CLS = "cls";
 
     /** A group of a row's tokens: the tokens of a modality, the learned tokens of a stream, or its pooled vector. */
@@ -166,8 +166,8 @@ public record ModelConfig(
     }
 
     /**
-     * Whether embeddings of their positions in the row are added to a stream's tokens. Joined tokens have them already;
-     * learned tokens without modalities need none, since each is a parameter of its own.
+     * Whether a stream's tokens get embeddings of their positions in the row. Joined tokens have them already; learned
+     * tokens without modalities need none, because each is a parameter of its own.
      */
     public boolean hasRowPositions(int stream) {
         return positions.embeddings().areOfRow()
@@ -217,8 +217,8 @@ public record ModelConfig(
     }
 
     /**
-     * The modalities whose token 0 becomes a pooled vector, so that it must not be masked: by the pooling of a stream
-     * and, if {@code pools}, by that of the model.
+     * The modalities whose token 0 must not be masked, because it becomes a pooled vector: by the pooling of a stream
+     * or, if {@code pools}, by the pooling of the model.
      */
     public Set<Integer> firstTokenModalities(boolean pools) {
         Stream<Group> ofStreams = streams.stream()

@@ -25,8 +25,8 @@ public final class ModelDigest {
     private final Configuration hadoop;
     private List<FileStatus> listed = List.of();
     /** Why the directory could not be listed; null if it could. */
-    private Exception unlisted;
-    /** Null until it is asked for. */
+    private Exception listingFailure;
+    /** Null until it is computed. */
     private String sha256;
 
     private ModelDigest(String directory, Configuration hadoop) {
@@ -40,7 +40,7 @@ public final class ModelDigest {
         try {
             digest.listed = digest.list();
         } catch (IOException | RuntimeException failure) { // unchecked: a malformed path, an unknown host
-            digest.unlisted = failure;
+            digest.listingFailure = failure;
         }
         return digest;
     }
@@ -71,8 +71,8 @@ public final class ModelDigest {
      * @throws InputException if the directory or a file cannot be read
      */
     public String sha256() {
-        if (unlisted != null) {
-            throw unreadable(unlisted);
+        if (listingFailure != null) {
+            throw unreadable(listingFailure);
         }
         if (sha256 == null) {
             try {

@@ -261,7 +261,7 @@ final class ModelTensors {
     }
 
     private NormType normType(int stack) {
-        return written(
+        return orUsual(
                 config.stacks().get(stack).layer().normType(),
                 stacks.get(stack).location().dialect().usualKind().normType());
     }
@@ -272,17 +272,17 @@ final class ModelTensors {
         return new LayerConfig(
                 config.hiddenSize(config.stacks().get(stack).stream()),
                 layer.heads(),
-                written(layer.keyValueHeads(), layer.heads()),
+                orUsual(layer.keyValueHeads(), layer.heads()),
                 Math.max(0, stacks.get(stack).intermediateSize()),
-                written(layer.activation(), usual.activation()),
+                orUsual(layer.activation(), usual.activation()),
                 has(OptionalPart.GATED_FEED_FORWARD),
-                written(layer.normFirst(), usual.normFirst()),
+                orUsual(layer.normFirst(), usual.normFirst()),
                 normType(stack),
-                written(layer.layerNormEps(), usual.layerNormEps()),
+                orUsual(layer.layerNormEps(), usual.layerNormEps()),
                 has(OptionalPart.ATTENTION_OUTPUT_PROJECTION));
     }
 
-    private static <T> T written(T value, T usual) {
+    private static <T> T orUsual(T value, T usual) {
         return value == null ? usual : value;
     }
 

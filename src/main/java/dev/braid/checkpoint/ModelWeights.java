@@ -48,7 +48,7 @@ public record ModelWeights(
                 vectors);
     }
 
-    /** Every stored tensor; one that several parts share comes once. */
+    /** Every stored tensor, once even if several parts share it. */
     Stream<StoredTensor> tensors() {
         return Stream.of(
                         streams.stream().flatMap(StreamWeights::tensors),

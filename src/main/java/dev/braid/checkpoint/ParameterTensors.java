@@ -126,8 +126,9 @@ final class ParameterTensors {
     }
 
     /**
-     * A bias is required in a published model with a config of its own, outside the layers of any published model, and
-     * if other biases of the layers are stored. Otherwise it may be absent, because a module can be built without one.
+     * A bias is required in three cases: in a published model that is read from its own config; in a published
+     * dialect, outside the layers; and in the layers, if other biases of the layers are stored. Otherwise it may be
+     * absent, because a module can be built without one.
      */
     private ExpectedTensor bias(String part, String role, Shape shape, String source) {
         String name = ParameterNames.bias(part);

@@ -10,17 +10,18 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A published model whose {@code config.json} is read as its own code writes it: Hugging Face's transformers in {@code
- * save_pretrained}, or UNITER, to whose config a user adds {@code model_type}. Keys that do not describe the encoder
- * are ignored; absent keys have the defaults of the model's own config class. Each published model has a file of its
- * own, such as {@link Flava}.
+ * A published model, whose {@code config.json} has the format of the model's own code: {@code save_pretrained} of
+ * Hugging Face's transformers, or UNITER, to whose config a user adds {@code model_type}. Keys that do not describe the
+ * encoder are ignored; absent keys have the defaults of the model's own config class. Each published model has a file
+ * of its own, such as {@link Flava}.
  *
  * @param section the object of the config that describes the encoder, or empty for the whole config
  * @param layers the default of {@code num_hidden_layers}
  * @param parts the optional parts that every such model has or lacks
  * @param partKeys the keys of optional parts that such a model has unless the key is false
  * @param modalities in token order
- * @param streams reads the streams of a model with several, which has no {@code layers}; null for one stream
+ * @param streams reads the streams of a model with several streams, for which {@code layers} is not used; null for one
+ *     stream
  * @see <a
  *     href="https://github.com/huggingface/transformers/tree/main/src/transformers/models">transformers/models/{flava,vilt,visual_bert,lxmert}</a>
  */

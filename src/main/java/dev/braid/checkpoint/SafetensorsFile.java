@@ -112,7 +112,7 @@ public final class SafetensorsFile implements Closeable {
     }
 
     /**
-     * Reads one tensor under the name of its entry.
+     * Reads one tensor. It gets the name of {@code entry}, which may differ from the name in the file.
      *
      * @throws InputException if the file cannot be read
      */

@@ -32,7 +32,7 @@ record StackLocation(Dialect dialect, String prefix, boolean numbered) {
                         .filter(Objects::nonNull)
                         .findFirst()
                         .orElse(null);
-                boolean known = layer != null && !dialect.published();
+                boolean byQuery = layer != null && !dialect.published();
                 if (layer == null) {
                     layer = before(tensor, dialect.layer().feedForward1());
                 }
@@ -42,7 +42,7 @@ record StackLocation(Dialect dialect, String prefix, boolean numbered) {
                 String prefix = beforeNumber(layer, dialect.stack());
                 if (prefix != null) {
                     found.putIfAbsent(new StackLocation(dialect, prefix, true), tensor);
-                } else if (known) {
+                } else if (byQuery) {
                     found.putIfAbsent(new StackLocation(dialect, layer, false), tensor);
                 }
             }

@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 
 /**
  * Finds the file of a model directory that holds the state dict, if it is not called {@value WeightFiles#ONE}. If there
- * is none, or several, the error message contains the command of {@link ConversionCommand} that makes one.
+ * is none, or several, the error message says what to do; for most training tools, that is a {@link ConversionCommand}.
  */
 final class StateDictFile {
     private static final String SAFETENSORS = ".safetensors";

@@ -18,7 +18,7 @@ import java.util.stream.Collectors;
  */
 record StoredStack(
         StackLocation location, NavigableSet<Integer> layers, int intermediateSize, String intermediateSource) {
-    /** Stands for a size that is not known, which is reported elsewhere. */
+    /** A size that is not known. If that is a problem, another message reports it. */
     static final int UNKNOWN = 0;
 
     /** The intermediate size of layers without a feed-forward. */

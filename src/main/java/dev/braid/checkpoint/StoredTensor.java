@@ -17,7 +17,7 @@ import java.util.Optional;
 public final class StoredTensor implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** A multiple of every element size, so that no element lies across two chunks. */
+    /** A multiple of every element size, so that no element spans two chunks. */
     static final int CHUNK_BYTES = 64 << 20;
 
     private static final int STRIP = 4096;
@@ -95,7 +95,7 @@ public final class StoredTensor implements Serializable {
         }
     }
 
-    /** The first element that is no finite float32, as {@code NaN at [3, 17]}; empty if there is none. */
+    /** The first element that is not a finite float32, as {@code NaN at [3, 17]}; empty if there is none. */
     Optional<String> firstNotFinite() {
         FloatBuffer strip = FloatBuffer.allocate(STRIP);
         long index = 0;

@@ -144,7 +144,7 @@ final class StreamReader {
         return Optional.of(new WrittenStream(StreamConfig.ofFeatures(name, size, parts), null));
     }
 
-    /** The streams from which a part has its tokens; empty for a pooled one, whose only token has no such stream. */
+    /** The streams that a part's tokens come from; empty for any pooled part, so that pooled parts match. */
     private List<Integer> tokens(int part) {
         return before.get(part).isOneVector(before)
                 ? List.of()

@@ -171,7 +171,7 @@ final class TensorCheck {
         return stored().filter(entry -> !used.contains(entry.name())).toList();
     }
 
-    /** The tensors in the files, without their further names. */
+    /** The tensors in the files, without aliases. */
     private Stream<TensorEntry> stored() {
         return entries.values().stream().filter(entry -> !files.aliases().containsKey(entry.name()));
     }

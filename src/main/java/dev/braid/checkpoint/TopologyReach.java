@@ -45,7 +45,7 @@ final class TopologyReach {
         output.forEach(this::addWithParts);
         for (int i = stacks.size() - 1; i >= 0; ) {
             int count = stacks.get(i).interleaving().stacks();
-            run(stacks.subList(i + 1 - count, i + 1));
+            walkBack(stacks.subList(i + 1 - count, i + 1));
             for (int end = i - count; i > end; i--) {
                 copyBack(filledBefore.get(i));
             }
@@ -74,7 +74,7 @@ final class TopologyReach {
      * Walks back over a stack, or over several whose layers alternate: if they have more than one layer, what one stack
      * computes is read by the next layer of the others.
      */
-    private void run(List<WrittenStack> together) {
+    private void walkBack(List<WrittenStack> together) {
         WrittenStack first = together.get(0);
         boolean readsBottleneck = first.interleaving().isBottleneck() && live.contains(first.memory());
         List<WrittenStack> reached = together.stream()

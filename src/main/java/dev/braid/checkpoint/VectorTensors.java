@@ -64,16 +64,16 @@ final class VectorTensors {
             }
             return (int) sum;
         }
-        int added = step.inputs().size() - 1;
+        int summed = step.inputs().size() - 1;
         boolean weighs = step.kind() == VectorStep.Kind.WEIGHTED_SUM;
-        if (weighs && ofInputs.get(added) != added) {
-            problems.add("Cannot use '" + written.path() + "weights' in config.json: expected " + added
+        if (weighs && ofInputs.get(summed) != summed) {
+            problems.add("Cannot use '" + written.path() + "weights' in config.json: expected " + summed
                     + " numbers (one for each vector of 'of'), got "
-                    + Quote.of(config.name(step.inputs().get(added)))
-                    + " of " + ofInputs.get(added));
+                    + Quote.of(config.name(step.inputs().get(summed)))
+                    + " of " + ofInputs.get(summed));
             return UNKNOWN;
         }
-        List<Integer> ofOneSize = weighs ? step.inputs().subList(0, added) : step.inputs();
+        List<Integer> ofOneSize = weighs ? step.inputs().subList(0, summed) : step.inputs();
         if (ofOneSize.stream().map(sizes::get).distinct().count() > 1) {
             String got = ofOneSize.stream()
                     .map(input -> Quote.of(config.name(input)) + " of " + sizes.get(input))
