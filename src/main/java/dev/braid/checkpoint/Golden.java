@@ -10,17 +10,18 @@ import org.apache.hadoop.conf.Configuration;
 
 /**
  * Rows of inputs and what PyTorch computed from them, read from {@code golden.safetensors} of a model directory (P rows
- * with N tokens in total, D hidden size, L layers, G groups: CLS, if the model has it, and the modalities).
+ * with N fused tokens in total, D hidden size, A attentions of the model, G groups of tokens as in {@link
+ * ModelConfig#groups}).
  *
  * @param inputs one per modality, in the model's order
  * @param tokenIds names of the modalities whose inputs are token ids; the model must read ids too ({@link
  *     Checkpoint#withTokenIds})
- * @param layers the output of layer i, [N, D], for the layers that the file holds
+ * @param layers the output of layer i, for the layers that the file holds: every token of the layer's stream
  * @param fused [N, D]: every token of every row, one row after the other
  * @param pooling the pooling that gave {@code pooled}
  * @param pooled [P, D], or null if the model does not pool
  * @param attention shares of attention, [P, G], or null
- * @param attentionByLayer the same per layer, [P, L G], or null
+ * @param attentionByLayer the same for each attention, [P, A G], or null
  */
 public record Golden(
         List<GoldenInput> inputs,
@@ -44,7 +45,7 @@ public record Golden(
     /**
      * Reads the golden file of a model, if the directory has one.
      *
-     * @throws InputException with everything that is missing in it or does not fit {@code config}
+     * @throws InputException that lists everything missing from the file and everything that does not fit {@code config}
      */
     public static Optional<Golden> read(String directory, ModelConfig config, Configuration hadoop) {
         return GoldenReader.read(directory, config, hadoop);
