@@ -158,7 +158,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
             "io.airlift.compress.",
             "net.jpountz.lz4.");
 
-    /** Clients of the Hive metastore. Parquet's relocated copy of this library is not meant: it reads footers. */
+    /** Clients of the Hive metastore. Not parquet-java's relocated copy of Thrift, which reads footers. */
     private static final List<String> PASSING_PACKAGES = List.of("org.apache.thrift.transport.");
 
     private static final Set<String> LIBRARY_TYPES =
@@ -208,7 +208,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         return new Diagnosis(isInput(root) ? Kind.INPUT : Kind.UNKNOWN, root.toString(), "");
     }
 
-    /** Whether a retry would fail in the same way. To be called only if reading or opening something failed. */
+    /** Whether a retry would fail in the same way. Call it only if reading or opening something failed. */
     public static boolean isInput(Throwable failure) {
         return of(failure).isInput();
     }

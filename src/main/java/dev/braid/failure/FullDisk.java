@@ -29,9 +29,9 @@ final class FullDisk {
         // The innermost exception is the nearest to the disk.
         for (Throwable cause = failure; cause != null && seen.add(cause); cause = cause.getCause()) {
             for (StackTraceElement frame : cause.getStackTrace()) {
-                String of = of(frame.getClassName());
-                if (of != null) {
-                    found = of;
+                String place = place(frame.getClassName());
+                if (place != null) {
+                    found = place;
                     break;
                 }
             }
@@ -39,7 +39,7 @@ final class FullDisk {
         return found;
     }
 
-    private static String of(String writer) {
+    private static String place(String writer) {
         for (Map.Entry<String, List<String>> disk : WRITERS.entrySet()) {
             if (disk.getValue().stream().anyMatch(writer::startsWith)) {
                 return disk.getKey();

@@ -16,14 +16,17 @@ public final class SparkFailure {
 
     /**
      * The exception to throw instead of {@code failure}: an {@link InputException} if bad input caused it and a retry cannot
-     * help; a {@link TransientException} if it is known to pass, or if a file cannot be read for another reason than its
-     * content; otherwise {@code failure} itself, unchecked.
+     * help; a {@link TransientException} if memory, a disk, the network or storage caused it, or if a file cannot be read for
+     * another reason than its content; otherwise {@code failure} itself, as an unchecked exception.
      */
     public static RuntimeException translate(Throwable failure) {
         return translate(failure, "Cannot run a Spark job");
     }
 
-    /** The same. Unless it is an {@link InputException}, the message begins with what was attempted. */
+    /**
+     * Like {@link #translate(Throwable)}. {@code attempt} begins the message of a {@link TransientException}, unless the causes
+     * already have a message for the user or are about a file that cannot be read.
+     */
     public static RuntimeException translate(Throwable failure, String attempt) {
         Diagnosis diagnosis = Diagnosis.of(failure);
         InputException input = input(failure);

@@ -80,7 +80,7 @@ public final class Footers {
     public record Rows(long rows, long groups, long largestRow, long largestGroup, boolean vectorized) {
         public static final Rows NONE = new Rows(0, 0, 0, 0, true);
 
-        /** The same for a table that has fewer rows than its files, because some were deleted. */
+        /** The same with another number of rows, for a table whose files also hold deleted rows. */
         public Rows counting(long counted) {
             return new Rows(counted, groups, largestRow, largestGroup, vectorized);
         }
@@ -165,7 +165,7 @@ public final class Footers {
                             + file.getPath() + "'; rename it",
                     failure);
         }
-        // The library of Spark 3.5 fails in this way on types that it does not know.
+        // Spark 3.5's Parquet library throws this for a type that it does not know.
         String reason = failure instanceof NullPointerException
                 ? "a footer that is damaged, or has a column of a type that this Spark does not know (half floats need"
                         + " Spark 4.0)"

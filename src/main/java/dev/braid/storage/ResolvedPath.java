@@ -18,13 +18,13 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
- * Where a path leads after all its links are followed, also those in the middle and those to a target that does not exist yet.
- * Different names of one file system are recognised. Driver only.
+ * Where a path leads once all its links are followed, including links in the middle of the path and links to a target that does
+ * not exist yet. Different names of one file system are recognised. Driver only.
  *
  * @param path with links followed, qualified
  * @param stores the names of its file system; two paths are on one file system if they share a name
  * @param inodes how the local file system identifies the path and each directory above it, null for those that do not exist:
- *     bind mounts and spellings that differ in case share them
+ *     bind mounts and spellings that differ in case share them. Empty on other file systems
  */
 public record ResolvedPath(Path path, Set<String> stores, List<Object> inodes) {
     private static final int MOST_LINKS = 40;
@@ -53,8 +53,8 @@ public record ResolvedPath(Path path, Set<String> stores, List<Object> inodes) {
     }
 
     /**
-     * The path to write to that a text names. The links of a local path are followed; any other path is as Hadoop resolves
-     * it.
+     * The path to write to, parsed from a text of the user. Links in a local path are followed; any other path is only
+     * qualified.
      *
      * @throws IOException if the storage does not answer
      */
@@ -116,7 +116,7 @@ public record ResolvedPath(Path path, Set<String> stores, List<Object> inodes) {
         }
     }
 
-    /** Follows the mounts of a file system of links, or its symbolic links. */
+    /** Follows the mounts of a file system such as viewfs, or symbolic links. */
     private static Path mounted(Path path, Configuration hadoop) throws IOException {
         FileSystem files = path.getFileSystem(hadoop);
         Deque<String> missing = new ArrayDeque<>();
@@ -184,7 +184,7 @@ public record ResolvedPath(Path path, Set<String> stores, List<Object> inodes) {
                 stores.add(service);
             }
         } catch (RuntimeException unknownHost) {
-            // Then only the spelling of the host counts.
+            // Then two hosts are the same only if they are spelled alike.
         }
         return stores;
     }

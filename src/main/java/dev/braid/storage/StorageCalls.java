@@ -57,7 +57,7 @@ public final class StorageCalls {
         } catch (InterruptedException interrupt) {
             Thread.currentThread().interrupt();
             throw (IOException)
-                    new InterruptedIOException("Interrupted while files were looked at").initCause(interrupt);
+                    new InterruptedIOException("Interrupted while waiting for a file system").initCause(interrupt);
         } finally {
             threads.shutdownNow();
         }
