@@ -42,7 +42,7 @@ public final class FusedTable {
      * The place of a fused table, checked before any work is done. If the path is a link, the table is written to its target.
      *
      * @param output a path that does not exist, or a table or an empty directory that may be replaced
-     * @param overwrite whether it may be replaced
+     * @param overwrite whether an existing table may be replaced
      * @param chosen how it is published; empty for a rename, or for the manifest in an object store
      * @param inputs the paths of everything that is read, patterns included
      * @throws OutputExistsException if it exists and may not be replaced, or is not a table
@@ -59,7 +59,7 @@ public final class FusedTable {
             Path path = ResolvedPath.toWrite(output, hadoop);
             FusedTable table = new FusedTable(path, overwrite, chosen, hadoop);
             table.check.refuseOverlap(inputs, hadoop);
-            // If a killed run was publishing its finished table, half of that may be here: the next run finishes it.
+            // A killed run may have left a half-published table here, which this run will finish.
             if (Manifest.of(table.check.hidden("run"), table.files).isEmpty()) {
                 // A table with a manifest may turn out to be what this run would write.
                 table.check.refuseExisting(
@@ -106,7 +106,7 @@ public final class FusedTable {
     }
 
     /**
-     * The same, but some published tables are kept although they may be replaced.
+     * The same, but keeps some published tables that would otherwise be replaced.
      *
      * @param keep whether to keep a published table of this identity
      */

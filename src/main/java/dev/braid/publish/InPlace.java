@@ -25,7 +25,10 @@ import org.slf4j.LoggerFactory;
  * manifest is written. Every step can be repeated: the next run finishes what a killed one has begun. Driver only.
  */
 final class InPlace {
-    /** A note in the run's directory about what to do. It is written before the run's manifest, and counts once that exists. */
+    /**
+     * A file in the run's directory that says what to do. It is written before the run's manifest, and ignored until that
+     * exists.
+     */
     static final String NOTE = "_in_place.json";
 
     /** An empty file that other programs wait for before they read a table. */
@@ -77,7 +80,7 @@ final class InPlace {
         return Json.read(new Path(run, NOTE), Note.class, files);
     }
 
-    /** Whether the table is still the one that the run has seen, or already the run's own. */
+    /** Whether the table is still the one that the run found when it began, or already the run's own. */
     boolean fits(Note note, Manifest finished) throws IOException {
         Optional<Manifest> there = Manifest.of(output, files);
         if (there.isPresent()) {
@@ -85,7 +88,7 @@ final class InPlace {
             return run.equals(note.replacedRun()) || run.equals(finished.run());
         }
         if (note.replacedRun() != null) {
-            // Some file systems do not replace a file at once: half of the manifest may be there, or none of it.
+            // Not every file system replaces a file atomically, so the manifest may be missing or incomplete.
             return files.exists(new Path(output, Manifest.FILE)) || isThere(finished);
         }
         Set<String> others = present();
@@ -134,7 +137,7 @@ final class InPlace {
             files.delete(run, true);
         } catch (IOException | RuntimeException failure) { // the run has not failed: the new table is in place
             log.warn(
-                    "Cannot delete what '{}' does not need any more ({}); the next run deletes it",
+                    "Cannot delete the obsolete files of '{}' ({}); the next run deletes them",
                     Shown.of(output),
                     Shown.of(failure));
         }

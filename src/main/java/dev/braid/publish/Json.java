@@ -131,12 +131,14 @@ public final class Json {
         }
     }
 
-    /** Whether only one of several writers succeeds that {@link #create} a file at the same moment without overwriting. */
+    /** Whether only one of several writers succeeds if they {@link #create} a file at the same moment without overwriting. */
     static boolean isExclusive(FileSystem files, Path file) throws IOException {
         return !Publication.isObjectStore(files, file) || hasConditionalWrites(files, file);
     }
 
-    /** Whether a write can fail if the object exists. S3A's can from Hadoop 3.4.2 on; most other clients check, then write. */
+    /**
+     * Whether a write can fail if the object exists. S3A supports it since Hadoop 3.4.2; most other clients check, then write.
+     */
     private static boolean hasConditionalWrites(FileSystem files, Path file) throws IOException {
         return files.hasPathCapability(file, CONDITIONAL);
     }
@@ -168,7 +170,7 @@ public final class Json {
         }
     }
 
-    /** The value of a text that {@link #text} has written. */
+    /** Parses a text that {@link #text} has written. */
     public static <T> T parse(String text, Class<T> type) {
         try {
             return MAPPER.readValue(text, type);

@@ -18,8 +18,8 @@ import java.util.TreeMap;
  */
 public record Origin(List<InputFile> inputs, Manifest.Model model, Map<String, String> options) {
     /**
-     * A digest of this origin: a table's manifest says with it what the rows were made from. It includes the files of each
-     * table but not the path under which the user named the table, and the model's digest but not its path.
+     * A digest of this origin, which a table's manifest records. It includes the files of each table but not the path under
+     * which the user named the table, and the model's digest but not its path.
      *
      * @return 64 hexadecimal digits
      */

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
 
 /** Finds out, before any work is done, whether a table can be written at a path. Driver only. */
 final class OutputCheck {
-    /** Hidden names contain this many characters of the output's name. */
+    /** Hidden names contain at most this many characters of the output's name. */
     private static final int SHORT_NAME = 100;
 
     private static final Logger log = LoggerFactory.getLogger(OutputCheck.class);

@@ -20,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A file that says which run writes an output. The run rewrites it every few seconds, so that a killed run can be told from
- * one that works: on the same machine by its process, elsewhere by the age of its file. Driver only.
+ * A file that says which run writes an output. The run rewrites it every few seconds, so that a killed run can be told from a
+ * live one: on the same machine by its process, elsewhere by whether its file still changes. Driver only.
  */
 final class Owner implements AutoCloseable {
     static final long BEAT_MILLIS = 5000;
@@ -69,7 +69,7 @@ final class Owner implements AutoCloseable {
             return process.info().startInstant().map(Instant::toString).orElse("");
         }
 
-        /** Whether its process lives. To be called in the same place only. */
+        /** Whether its process lives. Only this machine and process namespace ({@link #place}) can tell. */
         boolean lives() {
             return ProcessHandle.of(process)
                     .map(handle -> start(handle).equals(began))
@@ -96,7 +96,7 @@ final class Owner implements AutoCloseable {
             }
         } catch (IOException | RuntimeException failure) {
             log.warn(
-                    "Cannot rewrite '{}', which tells other runs that this one works: {}",
+                    "Cannot rewrite '{}', which tells other runs that this one is alive: {}",
                     Shown.of(file),
                     Shown.of(failure));
         }
@@ -142,7 +142,7 @@ final class Owner implements AutoCloseable {
                     throw refusal(output, other);
                 }
                 if (isObject) {
-                    files.delete(file, false); // If several do so, the last one finds its own claim after a beat.
+                    files.delete(file, false); // If several runs do so, the last writer finds its own claim after a beat.
                 } else if (files.rename(file, dead)) {
                     Optional<Claim> moved = Json.read(dead, Claim.class, files);
                     if (moved.isPresent() && !moved.equals(other)) {
@@ -177,7 +177,7 @@ final class Owner implements AutoCloseable {
             return other.get().lives();
         }
         log.warn(
-                "A run elsewhere may be writing the same output: looking for {} seconds whether it works",
+                "A run elsewhere may be writing the same output: watching for {} seconds whether it is alive",
                 BEATS * beatMillis / 1000);
         try {
             long seen = files.getFileStatus(file).getModificationTime();

@@ -66,7 +66,7 @@ final class Publisher {
     }
 
     /**
-     * Writes the note of a run whose files are moved one by one; to be called before the run's manifest is written.
+     * Writes the note of a run whose files are moved one by one; call it before the run's manifest is written.
      *
      * @throws OutputExistsException if there is something now that must not be replaced
      */
@@ -130,7 +130,7 @@ final class Publisher {
     }
 
     /**
-     * Finishes or undoes what a run that was killed while it published has left.
+     * Finishes or undoes the publication of a run that was killed while it published.
      *
      * @return the table that such a run has published, now or just before it was killed
      * @throws IOException if the file system fails
@@ -147,7 +147,7 @@ final class Publisher {
             inPlace.publish(run.path(), note.get(), finished.get());
             return finished;
         }
-        log.warn("Removing what a run had finished for '{}', as the table is another now", Shown.of(output));
+        log.warn("Removing the finished files of a killed run for '{}', because the table has changed", Shown.of(output));
         run.delete();
         return Optional.empty();
     }

@@ -85,11 +85,11 @@ public final class RunDirectory implements AutoCloseable {
                         .count();
     }
 
-    /** The same for a run whose files go into a table. */
+    /** Prepares the directory for a run whose files go into {@code table}. */
     void resume(String identity, Manifest table) throws IOException {
         base = table;
         if (finished().isPresent() && !files.exists(new Path(directory, InPlace.NOTE))) {
-            log.warn("Removing what a run had finished, as it knew nothing of the table that is there now");
+            log.warn("Removing the finished files of an earlier run, which did not know the table that exists now");
             remove();
         }
         resume(identity);
@@ -107,7 +107,7 @@ public final class RunDirectory implements AutoCloseable {
         } else {
             if (finished.isPresent()
                     || !new ShardRecords(directory, files).shards().isEmpty()) {
-                log.warn("Removing the files of a run that was stopped, as its input, model or options were others");
+                log.warn("Removing the files of a run that was stopped, because its input, model or options differ");
             }
             remove();
         }
@@ -164,7 +164,7 @@ public final class RunDirectory implements AutoCloseable {
     }
 
     /**
-     * To be called before anything changes at the output's path.
+     * Call it before anything changes at the output's path.
      *
      * @throws OutputExistsException if another run has taken the output over
      */
@@ -189,7 +189,7 @@ public final class RunDirectory implements AutoCloseable {
                 }
             }
         } catch (IOException | RuntimeException failure) {
-            log.warn("Cannot look at what is finished in '{}': {}", Shown.of(directory), Shown.of(failure));
+            log.warn("Cannot list the finished files in '{}': {}", Shown.of(directory), Shown.of(failure));
         } finally {
             owner.close();
         }

@@ -52,7 +52,7 @@ public final class TableDirectory {
         }
     }
 
-    /** The paths of these entries. */
+    /** The paths of the {@link #entries}. */
     static Set<String> names(Path directory, FileSystem files) throws IOException {
         return entries(directory, files).keySet();
     }
