@@ -142,7 +142,7 @@ final class Owner implements AutoCloseable {
                     throw refusal(output, other);
                 }
                 if (isObject) {
-                    files.delete(file, false); // If several runs do so, the last writer finds its own claim after a beat.
+                    files.delete(file, false); // The last of several runs finds its own claim after a beat.
                 } else if (files.rename(file, dead)) {
                     Optional<Claim> moved = Json.read(dead, Claim.class, files);
                     if (moved.isPresent() && !moved.equals(other)) {

@@ -147,7 +147,7 @@ final class Publisher {
             inPlace.publish(run.path(), note.get(), finished.get());
             return finished;
         }
-        log.warn("Removing the finished files of a killed run for '{}', because the table has changed", Shown.of(output));
+        log.warn("Removing the finished files of a killed run for '{}', as the table has changed", Shown.of(output));
         run.delete();
         return Optional.empty();
     }
