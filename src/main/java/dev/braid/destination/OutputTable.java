@@ -207,7 +207,7 @@ public final class OutputTable implements SecondOutput {
                                     ? " (Delta ignores a run that it has had before, even one"
                                             + " that its history has forgotten)"
                                     : "")
-                            + "; look whether the table has the rows, and pass another '--output' if it has not")));
+                            + "; check whether the table has the rows, and pass another '--output' if it does not")));
         } catch (InputException | OutputExistsException | TransientException told) {
             throw told;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare

@@ -28,8 +28,8 @@ import org.apache.spark.sql.types.StructType;
  * A run that writes partitions of a table, and leaves the table's other partitions as they are. Driver only.
  *
  * @param table the path of the table
- * @param partitions the partitions that the run writes, according to the values of its input; if a join lacks a modality, its
- *     rows may add the partition of null
+ * @param partitions the partitions that the run writes, according to the values of its input. A joined row that lacks a
+ *     modality may also go to the partition of null
  * @param origin what decides the rows; its options include the partition columns
  * @param overwrite whether existing partitions may be replaced
  */

@@ -211,7 +211,7 @@ public final class PublishedTable {
         return read(session, files().stream().map(this::path).toList());
     }
 
-    /** The same plus the partition columns, as strings. */
+    /** The rows of the published files, with the partition columns as strings. */
     private Dataset<Row> withPartitionColumns(SparkSession session, StructType columns) {
         StructType all = columns;
         for (String name : manifest.partitionBy()) {

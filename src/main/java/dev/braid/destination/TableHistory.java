@@ -33,7 +33,7 @@ record TableHistory(String table, List<SnapshotFormat.Mark> marks) {
         for (SnapshotFormat.Mark mark : own) {
             if (!mark.mode().equals(mode.configName())) {
                 throw new OutputExistsException("Cannot write table '" + table + "': expected '--table-mode "
-                        + mark.mode() + "', with which it took these rows (snapshot '" + mark.snapshot() + "'), got '"
+                        + mark.mode() + "', the mode that wrote these rows (snapshot '" + mark.snapshot() + "'), got '"
                         + mode.configName() + "'; pass that mode, or another '--output'");
             }
         }
@@ -66,6 +66,7 @@ record TableHistory(String table, List<SnapshotFormat.Mark> marks) {
                         + later.snapshot() + "')");
     }
 
+    /** The marks of the run: first those in the table's current state, the latest of these first. */
     private List<SnapshotFormat.Mark> own(Manifest manifest) {
         return marks.stream()
                 .filter(mark -> mark.run().equals(manifest.run()))

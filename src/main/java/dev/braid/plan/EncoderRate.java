@@ -120,7 +120,7 @@ public record EncoderRate(double tokens, int slots, int threads, String processo
         return tokens / elapsed;
     }
 
-    /** One row for each sampled row of the modality with the most; the lengths of the other modalities are repeated. */
+    /** As many rows as the modality with the most samples has. The lengths of the other modalities are repeated. */
     private static List<List<FeatureSequence>> rows(ModelConfig model, Map<String, List<Integer>> sample) {
         int count = sample.values().stream().mapToInt(List::size).max().orElse(0);
         List<List<FeatureSequence>> rows = new ArrayList<>();

@@ -11,7 +11,7 @@ import org.apache.spark.SparkConf;
  * bytes.
  *
  * @param manager what starts them
- * @param cores of one JVM, as far as they are known: a standalone worker gives all of its cores if no number is set
+ * @param cores of one JVM; 1 if no number is set, although a standalone worker then gives all of its cores
  * @param taskCpus cores of one task
  * @param heap the largest Java heap
  * @param overhead the container's memory apart from the heap and Spark's own off-heap memory; 0 without a container

@@ -36,7 +36,10 @@ public final class Memory {
         return (bytes + step - 1) / step * step;
     }
 
-    /** Memory and swap space of this machine, or of the container that the process is in; {@link Long#MAX_VALUE} if unknown. */
+    /**
+     * The memory of this machine or, if that is less, of the container that the process is in, plus the machine's swap space;
+     * {@link Long#MAX_VALUE} if unknown.
+     */
     static long ofMachine() {
         long container = Math.min(
                 limit(Path.of("/sys/fs/cgroup/memory.max")),

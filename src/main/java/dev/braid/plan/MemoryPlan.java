@@ -111,7 +111,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         heap.add(0, new Part("the model, broadcast and unpacked", model, jvm.isLocal() ? 4 : 3));
         heap.add(0, new Part("Spark and Hadoop", SPARK_HEAP, 1));
 
-        // A local run is planned with a heap of its own, whatever heap the planning JVM has.
+        // In local mode, the planning JVM may have a larger heap than the one that this plan asks for.
         long collected = jvm.isLocal() ? Math.min(jvm.heap(), heapSetting(heap)) : jvm.heap();
         List<Part> outside = new ArrayList<>();
         outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * collected), 1));

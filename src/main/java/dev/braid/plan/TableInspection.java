@@ -23,7 +23,7 @@ import org.apache.spark.sql.types.StructType;
  * @param lengths by modality, in the model's order, for modalities whose column could be read and has rows to fuse
  * @param tokens by modality, the tokens of each sampled row that can be fused
  * @param rowLengths of whole rows, including the model's own tokens, if one table holds every modality; otherwise null
- * @param tokenIds names of the modalities of a vocabulary whose columns hold token ids
+ * @param tokenIds names of the modalities with a vocabulary whose columns hold token ids
  * @param references by modality, how pairs refer to its feature table; empty without pairs
  * @param misfits what a fusion would refuse, one line each; empty if nothing was found
  */

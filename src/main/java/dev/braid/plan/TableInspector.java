@@ -103,7 +103,7 @@ final class TableInspector {
         settings.shuffleInto(tasks);
         for (int m = 0; m < opened.sides().size(); m++) {
             ReferencedTables.Side side = opened.sides().get(m);
-            sample(side.alone(), null); // a row without an id is no fault, as no pair refers to it
+            sample(side.alone(), null); // a row without an id is not a fault: no pair refers to it
             ReferenceSummary counted = opened.inspect(m, pairsTable.rows().rows(), tasks);
             byModality.put(side.feature().modality().name(), counted);
             String table = "table '" + side.table().name() + "': expected ";
@@ -173,7 +173,10 @@ final class TableInspector {
         }
     }
 
-    /** A table of the key and one modality, however long its sequences are; empty if the modality's column cannot be read. */
+    /**
+     * A table of the key and one modality, without a limit on the length of its sequences; empty if the modality's column
+     * cannot be read.
+     */
     private Optional<PairedTable> alone(SourceTable source, String key, FeatureColumn feature) {
         ModalityConfig modality = feature.modality();
         FeatureColumn unlimited = new FeatureColumn(
