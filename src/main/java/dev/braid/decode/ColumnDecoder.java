@@ -26,7 +26,7 @@ final class ColumnDecoder implements Serializable {
     private final int width;
     /** The key of the width in config.json. */
     private final String widthKey;
-    /** What an error message expects of a value. */
+    /** What a value should be, for error messages. */
     private final String content;
 
     private ColumnDecoder(
@@ -89,7 +89,7 @@ final class ColumnDecoder implements Serializable {
         return row.isNullAt(ordinal);
     }
 
-    /** Remembers this row, with which the next one is compared. */
+    /** Remembers this row: {@link #repeats} compares the next row with it. */
     void remember(StoredRow row) {
         row.remember(ordinal);
     }

@@ -3,7 +3,7 @@ package dev.braid.decode;
 import dev.braid.batch.FeatureSequence;
 import java.util.List;
 
-/** The result of decoding one row of a feature table: its sequences, or why it cannot be fused. */
+/** The result of decoding one paired row: its sequences, or why it cannot be fused. */
 public sealed interface DecodedRow permits DecodedRow.Sequences, BadRow {
 
     /**

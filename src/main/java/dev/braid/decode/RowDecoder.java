@@ -122,7 +122,7 @@ public final class RowDecoder implements Serializable {
         return decoders.size();
     }
 
-    /** Remembers this row, with which the next one is compared. */
+    /** Remembers this row: {@link #repeats} compares the next row with it. */
     public void remember(StoredRow row) {
         decoders.forEach(decoder -> decoder.remember(row));
     }
@@ -137,7 +137,7 @@ public final class RowDecoder implements Serializable {
         for (int m = 0; m < decoders.size(); m++) {
             FeatureSequence sequence = decoded.byModality().get(m);
             FeatureColumn feature = features.get(m);
-            int width = feature.modality().tokenSize(); // ids, which are finite, may be fewer numbers
+            int width = feature.modality().tokenSize(); // ids may be fewer numbers; the others stay 0
             FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(sequence.tokens(), width));
             sequence.copyTo(new CheckedCopy(values), 0, sequence.tokens());
             for (int i = 0; i < values.capacity(); i++) {

@@ -33,7 +33,7 @@ final class SequenceDecoder implements Serializable {
         return features.isNull(row);
     }
 
-    /** Remembers this row, with which the next one is compared. */
+    /** Remembers this row: {@link #repeats} compares the next row with it. */
     void remember(StoredRow row) {
         features.remember(row);
         if (boxes != null) {

@@ -110,7 +110,7 @@ public final class FusionProgress implements Serializable {
      * attempts. Bad rows include those that an earlier run or the audit of the keys has found.
      */
     public Work now() {
-        synchronized (finishedTasks) { // so that no task ends between the two
+        synchronized (finishedTasks) { // so that no task moves from running to finished in between
             return RunningTasks.of(id, finishedTasks::has).stream()
                     .reduce(new Work(0, 0, 0, badBefore).plus(finishedTasks.value()), Work::plus);
         }

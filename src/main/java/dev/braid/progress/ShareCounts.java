@@ -4,7 +4,9 @@ import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
 
-/** A histogram of the shares of attention that one modality's tokens received, one per row. Used by one thread at a time. */
+/**
+ * A histogram of the shares of attention that one group of tokens received, one share per row. Used by one thread at a time.
+ */
 public final class ShareCounts implements Serializable {
     private static final long serialVersionUID = 1L;
 

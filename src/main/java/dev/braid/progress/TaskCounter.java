@@ -86,7 +86,7 @@ public final class TaskCounter implements AutoCloseable {
         }
     }
 
-    /** The attempts that are running in this JVM, for runs that count them. */
+    /** The attempts that are running in this JVM, of runs with a {@link FusionProgress}. */
     public static List<TaskWork> running() {
         return RUNNING.stream()
                 .filter(counter -> counter.run != null)

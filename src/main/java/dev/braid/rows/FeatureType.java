@@ -53,7 +53,10 @@ public enum FeatureType {
     /** Fields of a vector of Spark ML as it is stored: whether it is dense (1), size, indices, and values. */
     static final int VECTOR_FIELDS = 4;
 
-    /** The type of a column; empty if none fits. Arrays of binary are taken for half floats; the Parquet file tells if so. */
+    /**
+     * The type of a column; empty if none fits. Arrays of binary are taken for half floats; only the Parquet file says whether
+     * they are.
+     */
     public static Optional<FeatureType> of(DataType type) {
         if (type instanceof BinaryType) {
             return Optional.of(BINARY);

@@ -9,7 +9,7 @@ import org.apache.spark.unsafe.Platform;
 final class PlannedNumbers extends StoredNumbers {
     private final FeatureType type;
     private final UnsafeArrayData tokens;
-    /** The numbers of the array at work. */
+    /** The numbers of the array that was read last. */
     private UnsafeArrayData numbers;
 
     private int current = -1;

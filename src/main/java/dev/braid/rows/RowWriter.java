@@ -18,7 +18,7 @@ import org.apache.spark.unsafe.Platform;
  * says: XXH64 (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md). A place is the ordinal of a column. Used by
  * one thread at a time.
  *
- * <p>{@link SparkRows} and {@link StoredNumbers} read what this class writes.
+ * <p>{@link PlannedRows} and {@link PlannedNumbers} read the same layout.
  */
 public final class RowWriter implements VectorOutput {
     private static final XXHash64 XXH64 = XXHashFactory.fastestJavaInstance().hash64();

@@ -6,7 +6,10 @@ import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
-/** What rows of both forms have in common: a copy of the carried columns, and views of binary values. */
+/**
+ * What the rows of {@link ScannedRows} and {@link PlannedRows} share: a copy of the carried columns, and views of binary
+ * values.
+ */
 abstract class SparkRow extends StoredRow {
     private final UnsafeProjection carried;
 

@@ -62,7 +62,7 @@ public final class SparkRows {
                 .mapPartitions(batches -> new ScannedRows(batches, places, types, carried)));
     }
 
-    /** The same for rows that already exist. */
+    /** Rows in Spark's internal form as stored rows. */
     public static Iterator<StoredRow> of(Iterator<InternalRow> rows, StructType schema, int carried) {
         return new PlannedRows(rows, types(schema), carried);
     }

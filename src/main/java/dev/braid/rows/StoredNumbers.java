@@ -12,7 +12,7 @@ public abstract class StoredNumbers {
     public static final int NULL = -1;
     /** The length of a sparse vector, which is not read. */
     public static final int SPARSE = -2;
-    /** How many numbers are compared first, because values that differ mostly do so there. */
+    /** How many numbers are compared first: values that differ mostly differ at the beginning. */
     private static final int FIRST = 16;
     /** How many numbers are compared at a time after that. */
     private static final int PIECE = 512;
@@ -35,7 +35,7 @@ public abstract class StoredNumbers {
     /** Reads {@code count} numbers of an array, beginning with number {@code first}, into {@code piece}, as floats. */
     public abstract void read(int array, int first, int count, float[] piece);
 
-    /** Whether both hold the same numbers, as floats, and no null. */
+    /** Whether both hold the same numbers, as floats. False if a number of either may be null. */
     boolean same(StoredNumbers other) {
         if (arrays() != other.arrays() || mayHoldNull() || other.mayHoldNull()) {
             return false;

@@ -4,13 +4,13 @@ import dev.braid.batch.Bytes;
 import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
- * A paired row in the form in which Spark holds it: a row of a column batch or of its own memory ({@link SparkRows}). Valid
- * until the next row is read. Ordinals are those of {@code TableColumns.paired}. A column must not be null when its values
- * are read.
+ * A paired row in the form in which Spark holds it: a row of a column batch, or a row in Spark's memory layout ({@link
+ * SparkRows}). Valid until the next row is read. Ordinals are those of {@code TableColumns.paired}. A column must not be null
+ * when its values are read.
  */
 public abstract class StoredRow {
 
-    /** The row's values one by one. */
+    /** The row's values, behind Spark's interface for rows. */
     public abstract InternalRow values();
 
     /** A copy of the row's first columns, which the output carries. It stays valid. */
@@ -25,7 +25,7 @@ public abstract class StoredRow {
     /** The number of bytes of a binary feature column. */
     public abstract int length(int ordinal);
 
-    /** Remembers a feature column of this row, with which {@link #repeats} compares that of later rows. */
+    /** Remembers a feature column of this row: {@link #repeats} compares later rows with it. */
     public abstract void remember(int ordinal);
 
     /** Whether a feature column, not null, equals that of the remembered row. False if the remembered row may be gone. */
