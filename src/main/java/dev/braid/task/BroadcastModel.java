@@ -70,8 +70,8 @@ public final class BroadcastModel implements Serializable {
     }
 
     /**
-     * Frees the broadcasts on all executors and waits for it, because Spark would complain if it stopped meanwhile. The
-     * driver's own bytes are freed with this object.
+     * Frees the broadcasts on all executors, and waits until they are freed: Spark would log errors if it stopped before that.
+     * The driver's own bytes are freed with this object.
      */
     public void free() {
         chunks.forEach(chunk -> chunk.unpersist(true));

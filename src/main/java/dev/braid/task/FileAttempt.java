@@ -54,7 +54,7 @@ public final class FileAttempt implements Quarantine.RowFile {
         this.files = directory.getFileSystem(settings);
         boolean isObject = Publication.isObjectStore(files, directory);
         String ending = WriterSettings.codec(settings).getExtension() + ".parquet";
-        // Attempts of another driver may have the same numbers.
+        // Without a rename, each attempt needs a name of its own, even if another driver runs the same task.
         String own = isObject ? "-" + UUID.randomUUID().toString().substring(0, 8) : "";
         this.published = new Path(directory, name + own + ending);
         this.path = isObject
@@ -80,13 +80,13 @@ public final class FileAttempt implements Quarantine.RowFile {
         return rows;
     }
 
-    /** Takes the vectors of the file's next row. */
+    /** The output for the vectors of the file's next row. */
     public VectorOutput vectors() {
         open();
         return vectors;
     }
 
-    /** Counts the rows of the file. */
+    /** The counts of the file's rows. The caller adds each row. */
     Tally tally() {
         return tally;
     }

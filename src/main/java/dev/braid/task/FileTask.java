@@ -105,8 +105,8 @@ final class FileTask implements Function2<Integer, Iterator<StoredRow>, Iterator
     }
 
     /**
-     * The name of a task's files, without their endings. If partitions may have other rows in another driver of the same run,
-     * each driver uses names of its own: a driver that was taken for dead may still publish files.
+     * The name of a task's files, without their endings. If a partition may have other rows when another driver continues the
+     * run, each driver uses names of its own: a driver that was taken for dead may still publish files.
      */
     static String name(int first, String run, String plan) {
         String name = String.format(Locale.ROOT, "part-%05d-%s", first, run);

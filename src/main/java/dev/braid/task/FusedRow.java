@@ -15,7 +15,10 @@ final class FusedRow {
     private final float[] token;
     private final List<ModelConfig.Group> groups;
     private final List<ModelConfig.Group> fusedGroups;
-    /** Learned tokens per row. A model of one vector per modality reads none: only its fused vector is counted as one. */
+    /**
+     * The learned tokens that the model reads per row. 0 for a model of one vector per modality, whose only learned token is
+     * the fused vector.
+     */
     private final int learned;
 
     private final int[] lengths;

@@ -137,7 +137,7 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         return true;
     }
 
-    /** Whether there is a first row; without one nothing is borrowed. */
+    /** Looks for the first row. Without one, nothing is borrowed. */
     private boolean begin() {
         begun = packer.hasRows();
         closed = !begun;

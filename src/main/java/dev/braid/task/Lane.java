@@ -37,7 +37,7 @@ final class Lane {
      */
     record PackedRow(InternalRow carried, long keyHash, String sourceFile, boolean truncated) implements Entry {}
 
-    /** A row that cannot be fused. It is handed out in its turn. */
+    /** A row that cannot be fused. It keeps its place among the other rows. */
     record UnfitRow(BadRow bad) implements Entry {}
 
     Lane(ExecutorModel.Borrowed borrowed) {
@@ -76,7 +76,7 @@ final class Lane {
         entries.add(row);
     }
 
-    /** Adds a row that cannot be fused. It is handed out in its turn. */
+    /** Adds a row that cannot be fused. */
     void add(BadRow row) {
         entries.add(new UnfitRow(row));
         badRows++;

@@ -51,7 +51,7 @@ public final class Lanes implements AutoCloseable {
         this.stopwatch = stopwatch;
     }
 
-    /** The most lanes, and so workspaces, of a task. Several threads have one each, plus one that is packed or handed out. */
+    /** The most lanes, and so workspaces, of a task: with several threads, one for each and one more to pack or hand out. */
     public static int most(int threads) {
         return threads == 1 ? 1 : threads + 1;
     }

@@ -37,7 +37,7 @@ public final class Quarantine implements BadRowHandler, AutoCloseable {
     private final ValueRows rows;
     private final Supplier<RowFile> opener;
     private final Map<Reason, Long> counts = new EnumMap<>(Reason.class);
-    /** The message with which the run fails; null if the policy sets every bad row aside. */
+    /** The message with which the run fails; null as long as the policy sets every bad row aside. */
     private String failure;
     /** Bad rows of the whole run, as far as this task knows. */
     private long bad;

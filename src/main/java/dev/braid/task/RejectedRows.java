@@ -57,7 +57,7 @@ final class RejectedRows implements Serializable {
     }
 
     /**
-     * Checks whether the run may go on. To be called once more before anything is published.
+     * Checks whether the run may go on.
      *
      * @throws InputException if a row must end the run, or too many are bad
      */

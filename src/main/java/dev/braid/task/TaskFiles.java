@@ -90,7 +90,7 @@ public final class TaskFiles implements AutoCloseable {
      * Ends the row whose vectors were written.
      *
      * @param row its other values
-     * @param count counts the row
+     * @param count adds the row to the counts of its file
      */
     void end(InternalRow row, Consumer<Tally> count) throws IOException {
         long before = current.buffered();
