@@ -79,7 +79,7 @@ public record AuditedKeys(
         return sum(bad);
     }
 
-    /** The bad rows that {@link BadKeys} writes. In a single table, its tasks write the rows without a key instead. */
+    /** The bad rows that {@link BadKeys} writes. With a single table, the fusing tasks write the rows without a key instead. */
     public long setAside() {
         return sum(setAsideByReason());
     }

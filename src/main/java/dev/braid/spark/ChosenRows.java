@@ -121,7 +121,7 @@ public final class ChosenRows {
         private T read() {
             if (!rows.hasNext()) { // Spark's iterators need hasNext() before next()
                 throw new IllegalStateException("expected row " + numbers[numbers.length - 1]
-                        + " of a partition, as a scan of" + " the keys has it, got " + read + " rows");
+                        + " of a partition, as a scan of the keys has it, got " + read + " rows");
             }
             read++;
             return rows.next();

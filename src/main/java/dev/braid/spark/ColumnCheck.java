@@ -78,7 +78,7 @@ public final class ColumnCheck {
         return checked(List.of());
     }
 
-    /** The same columns followed by {@code more}; to be called after {@link #check}. */
+    /** The same columns followed by {@code more}. Call it after {@link #check}. */
     List<Dataset<Row>> checked(List<Column> more) {
         if (!problems.isEmpty()) {
             throw InputException.of("Cannot open feature tables", problems);
@@ -91,7 +91,7 @@ public final class ColumnCheck {
         return result;
     }
 
-    /** Adds a problem for every column that is missing, ambiguous or of the wrong type. To be called once. */
+    /** Adds a problem for every column that is missing, ambiguous or of the wrong type. Call it once. */
     public void check() {
         tables.forEach(table -> selected.add(new ArrayList<>()));
         for (int t = 0; t < tables.size() && columns.key() != null; t++) {

@@ -138,8 +138,8 @@ public final class FeatureTables {
     }
 
     /**
-     * Lists the files again, to be called right before a result is published. Files that were added meanwhile cause a warning:
-     * they are not part of the result.
+     * Lists the files again. Call it right before a result is published. Files that were added meanwhile cause a warning: they
+     * are not part of the result.
      *
      * @throws TransientException if a file was removed or replaced since the tables were opened
      */
@@ -236,8 +236,8 @@ public final class FeatureTables {
 
     /**
      * Writes the rows of bad keys, which {@link #pair(OptionalInt, AuditedKeys)} leaves out, into the quarantine of a run.
-     * {@link AuditedKeys#setAside()} says how many they are. In a single table, rows without a key are not among them: its
-     * tasks set them aside.
+     * {@link AuditedKeys#setAside()} says how many they are. With a single table, rows without a key are not among them: the
+     * fusing tasks set them aside.
      *
      * @return the files
      */

@@ -22,17 +22,17 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * How pairs are divided into the partitions where they meet the rows that they refer to. There is one partition per split of
- * the feature table. If too many pairs refer to the rows of some split, the pairs of each split are divided into pieces, with
- * a partition for each piece. So no task has to take all pairs of a row or of its neighbours. Pairs of one row stay together
- * unless a piece ends among them.
+ * How pairs are divided into the partitions in which they are joined with the rows that they refer to. There is one partition
+ * per split of the feature table. If too many pairs refer to the rows of some split, the pairs of each split are divided into
+ * pieces, with a partition for each piece. So no task has to take all pairs of a row or of its neighbours. Pairs of one row
+ * stay together unless a piece ends among them.
  *
  * @param splits of the feature table, at least one
  * @param pieces the most pieces into which a split's pairs are divided
- * @param limit the pairs in a piece
+ * @param limit the pairs in a piece, approximately
  */
 record PairPartitions(int splits, int pieces, long limit) {
-    /** A limit, because each piece's task reads the split again. */
+    /** The most pieces of a split, unless there are more tasks per split: each piece's task reads the split again. */
     private static final int MOST_PIECES = 16;
     /** The most partitions of a shuffle. */
     private static final int MOST_PARTITIONS = 100_000;

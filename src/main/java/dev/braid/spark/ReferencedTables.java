@@ -37,7 +37,7 @@ public final class ReferencedTables {
     static final String PLACE = "place";
     /** How many pairs refer to a row. */
     static final String PAIRS = "pairs";
-    /** How many pairs refer to the rows before it in its split. */
+    /** How many pairs refer to the earlier rows of its split. */
     static final String PAIRS_BEFORE = "pairs_before";
 
     /** The columns about a feature row that are joined to the pairs that refer to it. */
@@ -50,7 +50,7 @@ public final class ReferencedTables {
     private final Map<Integer, ReferenceCounts> counted = new HashMap<>();
 
     /**
-     * A modality.
+     * One modality: its feature table, and how the pairs refer to it.
      *
      * @param rows its features, their boxes and selection, under the names of {@link PairedTable}, and {@link #ID}
      */
@@ -248,7 +248,7 @@ public final class ReferencedTables {
         return counted.computeIfAbsent(modality, m -> ReferenceCounts.of(referenced(m, tasks)));
     }
 
-    /** The rows of the feature tables among {@link #sources}, in that order. */
+    /** The number of rows of each feature table in {@link #sources}, in that order. */
     List<Long> rows(List<SourceTable> sources, int tasks) {
         return sources.stream()
                 .skip(1)

@@ -41,12 +41,12 @@ public record FeatureColumn(
         return all;
     }
 
-    /** The storage of a binary column. */
+    /** The type of the numbers in a binary column. */
     public ElementType elementType() {
         return dtype == null ? ElementType.FLOAT32 : dtype;
     }
 
-    /** Adds a problem for each name in {@code given} that is none of the model's modalities, which are {@code known}. */
+    /** Adds a problem for each name in {@code given} that is not one of the model's modalities, {@code known}. */
     public static void unknown(String what, Map<String, ?> given, List<String> known, List<String> problems) {
         for (String name : new TreeSet<>(given.keySet())) {
             if (!known.contains(name)) {

@@ -21,7 +21,7 @@ final class PageChecksums {
 
     /** The most files of a table that are examined, with one small read each. */
     private static final int SAMPLE = 20;
-    /** Usually more than the header of a page. */
+    /** Bytes to read at once, usually more than the header of a page. */
     private static final int HEADER_BYTES = 1024;
 
     private PageChecksums() {}

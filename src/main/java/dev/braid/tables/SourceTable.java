@@ -170,7 +170,7 @@ public record SourceTable(
         return new SourceTable(name, place, data, List.of(feature), caseSensitive, columns, files, rows, above);
     }
 
-    /** Every column that Spark can read; half floats have the type binary, as which they are read. */
+    /** Every column that Spark can read; half floats are binary, as Spark reads them. */
     public StructType schema() {
         return new StructType(columns.stream()
                 .map(column -> column.field() == null ? column.features() : column.field())
@@ -191,7 +191,7 @@ public record SourceTable(
         return caseSensitive ? left.equals(right) : left.equalsIgnoreCase(right);
     }
 
-    /** The column with this name. If it cannot be used, adds a problem and is empty. */
+    /** The column with this name. If it cannot be used, adds a problem and returns empty. */
     public Optional<StructField> find(String column, String role, List<String> problems) {
         return find(column, role, false, problems);
     }

@@ -44,7 +44,7 @@ public final class SparkSettings {
     private static final String ADAPTIVE = "spark.sql.adaptive.enabled";
     private static final String BATCH_ROWS = "spark.sql.parquet.columnarReaderBatchSize";
     static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
-    /** Spark makes no split smaller than this. Its default is the most that is chosen here. */
+    /** Spark makes no split smaller than this. Braid chooses at most Spark's default. */
     static final String OPEN_COST = "spark.sql.files.openCostInBytes";
 
     private static final long MOST_OPEN_COST = 4L << 20;
@@ -91,7 +91,7 @@ public final class SparkSettings {
         }
         // Iceberg's own reader would decode thousands of wide rows at once.
         settings.choose("spark.sql.iceberg.vectorization.enabled", "false");
-        // Keys in messages: the older Java types lack ten days of 1582.
+        // For keys in messages: the older Java types lack ten days of 1582.
         settings.choose("spark.sql.datetime.java8API.enabled", "true");
         // Adaptive execution merges the tasks of a shuffle by bytes, but the encoder's work is not in proportion.
         settings.require(ADAPTIVE, "false", "the number of fusing tasks must hold");
@@ -116,7 +116,7 @@ public final class SparkSettings {
         }
     }
 
-    /** The splits of a table that is large enough; a larger one has more. {@code OutputFiles} merges them into tasks. */
+    /** The fewest splits that a table should have. {@code OutputFiles} merges splits into tasks. */
     private int splits() {
         return SPLITS_PER_TASK
                 * TASKS_PER_SLOT

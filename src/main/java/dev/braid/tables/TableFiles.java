@@ -166,7 +166,7 @@ record TableFiles(
     }
 
     /**
-     * Where each file is, the same for every spelling of the table's path: links and mounts that lead to what it names are
+     * Where each file is, the same for every spelling of the table's path: links and mounts in the paths of the roots are
      * followed.
      */
     List<String> places(Configuration hadoop) throws IOException {
@@ -186,8 +186,8 @@ record TableFiles(
     }
 
     /**
-     * What the table's path names: a directory above the file, or the file itself. Only a local file may itself be a link;
-     * object stores have no links.
+     * The root above a file. A local file may itself be the root, because it may be a link; for any other file, it is a
+     * directory.
      */
     private static Path above(Path file, Set<Path> named) {
         Path above = file.toUri().getScheme().equals("file") ? file : file.getParent();

@@ -8,7 +8,7 @@ import org.apache.spark.SparkConf;
  * The size of feature tables, and the memory that a task needs to fuse them. Sizes in bytes.
  *
  * @param rows of the longest table, or of the pairs
- * @param groups row groups of all tables; one task reads each
+ * @param groups row groups of all tables; a row group is read by one task
  * @param bytes of all files
  * @param largestRow decoded bytes per row: the mean of the row group with the largest rows
  * @param largestGroup stored bytes of the largest row group
