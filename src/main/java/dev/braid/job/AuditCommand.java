@@ -39,7 +39,7 @@ final class AuditCommand implements Callable<Integer> {
 
     @Option(
             names = "--quick",
-            description = "Read footers and keys alone, and do not compute the fingerprint. Default: read every fused"
+            description = "Read only footers and keys, and do not compute the fingerprint. Default: read every fused"
                     + " number.")
     private boolean quick;
 

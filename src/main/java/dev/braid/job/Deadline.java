@@ -19,7 +19,7 @@ record Deadline(String text, Duration left) {
     private static final Pattern DURATION = Pattern.compile("(\\d{1,6}(?:\\.\\d{1,3})?)([mhd])");
     private static final Pattern TIME = Pattern.compile("([01]?\\d|2[0-3]):([0-5]\\d)");
 
-    /** A duration, or the next time of day after {@code now}; null for any other text. */
+    /** A duration, or the next time of day after {@code now}; null for any other text, or for a duration of 0. */
     static Deadline parse(String text, LocalDateTime now) {
         Matcher duration = DURATION.matcher(text);
         if (duration.matches()) {

@@ -231,9 +231,9 @@ final class FuseOptions {
     }
 
     /**
-     * Refuses a model whose digest is not that of {@code --model-sha256}. To be called before the model is read.
+     * Refuses a model whose digest is not that of {@code --model-sha256}. Call it before the model is read.
      *
-     * @return the digest; its files are read here only if that option is given
+     * @return the digest. The model's files are read here only if that option is given
      * @throws InputException if the digest differs, or the directory cannot be read
      */
     ModelDigest checkDigest(Configuration hadoop) {
@@ -242,7 +242,7 @@ final class FuseOptions {
         return digest;
     }
 
-    /** Checks that this machine computes PyTorch's numbers for {@code stored}, the model without the changes of options. */
+    /** Checks that this machine computes PyTorch's numbers for {@code stored}, the model before options change it. */
     Verification verify(Checkpoint stored, Configuration hadoop) {
         return noVerify
                 ? Verification.skipped()

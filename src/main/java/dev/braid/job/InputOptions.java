@@ -129,7 +129,7 @@ final class InputOptions {
         }
         if (!isMissing(pairs) && !isMissing(paired)) {
             throw new UsageException("Cannot " + command
-                    + ": expected '--features' (a table per modality) beside '--pairs', got '--paired'");
+                    + ": expected '--features' (a table per modality) with '--pairs', got '--paired'");
         }
         Assignment.byModality("--features", features);
         references();

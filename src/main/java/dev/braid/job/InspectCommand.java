@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
         sortOptions = false,
         footer = {
             "",
-            "Exit codes: 0 understood, and the tables fit; 3 not; 1 and 2 as jobs/fuse.sh.",
+            "Exit codes: 0 the model was understood and the tables fit; 3 otherwise; 1 and 2 as jobs/fuse.sh.",
             "Of each table the footers are read and the first " + TableInspection.SAMPLED_ROWS
                     + " rows; with --pairs all ids.",
             "",

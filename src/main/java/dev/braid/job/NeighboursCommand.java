@@ -30,7 +30,7 @@ import picocli.CommandLine.Spec;
  */
 @Command(
         name = "neighbours",
-        description = "Shows the rows that lie nearest to a few others in a fused table, by cosine.",
+        description = "Shows the nearest neighbours of a few rows of a fused table, by cosine.",
         customSynopsis = "jobs/braid neighbours --table PATH --key COL --of KEY,... [OPTION]...",
         sortOptions = false,
         footer = {
@@ -170,7 +170,7 @@ final class NeighboursCommand implements Callable<Integer> {
                 .filter(entry -> entry.key().equals(wanted))
                 .findFirst()
                 .orElseThrow(() -> new InputException("Cannot show neighbours of '" + wanted
-                        + "': expected a value of column '" + key + "' in '" + table + "', got none such"));
+                        + "': expected a value of column '" + key + "' in '" + table + "', got none"));
     }
 
     private static List<Neighbour> nearest(Entry entry, List<Entry> entries, int count) {

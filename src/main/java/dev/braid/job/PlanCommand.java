@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
             "Exit codes: 0 the settings work; 3 they do not, or a table or the model is wrong; 1 and 2 as jobs/fuse.sh.",
             "The options are those of jobs/fuse.sh. Of each table the footers are read and the first "
                     + TableInspection.SAMPLED_ROWS + " rows.",
-            "Executors are planned for where Spark's settings describe any, before the lone --; else this machine is.",
+            "If Spark's settings, before the lone --, describe executors, the plan is for these; otherwise for this machine.",
             "",
             "Example:",
             "  jobs/plan.sh --executor-cores 8 --executor-memory 8g -- --model model \\",

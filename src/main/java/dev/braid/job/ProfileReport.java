@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Where the fusing tasks spent their time. One line per stage: its seconds over all threads, its share of the total and,
- * for stages with matrix products, the rate of one thread while it is in the stage. The last line counts tokens whose
- * projection was copied from the previous row.
+ * Where the fusing tasks spent their time. One line per stage: its seconds over all threads, its share of the total and, for
+ * stages with matrix products, the rate of one thread while it is in the stage. A last line, if there are any, counts the
+ * tokens whose projection was copied from an earlier row.
  *
  * @param tokens fused tokens
  * @param repeated the fused tokens whose projection was computed for another row

@@ -85,7 +85,7 @@ final class ProgressLine implements AutoCloseable {
 
     private void print() {
         if (SignalMessage.isStopping()) {
-            return; // the line of the stop is the last one
+            return; // SignalMessage prints the last line
         }
         Duration elapsed = Duration.ofNanos(System.nanoTime() - startNanos);
         Counts now = counts.get();

@@ -5,7 +5,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** Rows of cells as aligned text, two spaces between columns. Columns of numbers, which may have gaps, are right-aligned. */
+/**
+ * Rows of cells as aligned text, two spaces between columns. Under a header, columns of numbers are right-aligned; they may
+ * have empty cells.
+ */
 final class TextTable {
     private static final Pattern NUMBER = Pattern.compile("([0-9][0-9,.]*(e[+-][0-9]+)?)?");
 
