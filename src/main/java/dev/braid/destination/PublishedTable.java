@@ -51,7 +51,7 @@ public final class PublishedTable {
      * An existing table.
      *
      * @param table its path
-     * @param config of the run, which equals that of the table
+     * @param config of the run and, equally, of the table
      * @param model with the pooling of the run
      * @param version the kept column whose value tells whether a row has changed; null if there is none
      * @param prune whether to remove rows whose key is no longer in the input

@@ -24,7 +24,7 @@ import org.apache.spark.sql.SparkSession;
  *
  * @param table its path
  * @param origin what decides the rows
- * @param config of the run, which equals that of the table
+ * @param config of the run and, equally, of the table
  * @param model with the pooling of the run
  * @param changedBy the kept column whose value tells whether a row has changed; null if there is none
  * @param prune whether to remove rows that are no longer in the input
@@ -66,7 +66,7 @@ public record TableUpdate(
     }
 
     /**
-     * Whether the table already is what this update would make of it.
+     * Whether the table is already up to date.
      *
      * @throws InputException if the table was made with another model or other options
      */

@@ -16,7 +16,7 @@ import org.apache.spark.SparkConf;
  * @param heap the largest Java heap
  * @param overhead the container's memory apart from the heap and Spark's own off-heap memory; 0 without a container
  * @param offHeap Spark's own off-heap memory
- * @param limit the most memory that the process can have: that of its container or, in local mode, of the machine; {@link
+ * @param limit the most memory that the process can have: its container's or, in local mode, the machine's; {@link
  *     Long#MAX_VALUE} if no limit is known
  */
 public record JvmSettings(

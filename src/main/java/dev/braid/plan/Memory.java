@@ -47,7 +47,7 @@ public final class Memory {
         return ofMachine(read(Path.of("/proc/meminfo")), container);
     }
 
-    /** The same, from the text of {@code /proc/meminfo} and the limit of the process's control group. */
+    /** The same sum, from the text of {@code /proc/meminfo} and the limit of the process's control group. */
     static long ofMachine(String meminfo, long container) {
         long memory = Long.MAX_VALUE;
         long swap = 0;

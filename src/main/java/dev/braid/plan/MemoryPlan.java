@@ -39,7 +39,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
     /** Spark and Hadoop, including what they keep about classes and files. */
     private static final long SPARK_HEAP = 300 * MIB;
 
-    /** Copies of the model in a cluster's driver: as it was read, and as it is broadcast, both whole and in blocks. */
+    /** Copies of the model in a cluster's driver: one as read, and two as broadcast, whole and in blocks. */
     private static final int DRIVER_COPIES = 3;
 
     /** The share of a heap that can be full before the garbage collector takes most of the time. */
@@ -72,7 +72,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
      * The minimum that every run needs, whatever its rows are.
      *
      * @param model bytes of the stored model
-     * @param copies of the model in the heap: as it was broadcast and as it is unpacked, and in a driver as it was read
+     * @param copies of the model in the heap: as broadcast, as unpacked and, in a driver, as read
      * @param outside bytes of the packed weights and the buffers of one batch
      */
     record Least(long model, int copies, long outside) {

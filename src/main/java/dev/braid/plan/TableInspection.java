@@ -105,14 +105,14 @@ public record TableInspection(
         return of(new InputTables(spark), paths, columns, model, maxTokens);
     }
 
-    /** The same, with tables that may have been looked up already. */
+    /** Inspects the tables of a model's modalities, which may have been looked up already. */
     public static TableInspection of(
             InputTables tables, Map<String, String> paths, TableColumns columns, ModelConfig model, int maxTokens) {
         return new TableInspector(tables, columns, model, maxTokens).inspect(paths);
     }
 
     /**
-     * The same for a table of pairs and the feature tables that it refers to. All of their ids are read.
+     * Inspects a table of pairs and the feature tables that it refers to. All of their ids are read.
      *
      * @param references how the pairs name the rows of each modality's table, by the modality's name
      * @throws InputException with all problems of the tables and their columns

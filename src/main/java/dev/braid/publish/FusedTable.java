@@ -46,7 +46,7 @@ public final class FusedTable {
      * @param chosen how it is published; empty for a rename, or for the manifest in an object store
      * @param inputs the paths of everything that is read, patterns included
      * @throws OutputExistsException if it exists and may not be replaced, or is not a table
-     * @throws InputException if it is one of the inputs, contains one or lies inside one, under any name; if it cannot be
+     * @throws InputException if it is one of the inputs, contains one or is inside one, under any name; if it cannot be
      *     created; or if its file system is unknown or cannot rename as requested
      */
     public static FusedTable at(

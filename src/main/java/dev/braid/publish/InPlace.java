@@ -61,7 +61,10 @@ final class InPlace {
         note(run, Optional.of(replaced), replaced.paths(), finished);
     }
 
-    /** The same if the files replace everything at the table's path: a table with or without a manifest, or nothing. */
+    /**
+     * Writes the note of a run whose files replace everything at the table's path: a table with or without a manifest, or
+     * nothing.
+     */
     void noteReplacing(Path run, Manifest finished) throws IOException {
         note(run, Manifest.of(output, files), present(), finished);
     }

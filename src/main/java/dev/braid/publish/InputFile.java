@@ -33,7 +33,7 @@ public record InputFile(
         return new InputFile(table, path, file.getLen(), modified, etag, null, rows);
     }
 
-    /** The same without the table's name, which may be spelled in several ways. */
+    /** This file without the table's name, which may be spelled in several ways. */
     InputFile unnamed() {
         return new InputFile("", path, bytes, modified, etag, snapshot, rows);
     }

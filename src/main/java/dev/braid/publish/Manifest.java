@@ -146,12 +146,12 @@ public record Manifest(
                         .findFirst();
     }
 
-    /** The same after an audit. */
+    /** This manifest with the result of an audit. */
     Manifest audited(Audit done) {
         return with(done, outputTables);
     }
 
-    /** The same after its rows were written to a table of Spark's catalog. */
+    /** This manifest with one more table of Spark's catalog that has the rows. */
     public Manifest committed(Committed done) {
         List<Committed> all = new ArrayList<>(outputTables == null ? List.of() : outputTables);
         all.removeIf(noted -> noted.location().equals(done.location()));

@@ -37,7 +37,7 @@ final class OutputCheck {
     }
 
     /**
-     * Refuses an output that is an input, contains one or lies inside one, under any name.
+     * Refuses an output that is an input, contains one or is inside one, under any name.
      *
      * @param inputs paths and patterns; an input that cannot be opened is reported by its reader
      */

@@ -60,7 +60,7 @@ final class Publisher {
         }
     }
 
-    /** Whether the run's files are moved one by one. Then only those that its manifest names are moved. */
+    /** Whether the run's files are moved one by one. If so, only the files that its manifest names are moved. */
     boolean isInPlace(RunDirectory run) {
         return run.base().isPresent() || publication == Publication.MANIFEST;
     }
@@ -152,7 +152,7 @@ final class Publisher {
         return Optional.empty();
     }
 
-    /** The same for a run that publishes by a rename. */
+    /** Recovers a run that publishes by a rename; returns whether its table is published. */
     private boolean recover(Path run, boolean finished) throws IOException {
         Path replaced = replaced();
         if (files.exists(removing())) {
@@ -197,7 +197,7 @@ final class Publisher {
     }
 
     /**
-     * Renames a directory. If another run has published meanwhile, a rename moves it into the other's directory; this is
+     * Renames a directory. If another run has published meanwhile, the rename moves this directory into the other one; that is
      * undone.
      */
     private void move(Path from, Path to) throws IOException {

@@ -88,12 +88,12 @@ public record Shard(
                 Map.of());
     }
 
-    /** The same without the rows that were set aside. */
+    /** This record without the rows that were set aside. */
     public Shard withoutQuarantine() {
         return copied(file, rows, tokens, truncated, lengths, fingerprint);
     }
 
-    /** The same without its file, which has no rows. */
+    /** This record without its file and the rows in it. */
     public Shard withoutFile() {
         return new Shard(plan, partitions, null, 0, 0, 0, null, hex(0), quarantine, quarantined);
     }

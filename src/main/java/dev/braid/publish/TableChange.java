@@ -21,7 +21,7 @@ public interface TableChange {
     boolean isDone(Manifest published);
 
     /**
-     * Refuses a table without a manifest if the run would replace more of it than it may.
+     * Refuses a table without a manifest if the run would replace files that it must not replace.
      *
      * @param files of the table, by their paths in it
      * @throws OutputExistsException if the run would replace too much
