@@ -116,7 +116,7 @@ public final class FusionProgress implements Serializable {
         }
     }
 
-    /** The same for the run that began last in this driver, plus the files that an earlier run had finished. */
+    /** The work of the run that began last in this driver, including the files that an earlier run had finished. */
     public static Work ofTheLatestRun() {
         FusionProgress run = latest;
         return run == null ? Work.NONE : run.now().plus(new Work(run.finishedRows, run.finishedTokens, 0, Map.of()));

@@ -47,7 +47,7 @@ public enum NumberType {
         };
     }
 
-    /** The same number as messages print it. */
+    /** Prints a number of a row or an array, for messages. */
     public String print(SpecializedGetters from, int index) {
         return switch (this) {
             case LONG -> Long.toString(from.getLong(index));

@@ -108,7 +108,7 @@ final class ScannedNumbers extends StoredNumbers {
         return halves;
     }
 
-    /** Without a dictionary, the values' bytes are adjacent, but nulls may lie between them. */
+    /** Without a dictionary, the values' bytes are adjacent, unless there are nulls among the values. */
     private byte[] halves(int start, int count) {
         int first = numbers.getArrayOffset(start);
         int last = numbers.getArrayOffset(start + count - 1);

@@ -14,8 +14,8 @@ import org.apache.spark.sql.execution.datasources.parquet.ParquetWriteSupport;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * The columns of a file that Spark's own Parquet writer writes, of any type, exactly as in a file of Spark's. Spark's
- * writer reads their schema and its settings from Hadoop's configuration.
+ * The columns of a file that Spark's own Parquet writer writes, of any type, exactly as Spark would. Spark's writer reads their
+ * schema and its settings from Hadoop's configuration.
  */
 public final class SparkColumns {
     /** The setting from which Spark's writer takes the schema of its rows. */

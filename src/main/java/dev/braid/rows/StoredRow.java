@@ -10,7 +10,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
  */
 public abstract class StoredRow {
 
-    /** The row's values, behind Spark's interface for rows. */
+    /** The row's values, as a row of Spark. */
     public abstract InternalRow values();
 
     /** A copy of the row's first columns, which the output carries. It stays valid. */
@@ -28,7 +28,7 @@ public abstract class StoredRow {
     /** Remembers a feature column of this row: {@link #repeats} compares later rows with it. */
     public abstract void remember(int ordinal);
 
-    /** Whether a feature column, not null, equals that of the remembered row. False if the remembered row may be gone. */
+    /** Whether a feature column, which must not be null, has the value of the remembered row. False if that row is gone. */
     public abstract boolean repeats(int ordinal, FeatureType type);
 
     /** Whether the whole row was read from the file that the thread is reading. */

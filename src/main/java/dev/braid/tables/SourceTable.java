@@ -165,7 +165,7 @@ public record SourceTable(
         return new SourceTable(name, place, more, features, caseSensitive, all, files, rows, above);
     }
 
-    /** The same table with one of its modalities. */
+    /** The table with this modality alone. */
     public SourceTable only(FeatureColumn feature) {
         return new SourceTable(name, place, data, List.of(feature), caseSensitive, columns, files, rows, above);
     }
@@ -196,7 +196,7 @@ public record SourceTable(
         return find(column, role, false, problems);
     }
 
-    /** The same for a column of features, which may hold half floats. */
+    /** Like {@link #find(String, String, List)}, for a column of features, which may hold half floats. */
     public Optional<StructField> findFeatures(String column, String role, List<String> problems) {
         return find(column, role, true, problems);
     }
