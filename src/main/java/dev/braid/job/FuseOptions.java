@@ -275,7 +275,7 @@ final class FuseOptions {
         }
     }
 
-    /** A column in a list; blanks around the commas are no part of its name. */
+    /** A column in a list, without blanks around the commas. */
     static final class ColumnName implements ITypeConverter<String> {
         @Override
         public String convert(String text) {

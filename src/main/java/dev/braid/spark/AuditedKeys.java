@@ -64,7 +64,7 @@ public record AuditedKeys(
         return new AuditedKeys(rows, List.of(rows), Map.of(), 0, false, Known.NONE, Map.of());
     }
 
-    /** The rows to fuse, bad ones included: all except those that the table to update has unchanged. */
+    /** The rows to fuse, including bad ones: all rows except those that are unchanged in the table to update. */
     public long toFuse() {
         return rows - known.kept();
     }

@@ -30,7 +30,7 @@ public final class ColumnCheck {
     /** The columns that a fusion adds; the key and the kept columns must have other names. */
     private static final List<String> OUTPUT = FusedColumn.NAMES;
 
-    /** The type as which Spark reads unsigned 64-bit integers. */
+    /** Spark's type for unsigned 64-bit integers. */
     private static final String UNSIGNED = "decimal(20,0)";
 
     private final List<SourceTable> tables;

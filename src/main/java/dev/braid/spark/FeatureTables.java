@@ -162,7 +162,7 @@ public final class FeatureTables {
      *
      * @throws InputException if a key is bad (null, twice in a table or missing in one) and the policy does not set it aside, or
      *     there are more bad keys than it allows
-     * @throws TransientException if the number of rows is not that of the footers: the files changed since they were opened
+     * @throws TransientException if the number of rows differs from the footers: the files have changed since they were opened
      */
     @SuppressWarnings("try") // names Spark's jobs until it is closed
     public AuditedKeys audit(RowPolicy policy) {
@@ -185,18 +185,18 @@ public final class FeatureTables {
      * Brings the modalities of each row together. Several tables are joined on the key in one shuffle; one table is left
      * in its own splits, unless {@code partitions} asks for a shuffle.
      *
-     * @param partitions the number of tasks that fuse; if empty, that of the splits of a single table; for a join, {@code
-     *     spark.sql.shuffle.partitions} if the user set it, otherwise one per 64 MiB of input, but at least Spark's default
-     *     parallelism
+     * @param partitions the number of tasks that fuse. If empty: for a single table, the number of its splits; for a join,
+     *     {@code spark.sql.shuffle.partitions} if the user set it, otherwise one per 64 MiB of input, but at least Spark's
+     *     default parallelism
      */
     public PairedTable pair(OptionalInt partitions) {
         return pairing(partitions).all();
     }
 
     /**
-     * The same without two kinds of rows: those whose keys are bad and, in an update ({@link #into}), those that the
-     * published table already has. A split without a row to fuse is not read. Needs one more pass over the keys if there are
-     * duplicate keys, or rows to be fused that lack a modality.
+     * Like {@link #pair(OptionalInt)}, but without two kinds of rows: rows whose keys are bad and, in an update ({@link
+     * #into}), rows that the published table already has. A split without a row to fuse is not read. Needs one more pass over
+     * the keys if there are duplicate keys, or rows to be fused that lack a modality.
      *
      * @param keys what {@link #audit(RowPolicy)} found
      */

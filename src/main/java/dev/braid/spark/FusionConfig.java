@@ -48,7 +48,7 @@ public record FusionConfig(
         this(columns, maxTokens, truncate, emitted, VectorForm.ARRAY, Precision.FLOAT32, RowPolicy.FAIL);
     }
 
-    /** The same with another policy. */
+    /** This configuration with another policy. */
     public FusionConfig with(RowPolicy other) {
         return new FusionConfig(columns, maxTokens, truncate, emitted, vectors, precision, other);
     }

@@ -71,13 +71,13 @@ public final class KeyCounts {
         return of(tables, null, tasks);
     }
 
-    /** The same, including the keys of a table to update ({@code published}, null if there is none). */
+    /** Counts the keys of tables and of a table to update ({@code published}, null if there is none). */
     static KeyCounts of(List<Dataset<Row>> tables, Published published, int tasks) {
         return of(tables, 0, published, tasks);
     }
 
     /**
-     * The same for a table of pairs.
+     * Counts the keys of a table of pairs.
      *
      * @param pairs has, for each modality, a column {@link #reference} that says how often the feature table has the pair's
      *     id

@@ -125,7 +125,7 @@ public final class ReferenceCheck {
         return found;
     }
 
-    /** The column of the pairs that refers to a feature table. It is a problem if its type differs from that of the ids. */
+    /** The column of the pairs that refers to a feature table. Adds a problem if its type differs from the type of the ids. */
     private static Optional<Column> referring(
             SourceTable pairs, FeatureColumn feature, Reference reference, SourceTable table, List<String> problems) {
         String role = "refers to '" + feature.modality().name() + "'";

@@ -46,7 +46,7 @@ public final class FileAttempt implements Quarantine.RowFile {
      *
      * @param directory of the run
      * @param name the published name in that directory, without its ending
-     * @param number of the file among those that the attempt writes; 0 for the quarantine's
+     * @param number of the file among the files of the attempt; 0 for the quarantine's file
      */
     public FileAttempt(Path directory, String name, int number, FileSchema columns, Configuration settings)
             throws IOException {

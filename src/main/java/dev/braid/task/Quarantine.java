@@ -61,7 +61,7 @@ public final class Quarantine implements BadRowHandler, AutoCloseable {
      */
     public record Run(String id, RowPolicy policy, long rows, long badKeys) implements Serializable {
 
-        /** The same plus the rows that finished tasks have set aside. */
+        /** The run, counting also the rows that finished tasks have set aside. */
         Run and(List<Shard> finished) {
             long bad = finished.stream().mapToLong(Shard::setAside).sum();
             return new Run(id, policy, rows, badKeys + bad);
