@@ -45,7 +45,7 @@ ODD = "`my-ice`.`a-b`.`c d`.`text`"
 #: After WRITES, what a run that is refused says; each has exit code 2.
 REFUSED = {
     "lost": "which replaced all rows later",
-    "mode": "expected '--table-mode replace', with which it took these rows",
+    "mode": "expected '--table-mode replace', the mode that wrote these rows",
     "undone": "which was rolled back or is of another branch",
 }
 
