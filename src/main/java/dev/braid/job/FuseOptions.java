@@ -89,7 +89,7 @@ final class FuseOptions {
             split = ",",
             hideParamSyntax = true,
             description = "Columns whose values name the directories of the output, as OUTPUT/dt=2026-11-26/part-...;"
-                    + " they are kept columns of type string, boolean, date or whole numbers, and are in no file."
+                    + " they are of type string, boolean, date or whole number, and the files do not contain them."
                     + " Default: no directories.")
     List<String> partitionBy = new ArrayList<>();
 
@@ -106,8 +106,9 @@ final class FuseOptions {
             names = "--partitions",
             paramLabel = "N",
             converter = InputOptions.AtLeastOne.class,
-            description = "Number of tasks that fuse. Default: as one table is split; for a join one per 64 MiB, and"
-                    + " no fewer than Spark's default parallelism.")
+            description = "Number of tasks that fuse. Default: one per split of a single table; for a join"
+                    + " spark.sql.shuffle.partitions if you set it, otherwise one per 64 MiB, but at least Spark's"
+                    + " default parallelism.")
     Integer partitions;
 
     @Option(

@@ -12,7 +12,7 @@ final class PrecisionOption {
             converter = Name.class,
             defaultValue = "fp32",
             description =
-                    "fp32; bf16: linear maps and attention multiply bfloat16 numbers, about 1.9 times as fast with AVX512-BF16"
+                    "fp32; bf16: linear maps and attention multiply bfloat16 numbers, which is faster with AVX512-BF16"
                             + " or AMX; int8: linear maps multiply 8-bit integers, faster with AVX512-VNNI and less precise."
                             + " bf16 and int8 are refused on other processors. Default: ${DEFAULT-VALUE}.")
     Precision precision;
