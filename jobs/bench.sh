@@ -9,7 +9,7 @@
 #
 # More options: --model i|ii|iii|iv|v|vi|two-streams|lxmert, --form nested|flat|float16 (of the tables in the part jobs), --slots N,
 # --runs N, --work DIRECTORY (for tables of up to 5 GB). --part, --model, --form and --slots can be given several times; the
-# part ends ignores --model, --form and --slots. The report keeps what earlier runs found of other parts. Outputs are compared
+# part ends ignores --model, --form and --slots. The report keeps the results of earlier runs for other parts. Outputs are compared
 # before anything is timed, and contenders take turns. Nothing else should run meanwhile. The first run downloads 2 GB of rivals
 # into ~/.cache/braid-bench; BRAID_BENCH_VENV names another virtual environment.
 set -euo pipefail

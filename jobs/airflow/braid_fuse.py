@@ -5,9 +5,9 @@ same time, and a backfill needs nothing special:
 
     airflow backfill create --dag-id braid_fuse --from-date 2026-11-01 --to-date 2026-11-30
 
-A date that was made from the same input, model and options has nothing to do. If one of them changed, the task fails; to make
-the date again, delete `OUTPUT/dt=DATE`. A run that was killed continues from its finished files. A run fails, and publishes
-nothing, if more rows are bad than the budget allows.
+If a date's table was made from the same input, model and options, there is nothing to do. If one of them has changed, the task
+fails; to make the date again, delete `OUTPUT/dt=DATE`. A retry continues from the finished files of a killed attempt. If more
+rows are bad than the budget allows, the task fails and publishes nothing.
 
 To run a date by hand, name it, as today's table may be incomplete:
 
@@ -30,8 +30,8 @@ FUSED = Asset("braid_fused")
 class BraidOperator(SparkSubmitOperator):
     """Runs a command of Braid. If a retry cannot help, the task fails at once, with Braid's message.
 
-    The driver runs on the worker (client mode), as Spark passes on Braid's exit code only then. 1 may pass on a retry, as may
-    a run that was killed; 2 (an option, or an output that exists) and 3 (what a table or the model holds) do not.
+    The driver runs on the worker (client mode), because Spark returns Braid's exit code only in that mode. A retry may help
+    after exit code 1 or a kill. It cannot help after 2 (a wrong option, or an output that exists) or 3 (a wrong table or model).
     """
 
     def __init__(self, **arguments):
@@ -59,9 +59,9 @@ class BraidOperator(SparkSubmitOperator):
         "jar": Param("/opt/braid/braid.jar", type="string", description="Braid's jar"),
         "options": Param("/opt/braid/braid.properties", type="string", description="options file, like conf/braid.properties"),
         "model": Param("s3a://lake/models/fusion", type="string", description="model directory"),
-        "input": Param("s3a://lake/pairs", type="string", description="directory of dt=DATE, tables with every modality"),
-        "output": Param("s3a://lake/fused", type="string", description="directory of dt=DATE, the fused tables"),
-        "key": Param("id", type="string", description="column that names a row"),
+        "input": Param("s3a://lake/pairs", type="string", description="directory of the tables dt=DATE, which have every modality"),
+        "output": Param("s3a://lake/fused", type="string", description="directory of the fused tables dt=DATE"),
+        "key": Param("id", type="string", description="column that identifies a row"),
         "max_bad_rows": Param("0.1%", type="string", description="how many rows may be set aside: a number or a percentage"),
     },
     doc_md=__doc__,
@@ -86,7 +86,7 @@ def braid_fuse():
 
     @task(outlets=[FUSED])
     def counts(table, *, outlet_events):
-        """What the manifest counts, for later tasks (XCom) and for DAGs that wait for the output."""
+        """The manifest's counts, for later tasks (XCom) and for DAGs that wait for the output."""
         manifest = json.loads((ObjectStoragePath(table) / "_manifest.json").read_text())
         counted = {name: manifest[name] for name in ("rows", "tokens", "quarantined", "fingerprint")}
         outlet_events[FUSED].extra = {"table": table, **counted}

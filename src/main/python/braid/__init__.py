@@ -1,8 +1,7 @@
-"""Braid in Python: exports PyTorch fusion models, fuses Spark tables with them, and reads what was fused.
+"""Braid in Python: exports PyTorch fusion models, fuses Spark tables with them, and reads fused tables.
 
-`export` needs torch (`pip install 'braid[torch]'`). `fuse` and the other functions for Spark need PySpark
-(`braid[spark]`).
-`read_vectors` needs neither.
+`export` needs torch (`braid[torch]`). `fuse` and the other functions for Spark need PySpark (`braid[spark]`). `read_vectors`
+needs neither.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs commands of the Braid in a Spark session, and shows its errors."""
+"""Runs Braid's commands in a Spark session, and shows Braid's errors without Spark's traces."""
 
 from __future__ import annotations
 

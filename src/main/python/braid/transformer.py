@@ -55,7 +55,7 @@ class FusionTransformer(JavaTransformer, DefaultParamsReadable["FusionTransforme
     model = _param("model", "the model directory", TypeConverters.toString)
     modelSha256 = _param("modelSha256", "the SHA-256 that the model directory must have", TypeConverters.toString)
     key = _param("key", "the column by which messages name a row", TypeConverters.toString)
-    column = _param("column", "the columns of features, by modality; one of its name where none is named", _entries)
+    column = _param("column", "the columns of features, by modality; by default the modality's name", _entries)
     dtype = _param("dtype", "the numbers of binary columns, by modality: float32, float64, float16 or bfloat16", _entries)
     boxes = _param("boxes", "the columns of boxes, by modality; one for each modality with boxes", _entries)
     mask = _param("mask", "the columns that say which tokens are kept, by modality", _entries)
@@ -145,14 +145,28 @@ def fuse(
 ) -> DataFrame:
     """The columns of a table that holds every modality, and the fused ones. Nothing is computed before an action asks for it.
 
+    The arguments are options of `braid fuse`, with the same defaults. Those per modality take a dictionary.
+
     Args:
         table: has a column per modality: lists of tokens, flat lists, bytes or Spark ML's vectors; or lists of token ids.
-        model: the model directory, which is read anew by each call.
-        column: the feature columns, `{"visual": "img"}`; a modality that is not named has one of its name.
+        model: the model directory, which each call reads again.
+        model_sha256: the SHA-256 that the model directory must have; by default any.
+        key: the column by which messages name a row; by default none.
+        column: the feature columns, `{"visual": "img"}`; by default the modality's name.
+        dtype: the numbers in binary columns: float32 (default), float64, float16 or bfloat16.
+        boxes: the columns of boxes, one for each modality that has boxes.
+        mask: columns of arrays with one entry per token; 1 or true keeps the token.
+        length: instead of a mask, columns with the number of tokens to keep, counted from the first.
         emit: what to append: pooled, tokens, attention, attention-by-layer.
-        vectors: array, float32, float16, int8, or vector for Spark ML's.
-
-    The others are the options of `braid fuse`.
+        vectors: how vectors are stored: array, float32, float16, int8, or vector for Spark ML's.
+        pooling: mean, max, last, cls, pooler or none; by default the model's.
+        truncate: whether to cut a sequence that is longer than the model's position table; by default its row is bad.
+        max_tokens: the largest number of tokens in a batch, and so in a row; by default 4096.
+        precision: fp32 (default), bf16 or int8.
+        on_missing_modality: what a null feature does: fail (default), or fuse-rest.
+        no_verify: do not replay the model's golden.safetensors first.
+        tolerance: the largest difference allowed from golden.safetensors, relative to the root mean square of a vector; by
+            default 1e-4.
 
     Raises:
         BraidError: an option, the model or a column is wrong.
