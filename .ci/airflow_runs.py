@@ -1,7 +1,7 @@
-"""airflow_runs.py DIRECTORY: runs the DAG jobs/airflow/braid_fuse.py over the demo's emoji, a part of them a day.
+"""airflow_runs.py DIRECTORY: runs the DAG jobs/airflow/braid_fuse.py over the demo's emoji, a part of them per day.
 
-Two dates, the first one twice, the second one with a spark-submit that is killed when some of its tasks have finished; and a date
-with too many bad rows.
+It runs two dates, the first one twice, the second one with a spark-submit that is killed after some of its tasks have finished, and a
+third date with too many bad rows.
 """
 
 import json
@@ -35,7 +35,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "SPA
     "PATH": f"{Path(os.environ['SPARK_SUBMIT']).parent}:{os.environ['PATH']}",
     "PYTHONPYCACHEPREFIX": str(ROOT / "pycache"),
     "SPARK_LOCAL_IP": "127.0.0.1",
-    # The fast compiler alone, which is enough for short runs.
+    # C1 alone is enough for short runs.
     "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"
     f" -Dlog4j2.configurationFile={(HOME / 'conf' / 'log4j2.properties').as_uri()}",
 }
@@ -64,7 +64,7 @@ def start(date, environment=None):
 
 
 def end(date, process, states, words):
-    """What is wrong with a run that ended: 'states' has a task's state and its tries; the words are in its log."""
+    """What is wrong with a run that ended: 'states' has each task's state and tries; the words must be in its log."""
     process.wait(LONG)
     log = (ROOT / f"{date}.log").read_text()
     found = dict(rows("task_id, state || ' ' || try_number", "task_instance", date))
@@ -78,7 +78,7 @@ def run(date, states, words):
 
 
 def rows(columns, table, date):
-    """What a table of Airflow's database has of the run of a date."""
+    """The rows of a table of Airflow's database that belong to the run of a date."""
     runs = "SELECT run_id FROM dag_run WHERE logical_date LIKE ?"
     with sqlite3.connect(ROOT / "airflow" / "airflow.db") as database:
         return database.execute(f"SELECT {columns} FROM {table} WHERE run_id IN ({runs})", (f"{date}%",)).fetchall()
@@ -111,7 +111,7 @@ def write_inputs():
 
 
 def kill(date):
-    """Runs a date whose spark-submit waits before it records a third task, and is killed then; the rows of the finished tasks."""
+    """Kills a date's spark-submit before it records a third task; returns the rows of the finished tasks."""
     release, settings = ROOT / "release", ROOT / "conf"
     settings.mkdir()
     (settings / "spark-defaults.conf").write_text(
@@ -137,7 +137,7 @@ def kill(date):
 
 
 def differs():
-    """What is wrong with the fused vectors of all dates, read as one table, and with what is there."""
+    """What is wrong with the fused vectors of all dates, read as one table, and with the files."""
     expected = pq.read_table(HOME / "src" / "test" / "resources" / "demo" / "expected_fused.parquet").sort_by("codepoints")
     fused = pyarrow.dataset.dataset(OUTPUT, format="parquet", partitioning="hive").to_table().sort_by("codepoints")
     found = sorted(entry.name for entry in OUTPUT.iterdir())

@@ -1,4 +1,4 @@
-"""every_spark.py make DIRECTORY, then compare DIRECTORY VERSION...: the inputs of .ci/every-spark, and are its outputs right?
+"""every_spark.py make DIRECTORY, then compare DIRECTORY VERSION...: makes the inputs of .ci/every-spark, and checks its outputs.
 
 Every form of features holds the same float32 values, so all runs of one group must give the same vectors and the same
 fingerprint, on every version. Keys and kept columns must come out exactly as they went in.
@@ -102,7 +102,7 @@ def kept_columns():
 
 
 def key_columns(kept):
-    """A column of unique values for each type that Spark groups by, in no order."""
+    """A column of unique values for each type that Spark groups by, unordered."""
     order = RANDOM.permutation(ROWS)
     last = {
         "string": strings([b"\xfe"]), "binary": pa.array([b"\xfe"]),
@@ -121,7 +121,7 @@ def key_columns(kept):
 
 
 def feature_columns():
-    """The features of each modality in every form; once more with tokens that its masks and its length leave out."""
+    """The features of each modality in every form, also with tokens that masks and a length drop."""
     columns = {}
     for modality in MODALITIES:
         kept = [(RANDOM.standard_normal((RANDOM.integers(1, 5), WIDTH)) / 2).astype(np.float16) for _ in range(ROWS)]
@@ -166,7 +166,7 @@ def write_table(directory, columns, **options):
 
 
 def run(name, form, way, key, keep, selection=None, emit="pooled,tokens", table="paired"):
-    """A run by its name, with what it needs to be looked at."""
+    """A run by its name, with what the comparison needs to know."""
     command = ["fuse", "--model", "../model", "--key", key, "--keep", ",".join(keep), "--emit", emit]
     if way in ("joined", "pairs"):
         command += [word for modality in MODALITIES for word in ("--features", f"{modality}=../{modality}")]
@@ -243,7 +243,7 @@ def plain(column):
 
 
 def faults(directory, version, each, paired, first):
-    """What is wrong with a run, in words. `first` remembers the vectors and the fingerprints that all must give."""
+    """What is wrong with a run, as text. `first` holds the vectors and fingerprints that all runs must give."""
     report = directory / version / f"{each['name']}.txt"
     if not report.exists():
         return ["no report"]
@@ -266,7 +266,7 @@ def faults(directory, version, each, paired, first):
 
 
 def compare(directory, versions):
-    """Prints a line per version. Each has done the runs of its own runs.txt, the first one through the launcher as well."""
+    """Prints a line per version. Each has done the runs of its own runs.txt, the first one also through the launcher."""
     known = {each["name"]: each for each in json.loads((directory / "runs.json").read_text())}
     paired, first, failed = pq.read_table(directory / "paired"), {}, 0
     for version in versions:

@@ -1,17 +1,17 @@
 """faults.py DIRECTORY [CHECK...]: breaks runs of 'braid fuse' and counts what is lost.
 
-steps      the driver halts in place of each change that it makes to files, while it replaces a table
+steps      the driver halts instead of making each of its changes to files, while it replaces a table
 partitions the same while it replaces one partition of a table and adds another
 grow       the same while it publishes an update into a table
 random     kill -9 of the driver at ten random moments, or a share of them, some over an older table
 pair       two runs with one output; SIGTERM and SIGINT; the same command again
-quarantine broken rows of every reason, and a kill in between
+quarantine broken rows of every reason that needs no pairs, vocabulary or boxes, and a kill in between
 references pairs that refer to feature tables, half of them to one row; a kill in between; bad references
 inputs     files cut, damaged, replaced and removed; schemas that differ; full disks (as root)
 cluster    kill -9 of executors (during a join too), a worker and the driver of a standalone cluster, with speculation
 hdfs       a run, kills, two runs at once and an audit on HDFS; the driver halts while it replaces or updates a table
-s3         the same in S3, and a job of Spark alone; the driver halts in place of each change that publishes a table
-keys       ten million keys, and four million bad rows beside them, under a heap of 1 GiB
+s3         the same in S3, and a Spark job without Braid; the driver halts instead of making each change that publishes a table
+keys       ten million keys and four million bad rows, with a heap of 1 GiB
 """
 
 import resource

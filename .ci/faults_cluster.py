@@ -1,4 +1,4 @@
-"""The check cluster of faults.py: a master and two workers as processes, and kills of all that runs on them."""
+"""The check cluster of faults.py: a master and two workers as processes; kills everything that runs on them."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ class Cluster:
             "--webui-port", str(free_port()), "-d", str(self.directory / f"work{number}"), self.url)  # fmt: skip
 
     def executors(self, number):
-        """The processes of a worker's executors, which work in its directory."""
+        """The processes of a worker's executors, which run in its directory."""
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
@@ -58,7 +58,7 @@ class Cluster:
         return found
 
     def kill_executor(self, number, process):
-        """Waits for one of a run, as it may just be started again; how many were killed."""
+        """Waits for an executor of a run, which may be restarting, and kills it; returns how many were killed."""
         while not (found := self.executors(number)) and process.poll() is None:
             time.sleep(0.05)
         for pid in found:
@@ -86,7 +86,7 @@ class Cluster:
 
 
 def attempts(place):
-    """How the tasks of a run went, in words."""
+    """How the tasks of a run ended, as text."""
     tasks = place.tasks()
     return f"{len(tasks)} attempts, {sum(t['Speculative'] for t in tasks)} speculative, {sum(t['Failed'] for t in tasks)} failed"
 
@@ -139,7 +139,7 @@ def cluster():
 
 
 def join(started, real):
-    """An executor dies while tables are shuffled, and another one once its part of the shuffle is needed."""
+    """One executor dies while tables are shuffled, and another when its part of the shuffle is needed."""
     inputs = ["--model", str(ROOT / "model"), "--key", "key", "--mask", "visual=mask", "--max-tokens", "512", "--partitions", "8",
               "--output-files", "8", *joined(ROOT / "to-join", rows(ROWS))]  # fmt: skip
     reference = undisturbed("join-reference", inputs)

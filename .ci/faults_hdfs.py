@@ -34,7 +34,7 @@ class Hdfs:
 
 
 class RemotePlace(Place):
-    """A place on HDFS, and in the directory a copy of what was there when a run had ended."""
+    """A place on HDFS, with a local copy of its files at the end of a run."""
 
     def __init__(self, name, inputs, hdfs, **more):
         super().__init__(name, inputs, **more)
@@ -45,7 +45,7 @@ class RemotePlace(Place):
         return f"{self.remote}/{self.output.name}"
 
     def fetch(self):
-        """All but files that a killed run was writing, which cannot be read."""
+        """Copies all files, except those that a killed run was writing, which cannot be read."""
         shutil.rmtree(self.directory)
         self.hdfs.shell("-get", "-p", self.remote, self.directory.parent)
 
@@ -53,7 +53,7 @@ class RemotePlace(Place):
         return file.stat().st_mtime_ns  # the copy has that of the file on HDFS
 
     def records(self):
-        """Of a run that goes on, whose other files come and go."""
+        """The records of a run that is still writing other files."""
         copy = self.scratch / "_shards"
         shutil.rmtree(copy, ignore_errors=True)
         self.hdfs.shell("-get", f"{self.remote}/.{self.output.name}.run/_shards", self.scratch)
@@ -61,7 +61,7 @@ class RemotePlace(Place):
 
 
 def hdfs():
-    """What the other checks do to local files, on HDFS."""
+    """The other checks' faults, on HDFS."""
     (ROOT / "hdfs").mkdir(exist_ok=True)
     started = Hdfs(ROOT / "hdfs")
     try:

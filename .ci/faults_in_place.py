@@ -13,7 +13,7 @@ from faults_tables import ROWS, SCHEMA, rows, write_table
 
 
 def partitions():
-    """Halts the driver while it publishes a partition in place of an older one, and a new one, into a table with a third."""
+    """Halts the driver while it replaces one partition of a table, adds another, and keeps a third."""
 
     def inputs(nights):
         return [*small(f"nights/{nights}"), "--partition-by", "dt"]
@@ -61,20 +61,20 @@ UPDATE = ["--update", "--prune"]
 
 @functools.cache
 def growing():
-    """A table, and what an update makes of it: rows come and go, a file is copied without some."""
+    """A table and an update of it, which adds and removes rows and copies a file without some of them."""
     left = [row | {"key": row["key"] + ROWS} for row in rows(5)]
     write_table(ROOT / "half", SCHEMA, rows(FEW)[: FEW // 2] + left)
     return undisturbed("grow-old", small("half"), "--output-files", "1"), undisturbed("grow-new", small())
 
 
 def publishing(log):
-    """The changes that a run made to files from the one on that makes it count as finished."""
+    """The changes that a run made to files, beginning with the one that marks it as finished."""
     steps = (ROOT / "scratch" / f"{log}.txt").read_text().splitlines()
     return steps[steps.index("rename _in_place.json.ID 1") :]
 
 
 def grow():
-    """Halts the driver in place of every change that publishes an update."""
+    """Halts the driver at every change that publishes an update."""
     before, reference = growing()
 
     def place(name):
@@ -100,7 +100,7 @@ def grow():
 
 
 def halted(place, log, step):
-    """Halts an update there and runs it again: which rows the manifest named in between, and what is wrong."""
+    """Halts an update there and runs it again; returns which rows the manifest named in between, and what is wrong."""
     before, reference = growing()
     problems = [place.run(*UPDATE, hook=halting(log, step), expected=137)]
     keys = sorted(pq.read_table([str(file) for file in named(place)])["key"].to_pylist())

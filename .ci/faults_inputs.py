@@ -43,7 +43,7 @@ def tables(table, name):
 
 
 def damaged(what, damage):
-    """Damage that a run sees: it ends with code 3 and leaves the older table."""
+    """Damage that a run detects: it ends with exit code 3 and leaves the older table."""
     name = what.replace(" ", "-").replace(",", "")
     directory = tables("few", name)
     damage(directory / "1.parquet")
@@ -59,16 +59,16 @@ def damaged(what, damage):
 
 
 def flip(file, at=None):
-    """Flips a bit, of a number unless a place is given."""
+    """Flips one bit: of a number, or at the given place."""
     data = bytearray(file.read_bytes())
-    # 'text' holds float32 numbers as bytes; of one the first bit of the mantissa.
+    # 'text' holds float32 numbers as bytes: flips the first bit of one mantissa.
     number = pq.read_table(file)["text"][3].as_py()[8:12]
     data[data.index(number) + 2 if at is None else at] ^= 64
     file.write_bytes(data)
 
 
 def footer(file):
-    """The bytes of a footer, as the file says at its end."""
+    """The length of a footer in bytes, which the end of the file gives."""
     return int.from_bytes(file.read_bytes()[-8:-4], "little")
 
 
@@ -79,7 +79,7 @@ def rewrite(file, column, kind):
 
 
 def without_bytes():
-    """A file of no bytes is no part of the table, as for Spark; each run warns."""
+    """A file of zero bytes is ignored, as in Spark; each run warns."""
     directory = tables("few", "of-no-bytes")
     os.truncate(directory / "1.parquet", 0)
     place = Place("no-bytes", small(directory.name))
@@ -89,7 +89,7 @@ def without_bytes():
 
 
 def without_checksums():
-    """Damage that nobody can see without page checksums: README says so, and each run warns once."""
+    """Damage that cannot be detected without page checksums (src/docs/input.md); each run warns once."""
     write_table(ROOT / "unchecked", SCHEMA, rows(FEW), files=2, groups=6, compression="none", use_dictionary=False)
     flip(ROOT / "unchecked" / "1.parquet")
     place = Place("unchecked-run", small("unchecked"))
@@ -141,7 +141,7 @@ def resize(size):
 
 
 def out_of_space(place):
-    """What is wrong with what a run says last."""
+    """What is wrong with the last message of a run."""
     last = (place.error.strip().splitlines() or [""])[-1]
     return f"says '{place.error.strip()}'" if "free disk space" not in last or "\tat " in place.error else ""
 

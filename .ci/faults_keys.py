@@ -1,4 +1,4 @@
-"""The check keys of faults.py: ten million keys of two tables meet in a driver of 1 GiB, and four million bad rows with them."""
+"""The check keys of faults.py: two tables of ten million keys are joined, with four million bad rows, and a driver heap of 1 GiB."""
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ def write(name, keys):
 
 
 def keys():
-    """Pairs them, while one table lacks others and has some twice."""
+    """Joins tables of which one lacks keys and has others twice."""
     write_model(ROOT / "tiny", 1, 4, WIDTHS, heads=1)
     every = np.random.default_rng(3).permutation(np.arange(KEYS + MISSING + DOUBLED, dtype=np.int64))
     visual = write("visual", every)

@@ -1,4 +1,4 @@
-"""The checks steps, random and pair of faults.py: what is lost if the driver dies, at any moment."""
+"""The checks steps, random and pair of faults.py: what is lost if the driver dies at any moment."""
 
 import concurrent.futures
 import random
@@ -13,12 +13,12 @@ from faults_tables import ROWS
 
 
 def halting(name, step=""):
-    """The hook of a run that halts in place of a change, and lists all that it makes."""
+    """The hook of a run that halts instead of making a change, and logs its changes."""
     return {"log": ROOT / "scratch" / f"{name}.txt", "at": step}
 
 
 def steps():
-    """Halts the driver in place of every change, while it replaces an older table and finds what a run with other options left."""
+    """Halts the driver at every change, while it replaces an older table and finds the files of a run with other options."""
     reference = few()
     other = undisturbed("steps-old", small(), "--truncate")
     before = Place("steps-before", small())
@@ -75,7 +75,7 @@ def moments():
         options = ["--overwrite"] if over else []
         if number % 2:
             records = dice.randrange(1, reference["files"])
-            # So that the run cannot end before it is killed.
+            # The run must not end before it is killed.
             most = dice.randrange(records, reference["files"])
             process = place.start(*options, hook=place.hold(most))
             place.wait(process, records)
@@ -132,7 +132,7 @@ def pair():
 
 
 def one_of_two(place):
-    """What is wrong with two runs with one output. The winner waits, as one that came after it would have nothing to do."""
+    """What is wrong with two runs with one output. The winner waits: after its end, the other would have nothing to do."""
     both = [place.start(hook=place.hold(1)) for _ in range(2)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         ends = [pool.submit(process.communicate, timeout=LONG) for process in both]
@@ -149,7 +149,7 @@ def one_of_two(place):
 
 
 def kill_and_resume(store, place, reference):
-    """A run elsewhere than on the local disk is killed, and goes on."""
+    """A run whose output is not on the local disk is killed, and continues."""
     process = place.start(hook=place.hold(4))
     place.wait(process, 4)
     place.kill(process)

@@ -28,7 +28,7 @@ def pair(key, **other):
 
 
 def references():
-    """A kill in between gives the rows of a table that joins them first; bad references are set aside."""
+    """A killed and repeated run gives the rows of a table that was joined first; bad references are set aside."""
     good = rows(ROWS)
     common = ["--model", str(ROOT / "model"), "--key", "key", "--mask", "visual=mask", "--max-tokens", "512", "--output-files", "12"]
     joined = [{"key": key} | {name: good[number][name] for modality, number in ids(key).items() for name in TABLES[modality][1:]}

@@ -9,7 +9,7 @@ from faults_tables import REASONS, ROWS, broken, joined, rows
 
 
 def set_aside(place):
-    """The quarantine's rows but for their run, and what is wrong with the whole."""
+    """The quarantine's rows without their run, and what is wrong with its runs."""
     table = pq.read_table(place.output / "_quarantine")
     runs = set(table["run_id"].to_pylist())
     found = sorted(table.drop(["run_id"]).to_pylist(), key=repr)
@@ -17,7 +17,7 @@ def set_aside(place):
 
 
 def quarantine():
-    """Broken rows of every reason."""
+    """Broken rows of every reason that needs no pairs, vocabulary or boxes."""
     listed = set((HOME / "src/main/java/dev/braid/decode/Reason.java").read_text().split("{", 1)[1].replace(",", " ")
                  .replace(";", " ").lower().split()) & REASONS  # fmt: skip
     good = rows(ROWS)

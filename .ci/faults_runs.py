@@ -1,4 +1,4 @@
-"""Runs of 'braid fuse' for faults.py: where they write, how they are stopped, and what is found there afterwards."""
+"""Runs of 'braid fuse' for faults.py: where they write, how they are stopped, and what they leave."""
 
 import functools
 import json
@@ -23,12 +23,12 @@ ROOT = Path(sys.argv[1]).resolve()
 FUSE = str(HOME / "jobs" / "fuse.sh")
 LONG = 600  # seconds after which a run hangs, on the slowest machine
 FEW = 60
-# Many splits, and so many tasks, of a small table.
+# Splits a small table into many tasks.
 BIG = ["--conf", "spark.sql.files.maxPartitionBytes=100k", "--conf", "spark.sql.files.openCostInBytes=1"]
 BIG_SPARK = ["--master", "local[2]", *BIG]
 SEED = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(1 << 32)))
 SHARE = float(os.environ.get("FAULTS_SHARE", 1))
-# The fast compiler alone, which is enough for short runs: a third of their processor time is saved.
+# C1 alone is enough for short runs, and saves a third of their processor time.
 SHORT = "-XX:TieredStopAtLevel=1"
 
 counts = {"passed": 0, "failed": 0, "skipped": 0}
@@ -49,7 +49,7 @@ def skip(name, why):
 
 
 def chosen(steps):
-    """Of the driver's changes those that FAULTS_STEPS matches, and of them a share, by the seed."""
+    """A random share of the driver's changes that FAULTS_STEPS matches."""
     steps = [step for step in steps if re.search(os.environ.get("FAULTS_STEPS", ""), step)]
     some = round(len(steps) * SHARE)
     print(f"      seed {SEED}: {some} of {len(steps)} changes")
@@ -57,7 +57,7 @@ def chosen(steps):
 
 
 class Place:
-    """A directory of its own for outputs, with what every run in it needs."""
+    """A directory for the outputs of runs, with the options of every run in it."""
 
     def __init__(self, name, inputs, spark=("--master", "local[2]"), out="out", jvm=SHORT):
         self.directory = ROOT / name
@@ -73,14 +73,14 @@ class Place:
         return str(self.output)
 
     def options(self):
-        """What every command needs to reach a place elsewhere."""
+        """The options that every command needs to reach a remote place."""
         return []
 
     def fetch(self):
-        """Brings what is at a place elsewhere into the directory."""
+        """Copies the files of a remote place into the directory."""
 
     def audit(self, expected=0):
-        """Audits the output; the problem, if that ends otherwise."""
+        """Audits the output; returns the problem, if the exit code is not the expected one."""
         environment = os.environ | {"BRAID_EMBEDDED": "1", "SPARK_SUBMIT_OPTS": f"{SHORT} -Djava.io.tmpdir={self.scratch}"}
         command = [HOME / "jobs" / "audit.sh", "--master", "local[2]", *self.options(), "--", "--output", self.uri()]
         run = subprocess.run(command, env=environment, cwd=self.scratch, capture_output=True, text=True, timeout=LONG)
@@ -105,7 +105,7 @@ class Place:
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 
     def end(self, process, expected=0):
-        """Waits for a run; the problem, if it ends otherwise."""
+        """Waits for a run; returns the problem, if the exit code is not the expected one."""
         self.out, self.error = process.communicate(timeout=LONG)
         self.code = process.returncode
         self.fetch()
@@ -121,7 +121,7 @@ class Place:
 
     @staticmethod
     def cpu(process):
-        """Seconds of processor time that a run has used: the same moment on a slow and on a fast machine."""
+        """Processor time of a run in seconds, which marks the same moment on slow and fast machines."""
         try:
             ticks = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
         except OSError:
@@ -129,7 +129,7 @@ class Place:
         return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
     def hold(self, records):
-        """The hook of a run whose tasks wait before they record more than so many, until 'release'."""
+        """The hook of a run that records only so many finished tasks until 'release'."""
         return {"hold": records, "release": self.scratch / "release"}
 
     def release(self):
@@ -140,7 +140,7 @@ class Place:
         return len(list(self.run_directory().glob("_shards/[0-9]*.json")))
 
     def wait(self, process, records):
-        """Waits until so many tasks have finished, or the run has ended; how many there are."""
+        """Waits until so many tasks have finished, or the run has ended; returns how many have finished."""
         end = time.monotonic() + LONG
         while self.records() < records and process.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
@@ -153,7 +153,7 @@ class Place:
         return [word for name, value in settings.items() for word in ("--conf", f"spark.eventLog.{name}={value}")]
 
     def tasks(self):
-        """The attempts of tasks that ended in a run whose events were logged, as Spark describes them."""
+        """The ended task attempts of a run with logged events, as Spark describes them."""
         lines = [line for file in (self.scratch / "events").iterdir() for line in file.read_text().splitlines()]
         events = [json.loads(line) for line in lines]
         return [event["Task Info"] for event in events if event["Event"] == "SparkListenerTaskEnd"]
@@ -169,12 +169,12 @@ class Place:
         return json.loads((self.output / "_manifest.json").read_text())
 
     def stamp(self, file):
-        """What another file of the same bytes would not have."""
+        """What tells a file from another one of the same bytes."""
         stat = file.stat()
         return stat.st_ino, stat.st_mtime_ns
 
     def shards(self):
-        """What is finished of an unpublished run: of each record its content, and the stamp of its file, if it has one."""
+        """The finished tasks of an unpublished run: each record's content, and the stamp of its file, if it has one."""
         found = {}
         for record in self.run_directory().glob("_shards/[0-9]*.json"):
             content = json.loads(record.read_text())[0]
@@ -188,7 +188,7 @@ def published(output):
 
 
 def files(output):
-    """How many files of fused rows there are, in partitions too."""
+    """How many files of fused rows there are, including those in partitions."""
     return sum("_quarantine" not in file.parts for file in output.glob("**/part-*.parquet"))
 
 
@@ -197,7 +197,7 @@ def bits(table):
 
 
 def differs(place, reference):
-    """Whether the published table is another than the reference: in its rows, to the bit, or its fingerprint."""
+    """Whether the published table differs from the reference: in one bit of its rows, or in its fingerprint."""
     table, manifest = published(place.output), place.manifest()
     keys = table["key"].to_pylist()
     expected = reference["table"]["key"].to_pylist()

@@ -20,7 +20,7 @@ from faults_runs import BIG_SPARK, FEW, HOME, LONG, ROOT, Place, big, check, dif
 from faults_tables import ROWS, SCHEMA, rows, write_table
 
 BUCKET = "braid"
-# Changes that publish a table, as the driver names them: over an older one, and where none is.
+# Changes that publish a table, as the driver names them: with and without an older table.
 PART = "part-00000-ID.zstd.parquet 1"
 OVER = ["create _manifest.json 1", f"rename {PART}", "create _manifest.json 2", f"delete {PART}"]
 NEW = [f"rename {PART}", "create _manifest.json 2"]
@@ -93,7 +93,7 @@ class Store:
 
 
 class StorePlace(Place):
-    """A place in the store, and in the directory a copy of what was there when a run had ended."""
+    """A place in the store, with a local copy of its objects at the end of a run."""
 
     def __init__(self, name, inputs, store, **more):
         super().__init__(name, [word.replace(f"{ROOT}/", f"s3a://{BUCKET}/") for word in inputs], **more)
@@ -111,7 +111,7 @@ class StorePlace(Place):
         return super().start(*options, spark=[*self.options(), *halts, *spark], hook=hook, env=env)
 
     def fetch(self):
-        """All objects; a directory for each mark of one, which is left behind where it should not be."""
+        """Copies all objects; a directory marker becomes a directory, so that a leftover one is noticed."""
         shutil.rmtree(self.directory)
         self.directory.mkdir()
         for key in self.store.keys(f"{self.remote}/"):
@@ -123,7 +123,7 @@ class StorePlace(Place):
                 file.write_bytes(self.store.read(key))
 
     def copy(self, other):
-        """What is at another place."""
+        """Copies the objects of another place."""
         for key in self.store.keys(f"{other.remote}/"):
             self.store.write(self.remote + key.removeprefix(other.remote), self.store.read(key))
         self.fetch()
@@ -135,7 +135,7 @@ class StorePlace(Place):
         return len([key for key in self.store.keys(f"{self.remote}/.{self.output.name}.run/_shards/") if key.endswith(".json")])
 
     def job(self, target):
-        """A job of Spark alone copies the table; what is wrong, and the rows that it found."""
+        """A Spark job without Braid copies the table; returns what is wrong, and the rows that it found."""
         settings = {"spark.master": "local[2]", "spark.ui.enabled": "false"} | self.store.settings()
         run = subprocess.run(
             ["java", f"@{HOME}/conf/jvm.options", "-Xmx1g", *(f"-D{name}={value}" for name, value in settings.items()), "-cp",
@@ -145,7 +145,7 @@ class StorePlace(Place):
 
 
 def s3():
-    """What the other checks do to local files, in S3."""
+    """The other checks' faults, in S3."""
     (ROOT / "s3").mkdir(exist_ok=True)
     store = Store(ROOT / "s3")
     try:
@@ -174,7 +174,7 @@ def kills(store):
 
 
 def growth(store):
-    """Updates; a job of Spark alone, whose own table is replaced."""
+    """Updates; a Spark job without Braid, whose table is then replaced."""
     place = StorePlace("s3-grow", small("s3-half"), store)
     begun = place.run()
     place.inputs = StorePlace("s3-few", small(), store).inputs
@@ -191,7 +191,7 @@ def growth(store):
 
 
 def publishing(store):
-    """Halts the driver in place of changes that publish a table."""
+    """Halts the driver instead of making changes that publish a table."""
     reference = few()
     before = StorePlace("s3-before", small(), store)
     begun = before.run("--truncate")

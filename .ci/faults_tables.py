@@ -1,4 +1,4 @@
-"""The models and the tables of faults.py: rows that are fine, and broken ones of every reason."""
+"""The models and tables of faults.py: good rows, and broken ones of each of REASONS."""
 
 import json
 
@@ -83,7 +83,7 @@ def joined(directory, found):
 
 
 def broken(good):
-    """Rows of each reason: pairs of a reason and what stands in the quarantine (key, modality or None)."""
+    """Broken rows, and what the quarantine must hold for each: key, modality (or None) and reason."""
     expected = []
     added = []
 

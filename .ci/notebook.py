@@ -19,7 +19,7 @@ def outputs(notebook):
 
 
 def kinds(cell):
-    """What a cell gives; what it prints comes in any number of pieces."""
+    """The kinds of a cell's outputs; printed text may come in any number of pieces."""
     found = ["+".join(sorted(each["data"])) if "data" in each else each.get("name", each.output_type) for each in cell]
     return [kind for kind, _ in itertools.groupby(found)]
 

@@ -1,4 +1,4 @@
-"""python_export.py export MODELS, then compare MODELS FUSED: a model of each kind; are Braid's tables PyTorch's?"""
+"""python_export.py export MODELS, then compare MODELS FUSED: exports a model of each kind, then compares Braid's tables with PyTorch's outputs."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ from modules_of_today import MODULES_OF_TODAY  # noqa: E402
 
 ALL_MODULES = {**MODULES, **MODULES_OF_TODAY, **MODULES_OF_STREAMS, **MODULES_OF_INPUTS}
 
-#: A start for each takes seconds; the tests verify all the others in one JVM.
+#: Starting a JVM for each takes seconds; the tests verify all others in one JVM.
 OWN = ("seed-own-layers", "embeddings", "eurobert", "two-streams", "normed-words")
 HUGGING_FACE = ("flava-pretraining",)
 

@@ -1,8 +1,8 @@
 """report.py PAGE MANIFEST FAILED DIRECTORY: renders the reports of a good and of a failed run in headless Chromium, light and
-dark, and looks at what they show. Screenshots go into the directory.
+dark, and checks what they show. Screenshots go into the directory.
 
-Chromium asks a proxy for everything, which has the page alone: whatever else the page asks for is a failure, and so is a
-message on its console, which is where its security policy speaks.
+Chromium gets everything from a proxy that has only the page: any other request of the page is a failure, and so is a message
+on its console, where violations of its security policy are reported.
 """
 
 import json
@@ -99,7 +99,7 @@ def pixels(png):
 
 
 def render(page, directory, name):
-    """The page as a browser shows it in both colour schemes; gives what it has in the light one."""
+    """Renders the page in both colour schemes; returns what it shows in the light one."""
     server, asked = serve(page.read_bytes())
     shown = None
     for scheme, number in (("light", 1), ("dark", 0)):
@@ -110,7 +110,7 @@ def render(page, directory, name):
         check(f"{name}, {scheme}: no message on the console", done.returncode == 0 and not console, console or done.stderr)
         check(f"{name}, {scheme}: there is a picture", picture.is_file() and pixels(picture)[0] == int(SIZE.split(",")[0]), done.stderr)
         shown = shown or Shown(done.stdout)
-    # Chromium itself asks its makers for updates and the time.
+    # Chromium itself requests updates and the time.
     others = {each for each in asked if not re.search(r"\.(google|googleapis)\.com[:/]", each)}
     check(f"{name}: nothing but the page was asked for", others == {URL}, asked)
     server.shutdown()

@@ -1,4 +1,4 @@
-"""Says what target/braid.jar is made of: META-INF/sbom/braid.cdx.json (CycloneDX) and META-INF/THIRD-PARTY.txt in it.
+"""Lists the parts of target/braid.jar in its META-INF/sbom/braid.cdx.json (CycloneDX) and META-INF/THIRD-PARTY.txt.
 
 .ci/sbom.py           checks both files, in src/main/resources and in the jar, against the jar and the libraries in it
 .ci/sbom.py --write   writes them; build again then
@@ -24,7 +24,7 @@ LICENSES = "META-INF/licenses/"
 GPL_OR_APACHE = "Apache-2.0 OR GPL-2.0-or-later WITH Classpath-exception-2.0"
 GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
-# By what a component's "group:name" begins with. A component of another kind stops the script: somebody has to look.
+# By the beginning of a component's "group:name". Any other component stops the script: somebody must check its licence.
 LICENSE = {
     "org.nd4j:": "Apache-2.0",
     "org.bytedeco:": GPL_OR_APACHE,

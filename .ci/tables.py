@@ -1,4 +1,4 @@
-"""tables.py make DIRECTORY, then compare DIRECTORY: the inputs of .ci/tables, and are its outputs right?"""
+"""tables.py make DIRECTORY, then compare DIRECTORY: makes the inputs of .ci/tables, and checks its outputs."""
 
 import json
 import sys

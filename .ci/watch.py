@@ -1,4 +1,4 @@
-"""watch.py HOME OPENLINEAGE_JAR: what a user sees of a run while it runs, and of one that has ended. In the directory of .ci/watch."""
+"""watch.py HOME OPENLINEAGE_JAR: what a user sees of a run while it runs and after it has ended. Runs in the directory of .ci/watch."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def get(url):
 
 
 def scrape(base):
-    """Braid's metrics by their names, without what Spark puts before and after each."""
+    """Braid's metrics by name, without Spark's prefix and suffix."""
     families = text_string_to_metric_families(get(f"{base}/metrics/prometheus/"))
     samples = (sample for family in families for sample in family.samples)
     return {
@@ -82,7 +82,7 @@ def fused_of_finished_tasks(name):
 
 
 def watched():
-    """A run that takes minutes, until everything was seen of it while its tasks run."""
+    """A run of minutes, watched until everything has been seen while its tasks run."""
     name, base = "running", f"http://127.0.0.1:{free_port()}"
     servlet = "spark.metrics.conf.driver.sink.prometheusServlet"
     run = start(

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from every_spark import MODALITIES, RANDOM, write_model
 
-#: Of a file, which one task fuses from its first row to its last; its rows repeat few values, and so the file is small.
+#: Rows per file. One task fuses a whole file; its rows repeat few values, so the file is small.
 ROWS, DIFFERENT, TOKENS, WIDTH = 20_000, 8, 50, 256
 FILES = 2
 BAD = 3
