@@ -193,7 +193,8 @@ public final class TableAudit {
 
     private void checkKeys(List<NamedFile> parts) {
         String name = parts.get(0).columns().getFieldName(0);
-        long rows = parts.stream().mapToLong(part -> part.footer().rows().rows()).sum();
+        long rows =
+                parts.stream().mapToLong(part -> part.footer().rows().rows()).sum();
         KeyCounts counts = KeyCounts.of(
                 List.of(read(parts).select(unique(PublishedTable.column(name)).as(PairedColumns.KEY))),
                 SourceTables.auditTasks(rows, settings.shufflePartitions()));

@@ -24,9 +24,8 @@ final class OpenMp {
      */
     static void warnWhereBound(Map<String, String> environment) {
         if (bindsThreads(environment)) {
-            log.warn(
-                    "Tasks may share a core: OMP_PROC_BIND, OMP_PLACES or GOMP_CPU_AFFINITY binds the threads of all"
-                            + " tasks to the first core; unset them");
+            log.warn("Tasks may share a core: OMP_PROC_BIND, OMP_PLACES or GOMP_CPU_AFFINITY binds the threads of all"
+                    + " tasks to the first core; unset them");
         }
     }
 

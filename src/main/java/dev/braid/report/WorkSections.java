@@ -162,11 +162,10 @@ final class WorkSections {
                         plan.heapBytes() + plan.outsideBytes(),
                         jvm.limit() == Long.MAX_VALUE ? null : jvm.limit(),
                         resident));
-        section.paragraph(
-                        "Of " + (jvm.isLocal() ? "this JVM" : "an executor") + " with "
-                                + Format.count(jvm.slots(), "task slot")
-                                + ": the need as estimated before the run (high rather than low), what is available, and the"
-                                + " peak. The peak of a heap includes garbage: a JVM with free memory collects late.")
+        section.paragraph("Of " + (jvm.isLocal() ? "this JVM" : "an executor") + " with "
+                        + Format.count(jvm.slots(), "task slot")
+                        + ": the need as estimated before the run (high rather than low), what is available, and the"
+                        + " peak. The peak of a heap includes garbage: a JVM with free memory collects late.")
                 .chart("memory", "Memory needed, given and taken, of the Java heap and of the whole process", kinds)
                 .table(
                         List.of("", "Needed (estimate)", "Given", "Peak"),

@@ -53,7 +53,9 @@ record PairPartitions(int splits, int pieces, long limit) {
     static PairPartitions of(int splits, ReferenceCounts counts, int tasks) {
         long own = Math.max(1, counts.splits().size());
         // Otherwise only uneven splits are divided.
-        long even = own * TASKS_PER_SPLIT <= tasks ? quotient(counts.pairs(), tasks) : UNEVEN * quotient(counts.pairs(), own);
+        long even = own * TASKS_PER_SPLIT <= tasks
+                ? quotient(counts.pairs(), tasks)
+                : UNEVEN * quotient(counts.pairs(), own);
         long most = Math.max(1, Math.min(Math.max(MOST_PIECES, quotient(tasks, own)), MOST_PARTITIONS / splits));
         long limit = Math.max(Math.max(FEWEST_PAIRS, even), quotient(counts.mostPairs(), most));
         return new PairPartitions(splits, (int) Math.max(1, quotient(counts.mostPairs(), limit)), limit);

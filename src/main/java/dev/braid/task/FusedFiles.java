@@ -105,7 +105,8 @@ public final class FusedFiles {
                 () -> rejected.await(merged.mapPartitionsWithIndex(task, false).collectAsync()));
         List<Shard> own = new ShardRecords(path, files)
                 .shards().stream()
-                        .filter(shard -> shard.plan().equals(plan)) // Tasks of a driver that lost the output may still end.
+                        .filter(shard ->
+                                shard.plan().equals(plan)) // Tasks of a driver that lost the output may still end.
                         .toList();
         return complete(own, partitions.getNumPartitions());
     }
