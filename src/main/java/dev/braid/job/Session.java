@@ -49,7 +49,8 @@ final class Session implements AutoCloseable {
         if (conf.get("spark.master", "").startsWith("local")) {
             conf.setIfMissing("spark.executor.killOnFatalError.depth", "0");
         }
-        // Otherwise a shuffle into up to 200 partitions writes every row twice: to a file per partition, then to one for all.
+        // Otherwise a shuffle into up to 200 partitions writes every row twice: to a file per partition, then to one
+        // for all.
         conf.setIfMissing("spark.shuffle.sort.bypassMergeThreshold", "0");
         if (command.equals("fuse")) {
             // A task returns only counts, a few kilobytes, but there may be hundreds of thousands of tasks.
