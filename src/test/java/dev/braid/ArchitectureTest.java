@@ -99,7 +99,7 @@ class ArchitectureTest {
                             "decode",
                             "task",
                             "spark")),
-            Map.entry("report", Set.of("model", "publish", "progress", "plan")),
+            Map.entry("report", Set.of("publish", "progress", "plan")),
             Map.entry(
                     "job",
                     Set.of(

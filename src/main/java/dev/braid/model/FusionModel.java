@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
-import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -173,7 +172,7 @@ public final class FusionModel implements AutoCloseable {
         int layer = 0;
         for (Step step : steps) {
             if (step.isLayer()) {
-                workspace.stopwatch().lap(Stage.PROJECT);
+                workspace.timer().projected();
             }
             step.forward(workspace, workspace.pooledOnly());
             if (step.isLayer()) {
@@ -181,7 +180,7 @@ public final class FusionModel implements AutoCloseable {
             }
         }
         pooler.ifPresent(pooling -> pooling.pool(workspace));
-        workspace.stopwatch().lap(Stage.POOL);
+        workspace.timer().pooled();
     }
 
     /**
@@ -210,34 +209,21 @@ public final class FusionModel implements AutoCloseable {
         return ArrayFusion.run(this, rows);
     }
 
-    /**
-     * Multiply-adds that {@link #fuse} spends on a workspace's batch in matrix products; a flop count is twice that.
-     */
-    public long multiplyAdds(FusionWorkspace workspace) {
-        return Stream.of(Stage.values())
-                .mapToLong(stage -> multiplyAdds(workspace, stage))
-                .sum();
-    }
-
-    /** The multiply-adds of one stage; 0 for a stage without matrix products. */
-    public long multiplyAdds(FusionWorkspace workspace, Stage stage) {
+    /** What {@link #fuse} spends on a workspace's batch in matrix products. */
+    public Cost cost(FusionWorkspace workspace) {
         Batch batch = workspace.batch();
-        return switch (stage) {
-            case PROJECT ->
+        boolean pooledOnly = workspace.pooledOnly();
+        return new Cost(
                 projectors.stream()
                         .mapToLong(projector -> projector.multiplyAdds(batch))
-                        .sum();
-            case ATTENTION, FEED_FORWARD -> {
-                long sum = 0;
-                for (Step step : steps) {
-                    sum += step.multiplyAdds(stage, workspace, workspace.pooledOnly());
-                }
-                yield sum;
-            }
-            case POOL ->
-                pooler.map(pooling -> pooling.multiplyAdds(batch.rows())).orElse(0L);
-            case LOAD, READ, DECODE, PACK, WRITE -> 0;
-        };
+                        .sum(),
+                steps.stream()
+                        .mapToLong(step -> step.attentionProducts(workspace, pooledOnly))
+                        .sum(),
+                steps.stream()
+                        .mapToLong(step -> step.feedForwardProducts(workspace, pooledOnly))
+                        .sum(),
+                pooler.map(pooling -> pooling.multiplyAdds(batch.rows())).orElse(0L));
     }
 
     /**

@@ -30,7 +30,7 @@ public final class FusionWorkspace implements AutoCloseable {
     private final List<Projector> projectors;
     private final Batch batch;
     private final List<TokenStream> streams = new ArrayList<>();
-    private Stopwatch stopwatch = new Stopwatch();
+    private FusionTimer timer = FusionTimer.NONE;
     /** Null if attention is not among the readouts. */
     private final AttentionShares attentionShares;
 
@@ -130,14 +130,14 @@ public final class FusionWorkspace implements AutoCloseable {
         return batch;
     }
 
-    /** The stopwatch of the thread that uses this workspace. */
-    public Stopwatch stopwatch() {
-        return stopwatch;
+    /** The timer of the thread that uses this workspace. */
+    FusionTimer timer() {
+        return timer;
     }
 
-    /** Sets the stopwatch, when another thread begins to use this workspace. */
-    public void stopwatch(Stopwatch ofThread) {
-        stopwatch = ofThread;
+    /** Sets the timer, when another thread begins to use this workspace. */
+    public void timer(FusionTimer ofThread) {
+        timer = ofThread;
     }
 
     /** A row's fused tokens pooled to one vector [D], a fresh array. */
@@ -225,10 +225,10 @@ public final class FusionWorkspace implements AutoCloseable {
 
     /** Projects a block of features to hidden tokens. Called while rows are still being packed. */
     private void project(FeatureBlock block) {
-        stopwatch.lap(Stage.PACK);
+        timer.packed();
         kernels.bindThread();
         projectors.get(block.modality()).project(block, this);
-        stopwatch.lap(Stage.PROJECT);
+        timer.projected();
     }
 
     /** Projects the rest of the batch and prepares the streams. Called by the thread that fuses the batch. */

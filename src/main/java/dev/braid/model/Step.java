@@ -10,8 +10,13 @@ interface Step {
      */
     void forward(FusionWorkspace workspace, boolean pooledOnly);
 
-    /** Multiply-adds of {@link #forward} in the matrix products of one stage. */
-    default long multiplyAdds(Stage stage, FusionWorkspace workspace, boolean pooledOnly) {
+    /** Multiply-adds of {@link #forward} in the matrix products of its attentions. */
+    default long attentionProducts(FusionWorkspace workspace, boolean pooledOnly) {
+        return 0;
+    }
+
+    /** Multiply-adds of {@link #forward} in all other matrix products. */
+    default long feedForwardProducts(FusionWorkspace workspace, boolean pooledOnly) {
         return 0;
     }
 

@@ -27,10 +27,10 @@ record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward
             for (Block block : tokens.blocks()) {
                 Matrix hidden = tokens.hidden(block);
                 attention.addOutput(hidden, workspace, block);
-                workspace.stopwatch().lap(Stage.ATTENTION);
+                workspace.timer().attended();
                 if (last && feedForward != null) {
                     feedForward.add(hidden, tokens.normed(), workspace);
-                    workspace.stopwatch().lap(Stage.FEED_FORWARD);
+                    workspace.timer().fedForward();
                 }
             }
         }
@@ -50,20 +50,20 @@ record TransformerLayer(int stream, List<AttentionBlock> attentions, FeedForward
     }
 
     @Override
-    public long multiplyAdds(Stage stage, FusionWorkspace workspace, boolean pooledOnly) {
-        return switch (stage) {
-            case ATTENTION ->
-                IntStream.range(0, attentions.size())
-                        .mapToLong(i -> attentions.get(i).multiplyAdds(workspace, pooledOnly && canLimitToPooled(i)))
-                        .sum();
-            case FEED_FORWARD ->
-                feedForward == null
-                        ? 0
-                        : feedForward.multiplyAdds(
-                                pooledOnly && isPooled
-                                        ? workspace.batch().rows()
-                                        : workspace.stream(stream).packed().tokens());
-            default -> 0;
-        };
+    public long attentionProducts(FusionWorkspace workspace, boolean pooledOnly) {
+        return IntStream.range(0, attentions.size())
+                .mapToLong(i -> attentions.get(i).multiplyAdds(workspace, pooledOnly && canLimitToPooled(i)))
+                .sum();
+    }
+
+    @Override
+    public long feedForwardProducts(FusionWorkspace workspace, boolean pooledOnly) {
+        if (feedForward == null) {
+            return 0;
+        }
+        return feedForward.multiplyAdds(
+                pooledOnly && isPooled
+                        ? workspace.batch().rows()
+                        : workspace.stream(stream).packed().tokens());
     }
 }

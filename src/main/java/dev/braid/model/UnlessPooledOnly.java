@@ -11,8 +11,13 @@ record UnlessPooledOnly(Step step) implements Step {
     }
 
     @Override
-    public long multiplyAdds(Stage stage, FusionWorkspace workspace, boolean pooledOnly) {
-        return pooledOnly ? 0 : step.multiplyAdds(stage, workspace, false);
+    public long attentionProducts(FusionWorkspace workspace, boolean pooledOnly) {
+        return pooledOnly ? 0 : step.attentionProducts(workspace, false);
+    }
+
+    @Override
+    public long feedForwardProducts(FusionWorkspace workspace, boolean pooledOnly) {
+        return pooledOnly ? 0 : step.feedForwardProducts(workspace, false);
     }
 
     @Override

@@ -95,7 +95,7 @@ final class VectorFusion implements Step {
 
     @Override
     public void forward(FusionWorkspace workspace, boolean pooledOnly) {
-        workspace.stopwatch().lap(Stage.PROJECT);
+        workspace.timer().projected();
         List<Matrix> in = new ArrayList<>();
         for (Block rows : workspace.stream(fused).blocks()) {
             for (Placed placed : operations) {
@@ -111,7 +111,7 @@ final class VectorFusion implements Step {
                                 workspace.buffers());
             }
         }
-        workspace.stopwatch().lap(Stage.FEED_FORWARD);
+        workspace.timer().fedForward();
     }
 
     /** A block of vectors of a modality or a step. The vectors of the last step are the fused ones. */
@@ -126,12 +126,10 @@ final class VectorFusion implements Step {
     }
 
     @Override
-    public long multiplyAdds(Stage stage, FusionWorkspace workspace, boolean pooledOnly) {
-        return stage == Stage.FEED_FORWARD
-                ? workspace.batch().rows()
-                        * operations.stream()
-                                .mapToLong(placed -> placed.operation().multiplyAdds())
-                                .sum()
-                : 0;
+    public long feedForwardProducts(FusionWorkspace workspace, boolean pooledOnly) {
+        return workspace.batch().rows()
+                * operations.stream()
+                        .mapToLong(placed -> placed.operation().multiplyAdds())
+                        .sum();
     }
 }

@@ -1,8 +1,7 @@
 package dev.braid.progress;
 
 import dev.braid.decode.Reason;
-import dev.braid.model.Stage;
-import dev.braid.model.Stopwatch;
+import dev.braid.model.Cost;
 import dev.braid.publish.Shard;
 import java.io.Serializable;
 import java.util.EnumMap;
@@ -193,9 +192,12 @@ public final class FusionProgress implements Serializable {
         return figures != null;
     }
 
-    /** In a task: counts matrix products. */
-    public void computed(Stage stage, long products) {
-        multiplyAdds.get(stage).add(products);
+    /** In a task: counts the matrix products of a batch. */
+    public void computed(Cost cost) {
+        multiplyAdds.get(Stage.PROJECT).add(cost.projection());
+        multiplyAdds.get(Stage.ATTENTION).add(cost.attention());
+        multiplyAdds.get(Stage.FEED_FORWARD).add(cost.feedForward());
+        multiplyAdds.get(Stage.POOL).add(cost.pooler());
     }
 
     /** In a task: counts the tokens of a batch that were projected for another row. */

@@ -1,7 +1,5 @@
 package dev.braid.progress;
 
-import dev.braid.model.Stage;
-
 /**
  * What one stage of a fusion has cost.
  *

@@ -5,6 +5,6 @@
  *
  * <p>Accumulators bring the counts of finished tasks to the driver, and executors report running tasks ({@link
  * dev.braid.progress.RunningTasks}) if Spark has Braid's plugin. May import {@code decode} (the reasons of bad rows), {@code
- * model} (the stages) and {@code publish} (the files that an earlier run has finished).
+ * model} (whose timer and costs become stages) and {@code publish} (the files that an earlier run has finished).
  */
 package dev.braid.progress;

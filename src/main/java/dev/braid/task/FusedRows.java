@@ -3,12 +3,13 @@ package dev.braid.task;
 import dev.braid.decode.BadRow;
 import dev.braid.decode.RowDecoder;
 import dev.braid.decode.UnfitValueException;
+import dev.braid.model.Cost;
 import dev.braid.model.Readout;
-import dev.braid.model.Stage;
-import dev.braid.model.Stopwatch;
 import dev.braid.progress.Figures;
 import dev.braid.progress.FusionProgress;
 import dev.braid.progress.MemoryPeak;
+import dev.braid.progress.Stage;
+import dev.braid.progress.Stopwatch;
 import dev.braid.progress.TaskCounter;
 import dev.braid.rows.RowWriter;
 import dev.braid.rows.StoredRow;
@@ -153,14 +154,10 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (progress != null) {
             progress.repeated(lane.batch().repeatedTokens());
         }
-        for (Stage stage : Stage.values()) {
-            long products = lane.multiplyAdds(stage);
-            counter.computed(products);
-            if (progress != null) {
-                progress.computed(stage, products);
-            }
-        }
+        Cost cost = lane.cost();
+        counter.computed(cost.total());
         if (progress != null) {
+            progress.computed(cost);
             lane.fusing().helper().ifPresent(progress::spent);
         }
     }

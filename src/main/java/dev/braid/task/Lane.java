@@ -2,9 +2,9 @@ package dev.braid.task;
 
 import dev.braid.batch.Batch;
 import dev.braid.decode.BadRow;
+import dev.braid.model.Cost;
 import dev.braid.model.FusionWorkspace;
-import dev.braid.model.Stage;
-import dev.braid.model.Stopwatch;
+import dev.braid.progress.Stopwatch;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
@@ -57,14 +57,14 @@ final class Lane {
         return workspace().batch();
     }
 
-    /** Multiply-adds of a stage for the whole batch. */
-    long multiplyAdds(Stage stage) {
-        return borrowed.model().multiplyAdds(workspace(), stage);
+    /** What the whole batch costs. */
+    Cost cost() {
+        return borrowed.model().cost(workspace());
     }
 
     /** Removes all rows. {@code stopwatch} counts the time to pack the next ones. */
     void clear(Stopwatch stopwatch) {
-        workspace().stopwatch(stopwatch);
+        workspace().timer(stopwatch);
         batch().clear();
         entries.clear();
         badRows = 0;
@@ -150,7 +150,7 @@ final class Lane {
 
         private void fuse(Stopwatch stopwatch) {
             try {
-                workspace().stopwatch(stopwatch);
+                workspace().timer(stopwatch);
                 borrowed.model().fuse(workspace());
             } catch (RuntimeException | Error failed) {
                 failure = failed;

@@ -1,7 +1,7 @@
 package dev.braid.task;
 
-import dev.braid.model.Stage;
-import dev.braid.model.Stopwatch;
+import dev.braid.progress.Stage;
+import dev.braid.progress.Stopwatch;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;

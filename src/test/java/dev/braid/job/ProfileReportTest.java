@@ -3,7 +3,7 @@ package dev.braid.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.braid.model.Stage;
+import dev.braid.progress.Stage;
 import dev.braid.progress.StageCost;
 import java.util.List;
 import java.util.stream.Stream;

@@ -10,6 +10,8 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.checkpoint.RandomCheckpoint;
+import dev.braid.progress.Stage;
+import dev.braid.progress.Stopwatch;
 import dev.braid.tensor.Activation;
 import java.util.Collections;
 import java.util.EnumMap;
@@ -63,7 +65,7 @@ class StageTest {
                         .containsExactly(Stage.PACK, Stage.PROJECT, Stage.ATTENTION, Stage.FEED_FORWARD, Stage.POOL);
             });
             Map<Stage, Long> products = products(model, workspace);
-            assertThat(sum(products)).isEqualTo(model.multiplyAdds(workspace));
+            assertThat(sum(products)).isEqualTo(model.cost(workspace).total());
             assertThat(products).containsEntry(Stage.POOL, 10L * 64 * 64).containsEntry(Stage.PROJECT, 200L * 64 * 64);
             assertThat(positive(products))
                     .containsExactly(Stage.PROJECT, Stage.ATTENTION, Stage.FEED_FORWARD, Stage.POOL);
@@ -79,17 +81,25 @@ class StageTest {
 
     private static Map<Stage, Long> timed(
             FusionModel model, FusionWorkspace workspace, List<List<FeatureSequence>> rows, int runs) {
-        workspace.stopwatch(new Stopwatch());
+        Stopwatch stopwatch = new Stopwatch();
+        workspace.timer(stopwatch);
         for (int run = 0; run < runs; run++) {
             workspace.batch().clear();
             rows.forEach(workspace.batch()::add);
             model.fuse(workspace);
         }
-        return perStage(workspace.stopwatch()::nanos);
+        return perStage(stopwatch::nanos);
     }
 
     private static Map<Stage, Long> products(FusionModel model, FusionWorkspace workspace) {
-        return perStage(stage -> model.multiplyAdds(workspace, stage));
+        Cost cost = model.cost(workspace);
+        return perStage(stage -> switch (stage) {
+            case PROJECT -> cost.projection();
+            case ATTENTION -> cost.attention();
+            case FEED_FORWARD -> cost.feedForward();
+            case POOL -> cost.pooler();
+            default -> 0L;
+        });
     }
 
     private static Map<Stage, Long> perStage(ToLongFunction<Stage> figure) {

@@ -76,8 +76,9 @@ class VectorFusionTest {
                 FusionWorkspace workspace = model.workspace(64)) {
             rows(checkpoint, new Random(1), 5).forEach(workspace.batch()::add);
             model.fuse(workspace);
-            assertThat(model.multiplyAdds(workspace)).isEqualTo(5L * (12 * 16 + 9 * 16 + 21 * 16));
-            assertThat(model.multiplyAdds(workspace, Stage.FEED_FORWARD)).isEqualTo(model.multiplyAdds(workspace));
+            Cost cost = model.cost(workspace);
+            assertThat(cost.total()).isEqualTo(5L * (12 * 16 + 9 * 16 + 21 * 16));
+            assertThat(cost.feedForward()).isEqualTo(cost.total());
         }
     }
 

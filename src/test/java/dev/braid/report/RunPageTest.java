@@ -2,12 +2,12 @@ package dev.braid.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.model.Stage;
 import dev.braid.plan.JvmSettings;
 import dev.braid.plan.MemoryPlan;
 import dev.braid.progress.Exchanges.Exchange;
 import dev.braid.progress.Figures;
 import dev.braid.progress.SampleFigures;
+import dev.braid.progress.Stage;
 import dev.braid.progress.StageCost;
 import dev.braid.publish.InputFile;
 import dev.braid.publish.Manifest;

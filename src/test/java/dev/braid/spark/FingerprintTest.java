@@ -2,8 +2,8 @@ package dev.braid.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.braid.model.Stage;
 import dev.braid.progress.FusionProgress;
+import dev.braid.progress.Stage;
 import dev.braid.progress.StageCost;
 import dev.braid.rows.Hashes;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package dev.braid.model;
+package dev.braid.progress;
 
 import java.util.Locale;
 
