@@ -74,13 +74,9 @@ final class ConfigReader {
     }
 
     /**
-     * Empty if the file is not the config of a known model. Otherwise broken keys are null in the result, and reported.
+     * Reads a parsed file. Empty if it is not the config of a known model. Otherwise broken keys are null in the result, and
+     * reported.
      */
-    static Optional<WrittenConfig> read(byte[] file, List<String> problems) {
-        return parse(file, CheckpointReader.CONFIG, problems).flatMap(root -> read(root, problems));
-    }
-
-    /** Like {@link #read(byte[], List)}, for a config that is already parsed. */
     static Optional<WrittenConfig> read(JsonNode root, List<String> problems) {
         Optional<WrittenConfig> config = new ConfigReader(new ConfigObject(root, "", problems), problems).read();
         config.ifPresent(written -> checkHeads(written, problems));

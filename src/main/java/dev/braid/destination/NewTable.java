@@ -15,11 +15,6 @@ import java.util.function.Predicate;
  * @param keep whether to keep a published table of this origin, even if it may be replaced
  */
 public record NewTable(Origin origin, Predicate<Manifest> keep) implements Destination {
-    /** A run that replaces any published table that may be replaced. */
-    public NewTable(Origin origin) {
-        this(origin, published -> false);
-    }
-
     @Override
     public Optional<RunDirectory> begin(FusedTable output) throws IOException {
         return output.begin(origin.identity(), keep);

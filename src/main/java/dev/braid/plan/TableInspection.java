@@ -11,7 +11,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -93,19 +92,13 @@ public record TableInspection(
     }
 
     /**
-     * Inspects the tables of a model's modalities. Driver only.
+     * Inspects the tables of a model's modalities, which may have been looked up already. Driver only.
      *
      * @param paths the path of each modality's table, by the modality's name; several may share one
      * @param columns of {@code model}'s modalities; without a key (null), messages name rows by their number
      * @param maxTokens the longest row that a fusion would accept, including the model's own tokens
      * @throws InputException if Spark is set to leave out files, or a file cannot be read
      */
-    public static TableInspection of(
-            SparkSession spark, Map<String, String> paths, TableColumns columns, ModelConfig model, int maxTokens) {
-        return of(new InputTables(spark), paths, columns, model, maxTokens);
-    }
-
-    /** Inspects the tables of a model's modalities, which may have been looked up already. */
     public static TableInspection of(
             InputTables tables, Map<String, String> paths, TableColumns columns, ModelConfig model, int maxTokens) {
         return new TableInspector(tables, columns, model, maxTokens).inspect(paths);

@@ -97,18 +97,10 @@ public final class FusedTable {
      * published, kept for this run, put back or removed; the log says which.
      *
      * @param identity digest of the input, the model and the options
+     * @param keep whether to keep a published table of this identity, even if it may be replaced
      * @return empty if there is nothing to do, because the published table has this identity and need not be replaced
      * @throws OutputExistsException if another run writes the table, or it exists and may not be replaced
      * @throws InputException if nothing can be written next to it
-     */
-    public Optional<RunDirectory> begin(String identity) throws IOException {
-        return begin(identity, published -> false);
-    }
-
-    /**
-     * The same, but keeps some published tables that would otherwise be replaced.
-     *
-     * @param keep whether to keep a published table of this identity
      */
     public Optional<RunDirectory> begin(String identity, Predicate<Manifest> keep) throws IOException {
         return take(identity, run -> {
@@ -203,19 +195,12 @@ public final class FusedTable {
      *
      * @param run of this table
      * @param writing writes the table's files
-     * @param rows the number of rows that the table must have, including those that are set aside
+     * @param rows the number of rows that the table of a manifest must have, including those that are set aside
+     * @param publishing called right before the table changes
      * @return what is published
      * @throws InputException if a row cannot be fused; then nothing is published, and what was at the path stays
      * @throws OutputExistsException if something appeared at the path meanwhile; the message says where the finished table is
      * @throws TransientException if storage, memory or disk fails, or the input changed while it was read
-     */
-    public Manifest write(RunDirectory run, Writing writing, long rows) {
-        return write(run, writing, manifest -> rows, () -> {});
-    }
-
-    /**
-     * The same if the number of rows is known only after writing. {@code publishing} is called right before the table
-     * changes.
      */
     public Manifest write(RunDirectory run, Writing writing, ToLongFunction<Manifest> rows, Runnable publishing) {
         Manifest manifest;

@@ -3,7 +3,6 @@ package dev.braid.report;
 import dev.braid.progress.TaskSpan;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /** Throughput over time. The tokens and rows of each task are spread evenly over the task's duration. */
@@ -61,10 +60,5 @@ final class Throughput {
                     bin * width, (bin + 1) * width, tokens[bin] / width, rows[bin] / width, tasks[bin] / width));
         }
         return bins;
-    }
-
-    /** The highest rate of any bin, in tokens per second. */
-    double fastest() {
-        return Arrays.stream(tokens).max().orElse(0) / width;
     }
 }

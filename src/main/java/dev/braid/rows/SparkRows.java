@@ -62,11 +62,6 @@ public final class SparkRows {
                 .mapPartitions(batches -> new ScannedRows(batches, places, types, carried)));
     }
 
-    /** Rows in Spark's internal form as stored rows. */
-    public static Iterator<StoredRow> of(Iterator<InternalRow> rows, StructType schema, int carried) {
-        return new PlannedRows(rows, types(schema), carried);
-    }
-
     private static DataType[] types(StructType schema) {
         return Arrays.stream(schema.fields()).map(StructField::dataType).toArray(DataType[]::new);
     }

@@ -59,11 +59,6 @@ public record AuditedKeys(
         return new AuditedKeys(rows, all, bad, duplicateKeys, incomplete, known, withoutPair);
     }
 
-    /** An audit of one table with this many rows, all of whose keys are good. */
-    public static AuditedKeys good(long rows) {
-        return new AuditedKeys(rows, List.of(rows), Map.of(), 0, false, Known.NONE, Map.of());
-    }
-
     /** The rows to fuse, including bad ones: all rows except those that are unchanged in the table to update. */
     public long toFuse() {
         return rows - known.kept();

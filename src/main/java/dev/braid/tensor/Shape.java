@@ -55,11 +55,6 @@ public final class Shape implements Serializable {
         return empty ? 0 : product;
     }
 
-    /** The end of an error message about an unexpected shape: {@code expected [2, 3] (source), got [3, 2]}. */
-    public static String mismatch(Shape expected, String source, Shape got) {
-        return "expected " + expected + " (" + source + "), got " + got;
-    }
-
     @Override
     public boolean equals(Object other) {
         return other instanceof Shape shape && Arrays.equals(dimensions, shape.dimensions);

@@ -21,7 +21,13 @@ class ConfigReaderTest {
     private final List<String> problems = new ArrayList<>();
 
     private Optional<WrittenConfig> read(String json) {
-        return ConfigReader.read(json.getBytes(StandardCharsets.UTF_8), problems);
+        return read(json, problems);
+    }
+
+    /** Reads the config of a checkpoint. */
+    static Optional<WrittenConfig> read(String json, List<String> problems) {
+        return ConfigReader.parse(json.getBytes(StandardCharsets.UTF_8), CheckpointReader.CONFIG, problems)
+                .flatMap(root -> ConfigReader.read(root, problems));
     }
 
     private static String modalities(String list) {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.tensor.Activation;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,16 +31,15 @@ class TopologyReaderTest {
 
     private static List<String> problems(String json) {
         List<String> problems = new ArrayList<>();
-        ConfigReader.read(json.getBytes(StandardCharsets.UTF_8), problems);
+        ConfigReaderTest.read(json, problems);
         return problems;
     }
 
     @Test
     void streamsAndStacksAreRead() {
         List<String> problems = new ArrayList<>();
-        WrittenConfig.Topology topology = ConfigReader.read(CONFIG.getBytes(StandardCharsets.UTF_8), problems)
-                .orElseThrow()
-                .topology();
+        WrittenConfig.Topology topology =
+                ConfigReaderTest.read(CONFIG, problems).orElseThrow().topology();
         assertThat(problems).isEmpty();
         assertThat(topology.streams().get(1))
                 .isEqualTo(new WrittenStream(new StreamConfig("image", 8, 3, List.of(0), List.of()), "image_tokens"));
@@ -142,7 +140,7 @@ class TopologyReaderTest {
     @Test
     void aBottleneckIsReadAsEncodersAndStacksThatAlternate() {
         List<String> problems = new ArrayList<>();
-        List<WrittenStack> stacks = ConfigReader.read(BOTTLENECK.getBytes(StandardCharsets.UTF_8), problems)
+        List<WrittenStack> stacks = ConfigReaderTest.read(BOTTLENECK, problems)
                 .orElseThrow()
                 .topology()
                 .stacks();

@@ -306,7 +306,7 @@ class TableAuditTest {
         FusedTable output = Tables.output(table.toString(), false, List.of(), new Configuration());
         FeatureTables tables = Tables.paired(spark, input.toString(), config.columns());
         AuditedKeys keys = tables.audit(QUARANTINE);
-        try (RunDirectory run = output.begin("identity").orElseThrow();
+        try (RunDirectory run = output.begin("identity", published -> false).orElseThrow();
                 FusionEngine engine = FusionEngine.open(spark, checkpoint, Optional.empty(), config)) {
             return output.write(
                     run,
@@ -321,7 +321,7 @@ class TableAuditTest {
                         shards.addAll(tables.quarantine(keys, path, run.id()));
                         return Written.manifest(run.id(), "identity", shards);
                     },
-                    keys.rows());
+                    written -> keys.rows(), () -> {});
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }

@@ -16,6 +16,7 @@ import dev.braid.rows.FeatureType;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.TableColumns;
 import dev.braid.tables.FeatureColumn;
+import dev.braid.tables.InputTables;
 import dev.braid.tables.SelectionColumn;
 import dev.braid.tensor.Activation;
 import java.nio.file.Path;
@@ -83,7 +84,8 @@ class TableInspectionTest {
         String path = table(spark, "ids", 20, "id", VISUAL, "array(3, 1) as text");
         Map<String, String> paths = Map.of("visual", path, "text", path);
         TableColumns columns = TableColumns.of(words, "id", List.of(), Map.of(), Map.of(), Map.of(), Map.of());
-        assertThat(TableInspection.of(spark, paths, columns, words, 99).tokenIds())
+        assertThat(TableInspection.of(new InputTables(spark), paths, columns, words, 99)
+                        .tokenIds())
                 .containsExactly("text");
         assertThat(inspect(spark, paths, "id", 99).tokenIds()).isEmpty();
     }
@@ -187,7 +189,11 @@ class TableInspectionTest {
                 new FeatureColumn(MODEL.modalities().get(1), "text", null, null, SelectionColumn.mask("kept")));
 
         TableInspection found = TableInspection.of(
-                spark, Map.of("visual", path, "text", path), new TableColumns("id", List.of(), features), MODEL, 4096);
+                new InputTables(spark),
+                Map.of("visual", path, "text", path),
+                new TableColumns("id", List.of(), features),
+                MODEL,
+                4096);
 
         assertThat(found.lengths())
                 .containsExactly(
@@ -223,7 +229,7 @@ class TableInspectionTest {
                 new FeatureColumn(decoder.modalities().get(1), "text", null, null, SelectionColumn.mask("mask")));
 
         TableInspection found = TableInspection.of(
-                spark,
+                new InputTables(spark),
                 Map.of("visual", path, "text", path),
                 new TableColumns("id", List.of(), features),
                 decoder,
@@ -247,7 +253,7 @@ class TableInspectionTest {
                 new FeatureColumn(vectors.modalities().get(1), "text", null, null, null));
 
         TableInspection found = TableInspection.of(
-                spark,
+                new InputTables(spark),
                 Map.of("visual", path, "text", path),
                 new TableColumns("id", List.of(), features),
                 vectors,
@@ -276,7 +282,7 @@ class TableInspectionTest {
                 new FeatureColumn(MODEL.modalities().get(1), "text", null, null, SelectionColumn.mask("mask")));
 
         assertThat(TableInspection.of(
-                                spark,
+                                new InputTables(spark),
                                 Map.of("visual", path, "text", path),
                                 new TableColumns("id", List.of(), features),
                                 withoutCls,
@@ -310,7 +316,7 @@ class TableInspectionTest {
 
     private static TableInspection inspect(SparkSession spark, Map<String, String> paths, String key, int maxTokens) {
         TableColumns columns = TableColumns.of(MODEL, key, List.of(), Map.of(), Map.of(), Map.of(), Map.of());
-        return TableInspection.of(spark, paths, columns, MODEL, maxTokens);
+        return TableInspection.of(new InputTables(spark), paths, columns, MODEL, maxTokens);
     }
 
     private static String tokens(String name, int width, String count) {

@@ -137,10 +137,10 @@ class FusedTableTest {
     @Test
     void anOutputThatAppearsMeanwhileStaysAndSoDoesTheFinishedTable() throws IOException {
         FusedTable table = at("out", false);
-        try (RunDirectory run = table.begin("a").orElseThrow()) {
+        try (RunDirectory run = table.begin("a", published -> false).orElseThrow()) {
             Files.createDirectory(directory.resolve("out"));
             Files.createFile(directory.resolve("out/other.parquet"));
-            assertThatThrownBy(() -> table.write(run, Written.files(run, "a", rows(3)), 3))
+            assertThatThrownBy(() -> table.write(run, Written.files(run, "a", rows(3)), written -> 3, () -> {}))
                     .isInstanceOf(OutputExistsException.class)
                     .hasMessageEndingWith("; the finished table is kept at 'file:" + directory
                             + "/.out.run': the same command publishes it");
@@ -181,7 +181,7 @@ class FusedTableTest {
 
     private void assertNotPublished(Change change, String problem) throws IOException {
         FusedTable table = at("out", false);
-        try (RunDirectory run = table.begin("a").orElseThrow()) {
+        try (RunDirectory run = table.begin("a", published -> false).orElseThrow()) {
             assertThatThrownBy(() -> table.write(
                             run,
                             to -> {
@@ -193,7 +193,7 @@ class FusedTableTest {
                                         staged.resolve(manifest.files().get(1).file()));
                                 return manifest;
                             },
-                            10))
+                            written -> 10, () -> {}))
                     .isInstanceOf(TransientException.class)
                     .hasMessageMatching("Cannot publish 'file:[^']*/out': " + problem);
         }

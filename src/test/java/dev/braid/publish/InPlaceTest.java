@@ -133,7 +133,7 @@ class InPlaceTest {
             Files.delete(directory.resolve("out/._manifest.json.crc"));
             Files.writeString(
                     manifest, Files.readString(manifest).replace("\"run\" : \"" + base.run(), "\"run\" : \"another"));
-            assertThatThrownBy(() -> table.write(run, files(run, base), NEW.size() + 2))
+            assertThatThrownBy(() -> table.write(run, files(run, base), written -> NEW.size() + 2, () -> {}))
                     .isInstanceOf(OutputExistsException.class)
                     .hasMessageEndingWith(
                             "': expected the table as it was when the run began, got another; run it again");
@@ -149,7 +149,7 @@ class InPlaceTest {
         FusedTable table = table(new Configuration());
         try (RunDirectory run = table.begin(into("a")).orElseThrow()) {
             assertThat(run.base()).isEmpty();
-            table.write(run, Written.files(run, "a", rows(0, 3)), 3);
+            table.write(run, Written.files(run, "a", rows(0, 3)), written -> 3, () -> {});
         }
         assertThat(names(directory)).containsExactly("out");
         assertThat(table(new Configuration()).begin(into("a"))).isEmpty();
@@ -163,7 +163,7 @@ class InPlaceTest {
         FusedTable table = table(new Configuration());
         try (RunDirectory run = table.begin(into("b")).orElseThrow()) {
             Manifest base = run.base().orElseThrow();
-            assertThatThrownBy(() -> table.write(run, files(run, base), NEW.size() + 3))
+            assertThatThrownBy(() -> table.write(run, files(run, base), written -> NEW.size() + 3, () -> {}))
                     .isInstanceOf(TransientException.class)
                     .hasMessageContaining("expected 9 rows (keys of the input), got 8; did the input change");
         }
@@ -174,8 +174,8 @@ class InPlaceTest {
     /** Two files and a quarantine. */
     private Manifest publishOld() throws IOException {
         FusedTable table = table(new Configuration());
-        try (RunDirectory run = table.begin("a").orElseThrow()) {
-            return table.write(run, files(run, null), OLD.size() + 2);
+        try (RunDirectory run = table.begin("a", published -> false).orElseThrow()) {
+            return table.write(run, files(run, null), written -> OLD.size() + 2, () -> {});
         }
     }
 
@@ -183,7 +183,7 @@ class InPlaceTest {
     private Manifest exchange(Configuration hadoop) throws IOException {
         FusedTable table = table(hadoop);
         try (RunDirectory run = table.begin(into("b")).orElseThrow()) {
-            return table.write(run, files(run, run.base().orElseThrow()), NEW.size() + 2);
+            return table.write(run, files(run, run.base().orElseThrow()), written -> NEW.size() + 2, () -> {});
         }
     }
 

@@ -77,7 +77,7 @@ class PublicationTest {
         place(before);
         Manifest published = publish(new Configuration(), before);
         assertPublished(published);
-        assertThat(table(new Configuration(), false).begin("new")).isEmpty();
+        assertThat(table(new Configuration(), false).begin("new", published -> false)).isEmpty();
         assertThat(names(directory)).containsExactly("out");
     }
 
@@ -112,11 +112,11 @@ class PublicationTest {
             boolean finished = Files.exists(directory.resolve(".out.run/_manifest.json"));
             unfinished += finished ? 1 : 0;
             FusedTable table = table(new Configuration(), before != Before.NOTHING && !finished && !isNew);
-            Optional<RunDirectory> next = table.begin("new");
+            Optional<RunDirectory> next = table.begin("new", published -> false);
             assertThat(next.isEmpty()).as(description).isEqualTo(finished || isNew);
             if (next.isPresent()) {
                 try (RunDirectory run = next.get()) {
-                    table.write(run, files(run, "new"), ROWS);
+                    table.write(run, files(run, "new"), written -> ROWS, () -> {});
                 }
             }
             assertPublished(manifest().orElseThrow());
@@ -140,7 +140,7 @@ class PublicationTest {
         Files.deleteIfExists(directory.resolve(".out.owner"));
         place(Before.SPARKS_TABLE);
         Set<String> there = files("out");
-        assertThatThrownBy(() -> table(new Configuration(), false).begin("new"))
+        assertThatThrownBy(() -> table(new Configuration(), false).begin("new", published -> false))
                 .isInstanceOf(OutputExistsException.class);
         assertThat(files("out")).isEqualTo(there);
         assertThat(names(directory)).containsExactly("out");
@@ -227,12 +227,12 @@ class PublicationTest {
     @Test
     void aRunThatAnotherHasTakenOverPublishesNothingAndTouchesNothing() throws IOException {
         FusedTable table = table(new Configuration(), false);
-        try (RunDirectory run = table.begin("new").orElseThrow()) {
+        try (RunDirectory run = table.begin("new", published -> false).orElseThrow()) {
             Files.delete(directory.resolve("..out.owner.crc"));
             Files.writeString(
                     directory.resolve(".out.owner"),
                     Files.readString(directory.resolve(".out.owner")).replace(run.id(), "another"));
-            assertThatThrownBy(() -> table.write(run, files(run, "new"), ROWS))
+            assertThatThrownBy(() -> table.write(run, files(run, "new"), written -> ROWS, () -> {}))
                     .isInstanceOf(OutputExistsException.class)
                     .hasMessageContaining("expected to be its only run, got another");
         }
@@ -243,9 +243,9 @@ class PublicationTest {
     @Test
     void soDoesOneWhoseSuccessorHasEnded() throws IOException {
         FusedTable table = table(new Configuration(), false);
-        try (RunDirectory run = table.begin("new").orElseThrow()) {
+        try (RunDirectory run = table.begin("new", published -> false).orElseThrow()) {
             Files.delete(directory.resolve(".out.owner"));
-            assertThatThrownBy(() -> table.write(run, files(run, "new"), ROWS))
+            assertThatThrownBy(() -> table.write(run, files(run, "new"), written -> ROWS, () -> {}))
                     .isInstanceOf(OutputExistsException.class)
                     .hasMessageContaining("expected to be its only run, got another");
         }
@@ -256,8 +256,8 @@ class PublicationTest {
         FileUtil.fullyDelete(directory.resolve("out").toFile());
         if (before == Before.BRAIDS_TABLE) {
             FusedTable table = Tables.output(directory + "/out", false, List.of(), new Configuration());
-            try (RunDirectory run = table.begin("old").orElseThrow()) {
-                table.write(run, files(run, "old"), ROWS);
+            try (RunDirectory run = table.begin("old", published -> false).orElseThrow()) {
+                table.write(run, files(run, "old"), written -> ROWS, () -> {});
             }
         } else if (before == Before.SPARKS_TABLE) {
             Files.createDirectories(directory.resolve("out"));
@@ -270,8 +270,8 @@ class PublicationTest {
 
     private Manifest publish(Configuration hadoop, Before before) throws IOException {
         FusedTable table = table(hadoop, before != Before.NOTHING);
-        try (RunDirectory run = table.begin("new").orElseThrow()) {
-            return table.write(run, files(run, "new"), ROWS);
+        try (RunDirectory run = table.begin("new", published -> false).orElseThrow()) {
+            return table.write(run, files(run, "new"), written -> ROWS, () -> {});
         }
     }
 

@@ -138,7 +138,7 @@ class RunDirectoryTest {
                                     to -> {
                                         throw new SocketException("Connection reset");
                                     },
-                                    1))
+                                    written -> 1, () -> {}))
                     .isInstanceOf(TransientException.class);
         }
         try (RunDirectory run = begin("a", false)) {
@@ -149,7 +149,7 @@ class RunDirectoryTest {
                                     to -> {
                                         throw new InputException("Cannot decode row 'x'");
                                     },
-                                    1))
+                                    written -> 1, () -> {}))
                     .isInstanceOf(InputException.class);
         }
         assertThat(names(directory)).isEmpty();
@@ -158,8 +158,8 @@ class RunDirectoryTest {
     @Test
     void theSameRunAgainHasNothingToDo() throws IOException {
         Written.write(table(false), "a", rows(3), 3);
-        assertThat(table(false).begin("a")).isEmpty();
-        assertThatThrownBy(() -> table(false).begin("b"))
+        assertThat(table(false).begin("a", published -> false)).isEmpty();
+        assertThatThrownBy(() -> table(false).begin("b", published -> false))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessageContaining("choose another or pass --overwrite");
         Written.write(table(true), "a", rows(4), 4);
@@ -175,7 +175,7 @@ class RunDirectoryTest {
                 .findFirst()
                 .orElseThrow();
         Files.delete(directory.resolve("out").resolve(file));
-        assertThatThrownBy(() -> table(false).begin("a"))
+        assertThatThrownBy(() -> table(false).begin("a", published -> false))
                 .isInstanceOf(OutputExistsException.class)
                 .hasMessage("Cannot keep 'file:" + directory.resolve("out") + "': expected file '" + file + "'"
                         + " (_manifest.json), got none; pass --overwrite to write the table anew");
@@ -252,7 +252,7 @@ class RunDirectoryTest {
                             to -> {
                                 throw new AssertionError("nothing is to be computed");
                             },
-                            3);
+                            written -> 3, () -> {});
         }
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
         assertThat(names(directory)).containsExactly("out");
@@ -264,7 +264,7 @@ class RunDirectoryTest {
         Written.write(table(false), "old", rows(9), 9);
         leaveAFinishedTable("a", 3);
         Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
-        assertThat(table(overwrite).begin("a")).isEmpty();
+        assertThat(table(overwrite).begin("a", published -> false)).isEmpty();
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
         assertThat(names(directory)).containsExactly("out");
     }
@@ -280,7 +280,7 @@ class RunDirectoryTest {
         Files.delete(directory.resolve(".out.run/._manifest.json.crc"));
         Files.writeString(manifest, updated);
         Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
-        try (RunDirectory run = table(true).begin("a").orElseThrow()) {
+        try (RunDirectory run = table(true).begin("a", published -> false).orElseThrow()) {
             assertThat(run.finished()).isEmpty();
         }
     }
@@ -322,7 +322,7 @@ class RunDirectoryTest {
     void anOldTableIsPutBackWhereTheNewOneIsNotFinished() throws IOException {
         Written.write(table(false), "old", rows(9), 9);
         Files.move(directory.resolve("out"), directory.resolve(".out.replaced"));
-        assertThatThrownBy(() -> table(false).begin("a")).isInstanceOf(OutputExistsException.class);
+        assertThatThrownBy(() -> table(false).begin("a", published -> false)).isInstanceOf(OutputExistsException.class);
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(9);
         assertThat(names(directory)).containsExactly("out");
     }
@@ -365,7 +365,7 @@ class RunDirectoryTest {
         Files.createDirectory(directory.resolve("elsewhere"));
         Written.write(at("elsewhere/out", false), "a", rows(3), 3);
         Files.move(directory.resolve("elsewhere/out"), directory.resolve("out"));
-        assertThat(table(false).begin("a")).isEmpty();
+        assertThat(table(false).begin("a", published -> false)).isEmpty();
         assertThat(names(directory)).containsExactly("elsewhere", "out");
     }
 
@@ -440,7 +440,7 @@ class RunDirectoryTest {
     }
 
     private RunDirectory begin(String identity, boolean overwrite) throws IOException {
-        return table(overwrite).begin(identity).orElseThrow();
+        return table(overwrite).begin(identity, published -> false).orElseThrow();
     }
 
     private FusedTable table(boolean overwrite) {

@@ -105,15 +105,15 @@ class DemoTest {
         try (FusionEngine engine = FusionEngine.open(spark, checkpoint, Optional.empty(), config)) {
             FusedTable table = Tables.output(output.toString(), false, paths.values(), hadoop);
             OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE);
-            try (RunDirectory run = table.begin("demo").orElseThrow()) {
+            try (RunDirectory run = table.begin("demo", published -> false).orElseThrow()) {
                 table.write(
                         run,
                         to -> {
                             List<Shard> shards =
-                                    engine.write(paired, to, run.id(), AuditedKeys.good(rows), files, progress);
+                                    engine.write(paired, to, run.id(), Tables.goodKeys(rows), files, progress);
                             return Written.manifest(run.id(), "demo", shards);
                         },
-                        rows);
+                        written -> rows, () -> {});
             }
         }
 

@@ -83,7 +83,7 @@ class FusedFilesTest {
                     table,
                     directory.toString(),
                     "run",
-                    AuditedKeys.good(GOLDEN.rows()),
+                    Tables.goodKeys(GOLDEN.rows()),
                     new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                     files);
             for (boolean vectorized : new boolean[] {true, false}) {
@@ -127,7 +127,7 @@ class FusedFilesTest {
                         snapshot,
                         directory.resolve(driver).toString(),
                         run,
-                        AuditedKeys.good(GOLDEN.rows()),
+                        Tables.goodKeys(GOLDEN.rows()),
                         new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                         null));
             }
@@ -140,7 +140,7 @@ class FusedFilesTest {
     void onlyWhatIsNotFinishedIsComputedAgain() throws IOException {
         FusionConfig config = config(List.of(), VectorForm.ARRAY);
         OutputFiles.Grouping files = new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE);
-        AuditedKeys keys = AuditedKeys.good(GOLDEN.rows());
+        AuditedKeys keys = Tables.goodKeys(GOLDEN.rows());
         try (FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
             PairedTable table = PairedTable.of(table().repartition(4), config.columns());
             List<Shard> first = engine.write(table, directory.toString(), "run", keys, files, null);
@@ -208,7 +208,7 @@ class FusedFilesTest {
                     none,
                     directory.toString(),
                     "run",
-                    AuditedKeys.good(GOLDEN.rows()),
+                    Tables.goodKeys(GOLDEN.rows()),
                     new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                     null);
             Dataset<Row> written = spark.read().parquet(directory.toString());
@@ -227,7 +227,7 @@ class FusedFilesTest {
                     PairedTable.of(table, config.columns()),
                     directory.toString(),
                     "run",
-                    AuditedKeys.good(GOLDEN.rows()),
+                    Tables.goodKeys(GOLDEN.rows()),
                     new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                     null);
         }

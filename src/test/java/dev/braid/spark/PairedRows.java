@@ -6,8 +6,8 @@ import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.decode.RowDecoder;
-import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
+import dev.braid.rows.StoredRows;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.SelectionColumn;
 import dev.braid.task.FusedColumn;
@@ -74,7 +74,7 @@ public final class PairedRows {
 
     /** As a decoder reads it: a row of a key and columns of these types. */
     public static StoredRow stored(InternalRow row, DataType... features) {
-        return SparkRows.of(List.of(row).iterator(), schema(features), 1).next();
+        return StoredRows.of(List.of(row).iterator(), schema(features), 1).next();
     }
 
     /** The columns of such rows. */

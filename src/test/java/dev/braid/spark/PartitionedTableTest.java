@@ -386,7 +386,7 @@ class PartitionedTableTest {
         Partitioning into = tables.partitioning(List.of(by));
         FusedTable output = Tables.output(table.toString(), false, List.of(), new Configuration());
         AuditedKeys keys = tables.audit(QUARANTINE);
-        try (RunDirectory run = output.begin("identity").orElseThrow();
+        try (RunDirectory run = output.begin("identity", published -> false).orElseThrow();
                 FusionEngine engine = FusionEngine.open(spark, GOLDEN.checkpoint(), Optional.empty(), config)) {
             Manifest manifest = output.write(
                     run,
@@ -400,7 +400,7 @@ class PartitionedTableTest {
                                     keys,
                                     new OutputFiles.Grouping(OptionalInt.empty(), 0, into),
                                     FusionProgress.start(spark.sparkContext()))),
-                    keys.rows());
+                    written -> keys.rows(), () -> {});
             return new Published(table, manifest);
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);

@@ -5,6 +5,7 @@ import dev.braid.publish.FusedTable;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.InputTables;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -27,6 +28,11 @@ public final class Tables {
 
     public static FeatureTables perModality(SparkSession spark, Map<String, String> paths, TableColumns columns) {
         return FeatureTables.perModality(new InputTables(spark), paths, columns);
+    }
+
+    /** An audit of one table with this many rows, all of whose keys are good. */
+    static AuditedKeys goodKeys(long rows) {
+        return new AuditedKeys(rows, List.of(rows), Map.of(), 0, false, AuditedKeys.Known.NONE, Map.of());
     }
 
     /** The place of a fused table, published in the way that suits its file system. */

@@ -78,7 +78,7 @@ class TaskRetryTest {
                         paired,
                         output,
                         "run",
-                        AuditedKeys.good(GOLDEN.rows()),
+                        Tables.goodKeys(GOLDEN.rows()),
                         new OutputFiles.Grouping(OptionalInt.empty(), 0, Partitioning.NONE),
                         progress);
             }

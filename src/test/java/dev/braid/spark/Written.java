@@ -27,8 +27,8 @@ public final class Written {
     }
 
     public static void write(FusedTable table, String identity, Dataset<Row> rows, long expected) {
-        try (RunDirectory run = table.begin(identity).orElseThrow()) {
-            table.write(run, files(run, identity, rows), expected);
+        try (RunDirectory run = table.begin(identity, published -> false).orElseThrow()) {
+            table.write(run, files(run, identity, rows), written -> expected, () -> {});
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }

@@ -6,7 +6,7 @@ import dev.braid.kernel.HeldMemory;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.progress.Counters;
-import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRows;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.GoldenTable;
@@ -39,7 +39,7 @@ class FlatMemoryTest {
         try (FusionModel model = FusionModel.load(GOLDEN.checkpoint());
                 FusionWorkspace workspace = model.workspace(256)) {
             FusedRows rows = new FusedRows(
-                    SparkRows.of(manyRows(), SCHEMA, 1),
+                    StoredRows.of(manyRows(), SCHEMA, 1),
                     PairedRows.decoder(config, model.config(), GoldenTable.NESTED, GoldenTable.NESTED),
                     PairedRows.layout(config, model.config()),
                     BadRowHandler.FAIL,

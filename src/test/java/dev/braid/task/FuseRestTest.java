@@ -18,7 +18,7 @@ import dev.braid.model.FusionWorkspace;
 import dev.braid.model.Readout;
 import dev.braid.progress.Counters;
 import dev.braid.progress.FusionProgress;
-import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRows;
 import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FeatureTables;
@@ -90,7 +90,7 @@ class FuseRestTest {
                 FusionWorkspace workspace = model.workspace(64, EnumSet.allOf(Readout.class));
                 FusionWorkspace alone = model.workspace(64, EnumSet.allOf(Readout.class))) {
             FusedRows fused = new FusedRows(
-                    SparkRows.of(rows.iterator(), SCHEMA, 1),
+                    StoredRows.of(rows.iterator(), SCHEMA, 1),
                     PairedRows.decoder(CONFIG, config, GoldenTable.NESTED, GoldenTable.NESTED),
                     PairedRows.layout(CONFIG, config),
                     bad::add,

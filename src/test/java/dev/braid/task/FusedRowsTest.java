@@ -19,7 +19,7 @@ import dev.braid.progress.Counters;
 import dev.braid.progress.FusionProgress;
 import dev.braid.progress.Stage;
 import dev.braid.progress.StageCost;
-import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRows;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionTest;
@@ -428,7 +428,7 @@ class FusedRowsTest {
             Iterator<InternalRow> rows, FusionModel model, FusionWorkspace workspace, FusionConfig config) {
         RowDecoder decoder = PairedRows.decoder(config, model.config(), GoldenTable.NESTED, GoldenTable.NESTED);
         return new FusedRows(
-                SparkRows.of(rows, SCHEMA, 1),
+                StoredRows.of(rows, SCHEMA, 1),
                 decoder,
                 PairedRows.layout(config, model.config()),
                 badRows,

@@ -11,7 +11,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.progress.Counters;
 import dev.braid.progress.FusionProgress;
-import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRows;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.GoldenTable;
@@ -108,7 +108,7 @@ class LanesTest {
 
     private FusedRows rows(int threads, Iterator<InternalRow> rows) {
         return new FusedRows(
-                SparkRows.of(rows, SCHEMA, 1),
+                StoredRows.of(rows, SCHEMA, 1),
                 PairedRows.decoder(CONFIG, model.config(), GoldenTable.NESTED, GoldenTable.NESTED),
                 PairedRows.layout(CONFIG, model.config()),
                 bad -> {

@@ -11,7 +11,7 @@ import dev.braid.model.GoldenCheck;
 import dev.braid.model.Readout;
 import dev.braid.progress.Counters;
 import dev.braid.progress.FusionProgress;
-import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRows;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.GoldenTable;
@@ -124,7 +124,7 @@ public class SerializationTest {
             FusedLayout layout =
                     roundTrip(new JavaSerializer(new SparkConf()), PairedRows.layout(config, checkpoint.config()));
             FusedRows result = new FusedRows(
-                    SparkRows.of(rows.iterator(), SCHEMA, 1),
+                    StoredRows.of(rows.iterator(), SCHEMA, 1),
                     decoder,
                     layout,
                     BadRowHandler.FAIL,

@@ -12,7 +12,7 @@ import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
 import dev.braid.progress.Counters;
 import dev.braid.progress.FusionProgress;
-import dev.braid.rows.SparkRows;
+import dev.braid.rows.StoredRows;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
@@ -106,7 +106,7 @@ class VectorRowsTest {
         try (FusionModel loaded = FusionModel.load(GOLDEN.checkpoint());
                 FusionWorkspace workspace = loaded.workspace(64)) {
             FusedRows fused = new FusedRows(
-                    SparkRows.of(rows.iterator(), schema, 1),
+                    StoredRows.of(rows.iterator(), schema, 1),
                     PairedRows.decoder(config, model, GoldenTable.NESTED, GoldenTable.NESTED),
                     PairedRows.layout(config, model),
                     bad::add,

@@ -26,12 +26,6 @@ class ShapeTest {
     }
 
     @Test
-    void aShapeErrorSaysWhatWasExpectedAndWhy() {
-        assertThat(Shape.mismatch(Shape.of(768, 768), "hidden_size in config.json", Shape.of(768, 512)))
-                .isEqualTo("expected [768, 768] (hidden_size in config.json), got [768, 512]");
-    }
-
-    @Test
     void theCallersArrayDoesNotReachIn() {
         long[] dimensions = {2, 3};
         Shape shape = Shape.of(dimensions);
