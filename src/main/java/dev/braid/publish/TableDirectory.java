@@ -7,13 +7,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.Predicate;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /** Lists the directory of a table and those of its partitions. Driver only. */
-public final class TableDirectory {
+final class TableDirectory {
     private TableDirectory() {}
 
     /**
@@ -55,19 +54,5 @@ public final class TableDirectory {
     /** The paths of the {@link #entries}. */
     static Set<String> names(Path directory, FileSystem files) throws IOException {
         return entries(directory, files).keySet();
-    }
-
-    /**
-     * The files with names that Spark gives to files of rows.
-     *
-     * @param wanted selects files by their paths in the table
-     */
-    public static List<FileStatus> parts(Path directory, Predicate<String> wanted, FileSystem files)
-            throws IOException {
-        return entries(directory, files).entrySet().stream()
-                .filter(entry -> wanted.test(entry.getKey()))
-                .map(Map.Entry::getValue)
-                .filter(file -> file.isFile() && file.getPath().getName().startsWith("part-"))
-                .toList();
     }
 }

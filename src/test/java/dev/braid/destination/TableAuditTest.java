@@ -16,6 +16,7 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.publish.Written;
 import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.Emitted;
 import dev.braid.spark.FeatureTables;
@@ -24,7 +25,6 @@ import dev.braid.spark.FusionEngine;
 import dev.braid.spark.GoldenTable;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.Tables;
-import dev.braid.spark.Written;
 import dev.braid.task.OutputFiles;
 import dev.braid.task.VectorForm;
 import dev.braid.tensor.Precision;
@@ -321,7 +321,8 @@ class TableAuditTest {
                         shards.addAll(tables.quarantine(keys, path, run.id()));
                         return Written.manifest(run.id(), "identity", shards);
                     },
-                    written -> keys.rows(), () -> {});
+                    written -> keys.rows(),
+                    () -> {});
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }

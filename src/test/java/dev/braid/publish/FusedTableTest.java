@@ -1,16 +1,15 @@
 package dev.braid.publish;
 
-import static dev.braid.spark.Written.write;
+import static dev.braid.publish.Written.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
 import dev.braid.failure.TransientException;
-import dev.braid.spark.AliasFileSystem;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.Tables;
-import dev.braid.spark.Written;
+import dev.braid.storage.AliasFileSystem;
 import dev.braid.storage.JvmLocalFileSystem;
 import dev.braid.storage.TablePath;
 import java.io.IOException;

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.braid.failure.TransientException;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.Tables;
-import dev.braid.spark.Written;
 import dev.braid.storage.JvmLocalFileSystem;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -4,10 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
-import dev.braid.spark.BucketFileSystem;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.Tables;
-import dev.braid.spark.Written;
+import dev.braid.storage.BucketFileSystem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -7,7 +7,6 @@ import dev.braid.InputException;
 import dev.braid.failure.TransientException;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.Tables;
-import dev.braid.spark.Written;
 import java.io.IOException;
 import java.net.SocketException;
 import java.nio.file.Files;
@@ -138,7 +137,8 @@ class RunDirectoryTest {
                                     to -> {
                                         throw new SocketException("Connection reset");
                                     },
-                                    written -> 1, () -> {}))
+                                    written -> 1,
+                                    () -> {}))
                     .isInstanceOf(TransientException.class);
         }
         try (RunDirectory run = begin("a", false)) {
@@ -149,7 +149,8 @@ class RunDirectoryTest {
                                     to -> {
                                         throw new InputException("Cannot decode row 'x'");
                                     },
-                                    written -> 1, () -> {}))
+                                    written -> 1,
+                                    () -> {}))
                     .isInstanceOf(InputException.class);
         }
         assertThat(names(directory)).isEmpty();
@@ -252,7 +253,8 @@ class RunDirectoryTest {
                             to -> {
                                 throw new AssertionError("nothing is to be computed");
                             },
-                            written -> 3, () -> {});
+                            written -> 3,
+                            () -> {});
         }
         assertThat(spark.read().parquet(directory + "/out").count()).isEqualTo(3);
         assertThat(names(directory)).containsExactly("out");

@@ -12,6 +12,7 @@ import dev.braid.publish.FusedTable;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.publish.Written;
 import dev.braid.task.OutputFiles;
 import dev.braid.task.VectorForm;
 import dev.braid.tensor.Precision;
@@ -113,7 +114,8 @@ class DemoTest {
                                     engine.write(paired, to, run.id(), Tables.goodKeys(rows), files, progress);
                             return Written.manifest(run.id(), "demo", shards);
                         },
-                        written -> rows, () -> {});
+                        written -> rows,
+                        () -> {});
             }
         }
 

@@ -10,6 +10,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.Pooling;
 import dev.braid.decode.RowPolicy;
 import dev.braid.publish.FusedTable;
+import dev.braid.publish.Written;
 import dev.braid.rows.FeatureType;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.SelectionColumn;

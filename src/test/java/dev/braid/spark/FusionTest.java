@@ -15,6 +15,7 @@ import dev.braid.checkpoint.RandomCheckpoint;
 import dev.braid.decode.RowPolicy;
 import dev.braid.model.GoldenCheck;
 import dev.braid.progress.FusionProgress;
+import dev.braid.publish.Written;
 import dev.braid.tables.SelectionColumn;
 import dev.braid.tensor.Activation;
 import java.util.ArrayList;

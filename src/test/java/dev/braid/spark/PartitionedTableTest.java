@@ -13,6 +13,7 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
+import dev.braid.publish.Written;
 import dev.braid.task.OutputFiles;
 import dev.braid.task.TaskFiles;
 import dev.braid.task.VectorForm;
@@ -400,7 +401,8 @@ class PartitionedTableTest {
                                     keys,
                                     new OutputFiles.Grouping(OptionalInt.empty(), 0, into),
                                     FusionProgress.start(spark.sparkContext()))),
-                    written -> keys.rows(), () -> {});
+                    written -> keys.rows(),
+                    () -> {});
             return new Published(table, manifest);
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);

@@ -3,7 +3,6 @@ package dev.braid.storage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.braid.spark.AliasFileSystem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -11,6 +11,7 @@ import dev.braid.spark.SharedSpark;
 import dev.braid.spark.TableColumns;
 import dev.braid.spark.Tables;
 import dev.braid.storage.Footers;
+import dev.braid.storage.TouchedFileSystem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

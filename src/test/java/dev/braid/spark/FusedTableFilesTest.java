@@ -40,7 +40,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The files of a fused table next to the {@code Dataset} of the same fusion. */
 @ExtendWith(SharedSpark.class)
-class FusedFilesTest {
+class FusedTableFilesTest {
     private static final GoldenTable GOLDEN = GoldenTable.read("odd-sizes");
     /** Kept columns of every kind: levels, nulls, bytes that are no text, old dates. */
     private static final Map<String, String> KEPT = Map.of(
@@ -64,7 +64,7 @@ class FusedFilesTest {
     @TempDir
     private Path directory;
 
-    FusedFilesTest(SparkSession spark) {
+    FusedTableFilesTest(SparkSession spark) {
         this.spark = spark;
     }
 

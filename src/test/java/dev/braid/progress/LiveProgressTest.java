@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 @ExtendWith(SharedSpark.class)
-class FusionPluginTest {
+class LiveProgressTest {
     /** Holds the tasks of a job in this JVM; how many rows each has fused then. */
     private static final List<CountDownLatch> HOLDS = List.of(new CountDownLatch(1), new CountDownLatch(1));
 

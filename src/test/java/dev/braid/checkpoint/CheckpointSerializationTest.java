@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Everything that the driver sends to executors as serialised bytes. */
-class SerializationTest {
+class CheckpointSerializationTest {
     @TempDir
     Path directory;
 

@@ -1,10 +1,5 @@
-package dev.braid.spark;
+package dev.braid.publish;
 
-import dev.braid.publish.FusedTable;
-import dev.braid.publish.Manifest;
-import dev.braid.publish.RunDirectory;
-import dev.braid.publish.Shard;
-import dev.braid.publish.TableDirectory;
 import dev.braid.storage.Footers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -45,9 +40,13 @@ public final class Written {
     public static List<Shard> shards(Path directory) throws IOException {
         Configuration hadoop = new Configuration();
         List<Shard> shards = new ArrayList<>();
-        for (FileStatus file : TableDirectory.parts(directory, name -> true, directory.getFileSystem(hadoop))) {
-            long rows = Footers.read(List.of(file), name -> true, hadoop).rows().rows();
+        for (FileStatus file : TableDirectory.entries(directory, directory.getFileSystem(hadoop))
+                .values()) {
             String name = file.getPath().getName();
+            if (!name.startsWith("part-")) {
+                continue;
+            }
+            long rows = Footers.read(List.of(file), any -> true, hadoop).rows().rows();
             shards.add(new Shard("plan", List.of(shards.size()), name, rows, 0, 0, null, "0", null, Map.of()));
         }
         return shards;

@@ -1,6 +1,5 @@
-package dev.braid.spark;
+package dev.braid.storage;
 
-import dev.braid.storage.JvmLocalFileSystem;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;

@@ -1,6 +1,5 @@
-package dev.braid.tables;
+package dev.braid.storage;
 
-import dev.braid.storage.JvmLocalFileSystem;
 import java.io.IOException;
 import java.net.URI;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -19,7 +18,7 @@ public final class TouchedFileSystem extends JvmLocalFileSystem.Raw {
     private static volatile Action action = () -> {};
 
     /** What somebody does to the files. */
-    interface Action {
+    public interface Action {
         void run() throws IOException;
     }
 
@@ -37,13 +36,13 @@ public final class TouchedFileSystem extends JvmLocalFileSystem.Raw {
         }
     }
 
-    static void register(Configuration hadoop) {
+    public static void register(Configuration hadoop) {
         hadoop.setClass("fs.touched.impl", TouchedFileSystem.class, FileSystem.class);
         hadoop.setBoolean("fs.touched.impl.disable.cache", true);
     }
 
     /** From now on, {@code does} is run before call number {@code call} (from 0). */
-    static void touch(int call, Action does) {
+    public static void touch(int call, Action does) {
         CALLS.set(0);
         OPENED.set(0);
         action = does;
@@ -51,12 +50,12 @@ public final class TouchedFileSystem extends JvmLocalFileSystem.Raw {
     }
 
     /** Calls since then. */
-    static int calls() {
+    public static int calls() {
         return CALLS.get();
     }
 
     /** Files that were opened since then. */
-    static int opened() {
+    public static int opened() {
         return OPENED.get();
     }
 

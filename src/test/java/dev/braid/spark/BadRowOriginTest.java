@@ -8,6 +8,7 @@ import dev.braid.decode.BadRow;
 import dev.braid.decode.RowDecoder;
 import dev.braid.rows.SparkRows;
 import dev.braid.rows.StoredRow;
+import dev.braid.storage.AliasFileSystem;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Where a bad row was read, without a column that says so. */
 @ExtendWith(SharedSpark.class)
-class SourceFileTest {
+class BadRowOriginTest {
     private static final TableColumns COLUMNS = PairedRows.pixels(9, null, null);
 
     private final SparkSession spark;
@@ -30,7 +31,7 @@ class SourceFileTest {
     @TempDir
     private Path directory;
 
-    SourceFileTest(SparkSession spark) {
+    BadRowOriginTest(SparkSession spark) {
         this.spark = spark;
     }
 

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 /** Rows that repeat a sequence of the row before: projected once, to the bits of rows that are projected one by one. */
 @ExtendWith(SharedSpark.class)
-class RepeatsTest {
+class RepeatedRowsTest {
     static final List<DataType> TYPES = FusionTest.TYPES;
     static final List<DataType> MASKED = List.of(GoldenTable.NESTED_DOUBLE, GoldenTable.BINARY);
     private static final int ROWS = 60;
@@ -38,7 +38,7 @@ class RepeatsTest {
     @TempDir
     private Path directory;
 
-    RepeatsTest(SparkSession spark) {
+    RepeatedRowsTest(SparkSession spark) {
         this.spark = spark;
     }
 

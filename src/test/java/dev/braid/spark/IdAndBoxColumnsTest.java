@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Columns of token ids and of boxes, from Parquet files to PyTorch's numbers, for UNITER and other models with masks. */
 @ExtendWith(SharedSpark.class)
-class IdsAndBoxesTest {
+class IdAndBoxColumnsTest {
     private static final String MODEL = "src/test/resources/golden/uniter-masks";
     private static final double TOLERANCE = 2e-5;
     private static final Configuration HADOOP = new Configuration();
@@ -47,7 +47,7 @@ class IdsAndBoxesTest {
     @TempDir
     private java.nio.file.Path directory;
 
-    IdsAndBoxesTest(SparkSession spark) {
+    IdAndBoxColumnsTest(SparkSession spark) {
         this.spark = spark;
     }
 
