@@ -2,7 +2,8 @@ package dev.braid.job;
 
 import dev.braid.InputException;
 import dev.braid.destination.PublishedTable;
-import java.io.IOException;
+import dev.braid.failure.Diagnosis;
+import dev.braid.failure.TransientException;
 import java.io.PrintWriter;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
@@ -13,6 +14,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -84,7 +86,7 @@ final class NeighboursCommand implements Callable<Integer> {
     private record Neighbour(Entry entry, double cosine) {}
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() {
         try (Session session = Session.open("neighbours")) {
             List<Entry> entries = read(session.spark());
             PrintWriter out = spec.commandLine().getOut();
@@ -102,18 +104,30 @@ final class NeighboursCommand implements Callable<Integer> {
         }
     }
 
-    private List<Entry> read(SparkSession spark) throws IOException {
-        Path path = new Path(table);
-        if (!path.getFileSystem(spark.sparkContext().hadoopConfiguration()).exists(path)) {
-            throw new InputException("Cannot read fused table '" + table + "': expected a directory, got none");
-        }
-        Dataset<Row> rows;
+    private Dataset<Row> open(SparkSession spark) {
+        String attempt = "Cannot read fused table '" + table + "': ";
         try {
-            rows = PublishedTable.rows(spark, table);
+            Path path = new Path(table);
+            if (!path.getFileSystem(spark.sparkContext().hadoopConfiguration()).exists(path)) {
+                throw new InputException(attempt + "expected a directory, got none");
+            }
+            return PublishedTable.rows(spark, table);
+        } catch (InputException refused) {
+            throw refused;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            Diagnosis diagnosis = Diagnosis.of(failure);
+            if (!diagnosis.isInput()) {
+                throw new TransientException(attempt + diagnosis.message(), failure);
+            }
             throw new InputException(
-                    "Cannot read fused table '" + table + "': expected Parquet files, got none", failure);
+                    attempt + "expected Parquet files, got "
+                            + (failure instanceof AnalysisException ? "none" : "'" + diagnosis.cause() + "'"),
+                    failure);
         }
+    }
+
+    private List<Entry> read(SparkSession spark) {
+        Dataset<Row> rows = open(spark);
         List<String> wanted = new ArrayList<>(List.of(key, "fused"));
         wanted.addAll(labels);
         List<String> columns = Arrays.asList(rows.columns());

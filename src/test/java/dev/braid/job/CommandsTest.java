@@ -8,7 +8,9 @@ import dev.braid.job.GrowingInput.Outcome;
 import dev.braid.kernel.Bfloat16;
 import dev.braid.kernel.Int8;
 import dev.braid.spark.SharedSpark;
+import dev.braid.storage.TouchedFileSystem;
 import java.io.IOException;
+import java.net.SocketException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -85,6 +87,28 @@ class CommandsTest {
 
         assertThat(neighbours).matches("cat face\n   0\\.\\d{3}  [a-z ]+ face\n   0\\.\\d{3}  [a-z ]+ face\n");
         assertThat(neighbours.lines()).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void storageThatDoesNotAnswerIsNotTakenForATableWithoutFiles(SparkSession spark) {
+        TouchedFileSystem.register(spark.sparkContext().hadoopConfiguration());
+        for (int call = 0; call < 2; call++) {
+            TouchedFileSystem.touch(call, () -> {
+                throw new SocketException("Connection reset");
+            });
+            Outcome unread = run("neighbours", "--table=touched:" + fused, "--key=codepoints", "--of=1F431");
+            assertThat(unread.error())
+                    .startsWith("Cannot read fused table 'touched:" + fused
+                            + "': expected storage, network and executors" + " that answer, got '")
+                    .contains("Connection reset");
+            assertThat(unread.code()).isEqualTo(ExitCode.FAILED);
+        }
+        TouchedFileSystem.touch(-1, () -> {});
+
+        Outcome empty = run("neighbours", "--table=" + directory, "--key=codepoints", "--of=1F431");
+        assertThat(empty.error())
+                .isEqualTo("Cannot read fused table '" + directory + "': expected Parquet files, got none\n");
+        assertThat(empty.code()).isEqualTo(ExitCode.INPUT);
     }
 
     @Test
