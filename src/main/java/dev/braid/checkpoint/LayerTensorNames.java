@@ -29,7 +29,7 @@ record LayerTensorNames(
      * The tensor names of one attention's parts.
      *
      * @param norm its LayerNorm, before or after it
-     * @param widths the names of the weights if the tokens for keys have another size than those for queries; null if
+     * @param separate the names of the weights if the tokens for keys have another size than those for queries; null if
      *     they do not change
      */
     record AttentionNames(
@@ -38,7 +38,7 @@ record LayerTensorNames(
             ParameterNames value,
             ParameterNames output,
             ParameterNames norm,
-            Widths widths) {
+            SeparateProjections separate) {
 
         /** torch.nn.MultiheadAttention: query, key and value have one third each of the rows of one matrix. */
         static AttentionNames torch(String module, String norm) {
@@ -48,7 +48,7 @@ record LayerTensorNames(
                     ParameterNames.slice(2, 3, module + ".in_proj_*"),
                     ParameterNames.of(module + ".out_proj.*"),
                     ParameterNames.of(norm + ".*"),
-                    new Widths(
+                    new SeparateProjections(
                             ParameterNames.of(module + ".q_proj_weight"),
                             ParameterNames.of(module + ".k_proj_weight"),
                             ParameterNames.of(module + ".v_proj_weight")));
@@ -81,7 +81,7 @@ record LayerTensorNames(
     /**
      * The weights of torch.nn.MultiheadAttention with {@code kdim} and {@code vdim}. The biases are still one tensor.
      */
-    record Widths(ParameterNames query, ParameterNames key, ParameterNames value) {}
+    record SeparateProjections(ParameterNames query, ParameterNames key, ParameterNames value) {}
 
     /** torch.nn.TransformerEncoderLayer. */
     static final LayerTensorNames TORCH = new LayerTensorNames(
@@ -205,8 +205,8 @@ record LayerTensorNames(
 
     /** The names of that query: the usual one, and the one that is used if keys have another size. */
     List<ParameterNames> queries() {
-        Widths widths = attentions.get(0).widths();
-        return widths == null ? List.of(query()) : List.of(query(), widths.query());
+        SeparateProjections separate = attentions.get(0).separate();
+        return separate == null ? List.of(query()) : List.of(query(), separate.query());
     }
 
     List<ParameterNames> parts() {

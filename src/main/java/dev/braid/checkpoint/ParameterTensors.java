@@ -73,15 +73,16 @@ final class ParameterTensors {
             Linear output,
             String memorySource,
             NormType normType) {
-        boolean apart = parts.widths() != null && query.in() != key.in();
+        boolean apart = parts.separate() != null && query.in() != key.in();
         boolean fused = parts.query().slices() > 1 && !apart;
-        LayerTensorNames.Widths widths =
-                apart ? parts.widths() : new LayerTensorNames.Widths(parts.query(), parts.key(), parts.value());
+        LayerTensorNames.SeparateProjections separate = apart
+                ? parts.separate()
+                : new LayerTensorNames.SeparateProjections(parts.query(), parts.key(), parts.value());
         String all = "query, key and value";
         return new AttentionWeights(
-                linear(widths.query(), parts.query(), prefix, role + (fused ? all : "query"), query),
-                linear(widths.key(), parts.key(), prefix, role + (fused ? all : "key"), key),
-                linear(widths.value(), parts.value(), prefix, role + (fused ? all : "value"), key),
+                linear(separate.query(), parts.query(), prefix, role + (fused ? all : "query"), query),
+                linear(separate.key(), parts.key(), prefix, role + (fused ? all : "key"), key),
+                linear(separate.value(), parts.value(), prefix, role + (fused ? all : "value"), key),
                 output == null ? null : linear(parts.output(), prefix, role + "attention output", output),
                 norm(
                         parts.norm().in(names, prefix),

@@ -152,7 +152,7 @@ final class InputOptions {
                     + " (a token per modality of the model" + (model.clsToken() ? ", and CLS" : "") + "), got "
                     + maxTokens);
         }
-        FusionModel.check(model, maxTokens);
+        FusionModel.checkSizes(model, maxTokens);
     }
 
     /** The error if none or both of {@code --paired} and {@code --features} are given. */

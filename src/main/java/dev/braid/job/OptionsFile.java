@@ -91,7 +91,7 @@ record OptionsFile(String name, Map<String, String> values) {
         List<String> arguments = new ArrayList<>();
         values.forEach((key, value) -> {
             OptionSpec option = option(command, key);
-            if (!saidBy(commandLine, option, modality(key))) {
+            if (!isSetBy(commandLine, option, modality(key))) {
                 String assigned = modality(key).isEmpty() ? value : modality(key) + "=" + value;
                 arguments.add(option.longestName() + "=" + assigned);
             }
@@ -99,7 +99,7 @@ record OptionsFile(String name, Map<String, String> values) {
         return arguments;
     }
 
-    private static boolean saidBy(ParseResult commandLine, OptionSpec option, String modality) {
+    private static boolean isSetBy(ParseResult commandLine, OptionSpec option, String modality) {
         String rival = switch (option.longestName()) {
             case "--features" -> "--paired";
             case "--paired" -> "--features";
@@ -110,20 +110,20 @@ record OptionsFile(String name, Map<String, String> values) {
         }
         return switch (option.longestName()) {
             case "--mask", "--length" ->
-                saidBy(commandLine, "--mask", modality) || saidBy(commandLine, "--length", modality);
-            default -> saidBy(commandLine, option.longestName(), modality);
+                isSetBy(commandLine, "--mask", modality) || isSetBy(commandLine, "--length", modality);
+            default -> isSetBy(commandLine, option.longestName(), modality);
         };
     }
 
-    private static boolean saidBy(ParseResult commandLine, String option, String modality) {
+    private static boolean isSetBy(ParseResult commandLine, String option, String modality) {
         if (!commandLine.hasMatchedOption(option)) {
             return false;
         }
         if (modality.isEmpty()) {
             return true;
         }
-        List<Assignment> said = commandLine.matchedOptionValue(option, List.of());
-        return said.stream().anyMatch(assignment -> assignment.modality().equals(modality));
+        List<Assignment> given = commandLine.matchedOptionValue(option, List.of());
+        return given.stream().anyMatch(assignment -> assignment.modality().equals(modality));
     }
 
     /** The option that a key of a file names, or null. */

@@ -61,7 +61,7 @@ final class VerifyCommand implements Callable<Integer> {
                         + " beside its weights, got none; write one in Python with braid.export(module, directory,"
                         + " sample=...)"));
         Checkpoint checkpoint = stored.withTokenIds(golden.tokenIds(), model, hadoop);
-        FusionModel.check(checkpoint.config(), 1);
+        FusionModel.checkSizes(checkpoint.config(), 1);
         PrintWriter out = spec.commandLine().getOut();
         verify(new GoldenCheck(golden, tolerance.tolerance), checkpoint, out);
         if (precision.precision != Precision.FLOAT32) {

@@ -28,8 +28,8 @@ public final class Matrix implements AutoCloseable {
     private static final int CACHE_LINE = 64;
 
     static {
-        NativeMemory.unguard();
-        NativeCache.own();
+        NativeMemory.liftLimit();
+        NativeCache.choose();
     }
 
     private static final AtomicLong HELD = new AtomicLong();

@@ -25,7 +25,7 @@ final class NativeCache {
     private NativeCache() {}
 
     /** Chooses the directory. Call it before JavaCPP loads the first library. */
-    static void own() {
+    static void choose() {
         if (System.getProperty(DIRECTORY) != null) {
             return;
         }
@@ -33,7 +33,7 @@ final class NativeCache {
         Path home = Path.of(System.getProperty("user.home"), ".cache", "braid");
         Stream.of(home, temporary)
                 .filter(Path::isAbsolute) // the JVM reports '?' if the user has no home
-                .filter(NativeCache::isOurs)
+                .filter(NativeCache::ensureOurs)
                 .findFirst()
                 .ifPresent(directory -> System.setProperty(DIRECTORY, directory.toString()));
     }
@@ -65,7 +65,7 @@ final class NativeCache {
      * Creates a directory that only this user can enter. Returns false if this fails or another user owns the
      * directory.
      */
-    static boolean isOurs(Path directory) {
+    static boolean ensureOurs(Path directory) {
         try {
             Files.createDirectories(directory.getParent());
             if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {

@@ -11,7 +11,7 @@ final class NativeMemory {
     private NativeMemory() {}
 
     /** Turns off the limit. Call it before the first JavaCPP class loads. */
-    static void unguard() {
+    static void liftLimit() {
         if (System.getProperty(LIMIT) == null) {
             System.setProperty(LIMIT, "0");
         }

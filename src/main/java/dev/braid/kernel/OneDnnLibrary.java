@@ -11,9 +11,9 @@ import org.bytedeco.javacpp.Loader;
 /** The kernels on oneDNN. Packed weights have the layout that its matmul prefers on this processor. */
 final class OneDnnLibrary implements KernelLibrary {
     static {
-        NativeMemory.unguard();
-        NativeCache.own();
-        OpenMp.warnWhereBound(System.getenv());
+        NativeMemory.liftLimit();
+        NativeCache.choose();
+        OpenMp.warnIfBound(System.getenv());
     }
 
     private final Precision precision;

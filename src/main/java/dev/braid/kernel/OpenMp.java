@@ -22,7 +22,7 @@ final class OpenMp {
     /**
      * Warns if the environment binds threads to cores, because OpenMP would bind every calling thread to the same core.
      */
-    static void warnWhereBound(Map<String, String> environment) {
+    static void warnIfBound(Map<String, String> environment) {
         if (bindsThreads(environment)) {
             log.warn("Tasks may share a core: OMP_PROC_BIND, OMP_PLACES or GOMP_CPU_AFFINITY binds the threads of all"
                     + " tasks to the first core; unset them");

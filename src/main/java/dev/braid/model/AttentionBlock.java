@@ -10,7 +10,7 @@ import dev.braid.kernel.Matrix;
 import dev.braid.kernel.Norm;
 import dev.braid.kernel.PackedLinear;
 import dev.braid.kernel.SoftmaxReader;
-import dev.braid.model.WeightPacker.Rows;
+import dev.braid.model.WeightPacker.Part;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 
@@ -94,9 +94,9 @@ final class AttentionBlock {
             Place place, AttentionWeights weights, LayerConfig config, Rotation ofModel, WeightPacker packer) {
         Rotation rotation = place.isSelfAttention() ? ofModel : null;
         int paired = rotation != null && rotation.pairsNeighbours() ? config.headSize() : 0;
-        Rows query = new Rows(weights.query(), (float) (1 / Math.sqrt(config.headSize())), paired);
-        Rows key = new Rows(weights.key(), 1f, paired);
-        Rows value = new Rows(weights.value());
+        Part query = new Part(weights.query(), (float) (1 / Math.sqrt(config.headSize())), paired);
+        Part key = new Part(weights.key(), 1f, paired);
+        Part value = new Part(weights.value());
         boolean apart = place.queriesApart() || !place.isSelfAttention();
         return new AttentionBlock(
                 place,

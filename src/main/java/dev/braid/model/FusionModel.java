@@ -61,7 +61,7 @@ public final class FusionModel implements AutoCloseable {
 
     /** Packs the weights of a checkpoint for one implementation of the kernels. */
     public static FusionModel load(Checkpoint checkpoint, KernelLibrary library) {
-        check(checkpoint.config(), 1);
+        checkSizes(checkpoint.config(), 1);
         WeightPacker packer = new WeightPacker(library);
         try {
             return new FusionModel(checkpoint.config(), checkpoint.weights(), library, packer);
@@ -81,7 +81,7 @@ public final class FusionModel implements AutoCloseable {
      *
      * @throws InputException if a weight or a buffer is too large
      */
-    public static void check(ModelConfig config, int maxTokens) {
+    public static void checkSizes(ModelConfig config, int maxTokens) {
         long weight = WeightSizes.mostElements(config);
         if (weight > Matrix.MAX_ELEMENTS) {
             throw new InputException("Cannot run the model: expected no weight over " + Matrix.MAX_ELEMENTS

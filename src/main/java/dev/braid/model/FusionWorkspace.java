@@ -44,7 +44,7 @@ public final class FusionWorkspace implements AutoCloseable {
             List<Projector> projectors,
             int maxTokens,
             Set<Readout> readouts) {
-        FusionModel.check(config, maxTokens);
+        FusionModel.checkSizes(config, maxTokens);
         WorkspaceBuffers buffers = new WorkspaceBuffers(WorkspaceShapes.of(config, maxTokens), library);
         try {
             return new FusionWorkspace(config, library, projectors, maxTokens, readouts, buffers);
@@ -105,7 +105,7 @@ public final class FusionWorkspace implements AutoCloseable {
      * Bytes outside the Java heap of the buffers of one workspace. Its kernels' scratch memory and compiled code come
      * on top.
      *
-     * @param maxTokens a budget that {@link FusionModel#check} allows
+     * @param maxTokens a budget that {@link FusionModel#checkSizes} allows
      */
     public static long nativeBytes(ModelConfig config, int maxTokens) {
         return WorkspaceShapes.of(config, maxTokens).bytes();

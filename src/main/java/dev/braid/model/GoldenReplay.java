@@ -63,7 +63,7 @@ final class GoldenReplay {
         boolean attention = golden.attention() != null || golden.attentionByLayer() != null;
         int maxTokens = Math.max(longest, MAX_TOKENS);
         try {
-            FusionModel.check(model.config(), maxTokens);
+            FusionModel.checkSizes(model.config(), maxTokens);
         } catch (InputException tooLong) {
             throw new InputException(
                     "Cannot replay " + Golden.FILE + ": expected rows that a buffer can hold, got one of " + longest

@@ -20,7 +20,7 @@ final class WeightPacker implements AutoCloseable {
     private final KernelLibrary library;
     private final List<PackedLinear> linears = new ArrayList<>();
     /** Packed maps by the Linears that they stack, so that parts of a model with the same weights share one map. */
-    private final Map<List<Rows>, PackedLinear> shared = new HashMap<>();
+    private final Map<List<Part>, PackedLinear> shared = new HashMap<>();
 
     private final List<Matrix> matrices = new ArrayList<>();
 
@@ -29,7 +29,7 @@ final class WeightPacker implements AutoCloseable {
     }
 
     PackedLinear linear(LinearWeights weights) {
-        return stacked(List.of(new Rows(weights)));
+        return stacked(List.of(new Part(weights)));
     }
 
     /** A map with {@code rows}, [1, N] each, added to its bias. */
@@ -41,11 +41,11 @@ final class WeightPacker implements AutoCloseable {
      * A map with weight and bias multiplied by {@code factor}, and then {@code rows}, [1, N] each, added to its bias.
      */
     PackedLinear linear(LinearWeights weights, float factor, List<StoredTensor> rows) {
-        return stacked(List.of(new Rows(weights, factor, 0)), rows);
+        return stacked(List.of(new Part(weights, factor, 0)), rows);
     }
 
     /** Several maps of the same input as one map: their weights, [N, K] each, one below the other. */
-    PackedLinear stacked(List<Rows> parts) {
+    PackedLinear stacked(List<Part> parts) {
         return shared.computeIfAbsent(List.copyOf(parts), rows -> stacked(rows, List.of()));
     }
 
@@ -57,8 +57,8 @@ final class WeightPacker implements AutoCloseable {
      * @param pairedHeadSize 0, or the size of the heads in the outputs: the numbers of each neighbouring pair are then
      *     moved to the two halves of their head
      */
-    record Rows(LinearWeights linear, float factor, int pairedHeadSize) {
-        Rows(LinearWeights linear) {
+    record Part(LinearWeights linear, float factor, int pairedHeadSize) {
+        Part(LinearWeights linear) {
             this(linear, 1f, 0);
         }
 
@@ -67,13 +67,13 @@ final class WeightPacker implements AutoCloseable {
         }
     }
 
-    private PackedLinear stacked(List<Rows> parts, List<StoredTensor> added) {
+    private PackedLinear stacked(List<Part> parts, List<StoredTensor> added) {
         int inputs = Math.toIntExact(parts.get(0).linear().weight().shape().dimension(1));
-        int outputs = parts.stream().mapToInt(Rows::count).sum();
+        int outputs = parts.stream().mapToInt(Part::count).sum();
         try (Matrix weight = Matrix.allocate(outputs, inputs);
                 Matrix bias = Matrix.allocate(1, outputs)) {
             int row = 0;
-            for (Rows part : parts) {
+            for (Part part : parts) {
                 copy(part, weight.rows(row, part.count()), bias.columns(row, part.count()));
                 row += part.count();
             }
@@ -123,7 +123,7 @@ final class WeightPacker implements AutoCloseable {
         return packed;
     }
 
-    private static void copy(Rows part, Matrix weight, Matrix bias) {
+    private static void copy(Part part, Matrix weight, Matrix bias) {
         part.linear().weight().copyTo(weight.buffer());
         if (part.linear().bias() != null) {
             part.linear().bias().copyTo(bias.buffer());

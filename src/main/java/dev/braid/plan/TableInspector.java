@@ -17,6 +17,7 @@ import dev.braid.spark.PairedTable;
 import dev.braid.spark.Reference;
 import dev.braid.spark.ReferenceCheck;
 import dev.braid.spark.ReferenceSummary;
+import dev.braid.spark.ReferencedModality;
 import dev.braid.spark.ReferencedTables;
 import dev.braid.spark.TableColumns;
 import dev.braid.tables.FeatureColumn;
@@ -101,13 +102,13 @@ final class TableInspector {
         SourceTable pairsTable = sources.all().get(0);
         int tasks = sources.auditTasks(settings.shufflePartitions());
         settings.shuffleInto(tasks);
-        for (int m = 0; m < opened.sides().size(); m++) {
-            ReferencedTables.Side side = opened.sides().get(m);
-            sample(side.alone(), null); // a row without an id is not a fault: no pair refers to it
+        for (int m = 0; m < opened.modalities().size(); m++) {
+            ReferencedModality modality = opened.modalities().get(m);
+            sample(modality.alone(), null); // a row without an id is not a fault: no pair refers to it
             ReferenceSummary counted = opened.inspect(m, pairsTable.rows().rows(), tasks);
-            byModality.put(side.feature().modality().name(), counted);
-            String table = "table '" + side.table().name() + "': expected ";
-            String ids = "in '" + side.reference().column() + "' of '" + pairsTable.name() + "'";
+            byModality.put(modality.feature().modality().name(), counted);
+            String table = "table '" + modality.table().name() + "': expected ";
+            String ids = "in '" + modality.reference().column() + "' of '" + pairsTable.name() + "'";
             misfit(counted.empty(), table + "an id " + ids + ", got null in ");
             misfit(counted.missing(), table + "every id " + ids + ", got one that is missing in ");
             misfit(counted.ambiguous(), table + "every id " + ids + " once, got one that occurs more than once in ");

@@ -132,7 +132,7 @@ public final class FusionProgress implements Serializable {
      *
      * @param badKeys the rows whose key alone makes them bad, without those that tasks count
      */
-    public void plans(long toFuse, Map<Reason, Long> badKeys) {
+    public void expectRows(long toFuse, Map<Reason, Long> badKeys) {
         totalRows = toFuse;
         Map<Reason, Long> bad = new EnumMap<>(Reason.class);
         bad.putAll(badKeys);
@@ -145,7 +145,7 @@ public final class FusionProgress implements Serializable {
     }
 
     /** On the driver: counts the rows of these finished files. */
-    public void resumes(List<Shard> finished) {
+    public void countFinished(List<Shard> finished) {
         Map<Reason, Long> bad = new EnumMap<>(Reason.class);
         bad.putAll(badBefore);
         Shard.quarantined(finished)

@@ -243,7 +243,7 @@ public final class FileColumns {
     }
 
     /** What to store instead of a type that Spark cannot read, in a column that holds no features. */
-    public static String wayOut(List<String> parquetTypes) {
+    public static String advice(List<String> parquetTypes) {
         String types = String.join(" ", parquetTypes).toUpperCase(Locale.ROOT);
         if (types.contains(FLOAT16)) {
             return "store it as float32";

@@ -49,7 +49,7 @@ final class BadKeys implements Serializable {
             AuditedKeys keys,
             String column,
             List<SourceTable> tables,
-            List<ReferencedTables.Side> references,
+            List<ReferencedModality> references,
             String runId) {
         List<String> modalities = tables.stream()
                 .map(table -> table.features().stream()
@@ -57,8 +57,9 @@ final class BadKeys implements Serializable {
                         .collect(Collectors.joining(", ")))
                 .toList();
         List<Referring> referring = references.stream()
-                .map(side -> new Referring(
-                        side.feature().modality().name(), side.reference().column()))
+                .map(modality -> new Referring(
+                        modality.feature().modality().name(),
+                        modality.reference().column()))
                 .toList();
         BadKeys bad = new BadKeys(counts.keyType(), column, modalities, referring, runId);
         return SparkRows.internal(counts.rows().filter(counts.isSetAside(keys))).mapPartitions(bad::rows);

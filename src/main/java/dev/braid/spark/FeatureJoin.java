@@ -19,7 +19,7 @@ import org.apache.spark.sql.types.StructType;
  * features do not move. Driver only.
  */
 final class FeatureJoin extends RowsRelation implements TableScan {
-    private final ReferencedTables.Side side;
+    private final ReferencedModality modality;
     private final Dataset<Row> pairs;
     private final PairPartitions partitions;
     private final int carried;
@@ -30,9 +30,9 @@ final class FeatureJoin extends RowsRelation implements TableScan {
      * @param pairs as {@link PairPartitions#shuffled} gives them, with the place as the last column
      * @param carried how many of their first columns the output carries
      */
-    FeatureJoin(ReferencedTables.Side side, Dataset<Row> pairs, PairPartitions partitions, int carried) {
+    FeatureJoin(ReferencedModality modality, Dataset<Row> pairs, PairPartitions partitions, int carried) {
         super(pairs.sparkSession());
-        this.side = side;
+        this.modality = modality;
         this.pairs = pairs;
         this.partitions = partitions;
         this.carried = carried;
@@ -40,7 +40,7 @@ final class FeatureJoin extends RowsRelation implements TableScan {
 
     /** What decides which pairs a partition has. */
     String division() {
-        return side.feature().modality().name() + " " + partitions;
+        return modality.feature().modality().name() + " " + partitions;
     }
 
     /** The pairs, then the features that they refer to and their selection; null if a pair refers to none. */
@@ -50,13 +50,13 @@ final class FeatureJoin extends RowsRelation implements TableScan {
 
     /** The same rows in Spark's own form. */
     JavaRDD<StoredRow> storedRows() {
-        JavaRDD<StoredRow> features = side.storedRows();
+        JavaRDD<StoredRow> features = modality.storedRows();
         if (features.getNumPartitions() != partitions.splits()) {
             throw new IllegalStateException("expected features in " + partitions.splits()
                     + " splits, as a scan of the ids has them, got " + features.getNumPartitions());
         }
         int pairColumns = pairs.schema().size();
-        int featureColumns = side.columns().size();
+        int featureColumns = modality.columns().size();
         return pieces(features)
                 .zipPartitions(
                         SparkRows.planned(pairs, carried),
@@ -75,9 +75,10 @@ final class FeatureJoin extends RowsRelation implements TableScan {
 
     @Override
     public StructType schema() {
-        return new StructType(Stream.of(pairs.schema().fields(), side.columns().fields())
-                .flatMap(Stream::of)
-                .toArray(StructField[]::new));
+        return new StructType(
+                Stream.of(pairs.schema().fields(), modality.columns().fields())
+                        .flatMap(Stream::of)
+                        .toArray(StructField[]::new));
     }
 
     @Override

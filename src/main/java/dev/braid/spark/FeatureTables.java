@@ -226,8 +226,8 @@ public final class FeatureTables {
     }
 
     /** How the pairs refer to feature tables; empty if the feature tables have the key themselves. */
-    private List<ReferencedTables.Side> references() {
-        return referenced == null ? List.of() : referenced.sides();
+    private List<ReferencedModality> references() {
+        return referenced == null ? List.of() : referenced.modalities();
     }
 
     private int auditTasks() {

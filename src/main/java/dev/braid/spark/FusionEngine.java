@@ -104,7 +104,7 @@ public final class FusionEngine implements AutoCloseable {
         if (checkpoint.config().takesVectors()) {
             checkVectors(config);
         }
-        FusionModel.check(checkpoint.config(), config.maxTokens());
+        FusionModel.checkSizes(checkpoint.config(), config.maxTokens());
     }
 
     /** Refuses what a model of one vector per modality cannot do: it has no attention, and needs every vector of a row. */
@@ -173,7 +173,7 @@ public final class FusionEngine implements AutoCloseable {
             throws IOException {
         requireOpen();
         if (progress != null) {
-            progress.plans(keys.toFuse(), keys.setAsideByReason());
+            progress.expectRows(keys.toFuse(), keys.setAsideByReason());
         }
         Partitioning into = grouping.into();
         FusedFiles target = new FusedFiles(paired.carriedFields(), columns(), into.columns());

@@ -33,7 +33,7 @@ final class KeyAudit {
     private static final String KEY = PairedColumns.KEY;
 
     private final List<String> names;
-    private final List<ReferencedTables.Side> references;
+    private final List<ReferencedModality> references;
     private final String keyColumn;
     private final RowPolicy policy;
     private final KeyCounts counts;
@@ -54,7 +54,7 @@ final class KeyAudit {
     KeyAudit(
             KeyCounts counts,
             List<String> names,
-            List<ReferencedTables.Side> references,
+            List<ReferencedModality> references,
             String keyColumn,
             RowPolicy policy) {
         this.references = references;
@@ -160,16 +160,17 @@ final class KeyAudit {
                     " missing"));
         }
         for (int m = 0; m < references.size(); m++) {
-            ReferencedTables.Side side = references.get(m);
+            ReferencedModality referenced = references.get(m);
             Column own = counts.references().get(m);
             Column named = col(KEY).isNotNull().and(counts.isInput()).and(functions.not(setAside));
-            String table = "table '" + side.table().name() + "': expected ";
-            String ids = "'" + side.reference().column() + "' of '" + names.get(0) + "'";
+            String table = "table '" + referenced.table().name() + "': expected ";
+            String ids = "'" + referenced.reference().column() + "' of '" + names.get(0) + "'";
             all.add(new Fault(
                     Reason.DUPLICATE_ID,
                     named.and(own.gt(1)),
                     lit(1L),
-                    table + "the ids in " + ids + " once ('" + side.reference().id() + "'), got ",
+                    table + "the ids in " + ids + " once ('"
+                            + referenced.reference().id() + "'), got ",
                     "pair",
                     " with one that occurs more than once"));
             Column ambiguous = policy.quarantines(Reason.DUPLICATE_ID) ? counts.is(Reason.DUPLICATE_ID) : lit(false);
@@ -177,7 +178,8 @@ final class KeyAudit {
                     Reason.MISSING_MODALITY,
                     named.and(own.equalTo(0)).and(functions.not(ambiguous)),
                     lit(1L),
-                    table + "every id in " + ids + " ('" + side.reference().id() + "'), got ",
+                    table + "every id in " + ids + " ('"
+                            + referenced.reference().id() + "'), got ",
                     "pair",
                     " with none or one that is missing"));
         }

@@ -1,7 +1,6 @@
 package dev.braid.spark;
 
 import dev.braid.InputException;
-import dev.braid.spark.ReferencedTables.Side;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.InputTables;
 import dev.braid.tables.PairedColumns;
@@ -61,7 +60,7 @@ public final class ReferenceCheck {
         Map<FeatureColumn, SourceTable> byFeature = byFeature(settings, tables, references, paths, columns, problems);
         ColumnCheck pairsCheck = new ColumnCheck(pairsTable.stream().toList(), ofPairs, problems);
         pairsCheck.check();
-        List<Side> sides = new ArrayList<>();
+        List<ReferencedModality> modalities = new ArrayList<>();
         List<Column> referring = new ArrayList<>();
         for (FeatureColumn feature : columns.features()) {
             Reference reference = references.get(feature.modality().name());
@@ -76,7 +75,7 @@ public final class ReferenceCheck {
                     .flatMap(from -> referring(from, feature, reference, table, problems))
                     .ifPresent(referring::add);
             if (problems.isEmpty()) {
-                sides.add(new Side(
+                modalities.add(new ReferencedModality(
                         feature,
                         reference,
                         table,
@@ -90,7 +89,7 @@ public final class ReferenceCheck {
             referring.set(m, referring.get(m).as(ReferencedTables.reference(m)));
         }
         Dataset<Row> selected = pairsCheck.checked(referring).get(0);
-        return new ReferencedTables(pairsTable.orElseThrow(), selected, sides);
+        return new ReferencedTables(pairsTable.orElseThrow(), selected, modalities);
     }
 
     /** The table of each modality. Modalities with the same table and the same column of ids share it. */

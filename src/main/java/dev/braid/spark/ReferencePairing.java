@@ -50,7 +50,8 @@ record ReferencePairing(
     private PairedTable joined(Dataset<Row> pairs) {
         List<Integer> order = lightestFirst();
         List<PairPartitions> partitions = IntStream.range(0, order.size())
-                .mapToObj(m -> PairPartitions.of(tables.sides().get(m).splits(), tables.counts(m, countTasks), tasks))
+                .mapToObj(m ->
+                        PairPartitions.of(tables.modalities().get(m).splits(), tables.counts(m, countTasks), tasks))
                 .toList();
         Dataset<Row> rows = pairs;
         for (int m = 0; m < order.size(); m++) {
@@ -65,15 +66,15 @@ record ReferencePairing(
                 return PairedTable.joined(join, columns);
             }
             rows = join.rows().drop(ReferencedTables.PLACE);
-            taken.addAll(List.of(tables.sides().get(m).columns().fieldNames()));
+            taken.addAll(List.of(tables.modalities().get(m).columns().fieldNames()));
         }
     }
 
     /** The modalities, from the cheapest features to move to the most expensive. */
     private List<Integer> lightestFirst() {
-        return IntStream.range(0, tables.sides().size())
+        return IntStream.range(0, tables.modalities().size())
                 .boxed()
-                .sorted(Comparator.comparingLong(m -> tables.sides().get(m).saved(tables.counts(m, countTasks))))
+                .sorted(Comparator.comparingLong(m -> tables.modalities().get(m).saved(tables.counts(m, countTasks))))
                 .toList();
     }
 
@@ -110,7 +111,7 @@ record ReferencePairing(
             own = own.withColumnRenamed(known + modality, known);
         }
         return new FeatureJoin(
-                tables.sides().get(modality),
+                tables.modalities().get(modality),
                 partitions.shuffled(own, selected),
                 partitions,
                 columns.carried().size());

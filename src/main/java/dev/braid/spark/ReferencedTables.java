@@ -5,13 +5,9 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.monotonically_increasing_id;
 import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
-import dev.braid.rows.SparkRows;
-import dev.braid.rows.StoredRow;
-import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.SourceTable;
 import dev.braid.tables.SourceTables;
 import java.util.HashMap;
@@ -20,14 +16,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
-import org.apache.spark.sql.types.StructType;
 
 /** A table of pairs, and the feature tables whose rows it refers to by their ids. Driver only. */
 public final class ReferencedTables {
@@ -45,69 +38,20 @@ public final class ReferencedTables {
 
     private final SourceTable pairsTable;
     private final Dataset<Row> pairs;
-    private final List<Side> sides;
+    private final List<ReferencedModality> modalities;
     private final Map<Integer, FeatureIds> featureIds = new HashMap<>();
     private final Map<Integer, ReferenceCounts> counted = new HashMap<>();
 
-    /**
-     * One modality: its feature table, and how the pairs refer to it.
-     *
-     * @param rows its features, their boxes and selection, under the names of {@link PairedTable}, and {@link #ID}
-     */
-    public record Side(FeatureColumn feature, Reference reference, SourceTable table, Dataset<Row> rows) {
-        /** The columns of the features, their boxes and their selection. */
-        StructType columns() {
-            return rows.drop(ID).schema();
-        }
-
-        /** The rows with these columns, as views of column batches if Spark reads the table in batches. */
-        JavaRDD<StoredRow> storedRows() {
-            List<String> names = feature.columns().stream()
-                    .map(column -> table.field(column).name())
-                    .toList();
-            JavaRDD<StoredRow> stored =
-                    SparkRows.scanned(table.scan(names), names, 0).orElseGet(() -> SparkRows.planned(rows.drop(ID), 0));
-            return stored.getNumPartitions() > 0
-                    ? stored
-                    : JavaSparkContext.fromSparkContext(stored.context()).parallelize(List.of(), 1);
-        }
-
-        /** The ids, and the places of their rows. */
-        Dataset<Row> ids() {
-            return rows.select(col(ID), monotonically_increasing_id().as(PLACE));
-        }
-
-        /** The number of splits in which the ids are read, at least one. Features must be read in the same ones. */
-        int splits() {
-            return Math.max(1, SparkRows.internal(ids()).getNumPartitions());
-        }
-
-        /** Whether a modality's features have the ids of this one's: the same column of the same table. */
-        boolean hasIdsOf(Side other) {
-            return table.equals(other.table) && reference.id().equals(other.reference.id());
-        }
-
-        /** The table with this modality alone. */
-        public SourceTable alone() {
-            return table.only(feature);
-        }
-
-        /** The bytes that are not shuffled if the pairs are brought to this table instead of its features to the pairs. */
-        long saved(ReferenceCounts counts) {
-            return table.rows().largestRow() * (counts.pairs() - counts.rows());
-        }
-    }
-
-    ReferencedTables(SourceTable pairsTable, Dataset<Row> pairs, List<Side> sides) {
+    ReferencedTables(SourceTable pairsTable, Dataset<Row> pairs, List<ReferencedModality> modalities) {
         this.pairsTable = pairsTable;
         this.pairs = pairs;
-        this.sides = sides;
+        this.modalities = modalities;
     }
 
     /** The pairs, then the feature tables, each once. */
     public SourceTables sources() {
         return new SourceTables(
-                Stream.concat(Stream.of(pairsTable), sides.stream().map(Side::table))
+                Stream.concat(Stream.of(pairsTable), modalities.stream().map(ReferencedModality::table))
                         .distinct()
                         .toList());
     }
@@ -117,8 +61,8 @@ public final class ReferencedTables {
         return pairs;
     }
 
-    public List<Side> sides() {
-        return sides;
+    public List<ReferencedModality> modalities() {
+        return modalities;
     }
 
     /** The column of the pairs that refers to a modality. */
@@ -128,8 +72,8 @@ public final class ReferencedTables {
 
     /** Bytes to fuse: one row of every feature table for each pair. */
     long bytes() {
-        long features = sides.stream()
-                .mapToLong(side -> side.table().rows().largestRow())
+        long features = modalities.stream()
+                .mapToLong(modality -> modality.table().rows().largestRow())
                 .sum();
         return pairsTable.rows().rows() * features;
     }
@@ -140,14 +84,14 @@ public final class ReferencedTables {
      * @param tasks the number of partitions, the same at every call
      */
     synchronized Dataset<Row> ids(int modality, int tasks) {
-        Side side = sides.get(modality);
+        ReferencedModality wanted = modalities.get(modality);
         int first = IntStream.range(0, modality)
-                .filter(m -> sides.get(m).hasIdsOf(side))
+                .filter(m -> modalities.get(m).hasIdsOf(wanted))
                 .findFirst()
                 .orElse(modality);
         // Spark does not know how these rows are partitioned, so each query shuffles the ids, though it reads no table.
         return featureIds
-                .computeIfAbsent(first, m -> new FeatureIds(sides.get(m).ids(), tasks))
+                .computeIfAbsent(first, m -> new FeatureIds(modalities.get(m).ids(), tasks))
                 .table()
                 .repartition(tasks, col(ID));
     }
@@ -159,7 +103,8 @@ public final class ReferencedTables {
      */
     public ReferenceSummary inspect(int modality, long allPairs, int tasks) {
         String rows = "n";
-        Dataset<Row> found = sides.get(modality)
+        Dataset<Row> found = modalities
+                .get(modality)
                 .rows()
                 .repartition(tasks, col(ID))
                 .groupBy(ID)
@@ -194,12 +139,12 @@ public final class ReferencedTables {
     /** How often each key occurs, and the ids that its pair refers to. */
     KeyCounts keyCounts(KeyCounts.Published published, int tasks) {
         Dataset<Row> resolved = pairs;
-        for (int m = 0; m < sides.size(); m++) {
+        for (int m = 0; m < modalities.size(); m++) {
             Dataset<Row> times = ids(m, tasks).groupBy(ID).agg(count(lit(1)).as(KeyCounts.reference(m)));
             resolved = joined(resolved, m, times, tasks)
                     .withColumn(KeyCounts.reference(m), coalesce(col(KeyCounts.reference(m)), lit(0L)));
         }
-        return KeyCounts.ofPairs(resolved, sides.size(), published, tasks);
+        return KeyCounts.ofPairs(resolved, modalities.size(), published, tasks);
     }
 
     /**
@@ -252,8 +197,8 @@ public final class ReferencedTables {
     List<Long> rows(List<SourceTable> sources, int tasks) {
         return sources.stream()
                 .skip(1)
-                .map(table -> IntStream.range(0, sides.size())
-                        .filter(m -> sides.get(m).table().equals(table))
+                .map(table -> IntStream.range(0, modalities.size())
+                        .filter(m -> modalities.get(m).table().equals(table))
                         .mapToObj(m -> counts(m, tasks).rows())
                         .findFirst()
                         .orElseThrow())
@@ -263,9 +208,9 @@ public final class ReferencedTables {
     /** The number of rows that no pair refers to, by modality. */
     Map<String, Long> unreferenced(int tasks) {
         Map<String, Long> unreferenced = new LinkedHashMap<>();
-        IntStream.range(0, sides.size())
+        IntStream.range(0, modalities.size())
                 .forEach(m -> unreferenced.put(
-                        sides.get(m).feature().modality().name(),
+                        modalities.get(m).feature().modality().name(),
                         counts(m, tasks).unreferenced()));
         return unreferenced;
     }

@@ -70,7 +70,7 @@ public final class ParquetTable {
         PageChecksums.warnOfMissing(name, files.files(), footers, hadoop);
         boolean merge = Boolean.parseBoolean(session.conf().get("spark.sql.parquet.mergeSchema", "false"));
         List<FileColumn> stored = new TableSchema(all, isNeeded, caseSensitive, merge)
-                .columns(footers, new FileColumns(settings.users()));
+                .columns(footers, new FileColumns(settings.setByUser()));
         List<String> places = files.places(hadoop);
         List<InputFile> inputs = new ArrayList<>();
         for (FileStatus file : files.files()) {

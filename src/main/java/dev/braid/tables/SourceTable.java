@@ -233,7 +233,7 @@ public record SourceTable(
                 && !(mayBeHalf && found.get(0).isHalf())) {
             problems.add(expected + " of a type that Spark reads, got "
                     + found.get(0).typeName() + "; "
-                    + FileColumns.wayOut(found.get(0).parquetTypes()));
+                    + FileColumns.advice(found.get(0).parquetTypes()));
         } else {
             return Optional.of(field(column));
         }

@@ -53,11 +53,11 @@ public final class SparkSettings {
 
     private final SparkSession session;
     /** What the user set, by key. */
-    private final Map<String, String> users;
+    private final Map<String, String> setByUser;
 
-    private SparkSettings(SparkSession session, Map<String, String> users) {
+    private SparkSettings(SparkSession session, Map<String, String> setByUser) {
         this.session = session;
-        this.users = users;
+        this.setByUser = setByUser;
     }
 
     /**
@@ -72,17 +72,17 @@ public final class SparkSettings {
                         + "' to be false (rows would be lost silently), got true; set it to false");
             }
         }
-        Map<String, String> users = all(spark);
+        Map<String, String> setByUser = all(spark);
         Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-        ParquetCheck.refuseUnreadable(name -> users.getOrDefault(name, hadoop.get(name)));
+        ParquetCheck.refuseUnreadable(name -> setByUser.getOrDefault(name, hadoop.get(name)));
         SparkSession session = spark.newSession();
         Map<String, String> inherited = all(session);
-        users.forEach((key, value) -> {
+        setByUser.forEach((key, value) -> {
             if (!value.equals(inherited.get(key))) {
                 inherit(session, key, value);
             }
         });
-        SparkSettings settings = new SparkSettings(session, users);
+        SparkSettings settings = new SparkSettings(session, setByUser);
         settings.choose("spark.sql.sources.partitionColumnTypeInference.enabled", "false");
         settings.choose(MIN_PARTITIONS, String.valueOf(settings.splits()));
         // Reads old dates and times as they are. Spark 3.5 refuses them by default.
@@ -129,17 +129,17 @@ public final class SparkSettings {
 
     /** The value of a setting of the Parquet library, which may be in Hadoop's configuration; null if it is not set. */
     public String ofParquet(String name) {
-        return users.getOrDefault(
+        return setByUser.getOrDefault(
                 name, session.sparkContext().hadoopConfiguration().get(name));
     }
 
     /** What the user set. */
-    Map<String, String> users() {
-        return users;
+    Map<String, String> setByUser() {
+        return setByUser;
     }
 
     private void choose(String key, String value) {
-        if (!users.containsKey(key)) {
+        if (!setByUser.containsKey(key)) {
             session.conf().set(key, value);
         }
     }
@@ -150,7 +150,7 @@ public final class SparkSettings {
     }
 
     private void require(String key, String value, String reason) {
-        String set = users.get(key);
+        String set = setByUser.get(key);
         if (set != null && !set.equalsIgnoreCase(value)) {
             log.warn("Setting '{}' is {} here, not {} as it was set: {}", key, value, set, reason);
         }
@@ -184,7 +184,7 @@ public final class SparkSettings {
 
     /** The number of tasks after a shuffle, if the user set a number; Databricks' 'auto' is not a number. */
     public OptionalInt shufflePartitions() {
-        String partitions = users.getOrDefault(SHUFFLE_PARTITIONS, "");
+        String partitions = setByUser.getOrDefault(SHUFFLE_PARTITIONS, "");
         return partitions.matches("\\d{1,9}") ? OptionalInt.of(Integer.parseInt(partitions)) : OptionalInt.empty();
     }
 }

@@ -121,12 +121,12 @@ record TableFiles(
     /**
      * Lists the files below {@code path}.
      *
-     * @throws InputException if the path does not exist, contains no data file, is a {@link ManagedTable}, or contains files
+     * @throws InputException if the path does not exist, contains no data file, is a {@link TableFormat}, or contains files
      *     that Spark would leave out
      */
     static TableFiles at(String path, Configuration hadoop) throws IOException {
         List<FileStatus> found = TablePath.resolve(path, hadoop);
-        ManagedTable.refuse(found, hadoop);
+        TableFormat.refuse(found, hadoop);
         Path literal = TablePath.parse(path, hadoop);
         List<Entry> roots = found.stream()
                 .map(status -> {
@@ -226,7 +226,7 @@ record TableFiles(
         Path path = directory.path();
         List<Entry> children = new ArrayList<>();
         for (FileStatus child : path.getFileSystem(hadoop).listStatus(path)) {
-            String problem = child.isDirectory() ? ManagedTable.check(child.getPath(), hadoop) : null;
+            String problem = child.isDirectory() ? TableFormat.check(child.getPath(), hadoop) : null;
             if (problem != null) {
                 throw new InputException(problem);
             }

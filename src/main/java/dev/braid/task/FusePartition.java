@@ -39,9 +39,9 @@ public final class FusePartition implements FlatMapFunction<Iterator<StoredRow>,
     }
 
     /** On the driver: counts these files of the run as finished. */
-    void resumes(List<Shard> finished) {
+    void countFinished(List<Shard> finished) {
         if (progress != null) {
-            progress.resumes(finished);
+            progress.countFinished(finished);
         }
     }
 

@@ -95,7 +95,7 @@ public final class FusedFiles {
                 .map(group ->
                         group.stream().filter(part -> !done.contains(part)).toList())
                 .toList();
-        partition.resumes(finished);
+        partition.countFinished(finished);
         RejectedRows rejected = RejectedRows.start(session.sparkContext(), run.and(finished));
         PartitionPath paths = new PartitionPath(partitionBy, carried);
         FileTask task = new FileTask(partition, schema(), paths, directory, plan, groups, rejected, settings);

@@ -16,11 +16,11 @@ class NativeCacheTest {
     @Test
     void onlyThisUserCanEnterIt() throws IOException {
         Path cache = directory.resolve("home/.cache/braid");
-        assertThat(NativeCache.isOurs(cache)).isTrue();
+        assertThat(NativeCache.ensureOurs(cache)).isTrue();
         assertThat(permissions(cache)).isEqualTo("rwx------");
 
         Files.setPosixFilePermissions(cache, PosixFilePermissions.fromString("rwxrwxrwx"));
-        assertThat(NativeCache.isOurs(cache)).isTrue();
+        assertThat(NativeCache.ensureOurs(cache)).isTrue();
         assertThat(permissions(cache)).isEqualTo("rwx------");
         assertThat(cache).isEmptyDirectory();
     }
@@ -28,16 +28,16 @@ class NativeCacheTest {
     @Test
     void aLinkOrAFileInItsPlaceIsNotTaken() throws IOException {
         Path elsewhere = Files.createDirectory(directory.resolve("elsewhere"));
-        assertThat(NativeCache.isOurs(Files.createSymbolicLink(directory.resolve("link"), elsewhere)))
+        assertThat(NativeCache.ensureOurs(Files.createSymbolicLink(directory.resolve("link"), elsewhere)))
                 .isFalse();
-        assertThat(NativeCache.isOurs(Files.createFile(directory.resolve("file"))))
+        assertThat(NativeCache.ensureOurs(Files.createFile(directory.resolve("file"))))
                 .isFalse();
-        assertThat(NativeCache.isOurs(Path.of("/proc/braid"))).isFalse();
+        assertThat(NativeCache.ensureOurs(Path.of("/proc/braid"))).isFalse();
     }
 
     @Test
     void librariesAreUnpackedThere() {
-        NativeCache.own();
+        NativeCache.choose();
         assertThat(System.getProperty("org.bytedeco.javacpp.cachedir")).isNotNull();
     }
 

@@ -144,9 +144,9 @@ class PackingTest {
     /** Of 13,377, queries, keys and values are 536,832,387 numbers, which a matrix holds, but not in whole blocks. */
     @Example
     void aModelWhoseWeightsNoMatrixCanHoldIsRefused() {
-        FusionModel.check(wide(13_313), 1);
+        FusionModel.checkSizes(wide(13_313), 1);
         for (int hiddenSize : List.of(13_377, 14_000)) {
-            Assertions.assertThatThrownBy(() -> FusionModel.check(wide(hiddenSize), 1))
+            Assertions.assertThatThrownBy(() -> FusionModel.checkSizes(wide(hiddenSize), 1))
                     .isInstanceOf(InputException.class)
                     .hasMessage(
                             "Cannot run the model: expected no weight over 536870911 numbers, padding included, got "
@@ -163,8 +163,8 @@ class PackingTest {
                 1,
                 new LayerConfig(8, 1, 8, Activation.RELU, false, 1e-5f, true),
                 Pooling.MEAN);
-        FusionModel.check(config, 112);
-        Assertions.assertThatThrownBy(() -> FusionModel.check(config, 127))
+        FusionModel.checkSizes(config, 112);
+        Assertions.assertThatThrownBy(() -> FusionModel.checkSizes(config, 127))
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot size the buffers of a task: expected none over 536870911 numbers, got 537600000 for"
                         + " 127 tokens; lower --max-tokens");

@@ -20,7 +20,7 @@ import org.apache.hadoop.security.AccessControlException;
  * Formats of tables that keep a list of their current files. The table is not the same as all its Parquet files: some of them
  * hold rows that were removed or never committed, and other files delete rows.
  */
-enum ManagedTable {
+enum TableFormat {
     DELTA("a Delta table", "_delta_log", "removed rows", ".format(\"delta\").load"),
     HUDI("a Hudi table", ".hoodie", "removed rows", ".format(\"hudi\").load"),
     ICEBERG("an Iceberg table", "metadata", "removed rows", ".format(\"iceberg\").load"),
@@ -42,7 +42,7 @@ enum ManagedTable {
      * @param others what its files hold apart from the table's rows
      * @param reader how Spark reads the table, after {@code spark.read}
      */
-    ManagedTable(String label, String mark, String others, String reader) {
+    TableFormat(String label, String mark, String others, String reader) {
         this.label = label;
         this.mark = mark;
         this.others = others;
@@ -66,7 +66,7 @@ enum ManagedTable {
         }
         List<Path> marks = new ArrayList<>();
         for (Path directory : directories) {
-            for (ManagedTable format : values()) {
+            for (TableFormat format : values()) {
                 marks.add(new Path(directory, format.mark));
             }
         }
@@ -80,7 +80,7 @@ enum ManagedTable {
 
     /** The error message about a directory with this child; null if nothing is wrong. */
     static String check(Path child, Configuration hadoop) throws IOException {
-        for (ManagedTable format : values()) {
+        for (TableFormat format : values()) {
             if (format.mark.equals(child.getName()) && format.isAt(child, hadoop)) {
                 Path table = child.getParent();
                 return "expected Parquet files that are all current, got " + format.label + " ('" + table
