@@ -279,6 +279,8 @@ class ArchitectureTest {
                 .orShould()
                 .haveSimpleName("NearestName")
                 .orShould()
+                .haveSimpleName("Numbers")
+                .orShould()
                 .haveSimpleName("package-info")
                 .check(MAIN);
     }

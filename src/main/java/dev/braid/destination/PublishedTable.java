@@ -9,6 +9,7 @@ import dev.braid.publish.RunDirectory;
 import dev.braid.publish.Shard;
 import dev.braid.rows.SourceFile;
 import dev.braid.rows.SparkRows;
+import dev.braid.rows.TableName;
 import dev.braid.spark.AuditedKeys;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.FusedSchema;
@@ -248,7 +249,8 @@ public final class PublishedTable {
         return column(config.columns().key()).as(KEY);
     }
 
-    static Column column(String name) {
-        return col("`" + name.replace("`", "``") + "`");
+    /** A column of a published table by its name, whatever characters it has. */
+    public static Column column(String name) {
+        return col(TableName.quoted(name));
     }
 }

@@ -1,9 +1,9 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.destination.TableAudit;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Shard;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -62,9 +62,9 @@ final class AuditCommand implements Callable<Integer> {
                 .count();
         Map<String, String> versions = new TreeMap<>(manifest.versions());
         return TextTable.plain()
-                .add("rows", String.format(Locale.ROOT, "%,d", manifest.rows()))
-                .add("files", String.format(Locale.ROOT, "%,d", files))
-                .add("quarantined", RunReport.rows(manifest.quarantinedRows()))
+                .add("rows", Numbers.count(manifest.rows()))
+                .add("files", Numbers.count(files))
+                .add("quarantined", Numbers.count(manifest.quarantinedRows(), "row"))
                 .add("fingerprint", manifest.fingerprint() + (quick ? " (not computed: --quick)" : ""))
                 .add("finished", SafeText.message(String.valueOf(manifest.finished())))
                 .add(

@@ -200,12 +200,16 @@ public final class Braid {
         }
     }
 
-    /** The version from the jar's manifest. */
+    /** The version of Braid, from the jar's manifest. */
+    static String version() {
+        String version = Braid.class.getPackage().getImplementationVersion();
+        return version == null ? "(not packaged)" : version;
+    }
+
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Braid.class.getPackage().getImplementationVersion();
-            return new String[] {"braid " + (version == null ? "(not packaged)" : version)};
+            return new String[] {"braid " + version()};
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.plan.Memory;
 import dev.braid.plan.MemoryPlan;
@@ -25,16 +26,16 @@ record MemoryReport(TableLoad load, TableInspection sample, ModelConfig model, M
 
     private TextTable tables() {
         TextTable tables = TextTable.plain()
-                .add("rows", ModelSummary.count(load.rows()))
+                .add("rows", Numbers.count(load.rows()))
                 .add(
                         "input",
                         String.format(
                                 Locale.ROOT,
                                 "%s in %s row groups of up to %s; rows of up to %s once decoded",
-                                Memory.text(load.bytes()),
-                                ModelSummary.count(load.groups()),
-                                Memory.text(load.largestGroup()),
-                                Memory.text(load.largestRow())));
+                                Numbers.bytes(load.bytes()),
+                                Numbers.count(load.groups()),
+                                Numbers.bytes(load.largestGroup()),
+                                Numbers.bytes(load.largestRow())));
         if (sample.meanTokens(model) > 0) {
             tables.add(
                     "tokens",
@@ -62,14 +63,14 @@ record MemoryReport(TableLoad load, TableInspection sample, ModelConfig model, M
     }
 
     private static String mebibytes(long bytes) {
-        return ModelSummary.count((bytes + (1 << 20) - 1) >> 20);
+        return Numbers.count((bytes + (1 << 20) - 1) >> 20);
     }
 
     private String settings() {
         String heap = Memory.setting(plan.heapSetting());
         if (plan.jvm().isLocal()) {
             return "These settings work: --driver-memory " + heap + " on a machine with "
-                    + Memory.text(plan.heapSetting() + plan.outsideBytes());
+                    + Numbers.bytes(plan.heapSetting() + plan.outsideBytes());
         }
         return "These settings work: --executor-cores " + plan.jvm().cores() + " --executor-memory " + heap
                 + " --conf spark.executor.memoryOverhead=" + Memory.setting(plan.overheadSetting())

@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModalityWeights;
@@ -15,23 +16,21 @@ record ModelCost(Checkpoint checkpoint) {
     TextTable table() {
         ModelConfig config = checkpoint.config();
         TextTable cost = TextTable.plain()
-                .add("parameters", ModelSummary.count(checkpoint.parameters()))
-                .add("bytes", ModelSummary.count(checkpoint.bytes()));
+                .add("parameters", Numbers.count(checkpoint.parameters()))
+                .add("bytes", Numbers.count(checkpoint.bytes()));
         boolean single = config.streams().size() == 1;
         String title = "multiply-adds";
         if (config.takesVectors()) {
-            cost.add(title, ModelSummary.count(new VectorSummary(config).multiplyAdds()) + " a row, in the Linears");
+            cost.add(title, Numbers.count(new VectorSummary(config).multiplyAdds()) + " a row, in the Linears");
         }
         for (StackConfig stack : config.stacks()) {
             String tokens = single ? " a token" : " a token of '" + stream(config, stack.stream()) + "'";
-            cost.add(
-                    title,
-                    ModelSummary.count(FusionModel.linearMultiplyAdds(stack)) + tokens + ", in the layers' Linears");
+            cost.add(title, Numbers.count(FusionModel.linearMultiplyAdds(stack)) + tokens + ", in the layers' Linears");
             title = "";
             if (stack.kind().attendsToMemory()) {
                 cost.add(
                         "",
-                        ModelSummary.count(FusionModel.memoryMultiplyAdds(stack, config)) + " a token of '"
+                        Numbers.count(FusionModel.memoryMultiplyAdds(stack, config)) + " a token of '"
                                 + stream(config, stack.memory()) + "', in their keys and values");
             }
         }
@@ -43,9 +42,7 @@ record ModelCost(Checkpoint checkpoint) {
                     long inputs = modality.projectedSize() + (weights.boxes() == null ? 0L : modality.boxSize());
                     long projection = inputs * stream.hiddenSize();
                     cost.add(
-                            "",
-                            ModelSummary.count(projection) + " a token of '" + modality.name()
-                                    + "', in its projection");
+                            "", Numbers.count(projection) + " a token of '" + modality.name() + "', in its projection");
                 }
             }
         }
@@ -54,7 +51,7 @@ record ModelCost(Checkpoint checkpoint) {
             for (int keys : stack.keyStreams()) {
                 cost.add(
                         "",
-                        ModelSummary.count(attention)
+                        Numbers.count(attention)
                                 + (single
                                         ? " n a token, in the attention of a row of n tokens"
                                         : " n a token of '" + stream(config, stack.stream())

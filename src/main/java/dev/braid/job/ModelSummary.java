@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.Shown;
 import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Inspection;
@@ -20,7 +21,6 @@ import dev.braid.checkpoint.StateDictReading;
 import dev.braid.checkpoint.StreamConfig;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -54,7 +54,9 @@ record ModelSummary(Inspection inspection) {
             table.add("removed from names", String.join(", ", reading.removed()));
         }
         if (reading.renamedNorms() > 0) {
-            table.add("gamma and beta", "read as weight and bias of " + count(reading.renamedNorms()) + " LayerNorms");
+            table.add(
+                    "gamma and beta",
+                    "read as weight and bias of " + Numbers.count(reading.renamedNorms()) + " LayerNorms");
         }
         List<String> aliases = new TreeMap<>(reading.aliases())
                 .entrySet().stream()
@@ -64,7 +66,7 @@ record ModelSummary(Inspection inspection) {
             table.add(i == 0 ? "stored once" : "", aliases.get(i));
         }
         if (aliases.size() > MOST_ALIASES) {
-            table.add("", "and " + count(aliases.size() - MOST_ALIASES) + " more");
+            table.add("", "and " + Numbers.count(aliases.size() - MOST_ALIASES) + " more");
         }
         return table;
     }
@@ -97,7 +99,7 @@ record ModelSummary(Inspection inspection) {
                             "norm order",
                             (layer.normFirst() ? "pre-norm" : "post-norm")
                                     + (layer.normType() == NormType.RMS_NORM ? ", RMSNorm" : ""))
-                    .add("layer norm eps", number(layer.layerNormEps()))
+                    .add("layer norm eps", Numbers.brief(layer.layerNormEps()))
                     .add("attention output projection", yes(layer.attentionOutputProjection()))
                     .add("final LayerNorm", yes(weights.stacks().get(stack).finalNorm() != null));
         }
@@ -122,7 +124,7 @@ record ModelSummary(Inspection inspection) {
         }
         if (positions.rotary() != null) {
             kinds.add("rotary " + positions.rotary().pairs().configName() + " with theta "
-                    + number(positions.rotary().theta()));
+                    + Numbers.brief(positions.rotary().theta()));
         }
         return String.join(", ", kinds) + "; at most " + positions.maxPositions();
     }
@@ -202,7 +204,7 @@ record ModelSummary(Inspection inspection) {
     }
 
     private static String size(ModalityConfig modality) {
-        String words = "ids of " + count(modality.vocabularySize()) + " words";
+        String words = "ids of " + Numbers.count(modality.vocabularySize()) + " words";
         if (modality.tokenIds()) {
             return words;
         }
@@ -258,14 +260,5 @@ record ModelSummary(Inspection inspection) {
 
     private static String yes(boolean is) {
         return is ? "yes" : "no";
-    }
-
-    /** The shortest digits that give the number back, {@code 1e-5} for {@code 1.0E-5}. */
-    static String number(Number number) {
-        return number.toString().replace(".0E", "e").replace('E', 'e');
-    }
-
-    static String count(long number) {
-        return String.format(Locale.ROOT, "%,d", number);
     }
 }

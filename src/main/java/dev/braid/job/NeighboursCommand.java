@@ -15,10 +15,10 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.AnalysisException;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import picocli.CommandLine.Command;
@@ -144,10 +144,10 @@ final class NeighboursCommand implements Callable<Integer> {
         }
         List<Row> found = rows.select(wanted.stream()
                         .map(column -> {
-                            var quoted = functions.col("`" + column.replace("`", "``") + "`");
-                            return column.equals("fused") ? quoted.cast("array<float>") : quoted.cast("string");
+                            Column named = PublishedTable.column(column);
+                            return column.equals("fused") ? named.cast("array<float>") : named.cast("string");
                         })
-                        .toArray(org.apache.spark.sql.Column[]::new))
+                        .toArray(Column[]::new))
                 .limit(MOST_ROWS + 1)
                 .collectAsList();
         if (found.size() > MOST_ROWS) {

@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.progress.StageCost;
 import java.util.List;
 import java.util.Locale;
@@ -26,7 +27,7 @@ record ProfileReport(List<StageCost> stages, long tokens, long repeated) {
         return repeated == 0
                 ? text
                 : text + System.lineSeparator()
-                        + format("%,d", repeated) + " of " + format("%,d", tokens)
+                        + Numbers.count(repeated) + " of " + Numbers.count(tokens)
                         + " tokens were projected once for several rows";
     }
 

@@ -9,7 +9,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * The facts about a run that are known when it begins, for the manifest of the table that it writes.
@@ -37,7 +36,7 @@ record RunManifest(Instant start, String spark, Origin origin) {
                 Manifest.FORMAT,
                 run.id(),
                 origin.identity(),
-                Map.of("braid", version(), "spark", spark, "java", System.getProperty("java.version")),
+                Map.of("braid", Braid.version(), "spark", spark, "java", System.getProperty("java.version")),
                 start.toString(),
                 now.toString(),
                 origin.inputs(),
@@ -57,11 +56,5 @@ record RunManifest(Instant start, String spark, Origin origin) {
                 update,
                 partitions ? Manifest.earlier(run.base(), shards, update != null) : null,
                 null);
-    }
-
-    /** The version of Braid. */
-    static String version() {
-        return Optional.ofNullable(Braid.class.getPackage().getImplementationVersion())
-                .orElse("(not packaged)");
     }
 }

@@ -104,7 +104,7 @@ record RunRecord(
 
     private RunFacts facts(Optional<Manifest> manifest, Optional<String> failure) {
         Map<String, String> versions = new LinkedHashMap<>();
-        versions.put("braid", RunManifest.version());
+        versions.put("braid", Braid.version());
         versions.put("spark", spark.version());
         versions.put("java", System.getProperty("java.version"));
         return new RunFacts(

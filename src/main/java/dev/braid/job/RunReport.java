@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Partitioning;
 import dev.braid.publish.Shard;
@@ -28,19 +29,20 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
         TextTable report = TextTable.plain()
                 .add("verified", manifest.verified())
                 .add("rows", rows())
-                .add("tokens", format("%,d", manifest.update() == null ? ownTokens() : tokens));
+                .add("tokens", Numbers.count(manifest.update() == null ? ownTokens() : tokens));
         if (resumed > 0) {
-            report.add("resumed", rows(resumed) + (resumed == 1 ? " was" : " were") + " finished before");
+            report.add(
+                    "resumed", Numbers.count(resumed, "row") + (resumed == 1 ? " was" : " were") + " finished before");
         }
         if (manifest.truncated() > 0) {
-            report.add("truncated", rows(manifest.truncated()));
+            report.add("truncated", Numbers.count(manifest.truncated(), "row"));
         }
         if (manifest.quarantinedRows() > 0) {
             report.add(
                     "quarantined",
-                    rows(manifest.quarantinedRows())
+                    Numbers.count(manifest.quarantinedRows(), "row")
                             + manifest.quarantined().entrySet().stream()
-                                    .map(reason -> reason.getKey() + " " + format("%,d", reason.getValue()))
+                                    .map(reason -> reason.getKey() + " " + Numbers.count(reason.getValue()))
                                     .collect(Collectors.joining(", ", " (", ")")));
         }
         if (manifest.unreferenced() != null) {
@@ -48,7 +50,8 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
             unreferenced.values().removeIf(rows -> rows == 0);
             unreferenced.forEach((modality, rows) -> report.add(
                     "unreferenced",
-                    rows(rows) + " of '" + modality + "' " + (rows == 1 ? "is" : "are") + " in no pair"));
+                    Numbers.count(rows, "row") + " of '" + modality + "' " + (rows == 1 ? "is" : "are")
+                            + " in no pair"));
         }
         Manifest.Update update = manifest.update();
         if (update != null && update.left() > 0) {
@@ -94,7 +97,7 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
             return partitions();
         }
         if (update == null) {
-            return format("%,d", manifest.rows());
+            return Numbers.count(manifest.rows());
         }
         return format("%,d new", manifest.rows() - update.kept() - replaced(update))
                 + format(", %,d kept", update.kept())
@@ -111,7 +114,7 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
                 .distinct()
                 .count();
         return format("%,d in ", rows)
-                + (partitions == 1 ? "1 partition" : format("%,d partitions", partitions))
+                + Numbers.count(partitions, "partition")
                 + (manifest.earlier().isEmpty() ? "" : format(", %,d in the table", manifest.rows()));
     }
 
@@ -122,17 +125,12 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
 
     /** Text for rows of the table whose key is no longer in the input. */
     static String left(long rows) {
-        return rows(rows) + " of the table " + (rows == 1 ? "is" : "are")
+        return Numbers.count(rows, "row") + " of the table " + (rows == 1 ? "is" : "are")
                 + " not in the input any more, --prune removes them";
     }
 
     private long ownTokens() {
         return manifest.own().stream().mapToLong(Shard::tokens).sum();
-    }
-
-    /** Text for a number of rows. */
-    static String rows(long number) {
-        return format("%,d", number) + (number == 1 ? " row" : " rows");
     }
 
     private static String format(String pattern, Object figure) {

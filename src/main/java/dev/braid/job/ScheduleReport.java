@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.plan.Schedule;
 import java.util.Locale;
 import java.util.OptionalInt;
@@ -44,8 +45,7 @@ record ScheduleReport(Schedule schedule, Rate rate, boolean local, int instances
         double coreHours = schedule.coreHours(executors);
         String cost = price == null
                 ? ""
-                : String.format(
-                        Locale.ROOT, "%,.2f at %s a core-hour, ", coreHours * price, ModelSummary.number(price));
+                : String.format(Locale.ROOT, "%,.2f at %s a core-hour, ", coreHours * price, Numbers.brief(price));
         return report.add("cost", cost + String.format(Locale.ROOT, "%,.1f core-hours", coreHours))
                 .toString();
     }

@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.apache.spark.sql.SparkSession;
@@ -56,7 +57,7 @@ final class SignalMessage {
             return ": nothing was published; "
                     + (rows == 0
                             ? "start the same command again"
-                            : "the same command goes on from the " + RunReport.rows(rows) + " in finished files");
+                            : "the same command goes on from the " + Numbers.count(rows, "row") + " in finished files");
         };
     }
 

@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.plan.TableInspection;
 import dev.braid.plan.TableInspection.Lengths;
 import dev.braid.plan.TableInspection.Table;
@@ -34,11 +35,11 @@ record TableSummary(TableInspection tables) {
             tables.references()
                     .forEach((modality, found) -> pairs.add(
                             modality,
-                            count(found.rows()),
-                            count(found.unreferenced()),
-                            count(found.median()),
-                            count(found.percentile95()),
-                            count(found.most())));
+                            Numbers.count(found.rows()),
+                            Numbers.count(found.unreferenced()),
+                            Numbers.count(found.median()),
+                            Numbers.count(found.percentile95()),
+                            Numbers.count(found.most())));
             parts.add(pairs.toString());
         }
         return String.join("\n\n", parts);
@@ -47,14 +48,10 @@ record TableSummary(TableInspection tables) {
     private static void add(TextTable table, String name, Lengths lengths) {
         table.add(
                 name,
-                count(lengths.rows()),
-                count(lengths.shortest()),
-                count(lengths.median()),
-                count(lengths.percentile95()),
-                count(lengths.longest()));
-    }
-
-    private static String count(long number) {
-        return String.format(Locale.ROOT, "%,d", number);
+                Numbers.count(lengths.rows()),
+                Numbers.count(lengths.shortest()),
+                Numbers.count(lengths.median()),
+                Numbers.count(lengths.percentile95()),
+                Numbers.count(lengths.longest()));
     }
 }

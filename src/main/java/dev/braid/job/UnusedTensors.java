@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.checkpoint.TensorEntry;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,9 +19,9 @@ record UnusedTensors(List<TensorEntry> entries) {
         }
         TextTable table = TextTable.headed("unused", "tensors", "bytes");
         groups().forEach((name, tensors) ->
-                table.add(name, ModelSummary.count(tensors.size()), ModelSummary.count(bytes(tensors))));
+                table.add(name, Numbers.count(tensors.size()), Numbers.count(bytes(tensors))));
         if (entries.size() > 1) {
-            table.add("all", ModelSummary.count(entries.size()), ModelSummary.count(bytes(entries)));
+            table.add("all", Numbers.count(entries.size()), Numbers.count(bytes(entries)));
         }
         return table.toString();
     }

@@ -1,5 +1,6 @@
 package dev.braid.job;
 
+import dev.braid.Numbers;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.checkpoint.VectorStep;
 import java.util.List;
@@ -22,8 +23,8 @@ record VectorSummary(ModelConfig config) {
         String of = inputs.stream().limit(2).collect(Collectors.joining(", "));
         return switch (step.kind()) {
             case ACTIVATION -> step.function().configName() + " of " + of;
-            case NORM -> step.norm().configName() + " of " + of + ", eps " + ModelSummary.number(step.epsilon());
-            case BATCH_NORM -> "batch_norm of " + of + ", eps " + ModelSummary.number(step.epsilon());
+            case NORM -> step.norm().configName() + " of " + of + ", eps " + Numbers.brief(step.epsilon());
+            case BATCH_NORM -> "batch_norm of " + of + ", eps " + Numbers.brief(step.epsilon());
             case GATE -> "gate of " + of + " by " + inputs.get(2);
             case WEIGHTED_SUM ->
                 "weighted_sum of " + String.join(", ", inputs.subList(0, inputs.size() - 1)) + " by "

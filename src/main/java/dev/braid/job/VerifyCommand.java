@@ -1,6 +1,7 @@
 package dev.braid.job;
 
 import dev.braid.InputException;
+import dev.braid.Numbers;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.checkpoint.Golden;
 import dev.braid.model.Deviation;
@@ -82,13 +83,13 @@ final class VerifyCommand implements Callable<Integer> {
 
     private TextTable inFloat32(GoldenResult result) {
         return TextTable.plain()
-                .add("rows", String.format(Locale.ROOT, "%,d", result.rows()))
-                .add("tokens", String.format(Locale.ROOT, "%,d", result.tokens()))
+                .add("rows", Numbers.count(result.rows()))
+                .add("tokens", Numbers.count(result.tokens()))
                 .add("largest error", error(result.largest()))
                 .add("where", result.largest().toString())
                 .add(
                         "tolerance",
-                        ModelSummary.number(tolerance.tolerance) + " (relative to the root mean square of its vector)");
+                        Numbers.brief(tolerance.tolerance) + " (relative to the root mean square of its vector)");
     }
 
     private static TextTable rounded(GoldenResult result, GoldenCheck check) {

@@ -4,26 +4,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Sizes of memory: as text, as Spark's settings, and of the machine. */
+/** Sizes of memory: as Spark's settings take them, and of the machine. */
 public final class Memory {
-    private static final long KIB = 1 << 10;
     private static final long MIB = 1 << 20;
     private static final Pattern KIBIBYTES = Pattern.compile("(?m)^(MemTotal|SwapTotal):\\s+(\\d+) kB$");
 
     private Memory() {}
-
-    /** A size as text, such as {@code 1.4 GiB}, {@code 512 MiB} or {@code 3 KiB}. */
-    public static String text(long bytes) {
-        if (bytes < MIB) {
-            return (bytes + KIB - 1) / KIB + " KiB";
-        }
-        double gibibytes = bytes / (1024.0 * MIB);
-        return gibibytes >= 1 ? String.format(Locale.ROOT, "%,.1f GiB", gibibytes) : (bytes + MIB - 1) / MIB + " MiB";
-    }
 
     /** A size as Spark's settings take it, {@code 8g} or {@code 2560m}. */
     public static String setting(long bytes) {

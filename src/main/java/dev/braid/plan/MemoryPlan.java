@@ -1,6 +1,7 @@
 package dev.braid.plan;
 
 import dev.braid.InputException;
+import dev.braid.Numbers;
 import dev.braid.checkpoint.Checkpoint;
 import dev.braid.model.FusionModel;
 import dev.braid.model.FusionWorkspace;
@@ -222,7 +223,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
 
     private String tooSmall(String what, long needed, String why, long got, String fix) {
         return what + " of " + (jvm.isLocal() ? "this JVM" : "an executor") + ": expected at least "
-                + Memory.text(needed) + " (" + why + "), got " + Memory.text(got) + "; " + fix;
+                + Numbers.bytes(needed) + " (" + why + "), got " + Numbers.bytes(got) + "; " + fix;
     }
 
     private String heapFix() {

@@ -1,24 +1,17 @@
 package dev.braid.report;
 
+import dev.braid.Numbers;
 import java.time.Duration;
 import java.util.Locale;
 
-/** Formats numbers for people. */
+/** Shares, durations and rounded numbers, for people. */
 final class Format {
     private Format() {}
-
-    static String count(long number) {
-        return String.format(Locale.ROOT, "%,d", number);
-    }
-
-    static String count(long number, String thing) {
-        return count(number) + " " + thing + (number == 1 ? "" : "s");
-    }
 
     /** A number in a short form: from ten million on, in millions (M) or billions (B). */
     static String large(long number) {
         return number < 10_000_000
-                ? count(number)
+                ? Numbers.count(number)
                 : number < 10_000_000_000L ? decimal(number / 1e6) + " M" : decimal(number / 1e9) + " B";
     }
 
@@ -42,6 +35,6 @@ final class Format {
         }
         return seconds < 3600
                 ? seconds / 60 + " min " + seconds % 60 + " s"
-                : count(seconds / 3600) + " h " + seconds % 3600 / 60 + " min";
+                : Numbers.count(seconds / 3600) + " h " + seconds % 3600 / 60 + " min";
     }
 }

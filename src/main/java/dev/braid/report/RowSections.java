@@ -1,5 +1,6 @@
 package dev.braid.report;
 
+import dev.braid.Numbers;
 import dev.braid.progress.LengthCounts;
 import dev.braid.progress.ShareCounts;
 import dev.braid.report.RunFacts.Work;
@@ -40,8 +41,8 @@ final class RowSections {
             section.note(WorkSections.nothing(work));
             return;
         }
-        section.paragraph(LENGTH + " The median row has " + Format.count(all.quantile(0.5), "token")
-                + ", and the longest one " + Format.count(all.longest()) + "." + others());
+        section.paragraph(LENGTH + " The median row has " + Numbers.count(all.quantile(0.5), "token")
+                + ", and the longest one " + Numbers.count(all.longest()) + "." + others());
         List<Lengths> lengths = new ArrayList<>();
         List<List<String>> rows = new ArrayList<>();
         int first = all.shortest();
@@ -65,12 +66,12 @@ final class RowSections {
             lengths.add(new Lengths(each.getKey(), median, most, counts.longest(), bars));
             rows.add(List.of(
                     each.getKey(),
-                    Format.count(counts.tokens()),
+                    Numbers.count(counts.tokens()),
                     Format.decimal((double) counts.tokens() / counts.rows()),
-                    Format.count(counts.shortest()),
-                    Format.count(median),
-                    Format.count(most),
-                    Format.count(counts.longest())));
+                    Numbers.count(counts.shortest()),
+                    Numbers.count(median),
+                    Numbers.count(most),
+                    Numbers.count(counts.longest())));
         }
         section.chart("lengths", "Histograms of tokens per row, for whole rows and for each modality", lengths)
                 .table(List.of("Tokens of a", "Total", "Mean", "Shortest", "Median", "95 % at most", "Longest"), rows);
@@ -82,10 +83,10 @@ final class RowSections {
             List<String> cells = new ArrayList<>();
             cells.add(
                     bucket.from() == bucket.to()
-                            ? Format.count(bucket.from())
-                            : Format.count(bucket.from()) + " – " + Format.count(bucket.to()));
+                            ? Numbers.count(bucket.from())
+                            : Numbers.count(bucket.from()) + " – " + Numbers.count(bucket.to()));
             for (Lengths each : lengths) {
-                cells.add(Format.count(each.bars().get(bar).rows()));
+                cells.add(Numbers.count(each.bars().get(bar).rows()));
             }
             table.add(cells);
         }
@@ -96,7 +97,7 @@ final class RowSections {
     private String others() {
         return work.finishedRows() == 0
                 ? ""
-                : " These are the rows that this run fused, without the " + Format.count(work.finishedRows(), "row")
+                : " These are the rows that this run fused, without the " + Numbers.count(work.finishedRows(), "row")
                         + " that an earlier run had finished.";
     }
 
@@ -152,7 +153,7 @@ final class RowSections {
         long truncated = facts.manifest().get().truncated();
         String cut = truncated == 0
                 ? ""
-                : " " + Format.count(truncated, "row") + (truncated == 1 ? " was" : " were")
+                : " " + Numbers.count(truncated, "row") + (truncated == 1 ? " was" : " were")
                         + " cut to the model's positions (--truncate).";
         if (found.isEmpty()) {
             section.paragraph("Every row could be fused." + cut);
@@ -160,7 +161,7 @@ final class RowSections {
         }
         long bad = facts.manifest().get().quarantinedRows();
         long rows = facts.manifest().get().rows();
-        section.paragraph(Format.count(bad, "row") + (bad == 1 ? " was" : " were") + " set aside, "
+        section.paragraph(Numbers.count(bad, "row") + (bad == 1 ? " was" : " were") + " set aside, "
                 + Format.percent((double) bad / (bad + rows))
                 + " of all. Their keys and what was wrong are in the Parquet"
                 + " table _quarantine in the output directory." + cut);
@@ -173,7 +174,7 @@ final class RowSections {
                             bars.add(new Bad(reason.getKey(), reason.getValue()));
                             table.add(List.of(
                                     reason.getKey(),
-                                    Format.count(reason.getValue()),
+                                    Numbers.count(reason.getValue()),
                                     Format.percent((double) reason.getValue() / bad)));
                         });
         section.chart("bad-rows", "Rows set aside, by reason", bars)
@@ -209,7 +210,7 @@ final class RowSections {
                     shares == null ? null : shares.mean(),
                     shares == null ? null : shares.counts()));
             List<String> cells = new ArrayList<>(List.of(
-                    facts.groups().get(g).name(), Format.count(groups.get(g).tokens()), Format.percent(tokens)));
+                    facts.groups().get(g).name(), Numbers.count(groups.get(g).tokens()), Format.percent(tokens)));
             if (shares != null) {
                 cells.add(Format.percent(shares.mean()));
             }
@@ -249,7 +250,7 @@ final class RowSections {
             int bucket = b;
             List<String> cells = new ArrayList<>();
             cells.add(100 * b / buckets + " – " + 100 * (b + 1) / buckets + " %");
-            counts.forEach(group -> cells.add(Format.count(group.get(bucket))));
+            counts.forEach(group -> cells.add(Numbers.count(group.get(bucket))));
             if (counts.stream().anyMatch(group -> group.get(bucket) > 0)) {
                 rows.add(cells);
             }

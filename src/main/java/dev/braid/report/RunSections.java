@@ -1,6 +1,6 @@
 package dev.braid.report;
 
-import dev.braid.plan.Memory;
+import dev.braid.Numbers;
 import dev.braid.publish.InputFile;
 import dev.braid.publish.Manifest;
 import dev.braid.report.RunFacts.Setting;
@@ -28,10 +28,10 @@ record RunSections(RunFacts facts) {
                 tiles,
                 "rows set aside",
                 facts.manifest()
-                        .map(done -> Format.count(done.quarantinedRows()))
+                        .map(done -> Numbers.count(done.quarantinedRows()))
                         .orElse("–"));
         if (work.finishedRows() > 0) {
-            tile(tiles, "rows resumed", Format.count(work.finishedRows()));
+            tile(tiles, "rows resumed", Numbers.count(work.finishedRows()));
         }
         List<List<String>> lines = new ArrayList<>();
         lines.add(List.of("Output", facts.output()));
@@ -40,9 +40,9 @@ record RunSections(RunFacts facts) {
                         done -> published(done, lines),
                         () -> lines.add(List.of(
                                 "Rows",
-                                Format.count(work.rows() + work.finishedRows()) + " of "
-                                        + Format.count(work.expectedRows()) + " fused when the run failed")));
-        lines.add(List.of("Tokens fused", Format.count(work.tokens())));
+                                Numbers.count(work.rows() + work.finishedRows()) + " of "
+                                        + Numbers.count(work.expectedRows()) + " fused when the run failed")));
+        lines.add(List.of("Tokens fused", Numbers.count(work.tokens())));
         lines.add(List.of("PyTorch's numbers", facts.verified()));
         lines.add(List.of("Model", facts.origin().model().path()));
         lines.add(List.of("SHA-256 of the model", facts.origin().model().sha256()));
@@ -57,18 +57,18 @@ record RunSections(RunFacts facts) {
     }
 
     private static void published(Manifest done, List<List<String>> lines) {
-        lines.add(List.of("Rows of the table", Format.count(done.rows())));
+        lines.add(List.of("Rows of the table", Numbers.count(done.rows())));
         Manifest.Update update = done.update();
         if (update != null) {
             lines.add(List.of(
                     "Update",
-                    Format.count(update.kept()) + " kept, " + Format.count(update.changed()) + " changed, "
-                            + Format.count(update.removed()) + " removed, " + Format.count(update.left())
+                    Numbers.count(update.kept()) + " kept, " + Numbers.count(update.changed()) + " changed, "
+                            + Numbers.count(update.removed()) + " removed, " + Numbers.count(update.left())
                             + " not in the input any more"));
         }
         lines.add(List.of(
                 "Files",
-                Format.count(done.files().stream()
+                Numbers.count(done.files().stream()
                         .filter(file -> file.file() != null)
                         .count())));
         lines.add(List.of("Fingerprint", done.fingerprint()));
@@ -85,9 +85,11 @@ record RunSections(RunFacts facts) {
         tables.forEach((table, files) -> lines.add(List.of(
                 "Input",
                 table + " ("
-                        + Format.count(files.stream().mapToLong(InputFile::rows).sum(), "row") + ", "
-                        + Format.count(files.size(), "file") + ", "
-                        + Memory.text(files.stream().mapToLong(InputFile::bytes).sum()) + ")")));
+                        + Numbers.count(
+                                files.stream().mapToLong(InputFile::rows).sum(), "row") + ", "
+                        + Numbers.count(files.size(), "file") + ", "
+                        + Numbers.bytes(
+                                files.stream().mapToLong(InputFile::bytes).sum()) + ")")));
     }
 
     private static void definitions(Html parent, List<List<String>> lines) {
@@ -111,12 +113,12 @@ record RunSections(RunFacts facts) {
         Html list = section.html().add("ul").with("class", "checks");
         list.add("li", "No key is null or occurs twice among the rows that were fused.");
         if (done.audit() != null) {
-            list.add("li", Format.count(done.audit().keys(), "key") + ": each is in the table or set aside.");
+            list.add("li", Numbers.count(done.audit().keys(), "key") + ": each is in the table or set aside.");
             list.add(
                     "li",
-                    Format.count(done.audit().files(), "file")
+                    Numbers.count(done.audit().files(), "file")
                             + " of this run: each footer has the number of rows that its task counted, "
-                            + Format.count(done.audit().rows()) + " in all, and all have the same columns.");
+                            + Numbers.count(done.audit().rows()) + " in all, and all have the same columns.");
         }
         list.add("li", "Every number of every fused row is finite.");
         list.add("li", "Fingerprint of all rows: " + done.fingerprint() + ".");

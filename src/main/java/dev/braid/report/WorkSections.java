@@ -1,7 +1,7 @@
 package dev.braid.report;
 
+import dev.braid.Numbers;
 import dev.braid.plan.JvmSettings;
-import dev.braid.plan.Memory;
 import dev.braid.plan.MemoryPlan;
 import dev.braid.progress.Exchanges.Exchange;
 import dev.braid.progress.MemoryPeak;
@@ -31,7 +31,7 @@ final class WorkSections {
     static String nothing(Work work) {
         return work.finishedRows() > 0
                 ? "This run fused no row itself: an earlier run, which was stopped, had fused all "
-                        + Format.count(work.finishedRows()) + "."
+                        + Numbers.count(work.finishedRows()) + "."
                 : "This run fused no row.";
     }
 
@@ -54,9 +54,9 @@ final class WorkSections {
         Throughput throughput = new Throughput(work.figures().spans(), facts.started(), seconds);
         double fusing = throughput.ended() - throughput.begun();
         section.paragraph("Tokens per second over the run. The tokens of a task are spread evenly over its time. "
-                        + Format.count(work.figures().spans().size(), "task") + " fused for "
+                        + Numbers.count(work.figures().spans().size(), "task") + " fused for "
                         + Format.duration(Duration.ofMillis(Math.round(1000 * fusing))) + ", at "
-                        + Format.count(Math.round(work.tokens() / Math.max(fusing, 1e-3)))
+                        + Numbers.count(Math.round(work.tokens() / Math.max(fusing, 1e-3)))
                         + " tokens/s; before, the run read footers and keys and checked the model"
                         + (isPublished ? ", and after, it audited and published the table." : "; then it failed."))
                 .chart(
@@ -74,7 +74,7 @@ final class WorkSections {
                         throughput.bins().stream()
                                 .map(bin -> List.of(
                                         Format.decimal(bin.from()) + " – " + Format.decimal(bin.to()),
-                                        Format.count(Math.round(bin.tokens())),
+                                        Numbers.count(Math.round(bin.tokens())),
                                         Format.decimal(bin.rows()),
                                         Format.decimal(bin.tasks())))
                                 .toList());
@@ -136,7 +136,7 @@ final class WorkSections {
     }
 
     private static List<String> exchange(String step, long rows, long bytes) {
-        return List.of(step, Format.count(rows), Format.count(bytes));
+        return List.of(step, Numbers.count(rows), Numbers.count(bytes));
     }
 
     /**
@@ -163,7 +163,7 @@ final class WorkSections {
                         jvm.limit() == Long.MAX_VALUE ? null : jvm.limit(),
                         resident));
         section.paragraph("Of " + (jvm.isLocal() ? "this JVM" : "an executor") + " with "
-                        + Format.count(jvm.slots(), "task slot")
+                        + Numbers.count(jvm.slots(), "task slot")
                         + ": the need as estimated before the run (high rather than low), what is available, and the"
                         + " peak. The peak of a heap includes garbage: a JVM with free memory collects late.")
                 .chart("memory", "Memory needed, given and taken, of the Java heap and of the whole process", kinds)
@@ -180,7 +180,7 @@ final class WorkSections {
         if (peaks.size() > 1) {
             section.numbers(
                     peaks.size() > MOST_JVMS
-                            ? "The " + MOST_JVMS + " largest of " + Format.count(peaks.size()) + " executors"
+                            ? "The " + MOST_JVMS + " largest of " + Numbers.count(peaks.size()) + " executors"
                             : "Executor by executor",
                     List.of("Executor", "Peak heap", "Peak process"),
                     peaks.entrySet().stream()
@@ -197,7 +197,11 @@ final class WorkSections {
 
     private static List<String> part(String where, MemoryPlan.Part part) {
         return List.of(
-                part.name(), where, Memory.text(part.each()), String.valueOf(part.times()), Memory.text(part.bytes()));
+                part.name(),
+                where,
+                Numbers.bytes(part.each()),
+                String.valueOf(part.times()),
+                Numbers.bytes(part.bytes()));
     }
 
     private static Long most(
@@ -210,6 +214,6 @@ final class WorkSections {
     }
 
     private static String text(Long bytes) {
-        return bytes == null || bytes == 0 ? "unknown" : Memory.text(bytes);
+        return bytes == null || bytes == 0 ? "unknown" : Numbers.bytes(bytes);
     }
 }

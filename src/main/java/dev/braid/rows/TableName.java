@@ -54,7 +54,12 @@ public record TableName(List<String> parts) {
 
     /** The name as SQL accepts it, whatever characters it has. */
     public String sql() {
-        return parts.stream().map(part -> "`" + part.replace("`", "``") + "`").collect(Collectors.joining("."));
+        return parts.stream().map(TableName::quoted).collect(Collectors.joining("."));
+    }
+
+    /** One part of a name, such as a column, as Spark parses it, whatever characters it has. */
+    public static String quoted(String part) {
+        return "`" + part.replace("`", "``") + "`";
     }
 
     /** The full name: adds the session's current catalog and namespace if this is the table's own name alone. */

@@ -7,6 +7,7 @@ import dev.braid.failure.SparkFailure;
 import dev.braid.publish.InputFile;
 import dev.braid.rows.FileColumns;
 import dev.braid.rows.FileColumns.FileColumn;
+import dev.braid.rows.TableName;
 import dev.braid.storage.Footers;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -187,7 +188,8 @@ public record SourceTable(
         return same(caseSensitive, left, right);
     }
 
-    private static boolean same(boolean caseSensitive, String left, String right) {
+    /** Whether two names are the same to a session that is case-sensitive or not. */
+    static boolean same(boolean caseSensitive, String left, String right) {
         return caseSensitive ? left.equals(right) : left.equalsIgnoreCase(right);
     }
 
@@ -271,7 +273,7 @@ public record SourceTable(
 
     /** The column of a field of this table. */
     public Column column(StructField field) {
-        return data.col("`" + field.name().replace("`", "``") + "`");
+        return data.col(TableName.quoted(field.name()));
     }
 
     private List<FileColumn> matches(String column) {

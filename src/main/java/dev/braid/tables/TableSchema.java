@@ -131,6 +131,6 @@ final class TableSchema {
     }
 
     private boolean same(String left, String right) {
-        return caseSensitive ? left.equals(right) : left.equalsIgnoreCase(right);
+        return SourceTable.same(caseSensitive, left, right);
     }
 }
