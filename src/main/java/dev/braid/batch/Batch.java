@@ -157,8 +157,8 @@ public final class Batch {
                 throw new IllegalArgumentException("no row " + repeated.row() + " has " + length + " tokens to repeat");
             }
             if (length > maxTokens - end) {
-                throw new IllegalArgumentException("a sequence of " + length + " tokens does not fit behind " + end
-                        + " of " + maxTokens + " tokens");
+                throw new IllegalArgumentException("a sequence of " + length + " tokens does not fit: " + end + " of "
+                        + maxTokens + " tokens are taken");
             }
             end += length;
         }

@@ -140,7 +140,7 @@ final class CheckpointReader {
         try {
             if (isFile(Adapters.CONFIG)) {
                 throw new InputException("Cannot read " + WeightFiles.ONE
-                        + ": expected a whole model, got an adapter beside it or alone (" + Adapters.CONFIG + "); "
+                        + ": expected a whole model, got an adapter next to it or alone (" + Adapters.CONFIG + "); "
                         + Adapters.MERGE + " in a directory without it");
             }
             String file = stateDictFile();

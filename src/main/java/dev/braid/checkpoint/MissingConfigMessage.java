@@ -19,7 +19,7 @@ final class MissingConfigMessage {
     static final String ALL =
             "Cannot read config.json: expected model_type, modalities, hidden_size, num_hidden_layers,"
                     + " num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file; write one (a state"
-                    + " dict does not tell heads, norm_first, activation or eps)";
+                    + " dict does not record heads, norm_first, activation or eps)";
 
     private static final int MOST_DIVISORS = 10;
     private static final int MOST_MODALITIES = 10;
@@ -41,7 +41,7 @@ final class MissingConfigMessage {
         for (PublishedModel model : PublishedModel.ALL) {
             if (!StackLocation.find(entries.keySet(), List.of(model.dialect())).isEmpty()) {
                 return ALL
-                        + "; these tensors have Hugging Face's names, and save_pretrained writes a config.json beside"
+                        + "; these tensors have Hugging Face's names, and save_pretrained writes a config.json next to"
                         + " them";
             }
         }
@@ -100,9 +100,8 @@ final class MissingConfigMessage {
         Dialect dialect = stored.location().dialect();
         List<TensorEntry> maps = mapsElsewhere();
         List<String> lines = new ArrayList<>();
-        lines.add(
-                "Cannot read config.json: expected the architecture, got no such file; write one with the keys that the"
-                        + " weights leave open:");
+        lines.add("Cannot read config.json: expected the architecture, got no such file; write one with these keys,"
+                + " which do not follow from the weights:");
         lines.add("'num_attention_heads': a divisor of " + hiddenSize + " (" + divisors() + ")");
         if (!dialect.published()) {
             lines.add("'norm_first': true or false");
@@ -118,8 +117,8 @@ final class MissingConfigMessage {
         }
         lines.add("'modalities': name and feature_size of each, in token order; "
                 + (listed.isEmpty() ? unlisted(maps) : "the weights have projections of " + listed));
-        lines.add("and those that they tell (" + dialect.title() + ", intermediate_size " + stored.intermediateSize()
-                + "), as here, where ? stands for what is open:");
+        lines.add("and with the keys that follow from the weights (" + dialect.title() + ", intermediate_size "
+                + stored.intermediateSize() + "), such as this, with a value for every ?:");
         lines.add("{\"model_type\": \"fusion_encoder\", \"modalities\": ["
                 + (listed.isEmpty()
                         ? "{\"name\": ?, \"feature_size\": " + (maps.isEmpty() ? hiddenSize : "?") + "}"

@@ -30,8 +30,8 @@ final class PositionKeys {
         if (root.has("max_position_embeddings") && !computed) {
             root.bad(
                     "max_position_embeddings",
-                    "no such key without rotary_embeddings or sinusoidal position_embeddings (a learned table says it"
-                            + " itself)",
+                    "no such key without rotary_embeddings or sinusoidal position_embeddings (a learned table has its"
+                            + " own size)",
                     String.valueOf(rows));
         }
         return new PositionConfig(

@@ -103,7 +103,7 @@ final class SafetensorsHeader {
             }
         }
         if (json.nextToken() != null) {
-            throw bad("the header of " + file, "one JSON object", "more behind it");
+            throw bad("the header of " + file, "one JSON object", "more text after it");
         }
         checkCover();
         // Metadata has other entries too, such as the framework that wrote the file; only aliases are kept.
@@ -231,11 +231,11 @@ final class SafetensorsHeader {
         for (TensorEntry entry : inOrder) {
             if (entry.begin() != covered) {
                 String fault = entry.begin() < covered ? "an overlap" : "a gap";
-                String expected = "data from byte " + covered + " on (behind " + before + ")";
+                String expected = "data from byte " + covered + " on (" + before + ")";
                 throw bad(tensor(entry.name()), expected, fault + ": data from byte " + entry.begin() + " on");
             }
             covered = entry.end();
-            before = "tensor " + Quote.of(entry.name());
+            before = "the end of tensor " + Quote.of(entry.name());
         }
         if (covered != dataBytes) {
             throw bad(file, covered + " bytes of data (all tensors together)", Long.toString(dataBytes));

@@ -39,7 +39,7 @@ record ShardIndex(String name, Map<String, List<String>> tensorsOf, Map<String, 
                         .add(field.getKey());
             } else {
                 problems.add("Cannot read the shard of " + Quote.of(field.getKey()) + " in " + name
-                        + ": expected the name of a file beside it, got " + ConfigObject.shown(shard));
+                        + ": expected the name of a file next to it, got " + ConfigObject.shown(shard));
             }
         });
         fail(problems);

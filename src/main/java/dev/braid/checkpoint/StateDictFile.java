@@ -119,7 +119,7 @@ final class StateDictFile {
             return "shards such as " + Quote.of(parts.get(0)) + "; convert them in their directory with "
                     + merged(parts);
         }
-        return quoted(pickled) + "; convert " + (pickled.size() == 1 ? "it" : "those that are meant") + " in "
+        return quoted(pickled) + "; convert " + (pickled.size() == 1 ? "it" : "the right ones") + " in "
                 + (pickled.size() == 1 ? "its" : "their") + " directory with " + ConversionCommand.of(pickled);
     }
 

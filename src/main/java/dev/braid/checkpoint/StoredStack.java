@@ -90,7 +90,7 @@ record StoredStack(
                     : " under '" + prefix + "' (" + stack.prefix().key() + " in config.json)";
             if (found.isEmpty()) {
                 problems.add("Cannot find " + subject() + " in " + files.name() + ": expected tensors such as "
-                        + examples(stack.dialects(config.dialects())) + (prefix == null ? " behind any prefix" : where)
+                        + examples(stack.dialects(config.dialects())) + (prefix == null ? " with any prefix" : where)
                         + ", got none");
             } else {
                 problems.add("Cannot find " + subject() + " in " + files.name() + ": expected one" + where

@@ -71,7 +71,7 @@ final class WeightFiles implements Closeable {
                     boolean missing = e.getCause() instanceof FileNotFoundException;
                     problems.add(
                             missing
-                                    ? "Cannot read " + shard + ": expected it beside " + name
+                                    ? "Cannot read " + shard + ": expected it next to " + name
                                             + ", which names it, got no such file; copy it there too"
                                     : e.getMessage());
                 }

@@ -192,7 +192,7 @@ public final class RowDecoder implements Serializable {
     private void checkNoStreamIsEmpty(List<FeatureSequence> sequences) throws UnfitValueException {
         if (sequences.stream().allMatch(NoTokens.INSTANCE::equals)) {
             throw new UnfitValueException(
-                    Fault.ofRow(Reason.MISSING_MODALITY, "no modality is there, expected at least one"));
+                    Fault.ofRow(Reason.MISSING_MODALITY, "no modality is present, expected at least one"));
         }
         for (List<Integer> modalities : streams) {
             if (modalities.stream().map(sequences::get).allMatch(NoTokens.INSTANCE::equals)) {

@@ -84,7 +84,7 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
                 .toList();
         if (!others.isEmpty()) {
             throw new OutputExistsException("Cannot write partitions of '" + table + "': expected a table with a "
-                    + Manifest.FILE + " that can be read, got one without, of which other partitions would be lost: "
+                    + Manifest.FILE + " that can be read, got one without; its other partitions would be lost: "
                     + first(others) + "; choose another path, or remove the table yourself");
         }
     }

@@ -61,7 +61,7 @@ final class FuseOptions {
             paramLabel = "FORM",
             defaultValue = "array",
             description = "How fused vectors are stored: array (of float32), or as one binary value per row: float32,"
-                    + " float16, or int8 with a scale per vector beside it (fused_scale, fused_tokens_scales)."
+                    + " float16, or int8 with a scale per vector next to it (fused_scale, fused_tokens_scales)."
                     + " Default: ${DEFAULT-VALUE}.")
     VectorForm vectors;
 

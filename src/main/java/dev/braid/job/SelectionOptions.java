@@ -13,7 +13,7 @@ final class SelectionOptions {
             names = "--mask",
             paramLabel = "M=COL",
             converter = Assignment.Converter.class,
-            description = "A column beside the features of modality M, an array with an entry per token: 1 or true"
+            description = "A column next to the features of modality M, an array with an entry per token: 1 or true"
                     + " keeps it, 0 or false leaves it out of everything. Default: every token is kept.")
     List<Assignment> masks = new ArrayList<>();
 
@@ -21,7 +21,7 @@ final class SelectionOptions {
             names = "--length",
             paramLabel = "M=COL",
             converter = Assignment.Converter.class,
-            description = "A column beside the features of modality M: how many tokens are kept, from the first on."
+            description = "A column next to the features of modality M: how many tokens are kept, from the first on."
                     + " Default: every token is kept.")
     List<Assignment> lengths = new ArrayList<>();
 

@@ -22,7 +22,7 @@ final class Session implements AutoCloseable {
     private static final String PLUGINS = "spark.plugins";
     private static final String FUSION_PLUGIN = FusionPlugin.class.getName();
 
-    private static final String NEXT_STEP = "; look whether it runs there and can be reached from here";
+    private static final String NEXT_STEP = "; check that the cluster runs and can be reached from here";
 
     private final SparkSession spark;
     private final boolean own;

@@ -57,7 +57,8 @@ final class SignalMessage {
             return ": nothing was published; "
                     + (rows == 0
                             ? "start the same command again"
-                            : "the same command goes on from the " + Numbers.count(rows, "row") + " in finished files");
+                            : "the same command continues from the " + Numbers.count(rows, "row")
+                                    + " in finished files");
         };
     }
 

@@ -59,7 +59,7 @@ final class VerifyCommand implements Callable<Integer> {
         Checkpoint stored = Checkpoint.read(model, hadoop);
         Golden golden = Golden.read(model, stored.config(), hadoop)
                 .orElseThrow(() -> new InputException("Cannot verify model '" + model + "': expected " + Golden.FILE
-                        + " beside its weights, got none; write one in Python with braid.export(module, directory,"
+                        + " next to its weights, got none; write one in Python with braid.export(module, directory,"
                         + " sample=...)"));
         Checkpoint checkpoint = stored.withTokenIds(golden.tokenIds(), model, hadoop);
         FusionModel.checkSizes(checkpoint.config(), 1);

@@ -50,7 +50,7 @@ public interface KernelLibrary {
             if (isSupported.getAsBoolean()) {
                 return new OneDnnLibrary(precision);
             }
-            got = "one of which oneDNN uses no more than " + OneDnnLibrary.instructions();
+            got = "one on which oneDNN uses at most " + OneDnnLibrary.instructions();
         } catch (LinkageError error) {
             got = "no oneDNN (" + error + ")";
         }

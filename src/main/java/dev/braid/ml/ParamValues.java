@@ -63,7 +63,7 @@ final class ParamValues {
     int atLeastOne(IntParam param) {
         int number = (int) params.getOrDefault(param);
         if (number < 1) {
-            wrong(param, "a whole number from 1 on", String.valueOf(number));
+            wrong(param, "a whole number of at least 1", String.valueOf(number));
         }
         return number;
     }

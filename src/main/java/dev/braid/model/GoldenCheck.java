@@ -71,7 +71,7 @@ public record GoldenCheck(Golden golden, double tolerance, Precision precision) 
                 .map(first -> "; the first layer that differs is " + first.tensor())
                 .orElse(result.layers().isEmpty() ? "" : "; every layer that the file holds agrees");
         double error = result.largest().error();
-        String nextStep = error <= FLOAT32_ROUNDING ? "float32 itself is no nearer: allow more" : COMPARE;
+        String nextStep = error <= FLOAT32_ROUNDING ? "float32 itself is not more exact: raise the tolerance" : COMPARE;
         return String.format(
                 Locale.ROOT,
                 "Cannot reproduce %s: expected every number within %.0e of PyTorch's (--tolerance, relative to the root mean"

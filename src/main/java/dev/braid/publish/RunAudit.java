@@ -57,7 +57,7 @@ record RunAudit(RunDirectory run, Path output, boolean inPlace, FileSystem files
             throw new TransientException(
                     "Cannot publish '" + output + "': " + String.join("; ", problems)
                             + (found == keys
-                                    ? "; what else writes there? Run the same command again"
+                                    ? "; stop whatever else writes there, and run the same command again"
                                     : "; did the input change while it was read?"),
                     null);
         }

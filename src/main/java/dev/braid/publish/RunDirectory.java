@@ -171,8 +171,8 @@ public final class RunDirectory implements AutoCloseable {
     void refuseTaken(Path output) throws IOException {
         if (owner.isTaken()) {
             throw new OutputExistsException("Cannot publish '" + output
-                    + "': expected to be its only run, got another, which took it over while this one stood still; wait"
-                    + " until it ends");
+                    + "': expected this run alone to write it, got another, which took over while this one was paused; wait"
+                    + " until the other run ends");
         }
     }
 
@@ -185,7 +185,7 @@ public final class RunDirectory implements AutoCloseable {
                 if (kept == 0) {
                     delete();
                 } else {
-                    log.warn("Kept {}: the same command goes on from there", Shown.count(kept, "finished file"));
+                    log.warn("Kept {}: the same command continues from there", Shown.count(kept, "finished file"));
                 }
             }
         } catch (IOException | RuntimeException failure) {

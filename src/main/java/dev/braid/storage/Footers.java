@@ -172,7 +172,9 @@ public final class Footers {
                 : SparkFailure.firstLine(failure);
         return new InputException(
                 "expected Parquet files, got '" + file.getPath() + "' (" + file.getLen() + " bytes): " + reason
-                        + (name.endsWith(".parquet") ? "" : "; if it is none, move it or pass a pattern of the others"),
+                        + (name.endsWith(".parquet")
+                                ? ""
+                                : "; if it is not a Parquet file, move it or pass a pattern that matches the others"),
                 failure);
     }
 

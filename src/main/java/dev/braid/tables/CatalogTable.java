@@ -162,13 +162,13 @@ public record CatalogTable(
     }
 
     /**
-     * Refuses a table that no location is known of.
+     * Refuses a table without a known location.
      *
      * @throws InputException if the catalog does not say where the table is stored
      */
     public void refuseUnlocated() {
         if (location == null) {
-            throw new InputException("expected a table that Spark's catalog has a location of, got none");
+            throw new InputException("expected a table whose location Spark's catalog knows, got none");
         }
     }
 

@@ -82,14 +82,14 @@ public final class ParquetCheck {
         if (name == null) {
             return;
         }
-        String expected = "expected a class of a library of the run (" + named + "), got '" + name.strip() + "', ";
+        String expected = "expected a class in the libraries of the run (" + named + "), got '" + name.strip() + "', ";
         try {
             ClassLoader loader = Thread.currentThread().getContextClassLoader();
             if (!role.isAssignableFrom(Class.forName(name.strip(), false, loader))) {
-                problems.add(expected + "which is no " + role.getSimpleName());
+                problems.add(expected + "which does not implement " + role.getSimpleName());
             }
         } catch (ClassNotFoundException | LinkageError absent) {
-            problems.add(expected + "which none has; add the library before the --, with --jars or --packages");
+            problems.add(expected + "which none of them has; add the library before the --, with --jars or --packages");
         }
     }
 

@@ -218,7 +218,7 @@ class BatchTest {
         assertThat(batch.fits(5)).isTrue();
         assertThat(batch.fits(6)).isFalse();
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3), sequence(0, 1, 3))))
-                .hasMessage("a sequence of 3 tokens does not fit behind 3 of 5 tokens");
+                .hasMessage("a sequence of 3 tokens does not fit: 3 of 5 tokens are taken");
         assertThatThrownBy(() -> batch.add(List.of(NoTokens.INSTANCE, sequence(0, 1, 0))))
                 .hasMessage("expected a row of at least one token, got none");
         assertThatThrownBy(() -> batch.add(List.of(sequence(0, 0, 3)))).hasMessage("expected 2 sequences, got 1");

@@ -261,7 +261,7 @@ class CheckpointTest {
         model = new ModelDirectory(path);
         model.projections();
         assertProblems("Cannot find the encoder in model.safetensors: expected tensors such as " + QUERY_NAMES
-                + " behind any prefix, got none");
+                + " with any prefix, got none");
     }
 
     @Test
@@ -441,7 +441,7 @@ class CheckpointTest {
     void missingFilesAreReportedTogether() throws IOException {
         String noConfig = "Cannot read config.json: expected model_type, modalities, hidden_size, num_hidden_layers,"
                 + " num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file; write one (a state"
-                + " dict does not tell heads, norm_first, activation or eps)";
+                + " dict does not record heads, norm_first, activation or eps)";
         String noWeights = "Cannot read model.safetensors: expected the state dict in it, in the shards of"
                 + " model.safetensors.index.json or in the only other .safetensors file, got ";
         assertProblems(readingOf(path.toString()), noConfig, noWeights + "no such file");

@@ -160,7 +160,7 @@ class ConfigReaderTest {
                         bad(
                                 "max_position_embeddings",
                                 "no such key without rotary_embeddings or sinusoidal position_embeddings (a learned table"
-                                        + " says it itself)",
+                                        + " has its own size)",
                                 "9")),
                 Arguments.of(
                         keys("\"rotary_embeddings\": \"half\", \"max_position_embeddings\": 0"),

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MissingConfigMessageTest {
     private static final String ALL = "Cannot read config.json: expected model_type, modalities, hidden_size,"
             + " num_hidden_layers, num_attention_heads, norm_first, hidden_act and layer_norm_eps, got no such file;"
-            + " write one (a state dict does not tell heads, norm_first, activation or eps)";
+            + " write one (a state dict does not record heads, norm_first, activation or eps)";
 
     @TempDir
     Path path;
@@ -30,18 +30,18 @@ class MissingConfigMessageTest {
     }
 
     @Test
-    void theMessageNamesWhatTheWeightsLeaveOpenAndWhatTheyTell() throws IOException {
+    void theMessageNamesTheKeysThatDoNotFollowFromTheWeightsAndThoseThatDo() throws IOException {
         assertThat(message(ModelDirectory.seed(path))).isEqualTo("""
-                Cannot read config.json: expected the architecture, got no such file; write one with the keys that the \
-                weights leave open:
+                Cannot read config.json: expected the architecture, got no such file; write one with these keys, \
+                which do not follow from the weights:
                     'num_attention_heads': a divisor of 8 (1, 2, 4, 8)
                     'norm_first': true or false
                     'hidden_act': relu, gelu, gelu_new or silu
                     'layer_norm_eps': 1e-5 unless the module was made with another
                     'modalities': name and feature_size of each, in token order; the weights have projections of \
                 {"name": "visual", "feature_size": 6}, {"name": "text", "feature_size": 9}
-                    and those that they tell (torch.nn.TransformerEncoder, intermediate_size 12), as here, where ? stands \
-                for what is open:
+                    and with the keys that follow from the weights (torch.nn.TransformerEncoder, intermediate_size 12), \
+                such as this, with a value for every ?:
                     {"model_type": "fusion_encoder", "modalities": [{"name": "visual", "feature_size": 6}, \
                 {"name": "text", "feature_size": 9}], "hidden_size": 8, "num_hidden_layers": 2, \
                 "num_attention_heads": ?, "norm_first": ?, "hidden_act": ?, "layer_norm_eps": ?}""");
@@ -108,7 +108,7 @@ class MissingConfigMessageTest {
     void theWeightsOfHuggingFaceAskForTheirConfig() throws IOException {
         assertThat(message(ModelDirectory.golden("vilt", path)))
                 .isEqualTo(ALL + "; these tensors have Hugging Face's names, and save_pretrained writes a config.json"
-                        + " beside them");
+                        + " next to them");
     }
 
     @Test

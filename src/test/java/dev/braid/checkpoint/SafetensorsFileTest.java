@@ -89,7 +89,8 @@ class SafetensorsFileTest {
                         header + "a JSON object, got another first byte than '{'"),
                 Arguments.of(notUtf8, header + "JSON in UTF-8, got other bytes"),
                 Arguments.of(
-                        SafetensorsWriter.file("{} {}", new byte[0]), header + "one JSON object, got more behind it"),
+                        SafetensorsWriter.file("{} {}", new byte[0]),
+                        header + "one JSON object, got more text after it"),
                 Arguments.of(
                         SafetensorsWriter.file("{\"__metadata__\":{},\"__metadata__\":{}}", new byte[0]),
                         header + "one '__metadata__', got two"),
@@ -159,21 +160,21 @@ class SafetensorsFileTest {
                                 + " copy it again"),
                 Arguments.of(
                         entry("F32", "[1]", "[4,8]"),
-                        a + "data from byte 0 on (behind the start of the data), got a gap: data from byte 4 on"),
+                        a + "data from byte 0 on (the start of the data), got a gap: data from byte 4 on"),
                 Arguments.of(
                         entry("F32", "[1]", "[0,4]"),
                         "Cannot read x.safetensors: expected 4 bytes of data (all tensors together), got 8"),
                 Arguments.of(
                         two("[0,4]", "[8,12]", 12),
-                        "Cannot read tensor 'b' from x.safetensors: expected data from byte 4 on (behind tensor 'a'),"
+                        "Cannot read tensor 'b' from x.safetensors: expected data from byte 4 on (the end of tensor 'a'),"
                                 + " got a gap: data from byte 8 on"),
                 Arguments.of(
                         two("[0,4]", "[2,6]", 6),
-                        "Cannot read tensor 'b' from x.safetensors: expected data from byte 4 on (behind tensor 'a'),"
+                        "Cannot read tensor 'b' from x.safetensors: expected data from byte 4 on (the end of tensor 'a'),"
                                 + " got an overlap: data from byte 2 on"),
                 Arguments.of(
                         two("[0,4]", "[0,4]", 4),
-                        "Cannot read tensor 'b' from x.safetensors: expected data from byte 4 on (behind tensor 'a'),"
+                        "Cannot read tensor 'b' from x.safetensors: expected data from byte 4 on (the end of tensor 'a'),"
                                 + " got an overlap: data from byte 0 on"),
                 Arguments.of(
                         SafetensorsWriter.file("{}", new byte[3]),

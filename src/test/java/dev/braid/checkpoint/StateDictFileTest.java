@@ -82,7 +82,7 @@ class StateDictFileTest {
     @Test
     void severalPickledFilesAreNamedTogether() {
         assertThat(message("a.pt", "b.ckpt"))
-                .startsWith("'a.pt', 'b.ckpt'; convert those that are meant in their directory with")
+                .startsWith("'a.pt', 'b.ckpt'; convert the right ones in their directory with")
                 .endsWith("\" a.pt b.ckpt");
         assertThat(message("a.pt", "pytorch_model.bin")).startsWith("'pytorch_model.bin'; convert it");
         assertThat(message("pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"))

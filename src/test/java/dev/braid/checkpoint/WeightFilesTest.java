@@ -228,7 +228,7 @@ class WeightFilesTest {
         assertThatThrownBy(model::read)
                 .hasMessage(
                         "Cannot read model '" + path + "':\n  Cannot read model.safetensors: expected a whole model,"
-                                + " got an adapter beside it or alone (adapter_config.json); merge it, model ="
+                                + " got an adapter next to it or alone (adapter_config.json); merge it, model ="
                                 + " model.merge_and_unload() in peft, and save that model in a directory without it");
     }
 
@@ -313,7 +313,7 @@ class WeightFilesTest {
         delete(FIRST);
         assertThatThrownBy(this::read)
                 .isInstanceOf(InputException.class)
-                .hasMessageContaining("Cannot read " + FIRST + ": expected it beside model.safetensors.index.json");
+                .hasMessageContaining("Cannot read " + FIRST + ": expected it next to model.safetensors.index.json");
     }
 
     @Test
@@ -341,9 +341,9 @@ class WeightFilesTest {
     void aShardLiesBesideTheIndex(String name) {
         writeIndex("{\"weight_map\": {\"x\": \"" + name + "\", \"y\": 3}}");
         assertProblems(
-                "Cannot read the shard of 'x' in " + INDEX + ": expected the name of a file beside it, got '"
+                "Cannot read the shard of 'x' in " + INDEX + ": expected the name of a file next to it, got '"
                         + name.replace("\\\\", "\\") + "'",
-                "Cannot read the shard of 'y' in " + INDEX + ": expected the name of a file beside it, got 3");
+                "Cannot read the shard of 'y' in " + INDEX + ": expected the name of a file next to it, got 3");
     }
 
     @ParameterizedTest

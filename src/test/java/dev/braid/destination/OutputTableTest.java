@@ -97,7 +97,7 @@ class OutputTableTest {
     @Test
     void aTableWithoutALocationIsRefused() {
         FakeCatalog.TABLES.get("db/delta").remove("location");
-        String expected = "a table that Spark's catalog has a location of";
+        String expected = "a table whose location Spark's catalog knows";
         assertRefused("fake.db.delta", OutputTable.Mode.APPEND, expected, "none");
         assertThatThrownBy(() -> new InputTables(spark).places(List.of("fake.db.delta")))
                 .isInstanceOf(InputException.class)

@@ -209,7 +209,7 @@ class PartitionRunTest {
         write("b", "n >= 3", "'b'");
         assertThatThrownBy(() -> run("b", true))
                 .isInstanceOf(OutputExistsException.class)
-                .hasMessageContaining("of which other partitions would be lost: 'dt=a'");
+                .hasMessageContaining("its other partitions would be lost: 'dt=a'");
         assertThat(run("a", true).orElseThrow().earlier()).isEmpty();
         assertThat(ids()).hasSize(3);
         Files.writeString(table().resolve("dt=a/thesis.tex"), "mine");

@@ -44,14 +44,14 @@ class SessionTest {
         assertThat(silent)
                 .isInstanceOf(TransientException.class)
                 .hasMessage("Cannot start Spark: expected a cluster that takes the application (master"
-                        + " 'spark://user:***@host:7077'), got no answer; look whether it runs there and can be reached"
+                        + " 'spark://user:***@host:7077'), got no answer; check that the cluster runs and can be reached"
                         + " from here");
         assertThat(Session.unstarted("yarn", new IOException("Queue 'q' is full")))
-                .hasMessageContaining("(master 'yarn'), got 'IOException: Queue 'q' is full'; look");
+                .hasMessageContaining("(master 'yarn'), got 'IOException: Queue 'q' is full'; check that");
         assertThat(Session.lost("spark://h:7077", new IllegalStateException("LiveListenerBus is stopped.")))
                 .hasValue(
                         "expected a cluster that takes the application and keeps it (master 'spark://h:7077'), got one"
-                                + " that does not answer or has ended it; look whether it runs there and can be reached from"
+                                + " that does not answer or has ended it; check that the cluster runs and can be reached from"
                                 + " here");
         assertThat(Session.lost("spark://h:7077", new IllegalStateException("another")))
                 .isEmpty();

@@ -46,10 +46,10 @@ class SignalMessageTest {
                 .isEqualTo("Stopped by a signal: nothing was published; start the same command again");
         finished.set(1);
         assertThat(SignalMessage.line())
-                .isEqualTo("Stopped by a signal: nothing was published; the same command goes on from the 1 row in"
+                .isEqualTo("Stopped by a signal: nothing was published; the same command continues from the 1 row in"
                         + " finished files");
         finished.set(12_345);
-        assertThat(SignalMessage.line()).endsWith("goes on from the 12,345 rows in finished files");
+        assertThat(SignalMessage.line()).endsWith("continues from the 12,345 rows in finished files");
         SignalMessage.publishing("hdfs://user:secret@host/fused");
         assertThat(SignalMessage.line())
                 .isEqualTo("Stopped by a signal while the table was published: the same command completes"

@@ -154,7 +154,7 @@ class VerifyCommandTest {
 
         assertThat(verify()).isEqualTo(ExitCode.INPUT);
         assertThat(error)
-                .hasToString("Cannot verify model '" + model + "': expected golden.safetensors beside its weights, got"
+                .hasToString("Cannot verify model '" + model + "': expected golden.safetensors next to its weights, got"
                         + " none; write one in Python with braid.export(module, directory, sample=...)\n");
         assertThat(out.toString()).isEmpty();
     }

@@ -204,7 +204,7 @@ class FusionTransformerTest {
                 .hasMessageContaining("'emit': expected pooled, tokens, attention, attention-by-layer, got 'vectors'")
                 .hasMessageContaining("'vectors': expected vector, array, float32, float16, int8, got 'float8'")
                 .hasMessageContaining("'mask': expected MODALITY=VALUE, got 'visual'")
-                .hasMessageContaining("'maxTokens': expected a whole number from 1 on, got 0")
+                .hasMessageContaining("'maxTokens': expected a whole number of at least 1, got 0")
                 .hasMessageContaining("'tolerance': expected a positive number, got NaN")
                 .hasMessageContaining("'onMissingModality': expected fail, fuse-rest, got 'quarantine'");
         assertThatThrownBy(() -> fusion(MODEL).setVectors(" ").setPrecision("").transform(emoji()))

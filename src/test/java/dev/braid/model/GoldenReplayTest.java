@@ -53,7 +53,7 @@ class GoldenReplayTest {
         assertThat(verify(CHECKPOINT.config(), 1e-3).rows()).isEqualTo(4);
         assertThatThrownBy(() -> verify(CHECKPOINT.config(), 1e-9))
                 .hasMessageContaining("within 1e-09")
-                .hasMessageEndingWith("float32 itself is no nearer: allow more");
+                .hasMessageEndingWith("float32 itself is not more exact: raise the tolerance");
     }
 
     @Test

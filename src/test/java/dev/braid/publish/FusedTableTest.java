@@ -192,7 +192,8 @@ class FusedTableTest {
                                         staged.resolve(manifest.files().get(1).file()));
                                 return manifest;
                             },
-                            written -> 10, () -> {}))
+                            written -> 10,
+                            () -> {}))
                     .isInstanceOf(TransientException.class)
                     .hasMessageMatching("Cannot publish 'file:[^']*/out': " + problem);
         }
@@ -201,7 +202,7 @@ class FusedTableTest {
 
     @Test
     void filesThatAreNotWhatTheirTasksRecordedAreNotPublished() throws IOException {
-        String next = "; what else writes there\\? Run the same command again";
+        String next = "; stop whatever else writes there, and run the same command again";
         assertNotPublished(
                 (run, file) -> Files.delete(file),
                 "'part-[^']*': expected a file of \\d rows, got none; expected 10 rows \\(keys of the input\\), got \\d"

@@ -76,7 +76,8 @@ class PublicationTest {
         place(before);
         Manifest published = publish(new Configuration(), before);
         assertPublished(published);
-        assertThat(table(new Configuration(), false).begin("new", published -> false)).isEmpty();
+        assertThat(table(new Configuration(), false).begin("new", kept -> false))
+                .isEmpty();
         assertThat(names(directory)).containsExactly("out");
     }
 
@@ -233,7 +234,7 @@ class PublicationTest {
                     Files.readString(directory.resolve(".out.owner")).replace(run.id(), "another"));
             assertThatThrownBy(() -> table.write(run, files(run, "new"), written -> ROWS, () -> {}))
                     .isInstanceOf(OutputExistsException.class)
-                    .hasMessageContaining("expected to be its only run, got another");
+                    .hasMessageContaining("expected this run alone to write it, got another");
         }
         assertThat(names(directory)).containsExactly(".out.owner", ".out.run");
         assertThat(files(".out.run")).contains("_plan.json").hasSize(4);
@@ -246,7 +247,7 @@ class PublicationTest {
             Files.delete(directory.resolve(".out.owner"));
             assertThatThrownBy(() -> table.write(run, files(run, "new"), written -> ROWS, () -> {}))
                     .isInstanceOf(OutputExistsException.class)
-                    .hasMessageContaining("expected to be its only run, got another");
+                    .hasMessageContaining("expected this run alone to write it, got another");
         }
         assertThat(directory.resolve("out")).doesNotExist();
     }

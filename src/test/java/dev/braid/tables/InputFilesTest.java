@@ -338,7 +338,8 @@ class InputFilesTest {
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining(
                         "expected Parquet files, got 'file:" + directory.resolve("t/notes.txt") + "' (30 bytes): ")
-                .hasMessageEndingWith("; if it is none, move it or pass a pattern of the others");
+                .hasMessageEndingWith(
+                        "; if it is not a Parquet file, move it or pass a pattern that matches the others");
     }
 
     @Test

@@ -54,18 +54,18 @@ class ParquetCheckTest {
         writing.set(KMS, "com.example.NoKms");
         assertThatThrownBy(() -> check(DataTypes.LongType))
                 .isInstanceOf(InputException.class)
-                .hasMessage("Cannot write the table: expected a class of a library of the run"
-                        + " (parquet.encryption.kms.client.class), got 'com.example.NoKms', which none has; add the"
+                .hasMessage("Cannot write the table: expected a class in the libraries of the run"
+                        + " (parquet.encryption.kms.client.class), got 'com.example.NoKms', which none of them has; add the"
                         + " library before the --, with --jars or --packages");
         assertThatThrownBy(() -> ParquetCheck.refuseUnreadable(writing::get))
                 .isInstanceOf(InputException.class)
-                .hasMessageStartingWith("Cannot read Parquet files: expected a class of a library of the run"
-                        + " (parquet.encryption.kms.client.class), got 'com.example.NoKms', which none has");
+                .hasMessageStartingWith("Cannot read Parquet files: expected a class in the libraries of the run"
+                        + " (parquet.encryption.kms.client.class), got 'com.example.NoKms', which none of them has");
         writing.set(FACTORY, "java.lang.String");
         assertThatThrownBy(() -> check(DataTypes.LongType))
                 .hasMessageStartingWith("Cannot write the table:\n  expected a class")
-                .hasMessageContaining("got 'java.lang.String', which is no EncryptionPropertiesFactory\n")
-                .hasMessageContaining("got 'com.example.NoKms', which none has");
+                .hasMessageContaining("got 'java.lang.String', which does not implement EncryptionPropertiesFactory\n")
+                .hasMessageContaining("got 'com.example.NoKms', which none of them has");
     }
 
     /** Two keys that differ in their microseconds would be written as one. */

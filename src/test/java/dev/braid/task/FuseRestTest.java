@@ -117,7 +117,7 @@ class FuseRestTest {
         }
         assertThat(bad).extracting(BadRow::reason).containsExactly(Reason.MISSING_MODALITY);
         assertThat(bad.get(0).message())
-                .isEqualTo("Cannot decode row 'neither': no modality is there, expected at least one");
+                .isEqualTo("Cannot decode row 'neither': no modality is present, expected at least one");
     }
 
     /** Whether a joined table lacks the key or a paired one holds null, the numbers and the fingerprint are the same. */
