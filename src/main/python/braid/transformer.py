@@ -53,30 +53,50 @@ class FusionTransformer(JavaTransformer, DefaultParamsReadable["FusionTransforme
     _input_kwargs: dict[str, Any]
 
     model = _param("model", "the model directory", TypeConverters.toString)
-    modelSha256 = _param("modelSha256", "the SHA-256 that the model directory must have", TypeConverters.toString)
-    key = _param("key", "the column by which messages name a row", TypeConverters.toString)
-    column = _param("column", "the columns of features, by modality; by default the modality's name", _entries)
-    dtype = _param("dtype", "the numbers of binary columns, by modality: float32, float64, float16 or bfloat16", _entries)
+    modelSha256 = _param(
+        "modelSha256", "the SHA-256 that the model directory must have; any if not set", TypeConverters.toString
+    )
+    key = _param("key", "the column by which messages name a row; none if not set", TypeConverters.toString)
+    column = _param("column", "the columns of features, by modality; by default, a modality's column has its name", _entries)
+    dtype = _param(
+        "dtype", "the types of the numbers in binary columns, by modality: float32, float64, float16 or bfloat16", _entries
+    )
     boxes = _param("boxes", "the columns of boxes, by modality; one for each modality with boxes", _entries)
     mask = _param("mask", "the columns that say which tokens are kept, by modality", _entries)
     length = _param("length", "the columns that say how many tokens are kept, by modality", _entries)
     emit = _param("emit", "what to append: pooled, tokens, attention, attention-by-layer", _names)
     vectors = _param(
-        "vectors", "how vectors are stored: vector (Spark ML's), array, float32, float16 or int8", TypeConverters.toString
+        "vectors",
+        "how vectors are stored: vector (Spark ML's; for tokens, arrays of them), array, float32, float16 or int8",
+        TypeConverters.toString,
     )
     pooling = _param(
-        "pooling", "how tokens become one vector: mean, max, last, cls, pooler or none", TypeConverters.toString
+        "pooling",
+        "how a row's tokens become one vector: mean, max, last, cls, pooler or none; the model's own if not set",
+        TypeConverters.toString,
     )
     truncate = _param(
-        "truncate", "whether a sequence is cut to the positions that the model has", TypeConverters.toBoolean
+        "truncate",
+        "whether to cut a sequence that has more tokens than the model has positions",
+        TypeConverters.toBoolean,
     )
-    maxTokens = _param("maxTokens", "the token budget of one batch, and so of one row", TypeConverters.toInt)
-    precision = _param("precision", "what the model computes in: fp32, bf16 or int8", TypeConverters.toString)
-    onMissingModality = _param("onMissingModality", "what a null feature does: fail, or fuse-rest", TypeConverters.toString)
-    noVerify = _param("noVerify", "whether golden.safetensors is not replayed first", TypeConverters.toBoolean)
+    maxTokens = _param("maxTokens", "the token budget of one batch, and therefore of one row", TypeConverters.toInt)
+    precision = _param(
+        "precision", "the precision in which the model computes: fp32, bf16 or int8", TypeConverters.toString
+    )
+    onMissingModality = _param(
+        "onMissingModality",
+        "what happens to a row in which a modality is null: fail, or fuse-rest",
+        TypeConverters.toString,
+    )
+    noVerify = _param(
+        "noVerify",
+        "whether to skip the check against the model's golden.safetensors before the first use",
+        TypeConverters.toBoolean,
+    )
     tolerance = _param(
         "tolerance",
-        "how far a number may be from golden.safetensors, relative to the root mean square of its vector",
+        "the largest error allowed in the check against golden.safetensors, relative to the root mean square of a vector",
         TypeConverters.toFloat,
     )
 
@@ -163,7 +183,7 @@ def fuse(
         truncate: whether to cut a sequence that is longer than the model's position table; by default its row is bad.
         max_tokens: the largest number of tokens in a batch, and so in a row; by default 4096.
         precision: fp32 (default), bf16 or int8.
-        on_missing_modality: what a null feature does: fail (default), or fuse-rest.
+        on_missing_modality: what happens to a row in which a modality is null: fail (default), or fuse-rest.
         no_verify: do not replay the model's golden.safetensors first.
         tolerance: the largest difference allowed from golden.safetensors, relative to the root mean square of a vector; by
             default 1e-4.
