@@ -1,5 +1,6 @@
 package dev.braid.checkpoint;
 
+import dev.braid.Shown;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
@@ -177,6 +178,24 @@ public record ModelConfig(
     /** The number of learned tokens per row, in all streams together. */
     public int learnedTokens() {
         return streams.stream().mapToInt(StreamConfig::learnedTokens).sum();
+    }
+
+    /** The fewest tokens of a row that lacks no modality: one of each, and those that the model adds to every row. */
+    public int fewestTokens() {
+        return modalities.size() + learnedTokens();
+    }
+
+    /** What {@link #fewestTokens} counts, for messages. */
+    public String shortestRow() {
+        String each = "a token per modality of the model";
+        if (takesVectors()) {
+            return each + ", and the fused vector";
+        }
+        if (learnedTokens() == 0) {
+            return each;
+        }
+        boolean isCls = clsToken() && learnedTokens() == 1;
+        return each + ", and " + (isCls ? "CLS" : Shown.count(learnedTokens(), "learned token"));
     }
 
     /** The groups of a row's tokens in all streams that are not joined. */

@@ -146,11 +146,9 @@ final class InputOptions {
      * @throws dev.braid.InputException if the buffers for so many tokens cannot be allocated
      */
     void checkBudget(ModelConfig model) {
-        int fewest = model.learnedTokens() + model.modalities().size();
-        if (maxTokens < fewest) {
-            throw new UsageException("Cannot parse option '--max-tokens': expected at least " + fewest
-                    + " (a token per modality of the model" + (model.clsToken() ? ", and CLS" : "") + "), got "
-                    + maxTokens);
+        if (maxTokens < model.fewestTokens()) {
+            throw new UsageException("Cannot parse option '--max-tokens': expected at least " + model.fewestTokens()
+                    + " (" + model.shortestRow() + "), got " + maxTokens);
         }
         FusionModel.checkSizes(model, maxTokens);
     }

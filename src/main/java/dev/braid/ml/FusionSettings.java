@@ -149,10 +149,9 @@ record FusionSettings(
     }
 
     private void checkBudget(ModelConfig config) {
-        int fewest = config.learnedTokens() + config.modalities().size();
-        if (maxTokens < fewest) {
-            throw new InputException("Cannot fuse batches of 'maxTokens' " + maxTokens + ": expected at least " + fewest
-                    + " (a token per modality of the model" + (config.clsToken() ? ", and CLS" : "") + ")");
+        if (maxTokens < config.fewestTokens()) {
+            throw new InputException("Cannot fuse batches of 'maxTokens' " + maxTokens + ": expected at least "
+                    + config.fewestTokens() + " (" + config.shortestRow() + ")");
         }
     }
 }
