@@ -133,7 +133,7 @@ public final class FusionModel implements AutoCloseable {
     /**
      * Every buffer of one thread, for batches of up to {@code maxTokens} tokens.
      *
-     * @throws InputException for the reasons of {@link #check}
+     * @throws InputException for the reasons of {@link #checkSizes}
      */
     public FusionWorkspace workspace(int maxTokens) {
         return workspace(maxTokens, Set.of(Readout.TOKENS));

@@ -238,7 +238,10 @@ class OutputTableTest {
                 List.of(replaced, mark(RUN, "append", false)),
                 manifest,
                 "which was rolled back or is of another branch");
-        assertRefused(List.of(mark(RUN, "replace", true)), manifest, "expected '--table-mode replace', with which");
+        assertRefused(
+                List.of(mark(RUN, "replace", true)),
+                manifest,
+                "expected '--table-mode replace', the mode that wrote these rows");
         assertRefused(List.of(own, own), manifest, "of two drivers; delete the rows of one of them");
     }
 

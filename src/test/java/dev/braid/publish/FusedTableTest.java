@@ -99,7 +99,7 @@ class FusedTableTest {
         };
         assertThatThrownBy(() -> table.commit("identity", into))
                 .isInstanceOf(OutputExistsException.class)
-                .hasMessageContaining("which took it over");
+                .hasMessageContaining("which took over");
         assertThat(done).containsExactly("looked");
         assertThat(Files.readString(directory.resolve("out/_manifest.json"))).doesNotContain("outputTables");
     }
