@@ -42,6 +42,10 @@ class Modality:
     def token_size(self) -> int:
         return self.feature_size + self.box_size
 
+    def __str__(self) -> str:
+        ragged = f" ({self.ragged[0]} to {self.ragged[1]} in ragged rows)" if self.ragged else ""
+        return f"{self.tokens}{ragged} {self.name} token{'s' if self.tokens > 1 else ''} of {self.token_size}"
+
     def lengths(self, text: Text, rows: int, random: np.random.Generator) -> Ints:
         """The tokens of each row."""
         bounds = self.ragged if self.ragged and text == "ragged" else (self.tokens, self.tokens)
@@ -63,6 +67,14 @@ class Model:
     activation: Literal["relu", "gelu"] = "relu"
     norm_first: bool = False
     rows: int = 256
+
+    def __str__(self) -> str:
+        sizes = f"hidden size {self.hidden_size}, {self.heads} heads, {self.depth}{', pre-norm' if self.norm_first else ''}"
+        return f"{sizes}, feed-forward {self.intermediate_size}, {self.activation}; {', '.join(map(str, self.modalities))}"
+
+    @property
+    def depth(self) -> str:
+        return f"{self.layers} layer{'s' if self.layers > 1 else ''}"
 
     @property
     def texts(self) -> tuple[Text, ...]:

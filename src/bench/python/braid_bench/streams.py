@@ -19,6 +19,10 @@ from braid_bench.models import Model
 class TwoStreams(Model):
     """A Linear per modality, then an `nn.TransformerDecoder` per stream, whose memory is the other modality."""
 
+    @property
+    def depth(self) -> str:
+        return f"{super().depth} per stream"
+
     def new_module(self) -> nn.Module:
         return TwoStreamModule(self)
 
@@ -47,6 +51,10 @@ class Lxmert(Model):
 
     language_layers: int = 9
     vision_layers: int = 5
+
+    @property
+    def depth(self) -> str:
+        return f"{self.language_layers} language, {self.vision_layers} vision and {self.layers} cross-modality layers"
 
     def new_module(self) -> nn.Module:
         return LxmertModule(self)

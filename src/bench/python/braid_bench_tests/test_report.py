@@ -44,6 +44,10 @@ def test_the_encoder_is_next_to_the_better_rival_of_the_same_order_and_to_the_pe
     assert int8[1:] == ["ragged", "int8", "1", "200 (200–200)", "", "", "no rival", ""]
     assert "A contender had a core for 100 %" in report(tmp_path)
     assert "A (avx2), 2 cores; revision abc." in report(tmp_path)
+    assert (
+        "- (ii): hidden size 256, 8 heads, 2 layers, feed-forward 1024, relu; 49 visual tokens of 2048,"
+        " 32 (4 to 64 in ragged rows) text tokens of 768\n"
+    ) in report(tmp_path)
 
 
 def test_a_busy_machine_is_named(tmp_path: Path) -> None:
