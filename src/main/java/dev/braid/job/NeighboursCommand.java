@@ -105,25 +105,31 @@ final class NeighboursCommand implements Callable<Integer> {
     }
 
     private Dataset<Row> open(SparkSession spark) {
-        String attempt = "Cannot read fused table '" + table + "': ";
         try {
             Path path = new Path(table);
             if (!path.getFileSystem(spark.sparkContext().hadoopConfiguration()).exists(path)) {
-                throw new InputException(attempt + "expected a directory, got none");
+                throw new InputException("Cannot read fused table '" + table + "': expected a directory, got none");
             }
             return PublishedTable.rows(spark, table);
-        } catch (InputException refused) {
-            throw refused;
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
-            Diagnosis diagnosis = Diagnosis.of(failure);
-            if (!diagnosis.isInput()) {
-                throw new TransientException(attempt + diagnosis.message(), failure);
-            }
-            throw new InputException(
-                    attempt + "expected Parquet files, got "
-                            + (failure instanceof AnalysisException ? "none" : "'" + diagnosis.cause() + "'"),
-                    failure);
+            throw unreadable(failure);
         }
+    }
+
+    /** The exception to throw instead of one that says why the table cannot be read. */
+    private RuntimeException unreadable(Exception failure) {
+        if (failure instanceof InputException refused) {
+            return refused;
+        }
+        String attempt = "Cannot read fused table '" + table + "': ";
+        Diagnosis diagnosis = Diagnosis.of(failure);
+        if (!diagnosis.isInput()) {
+            return new TransientException(attempt + diagnosis.message(), failure);
+        }
+        return new InputException(
+                attempt + "expected intact Parquet files, got "
+                        + (failure instanceof AnalysisException ? "none" : "'" + diagnosis.cause() + "'"),
+                failure);
     }
 
     private List<Entry> read(SparkSession spark) {
@@ -142,14 +148,19 @@ final class NeighboursCommand implements Callable<Integer> {
             throw new InputException("Cannot read fused table '" + table
                     + "': expected column 'fused' of type array<float>," + " got " + fusedType.simpleString());
         }
-        List<Row> found = rows.select(wanted.stream()
+        Dataset<Row> selected = rows.select(wanted.stream()
                         .map(column -> {
                             Column named = PublishedTable.column(column);
                             return column.equals("fused") ? named.cast("array<float>") : named.cast("string");
                         })
                         .toArray(Column[]::new))
-                .limit(MOST_ROWS + 1)
-                .collectAsList();
+                .limit(MOST_ROWS + 1);
+        List<Row> found;
+        try {
+            found = selected.collectAsList();
+        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
+            throw unreadable(failure);
+        }
         if (found.size() > MOST_ROWS) {
             throw new InputException("Cannot show neighbours in '" + table + "': expected at most " + MOST_ROWS
                     + " rows (all are held in memory), got more");

@@ -14,6 +14,7 @@ import java.net.SocketException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.SparkSession;
@@ -107,8 +108,27 @@ class CommandsTest {
 
         Outcome empty = run("neighbours", "--table=" + directory, "--key=codepoints", "--of=1F431");
         assertThat(empty.error())
-                .isEqualTo("Cannot read fused table '" + directory + "': expected Parquet files, got none\n");
+                .isEqualTo("Cannot read fused table '" + directory + "': expected intact Parquet files, got none\n");
         assertThat(empty.code()).isEqualTo(ExitCode.INPUT);
+    }
+
+    @Test
+    void neighboursInADamagedFileAreNotLookedForAgain() throws IOException {
+        Path table = copy();
+        List<Path> parts;
+        try (var files = Files.list(table)) {
+            parts = files.filter(file -> file.getFileName().toString().startsWith("part-"))
+                    .toList();
+        }
+        for (Path part : parts) {
+            byte[] bytes = Files.readAllBytes(part);
+            Arrays.fill(bytes, 4, bytes.length / 2, (byte) 0x55);
+            Files.write(part, bytes);
+        }
+        Outcome damaged = run("neighbours", "--table=" + table, "--key=codepoints", "--of=1F431");
+        assertThat(damaged.error())
+                .startsWith("Cannot read fused table '" + table + "': expected intact Parquet files, got '");
+        assertThat(damaged.code()).isEqualTo(ExitCode.INPUT);
     }
 
     @Test
