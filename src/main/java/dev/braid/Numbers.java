@@ -2,7 +2,7 @@ package dev.braid;
 
 import java.util.Locale;
 
-/** Numbers as reports and messages show them. */
+/** Numbers as reports show them. Error messages have no separators ({@link Shown#count}). */
 public final class Numbers {
     private static final long KIB = 1 << 10;
     private static final long MIB = 1 << 20;
