@@ -151,12 +151,10 @@ final class FusedRows implements Iterator<InternalRow>, AutoCloseable {
         if (lane == null) {
             return;
         }
-        if (progress != null) {
-            progress.repeated(lane.batch().repeatedTokens());
-        }
         Cost cost = lane.cost();
         counter.computed(cost.total());
         if (progress != null) {
+            progress.repeated(lane.batch().repeatedTokens());
             progress.computed(cost);
             lane.fusing().helper().ifPresent(progress::spent);
         }
