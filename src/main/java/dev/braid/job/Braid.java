@@ -19,7 +19,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /**
  * The command {@code braid}: the main class of the jar, for spark-submit and for the embedded start. Each subcommand is one
- * class; read {@link FuseCommand#call()} first.
+ * class. {@link FuseRun} is a run from start to end.
  */
 @Command(
         name = "braid",
