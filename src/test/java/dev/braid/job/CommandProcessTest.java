@@ -27,6 +27,7 @@ class CommandProcessTest {
 
     private record Outcome(int code, String out, String error) {}
 
+    @Tag("slow")
     @Test
     void fuseWritesTheTableReportsAndLeavesNothingElse() throws Exception {
         Outcome outcome = fuse("--keep", "label", "--profile", "--report", "report.html", "--output", "fused");

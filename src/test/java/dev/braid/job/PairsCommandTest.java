@@ -21,6 +21,7 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -131,6 +132,7 @@ class PairsCommandTest {
                 .asText();
     }
 
+    @Tag("slow")
     @Test
     void theRowsAreThoseOfTheJoinedTableAndGrowWithThePairs() throws IOException {
         write(pairs(0, 40));
@@ -281,6 +283,7 @@ class PairsCommandTest {
         assertThat(manifest().at("/inputs")).hasSize(2);
     }
 
+    @Tag("slow")
     @Test
     void partitionsAreThoseOfAKeptColumn() throws IOException {
         write(pairs(0, 30));

@@ -122,6 +122,7 @@ class PartitionedUpdateTest {
         input.assertAsWrittenAnew("out", full);
     }
 
+    @Tag("slow")
     @Test
     void aChangedRowMovesToItsNewPartitionAndRowsThatLeftGoFromTheirs() throws IOException {
         input.joined = true;
@@ -212,6 +213,7 @@ class PartitionedUpdateTest {
                         + " several runs wrote its partitions, got 1 key more than once, such as 'k2'\n");
     }
 
+    @Tag("slow")
     @Test
     void rowsOfEarlierRunsArePrunedToo() throws IOException {
         input.add(rows(0, 4, 1));

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -37,6 +38,7 @@ class ReportedRunTest {
         page = directory.resolve("report.html");
     }
 
+    @Tag("slow")
     @Test
     void anUpdateReplacesThePageAndSaysWhatItKeptAndFused() throws IOException {
         input.add(rows(0, 20, 1));

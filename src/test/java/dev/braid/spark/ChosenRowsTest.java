@@ -31,6 +31,7 @@ class ChosenRowsTest {
     }
 
     @Tag("slow")
+    @Tag("slow")
     @ParameterizedTest
     @CsvSource(
             delimiter = ';',

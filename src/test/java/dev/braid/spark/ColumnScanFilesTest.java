@@ -25,6 +25,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.assertj.core.api.InstanceOfAssertFactories;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,6 +57,7 @@ class ColumnScanFilesTest {
         this.spark = spark;
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(strings = {NO_FEATURE, NO_MASK, NO_KEPT, CASE, REQUIRED, NULLS, TWO_LEVELS, DICTIONARIES})
     void oneFileIsUnlikeTheOthers(String unlike) throws IOException {

@@ -32,6 +32,7 @@ import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -206,6 +207,7 @@ class KeyPolicyTest {
         assertThat(tables.audit(policy).badRows()).isEqualTo(3);
     }
 
+    @Tag("slow")
     @Test
     void featuresAreShuffledOncePerTableAndNothingIsAddedWithoutBadKeys() {
         FeatureTables clean = joined(keys("a", "b"), keys("a", "b"), keys("a", "b"));
@@ -253,6 +255,7 @@ class KeyPolicyTest {
         return rows.queryExecution().executedPlan().toString().split("Exchange hashpartitioning", -1).length - 1;
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(longs = {1, 2})
     void everyRowOfRandomTablesIsAccountedFor(long seed) {

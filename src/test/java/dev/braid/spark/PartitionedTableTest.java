@@ -38,6 +38,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -180,6 +181,7 @@ class PartitionedTableTest {
     }
 
     /** A task with more partitions than files may be open, whose rows alternate between them. */
+    @Tag("slow")
     @Test
     void moreRowsOfAPartitionWhoseFileIsCompleteBeginAnother() {
         int partitions = TaskFiles.MOST_OPEN + 3;
@@ -290,6 +292,7 @@ class PartitionedTableTest {
     }
 
     /** As a whole, a partition, several, and a file of one. */
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(
             strings = {

@@ -19,6 +19,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,6 +57,7 @@ class RepeatedRowsTest {
     }
 
     /** Small batches, whose first rows repeat one of the batch before. */
+    @Tag("slow")
     @Test
     void batchesBeginAnew() {
         GoldenTable golden = GoldenTable.read("seed-small");

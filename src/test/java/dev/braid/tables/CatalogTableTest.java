@@ -31,6 +31,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -123,6 +124,7 @@ class CatalogTableTest {
                 .hasMessageContaining("run MSCK REPAIR TABLE");
     }
 
+    @Tag("slow")
     @Test
     void aPathThatExistsIsNoName() throws IOException {
         spark.sql("CREATE TABLE named.src USING parquet AS " + ROWS);

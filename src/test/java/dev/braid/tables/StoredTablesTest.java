@@ -28,6 +28,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -158,6 +159,7 @@ class StoredTablesTest {
                         "table 'paired': expected column 'id' (key), got 2 columns of the same name; rename all but one");
     }
 
+    @Tag("slow")
     @Test
     void anEncodingThatOnlyParquetJavaDecodesIsReadRowByRow() throws IOException {
         Path file = ParquetFiles.write(
@@ -252,6 +254,7 @@ class StoredTablesTest {
                 .isEqualTo(1234);
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @ValueSource(strings = {"a[1]", "x*", "{b}", "run_2024-01-01T00:00:00", "a b", "50%20", "h#1", "图像", "q?", "a=b:c"})
     void aPathThatExistsIsNoPattern(String name) throws IOException {
