@@ -2,7 +2,7 @@ package dev.braid;
 
 import java.util.Locale;
 
-/** Numbers as reports show them. Error messages have no separators ({@link Shown#count}). */
+/** Numbers as reports and messages show them. */
 public final class Numbers {
     private static final long KIB = 1 << 10;
     private static final long MIB = 1 << 20;
@@ -17,6 +17,11 @@ public final class Numbers {
     /** So many things of a kind, with separators: {@code 1 row}, {@code 2,000 rows}. */
     public static String count(long number, String thing) {
         return count(number) + " " + thing + (number == 1 ? "" : "s");
+    }
+
+    /** So many things of a kind without separators, as error messages have them: {@code 1 row}, {@code 2000 rows}. */
+    public static String plain(long number, String thing) {
+        return number + " " + thing + (number == 1 ? "" : "s");
     }
 
     /** The fewest digits that give the number back: {@code 0.1}, {@code 1e-5}. */

@@ -43,11 +43,6 @@ public final class Shown {
         return onOneLine(withoutSecrets(String.valueOf(thing)));
     }
 
-    /** So many things of a kind: {@code 1 row}, {@code 2 rows}. */
-    public static String count(long number, String thing) {
-        return number + " " + thing + (number == 1 ? "" : "s");
-    }
-
     /** A key or another value as a message shows it between quotes: on one line, its first {@value #LONGEST} characters. */
     public static String value(String text) {
         return onOneLine(text.length() > LONGEST ? text.substring(0, LONGEST) + "..." : text);

@@ -16,11 +16,13 @@ class NumbersTest {
     }
 
     @Test
-    void countsHaveSeparatorsAndOneThingIsSingular() {
+    void countsHaveSeparatorsInReportsAndOneThingIsSingular() {
         assertThat(Numbers.count(1_234_567)).isEqualTo("1,234,567");
         assertThat(Numbers.count(1, "row")).isEqualTo("1 row");
         assertThat(Numbers.count(2000, "row")).isEqualTo("2,000 rows");
         assertThat(Numbers.count(0, "row")).isEqualTo("0 rows");
+        assertThat(Numbers.plain(1, "row")).isEqualTo("1 row");
+        assertThat(Numbers.plain(2000, "row")).isEqualTo("2000 rows");
     }
 
     @Test

@@ -1,6 +1,6 @@
 package dev.braid.checkpoint;
 
-import dev.braid.Shown;
+import dev.braid.Numbers;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
@@ -195,7 +195,7 @@ public record ModelConfig(
             return each;
         }
         boolean isCls = clsToken() && learnedTokens() == 1;
-        return each + ", and " + (isCls ? "CLS" : Shown.count(learnedTokens(), "learned token"));
+        return each + ", and " + (isCls ? "CLS" : Numbers.plain(learnedTokens(), "learned token"));
     }
 
     /** The groups of a row's tokens in all streams that are not joined. */

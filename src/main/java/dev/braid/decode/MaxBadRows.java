@@ -1,7 +1,7 @@
 package dev.braid.decode;
 
 import dev.braid.InputException;
-import dev.braid.Shown;
+import dev.braid.Numbers;
 import java.io.Serializable;
 import java.math.BigDecimal;
 import java.util.Optional;
@@ -67,7 +67,7 @@ public final class MaxBadRows implements Serializable {
         if (exceeded(bad, rows)) {
             throw new InputException(
                     "Cannot fuse: expected at most " + text + (percent ? " of " : " bad rows of ")
-                            + Shown.count(rows, "row") + (percent ? " to be bad" : "")
+                            + Numbers.plain(rows, "row") + (percent ? " to be bad" : "")
                             + " (--max-bad-rows), got at least "
                             + bad
                             + "; nothing is published; with a higher --max-bad-rows, the quarantine says what is wrong with each");

@@ -10,7 +10,7 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
-import dev.braid.Shown;
+import dev.braid.Numbers;
 import dev.braid.decode.Reason;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
@@ -140,7 +140,7 @@ public final class TableAudit {
     private void checkSums() {
         long rows = manifest.files().stream().mapToLong(Shard::rows).sum();
         if (rows != manifest.rows()) {
-            problems.add(Manifest.FILE + ": expected " + Shown.count(rows, "row") + " (the sum over its files), got "
+            problems.add(Manifest.FILE + ": expected " + Numbers.plain(rows, "row") + " (the sum over its files), got "
                     + manifest.rows());
         }
         String fingerprint = Shard.fingerprint(manifest.files());
@@ -204,10 +204,10 @@ public final class TableAudit {
                         coalesce(sum(when(counts.isDuplicate(), lit(1L))), lit(0L)))
                 .first();
         if (found.getLong(0) > 0) {
-            problems.add("column '" + name + "': expected keys, got null in " + Shown.count(found.getLong(0), "row"));
+            problems.add("column '" + name + "': expected keys, got null in " + Numbers.plain(found.getLong(0), "row"));
         }
         if (found.getLong(1) > 0) {
-            problems.add("column '" + name + "': expected each key once, got " + Shown.count(found.getLong(1), "key")
+            problems.add("column '" + name + "': expected each key once, got " + Numbers.plain(found.getLong(1), "key")
                     + " more than once");
         }
     }

@@ -1,7 +1,6 @@
 package dev.braid.job;
 
 import dev.braid.Numbers;
-import dev.braid.Shown;
 import dev.braid.checkpoint.BoxFusion;
 import dev.braid.checkpoint.Inspection;
 import dev.braid.checkpoint.Interleaving;
@@ -134,7 +133,7 @@ record ModelSummary(Inspection inspection) {
             StreamConfig streamConfig = config.streams().get(stream);
             String groups = config.groups(stream).stream()
                     .map(group -> group.isLearned()
-                            ? Shown.count(group.learned(), "learned token")
+                            ? Numbers.plain(group.learned(), "learned token")
                             : "'" + group.name() + "'")
                     .collect(Collectors.joining(", "));
             table.add(

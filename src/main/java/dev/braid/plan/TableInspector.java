@@ -1,7 +1,7 @@
 package dev.braid.plan;
 
 import dev.braid.InputException;
-import dev.braid.Shown;
+import dev.braid.Numbers;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.decode.Reason;
@@ -124,7 +124,7 @@ final class TableInspector {
 
     private void misfit(long pairs, String message) {
         if (pairs > 0) {
-            misfits.add(message + Shown.count(pairs, "pair"));
+            misfits.add(message + Numbers.plain(pairs, "pair"));
         }
     }
 
@@ -290,6 +290,6 @@ final class TableInspector {
     }
 
     private static String share(long rows, int sampled) {
-        return rows + " of the first " + Shown.count(sampled, "row");
+        return rows + " of the first " + Numbers.plain(sampled, "row");
     }
 }

@@ -1,7 +1,7 @@
 package dev.braid.publish;
 
 import dev.braid.InputException;
-import dev.braid.Shown;
+import dev.braid.Numbers;
 import dev.braid.failure.Diagnosis;
 import dev.braid.failure.SparkFailure;
 import dev.braid.storage.Footers;
@@ -75,8 +75,8 @@ public final class NamedFiles {
                         + (entry.isDirectory() ? "directory" : "file"));
             }
         });
-        missing.forEach((name, rows) ->
-                problems.add("'" + prefix + name + "': expected a file of " + Shown.count(rows, "row") + ", got none"));
+        missing.forEach((name, rows) -> problems.add(
+                "'" + prefix + name + "': expected a file of " + Numbers.plain(rows, "row") + ", got none"));
         List<NamedFile> readable = new ArrayList<>();
         for (NamedFile file : StorageCalls.all(List.copyOf(present.entrySet()), this::read)) {
             long rows = named.get(file.name());
@@ -85,7 +85,7 @@ public final class NamedFiles {
             } else {
                 readable.add(file);
                 if (rows != file.rows()) {
-                    problems.add("'" + prefix + file.name() + "': expected " + Shown.count(rows, "row") + ", got "
+                    problems.add("'" + prefix + file.name() + "': expected " + Numbers.plain(rows, "row") + ", got "
                             + file.rows());
                 }
             }

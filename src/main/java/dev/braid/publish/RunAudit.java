@@ -1,6 +1,6 @@
 package dev.braid.publish;
 
-import dev.braid.Shown;
+import dev.braid.Numbers;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.NamedFiles.NamedFile;
 import java.io.IOException;
@@ -46,11 +46,11 @@ record RunAudit(RunDirectory run, Path output, boolean inPlace, FileSystem files
         long rows = readable.stream().mapToLong(NamedFile::rows).sum();
         long found = keptRows + rows + manifest.quarantinedRows();
         if (problems.isEmpty() && keptRows + rows != manifest.rows()) {
-            problems.add("expected " + Shown.count(manifest.rows(), "row") + " (" + Manifest.FILE + "), got "
+            problems.add("expected " + Numbers.plain(manifest.rows(), "row") + " (" + Manifest.FILE + "), got "
                     + (keptRows + rows));
         }
         if (found != keys) {
-            problems.add("expected " + Shown.count(keys, "row") + " (keys of the input), got " + found);
+            problems.add("expected " + Numbers.plain(keys, "row") + " (keys of the input), got " + found);
         }
         if (!problems.isEmpty()) {
             run.delete();

@@ -2,6 +2,7 @@ package dev.braid.publish;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.braid.Numbers;
 import dev.braid.Shown;
 import java.io.IOException;
 import java.util.List;
@@ -185,7 +186,7 @@ public final class RunDirectory implements AutoCloseable {
                 if (kept == 0) {
                     delete();
                 } else {
-                    log.warn("Kept {}: the same command continues from there", Shown.count(kept, "finished file"));
+                    log.warn("Kept {}: the same command continues from there", Numbers.plain(kept, "finished file"));
                 }
             }
         } catch (IOException | RuntimeException failure) {

@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 
 import dev.braid.InputException;
+import dev.braid.Numbers;
 import dev.braid.Shown;
 import dev.braid.decode.Reason;
 import dev.braid.decode.RowPolicy;
@@ -196,7 +197,7 @@ final class KeyAudit {
     }
 
     private String problem(Fault fault, long number) {
-        String text = fault.before() + Shown.count(number, fault.thing()) + fault.after();
+        String text = fault.before() + Numbers.plain(number, fault.thing()) + fault.after();
         boolean binary = counts.keyType() instanceof BinaryType;
         Column printed = binary ? functions.hex(col(KEY)) : col(KEY).cast("string");
         List<Row> examples = counts.rows()

@@ -1,7 +1,7 @@
 package dev.braid.tables;
 
 import dev.braid.InputException;
-import dev.braid.Shown;
+import dev.braid.Numbers;
 import dev.braid.failure.Diagnosis;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
@@ -225,7 +225,7 @@ public record SourceTables(List<SourceTable> all) {
         if (expected != found) {
             List<String> changes = source.changes();
             throw new TransientException(
-                    "Cannot read table '" + source.name() + "': expected " + Shown.count(expected, "row")
+                    "Cannot read table '" + source.name() + "': expected " + Numbers.plain(expected, "row")
                             + (source.isSnapshot()
                                     ? " (counted in its snapshot), got "
                                     : " (footers of its files), got ")
