@@ -31,7 +31,6 @@ class ChosenRowsTest {
     }
 
     @Tag("slow")
-    @Tag("slow")
     @ParameterizedTest
     @CsvSource(
             delimiter = ';',
