@@ -59,7 +59,7 @@ final class FuseRun {
     private final ModelDigest digest;
     private final FusionConfig config;
     private final FeatureTables input;
-    /** The model as its directory describes it, which PyTorch's numbers in its golden file belong to. */
+    /** The model as its directory describes it. The golden file holds PyTorch's numbers for this model. */
     private final Checkpoint stored;
     /** The same model with the pooling that the options ask for. */
     private final Checkpoint checkpoint;
@@ -80,8 +80,9 @@ final class FuseRun {
         this.out = spec.commandLine().getOut();
 
         InputTables named = new InputTables(spark);
+        List<String> places = named.places(options.input.tables());
         this.catalogTable = options.table.find(spark);
-        this.output = output(named);
+        this.output = output(places);
         this.report = ReportFile.at(options.report.file, output.path(), hadoop);
         this.digest = options.checkDigest(hadoop);
         Checkpoint read = Checkpoint.read(options.input.model, hadoop);
@@ -103,10 +104,14 @@ final class FuseRun {
         this.destination = destination();
     }
 
-    /** The output, which must not lie in an input, in the model or in the table of the catalog. */
-    private FusedTable output(InputTables named) throws IOException {
+    /**
+     * The output, which must not lie in an input, in the model or in the table of the catalog.
+     *
+     * @param places of the input tables
+     */
+    private FusedTable output(List<String> places) throws IOException {
         List<String> inputs = new ArrayList<>(List.of(options.input.model));
-        inputs.addAll(named.places(options.input.tables()));
+        inputs.addAll(places);
         catalogTable.ifPresent(table -> inputs.add(table.location()));
         return FusedTable.at(
                 options.output, options.overwrite, Optional.ofNullable(options.publish.publication), inputs, hadoop);
@@ -239,7 +244,7 @@ final class FuseRun {
         }
     }
 
-    /** Also writes the published rows to the catalog table that {@code --output-table} names, if any. */
+    /** Writes the published rows to the catalog table, too, if {@code --output-table} names one. */
     private void commit() throws IOException {
         if (catalogTable.isPresent()) {
             SignalMessage.publishing(output.path());
