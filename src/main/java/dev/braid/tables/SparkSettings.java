@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -48,6 +49,9 @@ public final class SparkSettings {
     static final String OPEN_COST = "spark.sql.files.openCostInBytes";
 
     private static final long MOST_OPEN_COST = 4L << 20;
+    /** Spark makes no split larger than this. */
+    private static final String MAX_BYTES = "spark.sql.files.maxPartitionBytes";
+
     private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
     private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
 
@@ -168,12 +172,41 @@ public final class SparkSettings {
         choose(BATCH_ROWS, String.valueOf(Math.max(1, Math.min(MOST_ROWS, fitting))));
         if (rows.groups() > files.size()) {
             long splits = Math.min(splits(), rows.groups());
-            long bytes = files.stream().mapToLong(Long::longValue).sum();
-            choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, bytes / splits))));
+            choose(OPEN_COST, String.valueOf(Math.max(1, Math.min(MOST_OPEN_COST, roundedUp(sum(files), splits)))));
         }
         if (!rows.vectorized()) {
             require(VECTORIZED, "false", "it cannot decode the encoding of these files, so rows are read one by one");
         }
+    }
+
+    /**
+     * Divides the largest file of a table, and all others of its size, into equal splits. Spark cuts as many splits of the
+     * largest allowed size from a file as it can, and what remains is a small split. It reads the large ones first, so that
+     * the first tasks would get twice as many rows as the last ones.
+     *
+     * @param files the bytes of each file
+     */
+    public void splitEvenly(List<Long> files) {
+        long largest = files.stream().mapToLong(Long::longValue).max().orElse(0);
+        long openCost = bytes(OPEN_COST);
+        long ofEach = (sum(files) + files.size() * openCost)
+                / Long.parseLong(session.conf().get(MIN_PARTITIONS));
+        long allowed = Math.min(bytes(MAX_BYTES), Math.max(openCost, ofEach)); // as Spark computes it
+        if (largest > allowed) {
+            choose(MAX_BYTES, String.valueOf(roundedUp(largest, roundedUp(largest, allowed))));
+        }
+    }
+
+    private long bytes(String setting) {
+        return new SparkConf(false).set(setting, session.conf().get(setting)).getSizeAsBytes(setting);
+    }
+
+    private static long roundedUp(long dividend, long divisor) {
+        return (dividend + divisor - 1) / divisor;
+    }
+
+    private static long sum(List<Long> numbers) {
+        return numbers.stream().mapToLong(Long::longValue).sum();
     }
 
     /** Rows that the Parquet reader decodes at once. */

@@ -222,6 +222,7 @@ class PairsCommandTest {
     }
 
     /** The reason that comes first is the pair's own, whatever else it lacks; a feature row without an id is no fault. */
+    @Tag("slow")
     @Test
     void aPairHasOneReasonAndAFaultyFeatureNamesNoFile() throws IOException {
         Dataset<Row> texts = spark.read().parquet("src/demo/text.parquet").select("codepoints", "text");
@@ -270,6 +271,7 @@ class PairsCommandTest {
         assertThat(lengths).containsExactly("both 4 true", "picture 4 false", "text 0 true");
     }
 
+    @Tag("slow")
     @Test
     void bothSidesOfAPairMayComeFromOneTable() throws IOException {
         Dataset<Row> all = spark.read()

@@ -47,6 +47,7 @@ class PartitionedUpdateTest {
         input = new GrowingInput(spark, directory);
     }
 
+    @Tag("slow")
     @Test
     void newRowsGoToTheirPartitionsAndNoOtherFileChanges() throws IOException {
         input.add(rows(0, 14, 1));
@@ -169,6 +170,7 @@ class PartitionedUpdateTest {
         assertThat(report(input.fuse("out", update))).startsWith("Nothing to do");
     }
 
+    @Tag("slow")
     @Test
     void badRowsAreSetAsideAnew() throws IOException {
         String aside = "--on-bad-row=quarantine";

@@ -1,6 +1,7 @@
 package dev.braid.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
@@ -27,7 +28,7 @@ class AttentionTest {
     private static final int[][] SIZES = {
         {1, 1, 1, 1}, {3, 3, 1, 7}, {7, 13, 3, 13}, {81, 81, 8, 32}, {13, 207, 4, 5}, {87, 261, 12, 64},
         {1, 1, 8, 32}, {2, 2, 4, 64}, {16, 16, 8, 96}, {17, 17, 8, 128}, {128, 128, 4, 64}, {129, 129, 4, 64},
-        {400, 400, 8, 32}, {2000, 2000, 2, 32}, {1, 2000, 8, 128}, {1, 17, 4, 96}, {400, 2, 8, 96}, {5, 400, 8, 128}
+        {400, 400, 8, 32}, {300, 2000, 2, 32}, {1, 2000, 8, 128}, {1, 17, 4, 96}, {400, 2, 8, 96}, {5, 400, 8, 128}
     };
 
     private final Random random = new Random(7);
@@ -140,7 +141,9 @@ class AttentionTest {
         for (int q = 0; q < expected.length; q++) {
             for (int c = 0; c < expected[q].length; c++) {
                 double limit = tolerance * Math.max(1, Math.abs(expected[q][c]));
-                assertThat((double) got[q][c]).isCloseTo(expected[q][c], within(limit));
+                if (!(Math.abs(got[q][c] - expected[q][c]) <= limit)) {
+                    fail("query %d, column %d: expected %s within %s, got %s", q, c, expected[q][c], limit, got[q][c]);
+                }
             }
         }
     }
@@ -337,7 +340,9 @@ class AttentionTest {
             HostRows.of(matrix).read(r, row);
             for (int c = 0; c < row.length; c++) {
                 if (r == 0 || r == matrix.rows() - 1 || c == 0 || c == row.length - 1) {
-                    assertThat(row[c]).isNaN();
+                    assertThat(Float.isNaN(row[c]))
+                            .as("guard of row %d, column %d", r, c)
+                            .isTrue();
                 }
             }
         }

@@ -27,6 +27,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,6 +66,7 @@ class FusionTransformerTest {
         return new FusionTransformer().setModel(model).setKey("codepoints").setDtype("visual=float16", "text=float16");
     }
 
+    @Tag("slow")
     @Test
     void aClassifierLearnsFromFusedVectorsInOnePipeline() {
         try (FusionTransformer fusion = fusion(MODEL)) {

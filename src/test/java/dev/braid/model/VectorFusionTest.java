@@ -17,6 +17,7 @@ import java.util.Random;
 import java.util.Set;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Random graphs of steps on one vector per modality. */
@@ -49,6 +50,7 @@ class VectorFusionTest {
     }
 
     /** More rows than a block holds, some of which share a vector: each as if it were alone. */
+    @Tag("slow")
     @Test
     void aRowsBitsDoNotDependOnOtherRows() {
         for (long seed = 0; seed < 20; seed++) {

@@ -173,6 +173,7 @@ class CatalogTableTest {
                 .hasMessageContaining(got);
     }
 
+    @Tag("slow")
     @Test
     void aSnapshotNeverChanges() {
         assertThat(Snapshots.of(spark.sql(ROWS), List.of()).changes()).isEmpty();

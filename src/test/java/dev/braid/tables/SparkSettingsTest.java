@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.braid.spark.SharedSpark;
 import dev.braid.storage.Footers;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -22,6 +23,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SparkSettingsTest {
     /** The bytes of each. */
     private static final List<Long> FILES = List.of(1L << 20);
+
+    private static final String MAX_BYTES = "spark.sql.files.maxPartitionBytes";
 
     private final SparkSession spark;
 
@@ -82,6 +85,41 @@ class SparkSettingsTest {
                 .isEqualTo("9");
         assertThat(users.session().conf().get("spark.sql.parquet.datetimeRebaseModeInRead"))
                 .isEqualTo("LEGACY");
+    }
+
+    /** 48 splits are wanted, none of more than 128 MiB. */
+    @ParameterizedTest
+    @CsvSource({
+        "60, 94, 128", // no file is cut
+        "28, 94, 47", // Spark cuts splits of 57 and of 37
+        "100, 200, 100", // Spark cuts 128 and 72
+        "100, 256, 128",
+        "1, 64000, 128"
+    })
+    void filesOfOneSizeAreCutIntoEqualSplits(int files, long mib, long splitMib) {
+        List<Long> table = Collections.nCopies(files, mib << 20);
+        SparkSettings settings = SparkSettings.reading(spark);
+        settings.fit(new Footers.Rows(10, files, 1, 1, true), table);
+        settings.splitEvenly(table);
+        String most = settings.session().conf().get(MAX_BYTES);
+        assertThat(Long.parseLong(most.replace("b", "")) >> 20).isEqualTo(splitMib);
+    }
+
+    /** A file of a million bytes and one, in four row groups, is cut into four splits and not into five. */
+    @Test
+    void aSmallFileHasNoMoreSplitsThanRowGroups() {
+        SparkSettings settings = SparkSettings.reading(spark);
+        settings.fit(new Footers.Rows(10, 4, 1, 1, true), List.of(1_000_001L));
+        settings.splitEvenly(List.of(1_000_001L));
+        assertThat(settings.session().conf().get(MAX_BYTES)).isEqualTo("250001");
+    }
+
+    @Test
+    void aSizeOfSplitsIsTheUsers() {
+        spark.conf().set(MAX_BYTES, "90m");
+        SparkSettings settings = SparkSettings.reading(spark);
+        settings.splitEvenly(List.of(100L << 30, 100L << 30));
+        assertThat(settings.session().conf().get(MAX_BYTES)).isEqualTo("90m");
     }
 
     @Test
