@@ -11,7 +11,6 @@ import dev.braid.storage.Footers;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -130,15 +129,11 @@ public record SourceTables(List<SourceTable> all) {
 
     /** The size of all files. */
     public long bytes() {
-        return sum(sizes(files()));
+        return files().stream().mapToLong(InputFile::bytes).sum();
     }
 
     private static List<Long> sizes(List<InputFile> files) {
         return files.stream().map(InputFile::bytes).toList();
-    }
-
-    private static long sum(List<Long> bytes) {
-        return bytes.stream().mapToLong(Long::longValue).sum();
     }
 
     /** The number of tasks that count keys. */
@@ -170,9 +165,7 @@ public record SourceTables(List<SourceTable> all) {
     /** Fits the reader to the rows of these tables. */
     public void fit(SparkSettings settings) {
         settings.fit(rows(), sizes(files()));
-        List<List<Long>> tables =
-                all.stream().map(table -> sizes(table.files())).toList();
-        tables.stream().max(Comparator.comparingLong(SourceTables::sum)).ifPresent(settings::splitEvenly);
+        settings.splitEvenly(all.stream().map(table -> sizes(table.files())).toList());
     }
 
     /** The modalities whose columns hold token ids. */

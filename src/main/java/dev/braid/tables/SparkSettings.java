@@ -182,19 +182,31 @@ public final class SparkSettings {
     /**
      * Divides the largest file of a table, and all others of its size, into equal splits. Spark cuts as many splits of the
      * largest allowed size from a file as it can, and what remains is a small split. It reads the large ones first, so that
-     * the first tasks would get twice as many rows as the last ones.
+     * the first tasks would get twice as many rows as the last ones. Spark has one size for all tables: the smallest that a
+     * table needs, but a small table does not divide the others into tiny splits.
      *
-     * @param files the bytes of each file
+     * @param tables the bytes of each file of each table
      */
-    public void splitEvenly(List<Long> files) {
-        long largest = files.stream().mapToLong(Long::longValue).max().orElse(0);
+    public void splitEvenly(List<List<Long>> tables) {
+        long most = tables.stream().mapToLong(this::mostBytes).max().orElse(0);
+        tables.stream()
+                .filter(files -> largest(files) > mostBytes(files))
+                .mapToLong(files -> roundedUp(largest(files), roundedUp(largest(files), mostBytes(files))))
+                .filter(even -> even >= most / 2)
+                .min()
+                .ifPresent(even -> choose(MAX_BYTES, String.valueOf(even)));
+    }
+
+    /** The most bytes of a split, as Spark computes them for a table. */
+    private long mostBytes(List<Long> files) {
         long openCost = bytes(OPEN_COST);
         long ofEach = (sum(files) + files.size() * openCost)
                 / Long.parseLong(session.conf().get(MIN_PARTITIONS));
-        long allowed = Math.min(bytes(MAX_BYTES), Math.max(openCost, ofEach)); // as Spark computes it
-        if (largest > allowed) {
-            choose(MAX_BYTES, String.valueOf(roundedUp(largest, roundedUp(largest, allowed))));
-        }
+        return Math.min(bytes(MAX_BYTES), Math.max(openCost, ofEach));
+    }
+
+    private static long largest(List<Long> files) {
+        return files.stream().mapToLong(Long::longValue).max().orElse(0);
     }
 
     private long bytes(String setting) {

@@ -100,9 +100,19 @@ class SparkSettingsTest {
         List<Long> table = Collections.nCopies(files, mib << 20);
         SparkSettings settings = SparkSettings.reading(spark);
         settings.fit(new Footers.Rows(10, files, 1, 1, true), table);
-        settings.splitEvenly(table);
+        settings.splitEvenly(List.of(table));
         String most = settings.session().conf().get(MAX_BYTES);
         assertThat(Long.parseLong(most.replace("b", "")) >> 20).isEqualTo(splitMib);
+    }
+
+    /** Neither a larger table of small files nor a small table decides how the files of another table are cut. */
+    @Test
+    void filesAreCutEquallyWhateverTheOtherTablesAre() {
+        List<Long> cut = Collections.nCopies(28, 94L << 20);
+        List<Long> larger = Collections.nCopies(137, 23L << 20);
+        SparkSettings settings = SparkSettings.reading(spark);
+        settings.splitEvenly(List.of(larger, cut, List.of(10L << 20)));
+        assertThat(settings.session().conf().get(MAX_BYTES)).isEqualTo(String.valueOf(47L << 20));
     }
 
     /** A file of a million bytes and one, in four row groups, is cut into four splits and not into five. */
@@ -110,7 +120,7 @@ class SparkSettingsTest {
     void aSmallFileHasNoMoreSplitsThanRowGroups() {
         SparkSettings settings = SparkSettings.reading(spark);
         settings.fit(new Footers.Rows(10, 4, 1, 1, true), List.of(1_000_001L));
-        settings.splitEvenly(List.of(1_000_001L));
+        settings.splitEvenly(List.of(List.of(1_000_001L)));
         assertThat(settings.session().conf().get(MAX_BYTES)).isEqualTo("250001");
     }
 
@@ -118,7 +128,7 @@ class SparkSettingsTest {
     void aSizeOfSplitsIsTheUsers() {
         spark.conf().set(MAX_BYTES, "90m");
         SparkSettings settings = SparkSettings.reading(spark);
-        settings.splitEvenly(List.of(100L << 30, 100L << 30));
+        settings.splitEvenly(List.of(List.of(100L << 30)));
         assertThat(settings.session().conf().get(MAX_BYTES)).isEqualTo("90m");
     }
 
