@@ -9,7 +9,7 @@ package dev.braid.kernel;
  * than queries, so G is smaller than D. Query head h reads head {@code h / (D / G)} of the keys and values.
  *
  * <p>All four matrices are float32, or all are bfloat16. With bfloat16, the softmax is rounded to bfloat16 before the
- * product with the values.
+ * product with the values, unless the row has only one or two tokens.
  *
  * @param context [Q, D], written
  * @param query [Q, D], the queries of all rows

@@ -5,14 +5,15 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Attention on oneDNN, one {@link AttentionTile} at a time. Keys, values and queries are copied into the tile, padded
- * with zeros and a mask, and the context is copied out. The copies cost 2 % at 80 tokens. In return, products are
- * compiled for only a few sizes (about 2 MB and some milliseconds each), and no sum includes a number of a neighbouring
- * row.
+ * Attention on oneDNN, one {@link AttentionTile} at a time; for rows of one or two tokens, {@link ShortAttention}. Keys,
+ * values and queries are copied into the tile, padded with zeros and a mask, and the context is copied out. The copies
+ * cost 2 % at 80 tokens. In return, products are compiled for only a few sizes (about 2 MB and some milliseconds each),
+ * and no sum includes a number of a neighbouring row.
  */
 final class OneDnnAttention implements AutoCloseable {
     private final OneDnnStream oneDnn;
     private final Map<AttentionTile, OneDnnTile> tiles = new HashMap<>();
+    private final ShortAttention shortRows = new ShortAttention();
     /** The rows of the current call that are already computed. */
     private final BitSet done = new BitSet();
     /** The rows of the current tile. */
@@ -46,7 +47,8 @@ final class OneDnnAttention implements AutoCloseable {
         Operands operands = new Operands(attention, scratch);
         AttentionRows rows = attention.rows();
         done.clear();
-        for (int row = 0; row < rows.count(); row = done.nextClearBit(row)) {
+        runShort(attention);
+        for (int row = done.nextClearBit(0); row < rows.count(); row = done.nextClearBit(row)) {
             int count = groupFrom(row, rows);
             AttentionTile sizes = AttentionTile.of(
                             rows.queries(row),
@@ -56,6 +58,21 @@ final class OneDnnAttention implements AutoCloseable {
                             attention.query().isBfloat16())
                     .times(count);
             compute(sizes, operands);
+        }
+    }
+
+    /** Computes the rows of one or two tokens. */
+    private void runShort(Attention attention) {
+        AttentionRows rows = attention.rows();
+        HostRows context = HostRows.of(attention.context());
+        HostRows query = HostRows.of(attention.query());
+        HostRows key = HostRows.of(attention.key());
+        HostRows value = HostRows.of(attention.value());
+        for (int row = 0; row < rows.count(); row++) {
+            if (ShortAttention.fits(rows.queries(row), rows.keys(row))) {
+                shortRows.run(row, attention, context, query, key, value);
+                done.set(row);
+            }
         }
     }
 

@@ -196,7 +196,7 @@ final class PortableKernels extends HostKernels {
                 keys);
         for (int q = 0; q < queries; q++) {
             row = read(row, weights, q * keys, keys);
-            softmax(row, keys);
+            softmax(row, 0, keys);
             weights.put(q * keys, row, 0, keys);
         }
         cblas_sgemm(
@@ -216,19 +216,19 @@ final class PortableKernels extends HostKernels {
                 context.stride());
     }
 
-    /** Softmax in place. The largest score is subtracted first, so that no exponential overflows. */
-    private static void softmax(float[] scores, int count) {
+    /** Softmax in place, of some scores. The largest is subtracted first, so that no exponential overflows. */
+    static void softmax(float[] scores, int first, int count) {
         float largest = Float.NEGATIVE_INFINITY;
-        for (int i = 0; i < count; i++) {
+        for (int i = first; i < first + count; i++) {
             largest = Math.max(largest, scores[i]);
         }
         float sum = 0;
-        for (int i = 0; i < count; i++) {
+        for (int i = first; i < first + count; i++) {
             scores[i] = FloatMath.exp(scores[i] - largest);
             sum += scores[i];
         }
         float inverse = 1 / sum;
-        for (int i = 0; i < count; i++) {
+        for (int i = first; i < first + count; i++) {
             scores[i] *= inverse;
         }
     }
