@@ -181,9 +181,12 @@ public final class SparkSettings {
 
     /**
      * Divides the largest file of a table, and all others of its size, into equal splits. Spark cuts as many splits of the
-     * largest allowed size from a file as it can, and what remains is a small split. It reads the large ones first, so that
-     * the first tasks would get twice as many rows as the last ones. Spark has one size for all tables: the smallest that a
-     * table needs, but a small table does not divide the others into tiny splits.
+     * largest allowed size from a file as it can, and what remains is a smaller split. It reads the large ones first, so that
+     * the first tasks would get up to twice as many rows as the last ones. A remainder of at most half the allowed size
+     * stays: Spark puts several of these into one task.
+     *
+     * <p>Spark has one size for all tables: the smallest that a table needs, but a small table does not divide the others into
+     * tiny splits.
      *
      * @param tables the bytes of each file of each table
      */
@@ -191,6 +194,7 @@ public final class SparkSettings {
         long most = tables.stream().mapToLong(this::mostBytes).max().orElse(0);
         tables.stream()
                 .filter(files -> largest(files) > mostBytes(files))
+                .filter(files -> largest(files) % mostBytes(files) > mostBytes(files) / 2)
                 .mapToLong(files -> roundedUp(largest(files), roundedUp(largest(files), mostBytes(files))))
                 .filter(even -> even >= most / 2)
                 .min()
@@ -202,7 +206,7 @@ public final class SparkSettings {
         long openCost = bytes(OPEN_COST);
         long ofEach = (sum(files) + files.size() * openCost)
                 / Long.parseLong(session.conf().get(MIN_PARTITIONS));
-        return Math.min(bytes(MAX_BYTES), Math.max(openCost, ofEach));
+        return Math.max(1, Math.min(bytes(MAX_BYTES), Math.max(openCost, ofEach)));
     }
 
     private static long largest(List<Long> files) {

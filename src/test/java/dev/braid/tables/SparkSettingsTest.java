@@ -94,6 +94,7 @@ class SparkSettingsTest {
         "28, 94, 47", // Spark cuts splits of 57 and of 37
         "100, 200, 100", // Spark cuts 128 and 72
         "100, 256, 128",
+        "100, 130, 128", // many remainders of 2 are one split
         "1, 64000, 128"
     })
     void filesOfOneSizeAreCutIntoEqualSplits(int files, long mib, long splitMib) {
