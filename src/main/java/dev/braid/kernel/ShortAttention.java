@@ -20,6 +20,8 @@ final class ShortAttention {
     private float[] context = {};
     /** The scores of a query, then their softmax: [heads, keys]. */
     private float[] weights = {};
+    /** The same numbers, for a reader of the softmax. */
+    private FloatBuffer softmax = FloatBuffer.wrap(weights);
     /** The weight of a key by which each column of its value is multiplied, [D]. */
     private float[] factors = {};
 
@@ -53,7 +55,7 @@ final class ShortAttention {
             average(attention, count);
             contexts.write(rows.query(row) + q, context);
             for (int head = 0; head < attention.heads() && attention.reader() != null; head++) {
-                attention.reader().read(row, FloatBuffer.wrap(weights), head * count);
+                attention.reader().read(row, softmax, head * count);
             }
         }
     }
@@ -68,6 +70,7 @@ final class ShortAttention {
         }
         if (weights.length < heads * MOST) {
             weights = new float[heads * MOST];
+            softmax = FloatBuffer.wrap(weights);
         }
     }
 
