@@ -6,6 +6,7 @@ import dev.braid.checkpoint.ModelConfig;
 import dev.braid.model.FusionModel;
 import dev.braid.plan.TableInspection;
 import dev.braid.spark.FeatureTables;
+import dev.braid.spark.FusionConfig;
 import dev.braid.spark.Reference;
 import dev.braid.spark.TableColumns;
 import dev.braid.tables.InputTables;
@@ -99,7 +100,8 @@ final class InputOptions {
     @Option(
             names = "--key",
             paramLabel = "COL",
-            description = "The column that names a row, unique and never null; it keeps its type. Required by fuse.")
+            description =
+                    "The column that names a row, unique and never null; it keeps its type. Required by fuse and plan.")
     String key;
 
     @Option(
@@ -196,10 +198,10 @@ final class InputOptions {
     }
 
     /** Inspects the tables without reading them to their end. */
-    TableInspection inspect(InputTables found, ModelConfig config, TableColumns read) {
+    TableInspection inspect(InputTables found, FusionConfig config, ModelConfig model) {
         return isMissing(pairs)
-                ? TableInspection.of(found, tables(config), read, config, maxTokens)
-                : TableInspection.ofPairs(found, pairs, references(), tables(config), read, config, maxTokens);
+                ? TableInspection.of(found, tables(model), config, model)
+                : TableInspection.ofPairs(found, pairs, references(), tables(model), config, model);
     }
 
     /** Whether a table is given. */

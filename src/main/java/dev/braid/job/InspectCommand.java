@@ -4,11 +4,13 @@ import dev.braid.InputException;
 import dev.braid.checkpoint.Inspection;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.plan.TableInspection;
-import dev.braid.spark.TableColumns;
+import dev.braid.spark.Emitted;
+import dev.braid.spark.FusionConfig;
 import dev.braid.tables.InputTables;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
@@ -90,7 +92,8 @@ final class InspectCommand implements Callable<Integer> {
 
     private TableInspection inspectTables(SparkSession spark, ModelConfig model) {
         input.checkBudget(model);
-        TableColumns columns = input.columns(model, List.of());
-        return input.inspect(new InputTables(spark), model, columns);
+        FusionConfig config =
+                new FusionConfig(input.columns(model, List.of()), input.maxTokens, false, Set.of(Emitted.POOLED));
+        return input.inspect(new InputTables(spark), config, model);
     }
 }

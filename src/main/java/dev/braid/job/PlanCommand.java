@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
             "Exit codes: 0 the settings work; 3 they do not, or a table or the model is wrong; 1 and 2 as jobs/fuse.sh.",
             "The options are those of jobs/fuse.sh. Of each table the footers are read and the first "
                     + TableInspection.SAMPLED_ROWS + " rows.",
-            "If Spark's settings, before the lone --, describe executors, the plan is for these; otherwise for this machine.",
+            "If Spark's settings, before the lone --, describe executors, the plan is for executors; otherwise for this machine.",
             "",
             "Example:",
             "  jobs/plan.sh --executor-cores 8 --executor-memory 8g -- --model model \\",
@@ -55,9 +55,8 @@ final class PlanCommand implements Callable<Integer> {
             names = "--until",
             paramLabel = "WHEN",
             converter = Deadline.Form.class,
-            description =
-                    "By when the table is to be finished: a duration such as 90m, 6h or 2d, or a time of day such as"
-                            + " 06:00, the next one. Default: none; the time that the executors take is shown.")
+            description = "When the table must be finished: a duration such as 90m, 6h or 2d, or a time of day such as"
+                    + " 06:00, the next one. Default: none; the time that the executors take is shown.")
     private Deadline until;
 
     @Option(
@@ -97,8 +96,8 @@ final class PlanCommand implements Callable<Integer> {
             FusionEngine.check(stored, config);
             FeatureTables tables = options.input.open(named, stored.config(), config.columns());
             Checkpoint checkpoint = stored.withTokenIds(tables.tokenIds(), options.input.model, hadoop);
-            TableInspection sample = options.input.inspect(named, checkpoint.config(), config.columns());
-            if (!sample.misfits().isEmpty() && !config.policy().quarantines()) {
+            TableInspection sample = options.input.inspect(named, config, checkpoint.config());
+            if (!sample.misfits().isEmpty()) {
                 throw InputException.of("Cannot fuse these tables", sample.misfits());
             }
             ModelConfig model = checkpoint.config();

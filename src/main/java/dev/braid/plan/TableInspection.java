@@ -2,9 +2,9 @@ package dev.braid.plan;
 
 import dev.braid.InputException;
 import dev.braid.checkpoint.ModelConfig;
+import dev.braid.spark.FusionConfig;
 import dev.braid.spark.Reference;
 import dev.braid.spark.ReferenceSummary;
-import dev.braid.spark.TableColumns;
 import dev.braid.tables.InputTables;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -24,7 +24,7 @@ import org.apache.spark.sql.types.StructType;
  * @param rowLengths of whole rows, including the model's own tokens, if one table holds every modality; otherwise null
  * @param tokenIds names of the modalities with a vocabulary whose columns hold token ids
  * @param references by modality, how pairs refer to its feature table; empty without pairs
- * @param misfits what a fusion would refuse, one line each; empty if nothing was found
+ * @param misfits why a fusion would end, one line each; empty if nothing was found
  */
 public record TableInspection(
         List<Table> tables,
@@ -95,13 +95,12 @@ public record TableInspection(
      * Inspects the tables of a model's modalities, which may have been looked up already. Driver only.
      *
      * @param paths the path of each modality's table, by the modality's name; several may share one
-     * @param columns of {@code model}'s modalities; without a key (null), messages name rows by their number
-     * @param maxTokens the longest row that a fusion would accept, including the model's own tokens
+     * @param config what a fusion would accept; without a key (null), messages name rows by numbers that Spark gives them
      * @throws InputException if Spark is set to leave out files, or a file cannot be read
      */
     public static TableInspection of(
-            InputTables tables, Map<String, String> paths, TableColumns columns, ModelConfig model, int maxTokens) {
-        return new TableInspector(tables, columns, model, maxTokens).inspect(paths);
+            InputTables tables, Map<String, String> paths, FusionConfig config, ModelConfig model) {
+        return new TableInspector(tables, config, model).inspect(paths);
     }
 
     /**
@@ -115,9 +114,8 @@ public record TableInspection(
             String pairs,
             Map<String, Reference> references,
             Map<String, String> paths,
-            TableColumns columns,
-            ModelConfig model,
-            int maxTokens) {
-        return new TableInspector(tables, columns, model, maxTokens).inspectPairs(pairs, references, paths);
+            FusionConfig config,
+            ModelConfig model) {
+        return new TableInspector(tables, config, model).inspectPairs(pairs, references, paths);
     }
 }

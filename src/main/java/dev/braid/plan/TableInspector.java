@@ -1,19 +1,13 @@
 package dev.braid.plan;
 
-import dev.braid.InputException;
 import dev.braid.Numbers;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
 import dev.braid.decode.Reason;
-import dev.braid.decode.RowDecoder;
-import dev.braid.failure.SparkFailure;
 import dev.braid.plan.TableInspection.Lengths;
 import dev.braid.plan.TableInspection.Table;
-import dev.braid.rows.StoredRow;
 import dev.braid.spark.ColumnCheck;
-import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
-import dev.braid.spark.PairedTable;
 import dev.braid.spark.Reference;
 import dev.braid.spark.ReferenceCheck;
 import dev.braid.spark.ReferenceSummary;
@@ -22,7 +16,6 @@ import dev.braid.spark.ReferencedTables;
 import dev.braid.spark.TableColumns;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.InputTables;
-import dev.braid.tables.JobDescription;
 import dev.braid.tables.SourceTable;
 import dev.braid.tables.SourceTables;
 import dev.braid.tables.SparkSettings;
@@ -35,32 +28,30 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.sql.functions;
 
 /** Makes a {@link TableInspection}. A misfit is noted and does not stop the inspection. */
 final class TableInspector {
-    /** The key of rows if no column is named, or if the table lacks it. */
-    private static final String ROW_NUMBER = "(row)";
-
     private final SparkSettings settings;
     private final TableColumns columns;
     private final boolean numbered;
     private final InputTables found;
     private final ModelConfig model;
-    private final int maxTokens;
+    private final FusionConfig config;
+    private final RowSampler sampler;
     private final List<String> misfits = new ArrayList<>();
     private final Map<String, Lengths> lengths = new LinkedHashMap<>();
     private final Map<String, List<Integer>> tokens = new LinkedHashMap<>();
     private Lengths rowLengths;
 
-    TableInspector(InputTables found, TableColumns columns, ModelConfig model, int maxTokens) {
+    TableInspector(InputTables found, FusionConfig config, ModelConfig model) {
+        TableColumns columns = config.columns();
         this.found = found;
         this.settings = SparkSettings.reading(found.session());
         this.numbered = columns.key() == null;
-        this.columns = numbered ? new TableColumns(ROW_NUMBER, columns.keep(), columns.features()) : columns;
+        this.columns = numbered ? new TableColumns(RowSampler.ROW_NUMBER, columns.keep(), columns.features()) : columns;
         this.model = model;
-        this.maxTokens = maxTokens;
+        this.config = config;
+        this.sampler = new RowSampler(config, model);
     }
 
     TableInspection inspect(Map<String, String> paths) {
@@ -70,7 +61,7 @@ final class TableInspector {
         opened.fit(settings);
         List<SourceTable> sources = opened.all();
         if (numbered) {
-            sources = sources.stream().map(TableInspector::withRowNumber).toList();
+            sources = sources.stream().map(RowSampler::withRowNumber).toList();
         }
         new ColumnCheck(sources, columns, misfits).check();
         checkRows(tables);
@@ -109,9 +100,15 @@ final class TableInspector {
             byModality.put(modality.feature().modality().name(), counted);
             String table = "table '" + modality.table().name() + "': expected ";
             String ids = "in '" + modality.reference().column() + "' of '" + pairsTable.name() + "'";
-            misfit(counted.empty(), table + "an id " + ids + ", got null in ");
-            misfit(counted.missing(), table + "every id " + ids + ", got one that is missing in ");
-            misfit(counted.ambiguous(), table + "every id " + ids + " once, got one that occurs more than once in ");
+            misfit(Reason.MISSING_MODALITY, counted.empty(), table + "an id " + ids + ", got null in ");
+            misfit(
+                    Reason.MISSING_MODALITY,
+                    counted.missing(),
+                    table + "every id " + ids + ", got one that is missing in ");
+            misfit(
+                    Reason.DUPLICATE_ID,
+                    counted.ambiguous(),
+                    table + "every id " + ids + " once, got one that occurs more than once in ");
         }
         return inspection(sources, tables(sources), byModality);
     }
@@ -122,19 +119,23 @@ final class TableInspector {
                 .toList();
     }
 
-    private void misfit(long pairs, String message) {
-        if (pairs > 0) {
+    private void misfit(Reason reason, long pairs, String message) {
+        if (pairs > 0 && endsRun(reason)) {
             misfits.add(message + Numbers.plain(pairs, "pair"));
         }
     }
 
-    private static SourceTable withRowNumber(SourceTable source) {
-        return source.with(ROW_NUMBER, functions.monotonically_increasing_id());
+    /** Whether a fusion would end at a row that is bad for this reason. */
+    private boolean endsRun(Reason reason) {
+        boolean isNull = reason == Reason.NULL_SEQUENCE || reason == Reason.MISSING_MODALITY;
+        return !config.policy().quarantines(reason)
+                && !(isNull && config.policy().fusesRest());
     }
 
     private void checkRows(List<Table> tables) {
-        if (tables.stream().mapToLong(Table::rows).distinct().count() > 1) {
-            misfits.add("tables: expected the same keys and so as many rows in each, got "
+        boolean refused = endsRun(Reason.MISSING_MODALITY) && endsRun(Reason.DUPLICATE_KEY);
+        if (refused && tables.stream().mapToLong(Table::rows).distinct().count() > 1) {
+            misfits.add("tables: expected the same keys and so the same number of rows in each, got "
                     + tables.stream()
                             .map(table -> table.rows() + " in '" + table.path() + "'")
                             .collect(Collectors.joining(", ")));
@@ -142,21 +143,16 @@ final class TableInspector {
     }
 
     /** Samples each modality of a table separately, so that a fault in one does not hide a fault in another. */
-    @SuppressWarnings("try") // names Spark's jobs until it is closed
     private void sample(SourceTable source, String key) {
         int[] rowTokens = null;
         boolean whole = source.features().size() == columns.features().size();
         for (FeatureColumn feature : source.features()) {
-            Optional<PairedTable> alone = alone(source, key, feature);
-            if (alone.isEmpty()) {
+            Optional<List<SampledRow>> found = sampler.sample(source, key, feature);
+            if (found.isEmpty()) {
                 whole = false;
                 continue;
             }
-            List<SampledRow> sample;
-            try (JobDescription sampling =
-                    JobDescription.of(alone.get().rows().sparkSession(), "read the first rows of " + source.name())) {
-                sample = sample(alone.get());
-            }
+            List<SampledRow> sample = found.get();
             checkRejected(sample);
             checkPositions(feature, sample);
             int[] counts = sample.stream().mapToInt(SampledRow::tokens).toArray();
@@ -174,68 +170,10 @@ final class TableInspector {
         }
     }
 
-    /**
-     * A table of the key and one modality, without a limit on the length of its sequences; empty if the modality's column
-     * cannot be read.
-     */
-    private Optional<PairedTable> alone(SourceTable source, String key, FeatureColumn feature) {
-        ModalityConfig modality = feature.modality();
-        FeatureColumn unlimited = new FeatureColumn(
-                modality.withMaxPositions(ModalityConfig.UNLIMITED),
-                feature.column(),
-                feature.dtype(),
-                feature.boxes(),
-                feature.selection());
-        boolean keyed = key != null && source.has(key);
-        TableColumns own = new TableColumns(keyed ? key : ROW_NUMBER, List.of(), List.of(unlimited));
-        try {
-            return Optional.of(PairedTable.of((keyed ? source : withRowNumber(source)).data(), own));
-        } catch (InputException reported) {
-            return Optional.empty();
-        }
-    }
-
-    /** Decodes the first rows. Reads only as many partitions as needed, and returns findings instead of rows. */
-    private List<SampledRow> sample(PairedTable alone) {
-        ModalityConfig modality = alone.columns().features().get(0).modality();
-        // If the pooling takes the first token of a modality, a mask must not drop that token.
-        boolean isPooled = model.firstTokenModalities(true).stream()
-                .anyMatch(pooled ->
-                        modality.name().equals(model.modalities().get(pooled).name()));
-        FusionConfig config = new FusionConfig(
-                alone.columns(), Integer.MAX_VALUE, false, Set.of(isPooled ? Emitted.POOLED : Emitted.TOKENS));
-        RowDecoder decoder = alone.decoder(config, only(modality));
-        int tokenSize = modality.tokenSize();
-        try {
-            JavaRDD<StoredRow> rows = alone.storedRows();
-            return rows
-                    .map(row -> SampledRow.of(row, decoder, tokenSize).text())
-                    .take(TableInspection.SAMPLED_ROWS)
-                    .stream()
-                    .map(SampledRow::parse)
-                    .toList();
-        } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
-            throw SparkFailure.translate(failure);
-        }
-    }
-
-    /** A model with the same inputs for one modality, and no other modality. */
-    private ModelConfig only(ModalityConfig modality) {
-        return model.takesVectors()
-                ? ModelConfig.ofVectors(List.of(modality), model.vectors())
-                : ModelConfig.singleStream(
-                                List.of(modality),
-                                false,
-                                1,
-                                model.stacks().get(0).layer(),
-                                model.pooling())
-                        .withPositions(model.positions());
-    }
-
     /** One line for each kind of fault, with the first row that has it. */
     private void checkRejected(List<SampledRow> sample) {
         Map<Reason, List<SampledRow>> byReason = sample.stream()
-                .filter(row -> row.rejected() != null)
+                .filter(row -> row.rejected() != null && endsRun(row.rejected()))
                 .collect(Collectors.groupingBy(
                         SampledRow::rejected, () -> new EnumMap<>(Reason.class), Collectors.toList()));
         byReason.values()
@@ -245,7 +183,7 @@ final class TableInspector {
     private void checkPositions(FeatureColumn feature, List<SampledRow> sample) {
         int limit = feature.modality().maxPositions();
         long beyond = sample.stream().filter(row -> row.positions() > limit).count();
-        if (beyond > 0) {
+        if (beyond > 0 && endsRun(Reason.TOO_LONG)) {
             int longest = sample.stream().mapToInt(SampledRow::positions).max().orElseThrow();
             String expected = model.takesVectors()
                     ? "1 token (the model takes one vector per modality)"
@@ -273,8 +211,9 @@ final class TableInspector {
         if (whole) {
             rowLengths = Lengths.of(totals);
         }
+        int maxTokens = config.maxTokens();
         long beyond = Arrays.stream(totals).filter(tokens -> tokens > maxTokens).count();
-        if (beyond > 0) {
+        if (beyond > 0 && endsRun(Reason.TOO_LONG)) {
             int longest = Arrays.stream(totals).max().orElseThrow();
             misfits.add("table '" + source.name() + "': expected rows of at most " + maxTokens
                     + " tokens (--max-tokens), got up to " + longest + " in " + share(beyond, totals.length)

@@ -310,7 +310,8 @@ class PairsCommandTest {
                         "expected an id in 'picture' of '" + directory.resolve("pairs") + "', got null in 1 pair\n",
                         "got one that is missing in 1 pair\n",
                         "got one that occurs more than once in 1 pair");
-        assertThat(report(start("plan", "--rate=100", ASIDE))).startsWith("rows        25\n");
+        assertThat(start("plan", "--rate=100", ASIDE).error()).startsWith("Cannot fuse these tables:\n");
+        assertThat(report(start("plan", "--rate=100", ASIDE, MISSING_ASIDE))).startsWith("rows        25\n");
     }
 
     @Test

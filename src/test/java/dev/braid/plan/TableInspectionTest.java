@@ -10,9 +10,15 @@ import dev.braid.checkpoint.PositionConfig;
 import dev.braid.checkpoint.StackConfig;
 import dev.braid.checkpoint.StreamConfig;
 import dev.braid.checkpoint.VectorStep;
+import dev.braid.decode.MaxBadRows;
+import dev.braid.decode.RowPolicy;
+import dev.braid.decode.RowPolicy.OnBadRow;
+import dev.braid.decode.RowPolicy.OnMissing;
 import dev.braid.plan.TableInspection.Lengths;
 import dev.braid.plan.TableInspection.Table;
 import dev.braid.rows.FeatureType;
+import dev.braid.spark.Emitted;
+import dev.braid.spark.FusionConfig;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.TableColumns;
 import dev.braid.tables.FeatureColumn;
@@ -22,6 +28,7 @@ import dev.braid.tensor.Activation;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -84,7 +91,7 @@ class TableInspectionTest {
         String path = table(spark, "ids", 20, "id", VISUAL, "array(3, 1) as text");
         Map<String, String> paths = Map.of("visual", path, "text", path);
         TableColumns columns = TableColumns.of(words, "id", List.of(), Map.of(), Map.of(), Map.of(), Map.of());
-        assertThat(TableInspection.of(new InputTables(spark), paths, columns, words, 99)
+        assertThat(TableInspection.of(new InputTables(spark), paths, refusing(columns, 99), words)
                         .tokenIds())
                 .containsExactly("text");
         assertThat(inspect(spark, paths, "id", 99).tokenIds()).isEmpty();
@@ -123,7 +130,7 @@ class TableInspectionTest {
                 .containsExactly(
                         "table '" + images
                                 + "': expected column 'id' (key), got none of that name; the nearest is 'key'",
-                        "tables: expected the same keys and so as many rows in each, got 40 in '" + images
+                        "tables: expected the same keys and so the same number of rows in each, got 40 in '" + images
                                 + "', 39 in '" + captions + "'",
                         "Cannot decode row '0': column 'visual' has width 5, expected 2 (feature_size of 'visual' in"
                                 + " config.json); so in 40 of the first 40 rows",
@@ -191,9 +198,8 @@ class TableInspectionTest {
         TableInspection found = TableInspection.of(
                 new InputTables(spark),
                 Map.of("visual", path, "text", path),
-                new TableColumns("id", List.of(), features),
-                MODEL,
-                4096);
+                refusing(new TableColumns("id", List.of(), features), 4096),
+                MODEL);
 
         assertThat(found.lengths())
                 .containsExactly(
@@ -231,9 +237,8 @@ class TableInspectionTest {
         TableInspection found = TableInspection.of(
                 new InputTables(spark),
                 Map.of("visual", path, "text", path),
-                new TableColumns("id", List.of(), features),
-                decoder,
-                4096);
+                refusing(new TableColumns("id", List.of(), features), 4096),
+                decoder);
 
         assertThat(found.lengths().get("visual")).isEqualTo(new Lengths(2, 3, 3, 3, 3));
         assertThat(found.misfits())
@@ -255,9 +260,8 @@ class TableInspectionTest {
         TableInspection found = TableInspection.of(
                 new InputTables(spark),
                 Map.of("visual", path, "text", path),
-                new TableColumns("id", List.of(), features),
-                vectors,
-                4096);
+                refusing(new TableColumns("id", List.of(), features), 4096),
+                vectors);
 
         assertThat(found.misfits())
                 .singleElement()
@@ -284,9 +288,8 @@ class TableInspectionTest {
         assertThat(TableInspection.of(
                                 new InputTables(spark),
                                 Map.of("visual", path, "text", path),
-                                new TableColumns("id", List.of(), features),
-                                withoutCls,
-                                4096)
+                                refusing(new TableColumns("id", List.of(), features), 4096),
+                                withoutCls)
                         .misfits())
                 .containsExactly("Cannot decode row '0': column 'mask' drops token 0, expected it kept (pooling 'cls'"
                         + " reads it); so in 2 of the first 2 rows");
@@ -303,6 +306,35 @@ class TableInspectionTest {
     }
 
     @Test
+    void whatAFusionSetsAsideCutsOrFusesWithoutAModalityIsNoMisfit(SparkSession spark) {
+        String text = "transform(sequence(1, cast(id % 20 + 1 as int)), t -> array(0f, 1f, 2f))";
+        Map<String, String> paths = Map.of(
+                "visual",
+                table(spark, "images", 40, "id", tokens("visual", 2, "1")),
+                "text",
+                table(spark, "captions", 39, "id", "if(id = 3, null, " + text + ") as text"));
+        RowPolicy setsAside = new RowPolicy(OnBadRow.QUARANTINE, MaxBadRows.UNLIMITED, OnMissing.QUARANTINE);
+        RowPolicy fusesRest = new RowPolicy(OnBadRow.FAIL, MaxBadRows.UNLIMITED, OnMissing.FUSE_REST);
+
+        assertThat(inspect(spark, paths, false, RowPolicy.FAIL).misfits()).hasSize(4);
+        assertThat(inspect(spark, paths, false, setsAside).misfits()).isEmpty();
+        assertThat(inspect(spark, paths, false, fusesRest).misfits())
+                .satisfiesExactly(
+                        tooLong -> assertThat(tooLong).startsWith("column 'text': expected at most 9 tokens"),
+                        overBudget -> assertThat(overBudget).contains("expected rows of at most 16 tokens"));
+        TableInspection cut = inspect(spark, paths, true, fusesRest);
+        assertThat(cut.misfits()).isEmpty();
+        assertThat(cut.lengths().get("text").longest()).isEqualTo(9);
+    }
+
+    private static TableInspection inspect(
+            SparkSession spark, Map<String, String> paths, boolean truncate, RowPolicy policy) {
+        TableColumns columns = TableColumns.of(MODEL, "id", List.of(), Map.of(), Map.of(), Map.of(), Map.of());
+        FusionConfig config = new FusionConfig(columns, 16, truncate, Set.of(Emitted.POOLED)).with(policy);
+        return TableInspection.of(new InputTables(spark), paths, config, MODEL);
+    }
+
+    @Test
     void aTableWithoutRowsHasNoLengths(SparkSession spark) {
         String path = table(spark, "pairs", 0, "id", VISUAL, TEXT);
 
@@ -316,7 +348,12 @@ class TableInspectionTest {
 
     private static TableInspection inspect(SparkSession spark, Map<String, String> paths, String key, int maxTokens) {
         TableColumns columns = TableColumns.of(MODEL, key, List.of(), Map.of(), Map.of(), Map.of(), Map.of());
-        return TableInspection.of(new InputTables(spark), paths, columns, MODEL, maxTokens);
+        return TableInspection.of(new InputTables(spark), paths, refusing(columns, maxTokens), MODEL);
+    }
+
+    /** A fusion that ends at a bad row and cuts nothing. */
+    private static FusionConfig refusing(TableColumns columns, int maxTokens) {
+        return new FusionConfig(columns, maxTokens, false, Set.of(Emitted.POOLED));
     }
 
     private static String tokens(String name, int width, String count) {
