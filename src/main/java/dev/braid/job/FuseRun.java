@@ -82,8 +82,10 @@ final class FuseRun {
         InputTables named = new InputTables(spark);
         List<String> places = named.places(options.input.tables());
         this.catalogTable = options.table.find(spark);
-        this.output = output(places);
-        this.report = ReportFile.at(options.report.file, output.path(), hadoop);
+        List<String> inputs = inputs(places);
+        this.output = FusedTable.at(
+                options.output, options.overwrite, Optional.ofNullable(options.publish.publication), inputs, hadoop);
+        this.report = ReportFile.at(options.report.file, output.path(), inputs, hadoop);
         this.digest = options.checkDigest(hadoop);
         Checkpoint read = Checkpoint.read(options.input.model, hadoop);
         this.config = options.config(options.repooled(read).config());
@@ -104,17 +106,12 @@ final class FuseRun {
         this.destination = destination();
     }
 
-    /**
-     * The output, which must not lie in an input, in the model or in the table of the catalog.
-     *
-     * @param places of the input tables
-     */
-    private FusedTable output(List<String> places) throws IOException {
+    /** What a run must not overwrite: the model, the input tables at these places and the table of the catalog. */
+    private List<String> inputs(List<String> places) {
         List<String> inputs = new ArrayList<>(List.of(options.input.model));
         inputs.addAll(places);
         catalogTable.ifPresent(table -> inputs.add(table.location()));
-        return FusedTable.at(
-                options.output, options.overwrite, Optional.ofNullable(options.publish.publication), inputs, hadoop);
+        return inputs;
     }
 
     private Destination destination() throws IOException {

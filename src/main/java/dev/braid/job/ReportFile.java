@@ -4,11 +4,13 @@ import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
 import dev.braid.report.RunFacts;
 import dev.braid.report.RunPage;
+import dev.braid.storage.InputPlaces;
 import dev.braid.storage.ResolvedPath;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Collection;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.ChecksumFileSystem;
@@ -29,11 +31,12 @@ final class ReportFile {
      * The file that the option names. Checks the path before any work is done.
      *
      * @param output the path of the output table
+     * @param inputs the paths of everything that is read, patterns included
      * @return empty if the option is not given
      * @throws InputException if the file cannot exist: its file system is unknown, the path is a directory, a parent of the
-     *     path is a file, or the path is inside the output, which a run replaces as a whole
+     *     path is a file, or the path is inside the output, which a run replaces as a whole, or overlaps with an input
      */
-    static Optional<ReportFile> at(String file, String output, Configuration hadoop) {
+    static Optional<ReportFile> at(String file, String output, Collection<String> inputs, Configuration hadoop) {
         if (InputOptions.isMissing(file)) {
             return Optional.empty();
         }
@@ -42,6 +45,10 @@ final class ReportFile {
             Path path = ResolvedPath.toWrite(file, hadoop);
             FileSystem system = path.getFileSystem(hadoop);
             problem = problem(path, output, system);
+            Optional<String> input = InputPlaces.of(inputs, hadoop).overlapping(path, hadoop);
+            if (problem == null && input.isPresent()) {
+                problem = "expected a path apart from the input, got " + input.get();
+            }
             if (problem == null) {
                 // Writes no checksum file next to a local file.
                 FileSystem plain = system instanceof ChecksumFileSystem local ? local.getRawFileSystem() : system;

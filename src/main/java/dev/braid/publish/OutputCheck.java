@@ -2,31 +2,31 @@ package dev.braid.publish;
 
 import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
+import dev.braid.storage.InputPlaces;
 import dev.braid.storage.ResolvedPath;
-import dev.braid.storage.TablePath;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Finds out, before any work is done, whether a table can be written at a path. Driver only. */
 final class OutputCheck {
     /** Hidden names contain at most this many characters of the output's name. */
     private static final int SHORT_NAME = 100;
 
-    private static final Logger log = LoggerFactory.getLogger(OutputCheck.class);
+    /** What writers of Parquet tables leave next to the files with rows: Hadoop, parquet-java, Braid and Databricks. */
+    private static final Pattern MARKERS = Pattern.compile(
+            "_SUCCESS|_(common_)?metadata|" + Pattern.quote(Manifest.FILE) + "|_(started|committed)_\\d+|\\..*\\.crc");
 
     private final Path output;
     private final FileSystem files;
@@ -39,36 +39,14 @@ final class OutputCheck {
     /**
      * Refuses an output that is an input, contains one or is inside one, under any name.
      *
-     * @param inputs paths and patterns; an input that cannot be opened is reported by its reader
+     * @param inputs paths and patterns
      */
     void refuseOverlap(Collection<String> inputs, Configuration hadoop) throws IOException {
-        ResolvedPath place = ResolvedPath.of(output, hadoop);
-        for (String input : inputs) {
-            for (Path path : paths(input, hadoop)) {
-                ResolvedPath read = ResolvedPath.of(path, hadoop);
-                if (place.holds(read) || read.holds(place)) {
-                    boolean same = read.path().toString().equals(path.toString());
-                    throw new InputException("Cannot write '" + output
-                            + "': expected a path apart from the input, got input '" + path + "'"
-                            + (same ? "" : ", which leads to '" + read.path() + "'"));
-                }
-            }
+        Optional<String> input = InputPlaces.of(inputs, hadoop).overlapping(output, hadoop);
+        if (input.isPresent()) {
+            throw new InputException(
+                    "Cannot write '" + output + "': expected a path apart from the input, got " + input.get());
         }
-    }
-
-    /** The path and what its pattern matches. */
-    private static List<Path> paths(String input, Configuration hadoop) throws IOException {
-        List<Path> paths = new ArrayList<>();
-        try {
-            paths.add(TablePath.parse(input, hadoop));
-            TablePath.resolve(input, hadoop).forEach(found -> paths.add(found.getPath()));
-        } catch (IOException | RuntimeException failure) { // unchecked: a malformed path or a missing library
-            if (!Diagnosis.isInput(failure)) {
-                throw failure;
-            }
-            log.debug("Cannot resolve '{}'", input, failure);
-        }
-        return paths;
     }
 
     /**
@@ -117,9 +95,9 @@ final class OutputCheck {
                     return inner;
                 }
                 table |= name.contains("=");
-            } else if (name.endsWith(".parquet") || (success && name.startsWith("part-"))) {
+            } else if (name.endsWith(".parquet")) {
                 table = true;
-            } else if (!name.startsWith("_") && !name.startsWith(".")) {
+            } else if (!MARKERS.matcher(name).matches()) {
                 return holds;
             }
         }

@@ -7,6 +7,7 @@ import dev.braid.InputException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
@@ -25,8 +26,8 @@ class ReportFileTest {
 
     @Test
     void withoutTheOptionThereIsNoReport() {
-        assertThat(ReportFile.at(null, "file:/fused", HADOOP)).isEmpty();
-        assertThat(ReportFile.at(" ", "file:/fused", HADOOP)).isEmpty();
+        assertThat(ReportFile.at(null, "file:/fused", List.of(), HADOOP)).isEmpty();
+        assertThat(ReportFile.at(" ", "file:/fused", List.of(), HADOOP)).isEmpty();
     }
 
     @Test
@@ -41,6 +42,8 @@ class ReportFileTest {
 
     @ParameterizedTest
     @CsvSource({
+        "pairs/report.html, 'expected a path apart from the input, got input '",
+        "nights/1/report.html, 'expected a path apart from the input, got input '",
         "fused/report.html, 'expected a file outside of the output, got one in '",
         "fused/a/report.html, 'expected a file outside of the output, got one in '",
         "directory.html, 'expected a file, got a directory'",
@@ -49,6 +52,7 @@ class ReportFileTest {
     })
     void aPathThatCannotBeWrittenIsRefused(String name, String message) throws IOException {
         Files.createDirectory(directory.resolve("directory.html"));
+        Files.createDirectories(directory.resolve("nights/1"));
         Files.createFile(directory.resolve("file"));
 
         assertThatThrownBy(() -> at(name))
@@ -59,7 +63,7 @@ class ReportFileTest {
 
     @Test
     void anUnknownFileSystemIsRefused() {
-        assertThatThrownBy(() -> ReportFile.at("nowhere://x/report.html", "file:/fused", HADOOP))
+        assertThatThrownBy(() -> ReportFile.at("nowhere://x/report.html", "file:/fused", List.of(), HADOOP))
                 .isInstanceOf(InputException.class)
                 .hasMessageStartingWith(
                         "Cannot write the report 'nowhere://x/report.html': expected a path that can be")
@@ -77,6 +81,10 @@ class ReportFileTest {
     }
 
     private Optional<ReportFile> at(String name) {
-        return ReportFile.at(directory.resolve(name).toString(), "file:" + directory.resolve("fused"), HADOOP);
+        return ReportFile.at(
+                directory.resolve(name).toString(),
+                "file:" + directory.resolve("fused"),
+                List.of(directory.resolve("pairs").toString(), directory + "/nights/*"),
+                HADOOP);
     }
 }

@@ -320,7 +320,15 @@ class FusedTableTest {
 
     @Test
     void onlyATableIsReplaced() throws IOException {
-        for (String other : List.of("thesis.tex", ".git/HEAD", "_delta_log/0.json", "sub/x.parquet", "k=1/notes.txt")) {
+        for (String other : List.of(
+                "thesis.tex",
+                "part-0.csv",
+                "_notes.docx",
+                ".env",
+                ".git/HEAD",
+                "_delta_log/0.json",
+                "sub/x.parquet",
+                "k=1/notes.txt")) {
             Path file = directory.resolve("out").resolve(other);
             Files.createDirectories(file.getParent());
             Files.writeString(file, "mine");
@@ -336,12 +344,18 @@ class FusedTableTest {
         }
         Files.createDirectory(directory.resolve("out"));
         Files.writeString(directory.resolve("out/.bashrc"), "mine");
+        assertThatThrownBy(() -> at("out", true)).hasMessageContaining("got one with '.bashrc'");
+        Files.move(directory.resolve("out/.bashrc"), directory.resolve("out/_metadata"));
         assertThatThrownBy(() -> at("out", true)).hasMessageContaining("got one without Parquet files");
-        Files.delete(directory.resolve("out/.bashrc"));
+        Files.delete(directory.resolve("out/_metadata"));
         at("out", true);
         Files.createDirectory(directory.resolve("out/k=1"));
         Files.writeString(directory.resolve("out/k=1/.a.parquet.crc"), "");
         Files.writeString(directory.resolve("out/k=1/a.parquet"), "");
+        for (String marker :
+                List.of("_SUCCESS", "_common_metadata", "._SUCCESS.crc", "_started_12", "_manifest.json")) {
+            Files.writeString(directory.resolve("out").resolve(marker), "");
+        }
         at("out", true);
         Files.writeString(directory.resolve("file"), "mine");
         assertThatThrownBy(() -> at("file", true))
@@ -375,7 +389,8 @@ class FusedTableTest {
             assertThatThrownBy(() -> at(name, false))
                     .isInstanceOf(InputException.class)
                     .hasMessageContaining("got 'File name too long'; choose another path")
-                    .satisfies(failure -> assertThat(Diagnosis.isInput(failure)).isTrue());
+                    .satisfies(failure ->
+                            assertThat(Diagnosis.isPermanent(failure)).isTrue());
         }
         assertThat(names(directory)).containsExactly("x".repeat(255));
     }
@@ -431,6 +446,28 @@ class FusedTableTest {
                 .isInstanceOf(InputException.class);
         assertThat(directory.resolve("real/pairs/x.parquet")).hasContent("rows");
         Tables.output(directory + "/alias/other", true, List.of(directory + "/latest"), hadoop);
+    }
+
+    /** Spark follows links in a directory, so the rows may be in the output although the directory is not. */
+    @Test
+    void anInputThatLinksIntoTheOutputIsRefused() throws IOException {
+        Files.createDirectories(directory.resolve("pairs/dt=1"));
+        Files.writeString(directory.resolve("pairs/dt=1/x.parquet"), "rows");
+        Files.createDirectories(directory.resolve("file/a"));
+        Files.createSymbolicLink(directory.resolve("file/a/x.parquet"), directory.resolve("pairs/dt=1/x.parquet"));
+        Files.createDirectory(directory.resolve("partition"));
+        Files.createSymbolicLink(directory.resolve("partition/dt=1"), Path.of("../pairs/dt=1"));
+        Files.createDirectory(directory.resolve("link"));
+        Files.createSymbolicLink(directory.resolve("link/to"), directory.resolve("file"));
+        Files.createSymbolicLink(directory.resolve("link/circle"), directory.resolve("link"));
+        for (String input : List.of("file", "partition", "link", "li*")) {
+            assertThatThrownBy(() -> Tables.output(
+                            directory + "/pairs", true, List.of(directory + "/" + input), new Configuration()))
+                    .as(input)
+                    .isInstanceOf(InputException.class)
+                    .hasMessageContaining("which leads to 'file:" + directory + "/pairs/dt=1");
+        }
+        Tables.output(directory + "/other", true, List.of(directory + "/link"), new Configuration());
     }
 
     @Test
