@@ -7,8 +7,10 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.stream.Stream;
 import org.apache.spark.ml.Pipeline;
 import org.apache.spark.ml.PipelineStage;
 import org.apache.spark.ml.Transformer;
@@ -20,10 +22,10 @@ import org.apache.spark.sql.SparkSession;
 
 /**
  * Runs the commands of a file one after another in one JVM and its Spark session: a line per run, its name and the
- * arguments between tabs; the command 'pipeline' takes a model, a table and an output, 'sql' takes statements, and 'forget'
- * removes what a manifest says of tables of the catalog; 'fails' takes the exit code of the command after it. What a run prints
- * goes to NAME.txt, or to standard error if it fails; the others run all the same. Writes session.txt at the end if the session is still there: no command may stop one that it
- * did not start.
+ * arguments between tabs; the command 'pipeline' takes a model, a table and an output, 'sql' takes statements, 'forget' removes
+ * what a manifest says of tables of the catalog, and 'damage' changes a byte of a table's largest file; 'fails' takes the exit
+ * code of the command after it. What a run prints goes to NAME.txt, or to standard error if it fails; the others run all the
+ * same. Writes session.txt at the end if the session is still there: no command may stop one that it did not start.
  */
 public final class Runs {
     private Runs() {}
@@ -69,6 +71,21 @@ public final class Runs {
         return less.length() < text.length() ? ExitCode.DONE : ExitCode.FAILED;
     }
 
+    /** Changes one byte in the middle of the largest Parquet file below a directory. */
+    private static int damage(Path directory) throws IOException {
+        Path largest;
+        try (Stream<Path> files = Files.walk(directory)) {
+            largest = files.filter(file -> file.toString().endsWith(".parquet"))
+                    .max(Comparator.comparing(file -> file.toFile().length()))
+                    .orElseThrow();
+        }
+        byte[] bytes = Files.readAllBytes(largest);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(largest, bytes);
+        Files.deleteIfExists(largest.resolveSibling("." + largest.getFileName() + ".crc")); // of Hadoop's local file system
+        return ExitCode.DONE;
+    }
+
     /** Takes the file. */
     public static void main(String[] arguments) throws IOException {
         SparkSession session = SparkSession.builder().getOrCreate();
@@ -86,6 +103,7 @@ public final class Runs {
             int code = switch (command[0]) {
                 case "pipeline" -> pipeline(command[1], command[2], command[3], new PrintWriter(out, true));
                 case "sql" -> sql(words.subList(2, words.size()));
+                case "damage" -> damage(Path.of(command[1]));
                 case "forget" -> forget(Path.of(command[1], "_manifest.json"));
                 default -> Braid.run(command, new PrintWriter(out, true), new PrintWriter(error, true));
             };

@@ -48,6 +48,8 @@ REFUSED = {
     "mode": "expected '--table-mode replace', the mode that wrote these rows",
     "undone": "which was rolled back or is of another branch",
 }
+#: Tables that get a damaged file at the end, and where their files are.
+DAMAGED = {"db.pairs": "del ta/db.db/pairs", "ice.db.pairs": "ice berg/db/pairs"}
 
 
 def created(table, stored, columns="*"):
@@ -112,6 +114,9 @@ def runs():
         yield rows(table, "anew")
     expired = "CALL ice.system.expire_snapshots(table => 'db.fused', older_than => TIMESTAMP '2100-01-01', retain_last => 1)"
     yield ["expiring", "sql", "ALTER TABLE ice.db.fused DROP TAG before", expired]
+    for table, stored in DAMAGED.items():
+        yield [f"{table}-damaged", "damage", f"{{directory}}/{stored}"]
+        yield [f"{table}-refused", "fails", "3", *fuse(f"{table}-refused", "--paired", table)[1:]]
     yield ["expired", "fails", "2", *into("`my-ice`.db.`fused`", "replace", "ice.db.fused-replace", "more")[1:]]
 
 
@@ -199,6 +204,9 @@ def compare(directory):
             for name in ("twice", "anew"):
                 count = len(pq.read_table(directory / f"rows-{table}-{name}"))
                 expect(count == 10, f"{table} after {name}: {count} rows, not 10")
+        for table in DAMAGED:
+            said = "CRC checksum verification failed"
+            expect(said in (directory / f"{table}-refused.txt").read_text(), f"{table}, damaged: not '{said}'")
         expect("has expired" in (directory / "expired.txt").read_text(), "a table of another spelling: not 'has expired'")
     for what in wrong:
         print("WRONG:", what)

@@ -1,6 +1,8 @@
 package dev.braid;
 
+import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Other people's text (paths, names, keys) as messages, logs and manifests show it. */
 public final class Shown {
@@ -46,6 +48,12 @@ public final class Shown {
     /** A key or another value as a message shows it between quotes: on one line, its first {@value #LONGEST} characters. */
     public static String value(String text) {
         return onOneLine(text.length() > LONGEST ? text.substring(0, LONGEST) + "..." : text);
+    }
+
+    /** The first {@code most} names between quotes, and the number of the others. */
+    public static String first(int most, List<?> names) {
+        String first = names.stream().limit(most).map(name -> "'" + name + "'").collect(Collectors.joining(", "));
+        return names.size() <= most ? first : first + " and " + (names.size() - most) + " more";
     }
 
     /** What would move the cursor, reorder text or begin a line as {@code \\u001b}. */

@@ -1,6 +1,7 @@
 package dev.braid.destination;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import dev.braid.publish.FusedTable;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
@@ -85,7 +86,7 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
         if (!others.isEmpty()) {
             throw new OutputExistsException("Cannot write partitions of '" + table + "': expected a table with a "
                     + Manifest.FILE + " that can be read, got one without; its other partitions would be lost: "
-                    + first(others) + "; choose another path, or remove the table yourself");
+                    + Shown.first(NAMED, others) + "; choose another path, or remove the table yourself");
         }
     }
 
@@ -99,7 +100,8 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
     private void refuse(List<String> exist) {
         if (!exist.isEmpty()) {
             throw new OutputExistsException("Cannot write '" + table + "': expected partitions that do not exist, got "
-                    + first(exist) + "; pass --overwrite to replace exactly the partitions that are written");
+                    + Shown.first(NAMED, exist)
+                    + "; pass --overwrite to replace exactly the partitions that are written");
         }
     }
 
@@ -127,11 +129,6 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
             differences.add("option '" + option.name() + "' " + option.other() + " and not " + option.there());
         }
         return differences;
-    }
-
-    private static String first(List<String> paths) {
-        String first = paths.stream().limit(NAMED).collect(Collectors.joining("', '", "'", "'"));
-        return paths.size() <= NAMED ? first : first + " and " + (paths.size() - NAMED) + " more";
     }
 
     /**

@@ -102,7 +102,8 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         List<Part> heap = new ArrayList<>();
         heap.add(new Part("a row group, as it is stored", load.largestGroup(), slots));
         heap.add(new Part("rows that are read, in columns", 2 * load.batchBytes(), slots));
-        heap.add(new Part("rows that are packed", 2 * load.largestRow() + packing, lanes));
+        long packed = 2 * load.largestRow() + Lanes.MOST_CARRIED_BYTES + packing;
+        heap.add(new Part("rows that are packed", packed, lanes));
         heap.add(new Part("a row group to be written", 2 * load.writtenGroup(), slots));
         if (load.joined()) {
             // Sorting spills only when it has taken this share of the heap.
@@ -118,7 +119,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
         outside.add(new Part("JVM and native libraries", JVM_NATIVE + (long) (COLLECTOR * collected), 1));
         outside.add(new Part("weights", weights + weights / 50 + FusionModel.packingBytes(checkpoint.config()), 1));
         outside.add(new Part("buffers for " + config.maxTokens() + " tokens", buffers, lanes));
-        outside.add(new Part("kernels compiled for lengths", WORKSPACE + compiled, lanes));
+        outside.add(new Part("scratch memory and kernels", WORKSPACE + compiled, lanes));
         if (load.joined() && !jvm.isLocal()) {
             outside.add(new Part("blocks of the shuffle", load.shuffleBytes(), slots));
         }

@@ -17,6 +17,7 @@ import org.apache.parquet.schema.Types;
 import org.apache.spark.sql.execution.datasources.parquet.ParquetToSparkSchemaConverter;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.DayTimeIntervalType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
@@ -181,9 +182,18 @@ public final class FileColumns {
         if (noted == null || (file == null && !isSparksOwn(noted.dataType()))) {
             return file;
         }
-        return file == null || isSparksOwn(noted.dataType()) || sameType(noted.dataType(), file.dataType())
-                ? noted
-                : file;
+        return file == null || isStoredAs(noted.dataType(), file.dataType()) ? noted : file;
+    }
+
+    /** Whether a column of the type {@code noted} is in a file as {@code stored}. */
+    private static boolean isStoredAs(DataType noted, DataType stored) {
+        if (noted instanceof UserDefinedType<?> own) {
+            return sameType(own.sqlType(), stored);
+        }
+        return (noted instanceof YearMonthIntervalType && stored.equals(DataTypes.IntegerType))
+                || (noted instanceof DayTimeIntervalType && stored.equals(DataTypes.LongType))
+                || (noted.typeName().equals("variant") && stored instanceof StructType)
+                || sameType(noted, stored);
     }
 
     private static boolean isSparksOwn(DataType type) {

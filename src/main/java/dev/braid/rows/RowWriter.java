@@ -53,6 +53,11 @@ public final class RowWriter implements VectorOutput {
         return row.getRow();
     }
 
+    /** The bytes of a row that {@link StoredRow#carried} gave. */
+    public static int bytes(InternalRow carried) {
+        return ((UnsafeRow) carried).getSizeInBytes();
+    }
+
     /** Copies a value of a row that {@link StoredRow#carried} gave, byte for byte. */
     public void copy(int ordinal, InternalRow carried, int from, DataType type) {
         UnsafeRow source = (UnsafeRow) carried;

@@ -108,7 +108,7 @@ public record CatalogTable(
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             Diagnosis diagnosis = Diagnosis.of(failure);
             String got = ", got '" + diagnosis.cause() + "'";
-            if (!diagnosis.isInput()) {
+            if (!diagnosis.isPermanent()) {
                 throw new TransientException(
                         "Cannot look at table '" + name
                                 + "': expected Spark's catalog and the table's storage to answer" + got + "; try again",

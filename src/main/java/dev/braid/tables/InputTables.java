@@ -56,7 +56,7 @@ public final class InputTables {
             } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
                 String problem = "table '" + table + "': expected a path that can be opened, got "
                         + Diagnosis.of(failure).cause();
-                if (!Diagnosis.isInput(failure)) {
+                if (!Diagnosis.isPermanent(failure)) {
                     throw new InputException("Cannot open feature tables:\n  " + problem, failure);
                 }
                 problems.add(problem);

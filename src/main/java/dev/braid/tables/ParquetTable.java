@@ -1,7 +1,9 @@
 package dev.braid.tables;
 
+import dev.braid.InputException;
 import dev.braid.Shown;
 import dev.braid.publish.InputFile;
+import dev.braid.publish.Manifest;
 import dev.braid.rows.FileColumns;
 import dev.braid.rows.FileColumns.FileColumn;
 import dev.braid.storage.Footers;
@@ -10,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -65,7 +68,7 @@ public final class ParquetTable {
         Set<String> names = SourceTable.lowerCaseNames(features, carried);
         Predicate<String> isNeeded = column -> names.contains(SourceTable.lowerCase(column));
         Footers.All footers = Footers.read(files.files(), isNeeded, hadoop);
-        boolean fromBase = isAbove(names, files, footers);
+        boolean fromBase = readsFromBase(names, files, footers);
         TableFiles all = fromBase ? files.fromBase() : files;
         PageChecksums.warnOfMissing(name, files.files(), footers, hadoop);
         boolean merge = Boolean.parseBoolean(session.conf().get("spark.sql.parquet.mergeSchema", "false"));
@@ -89,7 +92,7 @@ public final class ParquetTable {
         if (fromBase) {
             reader.option("basePath", files.above().base().toString());
         }
-        Dataset<Row> data = rows(reader, files.roots());
+        Dataset<Row> data = rows(reader, paths(all, fromBase, names));
         List<FileColumn> columns = new ArrayList<>(stored);
         Arrays.stream(data.schema().fields())
                 .filter(field ->
@@ -98,6 +101,35 @@ public final class ParquetTable {
                 .forEach(columns::add);
         return new SourceTable(
                 name, place, data, features, caseSensitive, List.copyOf(columns), inputs, footers.rows(), above);
+    }
+
+    /**
+     * What Spark is given to read: the paths that the user named or, if it cannot take partition columns from these and none is
+     * needed, the directories of the files.
+     */
+    private static List<Path> paths(TableFiles files, boolean fromBase, Set<String> needed) {
+        boolean ofSeveral =
+                files.roots().size() > 1 && !fromBase && !files.partitions().isEmpty();
+        Optional<Path> withoutValue = files.withoutValue();
+        Optional<String> partition = neededPartition(files, needed);
+        if (!ofSeveral && withoutValue.isEmpty()) {
+            return files.roots();
+        }
+        if (partition.isEmpty()) {
+            return files.directories();
+        }
+        throw new InputException("expected column '" + partition.get() + "' in the names of directories, "
+                + (withoutValue.isPresent()
+                        ? "each with a value ('__HIVE_DEFAULT_PARTITION__' for null), got '" + withoutValue.get() + "'"
+                        : "all below one directory, got "
+                                + Shown.first(TableFiles.NAMED, files.roots())
+                                + "; pass one of them"));
+    }
+
+    private static Optional<String> neededPartition(TableFiles files, Set<String> needed) {
+        return files.partitions().stream()
+                .filter(name -> needed.contains(SourceTable.lowerCase(name)))
+                .findFirst();
     }
 
     /** The rows at these paths, which are not patterns. The checksums of their pages are verified. */
@@ -111,26 +143,37 @@ public final class ParquetTable {
         if (!files.ignored().isEmpty()) {
             log.warn("Table '{}': Spark does not read {}", Shown.of(name), Shown.of(TableFiles.hint(files.ignored())));
         }
+        if (!files.unnamed().isEmpty()) {
+            log.warn(
+                    "Table '{}': files that its {} does not name are ignored: {}",
+                    Shown.of(name),
+                    Manifest.FILE,
+                    Shown.first(TableFiles.NAMED, files.unnamed()));
+        }
         if (!files.empty().isEmpty()) {
             log.warn(
                     "Table '{}': files of no bytes are ignored: {}; write them again if they should hold rows",
                     Shown.of(name),
-                    TableFiles.names(files.empty().stream().map(Path::toString).toList()));
+                    Shown.first(TableFiles.NAMED, files.empty()));
         }
     }
 
     /**
-     * Whether a needed column is in no file, but in the names of the directories above the table. Then the table is a
-     * partition of a larger one.
+     * Whether the table is read as partitions of a larger one, because a needed column is in no file, but in the names of the
+     * directories above; or because Spark can read a needed column below several of these directories only so.
      *
      * @param needed in lower case
      */
-    private static boolean isAbove(Set<String> needed, TableFiles files, Footers.All footers) {
+    private static boolean readsFromBase(Set<String> needed, TableFiles files, Footers.All footers) {
+        Set<String> above = files.above().values().keySet();
+        if (files.roots().size() > 1 && neededPartition(files, needed).isPresent()) {
+            return !above.isEmpty();
+        }
         Set<String> known = footers.first().type().getFields().stream()
                 .map(field -> SourceTable.lowerCase(field.getName()))
                 .collect(Collectors.toSet());
         files.partitions().forEach(name -> known.add(SourceTable.lowerCase(name)));
-        return files.above().values().keySet().stream()
+        return above.stream()
                 .map(SourceTable::lowerCase)
                 .anyMatch(name -> needed.contains(name) && !known.contains(name));
     }

@@ -144,7 +144,8 @@ public record SourceTable(
             log.warn(
                     "Table '{}': {} were added after the run began, and are not in the output",
                     Shown.of(name),
-                    Shown.of(TableFiles.names(now.keySet().stream().sorted().toList())));
+                    Shown.of(Shown.first(
+                            TableFiles.NAMED, now.keySet().stream().sorted().toList())));
         }
         return changes;
     }

@@ -8,7 +8,6 @@ import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
 import dev.braid.rows.FeatureType;
 import dev.braid.storage.Footers;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -18,8 +17,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.apache.hadoop.fs.UnsupportedFileSystemException;
-import org.apache.hadoop.security.AccessControlException;
+import org.apache.hadoop.fs.ChecksumException;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 
@@ -83,7 +81,7 @@ public record SourceTables(List<SourceTable> all) {
             return Optional.of(open(settings, tables, path, features, carried));
         } catch (InputException problem) {
             String message = "table '" + path + "': " + problem.getMessage();
-            if (!Diagnosis.isInput(problem)) {
+            if (!Diagnosis.isPermanent(problem)) {
                 throw new InputException("Cannot open feature tables:\n  " + message, problem);
             }
             problems.add(message);
@@ -113,10 +111,16 @@ public record SourceTables(List<SourceTable> all) {
                     : ParquetTable.open(settings, table, features, carried);
         } catch (InputException | TransientException told) {
             throw told;
-        } catch (FileNotFoundException | AccessControlException | UnsupportedFileSystemException refused) {
-            throw new InputException("expected Parquet files, got " + SparkFailure.firstLine(refused), refused);
-        } catch (IOException failure) { // from storage: a retry may succeed
-            throw SparkFailure.translate(failure);
+        } catch (ChecksumException stale) { // of Hadoop's local file system
+            throw new InputException(
+                    "expected intact Parquet files, got " + SparkFailure.firstLine(stale)
+                            + "; if the file was replaced, delete its checksum ('.' before its name, '.crc' after it)",
+                    stale);
+        } catch (IOException failure) {
+            if (Diagnosis.isPermanent(failure)) {
+                throw new InputException("expected Parquet files, got " + SparkFailure.firstLine(failure), failure);
+            }
+            throw SparkFailure.translate(failure); // from storage: a retry may succeed
         } catch (Exception failure) { // Spark throws checked exceptions that it does not declare
             throw new InputException("expected Parquet files, got " + SparkFailure.reason(failure), failure);
         }

@@ -24,9 +24,9 @@ import org.slf4j.LoggerFactory;
  *   <li>Spark's default.
  * </ol>
  *
- * <p>Tables are read in a session of their own, with every setting of the caller's. Three settings cannot be respected:
- * adaptive execution (with a warning), because it changes the number of tasks; a vectorized reader that cannot decode the
- * files (with a warning); and leaving out files silently (an error). Driver only.
+ * <p>Tables are read in a session of their own, with every setting of the caller's. Some cannot be respected. With a
+ * warning: adaptive execution, because it changes the number of tasks; a vectorized reader that cannot decode the files; pages
+ * whose checksums are not verified; and a number of rows per file. With an error: leaving out files silently. Driver only.
  */
 public final class SparkSettings {
     private static final Logger log = LoggerFactory.getLogger(SparkSettings.class);
@@ -53,6 +53,11 @@ public final class SparkSettings {
     private static final String MAX_BYTES = "spark.sql.files.maxPartitionBytes";
 
     private static final String SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions";
+    /** Of Parquet's; as a setting of the session it holds for tables of Delta too. */
+    private static final String VERIFY_CHECKSUMS = "parquet.page.verify-checksum.enabled";
+
+    private static final String MAX_RECORDS = "spark.sql.files.maxRecordsPerFile";
+
     private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
 
     private final SparkSession session;
@@ -91,7 +96,8 @@ public final class SparkSettings {
         settings.choose(MIN_PARTITIONS, String.valueOf(settings.splits()));
         // Reads old dates and times as they are. Spark 3.5 refuses them by default.
         for (String kind : List.of("datetime", "int96")) {
-            settings.choose("spark.sql.parquet." + kind + "RebaseModeInRead", "CORRECTED");
+            String key = "spark.sql.parquet." + kind + "RebaseModeInRead";
+            settings.choose(key, setByUser.getOrDefault(older(key), "CORRECTED"));
         }
         // Iceberg's own reader would decode thousands of wide rows at once.
         settings.choose("spark.sql.iceberg.vectorization.enabled", "false");
@@ -99,6 +105,10 @@ public final class SparkSettings {
         settings.choose("spark.sql.datetime.java8API.enabled", "true");
         // Adaptive execution merges the tasks of a shuffle by bytes, but the encoder's work is not in proportion.
         settings.require(ADAPTIVE, "false", "the number of fusing tasks must hold");
+        if (Long.parseLong(setByUser.getOrDefault(MAX_RECORDS, "0")) > 0) {
+            log.warn("Setting '{}' is ignored: --output-files sets the number of files", MAX_RECORDS);
+        }
+        settings.require(VERIFY_CHECKSUMS, "true", "otherwise one flipped bit changes a number silently");
         return settings;
     }
 
@@ -110,6 +120,11 @@ public final class SparkSettings {
             all.put(setting.getString(0), session.conf().get(setting.getString(0), setting.getString(1)));
         }
         return all;
+    }
+
+    /** The name that a setting of the Parquet reader or writer had in older versions of Spark, which still read it. */
+    static String older(String key) {
+        return key.replace("spark.sql.parquet.", "spark.sql.legacy.parquet.");
     }
 
     private static void inherit(SparkSession session, String key, String value) {
@@ -185,8 +200,8 @@ public final class SparkSettings {
      * the first tasks would get up to twice as many rows as the last ones. A remainder of at most half the allowed size
      * stays: Spark puts several of these into one task.
      *
-     * <p>Spark has one size for all tables: the smallest that a table needs, but a small table does not divide the others into
-     * tiny splits.
+     * <p>Spark has one size for all tables: the smallest of those that divide a table evenly. A size below half of the largest
+     * allowed one is ignored, so that a small table does not cut the others into tiny splits.
      *
      * @param tables the bytes of each file of each table
      */

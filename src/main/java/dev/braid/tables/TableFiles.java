@@ -1,6 +1,7 @@
 package dev.braid.tables;
 
 import dev.braid.InputException;
+import dev.braid.Shown;
 import dev.braid.storage.ResolvedPath;
 import dev.braid.storage.StorageCalls;
 import dev.braid.storage.TablePath;
@@ -10,10 +11,11 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -32,60 +34,48 @@ import org.apache.hadoop.fs.Path;
  * @param partitions the columns in the names of directories ({@code name=value}), from the outermost
  * @param ignored hidden files and directories that may hold rows: Parquet files, and what a job that is still writing, or was
  *     killed, has not published
+ * @param unnamed files that the manifest of a table which Braid wrote does not name
  * @param empty Parquet files without bytes, which may have been cut
  */
 record TableFiles(
         List<Path> roots,
-        Above above,
+        LargerTable above,
         List<FileStatus> files,
         List<String> partitions,
         List<Path> ignored,
+        List<Path> unnamed,
         List<Path> empty) {
     private static final Pattern ESCAPED = Pattern.compile("%([0-9A-Fa-f]{2})");
 
     /** Where Hadoop's writers keep files until their job ends. */
     private static final String UNPUBLISHED = "_temporary";
     /** How many files a message names. */
-    private static final int NAMED = 3;
+    static final int NAMED = 3;
 
-    /**
-     * A larger table, if the table's path names partitions of one.
-     *
-     * @param base the larger table; null if there is none
-     * @param values the values in the names of the directories that lead to the roots, by column from the outermost
-     */
-    record Above(Path base, Map<String, Set<String>> values) {
-        static final Above NONE = new Above(null, Map.of());
+    /** The directories that hold the files. From the names of these, Spark takes no columns. */
+    List<Path> directories() {
+        return files.stream().map(file -> file.getPath().getParent()).distinct().toList();
+    }
 
-        /** What all roots have in common; {@link #NONE} if they are of several tables or have different columns. */
-        private static Above of(List<Entry> roots) {
-            Set<Path> bases = new LinkedHashSet<>();
-            Set<List<String>> columns = new LinkedHashSet<>();
-            Map<String, Set<String>> values = new LinkedHashMap<>();
-            for (Entry root : roots) {
-                Path path =
-                        root.status().isDirectory() ? root.path() : root.path().getParent();
-                List<String> own = new ArrayList<>();
-                while (path.getName().indexOf('=') > 0) {
-                    own.add(0, path.getName());
-                    path = path.getParent();
+    /** A directory whose name has a column but no value, which Spark cannot read; empty if there is none. */
+    Optional<Path> withoutValue() {
+        for (Path directory : directories()) {
+            Path path = directory;
+            for (int level = 0; level < partitions.size(); level++) {
+                if (path.getName().endsWith("=")) {
+                    return Optional.of(path);
                 }
-                bases.add(path);
-                columns.add(own.stream().map(TableFiles::column).toList());
-                own.forEach(name -> values.computeIfAbsent(column(name), c -> new LinkedHashSet<>())
-                        .add(name.substring(name.indexOf('=') + 1)));
+                path = path.getParent();
             }
-            return bases.size() == 1 && columns.size() == 1 && !values.isEmpty()
-                    ? new Above(bases.iterator().next(), values)
-                    : NONE;
         }
+        return Optional.empty();
     }
 
     /** The same files, seen as files of the larger table: the partition columns above the roots come first. */
     TableFiles fromBase() {
         List<String> all = new ArrayList<>(above.values().keySet());
         all.addAll(partitions);
-        return new TableFiles(roots, above, files, all, ignored, empty);
+        return new TableFiles(roots, above, files, all, ignored, unnamed, empty);
     }
 
     /**
@@ -97,6 +87,11 @@ record TableFiles(
     private record Entry(FileStatus status, List<String> directories, boolean hidden) {
         Path path() {
             return status.getPath();
+        }
+
+        /** The directory itself, or the one that holds the file. */
+        Path directory() {
+            return status.isDirectory() ? path() : path().getParent();
         }
 
         boolean isData() {
@@ -149,20 +144,34 @@ record TableFiles(
         all.sort(Comparator.comparing(entry -> entry.path().toString()));
         List<Entry> files =
                 all.stream().filter(entry -> entry.isData() && !entry.hidden()).toList();
+        List<FileStatus> listed = files.stream().map(Entry::status).toList();
+        List<FileStatus> named = PublishedFiles.named(listed, found, hadoop);
+        if (named.size() < listed.size()) {
+            files = named.stream()
+                    .map(file -> new Entry(file, List.of(), false))
+                    .toList();
+            roots = files;
+        }
         List<Path> ignored =
                 all.stream().filter(Entry::mayHoldRows).map(Entry::path).toList();
         if (files.isEmpty()) {
             throw new InputException("expected Parquet files, got none"
                     + (ignored.isEmpty() ? "" : " but hidden ones: " + hint(ignored)));
         }
-        List<Entry> named = roots.stream().filter(root -> !root.hidden()).toList();
+        List<Entry> shown = roots.stream().filter(root -> !root.hidden()).toList();
         return new TableFiles(
-                named.stream().map(Entry::path).toList(),
-                Above.of(named),
-                files.stream().map(Entry::status).toList(),
+                shown.stream().map(Entry::path).toList(),
+                LargerTable.of(shown.stream().map(Entry::directory).toList()),
+                named,
                 partitions(files),
                 ignored,
+                listed.stream().map(FileStatus::getPath).filter(unnamed(named)).toList(),
                 all.stream().filter(Entry::isEmpty).map(Entry::path).toList());
+    }
+
+    private static Predicate<Path> unnamed(List<FileStatus> named) {
+        Set<Path> paths = named.stream().map(FileStatus::getPath).collect(Collectors.toSet());
+        return path -> !paths.contains(path);
     }
 
     /**
@@ -210,16 +219,10 @@ record TableFiles(
     /** Names hidden files and directories, and says why they are hidden and what to do about them. */
     static String hint(List<Path> ignored) {
         boolean unpublished = ignored.stream().anyMatch(path -> path.getName().equals(UNPUBLISHED));
-        return names(ignored.stream().map(Path::toString).toList()) + " (the names begin with '_' or '.'); "
+        return Shown.first(NAMED, ignored) + " (the names begin with '_' or '.'); "
                 + (unpublished
                         ? "wait for the job that writes them, or remove what it left"
                         : "rename them if they hold rows");
-    }
-
-    /** The first of these names, and the number of the others. */
-    static String names(List<String> names) {
-        String first = names.stream().limit(NAMED).map(name -> "'" + name + "'").collect(Collectors.joining(", "));
-        return names.size() <= NAMED ? first : first + " and " + (names.size() - NAMED) + " more";
     }
 
     private static List<Entry> children(Entry directory, Configuration hadoop) throws IOException {
@@ -264,7 +267,7 @@ record TableFiles(
         return byColumns.keySet().iterator().next();
     }
 
-    private static String column(String directory) {
+    static String column(String directory) {
         Matcher escaped = ESCAPED.matcher(directory.substring(0, directory.indexOf('=')));
         return escaped.replaceAll(
                 found -> Matcher.quoteReplacement(String.valueOf((char) Integer.parseInt(found.group(1), 16))));

@@ -59,7 +59,7 @@ public final class WriterSettings {
         hadoop.setIfUnset(ROW_GROUP, String.valueOf(ROW_GROUP_BYTES));
         // Writes old dates and times as they are.
         for (String key : REBASE_IN_WRITE) {
-            hadoop.setIfUnset(key, "CORRECTED");
+            hadoop.setIfUnset(key, hadoop.get(SparkSettings.older(key), "CORRECTED"));
         }
         // Spark's default, INT96, is deprecated, and other readers take it for nanoseconds, which overflow before 1677.
         hadoop.setIfUnset(TIMESTAMP_TYPE, "TIMESTAMP_MICROS");

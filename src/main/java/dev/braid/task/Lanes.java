@@ -18,6 +18,9 @@ import java.util.function.Supplier;
  * too. Used by the task's thread only.
  */
 public final class Lanes implements AutoCloseable {
+    /** A lane takes no further row once its keys and kept columns have this size, because they stay in the heap. */
+    public static final int MOST_CARRIED_BYTES = 4 << 20;
+
     /** The name of helper threads. */
     static final String HELPER = "braid-fusing";
 

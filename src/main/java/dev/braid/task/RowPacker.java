@@ -68,7 +68,8 @@ final class RowPacker {
     boolean pack(Lane empty) {
         Batch batch = empty.batch();
         repeats.clear();
-        while (empty.badRows() < MOST_BAD_ROWS) {
+        long carriedBytes = 0;
+        while (empty.badRows() < MOST_BAD_ROWS && carriedBytes < Lanes.MOST_CARRIED_BYTES) {
             if (pending == null && !read()) {
                 return false;
             }
@@ -86,6 +87,7 @@ final class RowPacker {
                 if (batch.add(repeats.of(sequences))) {
                     repeats.packed(batch.rows() - 1);
                     InternalRow carried = pendingRow.carried();
+                    carriedBytes += RowWriter.bytes(carried);
                     long keyHash = layout.keyed() ? writer.ofKey(carried, keyType()) : 0;
                     empty.add(new Lane.PackedRow(carried, keyHash, sourceFile.of(pendingRow), sequences.truncated()));
                 } else {

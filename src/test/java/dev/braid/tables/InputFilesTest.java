@@ -10,8 +10,11 @@ import dev.braid.decode.RowPolicy;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
 import dev.braid.publish.InputFile;
+import dev.braid.publish.Json;
 import dev.braid.publish.Manifest;
 import dev.braid.publish.Origin;
+import dev.braid.publish.Shard;
+import dev.braid.publish.Written;
 import dev.braid.spark.FeatureTables;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.TableColumns;
@@ -27,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.spark.sql.SparkSession;
@@ -35,6 +39,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The files of a run are listed once; whoever touches them then is found out. */
 @ExtendWith(SharedSpark.class)
@@ -318,6 +324,82 @@ class InputFilesTest {
         assertThatThrownBy(() -> open(table)).hasMessageContaining("got none but hidden ones: " + hidden);
     }
 
+    /** Spark takes partition columns from names below one directory only, and no column without a value. */
+    @ParameterizedTest
+    @CsvSource({
+        "years/*, lang, 'expected column ''lang'' in the names of directories, all below one directory, got ''file:'",
+        "days/dt=*, lang,",
+        "empty, lang, 'each with a value (''__HIVE_DEFAULT_PARTITION__'' for null), got ''file:'",
+        "empty/lang=, lang, 'each with a value (''__HIVE_DEFAULT_PARTITION__'' for null), got ''file:'"
+    })
+    void directoriesOfPartitionsAreReadIfTheirNamesAreNotNeeded(String path, String column, String refused)
+            throws IOException {
+        for (String part : List.of(
+                "years/2025/lang=en", "years/2026/lang=en", "days/dt=1/lang=en", "days/dt=2/lang=fr", "empty/lang=")) {
+            ParquetFiles.write(directory.resolve(part + "/a.parquet"), 2, 1, "", builder -> builder);
+        }
+        ParquetFiles.write(directory.resolve("empty/lang=en/a.parquet"), 2, 1, "", builder -> builder);
+        String table = directory.resolve(path).toString();
+        long rows = path.endsWith("=") ? 2 : 4;
+        assertThat(open(table).pair(OptionalInt.empty()).rows().count()).isEqualTo(rows);
+        if (refused == null) {
+            assertThat(open(table, column).pair(OptionalInt.empty()).rows().count())
+                    .isEqualTo(rows);
+        } else {
+            assertThatThrownBy(() -> open(table, column))
+                    .isInstanceOf(InputException.class)
+                    .hasMessageContaining(refused);
+        }
+    }
+
+    @Test
+    void aStaleChecksumIsToldFromADamagedFile() throws IOException {
+        ParquetFiles.write(directory.resolve("t/a.parquet"));
+        Files.writeString(directory.resolve("t/.a.parquet.crc"), "crc\0\0\0\2\0stale");
+        assertThatThrownBy(() -> open(directory.resolve("t").toString()))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("expected intact Parquet files, got")
+                .hasMessageEndingWith(
+                        "; if the file was replaced, delete its checksum ('.' before its name, '.crc' after it)");
+    }
+
+    /** A run that was killed may have left files that its manifest does not name. */
+    @Test
+    void ofATableThatBraidWroteTheFilesThatItsManifestNamesAreRead() throws IOException {
+        for (String file : List.of("a.parquet", "p=1/b.parquet", "left.parquet")) {
+            ParquetFiles.write(directory.resolve("t").resolve(file), 2, 1, "", builder -> builder);
+        }
+        Path table = directory.resolve("t");
+        writeManifest(table, "a.parquet");
+        try (Warnings warnings = Warnings.open()) {
+            assertThat(open(table.toString()).audit(RowPolicy.FAIL).rows()).isEqualTo(2);
+            assertThat(warnings.messages())
+                    .containsExactly("Table '" + table + "': files that its _manifest.json does not name are"
+                            + " ignored: 'file:" + table + "/left.parquet', 'file:" + table + "/p=1/b.parquet'");
+        }
+        writeManifest(table, "p=1/b.parquet");
+        assertThat(open(table.toString(), "p").pair(OptionalInt.empty()).rows().count())
+                .isEqualTo(2);
+        writeManifest(table, "a.parquet", "gone.parquet");
+        assertThatThrownBy(() -> open(table.toString()))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(
+                        "expected every file that its _manifest.json names, got no 'file:" + table + "/gone.parquet'");
+    }
+
+    private static void writeManifest(Path table, String... files) throws IOException {
+        List<Shard> shards = Stream.of(files)
+                .map(file -> new Shard("plan", List.of(0), file, 2, 0, 0, null, "0", null, Map.of()))
+                .toList();
+        org.apache.hadoop.fs.Path to = new org.apache.hadoop.fs.Path(table.toString());
+        Files.deleteIfExists(table.resolve(Manifest.FILE));
+        Json.write(
+                Written.manifest("run", "identity", shards),
+                new org.apache.hadoop.fs.Path(to, Manifest.FILE),
+                to,
+                to.getFileSystem(new Configuration()));
+    }
+
     @Test
     void aHiddenDirectoryThatIsNamedIsRead() throws IOException {
         ParquetFiles.write(directory.resolve("_t/a.parquet"));
@@ -437,13 +519,13 @@ class InputFilesTest {
         }
     }
 
-    private FeatureTables open(String path) {
+    private FeatureTables open(String path, String... kept) {
         return Tables.paired(
                 spark,
                 path,
                 new TableColumns(
                         "id",
-                        List.of(),
+                        List.of(kept),
                         List.of(
                                 new FeatureColumn(new ModalityConfig("visual", 2), "visual", null),
                                 new FeatureColumn(new ModalityConfig("text", 2), "text", null))));

@@ -143,6 +143,16 @@ class SparkSettingsTest {
         assertThat(settings.session().conf().get("spark.sql.parquet.enableVectorizedReader"))
                 .isEqualTo("false");
         assertThat(spark.conf().get("spark.sql.adaptive.enabled")).isEqualTo("true");
+        assertThat(settings.session().conf().get("parquet.page.verify-checksum.enabled"))
+                .isEqualTo("true");
+    }
+
+    @Test
+    void settingsUnderTheirOlderNamesAreTheUsersToo() {
+        spark.conf().set("spark.sql.legacy.parquet.datetimeRebaseModeInRead", "LEGACY");
+        SparkSession reading = SparkSettings.reading(spark).session();
+        assertThat(reading.conf().get("spark.sql.parquet.datetimeRebaseModeInRead"))
+                .isEqualTo("LEGACY");
     }
 
     @Test

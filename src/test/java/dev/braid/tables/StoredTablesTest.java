@@ -338,7 +338,7 @@ class StoredTablesTest {
     void sparksNotesAreReadColumnByColumnAndAStaleOneIsIgnored() throws IOException {
         String path = directory.resolve("spark").toString();
         spark.range(2)
-                .selectExpr("string(id) as id", "array(1f, 2f) as visual", "interval '1' year as kept")
+                .selectExpr("string(id) as id", "array(1f, 2f) as visual", "interval '1' year as kept", "id as other")
                 .write()
                 .parquet(path);
         List<FileColumns.FileColumn> columns = new FileColumns(java.util.Map.of())
@@ -354,10 +354,12 @@ class StoredTablesTest {
                                 + "\"metadata\":{\"comment\":\"a \\\"]},{, key\"}},{\"name\":\"visual\",\"type\":"
                                 + "{\"type\":\"udt\",\"class\":\"no.such.Class\",\"sqlType\":\"long\"},"
                                 + "\"nullable\":true,\"metadata\":{}},{\"name\":\"kept\",\"type\":"
+                                + "\"interval year\",\"nullable\":true,\"metadata\":{}},{\"name\":\"other\",\"type\":"
                                 + "\"interval year\",\"nullable\":true,\"metadata\":{}}]}"));
         assertThat(columns.get(0).field().metadata().getString("comment")).isEqualTo("a \"]},{, key");
         assertThat(columns.get(1).field().dataType().catalogString()).isEqualTo("array<float>");
         assertThat(columns.get(2).field().dataType().catalogString()).isEqualTo("interval year");
+        assertThat(columns.get(3).field().dataType().catalogString()).isEqualTo("bigint");
         Dataset<Row> rows = spark.read().parquet(path);
         assertThat(rows.schema().fields()[2].dataType().catalogString()).startsWith("interval year");
     }

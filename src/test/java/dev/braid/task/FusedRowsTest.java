@@ -153,6 +153,25 @@ class FusedRowsTest {
         }
     }
 
+    /** Keys and kept columns of a batch are in the heap until its rows are handed out. */
+    @Test
+    void aBatchEndsAtSoManyBytesOfKeysAndKeptColumns() {
+        String large = "k".repeat(Lanes.MOST_CARRIED_BYTES / 3);
+        Iterator<InternalRow> rows = indices(9).stream()
+                .map(row -> PairedRows.generic(large + row, GOLDEN.sequence(0, 0), GOLDEN.sequence(1, 0)))
+                .peek(row -> read++)
+                .iterator();
+        try (FusionWorkspace workspace = MODEL.workspace(4096)) {
+            FusedRows fused = fusedRows(rows, workspace, 4096);
+            fused.next();
+            assertThat(read).isEqualTo(3);
+            for (int row = 1; row < 9; row++) {
+                fused.next();
+            }
+            assertThat(fused.hasNext()).isFalse();
+        }
+    }
+
     @Test
     void aBadRowFailsWithItsMessage() {
         assertThatThrownBy(() -> fuse(Broken.NAN))
