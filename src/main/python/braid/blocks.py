@@ -27,7 +27,8 @@ KEY = ("k_proj", "key_proj", "key", "wk", "to_k", "k_lin", "k")
 VALUE = ("v_proj", "value_proj", "value", "wv", "to_v", "v_lin", "v")
 ALL_THREE = ("qkv_proj", "qkv", "in_proj", "Wqkv", "wqkv", "to_qkv")
 
-_HEADS = ("num_heads", "num_attention_heads", "n_heads", "heads", "nhead", "n_head", "num_q_heads")
+#: Attributes that hold the number of heads.
+HEADS = ("num_heads", "num_attention_heads", "n_heads", "heads", "nhead", "n_head", "num_q_heads")
 _HEAD_SIZES = ("head_dim", "head_size", "dim_head")
 
 #: How queries and keys may be rotated.
@@ -153,13 +154,13 @@ def attention_tensors(subject: str, attention: Any, heads: int | None) -> Readin
 def heads_of(subject: str, attention: Any, hidden: int) -> int:
     """The number of heads: from the attention itself, from its config, or from the size of its heads."""
     for holder in (attention, getattr(attention, "config", None)):
-        for name in _HEADS:
+        for name in HEADS:
             if isinstance(getattr(holder, name, None), int):
                 return int(getattr(holder, name))
         for name in _HEAD_SIZES:
             if isinstance(getattr(holder, name, None), int):
                 return hidden // int(getattr(holder, name))
-    expected = f"the number of heads in an attribute ({quoted(_HEADS)}) of its attention"
+    expected = f"the number of heads in an attribute ({quoted(HEADS)}) of its attention"
     raise ExportError(subject, expected, "none", "pass heads=")
 
 

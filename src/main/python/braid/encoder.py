@@ -13,7 +13,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
-from braid.blocks import is_block, readings
+from braid.blocks import HEADS, is_block, readings
 from braid.errors import ExportError, quoted
 from braid.norms import read_norm
 from braid.reference import ACTIVATIONS, joined
@@ -25,7 +25,6 @@ Layer = tuple[dict[str, Any], dict[str, Tensor]]
 #: Spellings of the parts of a hand-written attention, as attributes.
 _ATTENTION = ("self_attention", "self_attntion")
 _PROJECTIONS = {"query_proj": ("query_proj",), "key_proj": ("key_proj", "ke_proj"), "value_proj": ("value_proj",)}
-_HEADS = ("heads", "num_heads", "n_heads", "nhead", "num_attention_heads")
 
 #: Names of the base of rotations, and the values that are tried where a module tells none.
 _THETAS = ("rope_theta", "theta", "base", "rotary_base")
@@ -181,9 +180,9 @@ def own_layer(
     linears.update({"feed_forward_network.0": steps[0], "feed_forward_network.2": steps[2]})
     if heads is None:
         holders = (attention, layer)
-        named = [getattr(holder, name) for holder in holders for name in _HEADS if hasattr(holder, name)]
+        named = [getattr(holder, name) for holder in holders for name in HEADS if hasattr(holder, name)]
         if not named or not isinstance(named[0], int):
-            raise ExportError(subject, f"the number of heads in an attribute ({quoted(_HEADS)})", "none", "pass heads=")
+            raise ExportError(subject, f"the number of heads in an attribute ({quoted(HEADS)})", "none", "pass heads=")
         heads = named[0]
     facts = {
         "hidden_size": steps[0].in_features,

@@ -44,9 +44,10 @@ def export(
 
     Other files in an existing directory stay.
 
-    `module` is a Hugging Face FLAVA, VisualBERT, ViLT or LXMERT model, or any module of one of two kinds. The first
+    `module` is a Hugging Face FLAVA, VisualBERT, ViLT or LXMERT model, or any module of one of three kinds. The first
     projects each modality by a Linear (or not at all), concatenates the tokens and runs one stack of encoder layers
     over them. The second runs stacks of encoder, decoder and cross-attention layers over several streams of tokens.
+    The third takes one vector per modality and is described below.
     Your own module is copied to the CPU and run on the sample in float32, without autocast, row by row, unpadded; in
     the copy, wrappers such as torch.compile's and those of data-parallel training are removed. Its parts are found by
     what they read and compute. The directory is written only if its description, run by itself, gives the module's
@@ -54,7 +55,7 @@ def export(
 
     `sample` holds a few rows: for each modality a list of sequences [tokens, feature size], {"visual": [...], "text":
     [...]}. Cut the rows of a padded batch first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths
-    prove most. If all rows have one length, every second one is cut shorter; a single row is followed by a shorter
+    prove most. If all sequences of a modality have one length, every second one is cut shorter; a single row is followed by a shorter
     copy.
 
     A modality of token ids has rows of integers, [tokens], which an nn.Embedding of the module reads. If the module

@@ -120,7 +120,8 @@ def check_features(subject: str, tensors: list[Tensor]) -> None:
 def check_boxes(name: str, columns: Mapping[str, list[Tensor]]) -> None:
     features = columns.get(name[: -len(BOXES)])
     if features is None or is_ids(features[0]) or is_ids(columns[name][0]):
-        raise ExportError(f"the sample's '{name}'", f"boxes [tokens, box size] of features '{name[: -len(BOXES)]}'", "none")
+        got = "none" if features is None else "token ids"
+        raise ExportError(f"the sample's '{name}'", f"boxes [tokens, box size] of features '{name[: -len(BOXES)]}'", got)
     for i, (of_row, boxes) in enumerate(zip(features, columns[name])):
         if len(of_row) != len(boxes):
             expected = f"{len(of_row)} boxes in row {i}, as many as its tokens"

@@ -25,8 +25,8 @@ def proven(rows: list[Row], describe: Callable[[list[Row]], T]) -> tuple[list[Ro
         failure = raised
     described = describe(rows)
     warnings.warn(
-        "Cannot prove the export on rows of several lengths: the sample has one length, and of shorter rows "
-        f"{type(failure).__name__} says: {failure}; pass a sample of several lengths if the module takes such",
+        "Cannot prove the export on rows of several lengths: the sample has one length, and shorter rows "
+        f"failed with {type(failure).__name__}: {failure}; pass a sample of several lengths if the module takes such",
         stacklevel=3,
     )
     return rows, described

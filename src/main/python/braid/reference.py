@@ -45,7 +45,7 @@ _SINUSOID_BASE = 10_000.0
 class Reference:
     """A model as its directory describes it. Start at `run`."""
 
-    #: Whether a token attends only to tokens before it. No directory says so; this tells whether a module does it.
+    #: Whether a token attends only to itself and tokens before it. No directory says so; this tells whether a module does it.
     causal = False
 
     def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:

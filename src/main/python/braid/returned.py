@@ -41,9 +41,9 @@ def pooling(
             raise ExportError(subject, wanted, f"others, {deviation:.1e} apart in row {i}", norm_hint(encoder, traces))
     vectors = [returned_vectors(trace) for trace in traces]
     agreeing = [name for name in known if pools(reference, name, traces, vectors)] if all(vectors) else []
-    if norms_behind(traces) and not any(tokens) and not agreeing:
-        got = f"{quoted(norms_behind(traces))}, a LayerNorm that reads them"
-        raise ExportError(subject, f"no trained part behind '{encoder.path}'", got, norm_hint(encoder, traces))
+    if norms_after(traces) and not any(tokens) and not agreeing:
+        got = f"{quoted(norms_after(traces))}, a LayerNorm that reads them"
+        raise ExportError(subject, f"no trained part after '{encoder.path}'", got, norm_hint(encoder, traces))
     if all(vectors) and named != "none":
         if not agreeing or (named is not None and named not in agreeing):
             one_of = quoted(known if named is None else [named])
@@ -86,7 +86,7 @@ def pools(reference: Reference, name: str, traces: list[Trace], vectors: list[li
     return all(y is not None and any(error(x, y) <= TOLERANCE for x in xs) for xs, y in zip(vectors, pooled))
 
 
-def norms_behind(traces: list[Trace]) -> list[str]:
+def norms_after(traces: list[Trace]) -> list[str]:
     """The paths of the LayerNorms that read fused tokens, and nothing else, in every row."""
     return [path for path in traces[0].norms if all(path in trace.norms for trace in traces)]
 
@@ -95,8 +95,8 @@ def norm_hint(encoder: Encoder, traces: list[Trace]) -> str:
     """The next step to suggest if something comes between the fused tokens and what the module returns."""
     if encoder.final_norm is not None:
         return _ALONE
-    paths = norms_behind(traces)
+    paths = norms_after(traces)
     if not paths:
-        return f"name a LayerNorm behind the layers, final_layer_norm=, or {_ALONE}"
+        return f"name a LayerNorm after the layers, final_layer_norm=, or {_ALONE}"
     attribute = re.sub(r"\.(\d+)(?![^.])", r"[\1]", f"module.{paths[0]}")
     return f"pass final_layer_norm={attribute}, or {_ALONE}"

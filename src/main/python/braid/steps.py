@@ -6,24 +6,16 @@ Dimension letters: P rows, D size of a vector.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from braid.reference import ACTIVATIONS, rms_norm
+
 #: One step, as in config.json.
 Step = dict[str, Any]
-
-#: The functions of an `activation` by their names in config.json.
-FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "gelu": F.gelu,
-    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
-    "silu": F.silu,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-}
 
 
 def fused(steps: list[Step], tensors: Mapping[str, Tensor], row: Mapping[str, Tensor]) -> Tensor:
@@ -52,11 +44,11 @@ def vector(step: Step, weights: Mapping[str, Tensor], inputs: list[Tensor]) -> T
     if kind == "linear":
         return F.linear(x, weights["weight"], weights.get("bias"))
     if kind == "activation":
-        return FUNCTIONS[step["function"]](x)
+        return ACTIVATIONS[step["function"]](x)
     if kind == "norm" and step["norm_type"] == "layer_norm":
         return F.layer_norm(x, x.shape[-1:], weights["weight"], weights.get("bias"), step["eps"])
     if kind == "norm":
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + step["eps"]) * weights["weight"]
+        return rms_norm(x, weights["weight"], None, step["eps"])
     if kind == "batch_norm":
         mean, variance = weights["running_mean"], weights["running_var"]
         return F.batch_norm(x, mean, variance, weights["weight"], weights["bias"], eps=step["eps"])

@@ -105,7 +105,7 @@ class Builder:
         return sorted(dead)
 
     def spare(self, dead: list[int]) -> list[int]:
-        """The dead steps whose input another step reads too: without them, the model gives the same output."""
+        """The dead steps that can be left out, because a live step reads the same input."""
         read = [value for i, (query, memory, _) in enumerate(self.reads) if i not in dead for value in (query, memory)]
         return [i for i in dead if self.reads[i][0] in read]
 

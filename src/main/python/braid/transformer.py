@@ -131,7 +131,7 @@ class FusionTransformer(JavaTransformer, DefaultParamsReadable["FusionTransforme
         self._set(**self._input_kwargs)
 
     def _take_defaults(self) -> None:
-        """Takes the defaults of the Java transformer, which are those of the command."""
+        """Takes the defaults of the Java transformer, which are those of the command, except `vectors`."""
         self._transfer_params_from_java()
         for param, value in list(self._defaultParamMap.items()):
             if isinstance(value, JavaArray):

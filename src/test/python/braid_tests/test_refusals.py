@@ -139,7 +139,7 @@ def thrice() -> Any:
         (with_other_layer, pair, {}, "the output of 'transformer_encoder.layers.0' within 1e-04 of what"),
         (NormBehind, pair, {}, "pass final_layer_norm=module.behind, or pass pooling=, and a call="),
         (Twice, pair, {}, "'transformer_encoder.layers.1' to run once each, in this order"),
-        (OwnVector, pair, {}, "by 'mean', 'max', 'cls', 'last', got another; name a LayerNorm behind the layers"),
+        (OwnVector, pair, {}, "by 'mean', 'max', 'cls', 'last', got another; name a LayerNorm after the layers"),
         (Between, thrice, {}, "expected the output of the layer before as its input, got another tensor"),
         (
             two_kinds_of_layers,

@@ -59,7 +59,7 @@ class TokensAndLogits(Classifier):
 @pytest.mark.parametrize(
     ("build", "parts", "message"),
     [
-        (Classifier, {}, "expected no trained part behind 'transformer_encoder', got 'behind', a LayerNorm that reads"),
+        (Classifier, {}, "expected no trained part after 'transformer_encoder', got 'behind', a LayerNorm that reads"),
         (Classifier, {}, "pass final_layer_norm=module.behind, or"),
         (Classifier, {"pooling": "cls"}, "pass final_layer_norm=module.behind, or"),
         (Classifier, {"pooling": "none"}, "pass final_layer_norm=module.behind, or"),

@@ -6,7 +6,7 @@ import java.util.List;
 public final class RowPositions {
     private RowPositions() {}
 
-    /** How many rows a position table needs so that every kept token of this row has one. */
+    /** How many positions a position table must have so that it covers the last kept token of this row. */
     public static long count(int learnedTokens, List<FeatureSequence> byModality) {
         long first = learnedTokens;
         long count = first;

@@ -8,7 +8,8 @@ import java.util.Optional;
 /**
  * What happens to rows that cannot be fused.
  *
- * @param onBadRow what happens to all of them except those that lack a modality
+ * @param onBadRow what happens to all of them except those that lack a modality; if rows are fused without the modalities
+ *     that they lack, also to those that lack all, or one that the model needs
  * @param maxBadRows how many rows may be set aside, of both kinds together
  * @param onMissing what happens to rows that lack a modality
  */

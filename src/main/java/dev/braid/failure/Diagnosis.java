@@ -205,16 +205,16 @@ public record Diagnosis(Kind kind, String cause, String disk) {
                 return new Diagnosis(Kind.LIBRARY, cause.toString(), "");
             }
         }
-        return new Diagnosis(isInput(root) ? Kind.INPUT : Kind.UNKNOWN, root.toString(), "");
+        return new Diagnosis(isWrongInput(root) ? Kind.INPUT : Kind.UNKNOWN, root.toString(), "");
     }
 
     /** Whether a retry would fail in the same way. Call it only if reading or opening something failed. */
-    public static boolean isInput(Throwable failure) {
-        return of(failure).isInput();
+    public static boolean isPermanent(Throwable failure) {
+        return of(failure).isPermanent();
     }
 
     /** Whether a retry would fail in the same way. */
-    public boolean isInput() {
+    public boolean isPermanent() {
         return kind == Kind.INPUT || kind == Kind.LIBRARY;
     }
 
@@ -235,7 +235,7 @@ public record Diagnosis(Kind kind, String cause, String disk) {
         };
     }
 
-    private static boolean isInput(Cause root) {
+    private static boolean isWrongInput(Cause root) {
         return root.is(INPUT_TYPES) || root.isIn(DECODERS) || root.says(INPUT);
     }
 

@@ -86,7 +86,7 @@ public final class SparkFailure {
     /** Why a file cannot be read: Spark's message about it or, if the failure may pass, the exception with its type. */
     public static String reason(Throwable failure) {
         Diagnosis diagnosis = Diagnosis.of(failure);
-        if (!diagnosis.isInput()) {
+        if (!diagnosis.isPermanent()) {
             return diagnosis.cause(); // with its type, so that a message that quotes it can be understood
         }
         return described(failure);

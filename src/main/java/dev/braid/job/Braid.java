@@ -176,7 +176,7 @@ public final class Braid {
         }
         OptionsFile file = OptionsFile.read(named);
         file.checkKeys(subcommand.commandSpec());
-        List<String> added = file.argumentsBeside(subcommand);
+        List<String> added = file.argumentsNotSetBy(subcommand);
         added.add(0, subcommand.commandSpec().name());
         try {
             commandLine().parseArgs(added.toArray(String[]::new));

@@ -60,7 +60,7 @@ final class Failure {
             if (cause instanceof InputException && !OF_THE_MACHINE.contains(diagnosis.kind())) {
                 return print(
                         cause.getMessage() + diagnosis.nextStep(),
-                        diagnosis.isInput() ? ExitCode.INPUT : ExitCode.FAILED);
+                        diagnosis.isPermanent() ? ExitCode.INPUT : ExitCode.FAILED);
             }
         }
         if (OF_THE_MACHINE.contains(diagnosis.kind())) {

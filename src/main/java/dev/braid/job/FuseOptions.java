@@ -34,7 +34,7 @@ final class FuseOptions {
             paramLabel = "HEX",
             converter = Sha256.class,
             description = "The SHA-256 that the model directory must have (model.sha256 in a table's _manifest.json);"
-                    + " any other model is refused before it is read. Default: any model.")
+                    + " any other model is refused before it is loaded. Default: any model.")
     String modelSha256;
 
     @Option(
@@ -115,8 +115,8 @@ final class FuseOptions {
             names = "--output-files",
             paramLabel = "N",
             converter = InputOptions.AtLeastOne.class,
-            description = "The most files to write; tasks are merged, so no more than there are. Default: of about 128"
-                    + " MiB each, but enough for three tasks per slot.")
+            description = "The most files to write, in a partitioned table per partition; tasks are merged to reach it."
+                    + " Default: files of about 128 MiB each, but at least three tasks per slot.")
     Integer outputFiles;
 
     @Option(

@@ -59,6 +59,10 @@ record MemoryReport(TableLoad load, TableInspection sample, ModelConfig model, M
         for (Part part : parts) {
             table.add(part.name(), mebibytes(part.each()), Integer.toString(part.times()), mebibytes(part.bytes()));
         }
+        long free = needed - parts.stream().mapToLong(Part::bytes).sum();
+        if (free > 0) {
+            table.add("free for the collector", "", "", mebibytes(free));
+        }
         return table.add("needed", "", "", mebibytes(needed)).toString();
     }
 

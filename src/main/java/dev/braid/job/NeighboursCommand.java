@@ -123,7 +123,7 @@ final class NeighboursCommand implements Callable<Integer> {
         }
         String attempt = "Cannot read fused table '" + table + "': ";
         Diagnosis diagnosis = Diagnosis.of(failure);
-        if (!diagnosis.isInput()) {
+        if (!diagnosis.isPermanent()) {
             return new TransientException(attempt + diagnosis.message(), failure);
         }
         return new InputException(

@@ -86,7 +86,7 @@ record OptionsFile(String name, Map<String, String> values) {
      * features}, and {@code --features} drops its {@code paired}. {@code --mask} or {@code --length} drops both options of
      * the file for the same modality.
      */
-    List<String> argumentsBeside(ParseResult commandLine) {
+    List<String> argumentsNotSetBy(ParseResult commandLine) {
         CommandSpec command = commandLine.commandSpec();
         List<String> arguments = new ArrayList<>();
         values.forEach((key, value) -> {

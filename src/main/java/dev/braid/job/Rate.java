@@ -24,10 +24,11 @@ record Rate(double perSecond, boolean ofTokens, String source) {
     static Rate measured(EncoderRate encoder) {
         String source = String.format(
                 Locale.ROOT,
-                "measured on this processor (%s), %s at once; %.0f %% of a task's time are allowed for reading and writing",
+                "%.0f %% of the encoder's rate measured here (%s, %s at once); the rest of the time is for reading and"
+                        + " writing",
+                100 * ENCODER_SHARE,
                 encoder.processor(),
-                encoder.slots() == 1 ? "1 slot" : encoder.slots() + " slots",
-                100 * (1 - ENCODER_SHARE));
+                encoder.slots() == 1 ? "1 slot" : encoder.slots() + " slots");
         // One thread reads and writes for all threads of a slot.
         double read = encoder.tokens() / encoder.threads() * ENCODER_SHARE / (1 - ENCODER_SHARE);
         return new Rate(Math.min(encoder.tokens() * ENCODER_SHARE, read), true, source);

@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
  */
 record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds, Duration elapsed, String output) {
 
-    /** One aligned line per figure. Rows resumed, truncated, set aside or in no pair are omitted if there are none. */
+    /** One aligned line per figure. Rows resumed, truncated, set aside, left or in no pair are omitted if there are none. */
     @Override
     public String toString() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
@@ -65,7 +65,7 @@ record RunReport(Manifest manifest, long resumed, long tokens, long multiplyAdds
                 .toString();
     }
 
-    /** The same figures by their JSON names: counts of the table, and rates of this run. */
+    /** Figures by their JSON names: counts of the table, and rates of this run. */
     Map<String, Object> figures() {
         double seconds = Math.max(elapsed.toNanos() / 1e9, 1e-9);
         Map<String, Object> figures = new LinkedHashMap<>();

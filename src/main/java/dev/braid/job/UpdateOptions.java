@@ -23,9 +23,9 @@ final class UpdateOptions {
             paramLabel = "COL",
             converter = FuseOptions.ColumnName.class,
             description =
-                    "With --update: also fuse the rows anew whose column COL (a version or a time) is another than in"
-                            + " the published table. The column is kept as if --keep named it. Default: rows that are there stay as"
-                            + " they are.")
+                    "With --update: also fuse a row again if its value of column COL (a version or a time) differs from"
+                            + " the published table's. The column is kept as if --keep named it. Default: existing rows stay"
+                            + " unchanged.")
     String changedBy;
 
     @Option(

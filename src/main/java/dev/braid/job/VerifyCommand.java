@@ -22,8 +22,8 @@ import picocli.CommandLine.Spec;
 /** {@code braid verify}: replays what PyTorch gave for a model's golden rows, on this machine, without Spark. */
 @Command(
         name = "verify",
-        description =
-                "Replays the golden.safetensors of a model on this machine and shows how near it comes to PyTorch.",
+        description = "Replays the golden.safetensors of a model on this machine and shows the largest difference from"
+                + " PyTorch's numbers.",
         customSynopsis = "jobs/verify.sh --model DIR [OPTION]...",
         sortOptions = false,
         footer = {

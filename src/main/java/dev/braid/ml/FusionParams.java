@@ -9,7 +9,7 @@ import org.apache.spark.ml.param.StringArrayParam;
 
 /**
  * The parameters of {@link FusionTransformer}: the options of {@code braid fuse} in Spark ML's spelling ({@code --max-tokens} is
- * {@code maxTokens}), with their defaults. Spark ML finds them by the public methods that return a {@link Param}.
+ * {@code maxTokens}), with their defaults, except that {@code vectors} is {@code vector}. Spark ML finds them by the public methods that return a {@link Param}.
  */
 public abstract class FusionParams extends Transformer {
     private static final long serialVersionUID = 1L;
@@ -33,7 +33,7 @@ public abstract class FusionParams extends Transformer {
     private final BooleanParam noVerify;
     private final DoubleParam tolerance;
 
-    /** Sets the defaults; there is none for the model. */
+    /** Sets the defaults; model, its SHA-256, key and pooling have none. */
     FusionParams(String uid) {
         this.uid = uid;
         this.model = new Param<>(this, "model", "the model directory");

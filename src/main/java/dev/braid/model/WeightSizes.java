@@ -57,7 +57,7 @@ final class WeightSizes {
         }
     }
 
-    /** The sizes of a linear map. */
+    /** The inputs and outputs of a linear map, the larger number first. */
     private record LinearSize(long wider, long narrower) {
         static LinearSize of(long one, long other) {
             return new LinearSize(Math.max(one, other), Math.min(one, other));

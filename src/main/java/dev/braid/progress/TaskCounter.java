@@ -47,9 +47,9 @@ public final class TaskCounter implements AutoCloseable {
         add(tokens, rowTokens);
     }
 
-    /** Counts matrix products. */
-    public void computed(long products) {
-        add(multiplyAdds, products);
+    /** Counts the multiply-adds of matrix products. */
+    public void computed(long more) {
+        add(multiplyAdds, more);
     }
 
     /** Counts a row that cannot be fused. */

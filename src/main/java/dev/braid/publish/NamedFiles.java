@@ -98,7 +98,7 @@ public final class NamedFiles {
         try {
             return new NamedFile(named.getKey(), file, Footers.read(List.of(file), name -> true, hadoop), null);
         } catch (InputException | IOException failure) {
-            if (!Diagnosis.isInput(failure)) {
+            if (!Diagnosis.isPermanent(failure)) {
                 throw failure;
             }
             return new NamedFile(

@@ -30,7 +30,7 @@ public record ShardRecords(Path run, FileSystem files) {
     /** The directories inside a run's own that tasks write to. */
     private static final List<String> INNER = List.of(RunDirectory.ATTEMPTS, DIRECTORY, Manifest.QUARANTINE);
 
-    /** The path of the record of the task whose first partition this is. */
+    /** The path of the record of the task whose first partition is {@code partition}. */
     public static Path path(Path run, int partition) {
         return new Path(new Path(run, DIRECTORY), String.format(Locale.ROOT, "%05d.json", partition));
     }

@@ -91,7 +91,7 @@ public record Verification(Optional<GoldenCheck> proof, String outcome) {
             throw new InputException(
                     "Cannot verify the model: expected rows in " + Golden.FILE + " with " + inputs(read)
                             + " (as in the feature tables), got " + inputs(golden.tokenIds())
-                            + "; write such rows, or pass '--no-verify' after 'braid verify'");
+                            + "; write such rows, or run 'braid verify' by itself and pass '--no-verify' here");
         }
     }
 

@@ -682,7 +682,7 @@ class LauncherTest {
         assertThat(outcome.code()).isEqualTo(1);
         assertThat(outcome.out()).isEmpty();
         assertThat(outcome.error())
-                .endsWith("[ERROR] it is broken\nCannot build " + jar + ": Maven failed, its output stands above\n");
+                .endsWith("[ERROR] it is broken\nCannot build " + jar + ": Maven failed; see its output above\n");
     }
 
     @Test

@@ -88,7 +88,8 @@ class PlanCommandTest {
                 settings.group(2),
                 settings.group(3));
         assertThat(report(plan(printed)))
-                .containsPattern("\nrate +[0-9,]+ tokens/s a slot, measured on this processor \\(.+\\), ");
+                .containsPattern(
+                        "\nrate +[0-9,]+ tokens/s a slot, 75 % of the encoder's rate measured here \\(.+\\); ");
     }
 
     @Test

@@ -41,8 +41,8 @@ class PlanOptionsTest {
                 .isEqualTo(7.5);
         assertThat(Rate.measured(new EncoderRate(32_000, 2, 1, "Z80")))
                 .hasToString(
-                        "24,000 tokens/s a slot, measured on this processor (Z80), 2 slots at once; 25 % of a task's"
-                                + " time are allowed for reading and writing");
+                        "24,000 tokens/s a slot, 75 % of the encoder's rate measured here (Z80, 2 slots at once); the"
+                                + " rest of the time is for reading and writing");
     }
 
     @Test
