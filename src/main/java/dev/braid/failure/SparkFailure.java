@@ -103,16 +103,23 @@ public final class SparkFailure {
         return file.endsWith(root) ? file : file + " " + root;
     }
 
-    /** The innermost failure to read a file, because the outer ones quote it with all their context; null if there is none. */
+    /**
+     * The innermost failure of Spark to read a file, because the outer ones quote it with all their context; without one, the
+     * failure of a Parquet decoder, which Iceberg's reader does not wrap; null if there is neither.
+     */
     private static Throwable unreadable(Throwable failure) {
         Throwable innermost = null;
+        Throwable decoder = null;
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             String message = String.valueOf(cause.getMessage());
             if (UNREADABLE.stream().anyMatch(message::contains)) {
                 innermost = cause;
             }
+            if (cause.getClass().getName().contains(".parquet.")) {
+                decoder = cause;
+            }
         }
-        return innermost;
+        return innermost == null ? decoder : innermost;
     }
 
     public static String firstLine(Throwable failure) {

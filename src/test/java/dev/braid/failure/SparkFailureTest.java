@@ -18,6 +18,12 @@ class SparkFailureTest {
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot read feature tables: expected intact Parquet files, got " + FILE
                         + " CRC checksum verification failed");
+        assertThat(SparkFailure.translate(new SparkException(
+                        "Job aborted", new ParquetDecodingException("could not verify page integrity"))))
+                .as("of Iceberg's reader")
+                .isInstanceOf(InputException.class)
+                .hasMessage(
+                        "Cannot read feature tables: expected intact Parquet files, got could not verify page integrity");
     }
 
     @Test
