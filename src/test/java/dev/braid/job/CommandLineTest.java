@@ -97,7 +97,7 @@ class CommandLineTest {
         assertThat(run("fuse", "--help")).isEqualTo(ExitCode.DONE);
         assertThat(out.toString())
                 .startsWith("Usage: jobs/fuse.sh [SPARK... --] --model DIR --paired TABLE")
-                .contains("Default: 4096.", "Default: pooled.", "Exit codes:", "  3  a path, a table or the model")
+                .contains("Default: 4096.", "Default: pooled.", "Exit codes:", "  3  a table, the model or a setting")
                 .contains("Examples:", "jobs/fuse.sh --model model --paired pairs.parquet --key id --output fused")
                 .contains("--max-bad-rows=N|P% ")
                 .doesNotContain("${", "%%");
