@@ -22,6 +22,7 @@ import dev.braid.spark.FusionConfig;
 import dev.braid.spark.FusionEngine;
 import dev.braid.spark.PairedTable;
 import dev.braid.spark.Verification;
+import dev.braid.storage.InputPlaces;
 import dev.braid.tables.InputTables;
 import dev.braid.tables.JobDescription;
 import dev.braid.task.OutputFiles;
@@ -82,7 +83,7 @@ final class FuseRun {
         InputTables named = new InputTables(spark);
         List<String> places = named.places(options.input.tables());
         this.catalogTable = options.table.find(spark);
-        List<String> inputs = inputs(places);
+        InputPlaces inputs = inputs(places);
         this.output = FusedTable.at(
                 options.output, options.overwrite, Optional.ofNullable(options.publish.publication), inputs, hadoop);
         this.report = ReportFile.at(options.report.file, output.path(), inputs, hadoop);
@@ -107,11 +108,10 @@ final class FuseRun {
     }
 
     /** What a run must not overwrite: the model, the input tables at these places and the table of the catalog. */
-    private List<String> inputs(List<String> places) {
-        List<String> inputs = new ArrayList<>(List.of(options.input.model));
-        inputs.addAll(places);
-        catalogTable.ifPresent(table -> inputs.add(table.location()));
-        return inputs;
+    private InputPlaces inputs(List<String> places) throws IOException {
+        List<String> flat = new ArrayList<>(List.of(options.input.model));
+        catalogTable.ifPresent(table -> flat.add(table.location()));
+        return InputPlaces.of(places, flat, hadoop);
     }
 
     private Destination destination() throws IOException {

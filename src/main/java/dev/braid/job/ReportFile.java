@@ -10,7 +10,6 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.Collection;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.ChecksumFileSystem;
@@ -31,12 +30,12 @@ final class ReportFile {
      * The file that the option names. Checks the path before any work is done.
      *
      * @param output the path of the output table
-     * @param inputs the paths of everything that is read, patterns included
+     * @param inputs everything that is read
      * @return empty if the option is not given
      * @throws InputException if the file cannot exist: its file system is unknown, the path is a directory, a parent of the
      *     path is a file, or the path is inside the output, which a run replaces as a whole, or overlaps with an input
      */
-    static Optional<ReportFile> at(String file, String output, Collection<String> inputs, Configuration hadoop) {
+    static Optional<ReportFile> at(String file, String output, InputPlaces inputs, Configuration hadoop) {
         if (InputOptions.isMissing(file)) {
             return Optional.empty();
         }
@@ -45,7 +44,7 @@ final class ReportFile {
             Path path = ResolvedPath.toWrite(file, hadoop);
             FileSystem system = path.getFileSystem(hadoop);
             problem = problem(path, output, system);
-            Optional<String> input = InputPlaces.of(inputs, hadoop).overlapping(path, hadoop);
+            Optional<String> input = inputs.overlapping(path);
             if (problem == null && input.isPresent()) {
                 problem = "expected a path apart from the input, got " + input.get();
             }

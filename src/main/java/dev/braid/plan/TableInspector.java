@@ -7,6 +7,7 @@ import dev.braid.decode.Reason;
 import dev.braid.plan.TableInspection.Lengths;
 import dev.braid.plan.TableInspection.Table;
 import dev.braid.spark.ColumnCheck;
+import dev.braid.spark.Emitted;
 import dev.braid.spark.FusionConfig;
 import dev.braid.spark.Reference;
 import dev.braid.spark.ReferenceCheck;
@@ -100,14 +101,15 @@ final class TableInspector {
             byModality.put(modality.feature().modality().name(), counted);
             String table = "table '" + modality.table().name() + "': expected ";
             String ids = "in '" + modality.reference().column() + "' of '" + pairsTable.name() + "'";
-            misfit(Reason.MISSING_MODALITY, counted.empty(), table + "an id " + ids + ", got null in ");
+            boolean mayLack = mayLack(modality.feature());
+            misfit(mayLack ? 0 : counted.empty(), Reason.MISSING_MODALITY, table + "an id " + ids + ", got null in ");
             misfit(
+                    mayLack ? 0 : counted.missing(),
                     Reason.MISSING_MODALITY,
-                    counted.missing(),
                     table + "every id " + ids + ", got one that is missing in ");
             misfit(
-                    Reason.DUPLICATE_ID,
                     counted.ambiguous(),
+                    Reason.DUPLICATE_ID,
                     table + "every id " + ids + " once, got one that occurs more than once in ");
         }
         return inspection(sources, tables(sources), byModality);
@@ -119,7 +121,7 @@ final class TableInspector {
                 .toList();
     }
 
-    private void misfit(Reason reason, long pairs, String message) {
+    private void misfit(long pairs, Reason reason, String message) {
         if (pairs > 0 && endsRun(reason)) {
             misfits.add(message + Numbers.plain(pairs, "pair"));
         }
@@ -127,13 +129,24 @@ final class TableInspector {
 
     /** Whether a fusion would end at a row that is bad for this reason. */
     private boolean endsRun(Reason reason) {
-        boolean isNull = reason == Reason.NULL_SEQUENCE || reason == Reason.MISSING_MODALITY;
-        return !config.policy().quarantines(reason)
-                && !(isNull && config.policy().fusesRest());
+        return !config.policy().quarantines(reason);
+    }
+
+    /** Whether a fusion would fuse a row that lacks this modality from the others. */
+    private boolean mayLack(FeatureColumn feature) {
+        int m = columns.features().indexOf(feature);
+        return config.policy().fusesRest()
+                && !model.firstTokenModalities(config.emits(Emitted.POOLED)).contains(m)
+                && model.streams().stream()
+                        .noneMatch(stream -> !stream.isJoined()
+                                && stream.learnedTokens() == 0
+                                && stream.modalities().equals(List.of(m)));
     }
 
     private void checkRows(List<Table> tables) {
-        boolean refused = endsRun(Reason.MISSING_MODALITY) && endsRun(Reason.DUPLICATE_KEY);
+        boolean refused = endsRun(Reason.MISSING_MODALITY)
+                && endsRun(Reason.DUPLICATE_KEY)
+                && !config.policy().fusesRest();
         if (refused && tables.stream().mapToLong(Table::rows).distinct().count() > 1) {
             misfits.add("tables: expected the same keys and so the same number of rows in each, got "
                     + tables.stream()
@@ -153,9 +166,14 @@ final class TableInspector {
                 continue;
             }
             List<SampledRow> sample = found.get();
-            checkRejected(sample);
+            boolean mayLack = mayLack(feature);
+            checkRejected(
+                    sample.stream()
+                            .filter(row -> !(mayLack && row.rejected() == Reason.NULL_SEQUENCE))
+                            .toList(),
+                    sample.size());
             checkPositions(feature, sample);
-            int[] counts = sample.stream().mapToInt(SampledRow::tokens).toArray();
+            int[] counts = sample.stream().mapToInt(row -> tokens(row, mayLack)).toArray();
             int[] fusible = Arrays.stream(counts).filter(count -> count > 0).toArray();
             if (fusible.length > 0) {
                 lengths.put(feature.modality().name(), Lengths.of(fusible));
@@ -171,13 +189,12 @@ final class TableInspector {
     }
 
     /** One line for each kind of fault, with the first row that has it. */
-    private void checkRejected(List<SampledRow> sample) {
-        Map<Reason, List<SampledRow>> byReason = sample.stream()
+    private void checkRejected(List<SampledRow> rows, int sampled) {
+        Map<Reason, List<SampledRow>> byReason = rows.stream()
                 .filter(row -> row.rejected() != null && endsRun(row.rejected()))
                 .collect(Collectors.groupingBy(
                         SampledRow::rejected, () -> new EnumMap<>(Reason.class), Collectors.toList()));
-        byReason.values()
-                .forEach(rows -> misfits.add(rows.get(0).message() + "; so in " + share(rows.size(), sample.size())));
+        byReason.values().forEach(bad -> misfits.add(bad.get(0).message() + "; so in " + share(bad.size(), sampled)));
     }
 
     private void checkPositions(FeatureColumn feature, List<SampledRow> sample) {
@@ -200,11 +217,18 @@ final class TableInspector {
      * @param whole whether {@code rowTokens} includes every modality
      */
     private void checkBudget(SourceTable source, int[] rowTokens, boolean whole) {
-        int elsewhere = columns.features().size() - source.features().size();
+        int elsewhere = config.policy().fusesRest()
+                ? 0
+                : columns.features().size() - source.features().size();
         int[] totals = Arrays.stream(rowTokens)
                 .filter(tokens -> tokens > 0)
                 .map(tokens -> model.learnedTokens() + tokens + elsewhere)
                 .toArray();
+        long empty = Arrays.stream(rowTokens).filter(tokens -> tokens == 0).count();
+        if (whole && empty > 0 && endsRun(Reason.MISSING_MODALITY)) {
+            misfits.add("table '" + source.name() + "': expected a modality in every row, got none in "
+                    + share(empty, rowTokens.length));
+        }
         if (totals.length == 0) {
             return;
         }
@@ -221,10 +245,15 @@ final class TableInspector {
         }
     }
 
-    /** The sums of two counts, row by row; 0 for a row that is rejected in either. */
+    /** The tokens that are fused, of none if the row lacks a modality that it may lack; -1 if the row is rejected. */
+    private static int tokens(SampledRow row, boolean mayLack) {
+        return row.rejected() == null ? row.tokens() : mayLack && row.rejected() == Reason.NULL_SEQUENCE ? 0 : -1;
+    }
+
+    /** The sums of two counts, row by row; -1 for a row that is rejected in either. */
     private static int[] sum(int[] one, int[] other) {
         int[] sums = new int[one.length];
-        Arrays.setAll(sums, row -> one[row] == 0 || other[row] == 0 ? 0 : one[row] + other[row]);
+        Arrays.setAll(sums, row -> one[row] < 0 || other[row] < 0 ? -1 : one[row] + other[row]);
         return sums;
     }
 

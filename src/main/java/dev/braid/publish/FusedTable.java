@@ -4,10 +4,10 @@ import dev.braid.InputException;
 import dev.braid.failure.Diagnosis;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
+import dev.braid.storage.InputPlaces;
 import dev.braid.storage.ResolvedPath;
 import dev.braid.storage.StorageCalls;
 import java.io.IOException;
-import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -44,21 +44,17 @@ public final class FusedTable {
      * @param output a path that does not exist, or a table or an empty directory that may be replaced
      * @param overwrite whether an existing table may be replaced
      * @param chosen how it is published; empty for a rename, or for the manifest in an object store
-     * @param inputs the paths of everything that is read, patterns included
+     * @param inputs everything that is read
      * @throws OutputExistsException if it exists and may not be replaced, or is not a table
      * @throws InputException if it is one of the inputs, contains one or is inside one, under any name; if it cannot be
      *     created; or if its file system is unknown or cannot rename as requested
      */
     public static FusedTable at(
-            String output,
-            boolean overwrite,
-            Optional<Publication> chosen,
-            Collection<String> inputs,
-            Configuration hadoop) {
+            String output, boolean overwrite, Optional<Publication> chosen, InputPlaces inputs, Configuration hadoop) {
         try {
             Path path = ResolvedPath.toWrite(output, hadoop);
             FusedTable table = new FusedTable(path, overwrite, chosen, hadoop);
-            table.check.refuseOverlap(inputs, hadoop);
+            table.check.refuseOverlap(inputs);
             // A killed run may have left a half-published table here, which this run will finish.
             if (Manifest.of(table.check.hidden("run"), table.files).isEmpty()) {
                 // A table with a manifest may turn out to be what this run would write.

@@ -2,6 +2,7 @@ package dev.braid.publish;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.braid.Shown;
+import dev.braid.storage.InputPlaces;
 import dev.braid.storage.StorageCalls;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -146,13 +147,19 @@ final class InPlace {
         }
     }
 
-    /** All files below a directory, by their paths in it. */
+    /** All files below a directory, by their paths in it; none behind links to other directories. */
     private List<String> below(Path directory) throws IOException {
         List<String> found = new ArrayList<>();
+        List<String> linked = InputPlaces.linkedDirectories(directory).stream()
+                .map(link -> link.toUri().getPath() + "/")
+                .toList();
         int prefix = directory.toUri().getPath().length() + 1;
         RemoteIterator<LocatedFileStatus> all = files.listFiles(directory, true);
         while (all.hasNext()) {
-            found.add(all.next().getPath().toUri().getPath().substring(prefix));
+            String path = all.next().getPath().toUri().getPath();
+            if (linked.stream().noneMatch(path::startsWith)) {
+                found.add(path.substring(prefix));
+            }
         }
         return found;
     }

@@ -10,11 +10,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.util.Collection;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.regex.Pattern;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -24,9 +24,10 @@ final class OutputCheck {
     /** Hidden names contain at most this many characters of the output's name. */
     private static final int SHORT_NAME = 100;
 
-    /** What writers of Parquet tables leave next to the files with rows: Hadoop, parquet-java, Braid and Databricks. */
-    private static final Pattern MARKERS = Pattern.compile(
-            "_SUCCESS|_(common_)?metadata|" + Pattern.quote(Manifest.FILE) + "|_(started|committed)_\\d+|\\..*\\.crc");
+    /** What is left next to files with rows by their writers (Hadoop, parquet-java, Braid, Databricks), macOS and NFS. */
+    private static final Pattern MARKERS =
+            Pattern.compile("_SUCCESS|_(common_)?metadata|" + Pattern.quote(Manifest.FILE)
+                    + "|_(started|committed)_\\d+|_committed_vacuum\\d+|\\..*\\.crc|\\.DS_Store|\\.(_|nfs).*");
 
     private final Path output;
     private final FileSystem files;
@@ -36,16 +37,16 @@ final class OutputCheck {
         this.files = files;
     }
 
-    /**
-     * Refuses an output that is an input, contains one or is inside one, under any name.
-     *
-     * @param inputs paths and patterns
-     */
-    void refuseOverlap(Collection<String> inputs, Configuration hadoop) throws IOException {
-        Optional<String> input = InputPlaces.of(inputs, hadoop).overlapping(output, hadoop);
-        if (input.isPresent()) {
-            throw new InputException(
-                    "Cannot write '" + output + "': expected a path apart from the input, got " + input.get());
+    /** Refuses an output that is an input, contains one or is inside one, under any name; also through links below it. */
+    void refuseOverlap(InputPlaces inputs) throws IOException {
+        List<Path> own = new ArrayList<>(List.of(output));
+        own.addAll(InputPlaces.linkedDirectories(output));
+        for (Path path : own) {
+            Optional<String> input = inputs.overlapping(path);
+            if (input.isPresent()) {
+                throw new InputException("Cannot write '" + output + "': expected a path apart from the input, got "
+                        + (path.equals(output) ? "" : "link '" + path + "' to ") + input.get());
+            }
         }
     }
 

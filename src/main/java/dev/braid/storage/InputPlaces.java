@@ -10,7 +10,9 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -20,40 +22,50 @@ import org.apache.hadoop.fs.Path;
  * writes to none of them. Driver only.
  */
 public final class InputPlaces {
-    private final List<Place> places;
+    private final List<Place> places = new ArrayList<>();
+    private final Configuration hadoop;
 
-    /** A path as the user named it or as it was found, and where it leads. */
-    private record Place(Path named, ResolvedPath at) {}
+    /**
+     * A place.
+     *
+     * @param named the path as the user named it or as it was found
+     * @param at where it leads; if it is a link to a file, the directory of that file
+     * @param whole whether everything at {@code at} is read, and not only some of its files
+     */
+    private record Place(Path named, ResolvedPath at, boolean whole) {}
 
-    private InputPlaces(List<Place> places) {
-        this.places = places;
+    private InputPlaces(Configuration hadoop) {
+        this.hadoop = hadoop;
     }
 
     /**
      * Follows patterns and links.
      *
-     * @param inputs paths and patterns; an input that cannot be opened is left to its reader, which reports it
+     * @param tables paths and patterns of tables, which are read with their directories; one that cannot be opened is left to
+     *     its reader, which reports it
+     * @param flat paths of directories of which only the files directly in them are read, such as models
      * @throws IOException if the storage does not answer
      */
-    public static InputPlaces of(Collection<String> inputs, Configuration hadoop) throws IOException {
-        List<Place> places = new ArrayList<>();
-        for (String input : inputs) {
-            for (Path path : paths(input, hadoop)) {
-                ResolvedPath at = ResolvedPath.of(path, hadoop);
-                places.add(new Place(path, at));
-                for (Path link : links(at.path())) {
-                    places.add(new Place(link, ResolvedPath.of(link, hadoop)));
-                }
-            }
+    public static InputPlaces of(Collection<String> tables, Collection<String> flat, Configuration hadoop)
+            throws IOException {
+        InputPlaces places = new InputPlaces(hadoop);
+        for (String table : tables) {
+            places.add(table, Integer.MAX_VALUE);
         }
-        return new InputPlaces(places);
+        for (String directory : flat) {
+            places.add(directory, 1);
+        }
+        return places;
     }
 
-    /** The first input that is {@code path}, contains it or is inside it, as messages name it; empty if there is none. */
-    public Optional<String> overlapping(Path path, Configuration hadoop) throws IOException {
+    /**
+     * What {@code path} overlaps with, as messages name it: the first input that is the path or a link below it, contains it or
+     * is inside it. Empty if there is none.
+     */
+    public Optional<String> overlapping(Path path) throws IOException {
         ResolvedPath other = ResolvedPath.of(path, hadoop);
         for (Place place : places) {
-            if (other.holds(place.at) || place.at.holds(other)) {
+            if (other.holds(place.at) || (place.whole && place.at.holds(other))) {
                 boolean same = place.at.path().toString().equals(place.named.toString());
                 return Optional.of(
                         "input '" + place.named + "'" + (same ? "" : ", which leads to '" + place.at.path() + "'"));
@@ -62,8 +74,24 @@ public final class InputPlaces {
         return Optional.empty();
     }
 
+    private void add(String input, int depth) throws IOException {
+        for (Path path : paths(input)) {
+            ResolvedPath at = ResolvedPath.of(path, hadoop);
+            places.add(new Place(path, at, true));
+            Links links = Links.below(at.path(), depth);
+            for (Path link : links.toDirectories) {
+                places.add(new Place(link, ResolvedPath.of(link, hadoop), true));
+            }
+            for (Map.Entry<java.nio.file.Path, Path> file : links.byDirectory.entrySet()) {
+                ResolvedPath directory =
+                        ResolvedPath.of(new Path("file", null, file.getKey().toString()), hadoop);
+                places.add(new Place(file.getValue(), directory, false));
+            }
+        }
+    }
+
     /** The path and what its pattern matches. */
-    private static List<Path> paths(String input, Configuration hadoop) throws IOException {
+    private List<Path> paths(String input) throws IOException {
         List<Path> paths = new ArrayList<>();
         try {
             paths.add(TablePath.parse(input, hadoop));
@@ -77,43 +105,59 @@ public final class InputPlaces {
         return paths;
     }
 
-    /** The symbolic links below a local directory, and below the directories that they lead to. */
-    private static List<Path> links(Path directory) throws IOException {
-        List<Path> links = new ArrayList<>();
-        if (directory.toUri().getScheme().equals("file")) {
-            java.nio.file.Path root = java.nio.file.Path.of(directory.toUri().getPath());
-            Files.walkFileTree(root, EnumSet.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, new Links(links));
-        }
-        return links;
+    /** The symbolic links to directories below a local directory, and below the directories that they lead to. */
+    public static List<Path> linkedDirectories(Path directory) throws IOException {
+        return Links.below(directory, Integer.MAX_VALUE).toDirectories;
     }
 
-    /** Collects links. Directories that cannot be listed, and circles of links, are left to the reader. */
+    /**
+     * Collects links, but none with a hidden name or below such a directory. Directories that cannot be listed, circles of links
+     * and links that lead nowhere are left to the reader.
+     */
     private static final class Links extends SimpleFileVisitor<java.nio.file.Path> {
-        private final List<Path> links;
+        private final java.nio.file.Path root;
+        private final List<Path> toDirectories = new ArrayList<>();
+        /** Of the links to the files of each directory, the first. */
+        private final Map<java.nio.file.Path, Path> byDirectory = new LinkedHashMap<>();
 
-        Links(List<Path> links) {
-            this.links = links;
+        private Links(java.nio.file.Path root) {
+            this.root = root;
+        }
+
+        static Links below(Path directory, int depth) throws IOException {
+            Links links = new Links(java.nio.file.Path.of(directory.toUri().getPath()));
+            if (directory.toUri().getScheme().equals("file")) {
+                Files.walkFileTree(links.root, EnumSet.of(FileVisitOption.FOLLOW_LINKS), depth, links);
+            }
+            return links;
         }
 
         @Override
         public FileVisitResult preVisitDirectory(java.nio.file.Path directory, BasicFileAttributes attributes) {
-            return visit(directory);
+            if (directory.equals(root)) {
+                return FileVisitResult.CONTINUE;
+            }
+            if (TablePath.isHidden(directory.getFileName().toString())) {
+                return FileVisitResult.SKIP_SUBTREE;
+            }
+            if (Files.isSymbolicLink(directory)) {
+                toDirectories.add(new Path("file", null, directory.toString()));
+            }
+            return FileVisitResult.CONTINUE;
         }
 
         @Override
-        public FileVisitResult visitFile(java.nio.file.Path file, BasicFileAttributes attributes) {
-            return visit(file);
+        public FileVisitResult visitFile(java.nio.file.Path file, BasicFileAttributes attributes) throws IOException {
+            boolean isRead = attributes.isRegularFile()
+                    && !TablePath.isHidden(file.getFileName().toString());
+            if (isRead && Files.isSymbolicLink(file)) {
+                byDirectory.putIfAbsent(file.toRealPath().getParent(), new Path("file", null, file.toString()));
+            }
+            return FileVisitResult.CONTINUE;
         }
 
         @Override
         public FileVisitResult visitFileFailed(java.nio.file.Path file, IOException failure) {
-            return visit(file);
-        }
-
-        private FileVisitResult visit(java.nio.file.Path path) {
-            if (Files.isSymbolicLink(path)) {
-                links.add(new Path("file", null, path.toString()));
-            }
             return FileVisitResult.CONTINUE;
         }
     }

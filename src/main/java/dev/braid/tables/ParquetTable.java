@@ -123,7 +123,7 @@ public final class ParquetTable {
                         ? "each with a value ('__HIVE_DEFAULT_PARTITION__' for null), got '" + withoutValue.get() + "'"
                         : "all below one directory, got "
                                 + Shown.first(TableFiles.NAMED, files.roots())
-                                + "; pass one of them"));
+                                + "; pass one of them, or rename them to 'column=value'"));
     }
 
     private static Optional<String> neededPartition(TableFiles files, Set<String> needed) {
@@ -145,7 +145,8 @@ public final class ParquetTable {
         }
         if (!files.unnamed().isEmpty()) {
             log.warn(
-                    "Table '{}': files that its {} does not name are ignored: {}",
+                    "Table '{}': files that its {} does not name are ignored: {}; if they hold rows, move them to a"
+                            + " table of their own",
                     Shown.of(name),
                     Manifest.FILE,
                     Shown.first(TableFiles.NAMED, files.unnamed()));

@@ -105,7 +105,7 @@ public final class SparkSettings {
         settings.choose("spark.sql.datetime.java8API.enabled", "true");
         // Adaptive execution merges the tasks of a shuffle by bytes, but the encoder's work is not in proportion.
         settings.require(ADAPTIVE, "false", "the number of fusing tasks must hold");
-        if (Long.parseLong(setByUser.getOrDefault(MAX_RECORDS, "0")) > 0) {
+        if (!setByUser.getOrDefault(MAX_RECORDS, "0").equals("0")) {
             log.warn("Setting '{}' is ignored: --output-files sets the number of files", MAX_RECORDS);
         }
         settings.require(VERIFY_CHECKSUMS, "true", "otherwise one flipped bit changes a number silently");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.braid.InputException;
+import dev.braid.spark.Tables;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,8 +27,10 @@ class ReportFileTest {
 
     @Test
     void withoutTheOptionThereIsNoReport() {
-        assertThat(ReportFile.at(null, "file:/fused", List.of(), HADOOP)).isEmpty();
-        assertThat(ReportFile.at(" ", "file:/fused", List.of(), HADOOP)).isEmpty();
+        assertThat(ReportFile.at(null, "file:/fused", Tables.places(List.of(), HADOOP), HADOOP))
+                .isEmpty();
+        assertThat(ReportFile.at(" ", "file:/fused", Tables.places(List.of(), HADOOP), HADOOP))
+                .isEmpty();
     }
 
     @Test
@@ -63,7 +66,8 @@ class ReportFileTest {
 
     @Test
     void anUnknownFileSystemIsRefused() {
-        assertThatThrownBy(() -> ReportFile.at("nowhere://x/report.html", "file:/fused", List.of(), HADOOP))
+        assertThatThrownBy(() -> ReportFile.at(
+                        "nowhere://x/report.html", "file:/fused", Tables.places(List.of(), HADOOP), HADOOP))
                 .isInstanceOf(InputException.class)
                 .hasMessageStartingWith(
                         "Cannot write the report 'nowhere://x/report.html': expected a path that can be")
@@ -84,7 +88,7 @@ class ReportFileTest {
         return ReportFile.at(
                 directory.resolve(name).toString(),
                 "file:" + directory.resolve("fused"),
-                List.of(directory.resolve("pairs").toString(), directory + "/nights/*"),
+                Tables.places(List.of(directory.resolve("pairs").toString(), directory + "/nights/*"), HADOOP),
                 HADOOP);
     }
 }

@@ -327,6 +327,40 @@ class TableInspectionTest {
         assertThat(cut.lengths().get("text").longest()).isEqualTo(9);
     }
 
+    /** MODEL pools its CLS token, so no modality is required; of a model without one, the first is pooled. */
+    @Test
+    void aRowWithoutAnyModalityOrWithoutThePooledOneIsAMisfit(SparkSession spark) {
+        String path = table(
+                spark,
+                "pairs",
+                20,
+                "id",
+                "if(id < 2, null, array(array(1f, 2f))) as visual",
+                "if(id = 1 or id = 5, null, transform(sequence(1, 9), t -> array(0f, 1f, 2f))) as text");
+        Map<String, String> paths = Map.of("visual", path, "text", path);
+        RowPolicy fusesRest = new RowPolicy(OnBadRow.FAIL, MaxBadRows.UNLIMITED, OnMissing.FUSE_REST);
+        TableColumns columns = TableColumns.of(MODEL, "id", List.of(), Map.of(), Map.of(), Map.of(), Map.of());
+        FusionConfig config = new FusionConfig(columns, 10, true, Set.of(Emitted.POOLED)).with(fusesRest);
+        assertThat(TableInspection.of(new InputTables(spark), paths, config, MODEL)
+                        .misfits())
+                .satisfiesExactly(
+                        empty -> assertThat(empty)
+                                .endsWith("expected a modality in every row, got none in 1 of the first 20 rows"),
+                        long10 -> assertThat(long10)
+                                .contains("expected rows of at most 10 tokens (--max-tokens), got up to 11"));
+        ModelConfig pooled = ModelConfig.singleStream(
+                MODEL.modalities(),
+                false,
+                1,
+                new LayerConfig(4, 1, 4, Activation.RELU, false, 1e-5f, true),
+                Pooling.CLS);
+        assertThat(TableInspection.of(new InputTables(spark), paths, config, pooled)
+                        .misfits())
+                .singleElement()
+                .asString()
+                .contains("column 'visual' is null", "so in 2 of the first 20 rows");
+    }
+
     private static TableInspection inspect(
             SparkSession spark, Map<String, String> paths, boolean truncate, RowPolicy policy) {
         TableColumns columns = TableColumns.of(MODEL, "id", List.of(), Map.of(), Map.of(), Map.of(), Map.of());

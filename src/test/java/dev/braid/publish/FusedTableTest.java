@@ -10,6 +10,7 @@ import dev.braid.failure.TransientException;
 import dev.braid.spark.SharedSpark;
 import dev.braid.spark.Tables;
 import dev.braid.storage.AliasFileSystem;
+import dev.braid.storage.InputPlaces;
 import dev.braid.storage.JvmLocalFileSystem;
 import dev.braid.storage.TablePath;
 import java.io.IOException;
@@ -468,6 +469,33 @@ class FusedTableTest {
                     .hasMessageContaining("which leads to 'file:" + directory + "/pairs/dt=1");
         }
         Tables.output(directory + "/other", true, List.of(directory + "/link"), new Configuration());
+        Files.createDirectories(directory.resolve("file/.git"));
+        Files.createSymbolicLink(directory.resolve("file/.git/x"), directory.resolve("other"));
+        Tables.output(directory + "/other", true, List.of(directory + "/link"), new Configuration());
+        Files.createDirectory(directory.resolve("model"));
+        Files.createSymbolicLink(directory.resolve("model/data"), directory.resolve("file"));
+        Files.createSymbolicLink(directory.resolve("model/config.json"), directory.resolve("pairs/dt=1/x.parquet"));
+        InputPlaces model = InputPlaces.of(List.of(), List.of(directory + "/model"), new Configuration());
+        assertThat(model.overlapping(path("file/out"))).isEmpty();
+        assertThat(model.overlapping(path("pairs/out"))).isEmpty();
+        assertThat(model.overlapping(path("pairs"))).isPresent();
+    }
+
+    /** A table that is published by its manifest is cleared file by file. */
+    @Test
+    void anOutputThatLinksToTheInputIsRefused() throws IOException {
+        Files.createDirectories(directory.resolve("in"));
+        Files.writeString(directory.resolve("in/x.parquet"), "rows");
+        Files.createDirectories(directory.resolve("out"));
+        Files.createSymbolicLink(directory.resolve("out/q=1"), Path.of("../in"));
+        assertThatThrownBy(
+                        () -> Tables.output(directory + "/out", true, List.of(directory + "/in"), new Configuration()))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("got link 'file:" + directory + "/out/q=1' to input 'file:" + directory + "/in'");
+    }
+
+    private org.apache.hadoop.fs.Path path(String name) {
+        return new org.apache.hadoop.fs.Path("file:" + directory.resolve(name));
     }
 
     @Test

@@ -81,6 +81,16 @@ class PublicationTest {
         assertThat(names(directory)).containsExactly("out");
     }
 
+    @Test
+    void whatLinksInTheTableLeadToStays() throws IOException {
+        place(Before.BRAIDS_TABLE);
+        Files.createDirectories(directory.resolve("elsewhere"));
+        Files.writeString(directory.resolve("elsewhere/mine.parquet"), "mine");
+        Files.createSymbolicLink(directory.resolve("out/p=9"), directory.resolve("elsewhere"));
+        publish(new Configuration(), Before.BRAIDS_TABLE);
+        assertThat(directory.resolve("elsewhere/mine.parquet")).hasContent("mine");
+    }
+
     @Tag("slow")
     @ParameterizedTest
     @EnumSource
@@ -164,7 +174,11 @@ class PublicationTest {
         Configuration hadoop = new Configuration();
         BucketFileSystem.register(hadoop);
         assertThatThrownBy(() -> FusedTable.at(
-                        "gs://bucket" + directory + "/out", false, Optional.of(Publication.RENAME), List.of(), hadoop))
+                        "gs://bucket" + directory + "/out",
+                        false,
+                        Optional.of(Publication.RENAME),
+                        Tables.places(List.of(), hadoop),
+                        hadoop))
                 .isInstanceOf(InputException.class)
                 .hasMessage("Cannot publish 'gs://bucket" + directory
                         + "/out' by a rename: expected a file system that renames a directory at once, got an object"
@@ -276,7 +290,7 @@ class PublicationTest {
     }
 
     private FusedTable table(Configuration hadoop, boolean overwrite) {
-        return FusedTable.at(directory + "/out", overwrite, BY_MANIFEST, List.of(), hadoop);
+        return FusedTable.at(directory + "/out", overwrite, BY_MANIFEST, Tables.places(List.of(), hadoop), hadoop);
     }
 
     /** Two files, in a partition each, and in the run's directory a third one, of an attempt that lost. */

@@ -2,8 +2,11 @@ package dev.braid.spark;
 
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.publish.FusedTable;
+import dev.braid.storage.InputPlaces;
 import dev.braid.tables.FeatureColumn;
 import dev.braid.tables.InputTables;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +40,15 @@ public final class Tables {
 
     /** The place of a fused table, published in the way that suits its file system. */
     public static FusedTable output(String path, boolean overwrite, Collection<String> inputs, Configuration hadoop) {
-        return FusedTable.at(path, overwrite, Optional.empty(), inputs, hadoop);
+        return FusedTable.at(path, overwrite, Optional.empty(), places(inputs, hadoop), hadoop);
+    }
+
+    /** What a run reads. */
+    public static InputPlaces places(Collection<String> tables, Configuration hadoop) {
+        try {
+            return InputPlaces.of(tables, List.of(), hadoop);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
     }
 }

@@ -375,16 +375,28 @@ class InputFilesTest {
             assertThat(open(table.toString()).audit(RowPolicy.FAIL).rows()).isEqualTo(2);
             assertThat(warnings.messages())
                     .containsExactly("Table '" + table + "': files that its _manifest.json does not name are"
-                            + " ignored: 'file:" + table + "/left.parquet', 'file:" + table + "/p=1/b.parquet'");
+                            + " ignored: 'file:" + table + "/left.parquet', 'file:" + table
+                            + "/p=1/b.parquet'; if they hold rows, move them to a table of their own");
         }
         writeManifest(table, "p=1/b.parquet");
         assertThat(open(table.toString(), "p").pair(OptionalInt.empty()).rows().count())
                 .isEqualTo(2);
+        ParquetFiles.write(table.resolve("p=1/left.parquet"));
+        for (String partition : List.of("p=1", "p=*", "p=[1]")) {
+            assertThat(open(table + "/" + partition)
+                            .pair(OptionalInt.empty())
+                            .rows()
+                            .count())
+                    .as(partition)
+                    .isEqualTo(2);
+        }
+        assertThat(open(table + "/p=1/*").pair(OptionalInt.empty()).rows().count())
+                .isEqualTo(4);
         writeManifest(table, "a.parquet", "gone.parquet");
         assertThatThrownBy(() -> open(table.toString()))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining(
-                        "expected every file that its _manifest.json names, got no 'file:" + table + "/gone.parquet'");
+                        "expected every file that _manifest.json names, got no 'file:" + table + "/gone.parquet'");
     }
 
     private static void writeManifest(Path table, String... files) throws IOException {
