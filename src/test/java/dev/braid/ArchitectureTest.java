@@ -162,6 +162,7 @@ class ArchitectureTest {
             Map.entry("net.jpountz", Set.of("rows")),
             Map.entry("org.apache.logging.log4j", Set.of("job")),
             Map.entry("org.slf4j", Set.of("kernel", "publish", "tables", "task", "spark", "plan")),
+            Map.entry("com.sun.management", Set.of("plan")),
             Map.entry("picocli", Set.of("job")));
 
     private static final JavaClasses MAIN = new ClassFileImporter()

@@ -19,8 +19,8 @@ import java.util.Optional;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * A run that fuses the rows that a table lacks and, if asked, those that have changed; removes rows that the input lacks, if asked;
- * and keeps the rest. If there is no table, its files become one. Driver only.
+ * A run that fuses the rows that a table lacks and, if asked, those that have changed. If asked, it removes rows that the input
+ * lacks. It keeps the rest. If there is no table, its files become one. Driver only.
  *
  * @param table its path
  * @param origin what decides the rows

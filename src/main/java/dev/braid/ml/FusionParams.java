@@ -9,7 +9,8 @@ import org.apache.spark.ml.param.StringArrayParam;
 
 /**
  * The parameters of {@link FusionTransformer}: the options of {@code braid fuse} in Spark ML's spelling ({@code --max-tokens} is
- * {@code maxTokens}), with their defaults, except that {@code vectors} is {@code vector}. Spark ML finds them by the public methods that return a {@link Param}.
+ * {@code maxTokens}), with their defaults, except that {@code vectors} is {@code vector}. Spark ML finds them by the public
+ * methods that return a {@link Param}.
  */
 public abstract class FusionParams extends Transformer {
     private static final long serialVersionUID = 1L;

@@ -1,5 +1,7 @@
 package dev.braid.plan;
 
+import com.sun.management.HotSpotDiagnosticMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
@@ -57,10 +59,18 @@ public record JvmSettings(
 
         /** The machine that this JVM runs on. */
         public static Machine here() {
-            return new Machine(
-                    Runtime.getRuntime().availableProcessors(),
-                    Runtime.getRuntime().maxMemory(),
-                    Memory.ofMachine());
+            return new Machine(Runtime.getRuntime().availableProcessors(), maxHeap(), Memory.ofMachine());
+        }
+
+        /** The value of -Xmx. {@link Runtime#maxMemory} may leave out a survivor space. */
+        private static long maxHeap() {
+            try {
+                return Long.parseLong(ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)
+                        .getVMOption("MaxHeapSize")
+                        .getValue());
+            } catch (RuntimeException | LinkageError otherJvm) {
+                return Runtime.getRuntime().maxMemory();
+            }
         }
     }
 

@@ -101,6 +101,7 @@ public record MemoryPlan(JvmSettings jvm, List<Part> heap, List<Part> outside, L
 
         List<Part> heap = new ArrayList<>();
         heap.add(new Part("a row group, as it is stored", load.largestGroup(), slots));
+        heap.add(new Part("a page of each column", load.largestPages(), slots));
         heap.add(new Part("rows that are read, in columns", 2 * load.batchBytes(), slots));
         long packed = 2 * load.largestRow() + Lanes.MOST_CARRIED_BYTES + packing;
         heap.add(new Part("rows that are packed", packed, lanes));

@@ -35,6 +35,15 @@ public final class Footers {
             "DELTA_LENGTH_BYTE_ARRAY",
             "DELTA_BYTE_ARRAY");
 
+    /** The size of pages that writers aim at. */
+    private static final long PAGE_BYTES = 1L << 20;
+
+    /** After how many values of a page parquet-java looks at its size ({@code parquet.page.size.row.check.min}). */
+    private static final int CHECKED_BY_PARQUET_JAVA = 100;
+
+    /** The same of Arrow's writers in C++ and Rust ({@code write_batch_size}). */
+    private static final int CHECKED_BY_OTHERS = 1024;
+
     /** The key of Spark's own schema in a footer. */
     private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
 
@@ -75,14 +84,16 @@ public final class Footers {
      * @param groups row groups that have rows; a task reads one or more
      * @param largestRow decoded bytes per row: the mean of the row group with the largest rows; 0 if there are no rows
      * @param largestGroup stored bytes of the largest row group, counting the needed columns only
+     * @param largestPages bytes of a page of each of these columns, decompressed, in the row group with the largest pages
      * @param vectorized whether Spark's vectorized reader decodes every column
      */
-    public record Rows(long rows, long groups, long largestRow, long largestGroup, boolean vectorized) {
-        public static final Rows NONE = new Rows(0, 0, 0, 0, true);
+    public record Rows(
+            long rows, long groups, long largestRow, long largestGroup, long largestPages, boolean vectorized) {
+        public static final Rows NONE = new Rows(0, 0, 0, 0, 0, true);
 
         /** The same with another number of rows, for a table whose files also hold deleted rows. */
         public Rows counting(long counted) {
-            return new Rows(counted, groups, largestRow, largestGroup, vectorized);
+            return new Rows(counted, groups, largestRow, largestGroup, largestPages, vectorized);
         }
 
         public Rows and(Rows other) {
@@ -91,6 +102,7 @@ public final class Footers {
                     groups + other.groups,
                     Math.max(largestRow, other.largestRow),
                     Math.max(largestGroup, other.largestGroup),
+                    Math.max(largestPages, other.largestPages),
                     vectorized && other.vectorized);
         }
     }
@@ -183,15 +195,20 @@ public final class Footers {
         long groups = 0;
         long largest = 0;
         long largestGroup = 0;
+        long largestPages = 0;
         boolean vectorized = true;
+        String writer = String.valueOf(reader.getFileMetaData().getCreatedBy());
+        int checked = writer.startsWith("parquet-mr") ? CHECKED_BY_PARQUET_JAVA : CHECKED_BY_OTHERS;
         MessageType type = reader.getFileMetaData().getSchema();
         for (BlockMetaData block : reader.getFooter().getBlocks()) {
             long bytes = 0;
             long stored = 0;
+            long pages = 0;
             for (ColumnChunkMetaData chunk : block.getColumns()) {
                 if (needed.test(chunk.getPath().toArray()[0])) {
                     bytes += decodedBytes(chunk);
                     stored += chunk.getTotalSize();
+                    pages += pageBytes(chunk, checked);
                     vectorized &= isVectorized(chunk, type);
                 }
             }
@@ -199,8 +216,19 @@ public final class Footers {
             groups += block.getRowCount() == 0 ? 0 : 1;
             largest = Math.max(largest, block.getRowCount() == 0 ? 0 : bytes / block.getRowCount());
             largestGroup = Math.max(largestGroup, stored);
+            largestPages = Math.max(largestPages, pages);
         }
-        return new Rows(rows, groups, largest, largestGroup, vectorized);
+        return new Rows(rows, groups, largest, largestGroup, largestPages, vectorized);
+    }
+
+    /**
+     * The bytes of a decompressed page. A column of large binary values has large pages.
+     *
+     * @param checked after how many values the writer looks at the size of a page
+     */
+    private static long pageBytes(ColumnChunkMetaData chunk, int checked) {
+        long value = chunk.getTotalUncompressedSize() / Math.max(1, chunk.getValueCount());
+        return Math.min(chunk.getTotalUncompressedSize(), Math.max(PAGE_BYTES, checked * value));
     }
 
     /** The deprecated BIT_PACKED encodes levels and no values, so Spark decodes such a column if it has no levels. */

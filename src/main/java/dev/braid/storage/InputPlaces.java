@@ -58,10 +58,7 @@ public final class InputPlaces {
         return places;
     }
 
-    /**
-     * What {@code path} overlaps with, as messages name it: the first input that is the path or a link below it, contains it or
-     * is inside it. Empty if there is none.
-     */
+    /** The first input that is {@code path}, contains it or is inside it, as messages name it; empty if there is none. */
     public Optional<String> overlapping(Path path) throws IOException {
         ResolvedPath other = ResolvedPath.of(path, hadoop);
         for (Place place : places) {

@@ -12,6 +12,7 @@ import org.apache.spark.SparkConf;
  * @param bytes of all files
  * @param largestRow decoded bytes per row: the mean of the row group with the largest rows
  * @param largestGroup stored bytes of the largest row group
+ * @param largestPages bytes of a decompressed page of each column
  * @param batchBytes what the reader decodes at once
  * @param writtenGroup the memory of a row group of the output
  * @param joined whether rows are shuffled and sorted
@@ -24,6 +25,7 @@ public record TableLoad(
         long bytes,
         long largestRow,
         long largestGroup,
+        long largestPages,
         long batchBytes,
         long writtenGroup,
         boolean joined,
@@ -48,6 +50,7 @@ public record TableLoad(
                 tables.bytes(),
                 all.largestRow(),
                 all.largestGroup(),
+                all.largestPages(),
                 settings.batchRows() * all.largestRow(),
                 Math.min(written, fused),
                 tables.all().size() > 1,

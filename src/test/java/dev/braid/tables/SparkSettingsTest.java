@@ -58,7 +58,7 @@ class SparkSettingsTest {
     @Test
     void braidChoosesOnlyWhatTheUserLeftAlone() {
         SparkSettings chosen = SparkSettings.reading(spark);
-        chosen.fit(new Footers.Rows(10, 4, 1 << 20, 1, true), FILES);
+        chosen.fit(new Footers.Rows(10, 4, 1 << 20, 1, 0, true), FILES);
         assertThat(chosen.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
                 .isEqualTo("4");
         assertThat(chosen.session().conf().get("spark.sql.files.minPartitionNum"))
@@ -76,7 +76,7 @@ class SparkSettingsTest {
         spark.conf().set("spark.sql.files.minPartitionNum", 9);
         spark.conf().set("spark.sql.parquet.datetimeRebaseModeInRead", "LEGACY");
         SparkSettings users = SparkSettings.reading(spark);
-        users.fit(new Footers.Rows(10, 4, 1 << 20, 1, true), FILES);
+        users.fit(new Footers.Rows(10, 4, 1 << 20, 1, 0, true), FILES);
         assertThat(users.session().conf().get("spark.sql.parquet.columnarReaderBatchSize"))
                 .isEqualTo("77");
         assertThat(users.session().conf().get("spark.sql.files.openCostInBytes"))
@@ -100,7 +100,7 @@ class SparkSettingsTest {
     void filesOfOneSizeAreCutIntoEqualSplits(int files, long mib, long splitMib) {
         List<Long> table = Collections.nCopies(files, mib << 20);
         SparkSettings settings = SparkSettings.reading(spark);
-        settings.fit(new Footers.Rows(10, files, 1, 1, true), table);
+        settings.fit(new Footers.Rows(10, files, 1, 1, 0, true), table);
         settings.splitEvenly(List.of(table));
         String most = settings.session().conf().get(MAX_BYTES);
         assertThat(Long.parseLong(most.replace("b", "")) >> 20).isEqualTo(splitMib);
@@ -120,7 +120,7 @@ class SparkSettingsTest {
     @Test
     void aSmallFileHasNoMoreSplitsThanRowGroups() {
         SparkSettings settings = SparkSettings.reading(spark);
-        settings.fit(new Footers.Rows(10, 4, 1, 1, true), List.of(1_000_001L));
+        settings.fit(new Footers.Rows(10, 4, 1, 1, 0, true), List.of(1_000_001L));
         settings.splitEvenly(List.of(List.of(1_000_001L)));
         assertThat(settings.session().conf().get(MAX_BYTES)).isEqualTo("250001");
     }
@@ -138,7 +138,7 @@ class SparkSettingsTest {
         spark.conf().set("spark.sql.adaptive.enabled", true);
         spark.conf().set("spark.sql.parquet.enableVectorizedReader", true);
         SparkSettings settings = SparkSettings.reading(spark);
-        settings.fit(new Footers.Rows(10, 1, 1, 1, false), FILES);
+        settings.fit(new Footers.Rows(10, 1, 1, 1, 0, false), FILES);
         assertThat(settings.session().conf().get("spark.sql.adaptive.enabled")).isEqualTo("false");
         assertThat(settings.session().conf().get("spark.sql.parquet.enableVectorizedReader"))
                 .isEqualTo("false");

@@ -194,6 +194,24 @@ class StoredTablesTest {
                 .isBetween(1, 3);
     }
 
+    /** parquet-java looks at the size of a page after 100 values, Arrow after 1,024. */
+    @Test
+    void aPageOfLargeValuesIsCountedAsLargeAsItsWriterMakesIt() throws IOException {
+        spark.range(0, 400, 1, 1)
+                .selectExpr("id", "encode(repeat('x', 40000), 'utf-8') as blob")
+                .write()
+                .option("parquet.enable.dictionary", "false")
+                .parquet(directory.resolve("t").toString());
+        org.apache.hadoop.conf.Configuration hadoop = new org.apache.hadoop.conf.Configuration();
+        List<org.apache.hadoop.fs.FileStatus> files =
+                TableFiles.at(directory.resolve("t").toString(), hadoop).files();
+        long id = 400 * Long.BYTES;
+        assertThat(Footers.read(files, name -> true, hadoop).rows().largestPages())
+                .isBetween(100 * 40_000 + id, 100 * 40_100 + id + 100);
+        assertThat(Footers.read(files, "id"::equals, hadoop).rows().largestPages())
+                .isBetween(id, id + 100);
+    }
+
     @Test
     void aSmallFileOfSeveralRowGroupsFillsTheSlots() throws IOException {
         Path file = ParquetFiles.write(
