@@ -55,8 +55,8 @@ def export(
 
     `sample` holds a few rows: for each modality a list of sequences [tokens, feature size], {"visual": [...], "text":
     [...]}. Cut the rows of a padded batch first: `[x[:n] for x, n in zip(batch, lengths)]`. Rows of several lengths
-    prove most. If all sequences of a modality have one length, every second one is cut shorter; a single row is followed by a shorter
-    copy.
+    prove most. If all sequences of a modality have one length, every second one is cut shorter; a single row is
+    followed by a shorter copy.
 
     A modality of token ids has rows of integers, [tokens], which an nn.Embedding of the module reads. If the module
     calls embeddings of positions and types, these and the norm of the sum are found. Positions that are a parameter

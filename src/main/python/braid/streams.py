@@ -36,7 +36,9 @@ def describe_streams(
     parts: Parts, running: nn.Module, rows: list[Row], tables: dict[str, Tensor], call: Call | None,
     heads: int | None, pooling: str | None, fewest: int,
 ) -> Streams:  # fmt: skip
-    """Finds streams and stacks in the run of the row with the most tokens in its shortest modality, and proves them on every row.
+    """Finds streams and stacks in the run of one row, and proves them on every row.
+
+    The row is the one with the most tokens in its shortest modality.
 
     `tables` are the tensors that are added to the projected features.
     """

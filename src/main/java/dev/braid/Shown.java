@@ -2,7 +2,6 @@ package dev.braid;
 
 import java.util.List;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 /** Other people's text (paths, names, keys) as messages, logs and manifests show it. */
 public final class Shown {
@@ -51,9 +50,14 @@ public final class Shown {
     }
 
     /** The first {@code most} names between quotes, and the number of the others. */
-    public static String first(int most, List<?> names) {
-        String first = names.stream().limit(most).map(name -> "'" + name + "'").collect(Collectors.joining(", "));
-        return names.size() <= most ? first : first + " and " + (names.size() - most) + " more";
+    public static String names(int most, List<?> names) {
+        return first(most, names.stream().map(name -> "'" + name + "'").toList());
+    }
+
+    /** The first {@code most} texts, and the number of the others. */
+    public static String first(int most, List<String> texts) {
+        String first = String.join(", ", texts.subList(0, Math.min(most, texts.size())));
+        return texts.size() <= most ? first : first + " and " + (texts.size() - most) + " more";
     }
 
     /** What would move the cursor, reorder text or begin a line as {@code \\u001b}. */

@@ -198,6 +198,14 @@ public record ModelConfig(
         return each + ", and " + (isCls ? "CLS" : Numbers.plain(learnedTokens(), "learned token"));
     }
 
+    /** The modalities of each stream that has no other tokens than theirs, so that a row needs at least one of them. */
+    public List<List<Integer>> streamsWithoutLearnedTokens() {
+        return streams.stream()
+                .filter(stream -> !stream.isJoined() && stream.learnedTokens() == 0)
+                .map(StreamConfig::modalities)
+                .toList();
+    }
+
     /** The groups of a row's tokens in all streams that are not joined. */
     public List<Group> groups() {
         return groups(IntStream.range(0, streams.size())

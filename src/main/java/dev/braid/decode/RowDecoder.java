@@ -7,7 +7,6 @@ import dev.braid.batch.NoTokens;
 import dev.braid.batch.RowPositions;
 import dev.braid.checkpoint.ModalityConfig;
 import dev.braid.checkpoint.ModelConfig;
-import dev.braid.checkpoint.StreamConfig;
 import dev.braid.decode.DecodedRow.Sequences;
 import dev.braid.rows.SourceFile;
 import dev.braid.rows.StoredRow;
@@ -93,10 +92,7 @@ public final class RowDecoder implements Serializable {
         this.pooling = model.firstTokenPooling().configName();
         this.poolsFirstToken = new boolean[model.modalities().size()];
         model.firstTokenModalities(limits.pools()).forEach(m -> poolsFirstToken[m] = true);
-        this.streams = model.streams().stream()
-                .filter(stream -> !stream.isJoined() && stream.learnedTokens() == 0)
-                .map(StreamConfig::modalities)
-                .toList();
+        this.streams = model.streamsWithoutLearnedTokens();
         this.fusesRest = limits.fusesRest();
         this.takesVectors = model.takesVectors();
     }

@@ -86,7 +86,7 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
         if (!others.isEmpty()) {
             throw new OutputExistsException("Cannot write partitions of '" + table + "': expected a table with a "
                     + Manifest.FILE + " that can be read, got one without; its other partitions would be lost: "
-                    + Shown.first(NAMED, others) + "; choose another path, or remove the table yourself");
+                    + Shown.names(NAMED, others) + "; choose another path, or remove the table yourself");
         }
     }
 
@@ -100,7 +100,7 @@ public record PartitionRun(String table, Partitioning partitions, Origin origin,
     private void refuse(List<String> exist) {
         if (!exist.isEmpty()) {
             throw new OutputExistsException("Cannot write '" + table + "': expected partitions that do not exist, got "
-                    + Shown.first(NAMED, exist)
+                    + Shown.names(NAMED, exist)
                     + "; pass --overwrite to replace exactly the partitions that are written");
         }
     }

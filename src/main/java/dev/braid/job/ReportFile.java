@@ -43,11 +43,7 @@ final class ReportFile {
         try {
             Path path = ResolvedPath.toWrite(file, hadoop);
             FileSystem system = path.getFileSystem(hadoop);
-            problem = problem(path, output, system);
-            Optional<String> input = inputs.overlapping(path);
-            if (problem == null && input.isPresent()) {
-                problem = "expected a path apart from the input, got " + input.get();
-            }
+            problem = problem(path, output, inputs, system);
             if (problem == null) {
                 // Writes no checksum file next to a local file.
                 FileSystem plain = system instanceof ChecksumFileSystem local ? local.getRawFileSystem() : system;
@@ -62,9 +58,13 @@ final class ReportFile {
         throw new InputException("Cannot write the report '" + file + "': " + problem + "; choose another path");
     }
 
-    private static String problem(Path path, String output, FileSystem files) throws IOException {
+    private static String problem(Path path, String output, InputPlaces inputs, FileSystem files) throws IOException {
         if ((path + "/").startsWith(output + "/")) {
             return "expected a file outside of the output, got one in '" + output + "'";
+        }
+        Optional<String> input = inputs.overlapping(path);
+        if (input.isPresent()) {
+            return "expected a path apart from the input, got " + input.get();
         }
         Path at = path;
         while (at != null) {

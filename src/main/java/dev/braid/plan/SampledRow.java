@@ -40,6 +40,11 @@ record SampledRow(int tokens, int positions, Reason rejected, String message) {
         return new SampledRow(0, 0, bad.reason(), bad.message());
     }
 
+    /** The same row; with no tokens if it was rejected because its features are null. */
+    SampledRow nullAsNoTokens() {
+        return rejected == Reason.NULL_SEQUENCE ? new SampledRow(0, 0, null, null) : this;
+    }
+
     /** The text that {@link #parse} reads. */
     String text() {
         return tokens + " " + positions + (rejected == null ? "" : " " + rejected + " " + message);

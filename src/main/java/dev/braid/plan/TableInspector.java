@@ -137,10 +137,7 @@ final class TableInspector {
         int m = columns.features().indexOf(feature);
         return config.policy().fusesRest()
                 && !model.firstTokenModalities(config.emits(Emitted.POOLED)).contains(m)
-                && model.streams().stream()
-                        .noneMatch(stream -> !stream.isJoined()
-                                && stream.learnedTokens() == 0
-                                && stream.modalities().equals(List.of(m)));
+                && !model.streamsWithoutLearnedTokens().contains(List.of(m));
     }
 
     private void checkRows(List<Table> tables) {
@@ -165,15 +162,14 @@ final class TableInspector {
                 whole = false;
                 continue;
             }
-            List<SampledRow> sample = found.get();
-            boolean mayLack = mayLack(feature);
-            checkRejected(
-                    sample.stream()
-                            .filter(row -> !(mayLack && row.rejected() == Reason.NULL_SEQUENCE))
-                            .toList(),
-                    sample.size());
+            List<SampledRow> sample = mayLack(feature)
+                    ? found.get().stream().map(SampledRow::nullAsNoTokens).toList()
+                    : found.get();
+            checkRejected(sample);
             checkPositions(feature, sample);
-            int[] counts = sample.stream().mapToInt(row -> tokens(row, mayLack)).toArray();
+            int[] counts = sample.stream()
+                    .mapToInt(row -> row.rejected() == null ? row.tokens() : -1)
+                    .toArray();
             int[] fusible = Arrays.stream(counts).filter(count -> count > 0).toArray();
             if (fusible.length > 0) {
                 lengths.put(feature.modality().name(), Lengths.of(fusible));
@@ -184,17 +180,21 @@ final class TableInspector {
             rowTokens = rowTokens == null ? counts : sum(rowTokens, counts);
         }
         if (rowTokens != null) {
+            if (whole) {
+                checkPresent(source, rowTokens);
+            }
             checkBudget(source, rowTokens, whole);
         }
     }
 
     /** One line for each kind of fault, with the first row that has it. */
-    private void checkRejected(List<SampledRow> rows, int sampled) {
-        Map<Reason, List<SampledRow>> byReason = rows.stream()
+    private void checkRejected(List<SampledRow> sample) {
+        Map<Reason, List<SampledRow>> byReason = sample.stream()
                 .filter(row -> row.rejected() != null && endsRun(row.rejected()))
                 .collect(Collectors.groupingBy(
                         SampledRow::rejected, () -> new EnumMap<>(Reason.class), Collectors.toList()));
-        byReason.values().forEach(bad -> misfits.add(bad.get(0).message() + "; so in " + share(bad.size(), sampled)));
+        byReason.values()
+                .forEach(rows -> misfits.add(rows.get(0).message() + "; so in " + share(rows.size(), sample.size())));
     }
 
     private void checkPositions(FeatureColumn feature, List<SampledRow> sample) {
@@ -211,6 +211,15 @@ final class TableInspector {
         }
     }
 
+    /** Checks that each row that is not rejected has a modality. */
+    private void checkPresent(SourceTable source, int[] rowTokens) {
+        long empty = Arrays.stream(rowTokens).filter(tokens -> tokens == 0).count();
+        if (empty > 0 && endsRun(Reason.MISSING_MODALITY)) {
+            misfits.add("table '" + source.name() + "': expected a modality in every row, got none in "
+                    + share(empty, rowTokens.length));
+        }
+    }
+
     /**
      * Checks that the rows fit the token budget, together with the model's own tokens and one token of each other modality.
      *
@@ -224,11 +233,6 @@ final class TableInspector {
                 .filter(tokens -> tokens > 0)
                 .map(tokens -> model.learnedTokens() + tokens + elsewhere)
                 .toArray();
-        long empty = Arrays.stream(rowTokens).filter(tokens -> tokens == 0).count();
-        if (whole && empty > 0 && endsRun(Reason.MISSING_MODALITY)) {
-            misfits.add("table '" + source.name() + "': expected a modality in every row, got none in "
-                    + share(empty, rowTokens.length));
-        }
         if (totals.length == 0) {
             return;
         }
@@ -243,11 +247,6 @@ final class TableInspector {
                     + " tokens (--max-tokens), got up to " + longest + " in " + share(beyond, totals.length)
                     + (whole ? "; --max-tokens " + longest + " would do" : ""));
         }
-    }
-
-    /** The tokens that are fused, of none if the row lacks a modality that it may lack; -1 if the row is rejected. */
-    private static int tokens(SampledRow row, boolean mayLack) {
-        return row.rejected() == null ? row.tokens() : mayLack && row.rejected() == Reason.NULL_SEQUENCE ? 0 : -1;
     }
 
     /** The sums of two counts, row by row; -1 for a row that is rejected in either. */

@@ -48,8 +48,8 @@ public final class TaskCounter implements AutoCloseable {
     }
 
     /** Counts the multiply-adds of matrix products. */
-    public void computed(long more) {
-        add(multiplyAdds, more);
+    public void computed(long added) {
+        add(multiplyAdds, added);
     }
 
     /** Counts a row that cannot be fused. */

@@ -2,7 +2,7 @@ package dev.braid.publish;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.braid.Shown;
-import dev.braid.storage.InputPlaces;
+import dev.braid.storage.ResolvedPath;
 import dev.braid.storage.StorageCalls;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -150,7 +150,7 @@ final class InPlace {
     /** All files below a directory, by their paths in it; none behind links to other directories. */
     private List<String> below(Path directory) throws IOException {
         List<String> found = new ArrayList<>();
-        List<String> linked = InputPlaces.linkedDirectories(directory).stream()
+        List<String> linked = ResolvedPath.linkedDirectories(directory).stream()
                 .map(link -> link.toUri().getPath() + "/")
                 .toList();
         int prefix = directory.toUri().getPath().length() + 1;

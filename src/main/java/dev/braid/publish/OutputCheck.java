@@ -40,7 +40,7 @@ final class OutputCheck {
     /** Refuses an output that is an input, contains one or is inside one, under any name; also through links below it. */
     void refuseOverlap(InputPlaces inputs) throws IOException {
         List<Path> own = new ArrayList<>(List.of(output));
-        own.addAll(InputPlaces.linkedDirectories(output));
+        own.addAll(ResolvedPath.linkedDirectories(output));
         for (Path path : own) {
             Optional<String> input = inputs.overlapping(path);
             if (input.isPresent()) {

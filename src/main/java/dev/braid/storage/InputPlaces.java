@@ -102,11 +102,6 @@ public final class InputPlaces {
         return paths;
     }
 
-    /** The symbolic links to directories below a local directory, and below the directories that they lead to. */
-    public static List<Path> linkedDirectories(Path directory) throws IOException {
-        return Links.below(directory, Integer.MAX_VALUE).toDirectories;
-    }
-
     /**
      * Collects links, but none with a hidden name or below such a directory. Directories that cannot be listed, circles of links
      * and links that lead nowhere are left to the reader.

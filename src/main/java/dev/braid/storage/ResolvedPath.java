@@ -2,6 +2,7 @@ package dev.braid.storage;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayDeque;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -97,6 +99,21 @@ public record ResolvedPath(Path path, Set<String> stores, List<Object> inodes) {
             }
         }
         return false;
+    }
+
+    /** The links to directories below a local directory, hidden ones too. What lies behind a link is not searched. */
+    public static List<Path> linkedDirectories(Path directory) throws IOException {
+        java.nio.file.Path root = java.nio.file.Path.of(directory.toUri().getPath());
+        if (!directory.toUri().getScheme().equals("file") || !Files.isDirectory(root)) {
+            return List.of();
+        }
+        try (Stream<java.nio.file.Path> below = Files.walk(root)) {
+            return below.filter(path -> !path.equals(root) && Files.isSymbolicLink(path) && Files.isDirectory(path))
+                    .map(link -> new Path("file", null, link.toString()))
+                    .toList();
+        } catch (UncheckedIOException failure) {
+            throw failure.getCause();
+        }
     }
 
     /** The path itself if it exists, otherwise the nearest directory above it that exists. */

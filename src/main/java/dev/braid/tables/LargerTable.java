@@ -23,13 +23,12 @@ record LargerTable(Path base, Map<String, Set<String>> values) {
         Set<List<String>> columns = new LinkedHashSet<>();
         Map<String, Set<String>> values = new LinkedHashMap<>();
         for (Path directory : directories) {
-            Path path = directory;
+            Path base = base(directory);
             List<String> own = new ArrayList<>();
-            while (path.getName().indexOf('=') > 0) {
+            for (Path path = directory; !path.equals(base); path = path.getParent()) {
                 own.add(0, path.getName());
-                path = path.getParent();
             }
-            bases.add(path);
+            bases.add(base);
             columns.add(own.stream().map(TableFiles::column).toList());
             own.forEach(name -> values.computeIfAbsent(TableFiles.column(name), c -> new LinkedHashSet<>())
                     .add(name.substring(name.indexOf('=') + 1)));
@@ -37,5 +36,14 @@ record LargerTable(Path base, Map<String, Set<String>> values) {
         return bases.size() == 1 && columns.size() == 1 && !values.isEmpty()
                 ? new LargerTable(bases.iterator().next(), values)
                 : NONE;
+    }
+
+    /** The directory itself, or the nearest one above it, that is no partition. */
+    static Path base(Path directory) {
+        Path base = directory;
+        while (base.getName().indexOf('=') > 0) {
+            base = base.getParent();
+        }
+        return base;
     }
 }

@@ -122,7 +122,7 @@ public final class ParquetTable {
                 + (withoutValue.isPresent()
                         ? "each with a value ('__HIVE_DEFAULT_PARTITION__' for null), got '" + withoutValue.get() + "'"
                         : "all below one directory, got "
-                                + Shown.first(TableFiles.NAMED, files.roots())
+                                + Shown.names(TableFiles.NAMED, files.roots())
                                 + "; pass one of them, or rename them to 'column=value'"));
     }
 
@@ -149,13 +149,13 @@ public final class ParquetTable {
                             + " table of their own",
                     Shown.of(name),
                     Manifest.FILE,
-                    Shown.first(TableFiles.NAMED, files.unnamed()));
+                    Shown.names(TableFiles.NAMED, files.unnamed()));
         }
         if (!files.empty().isEmpty()) {
             log.warn(
                     "Table '{}': files of no bytes are ignored: {}; write them again if they should hold rows",
                     Shown.of(name),
-                    Shown.first(TableFiles.NAMED, files.empty()));
+                    Shown.names(TableFiles.NAMED, files.empty()));
         }
     }
 

@@ -6,6 +6,7 @@ import dev.braid.publish.Manifest;
 import dev.braid.publish.Shard;
 import dev.braid.storage.StorageCalls;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -40,22 +41,26 @@ final class PublishedFiles {
         if (tables.isEmpty()) {
             return listed;
         }
-        Set<Path> missing = new LinkedHashSet<>();
+        Set<Path> expected = new LinkedHashSet<>();
         tables.forEach((table, manifest) -> manifest.files().stream()
                 .map(Shard::file)
                 .filter(Objects::nonNull)
                 .map(file -> new Path(table, file))
                 .filter(file -> isBelow(directories, file))
-                .forEach(missing::add));
+                .forEach(expected::add));
         List<FileStatus> named = listed.stream()
                 .filter(file -> !isBelow(directories, file.getPath())
                         || !isBelow(tables.keySet(), file.getPath())
-                        || missing.remove(file.getPath()))
+                        || expected.contains(file.getPath()))
                 .toList();
+        List<Path> missing = new ArrayList<>(expected);
+        missing.removeAll(named.stream().map(FileStatus::getPath).collect(Collectors.toSet()));
         if (!missing.isEmpty()) {
             throw new InputException("expected every file that " + Manifest.FILE + " names, got no "
-                    + Shown.first(TableFiles.NAMED, List.copyOf(missing))
-                    + "; fuse that table again, or delete its " + Manifest.FILE + " to read the files that are there");
+                    + Shown.names(TableFiles.NAMED, missing)
+                    + "; if another run is writing that table, start again; otherwise fuse it anew, or delete its "
+                    + Manifest.FILE
+                    + " to read the files that are there");
         }
         return named;
     }
@@ -63,7 +68,7 @@ final class PublishedFiles {
     /** The manifests of these directories, and of the tables that they are partitions of, by directory. */
     private static Map<Path, Manifest> tables(Set<Path> directories, Configuration hadoop) throws IOException {
         List<Path> asked = directories.stream()
-                .flatMap(directory -> Stream.of(directory, base(directory)))
+                .flatMap(directory -> Stream.of(directory, LargerTable.base(directory)))
                 .distinct()
                 .toList();
         List<Optional<Manifest>> found =
@@ -75,15 +80,6 @@ final class PublishedFiles {
             }
         }
         return tables;
-    }
-
-    /** The directory above all those of partitions. */
-    private static Path base(Path directory) {
-        Path base = directory;
-        while (base.getName().indexOf('=') > 0) {
-            base = base.getParent();
-        }
-        return base;
     }
 
     private static boolean isBelow(Set<Path> directories, Path file) {

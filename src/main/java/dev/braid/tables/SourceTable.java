@@ -144,7 +144,7 @@ public record SourceTable(
             log.warn(
                     "Table '{}': {} were added after the run began, and are not in the output",
                     Shown.of(name),
-                    Shown.of(Shown.first(
+                    Shown.of(Shown.names(
                             TableFiles.NAMED, now.keySet().stream().sorted().toList())));
         }
         return changes;

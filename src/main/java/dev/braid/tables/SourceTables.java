@@ -2,6 +2,7 @@ package dev.braid.tables;
 
 import dev.braid.InputException;
 import dev.braid.Numbers;
+import dev.braid.Shown;
 import dev.braid.failure.Diagnosis;
 import dev.braid.failure.SparkFailure;
 import dev.braid.failure.TransientException;
@@ -212,7 +213,7 @@ public record SourceTables(List<SourceTable> all) {
         if (!changes.isEmpty()) {
             throw new TransientException(
                     "Cannot publish the fused table: expected the input as it was when the run began, got changed files: "
-                            + first(changes) + "; nothing is published; run it again",
+                            + Shown.first(CHANGES, changes) + "; nothing is published; run it again",
                     null);
         }
     }
@@ -239,15 +240,9 @@ public record SourceTables(List<SourceTable> all) {
                                     ? " (counted in its snapshot), got "
                                     : " (footers of its files), got ")
                             + found + "; "
-                            + (changes.isEmpty() ? "" : "changed files: " + first(changes) + "; ")
+                            + (changes.isEmpty() ? "" : "changed files: " + Shown.first(CHANGES, changes) + "; ")
                             + "nothing is published; run it again once nobody writes to it",
                     null);
         }
-    }
-
-    /** The first of these texts, and how many more there are. */
-    private static String first(List<String> changes) {
-        String first = String.join(", ", changes.subList(0, Math.min(CHANGES, changes.size())));
-        return changes.size() <= CHANGES ? first : first + " and " + (changes.size() - CHANGES) + " more";
     }
 }

@@ -11,11 +11,11 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -152,6 +152,9 @@ record TableFiles(
                     .toList();
             roots = files;
         }
+        Set<Path> unnamed =
+                listed.stream().map(FileStatus::getPath).collect(Collectors.toCollection(LinkedHashSet::new));
+        named.forEach(file -> unnamed.remove(file.getPath()));
         List<Path> ignored =
                 all.stream().filter(Entry::mayHoldRows).map(Entry::path).toList();
         if (files.isEmpty()) {
@@ -165,13 +168,8 @@ record TableFiles(
                 named,
                 partitions(files),
                 ignored,
-                listed.stream().map(FileStatus::getPath).filter(unnamed(named)).toList(),
+                List.copyOf(unnamed),
                 all.stream().filter(Entry::isEmpty).map(Entry::path).toList());
-    }
-
-    private static Predicate<Path> unnamed(List<FileStatus> named) {
-        Set<Path> paths = named.stream().map(FileStatus::getPath).collect(Collectors.toSet());
-        return path -> !paths.contains(path);
     }
 
     /**
@@ -219,7 +217,7 @@ record TableFiles(
     /** Names hidden files and directories, and says why they are hidden and what to do about them. */
     static String hint(List<Path> ignored) {
         boolean unpublished = ignored.stream().anyMatch(path -> path.getName().equals(UNPUBLISHED));
-        return Shown.first(NAMED, ignored) + " (the names begin with '_' or '.'); "
+        return Shown.names(NAMED, ignored) + " (the names begin with '_' or '.'); "
                 + (unpublished
                         ? "wait for the job that writes them, or remove what it left"
                         : "rename them if they hold rows");

@@ -89,7 +89,7 @@ final class TableSchema {
             List<FileColumn> own = matches(group.columns(), column.name());
             if (own.size() > 1) {
                 return column.misfitting("once in every file, got " + own.size() + " that differ in case only in "
-                        + Shown.first(TableFiles.NAMED, group.files()) + "; rename one");
+                        + Shown.names(TableFiles.NAMED, group.files()) + "; rename one");
             }
             if (!own.isEmpty()) {
                 String type = own.get(0).typeName() + (group.empty() ? " without rows" : "");
@@ -101,7 +101,7 @@ final class TableSchema {
             }
         }
         if (!lacking.isEmpty() && !mayLack) {
-            return column.misfitting("in every file, got none in " + Shown.first(TableFiles.NAMED, lacking)
+            return column.misfitting("in every file, got none in " + Shown.names(TableFiles.NAMED, lacking)
                     + "; add it there, or set 'spark.sql.parquet.mergeSchema' to true to read null");
         }
         List<FileColumn> candidates = types.values().stream()
@@ -122,7 +122,7 @@ final class TableSchema {
         return "of one type in all files, got "
                 + types.entrySet().stream()
                         .map(type -> type.getKey() + " in "
-                                + Shown.first(TableFiles.NAMED, type.getValue().files()))
+                                + Shown.names(TableFiles.NAMED, type.getValue().files()))
                         .collect(Collectors.joining(", "))
                 + "; write them with one type";
     }

@@ -416,10 +416,7 @@ class FusedTableTest {
     void anOutputThatTouchesAnInputIsRefused() throws IOException {
         Files.createDirectories(directory.resolve("in/a"));
         for (String output : List.of("in/a", "in/a/out", "in", "in/./a/")) {
-            assertThatThrownBy(() -> Tables.output(
-                            directory + "/" + output, true, List.of(directory + "/in/*"), new Configuration()))
-                    .isInstanceOf(InputException.class)
-                    .hasMessageContaining("': expected a path apart from the input, got input '");
+            assertRefused(output, "in/*", "': expected a path apart from the input, got input '");
         }
         Tables.output(directory + "/in/b", true, List.of(directory + "/in/*"), new Configuration());
     }
@@ -462,11 +459,7 @@ class FusedTableTest {
         Files.createSymbolicLink(directory.resolve("link/to"), directory.resolve("file"));
         Files.createSymbolicLink(directory.resolve("link/circle"), directory.resolve("link"));
         for (String input : List.of("file", "partition", "link", "li*")) {
-            assertThatThrownBy(() -> Tables.output(
-                            directory + "/pairs", true, List.of(directory + "/" + input), new Configuration()))
-                    .as(input)
-                    .isInstanceOf(InputException.class)
-                    .hasMessageContaining("which leads to 'file:" + directory + "/pairs/dt=1");
+            assertRefused("pairs", input, "which leads to 'file:" + directory + "/pairs/dt=1");
         }
         Tables.output(directory + "/other", true, List.of(directory + "/link"), new Configuration());
         Files.createDirectories(directory.resolve("file/.git"));
@@ -487,11 +480,20 @@ class FusedTableTest {
         Files.createDirectories(directory.resolve("in"));
         Files.writeString(directory.resolve("in/x.parquet"), "rows");
         Files.createDirectories(directory.resolve("out"));
-        Files.createSymbolicLink(directory.resolve("out/q=1"), Path.of("../in"));
-        assertThatThrownBy(
-                        () -> Tables.output(directory + "/out", true, List.of(directory + "/in"), new Configuration()))
+        for (String link : List.of("out/q=1", "out/_quarantine")) {
+            Files.createSymbolicLink(directory.resolve(link), Path.of("../in"));
+            assertRefused(
+                    "out", "in", "got link 'file:" + directory + "/" + link + "' to input 'file:" + directory + "/in'");
+            Files.delete(directory.resolve(link));
+        }
+    }
+
+    private void assertRefused(String output, String input, String message) {
+        assertThatThrownBy(() -> Tables.output(
+                        directory + "/" + output, true, List.of(directory + "/" + input), new Configuration()))
+                .as(input)
                 .isInstanceOf(InputException.class)
-                .hasMessageContaining("got link 'file:" + directory + "/out/q=1' to input 'file:" + directory + "/in'");
+                .hasMessageContaining(message);
     }
 
     private org.apache.hadoop.fs.Path path(String name) {

@@ -86,7 +86,9 @@ class PublicationTest {
         place(Before.BRAIDS_TABLE);
         Files.createDirectories(directory.resolve("elsewhere"));
         Files.writeString(directory.resolve("elsewhere/mine.parquet"), "mine");
-        Files.createSymbolicLink(directory.resolve("out/p=9"), directory.resolve("elsewhere"));
+        for (String link : List.of("p=9", "_quarantine")) {
+            Files.createSymbolicLink(directory.resolve("out").resolve(link), directory.resolve("elsewhere"));
+        }
         publish(new Configuration(), Before.BRAIDS_TABLE);
         assertThat(directory.resolve("elsewhere/mine.parquet")).hasContent("mine");
     }
